@@ -1,0 +1,84 @@
+// Package research is the engine: it plans a question, gathers from sources and
+// memory at once, digests, ranks, has an answer written, verifies each sentence
+// of it, and remembers. It speaks no HTTP, no MCP and no SQL; what it consumes
+// it declares here.
+package research
+
+import (
+	"context"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// Source is one place to ask. Search is safe for concurrent use, ends as soon
+// as ctx does, returns at most q.Limit documents, best first, and never nil on
+// success. It may panic: the engine turns that into the source's report.
+type Source interface {
+	Name() string
+	Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error)
+}
+
+// Memory keeps documents. Put is durable when it returns; Recall never returns
+// nil Hits on success. Both are safe for concurrent use and return ctx's error
+// when ctx ended before they were done.
+type Memory interface {
+	Put(ctx context.Context, doc evidence.Document, chunks evidence.Chunks) (evidence.Receipt, error)
+	Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error)
+	// Document is the stored document with its text, or false when there is none.
+	Document(ctx context.Context, id string) (evidence.Document, bool, error)
+}
+
+// Sessions keep threads of questions.
+type Sessions interface {
+	// Open returns the session, or a new one for an empty id. An id that is not
+	// there is an *evidence.Problem.
+	Open(ctx context.Context, id string) (evidence.Session, error)
+	// Append commits the turns, in order, before it returns.
+	Append(ctx context.Context, id string, turns ...evidence.Turn) error
+	// Fold replaces the turns up to and including seq to by summary, if nobody
+	// folded the session since from was its SummaryTo; it reports whether it did.
+	Fold(ctx context.Context, id string, from, to int64, summary string) (bool, error)
+}
+
+// Embedder makes vectors, one for each text, in order, of unit length, in the
+// space of Model. It is safe for concurrent use.
+type Embedder interface {
+	Model() evidence.Model
+	Embed(ctx context.Context, texts []string) ([][]float32, error)
+}
+
+// Synthesizer writes a draft from numbered evidence. stream, when not nil, gets
+// the prose as it is written, from one goroutine.
+type Synthesizer interface {
+	Name() string
+	Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error)
+}
+
+// Linguist plans search keywords and folds turns into a summary.
+type Linguist interface {
+	Name() string
+	// Keywords are 1 to max search queries for the question, best first.
+	Keywords(ctx context.Context, question string, s evidence.Session, max int) ([]string, error)
+	// Summarise folds turns into the summary so far.
+	Summarise(ctx context.Context, summary string, turns []evidence.Turn) (string, error)
+}
+
+// Analyst makes statistics of what was read. Its failure is data: a status.
+type Analyst interface {
+	Analyse(ctx context.Context, in evidence.AnalysisInput) evidence.Analysis
+}
+
+// Kit is who does the language work for one question. The built-in three are
+// always there to fall back to.
+type Kit struct {
+	Embedder    Embedder
+	Synthesizer Synthesizer
+	Linguist    Linguist
+	Warnings    []string // why it is not the kit that was hoped for
+}
+
+// Kits chooses a kit for a question: it looks what is there now, within 200 ms.
+type Kits interface {
+	Pick(ctx context.Context) Kit
+	BuiltIn() Kit
+}

@@ -1,0 +1,203 @@
+// Package text is what the rooms need to know about words: tokens, stems, stop
+// words, sentences, token estimates, near-duplicate hashes and BM25 over a
+// small collection. Everything is a pure function of its arguments and safe
+// for concurrent use.
+package text
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/uax29/v2/words"
+	"github.com/kljensen/snowball/english"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Token is a word of a text.
+type Token struct {
+	Start, End int    // byte offsets into the text
+	Word       string // lower case, without diacritics
+	Term       string // its stem
+	Stop       bool   // a function word, or nothing that is worth looking up
+}
+
+// Tokenize splits s at Unicode word boundaries (UAX 29) and keeps what holds a
+// letter or a digit. Ideographs come one by one.
+func Tokenize(s string) []Token {
+	out := make([]Token, 0, len(s)/6+1)
+	for it := words.FromString(s); it.Next(); {
+		v := it.Value()
+		if !hasWordRune(v) {
+			continue
+		}
+		w := Fold(v)
+		out = append(out, Token{Start: it.Start(), End: it.End(), Word: w, Term: stemOf(w), Stop: IsStop(w)})
+	}
+	return out
+}
+
+// Terms are the stems of s without stop words, in order, repetitions kept.
+func Terms(s string) []string {
+	tokens := Tokenize(s)
+	out := make([]string, 0, len(tokens))
+	for _, t := range tokens {
+		if !t.Stop {
+			out = append(out, t.Term)
+		}
+	}
+	return out
+}
+
+// QueryTerms are the distinct terms of a question in order of appearance. A
+// question of nothing but stop words keeps them: "The Who" must find something.
+func QueryTerms(s string) []string {
+	tokens := Tokenize(s)
+	pick := func(stops bool) []string {
+		seen := map[string]bool{}
+		out := []string{}
+		for _, t := range tokens {
+			if (stops || !t.Stop) && !seen[t.Term] {
+				seen[t.Term] = true
+				out = append(out, t.Term)
+			}
+		}
+		return out
+	}
+	if out := pick(false); len(out) > 0 {
+		return out
+	}
+	return pick(true)
+}
+
+func hasWordRune(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			return strings.ContainsFunc(s[i:], func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+		}
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' {
+			return true
+		}
+	}
+	return false
+}
+
+// Fold lowers s, takes off its diacritics, and a possessive 's.
+func Fold(s string) string {
+	if isLowerASCII(s) {
+		return s
+	}
+	s = strings.ToLower(s)
+	if !isASCII(s) {
+		s = strings.Map(func(r rune) rune {
+			switch {
+			case unicode.Is(unicode.Mn, r):
+				return -1
+			case r == '’':
+				return '\''
+			}
+			return r
+		}, norm.NFKD.String(s))
+		s = norm.NFC.String(s)
+	}
+	return strings.TrimSuffix(s, "'s")
+}
+
+func isASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func isLowerASCII(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= utf8.RuneSelf || 'A' <= c && c <= 'Z' || c == '\'' {
+			return false
+		}
+	}
+	return true
+}
+
+// stemOf leaves alone what the English stemmer does not understand: words with
+// digits and words of other scripts.
+func stemOf(w string) string {
+	if len(w) < 3 {
+		return w
+	}
+	for i := 0; i < len(w); i++ {
+		if c := w[i]; (c < 'a' || c > 'z') && c != '\'' {
+			return w
+		}
+	}
+	return english.Stem(w, true)
+}
+
+// EstimateTokens says about how many tokens a language model makes of s: a
+// token for four letters, one for each ideograph. It is an estimate, rounded up.
+func EstimateTokens(s string) int {
+	quarter := 0
+	for _, r := range s {
+		if r >= 0x2E80 {
+			quarter += 4
+		} else {
+			quarter++
+		}
+	}
+	return (quarter + 3) / 4
+}
+
+// CutTokens returns the longest prefix of s of at most n estimated tokens that
+// ends on a rune boundary, and whether anything was cut.
+func CutTokens(s string, n int) (string, bool) {
+	quarter := 0
+	for i, r := range s {
+		if r >= 0x2E80 {
+			quarter += 4
+		} else {
+			quarter++
+		}
+		if quarter > 4*n {
+			return s[:i], true
+		}
+	}
+	return s, false
+}
+
+// Cut returns the longest prefix of s of at most n bytes that ends on a rune
+// boundary, and whether anything was cut.
+func Cut(s string, n int) (string, bool) {
+	if len(s) <= n {
+		return s, false
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:max(n, 0)], true
+}
+
+// Clean makes s valid UTF-8 and takes out what a reader cannot see: control
+// characters other than tab and newline, and format characters such as
+// zero-width spaces, direction marks and tags. It reports whether s was changed.
+func Clean(s string) (string, bool) {
+	out := strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case r == '\r':
+			return -1
+		case r == 0x200D || r == 0x200C: // joiners carry meaning in Indic and Arabic scripts and in emoji
+			return r
+		case unicode.Is(unicode.Cc, r), unicode.Is(unicode.Cf, r), r >= 0xE0100 && r <= 0xE01EF:
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	return out, out != s
+}
+
+// Squash turns each run of white space into one space and trims the ends.
+func Squash(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,139 @@
+package text
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestTerms(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, in string
+		want     []string
+	}{
+		{"stems and stop words", "The transformers were trained on running tasks.", []string{"transform", "train", "run", "task"}},
+		{"diacritics and case", "Café ÉCOLE naïve", []string{"cafe", "ecol", "naiv"}},
+		{"digits stay", "GPT-3 in 2020", []string{"gpt", "3", "2020"}},
+		{"ideographs one by one", "日本 go", []string{"日", "本"}},
+		{"possessive", "Turing's machine", []string{"ture", "machin"}},
+		{"nothing", " … !", []string{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(c.want, Terms(c.in)); diff != "" {
+				t.Errorf("Terms(%q) (-want +got):\n%s", c.in, diff)
+			}
+		})
+	}
+}
+
+func TestQueryTermsKeepsAQuestionOfStopWords(t *testing.T) {
+	t.Parallel()
+	if got := QueryTerms("The Who"); !cmp.Equal(got, []string{"the", "who"}) {
+		t.Errorf("QueryTerms(The Who) = %q", got)
+	}
+	if got := QueryTerms("what is attention and attention"); !cmp.Equal(got, []string{"attent"}) {
+		t.Errorf("QueryTerms = %q, want one attent", got)
+	}
+}
+
+func TestSentences(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, in string
+		want     []string
+	}{
+		{"plain", "One is here. Two is there! Three?", []string{"One is here.", "Two is there!", "Three?"}},
+		{"abbreviation and initials", "Dr. J. Smith of the U.S. Navy wrote it. He left.", []string{"Dr. J. Smith of the U.S. Navy wrote it.", "He left."}},
+		{"a break inside a paragraph", "This goes\non here. Next.", []string{"This goes\non here.", "Next."}},
+		{"list and heading", "# Title\nText one.\n- item a\n- item b", []string{"# Title", "Text one.", "- item a", "- item b"}},
+		{"decimals", "It costs 3.5 dollars. Yes.", []string{"It costs 3.5 dollars.", "Yes."}},
+		{"empty", " \n ", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, sp := range Sentences(c.in) {
+				got = append(got, c.in[sp.Start:sp.End])
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("Sentences(%q) (-want +got):\n%s", c.in, diff)
+			}
+		})
+	}
+}
+
+func TestCutsKeepRunesWhole(t *testing.T) {
+	t.Parallel()
+	in := "日本語 text"
+	for n := 0; n <= len(in)+1; n++ {
+		got, cut := Cut(in, n)
+		if !utf8.ValidString(got) || len(got) > n || !strings.HasPrefix(in, got) || cut != (got != in) {
+			t.Errorf("Cut(%q, %d) = %q, %v", in, n, got, cut)
+		}
+		got, cut = CutTokens(in, n)
+		if EstimateTokens(got) > n || cut != (got != in) {
+			t.Errorf("CutTokens(%q, %d) = %q (%d tokens), %v", in, n, got, EstimateTokens(got), cut)
+		}
+	}
+}
+
+func TestClean(t *testing.T) {
+	t.Parallel()
+	got, changed := Clean("a\u200bb\x00c\xff\U000E0041 \u202Ed\n")
+	if want := "abc\uFFFD d\n"; got != want || !changed {
+		t.Errorf("Clean = %q, %v, want %q, true", got, changed, want)
+	}
+	if got, changed := Clean("plain\ttext"); changed || got != "plain\ttext" {
+		t.Errorf("Clean(plain) = %q, %v", got, changed)
+	}
+}
+
+func TestSimHash(t *testing.T) {
+	t.Parallel()
+	a := "The transformer is a neural network architecture that relies on attention and was introduced in 2017 by researchers at Google to replace recurrence in sequence models."
+	b := strings.Replace(a, "introduced", "presented", 1)
+	c := "Goroutines are functions that run concurrently with others in the same address space and are scheduled by the runtime onto threads of the operating system."
+	if d := Distance(SimHash(a), SimHash(a)); d != 0 {
+		t.Errorf("distance to itself = %d", d)
+	}
+	near, far := Distance(SimHash(a), SimHash(b)), Distance(SimHash(a), SimHash(c))
+	if near >= far || far <= NearDuplicate {
+		t.Errorf("near = %d, far = %d", near, far)
+	}
+	if SimHash(" ") != 0 {
+		t.Error("a text without words must hash to 0")
+	}
+}
+
+func TestBM25PrefersTheRareTermAndTheShortText(t *testing.T) {
+	t.Parallel()
+	docs := []string{"attention attention models", "attention bert", "models and models everywhere in many words of text about models", "bert"}
+	terms := make([][]string, len(docs))
+	for i, d := range docs {
+		terms[i] = Terms(d)
+	}
+	s := NewBM25(terms).Scores(Terms("bert attention"))
+	if !(s[1] > s[3] && s[1] > s[0] && s[2] == 0) {
+		t.Errorf("scores = %v", s)
+	}
+	if got := NewBM25(nil).Scores([]string{"x"}); len(got) != 0 {
+		t.Errorf("empty collection = %v", got)
+	}
+}
+
+func FuzzSentences(f *testing.F) {
+	f.Add("Dr. X went. \n\n- a\n# b\n日本。次")
+	f.Fuzz(func(t *testing.T, s string) {
+		last := 0
+		for _, sp := range Sentences(s) {
+			if sp.Start < last || sp.End <= sp.Start || sp.End > len(s) {
+				t.Fatalf("span %v after %d in %q", sp, last, s)
+			}
+			last = sp.End
+		}
+	})
+}
