@@ -32,9 +32,18 @@ func Tokenize(s string) []Token {
 			continue
 		}
 		w := Fold(v)
-		out = append(out, Token{Start: it.Start(), End: it.End(), Word: w, Term: stemOf(w), Stop: IsStop(w)})
+		out = append(out, token(it.Start(), it.End(), w))
 	}
 	return out
+}
+
+// token leaves a function word as it is: its stem is never looked up, and the
+// stemmer is what costs most here.
+func token(start, end int, w string) Token {
+	if IsStop(w) {
+		return Token{Start: start, End: end, Word: w, Term: w, Stop: true}
+	}
+	return Token{Start: start, End: end, Word: w, Term: stemOf(w)}
 }
 
 // Terms are the stems of s without stop words, in order, repetitions kept.
