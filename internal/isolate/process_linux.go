@@ -49,16 +49,17 @@ const (
 func limitKernel(limit int64) error {
 	size, err := addressSpace()
 	if err != nil {
-		size = unix.RLIM_INFINITY - uint64(limit) - addressSlack // no /proc: no bound on addresses
+		size = unix.RLIM_INFINITY / 2 // no /proc: no bound on addresses
 	}
+	heap := uint64(limit)
 	for _, l := range []struct {
 		name     string
 		resource int
 		max      uint64
 	}{
 		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
-		{"RLIMIT_DATA", unix.RLIMIT_DATA, uint64(limit) + dataSlack},
-		{"RLIMIT_AS", unix.RLIMIT_AS, size + uint64(limit) + addressSlack},
+		{"RLIMIT_DATA", unix.RLIMIT_DATA, shadow * (heap + dataSlack)},
+		{"RLIMIT_AS", unix.RLIMIT_AS, size + shadow*(heap+addressSlack)},
 	} {
 		if err := lower(l.resource, l.max); err != nil {
 			return fmt.Errorf("%s: %w", l.name, err)
