@@ -1,0 +1,211 @@
+// Package config is every setting in one struct: its default, where its value
+// came from, and whether it makes sense. Flags go over the environment, that
+// over the file, that over the defaults.
+package config
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/adrg/xdg"
+)
+
+// EnvPrefix begins the environment variable of every setting.
+const EnvPrefix = "RESEARCH_MCP_"
+
+// Config is the settings' values, valid after Load.
+type Config struct {
+	DataDir  string            `koanf:"data_dir"`
+	LogLevel string            `koanf:"log_level"`
+	Contact  string            `koanf:"contact"`
+	Language string            `koanf:"language"`
+	Research Research          `koanf:"research"`
+	Session  Session           `koanf:"session"`
+	Analysis Analysis          `koanf:"analysis"`
+	Ollama   Ollama            `koanf:"ollama"`
+	Sources  map[string]Source `koanf:"sources"`
+
+	settings []Setting
+}
+
+// Research bounds a question.
+type Research struct {
+	Budget     time.Duration `koanf:"budget"`
+	SoftBudget time.Duration `koanf:"soft_budget"`
+	RecallK    int           `koanf:"recall_k"`
+	Passages   int           `koanf:"passage_tokens"`
+}
+
+// Session says when turns are folded into the summary.
+type Session struct {
+	FoldAfter int `koanf:"fold_after"`
+	FoldKeep  int `koanf:"fold_keep"`
+}
+
+// Analysis bounds the isolated process.
+type Analysis struct {
+	Timeout  time.Duration `koanf:"timeout"`
+	MemoryMB int           `koanf:"memory_mb"`
+}
+
+// Ollama says where the local model is and which one to use.
+type Ollama struct {
+	Enabled    bool          `koanf:"enabled"`
+	Host       string        `koanf:"host"`
+	ChatModel  string        `koanf:"chat_model"`
+	EmbedModel string        `koanf:"embed_model"`
+	Silence    time.Duration `koanf:"silence"`
+	KeepAlive  time.Duration `koanf:"keep_alive"`
+}
+
+// Source is one source's settings.
+type Source struct {
+	Enabled bool          `koanf:"enabled"`
+	URL     string        `koanf:"url"`
+	Timeout time.Duration `koanf:"timeout"`
+}
+
+// Setting is one setting as `config` shows it.
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+	From  string `json:"from"` // default, the file's path, the environment variable, or the flag
+	Env   string `json:"env"`
+	About string `json:"about"`
+}
+
+// Settings are all settings, by key.
+func (c *Config) Settings() []Setting { return c.settings }
+
+// key declares a setting: its default as text, and what it is for.
+type key struct{ name, value, about string }
+
+// keys of the settings that every installation has; those of the sources are
+// declared by the sources.
+var keys = []key{
+	{"analysis.memory_mb", "512", "memory that the isolated process may take, in MiB"},
+	{"analysis.timeout", "15s", "the isolated process is killed after this time"},
+	{"contact", "", "your e-mail address or web page: sources see it in the User-Agent and allow more"},
+	{"data_dir", "", "folder of the memory; the platform's user data folder when empty"},
+	{"language", "en", "language of the sources, as in en.wikipedia.org"},
+	{"log_level", "warn", "debug, info, warn or error; logs go to stderr"},
+	{"ollama.chat_model", "", "model that writes; the first installed one when empty"},
+	{"ollama.embed_model", "", "model that embeds; the first installed one when empty"},
+	{"ollama.enabled", "true", "use Ollama when it is there"},
+	{"ollama.host", "", "where Ollama listens; http://127.0.0.1:11434 when empty. OLLAMA_HOST is read too"},
+	{"ollama.keep_alive", "10m", "how long Ollama keeps a model loaded after a question"},
+	{"ollama.silence", "60s", "a model that says nothing for this long is given up"},
+	{"research.budget", "45s", "an answer stands when this time is spent"},
+	{"research.passage_tokens", "2400", "evidence that the writer reads, in estimated tokens"},
+	{"research.recall_k", "12", "remembered passages that take part in an answer"},
+	{"research.soft_budget", "2.5s", "how long slow sources are waited for after the first good answer"},
+	{"session.fold_after", "6", "messages in a session before the older ones are folded into a summary"},
+	{"session.fold_keep", "3", "messages that stay as they were said"},
+}
+
+// DefaultSource is what a source's settings start from.
+type DefaultSource struct {
+	Enabled bool
+	URL     string
+	Timeout time.Duration
+	About   string
+}
+
+// declared are all keys, those of the sources included, by name.
+func declared(sources map[string]DefaultSource) map[string]key {
+	out := map[string]key{}
+	for _, k := range keys {
+		out[k.name] = k
+	}
+	for name, s := range sources {
+		for _, k := range []key{
+			{"enabled", fmt.Sprint(s.Enabled), "ask " + name + ": " + s.About},
+			{"url", s.URL, "base URL of " + name},
+			{"timeout", s.Timeout.String(), "the longest that " + name + " may take"},
+		} {
+			k.name = "sources." + name + "." + k.name
+			out[k.name] = k
+		}
+	}
+	return out
+}
+
+// EnvName is the environment variable of a setting.
+func EnvName(key string) string {
+	return EnvPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
+}
+
+// DefaultFile is where the settings file is looked for, or "" where the
+// platform has no such place.
+func DefaultFile() string {
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, "research-mcp", "config.yaml")
+}
+
+func defaultDataDir() string {
+	xdg.Reload() // it remembers the environment of the process's start
+	return filepath.Join(xdg.DataHome, "research-mcp")
+}
+
+// validate refuses values that no part of the program could work with.
+func (c *Config) validate() error {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
+		return bad("log_level", c.LogLevel, "one of debug, info, warn, error")
+	}
+	for name, d := range map[string]time.Duration{
+		"analysis.timeout": c.Analysis.Timeout, "ollama.silence": c.Ollama.Silence, "research.soft_budget": c.Research.SoftBudget,
+	} {
+		if d < 10*time.Millisecond || d > time.Hour {
+			return bad(name, d.String(), "a time from 10ms to 1h, such as 2.5s")
+		}
+	}
+	if c.Research.Budget < time.Second || c.Research.Budget > 10*time.Minute {
+		return bad("research.budget", c.Research.Budget.String(), "a time from 1s to 10m, such as 45s")
+	}
+	for name, b := range map[string][3]int{
+		"analysis.memory_mb": {c.Analysis.MemoryMB, 64, 65536}, "research.recall_k": {c.Research.RecallK, 0, 100},
+		"research.passage_tokens": {c.Research.Passages, 200, 100_000},
+		"session.fold_after":      {c.Session.FoldAfter, 1, 1000}, "session.fold_keep": {c.Session.FoldKeep, 0, 1000},
+	} {
+		if b[0] < b[1] || b[0] > b[2] {
+			return bad(name, fmt.Sprint(b[0]), fmt.Sprintf("a number from %d to %d", b[1], b[2]))
+		}
+	}
+	if c.Session.FoldKeep >= c.Session.FoldAfter {
+		return bad("session.fold_keep", fmt.Sprint(c.Session.FoldKeep), fmt.Sprintf("less than session.fold_after, which is %d", c.Session.FoldAfter))
+	}
+	if c.Language == "" || len(c.Language) > 12 || strings.ContainsFunc(c.Language, func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' }) {
+		return bad("language", c.Language, "a language code such as en or pt-br")
+	}
+	return c.validateSources()
+}
+
+func (c *Config) validateSources() error {
+	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
+		s := c.Sources[name]
+		prefix := "sources." + name + "."
+		if s.Timeout < 10*time.Millisecond || s.Timeout > 10*time.Minute {
+			return bad(prefix+"timeout", s.Timeout.String(), "a time from 10ms to 10m, such as 8s")
+		}
+		if s.URL == "" {
+			continue
+		}
+		u, err := url.Parse(s.URL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return bad(prefix+"url", s.URL, "a URL with its scheme, such as https://wiki.example.org")
+		}
+		if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			return bad(prefix+"url", u.Redacted(), "a URL without user, query and fragment")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/v2"
+
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// Inputs are where settings come from.
+type Inputs struct {
+	Sources map[string]DefaultSource
+	File    string            // the settings file; must exist when MustExist
+	Must    bool              // File was named by the user: it has to be there
+	Environ []string          // as os.Environ gives it; nil for none
+	Flags   map[string]string // setting to value
+	From    map[string]string // the flag that a setting in Flags came from; "--set" where missing
+}
+
+// Error is a setting that cannot be used.
+type Error struct{ What, Try string }
+
+func (e *Error) Error() string { return e.What + "; " + e.Try }
+
+func bad(key, value, want string) *Error {
+	return &Error{What: fmt.Sprintf("the setting %s cannot be %q", key, value), Try: "give it " + want}
+}
+
+// other are variables with our prefix that are no settings.
+var other = []string{EnvPrefix + "CONFIG"}
+
+// Load reads, merges and checks the settings. Its error is an *Error.
+func Load(in Inputs) (*Config, error) {
+	known := declared(in.Sources)
+	defaults := map[string]any{}
+	from := map[string]string{}
+	for name, k := range known {
+		defaults[name], from[name] = k.value, "default"
+	}
+	k := koanf.New(".")
+	if err := k.Load(confmap.Provider(defaults, "."), nil); err != nil {
+		return nil, fmt.Errorf("loading defaults: %w", err)
+	}
+	layers := []func(map[string]key) (layer, error){in.file, in.environment, in.flags}
+	for _, read := range layers {
+		l, err := read(known)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(from, l.from)
+		if err := k.Load(confmap.Provider(l.values, "."), nil); err != nil {
+			return nil, &Error{What: "the settings cannot be merged: " + err.Error(), Try: "check their nesting"}
+		}
+	}
+	return build(k, known, from)
+}
+
+// layer is what one place says.
+type layer struct {
+	values map[string]any
+	from   map[string]string
+}
+
+func (in Inputs) file(known map[string]key) (layer, error) {
+	l := layer{values: map[string]any{}, from: map[string]string{}}
+	if in.File == "" {
+		return l, nil
+	}
+	k := koanf.New(".")
+	if err := k.Load(file.Provider(in.File), yaml.Parser()); err != nil {
+		if errors.Is(err, fs.ErrNotExist) && !in.Must {
+			return l, nil
+		}
+		return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: %v", in.File, err), Try: "mend it, or name another with --config"}
+	}
+	for name, v := range k.All() {
+		if _, ok := known[name]; !ok {
+			return l, unknown(name, known, "in "+in.File)
+		}
+		l.values[name], l.from[name] = v, in.File
+	}
+	return l, nil
+}
+
+func (in Inputs) environment(known map[string]key) (layer, error) {
+	l := layer{values: map[string]any{}, from: map[string]string{}}
+	byEnv := map[string]string{}
+	for name := range known {
+		byEnv[EnvName(name)] = name
+	}
+	sorted := slices.Sorted(slices.Values(in.Environ)) // OLLAMA_HOST before RESEARCH_MCP_OLLAMA_HOST
+	for _, kv := range sorted {
+		env, value, _ := strings.Cut(kv, "=")
+		name, ok := byEnv[env]
+		switch {
+		case env == "OLLAMA_HOST":
+			name = "ollama.host"
+		case !strings.HasPrefix(env, EnvPrefix) || slices.Contains(other, env):
+			continue
+		case !ok:
+			return l, unknownEnv(env, byEnv)
+		}
+		l.values[name], l.from[name] = value, "environment "+env
+	}
+	return l, nil
+}
+
+func (in Inputs) flags(known map[string]key) (layer, error) {
+	l := layer{values: map[string]any{}, from: map[string]string{}}
+	for _, name := range slices.Sorted(maps.Keys(in.Flags)) {
+		if _, ok := known[name]; !ok {
+			return l, unknown(name, known, "in --set")
+		}
+		l.values[name], l.from[name] = in.Flags[name], "flag --set"
+		if f := in.From[name]; f != "" {
+			l.from[name] = "flag " + f
+		}
+	}
+	return l, nil
+}
+
+func unknown(name string, known map[string]key, where string) error {
+	try := "`research-mcp config` lists all"
+	if n := text.Nearest(name, slices.Collect(maps.Keys(known))); n != "" {
+		try = fmt.Sprintf("did you mean %q? %s", n, try)
+	}
+	return &Error{What: fmt.Sprintf("there is no setting %q (%s)", name, where), Try: try}
+}
+
+func unknownEnv(env string, byEnv map[string]string) error {
+	try := "unset it; `research-mcp config` lists all settings and their variables"
+	if n := text.Nearest(env, slices.Collect(maps.Keys(byEnv))); n != "" {
+		try = fmt.Sprintf("did you mean %s? else %s", n, try)
+	}
+	return &Error{What: fmt.Sprintf("the environment variable %s is no setting", env), Try: try}
+}
+
+// build makes the struct of merged values.
+func build(k *koanf.Koanf, known map[string]key, from map[string]string) (*Config, error) {
+	var c Config
+	if err := k.Unmarshal("", &c); err != nil {
+		return nil, decodeError(k, known, err)
+	}
+	if c.DataDir == "" {
+		c.DataDir = defaultDataDir()
+		if err := k.Set("data_dir", c.DataDir); err != nil {
+			return nil, fmt.Errorf("setting data_dir: %w", err)
+		}
+	}
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		c.settings = append(c.settings, Setting{Key: name, Value: k.String(name), From: from[name], Env: EnvName(name), About: known[name].about})
+	}
+	return &c, nil
+}
+
+// decodeError finds the setting whose value has the wrong form: the decoder
+// names the field, the user knows the setting.
+func decodeError(k *koanf.Koanf, known map[string]key, err error) error {
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		one := koanf.New(".")
+		if e := one.Load(confmap.Provider(map[string]any{name: k.Get(name)}, "."), nil); e != nil {
+			continue
+		}
+		var c Config
+		if one.Unmarshal("", &c) != nil {
+			return bad(name, k.String(name), fmt.Sprintf("a value of the form of its default, %q", known[name].value))
+		}
+	}
+	return &Error{What: "the settings cannot be read: " + err.Error(), Try: "compare them with `research-mcp config`"}
+}

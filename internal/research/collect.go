@@ -1,0 +1,129 @@
+package research
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// Shares of a question's budget.
+const (
+	gatherShare = 0.75 // the latest moment at which writing must begin
+	embedShare  = 0.2  // the longest wait for a question's own vector
+)
+
+// recollection is what the memory gave.
+type recollection struct {
+	vector []float32 // of the question, nil when it could not be embedded
+	hits   []remembered
+}
+
+// remembered is a hit with the text it was cut from.
+type remembered struct {
+	hit evidence.Hit
+	doc evidence.Document
+}
+
+// collect plans, gathers, digests and recalls, all at once.
+func (r *run) collect(whole context.Context) ([]*digested, recollection) {
+	ctx, cancel := context.WithTimeout(whole, time.Duration(float64(r.req.Budget)*gatherShare))
+	defer cancel()
+	sources, _ := r.e.choose(r.req.Sources) // complete has checked the names
+	r.emit(Event{Kind: EventPlanned, Total: len(sources)})
+
+	recalled := make(chan recollection, 1)
+	r.e.tasks.Go(func() { recalled <- r.recall(ctx) })
+
+	pipeline := r.newDigestion(whole) // what was read by the gathering's end is kept
+	gather, stop := r.newGathering(ctx, sources)
+	planned := r.e.deps.Now()
+	first, more := r.plan(ctx)
+	for _, t := range first {
+		gather.ask(t)
+	}
+	r.answer.Timing.PlanMS = r.since(planned)
+	gather.wait(ctx, more, pipeline.add)
+	r.answer.Sources = gather.finish(ctx, stop)
+	r.answer.Timing.GatherMS = r.since(gather.begun)
+	for _, s := range r.answer.Sources {
+		r.answer.Timing.SlowestSourceMS = max(r.answer.Timing.SlowestSourceMS, s.LatencyMS)
+	}
+	tail := r.e.deps.Now()
+	docs := pipeline.wait()
+	back := <-recalled
+	r.answer.Timing.DigestMS = r.since(tail)
+	return docs, back
+}
+
+// plan gives the keywords to start with and, where a model is at work on
+// better ones, the channel on which they come: the fan-out does not wait.
+func (r *run) plan(ctx context.Context) ([]string, <-chan []string) {
+	builtIn := r.e.deps.Kits.BuiltIn().Linguist
+	first, err := builtIn.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
+	if err != nil || len(first) == 0 {
+		first = []string{r.req.Question}
+	}
+	if r.kit.Linguist.Name() == builtIn.Name() || r.depth.topics == 1 {
+		return first, nil
+	}
+	more := make(chan []string, 1)
+	r.e.tasks.Go(func() {
+		defer close(more)
+		better, err := r.kit.Linguist.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
+		if err == nil {
+			more <- better
+		}
+	})
+	return first[:1], more
+}
+
+// recall searches the memory with the question as it was asked. Its failure is
+// a warning: the sources are there too.
+func (r *run) recall(ctx context.Context) recollection {
+	var out recollection
+	q := evidence.RecallQuery{Text: r.req.Question, K: r.e.cfg.RecallK}
+	bounded, cancel := context.WithTimeout(ctx, time.Duration(float64(r.req.Budget)*embedShare))
+	vectors, err := r.kit.Embedder.Embed(bounded, []string{r.req.Question})
+	cancel()
+	if err == nil && len(vectors) == 1 {
+		out.vector, q.Vector, q.Model = vectors[0], vectors[0], r.kit.Embedder.Model()
+	} else if ctx.Err() == nil {
+		r.warn(fmt.Sprintf("the question was not embedded (%v): remembered texts were searched by their words alone", err))
+	}
+	res, err := r.e.deps.Memory.Recall(ctx, q)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		r.answer.Memory.Err = err.Error()
+		return out
+	}
+	for _, w := range res.Warnings {
+		r.warn(w)
+	}
+	r.answer.Memory.Index = res.Index
+	out.hits = r.texts(ctx, res.Hits)
+	r.answer.Memory.Hits = len(out.hits)
+	return out
+}
+
+// texts loads the documents that the hits are from.
+func (r *run) texts(ctx context.Context, hits []evidence.Hit) []remembered {
+	loaded := map[string]evidence.Document{}
+	var out []remembered
+	for _, h := range hits {
+		doc, ok := loaded[h.Passage.DocumentID]
+		if !ok {
+			var err error
+			doc, ok, err = r.e.deps.Memory.Document(ctx, h.Passage.DocumentID)
+			if err != nil || !ok {
+				continue // forgotten in this very moment, or ctx ended
+			}
+			loaded[doc.ID] = doc
+		}
+		out = append(out, remembered{hit: h, doc: doc})
+	}
+	return out
+}

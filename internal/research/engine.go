@@ -1,0 +1,206 @@
+package research
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// Config bounds the engine. Default gives values for every field.
+type Config struct {
+	Budget         time.Duration // of a question that names none
+	SoftBudget     time.Duration // how long stragglers are waited for after the first good answer
+	SourceDeadline time.Duration // the longest that one source may take, waiting in the background included
+	FoldAfter      int           // messages in a session before the older ones are folded into its summary
+	FoldKeep       int           // messages that stay as they were said
+	RecallK        int           // remembered passages that take part in an answer
+	PassageTokens  int           // evidence that a synthesizer reads, in estimated tokens
+	Language       string        // of sources, where the caller names none
+}
+
+// DefaultConfig is what the settings start from.
+func DefaultConfig() Config {
+	return Config{
+		Budget: 45 * time.Second, SoftBudget: 2500 * time.Millisecond, SourceDeadline: 30 * time.Second,
+		FoldAfter: 6, FoldKeep: 3, RecallK: 12, PassageTokens: 2400, Language: "en",
+	}
+}
+
+// Deps are the engine's collaborators; all are required but Log.
+type Deps struct {
+	Sources  []Source // asked when the caller names none; also the valid names
+	Memory   Memory
+	Sessions Sessions
+	Kits     Kits
+	Analyst  Analyst
+	Chunk    func(text string) []evidence.Chunk
+	Now      func() time.Time
+	NewID    func(prefix string) string
+	Log      *slog.Logger
+}
+
+// Engine answers questions. It is safe for concurrent use.
+type Engine struct {
+	cfg  Config
+	deps Deps
+
+	life  context.Context // ends at Close: what outlives a question hangs on it
+	stop  context.CancelFunc
+	tasks sync.WaitGroup // stragglers and folds
+	folds folds
+}
+
+// New makes an engine. Close it.
+func New(cfg Config, deps Deps) *Engine {
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	life, stop := context.WithCancel(context.Background())
+	return &Engine{cfg: cfg, deps: deps, life: life, stop: stop, folds: folds{running: map[string]chan struct{}{}}}
+}
+
+// Close ends what still runs in the background and waits for it: stragglers
+// are cancelled, a summary under way is finished by the built-in linguist.
+func (e *Engine) Close() {
+	e.stop()
+	e.tasks.Wait()
+}
+
+// run is the state of one question.
+type run struct {
+	e       *Engine
+	req     Request
+	depth   depth
+	kit     Kit
+	session evidence.Session
+	observe func(Event)
+	started time.Time
+	answer  evidence.Answer
+
+	mu sync.Mutex // guards answer.Warnings while steps run side by side
+}
+
+// Research answers one question. The answer stands before req.Budget is spent:
+// steps that are late are left out and named in Warnings. Its error is either
+// an *evidence.Problem of the request, ctx's own error when ctx ended, or that
+// of a memory that cannot hold the session; sources and models never fail it.
+// observe, when not nil, is called from one goroutine at a time, in order.
+func (e *Engine) Research(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
+	r, err := e.begin(ctx, req, observe)
+	if err != nil {
+		return evidence.Answer{}, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, r.req.Budget)
+	defer cancel()
+
+	docs, recalled := r.collect(bounded)
+	if err := ctx.Err(); err != nil {
+		return evidence.Answer{}, err
+	}
+	analysis := r.analyse(bounded, docs)
+	ranked := r.rank(docs, recalled)
+	draft := r.synthesise(bounded, ranked)
+	if err := ctx.Err(); err != nil {
+		return evidence.Answer{}, err
+	}
+	r.verify(bounded, ranked, draft)
+	r.answer.Analysis = <-analysis
+	r.conclude()
+	if err := r.remember(ctx); err != nil {
+		return evidence.Answer{}, err
+	}
+	r.emit(Event{Kind: EventDone})
+	return r.answer, nil
+}
+
+// begin validates the request and opens its session.
+func (e *Engine) begin(ctx context.Context, req Request, observe func(Event)) (*run, error) {
+	req, err := e.complete(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	started := e.deps.Now()
+	e.folds.wait(ctx, req.Session)
+	session, err := e.deps.Sessions.Open(ctx, req.Session)
+	if err != nil {
+		return nil, err
+	}
+	if observe == nil {
+		observe = func(Event) {}
+	}
+	r := &run{e: e, req: req, depth: depths[req.Depth], session: session, observe: ordered(observe), started: started}
+	r.kit = e.deps.Kits.Pick(ctx)
+	r.answer = evidence.Answer{
+		Question: req.Question, Session: session.ID, RunID: e.deps.NewID("r_"),
+		Claims: []evidence.Claim{}, Citations: []evidence.Citation{}, Sources: []evidence.SourceReport{}, Topics: []string{},
+		Embedder: r.kit.Embedder.Model().Name, Synthesizer: r.kit.Synthesizer.Name(),
+		Warnings: append([]string{}, r.kit.Warnings...),
+	}
+	return r, nil
+}
+
+func ordered(observe func(Event)) func(Event) {
+	var mu sync.Mutex
+	return func(ev Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		observe(ev)
+	}
+}
+
+func (r *run) emit(ev Event) { r.observe(ev) }
+
+func (r *run) warn(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, w := range r.answer.Warnings {
+		if w == text {
+			return
+		}
+	}
+	r.answer.Warnings = append(r.answer.Warnings, text)
+}
+
+// since is the time from t in whole milliseconds.
+func (r *run) since(t time.Time) int64 { return r.e.deps.Now().Sub(t).Milliseconds() }
+
+// analyse starts the isolated analysis; its answer comes on the channel, at
+// the latest when ctx ends.
+func (r *run) analyse(ctx context.Context, docs []*digested) <-chan evidence.Analysis {
+	in := evidence.AnalysisInput{Question: r.req.Question, Relevance: relevance(r.req.Question, docs)}
+	for _, d := range docs {
+		in.Documents = append(in.Documents, d.doc)
+	}
+	out := make(chan evidence.Analysis, 1)
+	r.e.tasks.Go(func() { out <- r.e.deps.Analyst.Analyse(ctx, in) })
+	return out
+}
+
+// remember commits the turn. The answer is given even when the caller's time
+// is up by now: what was paid for is kept.
+func (r *run) remember(ctx context.Context) error {
+	now := r.e.deps.Now()
+	r.answer.Timing.TotalMS = r.since(r.started)
+	kept := r.answer
+	err := r.e.deps.Sessions.Append(ctx, r.session.ID,
+		evidence.Turn{Role: evidence.RoleUser, Text: r.req.Question, At: r.started},
+		evidence.Turn{Role: evidence.RoleAssistant, Text: r.answer.Answer, At: now, Run: &kept})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && errors.Is(err, context.DeadlineExceeded):
+		r.warn("the turn could not be kept in time: " + err.Error())
+	case err != nil:
+		r.warn("the turn was not kept: " + err.Error())
+	default:
+		r.e.foldLater(r.session.ID, r.kit)
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package research
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// fakeSource answers after a delay on the (synthetic) clock.
+type fakeSource struct {
+	name  string
+	delay time.Duration
+	texts []string
+	err   error
+	panic bool
+
+	mu    sync.Mutex
+	asked []string
+	ended []error // how each search's context stood when it returned
+}
+
+func (s *fakeSource) Name() string { return s.name }
+
+func (s *fakeSource) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	s.mu.Lock()
+	s.asked = append(s.asked, q.Text)
+	s.mu.Unlock()
+	timer := time.NewTimer(s.delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	s.ended = append(s.ended, ctx.Err())
+	s.mu.Unlock()
+	if s.panic {
+		panic("index out of range")
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if s.err != nil {
+		return nil, s.err
+	}
+	docs := []evidence.Document{}
+	for i, t := range s.texts {
+		url := fmt.Sprintf("https://%s.test/%d", s.name, i)
+		docs = append(docs, evidence.Document{ID: evidence.DocumentID(s.name, url, t), Source: s.name, URL: url, Title: s.name + " page", Text: t, Score: 1, Retrieved: time.Now()})
+	}
+	return docs, nil
+}
+
+type fakeMemory struct {
+	mu   sync.Mutex
+	docs map[string]evidence.Document
+	at   map[string]time.Time
+	hits []evidence.Hit
+	err  error
+}
+
+func newFakeMemory() *fakeMemory {
+	return &fakeMemory{docs: map[string]evidence.Document{}, at: map[string]time.Time{}}
+}
+
+func (m *fakeMemory) Put(ctx context.Context, doc evidence.Document, _ evidence.Chunks) (evidence.Receipt, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return evidence.Receipt{}, m.err
+	}
+	m.docs[doc.ID], m.at[doc.ID] = doc, time.Now()
+	return evidence.Receipt{DocumentID: doc.ID, Documents: 1}, ctx.Err()
+}
+
+func (m *fakeMemory) Recall(ctx context.Context, _ evidence.RecallQuery) (evidence.RecallResult, error) {
+	return evidence.RecallResult{Hits: append([]evidence.Hit{}, m.hits...), Index: evidence.IndexReady}, ctx.Err()
+}
+
+func (m *fakeMemory) Document(_ context.Context, id string) (evidence.Document, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d, ok := m.docs[id]
+	return d, ok, nil
+}
+
+// remember puts a text where an earlier process left it.
+func (m *fakeMemory) remember(source, body string) {
+	d := evidence.Document{ID: evidence.DocumentID(source, "", body), Source: source, Title: "remembered", Text: body}
+	m.docs[d.ID] = d
+	m.hits = append(m.hits, evidence.Hit{Document: d, Passage: evidence.Passage{DocumentID: d.ID, End: len(body), Text: body, Score: 1}})
+}
+
+type fakeSessions struct {
+	mu  sync.Mutex
+	all map[string]*evidence.Session
+	seq int64
+}
+
+func (s *fakeSessions) Open(_ context.Context, id string) (evidence.Session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id == "" {
+		id = fmt.Sprintf("s_%d", len(s.all)+1)
+		s.all[id] = &evidence.Session{ID: id}
+	}
+	got, ok := s.all[id]
+	if !ok {
+		return evidence.Session{}, evidence.BadInput("there is no session "+id, "leave it out to start a new one")
+	}
+	out := *got
+	out.Turns = append([]evidence.Turn{}, got.Turns...)
+	return out, nil
+}
+
+func (s *fakeSessions) Append(ctx context.Context, id string, turns ...evidence.Turn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range turns {
+		s.seq++
+		t.Seq = s.seq
+		s.all[id].Turns = append(s.all[id].Turns, t)
+	}
+	return ctx.Err()
+}
+
+func (s *fakeSessions) Fold(ctx context.Context, id string, from, to int64, summary string) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got := s.all[id]
+	if got.SummaryTo != from {
+		return false, nil
+	}
+	var keep []evidence.Turn
+	for _, t := range got.Turns {
+		if t.Seq > to {
+			keep = append(keep, t)
+		}
+	}
+	got.Turns, got.Summary, got.SummaryTo = keep, summary, to
+	return true, ctx.Err()
+}
+
+// fakeModel is every kind of language work at once.
+type fakeModel struct {
+	name     string
+	keywords []string
+	planning time.Duration
+	draft    *evidence.Draft
+	err      error
+}
+
+func (m *fakeModel) Name() string          { return m.name }
+func (m *fakeModel) Model() evidence.Model { return evidence.Model{Name: m.name, Revision: "1", Dims: 2} }
+
+func (m *fakeModel) Embed(ctx context.Context, texts []string) ([][]float32, error) {
+	out := make([][]float32, len(texts))
+	for i := range out {
+		out[i] = []float32{1, 0}
+	}
+	return out, ctx.Err()
+}
+
+func (m *fakeModel) Keywords(ctx context.Context, question string, _ evidence.Session, most int) ([]string, error) {
+	select {
+	case <-time.After(m.planning):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if m.keywords == nil {
+		return []string{strings.Join(text.QueryTerms(question), " ")}, nil
+	}
+	return m.keywords[:min(most, len(m.keywords))], nil
+}
+
+func (m *fakeModel) Summarise(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
+	if m.err != nil {
+		return "", m.err
+	}
+	for _, t := range turns {
+		summary += t.Role + ": " + t.Text + "\n"
+	}
+	return summary, ctx.Err()
+}
+
+// Write quotes the first sentence of each passage, unless a draft is given.
+func (m *fakeModel) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
+	if m.err != nil {
+		return evidence.Draft{}, m.err
+	}
+	if m.draft != nil {
+		if stream != nil {
+			stream(m.draft.Sentences[0].Text)
+		}
+		return *m.draft, ctx.Err()
+	}
+	var d evidence.Draft
+	for i, e := range in.Evidence {
+		sp := text.Sentences(e.Passage.Text)[0]
+		sp.Start, sp.End = sp.Start+e.Passage.Start, sp.End+e.Passage.Start
+		d.Sentences = append(d.Sentences, evidence.Sentence{Text: e.Document.Text[sp.Start:sp.End], Marks: []int{i + 1}, Quotes: []evidence.Span{sp}})
+	}
+	return d, nil
+}
+
+type fakeKits struct {
+	kit     Kit
+	builtIn *fakeModel
+}
+
+func (k *fakeKits) BuiltIn() Kit {
+	return Kit{Embedder: k.builtIn, Synthesizer: k.builtIn, Linguist: k.builtIn}
+}
+
+func (k *fakeKits) Pick(context.Context) Kit {
+	if k.kit.Embedder == nil {
+		return k.BuiltIn()
+	}
+	return k.kit
+}
+
+type fakeAnalyst struct{}
+
+func (fakeAnalyst) Analyse(_ context.Context, in evidence.AnalysisInput) evidence.Analysis {
+	return evidence.Analysis{Status: "ok", Documents: len(in.Documents)}
+}
+
+// world is an engine with everything around it made up.
+type world struct {
+	*Engine
+	memory   *fakeMemory
+	sessions *fakeSessions
+	kits     *fakeKits
+}
+
+func newWorld(cfg func(*Config), sources ...Source) *world {
+	w := &world{memory: newFakeMemory(), sessions: &fakeSessions{all: map[string]*evidence.Session{}}, kits: &fakeKits{builtIn: &fakeModel{name: "built-in"}}}
+	c := DefaultConfig()
+	if cfg != nil {
+		cfg(&c)
+	}
+	n := 0
+	w.Engine = New(c, Deps{
+		Sources: sources, Memory: w.memory, Sessions: w.sessions, Kits: w.kits, Analyst: fakeAnalyst{}, Now: time.Now,
+		NewID: func(p string) string { n++; return fmt.Sprint(p, n) },
+		Chunk: func(s string) []evidence.Chunk { return []evidence.Chunk{{End: len(s), Text: s}} },
+	})
+	return w
+}
+
+var errDown = errors.New("wiki.test answered 500")

@@ -1,0 +1,264 @@
+package research
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// found is what one source said to one keyword.
+type found struct {
+	source string
+	docs   []evidence.Document
+	err    error
+	took   time.Duration // since the gathering began
+}
+
+// gathering asks sources with keywords, all at once, and hands each document on
+// as it comes. Searches do not hang on the question's context alone: those
+// that are still on their way at the soft budget go on in the background.
+type gathering struct {
+	r       *run
+	sources []Source
+	begun   time.Time
+	ctx     context.Context // of the searches
+	cancel  context.CancelFunc
+	group   *errgroup.Group
+	results chan found
+	pending map[string]int // searches under way, by source
+	tally   map[string]*tally
+	seen    map[string]bool // documents handed on
+	asked   map[string]bool // keywords
+}
+
+// tally is how a source fared over all keywords.
+type tally struct {
+	report   evidence.SourceReport
+	answered bool
+	failed   error
+}
+
+func (r *run) newGathering(ctx context.Context, sources []Source) (*gathering, func() bool) {
+	g := &gathering{r: r, sources: sources, begun: r.e.deps.Now(), group: new(errgroup.Group),
+		results: make(chan found, len(sources)*r.depth.topics), // a search never waits to report
+		pending: map[string]int{}, tally: map[string]*tally{}, seen: map[string]bool{}, asked: map[string]bool{}}
+	g.ctx, g.cancel = context.WithTimeout(r.e.life, r.e.cfg.SourceDeadline)
+	for _, s := range sources {
+		g.tally[s.Name()] = &tally{report: evidence.SourceReport{Name: s.Name()}}
+	}
+	return g, context.AfterFunc(ctx, g.cancel)
+}
+
+// ask starts a search for topic at every source.
+func (g *gathering) ask(topic string) {
+	key := strings.ToLower(topic)
+	if topic == "" || g.asked[key] || len(g.asked) >= g.r.depth.topics {
+		return
+	}
+	g.asked[key] = true
+	g.r.answer.Topics = append(g.r.answer.Topics, topic)
+	q := evidence.Query{Text: topic, Question: g.r.req.Question, Limit: g.r.depth.limit, Language: g.r.req.Language, FullText: g.r.depth.full}
+	for _, s := range g.sources {
+		g.pending[s.Name()]++
+		g.group.Go(func() error {
+			docs, err := g.r.e.search(g.ctx, s, q)
+			g.results <- found{source: s.Name(), docs: docs, err: err, took: g.r.e.deps.Now().Sub(g.begun)}
+			return nil // one source's failure is data: it must not end the others
+		})
+	}
+}
+
+// search calls a source and survives its panic.
+func (e *Engine) search(ctx context.Context, s Source, q evidence.Query) (docs []evidence.Document, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.deps.Log.Error("source panicked", "source", s.Name(), "panic", p, "stack", string(debug.Stack()))
+			docs, err = nil, fmt.Errorf("the source panicked: %v", p)
+		}
+	}()
+	return s.Search(ctx, q)
+}
+
+// wait hands on documents until every search has answered, the soft budget has
+// passed since the first good answer, or ctx ends. topics may add keywords
+// while others are on their way.
+func (g *gathering) wait(ctx context.Context, topics <-chan []string, handOn func([]evidence.Document)) {
+	var soft <-chan time.Time
+	for g.open() > 0 || topics != nil && !g.anything() {
+		select {
+		case more, ok := <-topics:
+			if !ok {
+				topics = nil
+				continue
+			}
+			for _, t := range more {
+				g.ask(t)
+			}
+		case f := <-g.results:
+			g.take(f, handOn)
+			if soft == nil && g.anything() {
+				timer := time.NewTimer(time.Duration(float64(g.r.e.cfg.SoftBudget) * g.r.depth.soft))
+				defer timer.Stop()
+				soft = timer.C
+			}
+		case <-soft:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (g *gathering) open() int {
+	n := 0
+	for _, p := range g.pending {
+		n += p
+	}
+	return n
+}
+
+func (g *gathering) anything() bool { return len(g.seen) > 0 }
+
+// take books one search's outcome.
+func (g *gathering) take(f found, handOn func([]evidence.Document)) {
+	t := g.tally[f.source]
+	g.pending[f.source]--
+	t.report.LatencyMS = max(t.report.LatencyMS, f.took.Milliseconds())
+	if f.err != nil {
+		t.failed = errors.Join(t.failed, f.err)
+	} else {
+		t.answered = true
+		fresh := slices.DeleteFunc(slices.Clone(f.docs), func(d evidence.Document) bool {
+			dup := g.seen[d.ID] || d.Text == ""
+			g.seen[d.ID] = true
+			return dup
+		})
+		t.report.Documents += len(fresh)
+		handOn(fresh)
+	}
+	if g.pending[f.source] == 0 {
+		g.settle(t)
+		report := t.report
+		g.r.emit(Event{Kind: EventSource, Source: &report, Done: g.settled(), Total: len(g.sources)})
+	}
+}
+
+func (g *gathering) settled() int {
+	n := 0
+	for _, t := range g.tally {
+		if t.report.Status != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// settle decides a source's status once all its searches are in: one that
+// answered some keyword is ok, and says what failed beside it.
+func (g *gathering) settle(t *tally) {
+	switch {
+	case t.report.Documents > 0:
+		t.report.Status = evidence.StatusOK
+	case t.answered && t.failed == nil:
+		t.report.Status = evidence.StatusEmpty
+	default:
+		t.report.Status = statusOf(t.failed)
+	}
+	if t.failed != nil {
+		t.report.Err = firstLine(t.failed)
+	}
+}
+
+// finish reports every source, and lets what is still on its way go on in the
+// background. stop undoes the tie to the question's context.
+func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.SourceReport {
+	waited := g.r.e.deps.Now().Sub(g.begun)
+	if ctx.Err() == nil {
+		stop()
+	}
+	g.r.e.tasks.Go(func() {
+		defer g.cancel()
+		ended := make(chan struct{})
+		g.r.e.tasks.Go(func() {
+			defer close(ended)
+			_ = g.group.Wait() // searches never return an error to the group
+		})
+		g.keepStragglers(ended)
+	})
+	out := make([]evidence.SourceReport, 0, len(g.sources))
+	for _, s := range g.sources {
+		t := g.tally[s.Name()]
+		if g.pending[s.Name()] > 0 {
+			g.giveUp(t, waited)
+			report := t.report
+			g.r.emit(Event{Kind: EventSource, Source: &report, Done: g.settled(), Total: len(g.sources)})
+		}
+		out = append(out, t.report)
+	}
+	return out
+}
+
+// giveUp reports a source that did not answer every keyword in time.
+func (g *gathering) giveUp(t *tally, waited time.Duration) {
+	t.report.LatencyMS = waited.Milliseconds()
+	t.report.Err = fmt.Sprintf("no full answer within %s; it is not waited for any longer", waited.Round(10*time.Millisecond))
+	t.report.Status = evidence.StatusTimeout
+	if t.report.Documents > 0 {
+		t.report.Status = evidence.StatusOK
+	}
+}
+
+// keepStragglers remembers what still comes until every search has ended.
+func (g *gathering) keepStragglers(ended <-chan struct{}) {
+	for {
+		select {
+		case f := <-g.results:
+			g.r.e.keepLate(f)
+		case <-ended:
+			for len(g.results) > 0 {
+				g.r.e.keepLate(<-g.results)
+			}
+			return
+		}
+	}
+}
+
+// keepLate puts what a straggler brought into the memory, for the next question.
+func (e *Engine) keepLate(f found) {
+	if f.err != nil || e.life.Err() != nil {
+		return
+	}
+	for _, d := range f.docs {
+		if _, err := e.digestOne(e.life, e.life, e.deps.Kits.BuiltIn(), d); err != nil && e.life.Err() == nil {
+			e.deps.Log.Warn("late document was not kept", "source", f.source, "url", d.URL, "err", err)
+		}
+	}
+}
+
+// statusOf maps an error of a source to its status. Sources' errors say so
+// themselves where they know better than "error".
+func statusOf(err error) string {
+	var s interface{ SourceStatus() string }
+	switch {
+	case errors.As(err, &s) && s.SourceStatus() != "":
+		return s.SourceStatus()
+	case errors.Is(err, context.DeadlineExceeded):
+		return evidence.StatusTimeout
+	default:
+		return evidence.StatusError
+	}
+}
+
+// firstLine keeps a report short: joined errors repeat themselves.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}

@@ -1,0 +1,225 @@
+package research
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// Weights of the ranking. The fusion's were measured on public collections:
+// a weak embedder is a booster of BM25, a trained encoder its equal.
+const (
+	alphaLexical     = 0.3
+	alphaTransformer = 0.5
+	topicWeight      = 0.5 // a keyword of the plan beside a word of the question
+	sourcePrior      = 0.1 // the source's own order
+	diversity        = 0.7 // lambda of maximal marginal relevance: 1 is relevance alone
+	maxPassages      = 16
+	contenders       = 200 // passages that are compared with each other, which costs their square
+)
+
+// candidate is a passage that may take part in the answer.
+type candidate struct {
+	doc    evidence.Document
+	chunk  evidence.Chunk
+	terms  []string
+	score  float64
+	vector []float32
+}
+
+// rank fuses BM25 and vectors over everything that was read or remembered,
+// drops near-duplicates and chooses diverse passages under the token budget.
+func (r *run) rank(docs []*digested, back recollection) []evidence.Evidence {
+	begun := r.e.deps.Now()
+	defer func() { r.answer.Timing.RankMS = r.since(begun) }()
+	r.emit(Event{Kind: EventStage, Stage: "rank"})
+
+	pool := candidates(docs, back)
+	r.score(pool, back.vector)
+	slices.SortStableFunc(pool, func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.doc.ID, b.doc.ID), cmp.Compare(a.chunk.Start, b.chunk.Start))
+	})
+	pool = dropNearDuplicates(pool[:min(len(pool), contenders)])
+	return chooseDiverse(pool, r.e.cfg.PassageTokens)
+}
+
+// candidates are the chunks of all documents; a remembered one that was also
+// read anew counts once, as it is now.
+func candidates(docs []*digested, back recollection) []candidate {
+	var pool []candidate
+	fresh := map[string]bool{}
+	add := func(doc evidence.Document, c evidence.Chunk) {
+		pool = append(pool, candidate{doc: doc, chunk: c, vector: c.Vector,
+			terms: text.Terms(doc.Title + " " + c.Text)})
+	}
+	for _, d := range docs {
+		fresh[d.doc.ID] = true
+		for _, c := range d.chunks.Items {
+			add(d.doc, c)
+		}
+	}
+	for _, m := range back.hits {
+		p := m.hit.Passage
+		if !fresh[m.doc.ID] && p.Start >= 0 && p.Start < p.End && p.End <= len(m.doc.Text) {
+			add(m.doc, evidence.Chunk{Start: p.Start, End: p.End, Text: m.doc.Text[p.Start:p.End], Vector: m.hit.Vector})
+		}
+	}
+	return pool
+}
+
+// score sets every candidate's score, 0..1 and a little more.
+func (r *run) score(pool []candidate, question []float32) {
+	terms := make([][]string, len(pool))
+	for i, c := range pool {
+		terms[i] = c.terms
+	}
+	index := text.NewBM25(terms)
+	query := text.QueryTerms(r.req.Question)
+	var planned []string
+	for _, t := range r.answer.Topics {
+		for _, term := range text.QueryTerms(t) {
+			if !slices.Contains(query, term) && !slices.Contains(planned, term) {
+				planned = append(planned, term)
+			}
+		}
+	}
+	lexical, similar := make([]float64, len(pool)), make([]float64, len(pool))
+	for i, c := range pool {
+		lexical[i] = index.Score(query, i) + topicWeight*index.Score(planned, i)
+		similar[i] = cosine(question, c.vector)
+	}
+	alpha := alphaLexical
+	if r.kit.Embedder.Model().Kind == evidence.KindTransformer {
+		alpha = alphaTransformer
+	}
+	if question == nil {
+		alpha = 0
+	}
+	minMax(lexical)
+	minMax(similar)
+	for i := range pool {
+		pool[i].score = (1-alpha)*lexical[i] + alpha*similar[i] + sourcePrior*pool[i].doc.Score
+	}
+}
+
+// minMax scales s to 0..1 in place; equal values become 0 when they are 0, else 1.
+func minMax(s []float64) {
+	if len(s) == 0 {
+		return
+	}
+	low, high := slices.Min(s), slices.Max(s)
+	for i := range s {
+		switch {
+		case high > low:
+			s[i] = (s[i] - low) / (high - low)
+		case high > 0:
+			s[i] = 1
+		default:
+			s[i] = 0
+		}
+	}
+}
+
+// cosine of two unit vectors of one space, 0 for a missing or foreign one.
+func cosine(a, b []float32) float64 {
+	if len(a) == 0 || len(a) != len(b) {
+		return 0
+	}
+	sum := 0.0
+	for i := range a {
+		sum += float64(a[i]) * float64(b[i])
+	}
+	if math.IsNaN(sum) {
+		return 0
+	}
+	return sum
+}
+
+// dropNearDuplicates keeps the best-scored of passages that say the same.
+func dropNearDuplicates(pool []candidate) []candidate {
+	var out []candidate
+	var kept []uint64
+	for _, c := range pool {
+		hash := text.SimHash(c.chunk.Text)
+		if !slices.ContainsFunc(kept, func(k uint64) bool { return text.Distance(k, hash) <= text.NearDuplicate }) {
+			out, kept = append(out, c), append(kept, hash)
+		}
+	}
+	return out
+}
+
+// chooseDiverse picks by maximal marginal relevance until tokens are spent.
+func chooseDiverse(pool []candidate, tokens int) []evidence.Evidence {
+	var out []evidence.Evidence
+	var chosen []candidate
+	left := slices.Clone(pool)
+	for len(left) > 0 && len(out) < maxPassages {
+		best, bestValue := 0, math.Inf(-1)
+		for i, c := range left {
+			worst := 0.0
+			for _, k := range chosen {
+				worst = max(worst, overlap(c, k))
+			}
+			if v := diversity*c.score - (1-diversity)*worst; v > bestValue {
+				best, bestValue = i, v
+			}
+		}
+		c := left[best]
+		left = slices.Delete(left, best, best+1)
+		cost := text.EstimateTokens(c.chunk.Text)
+		if cost > tokens && len(out) > 0 {
+			continue
+		}
+		tokens -= cost
+		chosen = append(chosen, c)
+		out = append(out, evidence.Evidence{Document: c.doc, Passage: evidence.Passage{
+			DocumentID: c.doc.ID, Start: c.chunk.Start, End: c.chunk.End, Text: c.chunk.Text, Score: c.score}})
+	}
+	return out
+}
+
+// overlap is the share of the smaller passage's terms that the other has too,
+// with a surcharge for the same source: an answer of one voice is a weak one.
+func overlap(a, b candidate) float64 {
+	set := map[string]bool{}
+	for _, t := range a.terms {
+		set[t] = true
+	}
+	other := map[string]bool{}
+	both := 0
+	for _, t := range b.terms {
+		if !other[t] && set[t] {
+			both++
+		}
+		other[t] = true
+	}
+	share := float64(both) / float64(max(1, min(len(set), len(other))))
+	if a.doc.Source == b.doc.Source {
+		share += 0.2
+	}
+	return share
+}
+
+// relevance is each document's share of the question's words, 0..1, for the
+// analysis.
+func relevance(question string, docs []*digested) map[string]float64 {
+	query := text.QueryTerms(question)
+	out := map[string]float64{}
+	for _, d := range docs {
+		has := map[string]bool{}
+		for _, t := range text.Terms(d.doc.Title + " " + d.doc.Text) {
+			has[t] = true
+		}
+		hit := 0
+		for _, q := range query {
+			if has[q] {
+				hit++
+			}
+		}
+		out[d.doc.ID] = float64(hit) / float64(max(1, len(query)))
+	}
+	return out
+}

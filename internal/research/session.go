@@ -1,0 +1,103 @@
+package research
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// foldBound is the longest that a model may work on a summary.
+const foldBound = 60 * time.Second
+
+// foldPatience is how long a question waits for the fold that the one before
+// it started: the built-in linguist needs a millisecond, a model is not waited
+// for.
+const foldPatience = 200 * time.Millisecond
+
+// folds knows the sessions whose summaries are being written in this process.
+type folds struct {
+	mu      sync.Mutex
+	running map[string]chan struct{} // closed when the fold is done
+}
+
+// wait returns when no fold of the session runs, or patience is at its end.
+func (f *folds) wait(ctx context.Context, session string) {
+	f.mu.Lock()
+	done := f.running[session]
+	f.mu.Unlock()
+	if done == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, foldPatience)
+	defer cancel()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// start reports whether the caller shall fold, and gives it the way to end.
+func (f *folds) start(session string) (end func(), ok bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.running[session] != nil {
+		return nil, false
+	}
+	done := make(chan struct{})
+	f.running[session] = done
+	return func() {
+		f.mu.Lock()
+		delete(f.running, session)
+		f.mu.Unlock()
+		close(done)
+	}, true
+}
+
+// foldLater folds the session's older turns into its summary, in the
+// background. A fold that is under way already will be followed by the next
+// question's.
+func (e *Engine) foldLater(session string, kit Kit) {
+	end, ok := e.folds.start(session)
+	if !ok {
+		return
+	}
+	e.tasks.Go(func() {
+		defer end()
+		if err := e.fold(session, kit); err != nil {
+			e.deps.Log.Warn("session was not folded; its turns stay as they are", "session", session, "err", err)
+		}
+	})
+}
+
+// fold runs to its end even when the engine closes: then the built-in linguist
+// writes the summary, which takes no time.
+func (e *Engine) fold(session string, kit Kit) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.life), foldBound)
+	defer cancel()
+	s, err := e.deps.Sessions.Open(ctx, session)
+	if err != nil {
+		return err
+	}
+	if len(s.Turns) < max(e.cfg.FoldAfter, 1) || len(s.Turns) <= e.cfg.FoldKeep {
+		return nil
+	}
+	old := s.Turns[:len(s.Turns)-e.cfg.FoldKeep]
+	summary, err := e.summarise(s.Summary, old, kit)
+	if err != nil {
+		return err
+	}
+	_, err = e.deps.Sessions.Fold(ctx, session, s.SummaryTo, old[len(old)-1].Seq, summary)
+	return err // another process may have folded first: that is as good
+}
+
+func (e *Engine) summarise(summary string, old []evidence.Turn, kit Kit) (string, error) {
+	ctx, cancel := context.WithTimeout(e.life, foldBound)
+	defer cancel()
+	out, err := kit.Linguist.Summarise(ctx, summary, old)
+	if err == nil && ctx.Err() == nil && out != "" {
+		return out, nil
+	}
+	return e.deps.Kits.BuiltIn().Linguist.Summarise(context.WithoutCancel(ctx), summary, old)
+}

@@ -1,0 +1,120 @@
+package research
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// answerTokens bounds the prose of an answer: its citations need room too.
+const answerTokens = 800
+
+// verifyReserve is kept of the budget for what follows the writing.
+const verifyReserve = 0.05
+
+// synthesise has the answer written, by the kit's synthesizer, else by the
+// built-in one. The draft says itself whether it was cut short.
+func (r *run) synthesise(ctx context.Context, ranked []evidence.Evidence) evidence.Draft {
+	begun := r.e.deps.Now()
+	defer func() { r.answer.Timing.SynthesisMS = r.since(begun) }()
+	r.emit(Event{Kind: EventStage, Stage: "synthesis"})
+	if len(ranked) == 0 {
+		return evidence.Draft{Abstain: true, Why: "nothing was found"}
+	}
+	brief := evidence.Brief{
+		Question: r.req.Question, Evidence: ranked, Summary: r.session.Summary, Turns: r.session.Turns,
+		Language: r.req.Language, MaxTokens: min(answerTokens, max(100, r.req.MaxTokens/3)), Now: begun,
+	}
+	deadline, ok := ctx.Deadline()
+	if ok {
+		reserve := time.Duration(float64(r.req.Budget) * verifyReserve)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
+		defer cancel()
+	}
+	draft, err := r.kit.Synthesizer.Write(ctx, brief, func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
+	if err == nil && (draft.Abstain || len(draft.Sentences) > 0) {
+		return draft
+	}
+	why := "it wrote nothing"
+	if err != nil {
+		why = firstLine(err)
+	}
+	return r.fallBack(ctx, brief, why)
+}
+
+// fallBack writes with the built-in synthesizer, which needs no time and no model.
+func (r *run) fallBack(ctx context.Context, brief evidence.Brief, why string) evidence.Draft {
+	builtIn := r.e.deps.Kits.BuiltIn().Synthesizer
+	if failed := r.kit.Synthesizer.Name(); failed != builtIn.Name() {
+		r.warn(fmt.Sprintf("%s did not write this answer (%s): it is quoted from the sources instead", failed, why))
+	}
+	r.answer.Synthesizer = builtIn.Name()
+	draft, err := builtIn.Write(context.WithoutCancel(ctx), brief, nil)
+	if err != nil {
+		return evidence.Draft{Abstain: true, Why: err.Error()}
+	}
+	return draft
+}
+
+// conclude decides the answer's status and, where there is none, says what was
+// tried.
+func (r *run) conclude() {
+	a := &r.answer
+	best := evidence.Unsupported
+	for _, c := range a.Claims {
+		if c.Verdict == evidence.Supported || c.Verdict == evidence.Weak && best != evidence.Supported {
+			best = c.Verdict
+		}
+	}
+	answered := 0
+	for _, s := range a.Sources {
+		if s.Status == evidence.StatusOK || s.Status == evidence.StatusEmpty || s.Status == evidence.StatusCached {
+			answered++
+		}
+	}
+	switch {
+	case best == evidence.Unsupported:
+		a.Status = evidence.Insufficient
+		a.Answer = r.nothingFound()
+	case answered == 0 && len(a.Sources) > 0:
+		a.Status = evidence.Partial
+		r.warn("no source answered: this is from memory alone")
+	case best == evidence.Weak || r.cut():
+		a.Status = evidence.Partial
+	default:
+		a.Status = evidence.Answered
+	}
+}
+
+// cut reports whether the writing ended before it was done.
+func (r *run) cut() bool {
+	for _, w := range r.answer.Warnings {
+		if strings.HasPrefix(w, cutShort) {
+			return true
+		}
+	}
+	return false
+}
+
+// cutShort begins the warning of an answer that was not written to its end.
+const cutShort = "the answer was cut short"
+
+func (r *run) nothingFound() string {
+	var tried []string
+	for _, s := range r.answer.Sources {
+		line := s.Name + ": " + s.Status
+		if s.Err != "" {
+			line += " (" + s.Err + ")"
+		}
+		tried = append(tried, line)
+	}
+	memory := fmt.Sprintf("memory: %d passages looked at", r.answer.Memory.Hits)
+	if r.answer.Memory.Err != "" {
+		memory = "memory: error (" + r.answer.Memory.Err + ")"
+	}
+	return "Nothing that was read answers this question. Asked were " + strings.Join(append(tried, memory), "; ") + "."
+}

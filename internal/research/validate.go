@@ -1,0 +1,112 @@
+package research
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// Bounds of a request.
+const (
+	MaxQuestion = 20_000 // bytes; a longer one is a document, not a question
+	MinBudget   = time.Second
+	MaxBudget   = 10 * time.Minute // clients give up long before
+)
+
+// depth is what a Request's Depth stands for.
+type depth struct {
+	topics int     // search keywords at most
+	limit  int     // documents a source and keyword
+	soft   float64 // times the soft budget
+	full   bool    // read the linked pages as well
+}
+
+var depths = map[string]depth{
+	DepthQuick:    {topics: 1, limit: 3, soft: 0.6},
+	DepthStandard: {topics: 2, limit: 5, soft: 1},
+	DepthDeep:     {topics: 3, limit: 10, soft: 3, full: true},
+}
+
+// CheckBudget refuses a budget that no answer fits into, or no client waits for.
+func CheckBudget(d time.Duration) error {
+	if d < MinBudget || d > MaxBudget {
+		return evidence.BadInput(fmt.Sprintf("a budget of %s is out of range", d),
+			fmt.Sprintf("give one from %s to %s, such as 45s", MinBudget, MaxBudget))
+	}
+	return nil
+}
+
+// CheckQuestion refuses an empty question, one that is not text, and one that
+// is too long.
+func CheckQuestion(q string) error {
+	switch {
+	case strings.TrimSpace(q) == "":
+		return evidence.BadInput("the question is empty", "ask something, such as \"How does Go schedule goroutines?\"")
+	case len(q) > MaxQuestion:
+		return evidence.BadInput(fmt.Sprintf("the question has %d bytes", len(q)),
+			fmt.Sprintf("keep it under %d; give long material to remember and ask about it", MaxQuestion))
+	case !utf8.ValidString(q):
+		return evidence.BadInput("the question is not valid UTF-8", "send it as UTF-8 text")
+	}
+	return nil
+}
+
+// complete fills in defaults and refuses what cannot be done.
+func (e *Engine) complete(req Request) (Request, error) {
+	if err := CheckQuestion(req.Question); err != nil {
+		return req, err
+	}
+	req.Question, _ = text.Clean(strings.TrimSpace(req.Question))
+	if req.Budget == 0 {
+		req.Budget = e.cfg.Budget
+	}
+	if err := CheckBudget(req.Budget); err != nil {
+		return req, err
+	}
+	if req.Depth == "" {
+		req.Depth = DepthStandard
+	}
+	if _, ok := depths[req.Depth]; !ok {
+		return req, evidence.BadInput(fmt.Sprintf("there is no depth %q", req.Depth), "choose quick, standard or deep")
+	}
+	if req.MaxTokens <= 0 {
+		req.MaxTokens = 4000
+	}
+	if req.Language == "" {
+		req.Language = e.cfg.Language
+	}
+	_, err := e.choose(req.Sources)
+	return req, err
+}
+
+// choose is the sources of those names, or all when none is named.
+func (e *Engine) choose(names []string) ([]Source, error) {
+	if len(names) == 0 {
+		return e.deps.Sources, nil
+	}
+	var out []Source
+	for _, n := range names {
+		i := slices.IndexFunc(e.deps.Sources, func(s Source) bool { return s.Name() == n })
+		if i < 0 {
+			return nil, e.unknownSource(n)
+		}
+		if !slices.ContainsFunc(out, func(s Source) bool { return s.Name() == n }) {
+			out = append(out, e.deps.Sources[i])
+		}
+	}
+	return out, nil
+}
+
+func (e *Engine) unknownSource(name string) error {
+	var valid []string
+	for _, s := range e.deps.Sources {
+		valid = append(valid, s.Name())
+	}
+	slices.Sort(valid)
+	return evidence.BadInput(fmt.Sprintf("there is no source %q that is on", name), "choose from: "+strings.Join(valid, ", "))
+}
