@@ -1,0 +1,158 @@
+package fetch
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Kind is the class of a failure, as far as a caller may want to branch on it.
+type Kind string
+
+// The kinds.
+const (
+	Throttled   Kind = "throttled"    // 429, or our own limit leaves no time
+	Forbidden   Kind = "forbidden"    // 401, 403, 451; Wikimedia's 403 is for clients without identity
+	NotFound    Kind = "not found"    // 404, 410
+	Server      Kind = "server"       // 5xx
+	BadStatus   Kind = "status"       // any other status than 2xx
+	ContentType Kind = "content type" // not what was asked for
+	Malformed   Kind = "malformed"    // announced as JSON, but it is not, or of another shape
+	API         Kind = "api"          // an error that the service reported inside a good answer
+	TooLarge    Kind = "too large"
+	Timeout     Kind = "timeout"
+	Refused     Kind = "refused" // by our own rules, before a byte was sent
+	BadRedirect Kind = "redirect"
+	Unreachable Kind = "unreachable" // no name, no route, no handshake, connection lost
+	Closed      Kind = "closed"      // our client was closed
+)
+
+// Statuses that a source's report knows; the same words as in package evidence.
+const (
+	statusTimeout   = "timeout"
+	statusThrottled = "throttled"
+	statusError     = "error"
+)
+
+// Error is a request that failed. Its text is short and safe to show: the host
+// as the caller wrote it and the class; no bodies, no addresses.
+type Error struct {
+	Kind       Kind
+	Host       string // empty: not shown
+	Code       int    // HTTP status, 0 when there was none
+	RetryAfter time.Duration
+	Detail     string // in place of the kind's own words
+
+	again bool // one more try may help
+}
+
+func (e *Error) Error() string {
+	words := e.Detail
+	if words == "" {
+		words = e.words()
+	}
+	if e.RetryAfter > 0 {
+		words += fmt.Sprintf(", retry after %s", e.RetryAfter)
+	}
+	if e.Host == "" {
+		return words
+	}
+	return e.Host + ": " + words
+}
+
+func (e *Error) words() string {
+	switch e.Kind {
+	case Throttled:
+		return "asked too often (429)"
+	case Forbidden, BadStatus:
+		return fmt.Sprintf("answered %d", e.Code)
+	case NotFound:
+		return fmt.Sprintf("not found (%d)", e.Code)
+	case Server:
+		return fmt.Sprintf("server error (%d)", e.Code)
+	case Timeout:
+		return "no complete answer in time"
+	case Closed:
+		return "this program is shutting down"
+	case Malformed:
+		return "the answer is not the JSON that was expected"
+	}
+	return string(e.Kind)
+}
+
+// SourceStatus is the failure as a source's report names it: "timeout",
+// "throttled" or "error".
+func (e *Error) SourceStatus() string {
+	switch e.Kind {
+	case Timeout:
+		return statusTimeout
+	case Throttled:
+		return statusThrottled
+	}
+	return statusError
+}
+
+// Status maps any error to the status of a source's report. An error that
+// is no *Error is a timeout when a deadline caused it, else an error.
+func Status(err error) string {
+	var s interface{ SourceStatus() string }
+	switch {
+	case errors.As(err, &s):
+		return s.SourceStatus()
+	case errors.Is(err, context.DeadlineExceeded):
+		return statusTimeout
+	}
+	return statusError
+}
+
+// IsKind reports whether err is an *Error of the kind.
+func IsKind(err error, k Kind) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Kind == k
+}
+
+// refusal is how our own rules say no from inside the transport.
+type refusal struct{ why string }
+
+func (r *refusal) Error() string { return r.why }
+
+// classify turns what net/http returned into an *Error without its text, which
+// holds URLs and addresses.
+func classify(err error) *Error {
+	var (
+		own  *Error
+		no   *refusal
+		dns  *net.DNSError
+		wait net.Error
+	)
+	switch {
+	case errors.As(err, &own):
+		e := *own
+		return &e
+	case errors.As(err, &no):
+		return &Error{Kind: Refused, Detail: "refused: " + no.why}
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return &Error{Kind: Unreachable, Detail: "no such host"}
+	case errors.As(err, &wait) && wait.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return &Error{Kind: Timeout}
+	case errors.As(err, &dns):
+		return &Error{Kind: Unreachable, Detail: "its name cannot be looked up"}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return &Error{Kind: Unreachable, Detail: "connection refused"}
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &Error{Kind: Unreachable, Detail: "connection lost", again: true}
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
+		return &Error{Kind: Malformed, Detail: "the answer's compression is broken"}
+	case strings.Contains(err.Error(), "server response headers exceeded"):
+		return &Error{Kind: TooLarge, Detail: "the answer's header is too large"}
+	case strings.Contains(err.Error(), "tls:") || strings.Contains(err.Error(), "x509:"):
+		return &Error{Kind: Unreachable, Detail: "its certificate or TLS handshake is not acceptable"}
+	}
+	return &Error{Kind: Unreachable, Detail: "cannot be reached"}
+}

@@ -1,0 +1,231 @@
+// Package fetch is the only room that dials. It has two doors: one for each
+// base URL that the operator configured, which opens to exactly that host and
+// port, and one for URLs that a language model chose, which opens to public
+// addresses alone. Both say who we are, keep to each host's limits, and bound
+// what an answer may cost.
+package fetch
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Bounds of every request. They protect this process, so no setting lifts them.
+const (
+	headerBytes      = 64 << 10 // of a response's header, all fields together
+	dialTimeout      = 5 * time.Second
+	handshakeTimeout = 5 * time.Second
+	maxRedirects     = 5
+	maxURL           = 2048 // bytes; what is longer carries data out rather than names a page
+)
+
+// Defaults of a Config.
+const (
+	DefaultMaxBody       = 5 << 20
+	DefaultTimeout       = 8 * time.Second // on the wire, for a request without a Budget
+	DefaultHeaderTimeout = 8 * time.Second
+)
+
+// Config is what a Client is made of. Its zero value works.
+type Config struct {
+	Version string // of this program, for the User-Agent
+	Contact string // the operator's e-mail or page, for the User-Agent; sources give more to who can be reached
+	Logger  *slog.Logger
+
+	MaxBody       int64         // bytes of a body after decompression; 0: DefaultMaxBody
+	HeaderTimeout time.Duration // from the request's end to the response's header; 0: DefaultHeaderTimeout
+
+	OpenRate   Rate             // of each host behind the open door; zero: 2 a second, 5 at once
+	OpenPorts  []uint16         // that the open door allows besides 80 and 443
+	OpenExempt []netip.AddrPort // that the open door may dial although the guard forbids them; exact matches only
+	Resolver   *net.Resolver    // nil: the system's
+
+	Now func() time.Time // stamps Response.Retrieved; nil: time.Now
+}
+
+// Client owns the connections, the identity and the limits per host. It is safe
+// for concurrent use. Close it.
+type Client struct {
+	cfg      Config
+	agent    string
+	gates    *gates
+	operator *http.Transport
+	open     *http.Transport
+
+	ctx    context.Context // ends when Close is called
+	cancel context.CancelFunc
+
+	mu     sync.Mutex
+	hosts  map[string]bool // host:port pairs that the operator configured
+	closed bool
+	flying sync.WaitGroup // requests under way
+}
+
+// New makes a Client. It dials nothing.
+func New(cfg Config) *Client {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.MaxBody <= 0 {
+		cfg.MaxBody = DefaultMaxBody
+	}
+	if cfg.HeaderTimeout <= 0 {
+		cfg.HeaderTimeout = DefaultHeaderTimeout
+	}
+	if cfg.OpenRate == (Rate{}) {
+		cfg.OpenRate = Rate{PerSecond: 2, Burst: 5}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	c := &Client{cfg: cfg, agent: userAgent(cfg.Version, cfg.Contact), gates: newGates(), hosts: map[string]bool{}}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+
+	plain := &net.Dialer{Timeout: dialTimeout, Resolver: cfg.Resolver}
+	c.operator = c.transport(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if !c.registered(addr) {
+			return nil, &refusal{"it is not a configured host"}
+		}
+		return plain.DialContext(ctx, network, addr)
+	})
+	guarded := &net.Dialer{Timeout: dialTimeout, Resolver: cfg.Resolver, ControlContext: guard(cfg.OpenPorts, cfg.OpenExempt)}
+	c.open = c.transport(guarded.DialContext)
+	return c
+}
+
+// transport takes no proxy from the environment: behind one, the address that
+// is dialled would say nothing about the address that is reached.
+func (c *Client) transport(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		Proxy:                  nil,
+		DialContext:            dial,
+		ForceAttemptHTTP2:      true,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    handshakeTimeout,
+		ResponseHeaderTimeout:  c.cfg.HeaderTimeout,
+		MaxResponseHeaderBytes: headerBytes,
+		MaxIdleConns:           32,
+		MaxIdleConnsPerHost:    perHost,
+		IdleConnTimeout:        60 * time.Second,
+	}
+}
+
+// Identified reports whether the operator gave a contact.
+func (c *Client) Identified() bool { return oneLine(c.cfg.Contact) != "" }
+
+// UserAgent is how every request names us.
+func (c *Client) UserAgent() string { return c.agent }
+
+// Operator opens the door to the host and port of a base URL that the operator
+// configured, which may be on loopback or in a private net. Nothing else is
+// behind it: a redirect elsewhere is an error. rate applies to the host; when
+// several ask for the same host, the slowest rate holds for all.
+func (c *Client) Operator(baseURL string, rate Rate) (*Door, error) {
+	u, err := url.Parse(baseURL)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("opening a door: the base URL needs http or https and a host")
+	}
+	key := hostPort(u)
+	for i := range len(key) {
+		if key[i] >= 0x80 {
+			return nil, fmt.Errorf("opening a door to %s: write the host in its ASCII form (xn--…)", key)
+		}
+	}
+	c.mu.Lock()
+	c.hosts[key] = true
+	c.mu.Unlock()
+	c.gates.pin(key, rate)
+	return c.door(c.operator, &configured{scheme: u.Scheme, key: key}), nil
+}
+
+// Open is the door for URLs that a model or a page chose: http and https to
+// public addresses on ports 80 and 443, decided on the address that is dialled.
+func (c *Client) Open() *Door {
+	return c.door(c.open, &public{ports: c.cfg.OpenPorts})
+}
+
+func (c *Client) door(tr *http.Transport, rules rules) *Door {
+	return &Door{client: c, rules: rules, http: &http.Client{
+		Transport: tr,
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			req.Header.Del("Referer")
+			if len(via) > maxRedirects {
+				return &Error{Kind: BadRedirect, Detail: "redirected too often"}
+			}
+			return rules.redirect(via[len(via)-1].URL, req.URL)
+		},
+	}}
+}
+
+func (c *Client) registered(addr string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hosts[strings.ToLower(addr)]
+}
+
+// enter counts a request in, unless the client is closed.
+func (c *Client) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.flying.Add(1)
+	return true
+}
+
+// Close ends every request under way, waits for them, and lets go of the
+// connections. Requests after it fail. It may be called more than once.
+func (c *Client) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.cancel()
+	c.flying.Wait()
+	c.operator.CloseIdleConnections()
+	c.open.CloseIdleConnections()
+	return nil
+}
+
+func userAgent(version, contact string) string {
+	version, contact = oneLine(version), oneLine(contact)
+	if version == "" {
+		version = "dev"
+	}
+	if contact == "" {
+		contact = "no contact set"
+	}
+	return "research-mcp/" + version + " (" + contact + ") Go-http-client"
+}
+
+// oneLine keeps what may stand inside a comment of a User-Agent.
+func oneLine(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e || r == '(' || r == ')' || r == '\\' {
+			return -1
+		}
+		return r
+	}, s))
+}
+
+// hostPort is the key of a host: lower case, with the port that the scheme implies.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if u.Scheme == "https" {
+			port = "443"
+		}
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}
