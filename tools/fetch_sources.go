@@ -1,0 +1,212 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+const defaultFetchLimit = 8
+
+// FetchSourcesIn are the arguments of fetch-sources.
+type FetchSourcesIn struct {
+	Query         string   `json:"query"`
+	URLs          []string `json:"urls"`
+	Sources       []string `json:"sources"`
+	Limit         *int     `json:"limit"`
+	FullText      bool     `json:"full_text"`
+	BudgetSeconds *int     `json:"budget_seconds"`
+	MaxTokens     *int     `json:"max_tokens"`
+}
+
+// FetchSourcesOut is what was read. Slices are never nil.
+type FetchSourcesOut struct {
+	Documents []evidence.Document     `json:"documents"`
+	Sources   []evidence.SourceReport `json:"sources"`
+	Warnings  []string                `json:"warnings"`
+}
+
+func fetchSources(d Deps) Definition {
+	return withSources(define(
+		Definition{
+			Name:  "fetch-sources",
+			Title: "Read sources",
+			Hints: Hints{ReadOnly: true, Idempotent: true, OpenWorld: true},
+			Slow:  true,
+		},
+		func(ctx context.Context, in FetchSourcesIn, observe Observe) (FetchSourcesOut, error) {
+			return FetchSources(ctx, d.Fetch, in, observe)
+		},
+		func(in FetchSourcesIn, out FetchSourcesOut) (FetchSourcesOut, string) {
+			return fitDocuments(out, orDefault(in.MaxTokens, defaultMaxTokens), d.Boundary)
+		},
+	), d.Sources)
+}
+
+// FetchSources reads documents through f, as in says, whose bounds were checked.
+func FetchSources(ctx context.Context, f Fetcher, in FetchSourcesIn, observe Observe) (FetchSourcesOut, error) {
+	query := strings.TrimSpace(in.Query)
+	if query == "" && len(in.URLs) == 0 {
+		return FetchSourcesOut{}, evidence.BadInput("neither \"query\" nor \"urls\" is given", "give search keywords, or addresses to read")
+	}
+	for i, u := range in.URLs {
+		if err := checkURL(fmt.Sprintf("urls[%d]", i), u); err != nil {
+			return FetchSourcesOut{}, err
+		}
+	}
+	got, err := f.FetchSources(ctx, FetchRequest{
+		Query:    query,
+		URLs:     in.URLs,
+		Sources:  in.Sources,
+		Limit:    orDefault(in.Limit, defaultFetchLimit),
+		FullText: in.FullText,
+		Budget:   time.Duration(orDefault(in.BudgetSeconds, defaultBudget)) * time.Second,
+	}, observe)
+	if err != nil {
+		return FetchSourcesOut{}, err
+	}
+	return FetchSourcesOut{Documents: some(got.Documents), Sources: some(got.Sources), Warnings: some(got.Warnings)}, nil
+}
+
+func checkURL(name, raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return evidence.BadInput(fmt.Sprintf("argument %q is %s", name, quote(raw)), "give an absolute address that begins with https:// or http://")
+	}
+	return nil
+}
+
+// documentFit shrinks its own copy of fetched documents.
+type documentFit struct {
+	out      FetchSourcesOut
+	full     []string // the texts before anything was cut
+	warnings []string
+	lost     lost
+	max      int
+	word     string // the fence of this call
+}
+
+// fitDocuments is out within maxTokens, as JSON and as text. Long texts are cut
+// first, the longest most; documents go when their texts alone do not help.
+func fitDocuments(out FetchSourcesOut, maxTokens int, next func() string) (FetchSourcesOut, string) {
+	f := &documentFit{out: out, warnings: out.Warnings, max: maxTokens, full: make([]string, len(out.Documents))}
+	for i, d := range out.Documents {
+		f.full[i] = d.Text
+	}
+	f.word = boundary(next, f.full...)
+	if f.fits() {
+		return f.out, f.text()
+	}
+	f.out.Documents, f.out.Sources = slices.Clone(out.Documents), slices.Clone(out.Sources)
+	room := 4 * maxTokens // bytes: a token of four letters is the most that a text can be worth
+	shrink(f.fits, func() bool {
+		room = room * 7 / 8
+		return f.cutTexts(room)
+	}, f.dropDetails, f.dropDocument, f.dropSource, f.dropWarning)
+	f.fits() // the warning counts what the last step took
+	return f.out, f.text()
+}
+
+func (f *documentFit) fits() bool {
+	f.out.Warnings = f.lost.with(f.warnings, f.max)
+	return jsonTokens(f.out) <= f.max && text.EstimateTokens(f.text()) <= f.max
+}
+
+// cutTexts gives the documents room bytes together, as long as that leaves
+// each enough to be of use.
+func (f *documentFit) cutTexts(room int) bool {
+	const least = 240
+	if room < least*len(f.full) {
+		return false
+	}
+	lengths := make([]int, len(f.full))
+	for i, t := range f.full {
+		lengths[i] = len(t)
+	}
+	f.lost = lost{}
+	for i, n := range shares(lengths, room) {
+		d := &f.out.Documents[i]
+		if n < lengths[i] {
+			d.Text, d.Truncated = prefix(f.full[i], n), true
+			f.lost.add("bytes of text", lengths[i]-len(d.Text))
+		}
+	}
+	return true
+}
+
+// dropDetails takes from the last document that has any what only a program
+// would read.
+func (f *documentFit) dropDetails() bool {
+	for i := range slices.Backward(f.out.Documents) {
+		if d := &f.out.Documents[i]; len(d.Meta) > 0 || len(d.Tags) > 0 {
+			f.lost.add("details", len(d.Meta)+len(d.Tags))
+			d.Meta, d.Tags = nil, nil
+			return true
+		}
+	}
+	return false
+}
+
+// dropDocument drops the last document, or shortens the only one.
+func (f *documentFit) dropDocument() bool {
+	n := len(f.out.Documents)
+	if n == 0 {
+		return false
+	}
+	last := &f.out.Documents[n-1]
+	if n == 1 && len(last.Text) > 16 {
+		short := prefix(last.Text, len(last.Text)*2/3)
+		f.lost.add("bytes of text", len(last.Text)-len(short))
+		last.Text, last.Truncated = short, true
+		return true
+	}
+	f.out.Documents = f.out.Documents[:n-1]
+	f.lost.add("documents", 1)
+	return true
+}
+
+func (f *documentFit) dropSource() bool {
+	n := len(f.out.Sources)
+	if n == 0 {
+		return false
+	}
+	f.out.Sources = f.out.Sources[:n-1]
+	f.lost.add("source reports", 1)
+	return true
+}
+
+func (f *documentFit) dropWarning() bool {
+	n := len(f.warnings)
+	if n == 0 {
+		return false
+	}
+	f.warnings = f.warnings[:n-1]
+	f.lost.add("warnings", 1)
+	return true
+}
+
+func (f *documentFit) text() string {
+	var b strings.Builder
+	if len(f.out.Documents) == 0 {
+		b.WriteString("No documents.\n")
+	}
+	for i, d := range f.out.Documents {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, where(d.Title, d.URL, d.Source))
+		about := "untrusted text from " + line(d.Source, 40)
+		if !d.Retrieved.IsZero() {
+			about += " read " + d.Retrieved.UTC().Format(time.DateOnly)
+		}
+		if d.Truncated {
+			about += ", cut short"
+		}
+		fence(&b, f.word, about, d.Text)
+	}
+	footer(&b, f.out.Sources, f.out.Warnings)
+	return b.String()
+}

@@ -1,0 +1,256 @@
+package tools
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// How short a text may get before something else goes first, in bytes.
+const (
+	leastQuote    = 160
+	leastError    = 120
+	leastQuestion = 200
+	leastAnswer   = 400
+)
+
+var mark = regexp.MustCompile(` ?\[(\d+)\]`)
+
+// answerFit shrinks its own copy of an answer.
+type answerFit struct {
+	out      evidence.Answer
+	warnings []string
+	lost     lost
+	max      int
+}
+
+// fitAnswer is a within max tokens, as JSON and as text. What matters least
+// goes first: statistics, the length of quotes, claims that repeat the answer;
+// the answer itself comes last. Quotes stay verbatim at their offsets, and a
+// citation goes together with its marks.
+func fitAnswer(a evidence.Answer, maxTokens int) evidence.Answer {
+	f := &answerFit{out: a, warnings: a.Warnings, max: maxTokens}
+	if f.fits() {
+		return f.out
+	}
+	f.own()
+	shrink(f.fits,
+		f.cutAnalysis, f.shortenQuote, f.shortenError, f.dropSupportedClaim, f.shortenQuestion,
+		f.cutAnswerTo(leastAnswer), f.dropCitation, f.dropClaim, f.dropHealthySource, f.dropBySource,
+		f.dropSource, f.dropWarning, f.dropTopic, f.halveAnswer, f.halveNames,
+	)
+	f.fits() // the warning counts what the last step took
+	return f.out
+}
+
+// own copies what the steps write to: the answer is the engine's, too.
+func (f *answerFit) own() {
+	f.out.Claims = slices.Clone(f.out.Claims)
+	for i, c := range f.out.Claims {
+		f.out.Claims[i].Citations = slices.Clone(c.Citations)
+	}
+	f.out.Citations = slices.Clone(f.out.Citations)
+	f.out.Sources = slices.Clone(f.out.Sources)
+}
+
+func (f *answerFit) fits() bool {
+	f.out.Warnings = f.lost.with(f.warnings, f.max)
+	return jsonTokens(f.out) <= f.max && text.EstimateTokens(answerText(f.out)) <= f.max
+}
+
+func (f *answerFit) cutAnalysis() bool {
+	an := &f.out.Analysis
+	for _, keep := range []int{3, 0} {
+		if n, m := len(an.TopDocuments), len(an.Keywords); n > keep || m > keep {
+			an.TopDocuments, an.Keywords = an.TopDocuments[:min(n, keep)], an.Keywords[:min(m, keep)]
+			f.lost.add("rows of the analysis", n+m-len(an.TopDocuments)-len(an.Keywords))
+			return true
+		}
+	}
+	return false
+}
+
+func (f *answerFit) shortenQuote() bool {
+	cs := f.out.Citations
+	i := longest(len(cs), leastQuote, func(i int) int { return len(cs[i].Quote) })
+	if i < 0 {
+		return false
+	}
+	short := prefix(cs[i].Quote, max(leastQuote, len(cs[i].Quote)*2/3))
+	f.lost.add("bytes of quotes", len(cs[i].Quote)-len(short))
+	cs[i].Quote, cs[i].End = short, cs[i].Start+len(short)
+	return true
+}
+
+func (f *answerFit) shortenError() bool {
+	rs := f.out.Sources
+	i := longest(len(rs), leastError, func(i int) int { return len(rs[i].Err) })
+	if i < 0 {
+		return false
+	}
+	rs[i].Err = ellipsis(rs[i].Err, leastError)
+	f.lost.add("ends of error texts", 1)
+	return true
+}
+
+// dropSupportedClaim drops the last claim that only repeats the answer.
+func (f *answerFit) dropSupportedClaim() bool {
+	for i, c := range slices.Backward(f.out.Claims) {
+		if c.Verdict == evidence.Supported {
+			f.dropClaimAt(i)
+			return true
+		}
+	}
+	return false
+}
+
+func (f *answerFit) dropClaim() bool {
+	if len(f.out.Claims) == 0 {
+		return false
+	}
+	f.dropClaimAt(len(f.out.Claims) - 1)
+	return true
+}
+
+func (f *answerFit) dropClaimAt(i int) {
+	f.out.Claims = slices.Delete(f.out.Claims, i, i+1)
+	f.lost.add("claims", 1)
+}
+
+func (f *answerFit) shortenQuestion() bool {
+	if len(f.out.Question) <= leastQuestion {
+		return false
+	}
+	f.out.Question = ellipsis(f.out.Question, leastQuestion)
+	f.lost.add("the end of the question", 1)
+	return true
+}
+
+// cutAnswerTo drops the answer's last sentence while it is longer than least,
+// and the citations that nothing refers to any more.
+func (f *answerFit) cutAnswerTo(least int) step {
+	return func() bool {
+		if len(f.out.Answer) <= least {
+			return false
+		}
+		sentences := text.Sentences(f.out.Answer)
+		if len(sentences) < 2 {
+			return false
+		}
+		f.out.Answer = strings.TrimRight(f.out.Answer[:sentences[len(sentences)-2].End], " \n\t")
+		f.lost.add("sentences of the answer", 1)
+		f.dropUnmarked()
+		return true
+	}
+}
+
+func (f *answerFit) dropUnmarked() {
+	used := map[int]bool{}
+	for _, m := range mark.FindAllStringSubmatch(f.out.Answer, -1) {
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			used[n] = true
+		}
+	}
+	for _, c := range f.out.Claims {
+		for _, n := range c.Citations {
+			used[n] = true
+		}
+	}
+	before := len(f.out.Citations)
+	f.out.Citations = slices.DeleteFunc(f.out.Citations, func(c evidence.Citation) bool { return !used[c.N] })
+	f.lost.add("citations", before-len(f.out.Citations))
+}
+
+// dropCitation drops the last citation and every mark that points to it.
+func (f *answerFit) dropCitation() bool {
+	if len(f.out.Citations) == 0 {
+		return false
+	}
+	last := f.out.Citations[len(f.out.Citations)-1]
+	f.out.Citations = f.out.Citations[:len(f.out.Citations)-1]
+	f.lost.add("citations", 1)
+	if slices.ContainsFunc(f.out.Citations, func(c evidence.Citation) bool { return c.N == last.N }) {
+		return true
+	}
+	gone := strconv.Itoa(last.N)
+	f.out.Answer = mark.ReplaceAllStringFunc(f.out.Answer, func(m string) string {
+		if strings.Trim(m, " []") == gone {
+			return ""
+		}
+		return m
+	})
+	for i, c := range f.out.Claims {
+		f.out.Claims[i].Citations = slices.DeleteFunc(c.Citations, func(n int) bool { return n == last.N })
+	}
+	return true
+}
+
+func (f *answerFit) dropHealthySource() bool {
+	for i, r := range slices.Backward(f.out.Sources) {
+		if r.Status == evidence.StatusOK || r.Status == evidence.StatusCached || r.Status == evidence.StatusEmpty {
+			f.out.Sources = slices.Delete(f.out.Sources, i, i+1)
+			f.lost.add("source reports", 1)
+			return true
+		}
+	}
+	return false
+}
+
+func (f *answerFit) dropSource() bool {
+	n := len(f.out.Sources)
+	if n == 0 {
+		return false
+	}
+	f.out.Sources = f.out.Sources[:n-1]
+	f.lost.add("source reports", 1)
+	return true
+}
+
+func (f *answerFit) dropBySource() bool {
+	n := len(f.out.Analysis.BySource)
+	f.out.Analysis.BySource = map[string]int{}
+	f.lost.add("rows of the analysis", n)
+	return n > 0
+}
+
+func (f *answerFit) dropWarning() bool {
+	n := len(f.warnings)
+	if n == 0 {
+		return false
+	}
+	f.warnings = f.warnings[:n-1]
+	f.lost.add("warnings", 1)
+	return true
+}
+
+func (f *answerFit) dropTopic() bool {
+	n := len(f.out.Topics)
+	f.out.Topics = []string{}
+	f.lost.add("topics", n)
+	return n > 0
+}
+
+func (f *answerFit) halveAnswer() bool {
+	if len(f.out.Answer) < 16 {
+		return false
+	}
+	f.out.Answer = ellipsis(f.out.Answer, len(f.out.Answer)*2/3)
+	f.lost.add("ends of the answer", 1)
+	return true
+}
+
+// halveNames is for a caller who sends a long question with the smallest
+// budget: nothing but what names the answer is left.
+func (f *answerFit) halveNames() bool {
+	long := false
+	for _, s := range []*string{&f.out.Question, &f.out.Memory.Err, &f.out.Analysis.Err} {
+		if len(*s) > 8 {
+			*s, long = ellipsis(*s, len(*s)/2), true
+		}
+	}
+	return long
+}

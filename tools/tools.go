@@ -1,0 +1,107 @@
+// Package tools is what an assistant can call: one file for each tool, holding
+// what it takes, what it gives and a plain function from one to the other.
+// Nothing in here knows a transport; package server publishes the definitions.
+package tools
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
+)
+
+// Observe is told what happens on the way to a result. It may be called from
+// several goroutines, returns quickly, and is not called after the function it
+// was given to has returned. It is never nil.
+type Observe = func(research.Event)
+
+// Researcher answers a question. When ctx ends it returns ctx's error. What the
+// caller can mend is an *evidence.Problem: an unknown source, a session that
+// does not exist. A source that fails is data in the answer, not an error.
+// It is safe for concurrent use.
+type Researcher interface {
+	Research(ctx context.Context, req research.Request, observe func(research.Event)) (evidence.Answer, error)
+}
+
+// FetchRequest asks for documents, by keywords, by address, or both.
+type FetchRequest struct {
+	Query    string
+	URLs     []string      // absolute, http or https; whether they may be reached is the fetcher's to say
+	Sources  []string      // names to ask with Query; empty leaves the choice to the fetcher
+	Limit    int           // most documents wanted, 1..50
+	FullText bool          // also read what the hits link to
+	Budget   time.Duration // what has not come by then is reported as a timeout
+}
+
+// FetchResult is what was read, best first, and how each source fared.
+type FetchResult struct {
+	Documents []evidence.Document
+	Sources   []evidence.SourceReport
+	Warnings  []string
+}
+
+// Fetcher reads documents from sources. Its contract is Researcher's.
+type Fetcher interface {
+	FetchSources(ctx context.Context, req FetchRequest, observe func(research.Event)) (FetchResult, error)
+}
+
+// Recaller searches the memory. The query comes without a vector: the recaller
+// adds one if it can. Its contract is Researcher's.
+type Recaller interface {
+	Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error)
+}
+
+// Deps are what the tools stand on. Now and Boundary have defaults.
+type Deps struct {
+	Research Researcher
+	Fetch    Fetcher
+	Recall   Recaller
+	Sources  []string // names that may be asked, for the descriptions; nil leaves them out
+	Now      func() time.Time
+	Boundary func() string // an unguessable word that fences foreign text, new for each call
+}
+
+func (d Deps) withDefaults() Deps {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Boundary == nil {
+		d.Boundary = randomBoundary
+	}
+	return d
+}
+
+func randomBoundary() string {
+	var b [6]byte
+	rand.Read(b[:]) // never fails: the program would end instead
+	return hex.EncodeToString(b[:])
+}
+
+// Hints tell a client what a call may do to the world.
+type Hints struct{ ReadOnly, Destructive, Idempotent, OpenWorld bool }
+
+// Definition is a tool as a client sees it, and the door to call it.
+type Definition struct {
+	Name         string
+	Title        string
+	About        string          // for the model
+	InputSchema  json.RawMessage // compact
+	OutputSchema json.RawMessage // compact
+	Hints        Hints
+	Slow         bool // it waits for the network or a model: few of these run at once
+
+	// Call checks the arguments against InputSchema and runs the tool. An
+	// *evidence.Problem is for the model; any other error is the server's own.
+	Call func(ctx context.Context, args json.RawMessage, observe Observe) (Result, error)
+}
+
+// Result is one outcome in two forms that say the same: Markdown for a model,
+// and JSON that is valid against the tool's OutputSchema.
+type Result struct {
+	Text       string
+	Structured json.RawMessage
+}
