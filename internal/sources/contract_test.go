@@ -1,0 +1,24 @@
+package sources_test
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/research-mcp/research-mcp/internal/sources"
+	"github.com/research-mcp/research-mcp/internal/sources/sourcetest"
+)
+
+// TestContract holds every entry of the registry to what a Source promises.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	if names := sources.Names(); !slices.IsSorted(names) || len(slices.Compact(names)) != len(sources.Registry()) {
+		t.Errorf("registry names %q are not sorted or not unique", sources.Names())
+	}
+	for _, spec := range sources.Registry() {
+		t.Run(spec.Name, func(t *testing.T) {
+			t.Parallel()
+			sourcetest.Run(t, spec, filepath.Join("testdata", spec.Name))
+		})
+	}
+}

@@ -1,0 +1,166 @@
+package sources
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+)
+
+// recorder answers each request by what pages has for its path or, for the
+// Action API and Algolia, under "search"; it remembers what was asked.
+type recorder struct {
+	mu    sync.Mutex
+	paths []string
+	query url.Values // of the last request
+}
+
+func start(t *testing.T, spec Spec, pages map[string][]byte) (Source, *recorder) {
+	t.Helper()
+	rec := &recorder{}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		rec.paths = append(rec.paths, r.URL.EscapedPath())
+		key := r.URL.EscapedPath()
+		if r.URL.Query().Get("action") == "query" || strings.HasSuffix(key, "/search") {
+			key, rec.query = "search", r.URL.Query()
+		}
+		body, ok := pages[key]
+		switch {
+		case !ok:
+			http.NotFound(w, r)
+		case strings.HasPrefix(string(body), "/"):
+			w.Header().Set("Location", string(body))
+			w.WriteHeader(http.StatusFound)
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			w.Write(body)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	client := fetch.New(fetch.Config{})
+	t.Cleanup(func() { client.Close() })
+	s, err := spec.New(Settings{URL: srv.URL}, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, rec
+}
+
+func specOf(t *testing.T, name string) Spec {
+	t.Helper()
+	for _, s := range Registry() {
+		if s.Name == name {
+			return s
+		}
+	}
+	t.Fatalf("no spec %q", name)
+	return Spec{}
+}
+
+func TestWikipediaAsksInOneRequest(t *testing.T) {
+	t.Parallel()
+	s, rec := start(t, specOf(t, "wikipedia"), map[string][]byte{"search": fixture(t, "wikipedia", "hits.json")})
+	if _, err := s.Search(t.Context(), evidence.Query{Text: "a & b", Limit: 2}); err != nil {
+		t.Fatal(err)
+	}
+	want := url.Values{
+		"action": {"query"}, "format": {"json"}, "formatversion": {"2"}, "errorformat": {"plaintext"}, "maxlag": {"5"},
+		"generator": {"search"}, "gsrsearch": {"a & b"}, "gsrwhat": {"text"}, "gsrnamespace": {"0"}, "gsrlimit": {"4"},
+		"prop": {"extracts|info|pageprops"}, "inprop": {"url"}, "ppprop": {"disambiguation"},
+		"explaintext": {"1"}, "exintro": {"1"}, "exlimit": {"max"},
+	}
+	if diff := cmp.Diff(want, rec.query); diff != "" || len(rec.paths) != 1 || rec.paths[0] != "/w/api.php" {
+		t.Errorf("paths %q, query (-want +got):\n%s", rec.paths, diff)
+	}
+}
+
+func TestHackerNewsAsksForStoriesAndComments(t *testing.T) {
+	t.Parallel()
+	s, rec := start(t, specOf(t, "hackernews"), map[string][]byte{"search": fixture(t, "hackernews", "hits.json")})
+	if _, err := s.Search(t.Context(), evidence.Query{Text: "go", Limit: 3}); err != nil {
+		t.Fatal(err)
+	}
+	want := url.Values{"query": {"go"}, "tags": {"(story,comment)"}, "hitsPerPage": {"3"}, "attributesToHighlight": {""}}
+	if diff := cmp.Diff(want, rec.query); diff != "" {
+		t.Errorf("query (-want +got):\n%s", diff)
+	}
+}
+
+func TestSummaryTakesTheFirstTitleThatHasOne(t *testing.T) {
+	t.Parallel()
+	const rest = "/api/rest_v1/page/summary/"
+	titles := []byte(`{"batchcomplete":true,"query":{"search":[{"title":"Mercury"},{"title":"AC/DC at 50%?"},{"title":"Go lang"},{"title":"Never asked"}]}}`)
+	for _, c := range []struct {
+		name  string
+		pages map[string][]byte
+		paths []string
+		docs  int
+	}{
+		{
+			"disambiguation, missing, redirect",
+			map[string][]byte{
+				rest + "Mercury":                   fixture(t, "wikipedia-summary", "disambiguation.json"),
+				rest + "Go_lang":                   []byte(rest + "Go_(programming_language)"),
+				rest + "Go_(programming_language)": fixture(t, "wikipedia-summary", "standard.json"),
+			},
+			[]string{"/w/api.php", rest + "Mercury", rest + "AC%2FDC_at_50%25%3F", rest + "Go_lang", rest + "Go_(programming_language)"},
+			1,
+		},
+		{
+			"the first one", map[string][]byte{rest + "Mercury": fixture(t, "wikipedia-summary", "standard.json")},
+			[]string{"/w/api.php", rest + "Mercury"}, 1,
+		},
+		{
+			"none", map[string][]byte{rest + "Mercury": fixture(t, "wikipedia-summary", "noextract.json")},
+			[]string{"/w/api.php", rest + "Mercury", rest + "AC%2FDC_at_50%25%3F", rest + "Go_lang"}, 0,
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.pages["search"] = titles
+			s, rec := start(t, specOf(t, "wikipedia-summary"), c.pages)
+			docs, err := s.Search(t.Context(), evidence.Query{Text: "go", Limit: 5})
+			if err != nil || docs == nil || len(docs) != c.docs {
+				t.Fatalf("Search = %v, %v, want %d documents", docs, err, c.docs)
+			}
+			if diff := cmp.Diff(c.paths, rec.paths); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLanguageChoosesTheHostOfWikipediaAlone(t *testing.T) {
+	t.Parallel()
+	client := fetch.New(fetch.Config{})
+	t.Cleanup(func() { client.Close() })
+	for _, c := range []struct{ base, own, asked, want string }{
+		{"https://en.wikipedia.org", "", "", "https://en.wikipedia.org"},
+		{"https://en.wikipedia.org", "", "de", "https://de.wikipedia.org"},
+		{"https://en.wikipedia.org", "fr", "", "https://fr.wikipedia.org"},
+		{"https://en.wikipedia.org", "fr", "de", "https://de.wikipedia.org"},
+		{"https://zh-yue.wikipedia.org", "", "ja", "https://ja.wikipedia.org"},
+		{"https://en.wikipedia.org", "", "evil.example/", "https://en.wikipedia.org"},
+		{"https://en.wikipedia.org", "", "DE", "https://en.wikipedia.org"},
+		{"http://wiki.local:8080/m", "", "de", "http://wiki.local:8080/m"},
+		{"https://en.wikipedia.org.evil.example", "", "de", "https://en.wikipedia.org.evil.example"},
+	} {
+		w, err := newWiki("wikipedia", Settings{URL: c.base, Language: c.own}, client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		base, door, err := w.in(c.asked)
+		if err != nil || door == nil || base.String() != c.want {
+			t.Errorf("base %s, own %q, asked %q: %v, %v, want %s", c.base, c.own, c.asked, base, err, c.want)
+		}
+	}
+}

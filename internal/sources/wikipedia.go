@@ -1,0 +1,111 @@
+package sources
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+)
+
+// maxExtracts is how many introductions one call of the Action API returns.
+const maxExtracts = 20
+
+// wikipedia searches a MediaWiki and reads the introductions of what it finds,
+// in one request.
+type wikipedia struct{ *wiki }
+
+func newWikipedia(s Settings, client *fetch.Client) (Source, error) {
+	w, err := newWiki("wikipedia", s, client)
+	if err != nil {
+		return nil, err
+	}
+	return &wikipedia{w}, nil
+}
+
+func (w *wikipedia) Name() string { return w.name }
+
+func (w *wikipedia) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	base, door, err := w.in(q.Language)
+	if err != nil {
+		return nil, err
+	}
+	limit := clamp(q.Limit, 1, maxExtracts)
+	var a searchAnswer
+	resp, err := w.api(ctx, base, door, fetch.NewBudget(w.timeout), url.Values{
+		"generator": {"search"}, "gsrsearch": {q.Text}, "gsrnamespace": {"0"},
+		"gsrwhat":  {"text"},                                  // some engines search titles alone without it
+		"gsrlimit": {strconv.Itoa(min(limit+2, maxExtracts))}, // two more, as some may be no articles
+		"prop":     {"extracts|info|pageprops"}, "inprop": {"url"},
+		"ppprop":      {"disambiguation"},
+		"explaintext": {"1"},
+		"exintro":     {"1"}, "exlimit": {"max"}, // whole texts come one at a time, introductions twenty at once
+	}, &a)
+	if err != nil {
+		return nil, err
+	}
+	docs, ok := w.read(&a, base, resp.Retrieved)
+	if !ok {
+		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+	}
+	return docs[:min(len(docs), limit)], nil
+}
+
+type searchAnswer struct {
+	apiHead
+	Query *struct { // absent when nothing was found
+		Pages []json.RawMessage `json:"pages"`
+	} `json:"query"`
+}
+
+type searchPage struct {
+	Title     string          `json:"title"`
+	Index     int             `json:"index"` // rank; pages come in the order of their ids
+	Extract   string          `json:"extract"`
+	FullURL   string          `json:"fullurl"`
+	Revision  loose           `json:"lastrevid"`
+	Language  string          `json:"pagelanguage"`
+	PageProps json.RawMessage `json:"pageprops"` // an object, or an empty array where PHP had nothing
+}
+
+func (p searchPage) disambiguation() bool {
+	var props map[string]json.RawMessage
+	if json.Unmarshal(p.PageProps, &props) != nil {
+		return false
+	}
+	_, is := props["disambiguation"]
+	return is
+}
+
+// read makes documents of an answer, best first. It reports false when the
+// pages are of another shape.
+func (w *wikipedia) read(a *searchAnswer, base *url.URL, retrieved time.Time) ([]evidence.Document, bool) {
+	if a.Query == nil {
+		return []evidence.Document{}, a.answered()
+	}
+	pages, ok := each[searchPage](a.Query.Pages)
+	if !ok {
+		return nil, false
+	}
+	slices.SortStableFunc(pages, func(a, b searchPage) int { return cmp.Compare(a.Index, b.Index) })
+	docs := []evidence.Document{}
+	for _, p := range pages {
+		if p.Title == "" || p.disambiguation() {
+			continue
+		}
+		d := w.document(base)
+		d.Title, d.Text, d.Revision = p.Title, p.Extract, string(p.Revision)
+		d.Score = rankScore(len(docs))
+		d.URL = cmp.Or(webURL(base, p.FullURL), pageURL(base, p.Title))
+		d.Language = cmp.Or(p.Language, d.Language)
+		if d, ok := finish(d, retrieved); ok {
+			docs = append(docs, d)
+		}
+	}
+	return docs, true
+}

@@ -1,0 +1,124 @@
+package sources
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+)
+
+// summaryTitles is how many of the best titles are looked at before giving up:
+// the first may be a disambiguation page or have no summary.
+const summaryTitles = 3
+
+// wikipediaSummary reads the summary of the one article that fits best. The
+// summary's address takes an exact title, so a search comes first.
+type wikipediaSummary struct{ *wiki }
+
+func newWikipediaSummary(s Settings, client *fetch.Client) (Source, error) {
+	w, err := newWiki("wikipedia-summary", s, client)
+	if err != nil {
+		return nil, err
+	}
+	return &wikipediaSummary{w}, nil
+}
+
+func (w *wikipediaSummary) Name() string { return w.name }
+
+func (w *wikipediaSummary) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	base, door, err := w.in(q.Language)
+	if err != nil {
+		return nil, err
+	}
+	budget := fetch.NewBudget(w.timeout) // for all requests together
+	var a titlesAnswer
+	if _, err := w.api(ctx, base, door, budget, url.Values{
+		"list": {"search"}, "srsearch": {q.Text}, "srwhat": {"text"}, "srnamespace": {"0"}, "srlimit": {"3"}, "srprop": {""},
+	}, &a); err != nil {
+		return nil, err
+	}
+	titles, ok := a.titles()
+	if !ok {
+		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+	}
+	for _, title := range titles {
+		u := base.String() + "/api/rest_v1/page/summary/" + url.PathEscape(strings.ReplaceAll(title, " ", "_")) + "?redirect=true"
+		var s summaryAnswer
+		resp, err := door.GetJSON(ctx, fetch.Request{URL: u, Budget: budget}, &s)
+		if fetch.IsKind(err, fetch.NotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if s.Type == "" && s.Title == "" {
+			return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+		}
+		if d, ok := w.read(&s, base, resp.Retrieved); ok {
+			return []evidence.Document{d}, nil
+		}
+	}
+	return []evidence.Document{}, nil
+}
+
+type titlesAnswer struct {
+	apiHead
+	Query *struct {
+		Search []json.RawMessage `json:"search"`
+	} `json:"query"`
+}
+
+// titles are the best ones. It reports false when the answer is of another shape.
+func (a *titlesAnswer) titles() ([]string, bool) {
+	if a.Query == nil {
+		return nil, a.answered()
+	}
+	hits, ok := each[struct {
+		Title string `json:"title"`
+	}](a.Query.Search)
+	out := []string{}
+	for _, h := range hits {
+		if h.Title != "" && len(out) < summaryTitles {
+			out = append(out, h.Title)
+		}
+	}
+	return out, ok
+}
+
+type summaryAnswer struct {
+	Type        string `json:"type"` // standard, disambiguation, no-extract or mainpage
+	Title       string `json:"title"`
+	Extract     string `json:"extract"`
+	Description string `json:"description"`
+	Language    string `json:"lang"`
+	Revision    loose  `json:"revision"`
+	Timestamp   loose  `json:"timestamp"` // of the revision
+	Item        loose  `json:"wikibase_item"`
+	ContentURLs struct {
+		Desktop struct {
+			Page string `json:"page"`
+		} `json:"desktop"`
+	} `json:"content_urls"`
+}
+
+// read makes a document of a summary, and reports false when it is none.
+func (w *wikipediaSummary) read(s *summaryAnswer, base *url.URL, retrieved time.Time) (evidence.Document, bool) {
+	if s.Title == "" || s.Type == "disambiguation" || s.Type == "no-extract" || s.Type == "mainpage" {
+		return evidence.Document{}, false
+	}
+	d := w.document(base)
+	d.Title, d.Text, d.Revision = s.Title, s.Extract, string(s.Revision)
+	d.Score = rankScore(0)
+	d.URL = cmp.Or(webURL(base, s.ContentURLs.Desktop.Page), pageURL(base, s.Title))
+	d.Language = cmp.Or(s.Language, d.Language)
+	if at, err := time.Parse(time.RFC3339, string(s.Timestamp)); err == nil {
+		d.Published = at.UTC()
+	}
+	d.Meta = meta("description", s.Description, "wikidata", string(s.Item))
+	return finish(d, retrieved)
+}
