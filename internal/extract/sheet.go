@@ -1,0 +1,141 @@
+package extract
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/andybalholm/cascadia"
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// Bounds on a page's own style sheets: each hiding rule is tried on each node,
+// and one that looks at ancestors on each of those.
+const (
+	maxSheet     = 256 << 10 // bytes
+	maxRules     = 100       // that hide something
+	maxWork      = 20 << 20  // tries, about half a second
+	ancestorWork = 64        // tries that a rule with ancestors counts for
+)
+
+// sheet is what the page's own <style> elements hide.
+type sheet struct {
+	hiding   []hidingRule
+	work     int  // tries left
+	coloured bool // the page has a background that is not the browser's white
+}
+
+type hidingRule struct {
+	selector cascadia.Sel
+	work     int
+}
+
+func readSheets(doc *html.Node) *sheet {
+	s := &sheet{work: maxWork}
+	room := maxSheet
+	for n := range doc.Descendants() {
+		if n.DataAtom != atom.Style || n.FirstChild == nil {
+			continue
+		}
+		css := n.FirstChild.Data
+		css = css[:min(len(css), room)]
+		room -= len(css)
+		s.read(dropCSSComments(css), 0)
+	}
+	return s
+}
+
+func (s *sheet) hides(n *html.Node) bool {
+	for _, r := range s.hiding {
+		if s.work -= r.work; s.work < 0 {
+			return false
+		}
+		if r.selector.Match(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// read takes in rules. Of nested blocks it reads those that hold on any screen.
+func (s *sheet) read(css string, depth int) {
+	for len(css) > 0 {
+		open := strings.IndexByte(css, '{')
+		if open < 0 {
+			return
+		}
+		head := css[:open]
+		if i := strings.LastIndexAny(head, ";}"); i >= 0 { // @import and stray braces in front
+			head = head[i+1:]
+		}
+		body, rest := block(css[open+1:])
+		css = rest
+		head = strings.TrimSpace(head)
+		switch {
+		case !strings.HasPrefix(head, "@"):
+			s.rule(head, declarations(body))
+		case depth < 4 && alwaysOn(head):
+			s.read(body, depth+1)
+		}
+	}
+}
+
+// block cuts css behind the brace that closes the one already read.
+func block(css string) (body, rest string) {
+	depth := 1
+	for i := range len(css) {
+		switch css[i] {
+		case '{':
+			depth++
+		case '}':
+			depth--
+		}
+		if depth == 0 {
+			return css[:i], css[i+1:]
+		}
+	}
+	return css, ""
+}
+
+func alwaysOn(atRule string) bool {
+	name, query, _ := strings.Cut(strings.ToLower(atRule), " ")
+	query = strings.TrimSpace(query)
+	switch name {
+	case "@layer", "@supports":
+		return true
+	case "@media":
+		return query == "all" || query == "screen" || query == "only screen"
+	}
+	return false
+}
+
+func (s *sheet) rule(selectors string, d style) {
+	if bg := d["background-color"] + d["background"]; bg != "" {
+		for sel := range strings.SplitSeq(strings.ToLower(selectors), ",") {
+			sel = strings.TrimSpace(sel)
+			s.coloured = s.coloured || sel == "body" || sel == "html" || sel == ":root" || sel == "*"
+		}
+	}
+	if !d.hide() {
+		return
+	}
+	for sel := range strings.SplitSeq(selectors, ",") {
+		s.hide(strings.TrimSpace(sel))
+	}
+}
+
+// hide adds a selector, unless it is about a state (":hover") or would cost time
+// that grows with the square of the page (":has", "~", several ancestors).
+func (s *sheet) hide(sel string) {
+	ancestors := len(strings.Fields(combinator.ReplaceAllString(sel, "$1"))) - 1
+	if len(s.hiding) >= maxRules || strings.ContainsAny(sel, ":~") || ancestors > 1 {
+		return
+	}
+	parsed, err := cascadia.Parse(sel)
+	if err != nil {
+		return
+	}
+	s.hiding = append(s.hiding, hidingRule{selector: parsed, work: 1 + ancestors*ancestorWork})
+}
+
+var combinator = regexp.MustCompile(`\s*([>+])\s*`)
