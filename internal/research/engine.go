@@ -38,6 +38,7 @@ type Deps struct {
 	Kits     Kits
 	Analyst  Analyst
 	Chunk    func(text string) []evidence.Chunk
+	Page     func(ctx context.Context, url string) (evidence.Document, error) // reads an address that a person or a model chose
 	Now      func() time.Time
 	NewID    func(prefix string) string
 	Log      *slog.Logger

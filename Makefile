@@ -1,0 +1,47 @@
+# Everything that is done with this tree. `make help` lists it.
+GO ?= go
+LINT_VERSION := v2.15.0
+TOOLS := $(CURDIR)/bin/tools
+
+.PHONY: help build test race lint fmt bench sdk ollama ci clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+build: ## build bin/research-mcp, static
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/research-mcp ./cmd/research-mcp
+
+test: ## run the tests
+	$(GO) test ./...
+
+race: ## run the tests under the race detector
+	$(GO) test -race ./...
+
+fmt: ## format the code
+	gofmt -w $$(git ls-files '*.go')
+
+lint: $(TOOLS)/golangci-lint-$(LINT_VERSION) ## vet and lint
+	$(GO) vet ./...
+	$< run ./...
+
+$(TOOLS)/golangci-lint-$(LINT_VERSION):
+	mkdir -p $(TOOLS)
+	GOBIN=$(TOOLS) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv $(TOOLS)/golangci-lint $@
+
+sdk: ## drive the built binary with the official MCP SDK's client
+	cd internal/testkit/sdkclient && $(GO) test -count=1 ./...
+
+bench: build ## measure, and write docs/BENCHMARKS.md anew
+	internal/testkit/scripts/bench.sh docs/BENCHMARKS.md
+
+ollama: ## run the tests that want a real Ollama, which is built and started first
+	eval "$$(internal/testkit/scripts/ollama.sh start)" && \
+	  { $(GO) test -count=1 ./internal/ollama/... ./internal/embed/... ./internal/synth/... ./internal/app/...; code=$$?; \
+	    internal/testkit/scripts/ollama.sh stop; exit $$code; }
+
+ci: ## what must hold before a change lands
+	bash .ci/run
+
+clean: ## remove what was built
+	rm -rf bin

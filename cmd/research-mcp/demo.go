@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+func newDemo(c *console) *cobra.Command {
+	var faults, latencies []string
+	cmd := &cobra.Command{
+		Use: "demo", Short: "See it work: bundled local sources, no network, nothing installed", Args: cobra.NoArgs,
+		Long: `Starts local servers that speak like Wikipedia and HackerNews, with latencies of
+0.8, 1.2 and 0.5 s, and asks three questions in one session. Your settings and
+your memory are not touched.`,
+		Example: `research-mcp demo
+  research-mcp demo --fault wikipedia=hang
+  research-mcp demo --latency hackernews=2s --json`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o := app.DemoOptions{Log: c.logger("warn")}
+			var err error
+			if o.Faults, err = pairs(faults, "--fault wikipedia=fail"); err != nil {
+				return err
+			}
+			if o.Latency, err = durations(latencies); err != nil {
+				return err
+			}
+			d, err := app.NewDemo(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			return errors.Join(c.demo(cmd.Context(), d), d.Close())
+		},
+	}
+	cmd.Flags().StringArrayVar(&faults, "fault", nil, "break a source, as SOURCE=fail|hang|garbage (repeatable)")
+	cmd.Flags().StringArrayVar(&latencies, "latency", nil, "slow a source down, as SOURCE=1.2s (repeatable)")
+	return cmd
+}
+
+// demo asks the questions, one after the other in one session.
+func (c *console) demo(ctx context.Context, d *app.Demo) error {
+	answers := []evidence.Answer{}
+	session := ""
+	for i, q := range app.DemoQuestions() {
+		if !c.json {
+			fmt.Fprintf(c.out, "\n%s\nQuestion %d: %s\n", strings.Repeat("─", width), i+1, q)
+		}
+		answer, err := c.answer(ctx, d.App, app.Request{Question: q, Session: session})
+		if err != nil {
+			return err
+		}
+		session = answer.Session
+		answers = append(answers, answer)
+		if c.json {
+			continue
+		}
+		if err := c.printAnswer(answer); err != nil {
+			return err
+		}
+		fmt.Fprint(c.out, "\n"+waterfall(answer))
+		if err := c.printSummary(ctx, d.App, session); err != nil {
+			return err
+		}
+	}
+	if c.json {
+		documents, err := d.Documents(ctx, answers)
+		if err != nil {
+			return err
+		}
+		return c.print(map[string]any{"answers": answers, "documents": documents})
+	}
+	_, err := fmt.Fprintf(c.out, "\nThis was all local. Next: `research-mcp doctor`, then `research-mcp ask \"…\"`.\n")
+	return err
+}
+
+// printSummary shows what the next question will lean on.
+func (c *console) printSummary(ctx context.Context, a *app.App, session string) error {
+	s, err := a.Session(ctx, session)
+	if err != nil || s.Summary == "" {
+		return err
+	}
+	_, err = fmt.Fprintln(c.out, wrap("Rolling summary of the session: "+s.Summary, width, "  "))
+	return err
+}
+
+// pairs splits NAME=VALUE flags.
+func pairs(flags []string, example string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, f := range flags {
+		name, value, ok := strings.Cut(f, "=")
+		if !ok || name == "" || value == "" {
+			return nil, evidence.BadInput(fmt.Sprintf("%q is not SOURCE=VALUE", f), "write it as in "+example)
+		}
+		out[name] = value
+	}
+	return out, nil
+}
+
+func durations(flags []string) (map[string]time.Duration, error) {
+	texts, err := pairs(flags, "--latency wikipedia=1.2s")
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]time.Duration{}
+	for name, value := range texts {
+		d, err := time.ParseDuration(value)
+		if err != nil || d < 0 || d > time.Minute {
+			return nil, evidence.BadInput(fmt.Sprintf("%q is no latency for %s", value, name), "give a time from 0s to 1m, such as 1.2s")
+		}
+		out[name] = d
+	}
+	return out, nil
+}

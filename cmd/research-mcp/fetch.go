@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+func newFetch(c *console) *cobra.Command {
+	var req app.ReadRequest
+	var budget time.Duration
+	cmd := &cobra.Command{
+		Use: "fetch [QUERY]", Short: "Read documents from the sources, or pages by their URL", Args: cobra.MaximumNArgs(1),
+		Example: `research-mcp fetch "goroutine scheduler" --sources wikipedia
+  research-mcp fetch --url https://go.dev/doc/effective_go`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				req.Query = args[0]
+			}
+			if req.Query == "" && len(req.URLs) == 0 {
+				return evidence.BadInput("there is neither a query nor a URL", "`"+cmd.CommandPath()+" \"goroutine scheduler\"`, or --url")
+			}
+			if cmd.Flags().Changed("budget") {
+				if err := app.CheckBudget(budget); err != nil {
+					return err
+				}
+				req.Budget = budget
+			}
+			if cmd.Flags().Changed("limit") && req.Limit == 0 {
+				req.Limit = -1 // a limit of 0 that was meant, not the default
+			}
+			a, err := c.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			p := newProgress(c)
+			got, err := a.Read(cmd.Context(), req, p.observe)
+			p.close()
+			if err := errors.Join(err, a.Close()); err != nil {
+				return err
+			}
+			return c.printRead(got)
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&req.URLs, "url", nil, "read this page (repeatable)")
+	f.StringSliceVar(&req.Sources, "sources", nil, "ask only these sources, as in wikipedia,hackernews")
+	f.IntVar(&req.Limit, "limit", 8, "most documents, 1 to 50")
+	f.BoolVar(&req.FullText, "full-text", false, "also read what the hits link to")
+	f.DurationVar(&budget, "budget", 0, "take at most this time (default from the settings: 45s)")
+	f.StringVar(&req.Language, "language", "", "language of the sources, such as en")
+	return cmd
+}
+
+func (c *console) printRead(got app.ReadResult) error {
+	if c.json {
+		return c.print(map[string]any{"documents": got.Documents, "sources": got.Sources, "warnings": got.Warnings})
+	}
+	for _, d := range got.Documents {
+		if _, err := fmt.Fprintf(c.out, "%s  %s (%s)\n  %s\n%s\n\n", d.ID, d.Title, d.Source, d.URL, wrap(short(d.Text, 400), width, "  ")); err != nil {
+			return err
+		}
+	}
+	for _, w := range got.Warnings {
+		fmt.Fprintln(c.err, "! "+w)
+	}
+	return nil
+}

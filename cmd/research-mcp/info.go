@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/research-mcp/research-mcp/internal/app"
+)
+
+func newVersion(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "The version, and what it was built with", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			v := app.Version()
+			if c.json {
+				return c.print(v)
+			}
+			_, err := fmt.Fprintf(c.out, "research-mcp %s (%s, %s)\n", v.Version, v.Go, v.Platform)
+			return err
+		},
+	}
+}
+
+func newConfig(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use: "config", Short: "Every setting, its value, and where the value came from", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := c.settings()
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.print(map[string]any{"settings": cfg.Settings()})
+			}
+			w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+			for _, s := range cfg.Settings() {
+				value := s.Value
+				if value == "" {
+					value = "(empty)"
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Key, value, s.From, s.About)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func newSources(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use: "sources", Short: "Each source: on or off, where it is, and its limits", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := c.settings()
+			if err != nil {
+				return err
+			}
+			list := app.Sources(cfg)
+			if c.json {
+				return c.print(map[string]any{"sources": list})
+			}
+			w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+			for _, s := range list {
+				state := "off"
+				if s.Enabled {
+					state = "on"
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\twithin %s, %s\t%s\n", s.Name, state, s.URL, s.Timeout, s.Limits, s.About)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func newDoctor(c *console) *cobra.Command {
+	var offline bool
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "What works, what does not, and how to mend each", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := c.settings()
+			if err != nil {
+				return err
+			}
+			report := app.Doctor(cmd.Context(), cfg, app.DoctorOptions{Offline: offline, Log: c.logger(cfg.LogLevel)})
+			if err := cmd.Context().Err(); err != nil {
+				return err
+			}
+			if c.json {
+				err = c.print(report)
+			} else {
+				err = c.printReport(report)
+			}
+			if err == nil && !report.OK {
+				return errDoctor
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask the sources")
+	return cmd
+}
+
+// errDoctor makes scripts see that something needs mending.
+var errDoctor = errors.New("something that is needed does not work: see above")
+
+func (c *console) printReport(r app.Report) error {
+	var b strings.Builder
+	for _, check := range r.Checks {
+		fmt.Fprintf(&b, "%-5s %-14s %s\n", check.Status, check.Name, check.What)
+		if check.Try != "" {
+			b.WriteString(wrap("→ "+check.Try, width, "                     ") + "\n")
+		}
+	}
+	_, err := fmt.Fprint(c.out, b.String())
+	return err
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/config"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// Exit codes.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitInterrupted = 130
+)
+
+// console is the world of one invocation: streams, environment, and the flags
+// that every command has.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	environ  []string
+	live     bool // stderr is a terminal: progress may be redrawn
+	typed    bool // stdin is a terminal: a person types
+
+	json       bool
+	configFile string
+	dataDir    string
+	logLevel   string
+	set        []string
+}
+
+// run executes the command line and returns the exit code.
+func run(ctx context.Context, args []string, c *console) int {
+	root := newRoot(c)
+	root.SetArgs(args)
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		fmt.Fprintln(c.err, "interrupted")
+		return exitInterrupted
+	}
+	return c.fail(err)
+}
+
+// fail prints err for a person or a script and chooses the exit code.
+func (c *console) fail(err error) int {
+	p := evidence.AsProblem(err)
+	var s *config.Error
+	if errors.As(err, &s) {
+		p = evidence.BadInput(s.What, s.Try)
+	}
+	if c.json {
+		text, e := json.Marshal(map[string]*evidence.Problem{"error": p})
+		if e != nil {
+			text = []byte(`{"error":{"what":"unknown","try":""}}`)
+		}
+		fmt.Fprintln(c.err, string(text))
+	} else {
+		fmt.Fprintln(c.err, "research-mcp: "+p.What)
+		if p.Try != "" {
+			fmt.Fprintln(c.err, "Try: "+p.Try)
+		}
+	}
+	if p.Usage {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRoot(c *console) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "research-mcp COMMAND",
+		Short: "A researcher on your own machine: asks many sources at once, remembers, cites and proves",
+		Long: `research-mcp asks Wikipedia, HackerNews and other sources at once, keeps what it
+reads in a local memory, and answers with citations that are checked against
+their sources: for AI assistants over MCP, and for you right here.
+
+First steps:
+  research-mcp demo                      see it work, with no network and nothing installed
+  research-mcp ask "How do goroutines work?"
+  research-mcp serve                     the MCP server that an assistant starts
+  research-mcp doctor                    what works on this machine, and how to mend the rest`,
+		SilenceUsage: true, SilenceErrors: true,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			try := "`research-mcp --help` lists all commands"
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				try = fmt.Sprintf("did you mean %q? %s", near[0], try)
+			}
+			return evidence.BadInput(fmt.Sprintf("there is no command %q", args[0]), try)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return evidence.BadInput(err.Error(), fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath()))
+	})
+	flags := root.PersistentFlags()
+	flags.BoolVar(&c.json, "json", false, "print one JSON object on stdout")
+	flags.StringVar(&c.configFile, "config", "", "settings file (default "+config.DefaultFile()+")")
+	flags.StringVar(&c.dataDir, "data-dir", "", "folder of the memory")
+	flags.StringVar(&c.logLevel, "log-level", "", "debug, info, warn or error")
+	flags.StringArrayVar(&c.set, "set", nil, "a setting, as key=value (repeatable; `research-mcp config` lists them)")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newFetch(c), newRecall(c),
+		newRun(c), newServe(c), newSources(c), newVersion(c))
+	return root
+}
+
+// settings loads the configuration as the flags and the environment say.
+func (c *console) settings() (*config.Config, error) {
+	in := config.Inputs{Sources: app.SourceDefaults(), Environ: c.environ, File: config.DefaultFile(),
+		Flags: map[string]string{}, From: map[string]string{}}
+	for _, kv := range c.environ {
+		if name, value, _ := strings.Cut(kv, "="); name == config.EnvPrefix+"CONFIG" && value != "" {
+			in.File, in.Must = value, true
+		}
+	}
+	if c.configFile != "" {
+		in.File, in.Must = c.configFile, true
+	}
+	for _, kv := range c.set {
+		name, value, ok := strings.Cut(kv, "=")
+		if !ok {
+			return nil, evidence.BadInput(fmt.Sprintf("--set %q has no value", kv), "write it as key=value, such as --set research.budget=60s")
+		}
+		in.Flags[name] = value
+	}
+	for flag, value := range map[string]string{"data_dir": c.dataDir, "log_level": c.logLevel} {
+		if value != "" {
+			in.Flags[flag], in.From[flag] = value, "--"+strings.ReplaceAll(flag, "_", "-")
+		}
+	}
+	return config.Load(in)
+}
+
+// open builds the program's parts. The caller closes them.
+func (c *console) open(ctx context.Context) (*app.App, error) {
+	cfg, err := c.settings()
+	if err != nil {
+		return nil, err
+	}
+	return app.New(ctx, cfg, app.Options{Log: c.logger(cfg.LogLevel)})
+}
+
+// logger writes to stderr alone: stdout carries results.
+func (c *console) logger(level string) *slog.Logger {
+	var l slog.Level
+	if l.UnmarshalText([]byte(level)) != nil {
+		l = slog.LevelWarn // the settings were checked: this is a demo's
+	}
+	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: l}))
+}
+
+// print writes v as one indented JSON object.
+func (c *console) print(v any) error {
+	enc := json.NewEncoder(c.out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("writing to stdout: %w", err)
+	}
+	return nil
+}
+
+// exactly refuses another number of arguments, in words.
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		return evidence.BadInput(fmt.Sprintf("%s takes %s; there are %d arguments", cmd.Name(), what, len(args)),
+			fmt.Sprintf("quote a question of several words: `%s`", cmd.Example))
+	}
+}

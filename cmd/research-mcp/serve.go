@@ -1,0 +1,39 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/research-mcp/research-mcp/internal/app"
+)
+
+func newServe(c *console) *cobra.Command {
+	var demo bool
+	cmd := &cobra.Command{
+		Use: "serve", Short: "The MCP server, on stdin and stdout", Args: cobra.NoArgs,
+		Long: `Speaks the Model Context Protocol on stdin and stdout; an assistant starts it.
+Logs go to stderr. It ends with its input or on SIGTERM.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			out := c.out
+			if out == os.Stdout {
+				out = app.GuardStdout() // nothing else may reach the protocol's stream
+			}
+			if demo {
+				d, err := app.NewDemo(cmd.Context(), app.DemoOptions{Log: c.logger("info")})
+				if err != nil {
+					return err
+				}
+				return errors.Join(d.App.Serve(cmd.Context(), c.in, out), d.Close())
+			}
+			a, err := c.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return errors.Join(a.Serve(cmd.Context(), c.in, out), a.Close())
+		},
+	}
+	cmd.Flags().BoolVar(&demo, "demo", false, "with the demo's sources and a memory of its own instead of the net")
+	return cmd
+}

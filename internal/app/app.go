@@ -1,0 +1,224 @@
+// Package app is the composition root: the only room that knows every concrete
+// type. It builds the program's parts from the settings and lends them to the
+// commands.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/config"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/sources"
+	"github.com/research-mcp/research-mcp/memory"
+	"github.com/research-mcp/research-mcp/tools"
+)
+
+// What commands need of the rooms that they may not import.
+type (
+	Request     = research.Request
+	Event       = research.Event
+	ReadRequest = research.ReadRequest
+	ReadResult  = research.ReadResult
+	RecallIn    = tools.RecallIn
+	RecallOut   = tools.RecallOut
+)
+
+// Kinds of events; see package research.
+const (
+	EventPlanned = research.EventPlanned
+	EventSource  = research.EventSource
+	EventStage   = research.EventStage
+)
+
+// CheckBudget refuses a budget that no answer fits into.
+func CheckBudget(d time.Duration) error { return research.CheckBudget(d) }
+
+// CheckQuestion refuses what is no question.
+func CheckQuestion(q string) error { return research.CheckQuestion(q) }
+
+// Options are what the settings do not say.
+type Options struct {
+	Log *slog.Logger
+	now func() time.Time
+}
+
+// App is the program, ready to work. It is safe for concurrent use. Close it.
+type App struct {
+	cfg    *config.Config
+	log    *slog.Logger
+	now    func() time.Time
+	fetch  *fetch.Client
+	memory memory.Memory
+	kits   *kits
+	engine *research.Engine
+	pages  extract.Isolated
+	names  []string // of the sources that are on
+}
+
+// New builds the parts. It asks neither the network nor Ollama. Its error is
+// mostly an *evidence.Problem about a setting or the data folder.
+func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.now == nil {
+		o.now = time.Now
+	}
+	a := &App{cfg: cfg, log: o.Log, now: o.now}
+	a.fetch = fetch.New(fetch.Config{Version: version, Contact: cfg.Contact, Logger: o.Log, Now: o.now})
+	asked, err := a.buildSources()
+	if err != nil {
+		return nil, errors.Join(err, a.fetch.Close())
+	}
+	if a.kits, err = newKits(cfg, o.Log); err != nil {
+		return nil, errors.Join(err, a.fetch.Close())
+	}
+	a.memory, err = memory.Open(ctx, memory.Config{Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Logger: o.Log, Now: o.now})
+	if err != nil {
+		return nil, errors.Join(err, a.kits.Close(), a.fetch.Close())
+	}
+	runner, err := newRunner(cfg, o.Log)
+	if err != nil {
+		return nil, errors.Join(err, a.memory.Close(), a.kits.Close(), a.fetch.Close())
+	}
+	a.pages = extract.Isolated{Runner: runner}
+	a.engine = research.New(engineConfig(cfg), research.Deps{
+		Sources: asked, Memory: a.memory, Sessions: a.memory, Kits: a.kits, Analyst: analyst{runner},
+		Chunk: func(text string) []evidence.Chunk { return extract.Chunks(text, extract.ChunkOptions{}) },
+		Page:  a.page, Now: o.now, NewID: newID, Log: o.Log,
+	})
+	return a, nil
+}
+
+// Close ends what runs in the background and waits for it, in the order in
+// which the parts lean on each other.
+func (a *App) Close() error {
+	a.engine.Close()
+	return errors.Join(a.kits.Close(), a.memory.Close(), a.fetch.Close())
+}
+
+func engineConfig(cfg *config.Config) research.Config {
+	c := research.DefaultConfig()
+	c.Budget, c.SoftBudget = cfg.Research.Budget, cfg.Research.SoftBudget
+	c.RecallK, c.PassageTokens = cfg.Research.RecallK, cfg.Research.Passages
+	c.FoldAfter, c.FoldKeep = cfg.Session.FoldAfter, cfg.Session.FoldKeep
+	c.Language = cfg.Language
+	return c
+}
+
+// buildSources makes the sources that are on.
+func (a *App) buildSources() ([]research.Source, error) {
+	settings := map[string]sources.Settings{}
+	for name, s := range a.cfg.Sources {
+		settings[name] = sources.Settings{Enabled: s.Enabled, URL: s.URL, Timeout: s.Timeout, Language: a.cfg.Language}
+	}
+	built, err := sources.Build(settings, a.fetch)
+	if err != nil {
+		return nil, err
+	}
+	var out []research.Source
+	for _, s := range built {
+		out = append(out, s)
+		a.names = append(a.names, s.Name())
+	}
+	return out, nil
+}
+
+// newID is prefix and 80 random bits.
+func newID(prefix string) string {
+	var b [10]byte
+	rand.Read(b[:]) // never fails: the program would end instead
+	return prefix + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
+}
+
+// Research answers a question; see research.Engine.
+func (a *App) Research(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
+	return a.engine.Research(ctx, req, observe)
+}
+
+// Read gathers documents; see research.Engine.
+func (a *App) Read(ctx context.Context, req ReadRequest, observe func(Event)) (ReadResult, error) {
+	return a.engine.Read(ctx, req, observe)
+}
+
+// FetchSources is Read for the tool of that name.
+func (a *App) FetchSources(ctx context.Context, req tools.FetchRequest, observe func(Event)) (tools.FetchResult, error) {
+	got, err := a.engine.Read(ctx, ReadRequest{Query: req.Query, URLs: req.URLs, Sources: req.Sources,
+		Limit: req.Limit, FullText: req.FullText, Budget: req.Budget}, observe)
+	return tools.FetchResult(got), err
+}
+
+// embedBound is the longest that a recall waits for its query's vector.
+const embedBound = 3 * time.Second
+
+// Recall searches the memory, with the vector of whatever embedder is there.
+func (a *App) Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error) {
+	kit := a.kits.Pick(ctx)
+	bounded, cancel := context.WithTimeout(ctx, embedBound)
+	defer cancel()
+	vectors, err := kit.Embedder.Embed(bounded, []string{q.Text})
+	var warning string
+	if err == nil && len(vectors) == 1 {
+		q.Vector, q.Model = vectors[0], kit.Embedder.Model()
+	} else if ctx.Err() == nil {
+		warning = fmt.Sprintf("the query was not embedded (%v): texts were searched by their words alone", err)
+	}
+	res, err := a.memory.Recall(ctx, q)
+	if warning != "" {
+		res.Warnings = append(res.Warnings, warning)
+	}
+	return res, err
+}
+
+// RecallTool is Recall as the tool gives it, for the command of that name.
+func (a *App) RecallTool(ctx context.Context, in RecallIn) (RecallOut, error) {
+	if err := research.CheckQuestion(in.Query); err != nil {
+		return RecallOut{}, err
+	}
+	if in.K != nil && (*in.K < 1 || *in.K > research.MaxRead) {
+		return RecallOut{}, evidence.BadInput(fmt.Sprintf("%d hits cannot be asked for", *in.K), fmt.Sprintf("choose -k from 1 to %d", research.MaxRead))
+	}
+	return tools.Recall(ctx, a, a.now, in)
+}
+
+// Session is a session as it stands, or a new one for an empty id.
+func (a *App) Session(ctx context.Context, id string) (evidence.Session, error) {
+	return a.memory.Open(ctx, id)
+}
+
+// Run is a kept answer.
+func (a *App) Run(ctx context.Context, id string) (evidence.Answer, error) {
+	answer, ok, err := a.memory.Run(ctx, id)
+	if err == nil && !ok {
+		err = evidence.BadInput(fmt.Sprintf("there is no run %q in %s", id, a.cfg.DataDir), "take the run_id of an answer, as `ask --json` prints it")
+	}
+	return answer, err
+}
+
+// Document is a remembered document with its text.
+func (a *App) Document(ctx context.Context, id string) (evidence.Document, error) {
+	doc, ok, err := a.memory.Document(ctx, id)
+	if err == nil && !ok {
+		err = evidence.BadInput(fmt.Sprintf("there is no document %q", id), "`research-mcp recall` shows the ids")
+	}
+	return doc, err
+}
+
+// executable is our own binary, for what is told to others.
+func executable() string {
+	if exe, err := os.Executable(); err == nil {
+		return exe
+	}
+	return "research-mcp"
+}

@@ -1,0 +1,54 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+
+	"github.com/research-mcp/research-mcp/internal/config"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
+	"github.com/research-mcp/research-mcp/internal/isolate"
+	"github.com/research-mcp/research-mcp/internal/research"
+)
+
+// taskAnalyse is the name of the analysis as a task.
+const taskAnalyse = "analyse"
+
+func childTasks() map[string]isolate.Task {
+	return map[string]isolate.Task{
+		taskAnalyse: isolate.JSON(func(_ context.Context, in evidence.AnalysisInput) (evidence.Analysis, error) {
+			return research.Analyse(in), nil
+		}),
+		extract.TaskName: extract.Task,
+	}
+}
+
+// Child does the work of an isolated process, if this process is one: then main
+// ends with the exit code at once.
+func Child() (code int, isChild bool) {
+	return isolate.ChildMain(os.Args, childTasks(), os.Stdin, os.Stdout, os.Stderr)
+}
+
+func newRunner(cfg *config.Config, log *slog.Logger) (*isolate.Runner, error) {
+	return isolate.NewRunner(isolate.Options{Deadline: cfg.Analysis.Timeout, MaxMemory: int64(cfg.Analysis.MemoryMB) << 20, Logger: log})
+}
+
+// analyst makes the statistics in a child process: what it does with foreign
+// text cannot hurt the server.
+type analyst struct{ runner *isolate.Runner }
+
+func (a analyst) Analyse(ctx context.Context, in evidence.AnalysisInput) evidence.Analysis {
+	var out evidence.Analysis
+	err := a.runner.Run(ctx, taskAnalyse, in, &out)
+	if err == nil {
+		return out
+	}
+	failed := evidence.Analysis{Status: "error", Documents: len(in.Documents), BySource: map[string]int{},
+		Keywords: []evidence.TermCount{}, TopDocuments: []evidence.TopDocument{}, Err: err.Error()}
+	if errors.Is(err, isolate.ErrTimeout) {
+		failed.Status = "timeout"
+	}
+	return failed
+}

@@ -1,0 +1,152 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/research-mcp/research-mcp/internal/config"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
+)
+
+// Statuses of a check.
+const (
+	checkOK   = "ok"
+	checkWarn = "warn" // works, and could work better
+	checkFail = "fail" // something that was asked for does not work
+	checkOff  = "off"
+)
+
+// Check is one thing that the doctor looked at.
+type Check struct {
+	Name   string `json:"name"`
+	Status string `json:"status"` // ok, warn, fail or off
+	What   string `json:"what"`
+	Try    string `json:"try"`
+}
+
+// Report is what the doctor found. OK is false when a check failed.
+type Report struct {
+	OK     bool    `json:"ok"`
+	Checks []Check `json:"checks"`
+}
+
+// DoctorOptions say how far the doctor goes.
+type DoctorOptions struct {
+	Offline bool // do not ask the sources
+	Log     *slog.Logger
+}
+
+// sourcePatience is how long the doctor waits for a source.
+const sourcePatience = 6 * time.Second
+
+// Doctor looks at everything that a question needs.
+func Doctor(ctx context.Context, cfg *config.Config, o DoctorOptions) Report {
+	r := Report{OK: true, Checks: []Check{{Name: "program", Status: checkOK, What: fmt.Sprintf("research-mcp %s at %s", version, executable())}}}
+	r.add(contactCheck(cfg))
+	a, err := New(ctx, cfg, Options{Log: o.Log})
+	if err != nil {
+		p := evidence.AsProblem(err)
+		r.add(Check{Name: "memory", Status: checkFail, What: p.What, Try: p.Try})
+		return r
+	}
+	r.add(a.memoryCheck(ctx))
+	r.add(a.isolationCheck(ctx))
+	r.add(a.kits.checks(ctx)...)
+	r.add(a.sourceChecks(ctx, o.Offline)...)
+	if err := a.Close(); err != nil {
+		r.add(Check{Name: "shutdown", Status: checkFail, What: err.Error()})
+	}
+	return r
+}
+
+func (r *Report) add(checks ...Check) {
+	for _, c := range checks {
+		r.OK = r.OK && c.Status != checkFail
+		r.Checks = append(r.Checks, c)
+	}
+}
+
+func contactCheck(cfg *config.Config) Check {
+	if cfg.Contact != "" {
+		return Check{Name: "contact", Status: checkOK, What: "sources see " + cfg.Contact}
+	}
+	return Check{Name: "contact", Status: checkWarn, What: "no contact is set: sources such as Wikipedia allow unidentified clients little",
+		Try: "--set contact=you@example.org, or " + config.EnvName("contact") + " in the environment"}
+}
+
+func (a *App) memoryCheck(ctx context.Context) Check {
+	s, err := a.memory.Stats(ctx)
+	if err != nil {
+		p := evidence.AsProblem(err)
+		return Check{Name: "memory", Status: checkFail, What: p.What, Try: p.Try}
+	}
+	return Check{Name: "memory", Status: checkOK, What: fmt.Sprintf("%d documents, %d chunks, %d bytes in %s", s.Documents, s.Chunks, s.Bytes, a.cfg.DataDir)}
+}
+
+func (a *App) isolationCheck(ctx context.Context) Check {
+	begun := a.now()
+	got := a.analyse(ctx)
+	if got.Status != checkOK || got.Documents != 1 {
+		return Check{Name: "isolation", Status: checkFail, What: "work in an isolated process does not work: " + got.Err,
+			Try: "look whether this program may start processes; answers come without statistics until then"}
+	}
+	return Check{Name: "isolation", Status: checkOK, What: fmt.Sprintf("an isolated process answers in %d ms", a.now().Sub(begun).Milliseconds())}
+}
+
+func (a *App) analyse(ctx context.Context) evidence.Analysis {
+	runner, err := newRunner(a.cfg, a.log)
+	if err != nil {
+		return evidence.Analysis{Status: "error", Err: err.Error()}
+	}
+	return analyst{runner}.Analyse(ctx, evidence.AnalysisInput{Question: "test", Documents: []evidence.Document{{Source: "doctor", Text: "test"}}})
+}
+
+// sourceChecks ask every source that is on, all at once.
+func (a *App) sourceChecks(ctx context.Context, offline bool) []Check {
+	infos := Sources(a.cfg)
+	out := make([]Check, len(infos))
+	asked, err := a.buildSources()
+	if err != nil {
+		return []Check{{Name: "sources", Status: checkFail, What: err.Error()}}
+	}
+	byName := map[string]research.Source{}
+	for _, s := range asked {
+		byName[s.Name()] = s
+	}
+	var group errgroup.Group
+	for i, info := range infos {
+		switch {
+		case !info.Enabled:
+			out[i] = Check{Name: info.Name, Status: checkOff, What: info.About, Try: fmt.Sprintf("--set sources.%s.enabled=true", info.Name)}
+		case offline:
+			out[i] = Check{Name: info.Name, Status: checkOK, What: "on, not asked: " + info.URL}
+		default:
+			group.Go(func() error {
+				out[i] = sourceCheck(ctx, a.now, info, byName[info.Name])
+				return nil // a failing source is a check's result
+			})
+		}
+	}
+	_ = group.Wait()
+	return out
+}
+
+func sourceCheck(ctx context.Context, now func() time.Time, info SourceInfo, s research.Source) Check {
+	ctx, cancel := context.WithTimeout(ctx, sourcePatience)
+	defer cancel()
+	begun := now()
+	docs, err := s.Search(ctx, evidence.Query{Text: "computer", Question: "computer", Limit: 1, Language: "en"})
+	took := now().Sub(begun).Milliseconds()
+	if err != nil {
+		what, _, _ := strings.Cut(err.Error(), "\n")
+		return Check{Name: info.Name, Status: checkWarn, What: fmt.Sprintf("%s: %s", info.URL, what),
+			Try: fmt.Sprintf("look whether %s can be reached from here; questions go on without it", info.URL)}
+	}
+	return Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %d documents", info.URL, took, len(docs))}
+}

@@ -1,0 +1,31 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+)
+
+// pageTimeout is a page's time on the wire.
+const pageTimeout = 10 * time.Second
+
+// page reads an address that a person or a model chose: through the guarded
+// door, and with its text extracted in an isolated process.
+func (a *App) page(ctx context.Context, url string) (evidence.Document, error) {
+	got, err := a.fetch.Open().Get(ctx, fetch.Request{URL: url, Accept: "text/html,text/plain,text/markdown;q=0.9", Budget: fetch.NewBudget(pageTimeout)})
+	if err != nil {
+		return evidence.Document{}, err
+	}
+	page, err := a.pages.HTML(ctx, got.Body, got.ContentType, got.URL)
+	if err != nil {
+		return evidence.Document{}, err
+	}
+	return evidence.Document{
+		ID: evidence.DocumentID("web", got.URL, page.Text), Source: "web", URL: got.URL, Title: cmp.Or(page.Title, got.URL), Text: page.Text,
+		Language: page.Language, Revision: cmp.Or(got.ETag, got.LastModified), Published: page.Published, Retrieved: got.Retrieved,
+		Score: 1, Untrusted: true, Truncated: page.Truncated, Meta: map[string]string{"requested_url": url},
+	}, nil
+}

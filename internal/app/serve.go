@@ -1,0 +1,29 @@
+package app
+
+import (
+	"context"
+	_ "embed"
+	"io"
+	"os"
+
+	"github.com/research-mcp/research-mcp/server"
+	"github.com/research-mcp/research-mcp/tools"
+)
+
+// instructions tell the model when to use which tool.
+//
+//go:embed instructions.md
+var instructions string
+
+// GuardStdout keeps stdout for the protocol: it returns the real one, and
+// whatever prints from now on reaches stderr.
+func GuardStdout() *os.File { return server.GuardStdout() }
+
+// Serve speaks MCP on in and out until in ends or ctx does.
+func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	s := server.New(server.Options{
+		Name: "research-mcp", Title: "Research", Version: version, Instructions: instructions, Logger: a.log,
+		Tools: tools.All(tools.Deps{Research: a, Fetch: a, Recall: a, Sources: a.names, Now: a.now}),
+	})
+	return s.ServeStdio(ctx, in, out)
+}

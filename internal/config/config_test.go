@@ -1,0 +1,133 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func someSources() map[string]DefaultSource {
+	return map[string]DefaultSource{
+		"wikipedia":         {Enabled: true, URL: "https://en.wikipedia.org", Timeout: 8 * time.Second},
+		"wikipedia-summary": {Enabled: true, Timeout: 8 * time.Second},
+	}
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func from(c *Config, key string) (value, origin string) {
+	for _, s := range c.Settings() {
+		if s.Key == key {
+			return s.Value, s.From
+		}
+	}
+	return "", "missing"
+}
+
+func TestLayersOverrideEachOther(t *testing.T) {
+	t.Parallel()
+	file := write(t, "research:\n  budget: 20s\n  recall_k: 3\nsession.fold_after: 8\ncontact: file@x.org\nsources:\n  wikipedia:\n    url: http://127.0.0.1:8080\n")
+	c, err := Load(Inputs{Sources: someSources(), File: file, Must: true,
+		Environ: []string{"RESEARCH_MCP_RESEARCH_BUDGET=30s", "RESEARCH_MCP_CONTACT=env@x.org", "OLLAMA_HOST=10.0.0.2", "HOME=/x",
+			"RESEARCH_MCP_SOURCES_WIKIPEDIA_SUMMARY_URL=http://localhost:1", "RESEARCH_MCP_CONFIG=/nowhere"},
+		Flags: map[string]string{"contact": "flag@x.org", "data_dir": "/tmp/x"}, From: map[string]string{"data_dir": "--data-dir"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Research.Budget != 30*time.Second || c.Research.RecallK != 3 || c.Session.FoldAfter != 8 || c.Contact != "flag@x.org" ||
+		c.Ollama.Host != "10.0.0.2" || c.Sources["wikipedia"].URL != "http://127.0.0.1:8080" || c.Sources["wikipedia-summary"].URL != "http://localhost:1" {
+		t.Errorf("config = %+v", c)
+	}
+	for key, want := range map[string]string{
+		"research.budget": "environment RESEARCH_MCP_RESEARCH_BUDGET", "research.recall_k": file, "contact": "flag --set",
+		"data_dir": "flag --data-dir", "language": "default", "ollama.host": "environment OLLAMA_HOST",
+	} {
+		if _, got := from(c, key); got != want {
+			t.Errorf("%s comes from %q, want %q", key, got, want)
+		}
+	}
+}
+
+func TestOurOwnVariableGoesOverOllamas(t *testing.T) {
+	t.Parallel()
+	c, err := Load(Inputs{Environ: []string{"RESEARCH_MCP_OLLAMA_HOST=ours", "OLLAMA_HOST=theirs"}})
+	if err != nil || c.Ollama.Host != "ours" {
+		t.Errorf("host = %q, %v, want ours", c.Ollama.Host, err)
+	}
+}
+
+func TestDefaultsAreValidAndEveryFieldHasAKey(t *testing.T) {
+	t.Parallel()
+	c, err := Load(Inputs{Sources: someSources()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Research.Budget != 45*time.Second || c.DataDir == "" || !c.Sources["wikipedia"].Enabled {
+		t.Errorf("defaults = %+v", c)
+	}
+	declared := map[string]bool{}
+	for _, s := range c.Settings() {
+		declared[s.Key] = true
+		if s.About == "" {
+			t.Errorf("%s has no description", s.Key)
+		}
+	}
+	var walk func(prefix string, typ reflect.Type)
+	walk = func(prefix string, typ reflect.Type) {
+		for f := range typ.Fields() {
+			tag := f.Tag.Get("koanf")
+			switch {
+			case tag == "" || tag == "sources":
+			case f.Type.Kind() == reflect.Struct:
+				walk(prefix+tag+".", f.Type)
+			case !declared[prefix+tag]:
+				t.Errorf("field %s has no key %q", f.Name, prefix+tag)
+			}
+		}
+	}
+	walk("", reflect.TypeFor[Config]())
+}
+
+func TestBadSettings(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		in   Inputs
+		want string
+	}{
+		{"unknown key, near", Inputs{Flags: map[string]string{"research.buget": "1s"}}, `did you mean "research.budget"`},
+		{"unknown key, far", Inputs{Flags: map[string]string{"qqqqqqqqqqq": "1"}}, "research-mcp config"},
+		{"unknown in file", Inputs{File: write(t, "reserach:\n  budget: 1s\n"), Must: true}, `did you mean "research.budget"`},
+		{"unknown in environment", Inputs{Environ: []string{"RESEARCH_MCP_LANGUAG=en"}}, "RESEARCH_MCP_LANGUAGE"},
+		{"named file missing", Inputs{File: "/nowhere/config.yaml", Must: true}, "--config"},
+		{"broken file", Inputs{File: write(t, "a: [1"), Must: true}, "cannot be read"},
+		{"no duration", Inputs{Flags: map[string]string{"research.budget": "soon"}}, "research.budget"},
+		{"no number", Inputs{Flags: map[string]string{"session.fold_after": "many"}}, "session.fold_after"},
+		{"budget of a day", Inputs{Flags: map[string]string{"research.budget": "24h"}}, "24h0m0s"},
+		{"keep over after", Inputs{Flags: map[string]string{"session.fold_keep": "9"}}, "fold_after"},
+		{"level", Inputs{Flags: map[string]string{"log_level": "loud"}}, "debug, info"},
+		{"URL without scheme", Inputs{Sources: someSources(), Flags: map[string]string{"sources.wikipedia.url": "wiki.example.org"}}, "with its scheme"},
+		{"URL with password", Inputs{Sources: someSources(), Flags: map[string]string{"sources.wikipedia.url": "https://a:secret@x.org"}}, "without user"},
+		{"source that is not", Inputs{Sources: someSources(), Flags: map[string]string{"sources.wikipeda.url": "https://x.org"}}, "sources.wikipedia.url"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Load(c.in)
+			var e *Error
+			if !errors.As(err, &e) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "secret") {
+				t.Errorf("err = %v, want an *Error with %q", err, c.want)
+			}
+		})
+	}
+}

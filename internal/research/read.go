@@ -1,0 +1,150 @@
+package research
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// ReadRequest asks for documents, by keywords, by address, or both. A zero
+// field means the engine's default.
+type ReadRequest struct {
+	Query    string
+	URLs     []string // pages, read through Deps.Page
+	Sources  []string // names to ask with Query; empty asks all
+	Limit    int      // most documents that sources find, 1..50; pages come on top
+	FullText bool     // also read what the hits link to
+	Budget   time.Duration
+	Language string
+}
+
+// ReadResult is what was read, best first. Its slices are never nil.
+type ReadResult struct {
+	Documents []evidence.Document
+	Sources   []evidence.SourceReport
+	Warnings  []string
+}
+
+// Bounds of a ReadRequest.
+const (
+	MaxRead = 50 // documents, and pages
+	MaxURL  = 2048
+)
+
+// page is one address as a source: it has nothing to search in.
+type page struct {
+	url  string
+	read func(ctx context.Context, url string) (evidence.Document, error)
+}
+
+func (p page) Name() string { return p.url }
+
+func (p page) Search(ctx context.Context, _ evidence.Query) ([]evidence.Document, error) {
+	doc, err := p.read(ctx, p.url)
+	if err != nil {
+		return nil, err
+	}
+	return []evidence.Document{doc}, nil
+}
+
+// Read gathers documents and remembers them, without an answer. Errors are
+// those of Research.
+func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event)) (ReadResult, error) {
+	sources, req, err := e.completeRead(req)
+	if err != nil {
+		return ReadResult{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return ReadResult{}, err
+	}
+	if observe == nil {
+		observe = func(Event) {}
+	}
+	r := &run{e: e, observe: ordered(observe), started: e.deps.Now(), kit: e.deps.Kits.Pick(ctx),
+		req:   Request{Question: req.Query, Budget: req.Budget, Language: req.Language},
+		depth: depth{topics: 1, limit: req.Limit, soft: 1, full: req.FullText}}
+	if len(req.URLs) > 0 {
+		// Pages were asked for by name: each is worth its own deadline.
+		r.depth.soft = float64(req.Budget) / float64(e.cfg.SoftBudget)
+	}
+	bounded, cancel := context.WithTimeout(ctx, req.Budget)
+	defer cancel()
+	pipeline := r.newDigestion(bounded)
+	r.emit(Event{Kind: EventPlanned, Total: len(sources)})
+	gather, stop := r.newGathering(bounded, sources)
+	gather.ask(cmp.Or(req.Query, "page"))
+	gather.wait(bounded, nil, pipeline.add)
+	out := ReadResult{Documents: []evidence.Document{}, Sources: gather.finish(bounded, stop)}
+	docs := pipeline.wait()
+	if err := ctx.Err(); err != nil {
+		return ReadResult{}, err
+	}
+	out.Documents = pickRead(docs, req)
+	out.Warnings = append([]string{}, r.answer.Warnings...)
+	r.emit(Event{Kind: EventDone})
+	return out, nil
+}
+
+// pickRead is the best of what sources found, up to the limit, and all pages.
+func pickRead(docs []*digested, req ReadRequest) []evidence.Document {
+	out := []evidence.Document{}
+	found := 0
+	for _, d := range docs { // sorted by score
+		if !slices.Contains(req.URLs, d.doc.URL) && d.doc.Meta["requested_url"] == "" {
+			if found++; found > req.Limit {
+				continue
+			}
+		}
+		out = append(out, d.doc)
+	}
+	return out
+}
+
+// completeRead fills in defaults, refuses what cannot be done, and lists whom
+// to ask.
+func (e *Engine) completeRead(req ReadRequest) ([]Source, ReadRequest, error) {
+	req.Query, _ = text.Clean(strings.TrimSpace(req.Query))
+	if req.Query == "" && len(req.URLs) == 0 {
+		return nil, req, evidence.BadInput("there is neither a query nor a URL", "give one of them")
+	}
+	if len(req.Query) > MaxQuestion {
+		return nil, req, evidence.BadInput(fmt.Sprintf("the query has %d bytes", len(req.Query)), fmt.Sprintf("keep it under %d", MaxQuestion))
+	}
+	if len(req.URLs) > MaxRead {
+		return nil, req, evidence.BadInput(fmt.Sprintf("%d URLs are too many", len(req.URLs)), fmt.Sprintf("give at most %d", MaxRead))
+	}
+	req.Limit = cmp.Or(req.Limit, 8)
+	if req.Limit < 1 || req.Limit > MaxRead {
+		return nil, req, evidence.BadInput(fmt.Sprintf("a limit of %d is out of range", req.Limit), fmt.Sprintf("give one from 1 to %d", MaxRead))
+	}
+	req.Budget = cmp.Or(req.Budget, e.cfg.Budget)
+	if err := CheckBudget(req.Budget); err != nil {
+		return nil, req, err
+	}
+	req.Language = cmp.Or(req.Language, e.cfg.Language)
+	var sources []Source
+	if req.Query != "" {
+		chosen, err := e.choose(req.Sources)
+		if err != nil {
+			return nil, req, err
+		}
+		sources = slices.Clone(chosen)
+	}
+	seen := map[string]bool{}
+	for _, u := range req.URLs {
+		if len(u) > MaxURL {
+			return nil, req, evidence.BadInput(fmt.Sprintf("a URL of %d bytes is too long", len(u)), fmt.Sprintf("keep it under %d", MaxURL))
+		}
+		if !seen[u] {
+			sources = append(sources, page{url: u, read: e.deps.Page})
+		}
+		seen[u] = true
+	}
+	return sources, req, nil
+}
