@@ -109,11 +109,16 @@ func object(args json.RawMessage) (map[string]any, error) {
 	return nil, evidence.BadInput("the arguments are "+describe(v), "give a JSON object of argument names and values")
 }
 
+// longestName is in bytes; nobody mistypes an argument into something longer.
+const longestName = 64
+
 func (f form) unknown(name string) error {
 	valid := slices.Sorted(maps.Keys(f.Properties))
 	try := "valid: " + strings.Join(valid, ", ")
-	if near := nearest(name, valid); near != "" {
-		try = fmt.Sprintf("did you mean %q? %s", near, try)
+	if len(name) <= longestName {
+		if near := text.Nearest(name, valid); near != "" {
+			try = fmt.Sprintf("did you mean %q? %s", near, try)
+		}
 	}
 	return evidence.BadInput(fmt.Sprintf("unknown argument %s", quote(name)), try)
 }
@@ -248,42 +253,4 @@ func quote(s string) string {
 		short += "…"
 	}
 	return strconv.Quote(short)
-}
-
-// nearest is the valid name that a typing mistake could have made into name, or
-// empty when none is near.
-func nearest(name string, valid []string) string {
-	best, bound := "", 1+len(name)/3
-	name = strings.ToLower(strings.ReplaceAll(name, "-", "_"))
-	for _, v := range valid {
-		if len(name) > 64 {
-			break
-		}
-		if d := editDistance(name, v); d <= bound {
-			best, bound = v, d-1
-		}
-	}
-	return best
-}
-
-// editDistance counts the insertions, deletions and replacements of a byte that
-// make a into b.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

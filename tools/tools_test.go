@@ -74,6 +74,7 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 		{"hyphen", "research", `{"question":"x","max-tokens":300}`, `unknown argument "max-tokens"; did you mean "max_tokens"? valid: budget_seconds, depth, language, max_tokens, question, session, sources`},
 		{"capital", "research", `{"Question":"x"}`, `unknown argument "Question"; did you mean "question"? valid: budget_seconds, depth, language, max_tokens, question, session, sources`},
 		{"nothing like it", "recall", `{"query":"x","frobnicate":1}`, `unknown argument "frobnicate"; valid: k, max_tokens, query, session, since, source, tags, until`},
+		{"a very long name", "recall", `{"query":"x","` + long + `":1}`, `unknown argument "` + strings.Repeat("x", 60) + `…"; valid: k, max_tokens, query, session, since, source, tags, until`},
 		{"missing", "research", `{}`, `argument "question" is missing; give it a text of 1 to 20000 bytes`},
 		{"no arguments", "research", ``, `argument "question" is missing; give it a text of 1 to 20000 bytes`},
 		{"null", "research", `{"question":null}`, `argument "question" is missing; give it a text of 1 to 20000 bytes`},
@@ -297,19 +298,6 @@ func TestDescriptionNamesTheSources(t *testing.T) {
 	for _, def := range All(d) {
 		if got, want := strings.HasSuffix(def.About, "Sources: hackernews, wikipedia."), def.Name != "recall"; got != want {
 			t.Errorf("%s names the sources: %t, want %t", def.Name, got, want)
-		}
-	}
-}
-
-func TestNearest(t *testing.T) {
-	t.Parallel()
-	valid := []string{"budget_seconds", "depth", "question", "sources"}
-	for in, want := range map[string]string{
-		"qestion": "question", "questions": "question", "dept": "depth", "budget-seconds": "budget_seconds", "source": "sources", "SOURCES": "sources",
-		"xyz": "", "": "", strings.Repeat("q", 1<<20): "",
-	} {
-		if got := nearest(in, valid); got != want {
-			t.Errorf("nearest(%.20q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -1,0 +1,167 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/tools"
+)
+
+const (
+	// heartbeat keeps alive the clients that count from the last sign of life.
+	heartbeat = 8 * time.Second
+	// messageLimit is in bytes; clients cut longer messages.
+	messageLimit = 200
+	// stages are about how many reports there are beside the sources', for the
+	// total.
+	stages = 4
+)
+
+// notifier is a session that delivers notifications in order, without loss, and
+// before the result of the call that they belong to.
+type notifier interface {
+	notify(method string, params map[string]any)
+}
+
+// progress reports one call's events to its client. Its methods are safe for
+// concurrent use; after stop nothing is sent.
+type progress struct {
+	token   any
+	send    func(params map[string]any)
+	stopped chan struct{}
+	beats   sync.WaitGroup
+
+	mu    sync.Mutex
+	done  bool
+	n     int // reports so far: progress always grows
+	total int
+}
+
+// startProgress returns a progress that sends nothing unless the client asked
+// for it with a token.
+func (s *Server) startProgress(ctx context.Context, d tools.Definition, req mcp.CallToolRequest) *progress {
+	p := &progress{stopped: make(chan struct{})}
+	meta := req.Params.Meta
+	to, ok := mcpserver.ClientSessionFromContext(ctx).(notifier)
+	if !ok || meta == nil || meta.ProgressToken == nil {
+		p.done = true
+		return p
+	}
+	p.token = meta.ProgressToken
+	p.send = func(params map[string]any) {
+		if ctx.Err() == nil { // nothing follows a cancellation
+			to.notify("notifications/progress", params)
+		}
+	}
+	if d.Slow {
+		p.beats.Go(p.beat)
+	}
+	return p
+}
+
+// observe reports ev if it is one that a person would want to see.
+func (p *progress) observe(ev research.Event) {
+	switch ev.Kind {
+	case research.EventPlanned:
+		p.expect(ev.Total + stages)
+		p.report("asking " + count(ev.Total, "source"))
+	case research.EventSource:
+		if ev.Source != nil {
+			p.report(reportLine(*ev.Source))
+		}
+	case research.EventStage:
+		p.report(stageLine(ev.Stage))
+	}
+}
+
+// stageLine says in words what a stage does.
+func stageLine(stage string) string {
+	switch stage {
+	case "rank":
+		return "choosing passages"
+	case "synthesis":
+		return "writing the answer"
+	case "verify":
+		return "checking the answer against its sources"
+	}
+	return stage
+}
+
+// reportLine is a source's report as in "hackernews: 4 documents in 512 ms".
+func reportLine(r evidence.SourceReport) string {
+	switch r.Status {
+	case evidence.StatusOK:
+		return fmt.Sprintf("%s: %s in %d ms", r.Name, count(r.Documents, "document"), r.LatencyMS)
+	case evidence.StatusCached:
+		return fmt.Sprintf("%s: %s from the cache", r.Name, count(r.Documents, "document"))
+	case evidence.StatusEmpty:
+		return fmt.Sprintf("%s: nothing found in %d ms", r.Name, r.LatencyMS)
+	}
+	line := fmt.Sprintf("%s: %s after %d ms", r.Name, r.Status, r.LatencyMS)
+	if r.Err != "" {
+		line += ": " + text.Squash(r.Err)
+	}
+	return line
+}
+
+// count is a number of things in words, such as "1 source" or "3 sources".
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+func (p *progress) expect(total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.total = max(p.total, total)
+}
+
+// report sends one notification. The lock is held while it is handed over, so
+// that the numbers arrive in order.
+func (p *progress) report(message string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.done {
+		return
+	}
+	p.n++
+	message, _ = text.Cut(message, messageLimit)
+	params := map[string]any{"progressToken": p.token, "progress": p.n, "message": message}
+	if p.total > 0 {
+		p.total = max(p.total, p.n)
+		params["total"] = p.total
+	}
+	p.send(params)
+}
+
+func (p *progress) beat() {
+	start := time.Now()
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stopped:
+			return
+		case <-tick.C:
+			p.report(fmt.Sprintf("still at work after %d s", int(time.Since(start).Seconds())))
+		}
+	}
+}
+
+func (p *progress) stop() {
+	p.mu.Lock()
+	p.done = true
+	p.mu.Unlock()
+	close(p.stopped)
+	p.beats.Wait()
+}
