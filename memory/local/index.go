@@ -1,0 +1,374 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+const (
+	// maxSpaces are held in RAM at once: the one in use, and the one that a
+	// change of model leads to.
+	maxSpaces = 2
+	// A recall follows this many changes of other processes by itself; more are
+	// left to the background while the truth answers.
+	inlineChanges = 500
+	// A memory of so few chunks is loaded sooner than asked without its index.
+	smallMemory = 4000
+	loaders     = 2
+)
+
+// index holds the spaces in RAM and keeps them true to the file. One goroutine,
+// its keeper, loads; close ends it.
+type index struct {
+	rdb *sql.DB // its own: it must not wait for connections of recalls that wait for it
+	log *slog.Logger
+
+	wake   chan struct{} // capacity 1
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu     sync.Mutex // guards what follows
+	spaces map[int64]*held
+
+	follow  sync.Mutex // one at a time reads the change log, on the pinned connection
+	pin     *sql.Conn
+	version int64
+	bulk    atomic.Bool // so many changes are being followed that nobody should wait
+}
+
+// held is a space on its way from wanted to ready.
+type held struct {
+	row    modelRow
+	loaded chan struct{} // closed when space or err stands
+	space  *space
+	err    error
+	seq    int64 // the last change that is in the space; guarded by index.follow
+	used   time.Time
+}
+
+func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, error) {
+	rdb, err := openDB(path, true)
+	if err != nil {
+		return nil, fmt.Errorf("opening the file for the index: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	pin, err := rdb.Conn(ctx)
+	if err != nil {
+		cancel()
+		return nil, errors.Join(fmt.Errorf("opening a connection for the index: %w", err), rdb.Close())
+	}
+	ix := &index{rdb: rdb, log: log, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
+		spaces: map[int64]*held{}, pin: pin, version: -1}
+	go ix.keep(ctx, prefer)
+	return ix, nil
+}
+
+// close ends the keeper and waits for it.
+func (ix *index) close() error {
+	ix.cancel()
+	<-ix.done
+	return errors.Join(ix.pin.Close(), ix.rdb.Close())
+}
+
+// wrote tells the keeper that there is something to follow.
+func (ix *index) wrote() {
+	select {
+	case ix.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// keep loads what is wanted and follows what was written, until ctx ends.
+func (ix *index) keep(ctx context.Context, prefer evidence.Model) {
+	defer close(ix.done)
+	if row, ok, err := ix.first(ctx, prefer); err != nil {
+		ix.warn(ctx, "finding the model whose vectors are to be loaded", err)
+	} else if ok {
+		ix.want(row)
+	}
+	for {
+		ix.loadWanted(ctx)
+		if _, err := ix.catchUp(ctx, 0); err != nil {
+			ix.warn(ctx, "following the changes of the memory", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ix.wake:
+		}
+	}
+}
+
+func (ix *index) warn(ctx context.Context, doing string, err error) {
+	if ctx.Err() == nil {
+		ix.log.Warn("the index stays behind", "doing", doing, "err", err)
+	}
+}
+
+func (ix *index) first(ctx context.Context, prefer evidence.Model) (modelRow, bool, error) {
+	if !prefer.IsZero() {
+		if row, ok, err := findModel(ctx, ix.rdb, prefer); err != nil || ok {
+			return row, ok, err
+		}
+	}
+	return activeModel(ctx, ix.rdb)
+}
+
+// want asks for a space and gives what there is of it. It does not wait.
+func (ix *index) want(row modelRow) *held {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	h, ok := ix.spaces[row.id]
+	if !ok {
+		h = &held{row: row, loaded: make(chan struct{})}
+		ix.evict()
+		ix.spaces[row.id] = h
+		ix.wrote()
+	}
+	h.used = time.Now()
+	return h
+}
+
+// evict makes room for one more space.
+func (ix *index) evict() {
+	for len(ix.spaces) >= maxSpaces {
+		var oldest int64
+		for id, h := range ix.spaces {
+			if o, ok := ix.spaces[oldest]; !ok || h.used.Before(o.used) {
+				oldest = id
+			}
+		}
+		delete(ix.spaces, oldest)
+	}
+}
+
+// isReady reports whether h was loaded; only then its fields may be read.
+func (h *held) isReady() bool {
+	select {
+	case <-h.loaded:
+		return true
+	default:
+		return false
+	}
+}
+
+func (ix *index) all() []*held {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	out := make([]*held, 0, len(ix.spaces))
+	for _, h := range ix.spaces {
+		out = append(out, h)
+	}
+	return out
+}
+
+func (ix *index) loadWanted(ctx context.Context) {
+	for _, h := range ix.all() {
+		if h.isReady() {
+			continue
+		}
+		space, seq, err := ix.load(ctx, h.row)
+		if err != nil {
+			ix.warn(ctx, "loading the index", err)
+		}
+		ix.follow.Lock()
+		h.space, h.seq, h.err = space, seq, err
+		ix.version = -1 // what changed while it was loaded is not in it
+		close(h.loaded)
+		ix.follow.Unlock()
+	}
+}
+
+// load reads a whole space as of one moment; seq is the last change in it.
+func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, err error) {
+	if s, err = newSpace(row.model); err != nil {
+		return nil, 0, err
+	}
+	tx, err := ix.rdb.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, 0, err
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	if seq, err = lastChange(ctx, tx); err != nil {
+		return nil, 0, err
+	}
+	type job struct {
+		doc, first int64
+		n          int
+		blob       []byte
+	}
+	jobs := make(chan job, 4*loaders)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(jobs)
+		return eachVec(gctx, tx, "SELECT doc, first, n, v FROM vec WHERE model=?", []any{row.id}, func(doc, first int64, n int, blob []byte) error {
+			select {
+			case jobs <- job{doc, first, n, blob}:
+				return nil
+			case <-gctx.Done():
+				return gctx.Err()
+			}
+		})
+	})
+	for range loaders {
+		g.Go(func() error {
+			for j := range jobs {
+				if err := s.addBlob(gctx, j.doc, j.first, j.n, j.blob); err != nil {
+					ix.log.Warn("vectors of a document cannot be indexed", "doc", j.doc, "err", err)
+				}
+			}
+			return nil
+		})
+	}
+	return s, seq, errors.Join(g.Wait(), ctx.Err())
+}
+
+func (s *space) addBlob(ctx context.Context, doc, first int64, n int, blob []byte) error {
+	v, err := decode(blob, n, s.model.Dims)
+	if err != nil {
+		return err
+	}
+	return s.add(ctx, doc, first, v)
+}
+
+// eachVec calls fn for each row of doc, first, n and v. fn may keep the blob.
+func eachVec(ctx context.Context, q rowsQuerier, query string, args []any, fn func(doc, first int64, n int, blob []byte) error) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var doc, first int64
+		var n int
+		var blob []byte
+		if err := rows.Scan(&doc, &first, &n, &blob); err != nil {
+			return err
+		}
+		if err := fn(doc, first, n, blob); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func lastChange(ctx context.Context, q querier) (int64, error) {
+	var seq int64
+	err := q.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM change").Scan(&seq)
+	return seq, err
+}
+
+// catchUp brings the ready spaces to the newest change and reports true. When
+// more than limit changes wait it does nothing, wakes the keeper and reports
+// false; limit 0 is no limit.
+func (ix *index) catchUp(ctx context.Context, limit int64) (bool, error) {
+	if !ix.follow.TryLock() {
+		if limit > 0 && ix.bulk.Load() {
+			return false, nil
+		}
+		ix.follow.Lock()
+	}
+	defer ix.follow.Unlock()
+	var version int64
+	if err := ix.pin.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
+		return false, fmt.Errorf("asking for changes: %w", err)
+	}
+	spaces := ix.all()
+	if version == ix.version {
+		return true, nil
+	}
+	last, err := lastChange(ctx, ix.pin)
+	if err != nil {
+		return false, fmt.Errorf("reading the change log: %w", err)
+	}
+	for _, h := range spaces {
+		if !h.isReady() || h.err != nil || h.seq >= last {
+			continue
+		}
+		if limit > 0 && last-h.seq > limit {
+			ix.wrote()
+			return false, nil
+		}
+		ix.bulk.Store(last-h.seq > inlineChanges)
+		err := ix.bring(ctx, h, last)
+		ix.bulk.Store(false)
+		if err != nil {
+			return false, err
+		}
+	}
+	ix.version = version
+	return true, ctx.Err()
+}
+
+// bring applies the changes up to last to a space.
+func (ix *index) bring(ctx context.Context, h *held, last int64) error {
+	var oldest int64
+	if err := ix.pin.QueryRowContext(ctx, "SELECT coalesce(min(seq), 0) FROM change").Scan(&oldest); err != nil {
+		return err
+	}
+	if oldest > h.seq+1 { // the log was cut behind our back
+		s, seq, err := ix.load(ctx, h.row)
+		if err != nil {
+			return err
+		}
+		ix.replace(h, s, seq)
+		return nil
+	}
+	docs, err := int64s(ctx, ix.pin, "SELECT DISTINCT doc FROM change WHERE seq > ? AND seq <= ? AND doc > 0", h.seq, last)
+	if err != nil {
+		return err
+	}
+	for _, doc := range docs {
+		found := false
+		err := eachVec(ctx, ix.pin, "SELECT doc, first, n, v FROM vec WHERE doc=? AND model=?", []any{doc, h.row.id}, func(doc, first int64, n int, blob []byte) error {
+			found = true
+			return h.space.addBlob(ctx, doc, first, n, blob)
+		})
+		if err == nil && !found {
+			err = h.space.remove(doc)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	h.seq = last
+	return nil
+}
+
+// replace puts a freshly loaded space in h's place.
+func (ix *index) replace(h *held, s *space, seq int64) {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	fresh := &held{row: h.row, loaded: make(chan struct{}), space: s, seq: seq, used: h.used}
+	close(fresh.loaded)
+	if ix.spaces[h.row.id] == h {
+		ix.spaces[h.row.id] = fresh
+	}
+}
+
+func int64s(ctx context.Context, q rowsQuerier, query string, args ...any) ([]int64, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []int64
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, rows.Err()
+}

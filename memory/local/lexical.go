@@ -1,0 +1,191 @@
+package local
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+const (
+	// matchBudget bounds the postings that one recall walks. Terms are taken from
+	// the rarest on until it is spent: the common ones would cost most and say
+	// least, and they still count where the others lead.
+	matchBudget = 6000
+	// maxTerms bounds a question: what is beyond are its commonest terms.
+	maxTerms = 48
+	// maxCached bounds the remembered document frequencies.
+	maxCached = 20_000
+)
+
+// termStats is what BM25 needs to know of a question and the memory.
+type termStats struct {
+	terms  []string // that occur, rarest first
+	df     []int64
+	idf    map[string]float64
+	chunks int64
+	mean   float64 // terms in a chunk
+}
+
+// frequencies remembers document frequencies. They change slowly: a remembered
+// one serves until the memory has grown or shrunk by a hundredth.
+type frequencies struct {
+	mu     sync.Mutex
+	chunks int64
+	df     map[string]int64
+}
+
+func newFrequencies() *frequencies { return &frequencies{df: map[string]int64{}} }
+
+func (f *frequencies) get(term string, chunks int64) (int64, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if d := chunks - f.chunks; d > f.chunks/100 || -d > f.chunks/100 || len(f.df) > maxCached {
+		f.chunks, f.df = chunks, map[string]int64{}
+	}
+	n, ok := f.df[term]
+	return n, ok
+}
+
+func (f *frequencies) set(term string, n int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.df[term] = n
+}
+
+func (l *Local) termStats(ctx context.Context, tx *sql.Tx, terms []string) (*termStats, error) {
+	t, err := readTally(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	s := &termStats{idf: map[string]float64{}, chunks: t["chunks"], mean: 1}
+	if s.chunks > 0 {
+		s.mean = max(1, float64(t["terms"])/float64(s.chunks))
+	}
+	type counted struct {
+		term string
+		df   int64
+	}
+	var all []counted
+	for _, term := range terms {
+		df, ok := l.df.get(term, s.chunks)
+		if !ok {
+			err := tx.QueryRowContext(ctx, "SELECT doc FROM fts_row WHERE term=?", term).Scan(&df)
+			if err != nil && !errors.Is(err, sql.ErrNoRows) {
+				return nil, err
+			}
+			l.df.set(term, df)
+		}
+		if df > 0 {
+			all = append(all, counted{term, df})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b counted) int { return cmp.Compare(a.df, b.df) })
+	for _, c := range all[:min(maxTerms, len(all))] {
+		n, df := float64(s.chunks), float64(min(c.df, s.chunks))
+		s.terms, s.df = append(s.terms, c.term), append(s.df, c.df)
+		s.idf[c.term] = math.Log(1 + (n-df+0.5)/(df+0.5))
+	}
+	return s, nil
+}
+
+// matching are the ids of the chunks that BM25 finds best, best first.
+func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *question, s *termStats) ([]int64, error) {
+	if len(s.terms) == 0 {
+		return nil, nil
+	}
+	var quoted []string
+	spent := int64(0)
+	for i, t := range s.terms {
+		if spent += s.df[i]; i > 0 && spent > matchBudget {
+			break
+		}
+		quoted = append(quoted, `"`+strings.ReplaceAll(t, `"`, `""`)+`"`)
+	}
+	match := strings.Join(quoted, " OR ")
+	if q.filter.empty() {
+		return int64s(ctx, tx, "SELECT rowid FROM fts WHERE fts MATCH ? ORDER BY rank LIMIT ?", match, q.depth)
+	}
+	args := append([]any{match}, q.filter.args...)
+	return int64s(ctx, tx, `SELECT fts.rowid FROM fts CROSS JOIN chunk c ON c.id = fts.rowid CROSS JOIN doc d ON d.id = c.doc
+		WHERE fts MATCH ? AND `+q.filter.where+` ORDER BY rank LIMIT ?`, append(args, q.depth)...)
+}
+
+// candidate is a chunk on its way to being a hit.
+type candidate struct {
+	id, doc     int64
+	ord         int
+	start, stop int
+	simhash     uint64
+	turn        bool
+	terms       string
+	words       float64   // BM25
+	cos         float64   // valid when vector is not nil
+	vector      []float32 // of the chunk, read-only
+	score       float64
+}
+
+// gather reads the candidates that the words and the vectors name; what was
+// removed meanwhile is left out.
+func gather(ctx context.Context, tx *sql.Tx, words []int64, nearby []near) ([]candidate, error) {
+	ids := slices.Clone(words)
+	for _, n := range nearby {
+		ids = append(ids, n.chunk)
+	}
+	slices.Sort(ids)
+	return readCandidates(ctx, tx, "c.id IN (SELECT value FROM json_each(?))", jsonIDs(slices.Compact(ids)))
+}
+
+func readCandidates(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]candidate, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT c.id, c.doc, c.ord, c.start, c.stop, c.simhash, c.terms, d.turn IS NOT NULL
+		FROM chunk c JOIN doc d ON d.id = c.doc WHERE `+where+" ORDER BY c.id", args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []candidate
+	for rows.Next() {
+		var c candidate
+		var hash int64
+		if err := rows.Scan(&c.id, &c.doc, &c.ord, &c.start, &c.stop, &hash, &c.terms, &c.turn); err != nil {
+			return nil, err
+		}
+		c.simhash = uint64(hash) //nolint:gosec // bits, not a number
+		out = append(out, c)
+	}
+	return out, rows.Err()
+}
+
+// scoreWords gives each candidate its BM25 score over all terms of the question,
+// also those that were too common to search by. FTS5's own bm25 weighs a term
+// that is in more than half of the chunks as nothing, which a small memory feels.
+func scoreWords(cands []candidate, s *termStats) {
+	if len(s.terms) == 0 {
+		return
+	}
+	tf := make(map[string]int, len(s.terms))
+	for i := range cands {
+		clear(tf)
+		length := 0
+		for t := range strings.FieldsSeq(cands[i].terms) {
+			length++
+			if _, ok := s.idf[t]; ok {
+				tf[t]++
+			}
+		}
+		norm := text.BM25K1 * (1 - text.BM25B + text.BM25B*float64(length)/s.mean)
+		sum := 0.0
+		for _, t := range s.terms {
+			if n := float64(tf[t]); n > 0 {
+				sum += s.idf[t] * n * (text.BM25K1 + 1) / (n + norm)
+			}
+		}
+		cands[i].words = sum
+	}
+}

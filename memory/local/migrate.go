@@ -1,0 +1,186 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// applicationID marks our files among SQLite's: "rsm1".
+const applicationID = 0x72736d31
+
+// migrations are the steps of the layout: step i leads from version i to i+1.
+func migrations() ([]string, error) {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql") // sorted by name
+	if err != nil {
+		return nil, err
+	}
+	steps := make([]string, 0, len(names))
+	for _, n := range names {
+		b, err := migrationFiles.ReadFile(n)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, string(b))
+	}
+	return steps, nil
+}
+
+// migrate brings the file to the newest layout. Several processes may do so at
+// once: the version is read again under the write lock.
+func migrate(ctx context.Context, path string, log *slog.Logger) error {
+	steps, err := migrations()
+	if err != nil {
+		return fmt.Errorf("reading the migrations: %w", err)
+	}
+	return migrateTo(ctx, path, steps, log)
+}
+
+func migrateTo(ctx context.Context, path string, steps []string, log *slog.Logger) (err error) {
+	q := url.Values{}
+	q.Set("_busy_timeout", strconv.Itoa(int(busyTimeout.Milliseconds())))
+	q.Set("_txlock", "immediate")
+	q.Add("_pragma", "synchronous(2)")
+	db, err := sql.Open("sqlite", dsn(path, q))
+	if err != nil {
+		return fmt.Errorf("opening the memory: %w", err)
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	fail := func(err error) error { return explain(path, fmt.Errorf("opening the memory: %w", err)) }
+
+	have, err := layout(ctx, db, path, len(steps))
+	if err != nil {
+		return fail(err)
+	}
+	if err := useWAL(ctx, db); err != nil {
+		return fail(err)
+	}
+	if have == len(steps) {
+		return nil
+	}
+	if have > 0 {
+		if err := backupBefore(ctx, db, path, have, log); err != nil {
+			return fail(err)
+		}
+	}
+	if err := applySteps(ctx, db, path, steps); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// layout is the file's version; 0 for an empty file. It refuses what is not
+// ours and what is newer than newest.
+func layout(ctx context.Context, db querier, path string, newest int) (int, error) {
+	var version, app, tables int
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return 0, err
+	}
+	if err := db.QueryRowContext(ctx, "PRAGMA application_id").Scan(&app); err != nil {
+		return 0, err
+	}
+	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables); err != nil {
+		return 0, err
+	}
+	switch {
+	case app != applicationID && (tables > 0 || version != 0):
+		return 0, evidence.BadInput(fmt.Sprintf("%s is a database of another program", path),
+			"choose another data folder with --data-dir; the file was left as it is")
+	case version > newest:
+		return 0, &evidence.Problem{
+			What: fmt.Sprintf("%s was written by a newer version of research-mcp (layout %d, this program knows up to %d)", path, version, newest),
+			Try:  "update research-mcp, or choose another data folder with --data-dir; the file was left as it is",
+		}
+	}
+	return version, nil
+}
+
+// useWAL switches the journal. Doing so takes an exclusive lock for a moment,
+// for which SQLite does not wait by itself when another process starts too.
+func useWAL(ctx context.Context, db *sql.DB) error {
+	// Must come before the first page is written; without effect later.
+	if _, err := db.ExecContext(ctx, "PRAGMA auto_vacuum=INCREMENTAL"); err != nil {
+		return err
+	}
+	for wait := time.Millisecond; ; wait = min(wait*2, 50*time.Millisecond) {
+		var mode string
+		err := db.QueryRowContext(ctx, "PRAGMA journal_mode=WAL").Scan(&mode)
+		if err == nil && mode == "wal" {
+			return nil
+		}
+		if err == nil {
+			return fmt.Errorf("switching to the write-ahead log: the journal mode stays %q", mode)
+		}
+		var se *sqlite.Error
+		if !errors.As(err, &se) || se.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+func applySteps(ctx context.Context, db *sql.DB, path string, steps []string) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	have, err := layout(ctx, tx, path, len(steps))
+	if err != nil {
+		return err
+	}
+	for v := have; v < len(steps); v++ {
+		if _, err := tx.ExecContext(ctx, steps[v]); err != nil {
+			return fmt.Errorf("migrating to layout %d: %w", v+1, err)
+		}
+	}
+	_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, len(steps)))
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// backupBefore copies the file as it was before a migration. Two processes that
+// migrate at once both find one copy enough.
+func backupBefore(ctx context.Context, db *sql.DB, path string, version int, log *slog.Logger) error {
+	dir := filepath.Join(filepath.Dir(path), backupDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the folder for backups: %w", err)
+	}
+	target := filepath.Join(dir, fmt.Sprintf("memory-layout%d.db", version))
+	if _, err := os.Stat(target); err == nil {
+		return nil
+	}
+	if _, err := copyInto(ctx, db, target); err != nil {
+		return fmt.Errorf("backing up before a migration: %w", err)
+	}
+	log.Info("the memory was backed up before its layout changes", "path", target)
+	return nil
+}

@@ -1,0 +1,344 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// entry is a document made ready to be written, before any lock is taken.
+type entry struct {
+	doc     evidence.Document // clean, Meta without the session
+	session string
+	pinned  bool
+	turn    sql.NullInt64
+	hash    string
+	cuts    []cut
+	model   evidence.Model // zero when there are no vectors
+	vectors []float32      // len(cuts)*model.Dims, unit length or all zeros
+	notes   []string
+}
+
+type cut struct {
+	start, end int
+	simhash    uint64
+	terms      string
+	n          int // terms
+}
+
+// Put keeps a document; see contract.Store.
+func (l *Local) Put(ctx context.Context, doc evidence.Document, chunks evidence.Chunks) (evidence.Receipt, error) {
+	if err := ctx.Err(); err != nil {
+		return evidence.Receipt{}, err
+	}
+	e, err := l.ready(doc, chunks)
+	if err != nil {
+		return evidence.Receipt{}, err
+	}
+	r := evidence.Receipt{DocumentID: doc.ID}
+	err = l.write(ctx, "keeping a document", func(tx *sql.Tx) error {
+		r.Documents, r.Chunks, r.Deduplicated, r.Warnings = 0, 0, false, slices.Clone(e.notes)
+		return putEntry(ctx, tx, e, &r)
+	})
+	if err != nil {
+		return evidence.Receipt{}, err
+	}
+	return r, nil
+}
+
+// ready checks and cleans, and does the work that needs no lock.
+func (l *Local) ready(doc evidence.Document, chunks evidence.Chunks) (*entry, error) {
+	if doc.ID == "" {
+		return nil, evidence.BadInput("a document without an id cannot be kept", "give it the id of its source and URL")
+	}
+	if len(doc.Text) > l.cfg.MaxText {
+		return nil, evidence.BadInput(fmt.Sprintf("the text of %q is %d bytes; the limit is %d", name(doc), len(doc.Text), l.cfg.MaxText),
+			"split it, or raise memory.max_text_bytes")
+	}
+	e := &entry{doc: cleaned(doc)}
+	if e.doc.Text != doc.Text {
+		e.notes = append(e.notes, "the text was not valid UTF-8: bytes that are no character were replaced by '?'")
+	}
+	if e.doc.Retrieved.IsZero() {
+		e.doc.Retrieved = l.now()
+	}
+	e.session, e.pinned = e.doc.Meta[contract.MetaSession], e.doc.Meta[contract.MetaPinned] == "true"
+	delete(e.doc.Meta, contract.MetaSession)
+	if e.doc.Meta[contract.MetaKind] == contract.KindTurn {
+		seq, _ := strconv.ParseInt(e.doc.Meta[contract.MetaSeq], 10, 64) // absent: insertion order decides
+		e.turn = sql.NullInt64{Int64: seq, Valid: true}
+	}
+	e.hash = evidence.ContentHash(e.doc.Title, e.doc.Text)
+	if err := e.cutUp(chunks.Items); err != nil {
+		return nil, err
+	}
+	e.takeVectors(chunks)
+	return e, nil
+}
+
+func name(doc evidence.Document) string {
+	for _, s := range []string{doc.Title, doc.URL, doc.ID} {
+		if s != "" {
+			s, _ = text.Cut(s, 80)
+			return s
+		}
+	}
+	return ""
+}
+
+// cleaned copies doc so that nothing is shared with the caller. Bytes that are
+// no character give way to one byte each: offsets into the text stay true.
+func cleaned(doc evidence.Document) evidence.Document {
+	doc.Text = validSameLength(doc.Text)
+	for _, s := range []*string{&doc.ID, &doc.Source, &doc.URL, &doc.Title, &doc.Language, &doc.License, &doc.Revision} {
+		*s = strings.ToValidUTF8(strings.ReplaceAll(*s, "\x00", " "), "\uFFFD")
+	}
+	tags := make([]string, 0, len(doc.Tags))
+	for _, t := range doc.Tags {
+		if t = strings.TrimSpace(strings.ToValidUTF8(t, "\uFFFD")); t != "" && !slices.Contains(tags, t) {
+			tags = append(tags, t)
+		}
+	}
+	slices.Sort(tags)
+	doc.Tags = tags
+	meta := make(map[string]string, len(doc.Meta))
+	for k, v := range doc.Meta {
+		meta[strings.ToValidUTF8(k, "\uFFFD")] = strings.ToValidUTF8(v, "\uFFFD")
+	}
+	doc.Meta = meta
+	if math.IsNaN(doc.Score) || math.IsInf(doc.Score, 0) {
+		doc.Score = 0
+	}
+	return doc
+}
+
+func validSameLength(s string) string {
+	if utf8.ValidString(s) && !strings.Contains(s, "\x00") {
+		return s
+	}
+	b := []byte(s)
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n == 1 {
+			b[i] = '?'
+		} else if r == 0 {
+			b[i] = ' '
+		}
+		i += n
+	}
+	return string(b)
+}
+
+func (e *entry) cutUp(items []evidence.Chunk) error {
+	if len(items) == 0 {
+		items = []evidence.Chunk{{Start: 0, End: len(e.doc.Text)}}
+	}
+	head := e.doc.Title
+	if e.turn.Valid && !e.doc.Published.IsZero() { // people ask for a day: it must be findable
+		head += " " + e.doc.Published.UTC().Format("2 January 2006")
+	}
+	title := orStops(head)
+	for i, c := range items {
+		if c.Start < 0 || c.End < c.Start || c.End > len(e.doc.Text) || !onRunes(e.doc.Text, c.Start) || !onRunes(e.doc.Text, c.End) {
+			return evidence.BadInput(fmt.Sprintf("chunk %d of %q is no piece of its text: bytes %d to %d of %d", i, name(e.doc), c.Start, c.End, len(e.doc.Text)),
+				"cut the text that is put, on rune boundaries")
+		}
+		body := e.doc.Text[c.Start:c.End]
+		terms := append(slices.Clone(title), text.Terms(body)...)
+		if len(terms) == 0 {
+			terms = orStops(body)
+		}
+		e.cuts = append(e.cuts, cut{start: c.Start, end: c.End, simhash: fingerprint(body), terms: joinTerms(terms), n: len(terms)})
+	}
+	return nil
+}
+
+// orStops are the terms of s, its stop words when it has nothing else: "The Who"
+// must be found by its name.
+func orStops(s string) []string {
+	if terms := text.Terms(s); len(terms) > 0 {
+		return terms
+	}
+	return text.QueryTerms(s)
+}
+
+func onRunes(s string, i int) bool { return i == len(s) || utf8.RuneStart(s[i]) }
+
+// minFingerprint is the fewest words of a text that can be called a near-duplicate:
+// shorter ones are alike by chance.
+const minFingerprint = 12
+
+func fingerprint(s string) uint64 {
+	if len(strings.Fields(s)) < minFingerprint {
+		return 0
+	}
+	return text.SimHash(s)
+}
+
+// maxTerm bounds a term: what is longer is no word but data.
+const maxTerm = 64
+
+func joinTerms(terms []string) string {
+	out := make([]string, len(terms))
+	for i, t := range terms {
+		out[i] = indexTerm(t)
+	}
+	return strings.Join(out, " ")
+}
+
+// indexTerm makes a term one token of the ascii tokenizer.
+func indexTerm(t string) string {
+	t, _ = text.Cut(t, maxTerm)
+	return strings.ReplaceAll(t, "'", "\u2019")
+}
+
+// putEntry writes e and fills r.
+func putEntry(ctx context.Context, tx *sql.Tx, e *entry, r *evidence.Receipt) error {
+	old, err := findDoc(ctx, tx, e.doc.ID)
+	if err != nil {
+		return err
+	}
+	if old.id != 0 && old.hash == e.hash {
+		same, err := sameCuts(ctx, tx, old.id, e.cuts)
+		if err != nil {
+			return err
+		}
+		if same {
+			r.Deduplicated, r.Chunks = true, len(e.cuts)
+			return refresh(ctx, tx, old, e, r)
+		}
+		r.Deduplicated = true // the text is; only where it is cut has changed
+	}
+	if old.id != 0 {
+		if err := removeChunks(ctx, tx, old.id); err != nil {
+			return err
+		}
+		err = updateDoc(ctx, tx, old, e)
+	} else {
+		old.id, err = insertDoc(ctx, tx, e)
+		r.Documents = 1
+	}
+	if err != nil {
+		return err
+	}
+	if !r.Deduplicated {
+		r.Documents = 1
+	}
+	r.Chunks = len(e.cuts)
+	first, err := insertChunks(ctx, tx, old.id, e.cuts)
+	if err != nil {
+		return err
+	}
+	if err := attach(ctx, tx, old.id, e); err != nil {
+		return err
+	}
+	if err := addVectors(ctx, tx, old.id, first, e, r); err != nil {
+		return err
+	}
+	return logChange(ctx, tx, old.id)
+}
+
+// known is what Put must know of a document that is already there.
+type known struct {
+	id        int64
+	hash      string
+	bytes     int
+	retrieved int64
+	own       bool
+	pinned    bool
+	tags      string
+}
+
+func findDoc(ctx context.Context, tx *sql.Tx, uid string) (known, error) {
+	var k known
+	err := tx.QueryRowContext(ctx, "SELECT id, hash, bytes, retrieved, own, pinned, tags FROM doc WHERE uid=?", uid).
+		Scan(&k.id, &k.hash, &k.bytes, &k.retrieved, &k.own, &k.pinned, &k.tags)
+	if errors.Is(err, sql.ErrNoRows) {
+		return known{}, nil
+	}
+	return k, err
+}
+
+func sameCuts(ctx context.Context, tx *sql.Tx, doc int64, cuts []cut) (bool, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT start, stop FROM chunk WHERE doc=? ORDER BY ord", doc)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	i := 0
+	for ; rows.Next(); i++ {
+		var start, stop int
+		if err := rows.Scan(&start, &stop); err != nil {
+			return false, err
+		}
+		if i >= len(cuts) || cuts[i].start != start || cuts[i].end != stop {
+			return false, rows.Close()
+		}
+	}
+	return i == len(cuts), rows.Err()
+}
+
+// refresh notes that a known text was read again: it is as fresh as the newest
+// reading, belongs to one more session, and may have vectors of one more model.
+func refresh(ctx context.Context, tx *sql.Tx, old known, e *entry, r *evidence.Receipt) error {
+	e.doc.Tags = union(old.tags, e.doc.Tags)
+	tags, err := json.Marshal(e.doc.Tags)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE doc SET retrieved=max(retrieved, ?), revision=CASE WHEN ?='' THEN revision ELSE ? END,
+		own=max(own, ?), pinned=max(pinned, ?), tags=? WHERE id=?`,
+		micros(e.doc.Retrieved), e.doc.Revision, e.doc.Revision, e.session == "", e.pinned, string(tags), old.id)
+	if err != nil {
+		return err
+	}
+	if err := attach(ctx, tx, old.id, e); err != nil {
+		return err
+	}
+	if e.model.IsZero() {
+		return nil
+	}
+	var first int64
+	if err := tx.QueryRowContext(ctx, "SELECT id FROM chunk WHERE doc=? AND ord=0", old.id).Scan(&first); err != nil {
+		return err
+	}
+	return addVectors(ctx, tx, old.id, first, e, r)
+}
+
+func union(stored string, tags []string) []string {
+	var have []string
+	_ = json.Unmarshal([]byte(stored), &have) // written by us; what cannot be read holds no tags
+	for _, t := range tags {
+		if !slices.Contains(have, t) {
+			have = append(have, t)
+		}
+	}
+	slices.Sort(have)
+	if have == nil {
+		have = []string{}
+	}
+	return have
+}
+
+func micros(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: t.UnixMicro(), Valid: !t.IsZero()}
+}
+
+func fromMicros(n sql.NullInt64) time.Time {
+	if !n.Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(n.Int64).UTC()
+}

@@ -1,0 +1,245 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// depth is how many chunks each way of searching brings to the fusion, at least.
+const depth = 200
+
+// question is a recall made ready: bounded, with its terms and its filter.
+type question struct {
+	evidence.RecallQuery
+	terms  []string
+	vector []float32 // unit length; nil: words only
+	filter filter
+	depth  int
+	notes  []string
+}
+
+// Recall finds chunks; see contract.Store.
+func (l *Local) Recall(ctx context.Context, rq evidence.RecallQuery) (evidence.RecallResult, error) {
+	res := evidence.RecallResult{Hits: []evidence.Hit{}, Index: evidence.IndexLexical}
+	if err := ctx.Err(); err != nil {
+		return res, err
+	}
+	q, err := ask(rq)
+	if err != nil {
+		return res, err
+	}
+	err = l.read(ctx, "recalling", func(tx *sql.Tx) error {
+		sem, err := l.semantics(ctx, tx, q)
+		if err != nil {
+			return err
+		}
+		res.Index = sem.state
+		cands, err := l.candidates(ctx, tx, q, sem)
+		if err != nil {
+			return err
+		}
+		res.Hits, err = hits(ctx, tx, q, cands)
+		return err
+	})
+	if err != nil {
+		return evidence.RecallResult{Hits: []evidence.Hit{}, Index: evidence.IndexLexical}, err
+	}
+	res.Warnings = q.notes
+	return res, nil
+}
+
+func ask(rq evidence.RecallQuery) (*question, error) {
+	q := &question{RecallQuery: rq, filter: newFilter(rq)}
+	switch q.Mode {
+	case "":
+		q.Mode = evidence.ModeHybrid
+	case evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector:
+	default:
+		return nil, evidence.BadInput(fmt.Sprintf("there is no recall mode %q", q.Mode), "use hybrid, bm25 or vector")
+	}
+	if q.K <= 0 {
+		q.K = contract.DefaultK
+	}
+	q.K = min(q.K, contract.MaxK)
+	q.depth = max(depth, 4*q.K)
+	if q.Mode != evidence.ModeVector {
+		for _, t := range text.QueryTerms(strings.ToValidUTF8(q.Text, " ")) {
+			if t = indexTerm(t); !slices.Contains(q.terms, t) {
+				q.terms = append(q.terms, t)
+			}
+		}
+	}
+	if q.Mode == evidence.ModeBM25 {
+		return q, nil
+	}
+	return q, q.takeVector()
+}
+
+// takeVector checks the question's vector. Without a good one the words answer
+// alone, unless only vectors were asked for.
+func (q *question) takeVector() error {
+	why := ""
+	switch {
+	case q.Vector == nil || q.Model.IsZero():
+		why = "the question has no vector"
+	default:
+		v := make([]float32, len(q.Vector))
+		if err := unit(v, q.Vector); err != nil {
+			why = fmt.Sprintf("the question's vector cannot be used: %v", err)
+		} else {
+			q.vector = v
+			return nil
+		}
+	}
+	if q.Mode == evidence.ModeVector {
+		return evidence.BadInput(why, "ask again with a vector and its model, or in mode hybrid")
+	}
+	if q.Vector != nil {
+		q.notes = append(q.notes, why+"; the memory was searched by words alone")
+	}
+	return nil
+}
+
+// noVectors falls back to words, or refuses where only vectors were asked for.
+func (q *question) noVectors(why, try string) error {
+	if q.Mode == evidence.ModeVector {
+		return &evidence.Problem{What: why, Try: try}
+	}
+	q.vector = nil
+	q.notes = append(q.notes, why+"; the memory was searched by words alone")
+	return nil
+}
+
+// candidates asks the words and the vectors at once and fuses what they bring.
+func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *semantics) ([]candidate, error) {
+	var words []int64
+	var nearby []near
+	stats, err := l.termStats(ctx, tx, q.terms)
+	if err != nil {
+		return nil, err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		var err error
+		words, err = l.matching(gctx, tx, q, stats)
+		return err
+	})
+	if sem.space != nil && q.filter.empty() { // in RAM: beside the file
+		g.Go(func() error {
+			var err error
+			nearby, err = sem.space.query(gctx, q.vector, q.depth)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	switch {
+	case q.vector == nil:
+	case sem.space != nil && !q.filter.empty(): // only the file knows which documents pass
+		nearby, err = sem.searchFiltered(ctx, tx, q)
+	case sem.space == nil && q.Mode == evidence.ModeVector:
+		nearby, err = sem.scanFile(ctx, tx, q)
+	}
+	if err != nil {
+		return nil, err
+	}
+	cands, err := gather(ctx, tx, words, nearby)
+	if err != nil {
+		return nil, err
+	}
+	scoreWords(cands, stats)
+	if err := sem.score(ctx, tx, q, cands); err != nil {
+		return nil, err
+	}
+	return rank(ctx, tx, q, cands, sem)
+}
+
+// filter is the part of WHERE that the question's filters make, over doc as d.
+type filter struct {
+	where string
+	args  []any
+}
+
+func newFilter(q evidence.RecallQuery) filter {
+	var parts []string
+	var args []any
+	add := func(part string, arg any) { parts, args = append(parts, part), append(args, arg) }
+	if q.Source != "" {
+		add("d.source = ?", q.Source)
+	}
+	if q.Session != "" {
+		add("d.id IN (SELECT doc FROM link WHERE session = ?)", q.Session)
+	}
+	for _, t := range q.Tags {
+		add("d.id IN (SELECT doc FROM tag WHERE tag = ?)", strings.TrimSpace(t))
+	}
+	if !q.Since.IsZero() {
+		add("d.retrieved >= ?", q.Since.UnixMicro())
+	}
+	if !q.Until.IsZero() {
+		add("d.retrieved < ?", q.Until.UnixMicro())
+	}
+	return filter{strings.Join(parts, " AND "), args}
+}
+
+func (f filter) empty() bool { return f.where == "" }
+
+// hits reads what the best candidates say.
+func hits(ctx context.Context, tx *sql.Tx, q *question, cands []candidate) ([]evidence.Hit, error) {
+	out := []evidence.Hit{}
+	texts := map[int64]string{}
+	docs := map[int64]evidence.Document{}
+	for _, c := range cands[:min(q.K, len(cands))] {
+		if _, ok := docs[c.doc]; !ok {
+			var body string
+			d, err := scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", c.doc), &body)
+			if err != nil {
+				return nil, fmt.Errorf("reading a document: %w", err)
+			}
+			docs[c.doc], texts[c.doc] = d, body
+		}
+		body := texts[c.doc]
+		if c.stop > len(body) {
+			return nil, fmt.Errorf("chunk %d ends at byte %d of a text of %d", c.id, c.stop, len(body))
+		}
+		d := docs[c.doc]
+		d.Tags, d.Meta = slices.Clone(d.Tags), cloneMap(d.Meta)
+		out = append(out, evidence.Hit{
+			Document: d,
+			Passage:  evidence.Passage{DocumentID: d.ID, Start: c.start, End: c.stop, Text: body[c.start:c.stop], Score: c.score},
+			Vector:   slices.Clone(c.vector),
+		})
+	}
+	return out, nil
+}
+
+func cloneMap(m map[string]string) map[string]string {
+	if m == nil {
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+// jsonIDs binds a list of ids to one parameter, for json_each.
+func jsonIDs(ids []int64) string {
+	b, _ := json.Marshal(ids) // numbers always marshal
+	return string(b)
+}

@@ -1,0 +1,242 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// docColumns are read by scanDoc, in this order; the table is named d.
+const docColumns = `d.uid, d.source, d.url, d.title, d.language, d.license, d.revision, d.published, d.retrieved,
+	d.score, d.untrusted, d.truncated, d.tags, d.meta`
+
+type scanner interface{ Scan(dest ...any) error }
+
+// scanDoc reads docColumns, and more columns into more. The text is not among them.
+func scanDoc(row scanner, more ...any) (evidence.Document, error) {
+	var d evidence.Document
+	var published, retrieved sql.NullInt64
+	var tags, meta string
+	dest := []any{&d.ID, &d.Source, &d.URL, &d.Title, &d.Language, &d.License, &d.Revision, &published, &retrieved,
+		&d.Score, &d.Untrusted, &d.Truncated, &tags, &meta}
+	if err := row.Scan(append(dest, more...)...); err != nil {
+		return d, err
+	}
+	d.Published, d.Retrieved = fromMicros(published), fromMicros(retrieved)
+	if err := json.Unmarshal([]byte(tags), &d.Tags); err != nil {
+		return d, fmt.Errorf("reading the tags of %s: %w", d.ID, err)
+	}
+	if err := json.Unmarshal([]byte(meta), &d.Meta); err != nil {
+		return d, fmt.Errorf("reading the metadata of %s: %w", d.ID, err)
+	}
+	if len(d.Tags) == 0 {
+		d.Tags = nil
+	}
+	if len(d.Meta) == 0 {
+		d.Meta = nil
+	}
+	return d, nil
+}
+
+// docValues are the values of doc's columns but id, in the order of docInsert.
+func docValues(e *entry) ([]any, error) {
+	d := e.doc
+	tags, err := json.Marshal(d.Tags)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := json.Marshal(d.Meta)
+	if err != nil {
+		return nil, err
+	}
+	return []any{d.ID, d.Source, d.URL, d.Title, d.Language, d.License, d.Revision, micros(d.Published), micros(d.Retrieved),
+		d.Score, d.Untrusted, d.Truncated, e.pinned, e.session == "", e.turn, e.hash, len(d.Text), string(tags), string(meta)}, nil
+}
+
+const docInsert = `uid, source, url, title, language, license, revision, published, retrieved,
+	score, untrusted, truncated, pinned, own, turn, hash, bytes, tags, meta`
+
+func insertDoc(ctx context.Context, tx *sql.Tx, e *entry) (int64, error) {
+	values, err := docValues(e)
+	if err != nil {
+		return 0, err
+	}
+	res, err := tx.ExecContext(ctx, "INSERT INTO doc("+docInsert+") VALUES("+marks(len(values))+")", values...)
+	if err != nil {
+		return 0, err
+	}
+	id, err := res.LastInsertId()
+	if err != nil {
+		return 0, err
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO body(doc, text) VALUES(?, ?)", id, e.doc.Text); err != nil {
+		return 0, err
+	}
+	return id, count(ctx, tx, tally{documents: 1, bytes: len(e.doc.Text)})
+}
+
+// updateDoc replaces a document under its id. What was pinned or put outside of
+// sessions stays so.
+func updateDoc(ctx context.Context, tx *sql.Tx, old known, e *entry) error {
+	e.pinned = e.pinned || old.pinned
+	if old.hash == e.hash {
+		e.doc.Tags = union(old.tags, e.doc.Tags)
+	}
+	values, err := docValues(e)
+	if err != nil {
+		return err
+	}
+	values = append(values, old.own, old.id)
+	_, err = tx.ExecContext(ctx, "UPDATE doc SET ("+docInsert+") = ("+marks(len(values)-2)+"), own=max(own, ?) WHERE id=?", values...)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE body SET text=? WHERE doc=?", e.doc.Text, old.id); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "DELETE FROM tag WHERE doc=?", old.id); err != nil {
+		return err
+	}
+	return count(ctx, tx, tally{bytes: len(e.doc.Text) - old.bytes})
+}
+
+// attach links a document to its tags and session.
+func attach(ctx context.Context, tx *sql.Tx, doc int64, e *entry) error {
+	for _, t := range e.doc.Tags {
+		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO tag(tag, doc) VALUES(?, ?)", t, doc); err != nil {
+			return err
+		}
+	}
+	if e.session == "" {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO link(session, doc, put) VALUES(?, ?, 1) ON CONFLICT DO UPDATE SET put=1", e.session, doc)
+	return err
+}
+
+func insertChunks(ctx context.Context, tx *sql.Tx, doc int64, cuts []cut) (first int64, err error) {
+	chunk, err := tx.PrepareContext(ctx, "INSERT INTO chunk(doc, ord, start, stop, simhash, terms) VALUES(?, ?, ?, ?, ?, ?)")
+	if err != nil {
+		return 0, err
+	}
+	defer chunk.Close()
+	word, err := tx.PrepareContext(ctx, "INSERT INTO fts(rowid, terms) VALUES(?, ?)")
+	if err != nil {
+		return 0, err
+	}
+	defer word.Close()
+	terms := 0
+	for i, c := range cuts {
+		res, err := chunk.ExecContext(ctx, doc, i, c.start, c.end, int64(c.simhash), c.terms) //nolint:gosec // bits, not a number
+		if err != nil {
+			return 0, err
+		}
+		id, err := res.LastInsertId()
+		if err != nil {
+			return 0, err
+		}
+		if i == 0 {
+			first = id
+		} else if id != first+int64(i) {
+			return 0, fmt.Errorf("chunk %d got id %d, want %d: ids of a document must be contiguous", i, id, first+int64(i))
+		}
+		if _, err := word.ExecContext(ctx, id, c.terms); err != nil {
+			return 0, err
+		}
+		terms += c.n
+	}
+	return first, count(ctx, tx, tally{chunks: len(cuts), terms: terms})
+}
+
+// removeChunks takes a document's chunks out of all tables and of the word index,
+// which must be told what it held, and its vectors.
+func removeChunks(ctx context.Context, tx *sql.Tx, doc int64) error {
+	rows, err := tx.QueryContext(ctx, "SELECT terms FROM chunk WHERE doc=?", doc)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	chunks, terms := 0, 0
+	for rows.Next() {
+		var t string
+		if err := rows.Scan(&t); err != nil {
+			return err
+		}
+		chunks, terms = chunks+1, terms+len(strings.Fields(t))
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, q := range []string{
+		"INSERT INTO fts(fts, rowid, terms) SELECT 'delete', id, terms FROM chunk WHERE doc=?",
+		"DELETE FROM vec WHERE doc=?",
+		"DELETE FROM chunk WHERE doc=?",
+	} {
+		if _, err := tx.ExecContext(ctx, q, doc); err != nil {
+			return err
+		}
+	}
+	return count(ctx, tx, tally{chunks: -chunks, terms: -terms})
+}
+
+type tally struct{ documents, chunks, terms, bytes int }
+
+func count(ctx context.Context, tx *sql.Tx, t tally) error {
+	for _, c := range []struct {
+		name string
+		n    int
+	}{{"documents", t.documents}, {"chunks", t.chunks}, {"terms", t.terms}, {"bytes", t.bytes}} {
+		if c.n == 0 {
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE tally SET n=n+? WHERE name=?", c.n, c.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readTally(ctx context.Context, q rowsQuerier) (map[string]int64, error) {
+	rows, err := q.QueryContext(ctx, "SELECT name, n FROM tally")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]int64{}
+	for rows.Next() {
+		var name string
+		var n int64
+		if err := rows.Scan(&name, &n); err != nil {
+			return nil, err
+		}
+		out[name] = n
+	}
+	return out, rows.Err()
+}
+
+type rowsQuerier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// keepChanges is how many changes are kept for other processes to follow; one
+// that missed more reads everything anew.
+const keepChanges = 50_000
+
+func logChange(ctx context.Context, tx *sql.Tx, doc int64) error {
+	res, err := tx.ExecContext(ctx, "INSERT INTO change(doc) VALUES(?)", doc)
+	if err != nil {
+		return err
+	}
+	seq, err := res.LastInsertId()
+	if err != nil || seq%1000 != 0 {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM change WHERE seq <= ?", seq-keepChanges)
+	return err
+}
+
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

@@ -1,0 +1,187 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// semantics is how the vectors take part in one recall.
+type semantics struct {
+	state string // evidence.IndexReady, IndexWarming or IndexLexical
+	model modelRow
+	space *space // nil: read from the file what is needed
+}
+
+// semantics finds the space of the question's model. Without one, the words
+// answer alone and the result says why.
+func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *question) (*semantics, error) {
+	lexical := &semantics{state: evidence.IndexLexical}
+	if q.vector == nil {
+		return lexical, nil
+	}
+	row, ok, err := findModel(ctx, tx, q.Model)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return lexical, q.noVectors(fmt.Sprintf("the memory has no vectors of the model %s", contract.ModelText(q.Model)),
+			"run `research-mcp memory reindex`, or ask in mode hybrid")
+	}
+	if row.model.Dims != len(q.vector) {
+		return lexical, q.noVectors(otherDims(row.model, len(q.vector)), "give the model another revision, or ask in mode hybrid")
+	}
+	if err := l.noteCoverage(ctx, tx, q, row); err != nil {
+		return nil, err
+	}
+	sem := &semantics{state: evidence.IndexWarming, model: row}
+	h := l.index.want(row)
+	if !h.isReady() {
+		small, err := isSmall(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		if !small {
+			return sem, nil
+		}
+		select {
+		case <-h.loaded:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-l.index.done:
+			return sem, nil
+		}
+	}
+	if h.err != nil {
+		q.notes = append(q.notes, "the index of vectors could not be loaded; they are read from the file")
+		return sem, nil
+	}
+	fresh, err := l.index.catchUp(ctx, inlineChanges)
+	if err != nil {
+		return nil, err
+	}
+	if fresh {
+		sem.state, sem.space = evidence.IndexReady, l.index.want(row).space
+	}
+	return sem, nil
+}
+
+func isSmall(ctx context.Context, tx *sql.Tx) (bool, error) {
+	t, err := readTally(ctx, tx)
+	return t["chunks"] <= smallMemory, err
+}
+
+// noteCoverage warns when a good part of the memory is unknown to the model.
+func (l *Local) noteCoverage(ctx context.Context, tx *sql.Tx, q *question, row modelRow) error {
+	if row.active && !row.wanted {
+		return nil
+	}
+	have, total, err := coverage(ctx, tx, row.id)
+	if err == nil && have < total {
+		q.notes = append(q.notes, fmt.Sprintf("%d of %d documents have vectors of the model %s; the others are found by words", have, total, contract.ModelText(row.model)))
+	}
+	return err
+}
+
+// coverage counts the documents that have vectors of a model, and all documents.
+func coverage(ctx context.Context, q querier, model int64) (have, total int, err error) {
+	err = q.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM vec WHERE model=?), (SELECT n FROM tally WHERE name='documents')", model).Scan(&have, &total)
+	return have, total, err
+}
+
+func allowed(ctx context.Context, tx *sql.Tx, f filter) (map[int64]bool, error) {
+	ids, err := int64s(ctx, tx, "SELECT d.id FROM doc d WHERE "+f.where, f.args...)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[int64]bool, len(ids))
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out, nil
+}
+
+// searchFiltered asks the index in RAM for the documents that pass the filter.
+func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *question) ([]near, error) {
+	pass, err := allowed(ctx, tx, q.filter)
+	if err != nil {
+		return nil, err
+	}
+	return s.space.scan(ctx, q.vector, q.depth, pass)
+}
+
+// scanFile finds the nearest chunks without the index, by reading all vectors.
+func (s *semantics) scanFile(ctx context.Context, tx *sql.Tx, q *question) ([]near, error) {
+	query, args := "SELECT doc, first, n, v FROM vec WHERE model=?", []any{s.model.id}
+	if !q.filter.empty() {
+		query += " AND doc IN (SELECT d.id FROM doc d WHERE " + q.filter.where + ")"
+		args = append(args, q.filter.args...)
+	}
+	var out []near
+	err := eachVec(ctx, tx, query, args, func(doc, first int64, n int, blob []byte) error {
+		v, err := decode(blob, n, s.model.model.Dims)
+		if err != nil {
+			return fmt.Errorf("reading the vectors of a document: %w", err)
+		}
+		out = appendNear(out, doc, slab{first, v}, q.vector)
+		if len(out) > 8*q.depth {
+			out = nearest(out, q.depth)
+		}
+		return nil
+	})
+	return nearest(out, q.depth), err
+}
+
+// score gives each candidate that has a vector its exact similarity.
+func (s *semantics) score(ctx context.Context, tx *sql.Tx, q *question, cands []candidate) error {
+	if q.vector == nil || len(cands) == 0 {
+		return nil
+	}
+	docs := make(map[int64]bool, len(cands))
+	for _, c := range cands {
+		docs[c.doc] = true
+	}
+	var slabs map[int64]slab
+	if s.space != nil {
+		slabs = s.space.slabs(docs)
+	} else {
+		var err error
+		if slabs, err = s.readSlabs(ctx, tx, docs); err != nil {
+			return err
+		}
+	}
+	dims := len(q.vector)
+	for i := range cands {
+		c := &cands[i]
+		sl, ok := slabs[c.doc]
+		at := int(c.id-sl.first) * dims
+		if !ok || at < 0 || at+dims > len(sl.v) {
+			continue
+		}
+		if v := sl.v[at : at+dims]; !isZero(v) {
+			c.vector, c.cos = v, float64(dot(q.vector, v))
+		}
+	}
+	return nil
+}
+
+func (s *semantics) readSlabs(ctx context.Context, tx *sql.Tx, docs map[int64]bool) (map[int64]slab, error) {
+	ids := make([]int64, 0, len(docs))
+	for id := range docs {
+		ids = append(ids, id)
+	}
+	out := make(map[int64]slab, len(docs))
+	err := eachVec(ctx, tx, "SELECT doc, first, n, v FROM vec WHERE doc IN (SELECT value FROM json_each(?)) AND model=?", []any{jsonIDs(ids), s.model.id},
+		func(doc, first int64, n int, blob []byte) error {
+			v, err := decode(blob, n, s.model.model.Dims)
+			if err != nil {
+				return fmt.Errorf("reading the vectors of a document: %w", err)
+			}
+			out[doc] = slab{first, v}
+			return nil
+		})
+	return out, err
+}

@@ -1,0 +1,268 @@
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+const maxTitle = 80 // bytes of the first question that name a session
+
+// mint makes an id that nobody can guess: 130 bits.
+func mint(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
+
+// Open returns a session, or a new one; see contract.Sessions.
+func (l *Local) Open(ctx context.Context, id string) (evidence.Session, error) {
+	if err := ctx.Err(); err != nil {
+		return evidence.Session{}, err
+	}
+	if id == "" {
+		return l.newSession(ctx)
+	}
+	var s evidence.Session
+	err := l.read(ctx, "opening a session", func(tx *sql.Tx) error {
+		row, err := findSession(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if s, err = scanSession(tx.QueryRowContext(ctx, "SELECT "+sessionColumns+" FROM session s WHERE s.id=?", row)); err != nil {
+			return err
+		}
+		s.Turns, err = turnsAfter(ctx, tx, row, s.SummaryTo)
+		return err
+	})
+	return s, err
+}
+
+func (l *Local) newSession(ctx context.Context) (evidence.Session, error) {
+	now := l.now()
+	s := evidence.Session{ID: mint("s_"), Turns: []evidence.Turn{}, Created: now, Updated: now}
+	err := l.write(ctx, "opening a session", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO session(uid, title, summary, summary_to, created, updated) VALUES(?, '', '', 0, ?, ?)",
+			s.ID, now.UnixMicro(), now.UnixMicro())
+		return err
+	})
+	if err != nil {
+		return evidence.Session{}, err
+	}
+	return s, nil
+}
+
+func findSession(ctx context.Context, q querier, id string) (int64, error) {
+	var row int64
+	err := q.QueryRowContext(ctx, "SELECT id FROM session WHERE uid=?", id).Scan(&row)
+	if errors.Is(err, sql.ErrNoRows) {
+		id, _ = text.Cut(strings.ToValidUTF8(id, "\uFFFD"), maxTitle)
+		return 0, evidence.BadInput(fmt.Sprintf("there is no session %q", id), "leave the session out to begin a new one, and use the handle that comes back")
+	}
+	return row, err
+}
+
+const sessionColumns = `s.uid, s.title, s.summary, s.summary_to, s.created, s.updated,
+	(SELECT count(*) FROM turn t WHERE t.session = s.id)`
+
+func scanSession(row scanner) (evidence.Session, error) {
+	s := evidence.Session{Turns: []evidence.Turn{}}
+	var created, updated int64
+	if err := row.Scan(&s.ID, &s.Title, &s.Summary, &s.SummaryTo, &created, &updated, &s.Messages); err != nil {
+		return evidence.Session{}, err
+	}
+	s.Created, s.Updated = time.UnixMicro(created).UTC(), time.UnixMicro(updated).UTC()
+	return s, nil
+}
+
+func turnsAfter(ctx context.Context, tx *sql.Tx, session, seq int64) ([]evidence.Turn, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT t.seq, t.role, t.text, t.at, r.body FROM turn t LEFT JOIN run r ON r.uid = t.run
+		WHERE t.session=? AND t.seq > ? ORDER BY t.seq`, session, seq)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := []evidence.Turn{}
+	for rows.Next() {
+		var t evidence.Turn
+		var at int64
+		var body sql.NullString
+		if err := rows.Scan(&t.Seq, &t.Role, &t.Text, &at, &body); err != nil {
+			return nil, err
+		}
+		t.At = time.UnixMicro(at).UTC()
+		if body.Valid {
+			t.Run = &evidence.Answer{}
+			if err := json.Unmarshal([]byte(body.String), t.Run); err != nil {
+				return nil, fmt.Errorf("reading the run of turn %d: %w", t.Seq, err)
+			}
+		}
+		out = append(out, t)
+	}
+	return out, rows.Err()
+}
+
+// Append commits turns; see contract.Sessions.
+func (l *Local) Append(ctx context.Context, id string, turns ...evidence.Turn) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return l.write(ctx, "keeping a turn", func(tx *sql.Tx) error {
+		row, err := findSession(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		var seq int64
+		if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM turn WHERE session=?", row).Scan(&seq); err != nil {
+			return err
+		}
+		for _, t := range turns {
+			seq++
+			if err := l.insertTurn(ctx, tx, row, id, seq, t); err != nil {
+				return err
+			}
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE session SET updated=? WHERE id=?", l.now().UnixMicro(), row)
+		return err
+	})
+}
+
+func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id string, seq int64, t evidence.Turn) error {
+	if t.Role != evidence.RoleUser && t.Role != evidence.RoleAssistant {
+		return evidence.BadInput(fmt.Sprintf("a turn has the role %q", t.Role), "use user or assistant")
+	}
+	at := t.At
+	if at.IsZero() {
+		at = l.now()
+	}
+	body := validSameLength(t.Text)
+	run, err := insertRun(ctx, tx, session, id, at, t.Run)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO turn(session, seq, role, text, at, run) VALUES(?, ?, ?, ?, ?, ?)",
+		session, seq, t.Role, body, at.UnixMicro(), run)
+	if err != nil || t.Role != evidence.RoleUser {
+		return err
+	}
+	title, _ := text.Cut(text.Squash(body), maxTitle)
+	_, err = tx.ExecContext(ctx, "UPDATE session SET title=? WHERE id=? AND title=''", title, session)
+	return err
+}
+
+// insertRun keeps an answer and notes which documents it uses.
+func insertRun(ctx context.Context, tx *sql.Tx, session int64, id string, at time.Time, a *evidence.Answer) (sql.NullString, error) {
+	if a == nil {
+		return sql.NullString{}, nil
+	}
+	kept := *a
+	if kept.RunID == "" {
+		kept.RunID = mint("r_")
+	}
+	body, err := json.Marshal(kept)
+	if err != nil {
+		return sql.NullString{}, fmt.Errorf("writing run %s as JSON: %w", kept.RunID, err)
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO run(uid, session, at, body) VALUES(?, ?, ?, ?)", kept.RunID, session, at.UnixMicro(), string(body)); err != nil {
+		return sql.NullString{}, fmt.Errorf("keeping run %s: %w", kept.RunID, err)
+	}
+	for _, c := range kept.Citations {
+		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO cites(doc, run) VALUES(?, ?)", c.DocumentID, kept.RunID); err != nil {
+			return sql.NullString{}, err
+		}
+		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO link(session, doc, put) SELECT ?, id, 0 FROM doc WHERE uid=?", id, c.DocumentID); err != nil {
+			return sql.NullString{}, err
+		}
+	}
+	return sql.NullString{String: kept.RunID, Valid: true}, nil
+}
+
+// Fold replaces turns by a summary; see contract.Sessions.
+func (l *Local) Fold(ctx context.Context, id string, from, to int64, summary string) (bool, error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if to < from {
+		return false, evidence.BadInput(fmt.Sprintf("turns cannot be folded from %d back to %d", from, to), "fold forward")
+	}
+	folded := false
+	err := l.write(ctx, "folding a session", func(tx *sql.Tx) error {
+		row, err := findSession(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `UPDATE session SET summary=?, summary_to=? WHERE id=? AND summary_to=?
+			AND ? <= (SELECT coalesce(max(seq), 0) FROM turn WHERE session=?)`, validSameLength(summary), to, row, from, to, row)
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		folded = n == 1
+		return err
+	})
+	return folded && err == nil, err
+}
+
+// Run is a kept answer; see contract.Sessions.
+func (l *Local) Run(ctx context.Context, id string) (evidence.Answer, bool, error) {
+	var a evidence.Answer
+	found := false
+	err := l.read(ctx, "reading a run", func(tx *sql.Tx) error {
+		var body string
+		err := tx.QueryRowContext(ctx, "SELECT body FROM run WHERE uid=?", id).Scan(&body)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		found = true
+		return json.Unmarshal([]byte(body), &a)
+	})
+	return a, found && err == nil, err
+}
+
+// Threads are the sessions; see contract.Sessions.
+func (l *Local) Threads(ctx context.Context, limit int) ([]evidence.Session, error) {
+	out := []evidence.Session{}
+	err := l.read(ctx, "listing the sessions", func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, "SELECT "+sessionColumns+" FROM session s ORDER BY s.updated DESC, s.id DESC LIMIT ?", max(limit, 0))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			s, err := scanSession(rows)
+			if err != nil {
+				return err
+			}
+			out = append(out, s)
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+// Document is the stored document; see contract.Store.
+func (l *Local) Document(ctx context.Context, id string) (evidence.Document, bool, error) {
+	var d evidence.Document
+	found := false
+	err := l.read(ctx, "reading a document", func(tx *sql.Tx) error {
+		var body string
+		var err error
+		d, err = scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.uid=?", id), &body)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		d.Text, found = body, err == nil
+		return err
+	})
+	if err != nil || !found {
+		return evidence.Document{}, false, err
+	}
+	return d, true, nil
+}

@@ -1,0 +1,202 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// takeVectors copies the vectors that can be kept, at unit length, and notes why
+// others cannot.
+func (e *entry) takeVectors(chunks evidence.Chunks) {
+	if chunks.Model.IsZero() {
+		return
+	}
+	dims := chunks.Model.Dims
+	for _, c := range chunks.Items {
+		if dims == 0 {
+			dims = len(c.Vector)
+		}
+	}
+	if dims == 0 {
+		return
+	}
+	all := make([]float32, len(e.cuts)*dims)
+	kept, bad := 0, ""
+	for i, c := range chunks.Items {
+		if c.Vector == nil {
+			continue
+		}
+		if err := unit(all[i*dims:(i+1)*dims], c.Vector); err != nil {
+			bad = fmt.Sprintf("chunk %d: %v", i, err)
+			continue
+		}
+		kept++
+	}
+	if bad != "" {
+		e.notes = append(e.notes, fmt.Sprintf("vectors of the model %s were left out (%s); their chunks are found by words", contract.ModelText(chunks.Model), bad))
+	}
+	if kept > 0 {
+		e.model, e.vectors = chunks.Model, all
+		e.model.Dims = dims
+	}
+}
+
+var (
+	errNotFinite = errors.New("it holds a number that is not finite")
+	errZero      = errors.New("it has no direction: all of it is zero")
+)
+
+// unit writes v at length 1 to dst.
+func unit(dst, v []float32) error {
+	if len(v) != len(dst) {
+		return fmt.Errorf("it has %d dimensions, not %d", len(v), len(dst))
+	}
+	sum := 0.0
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	switch {
+	case math.IsNaN(sum) || math.IsInf(sum, 0):
+		return errNotFinite
+	case sum < 1e-30:
+		return errZero
+	}
+	inv := 1 / math.Sqrt(sum)
+	for i, x := range v {
+		dst[i] = float32(float64(x) * inv)
+	}
+	return nil
+}
+
+func isZero(v []float32) bool {
+	for _, x := range v {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// dot has eight sums: the compiler does not make them of one.
+func dot(a, b []float32) float32 {
+	var s0, s1, s2, s3, s4, s5, s6, s7 float32
+	b = b[:len(a)]
+	for len(a) >= 8 {
+		x, y := a[:8:8], b[:8:8]
+		s0 += x[0] * y[0]
+		s1 += x[1] * y[1]
+		s2 += x[2] * y[2]
+		s3 += x[3] * y[3]
+		s4 += x[4] * y[4]
+		s5 += x[5] * y[5]
+		s6 += x[6] * y[6]
+		s7 += x[7] * y[7]
+		a, b = a[8:], b[8:]
+	}
+	for i := range a {
+		s0 += a[i] * b[i]
+	}
+	return s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7
+}
+
+func encode(v []float32) []byte {
+	out := make([]byte, 4*len(v))
+	for i, x := range v {
+		binary.LittleEndian.PutUint32(out[4*i:], math.Float32bits(x))
+	}
+	return out
+}
+
+// decode is the inverse of encode for n vectors of dims numbers.
+func decode(b []byte, n, dims int) ([]float32, error) {
+	if n < 0 || dims <= 0 || len(b) != 4*n*dims {
+		return nil, fmt.Errorf("%d bytes of vectors are there, want %d of %d dimensions", len(b), n, dims)
+	}
+	out := make([]float32, n*dims)
+	for i := range out {
+		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return out, nil
+}
+
+// addVectors keeps e's vectors, if the document has none of this model yet.
+func addVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, r *evidence.Receipt) error {
+	if e.model.IsZero() {
+		return nil
+	}
+	m, err := ensureModel(ctx, tx, e.model)
+	if err != nil {
+		return err
+	}
+	if m.model.Dims != e.model.Dims {
+		r.Warnings = append(r.Warnings, otherDims(m.model, e.model.Dims)+"; the document is found by words")
+		return nil
+	}
+	res, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO vec(model, doc, first, n, v) VALUES(?, ?, ?, ?, ?)",
+		m.id, doc, first, len(e.cuts), encode(e.vectors))
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	return logChange(ctx, tx, doc)
+}
+
+func otherDims(m evidence.Model, got int) string {
+	return fmt.Sprintf("vectors of the model %s have %d dimensions in this memory, not %d: they were refused", contract.ModelText(m), m.Dims, got)
+}
+
+// modelRow is a vector space as it stands in the file.
+type modelRow struct {
+	id     int64
+	model  evidence.Model
+	active bool
+	wanted bool
+}
+
+const modelColumns = "id, name, revision, dims, kind, active, wanted"
+
+func scanModel(row scanner) (modelRow, error) {
+	var m modelRow
+	err := row.Scan(&m.id, &m.model.Name, &m.model.Revision, &m.model.Dims, &m.model.Kind, &m.active, &m.wanted)
+	return m, err
+}
+
+func findModel(ctx context.Context, q querier, m evidence.Model) (modelRow, bool, error) {
+	row, err := scanModel(q.QueryRowContext(ctx, "SELECT "+modelColumns+" FROM model WHERE name=? AND revision=?", m.Name, m.Revision))
+	if errors.Is(err, sql.ErrNoRows) {
+		return modelRow{}, false, nil
+	}
+	return row, err == nil, err
+}
+
+func activeModel(ctx context.Context, q querier) (modelRow, bool, error) {
+	row, err := scanModel(q.QueryRowContext(ctx, "SELECT "+modelColumns+" FROM model WHERE active=1"))
+	if errors.Is(err, sql.ErrNoRows) {
+		return modelRow{}, false, nil
+	}
+	return row, err == nil, err
+}
+
+// ensureModel is the row of m, made when it is new. The first one of a memory
+// is its active one.
+func ensureModel(ctx context.Context, tx *sql.Tx, m evidence.Model) (modelRow, error) {
+	if row, ok, err := findModel(ctx, tx, m); err != nil || ok {
+		return row, err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO model(name, revision, dims, kind, active)
+		VALUES(?, ?, ?, ?, NOT EXISTS(SELECT 1 FROM model WHERE active=1))`, m.Name, m.Revision, m.Dims, m.Kind)
+	if err != nil {
+		return modelRow{}, err
+	}
+	row, _, err := findModel(ctx, tx, m)
+	return row, err
+}

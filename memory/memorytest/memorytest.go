@@ -1,0 +1,198 @@
+// Package memorytest is the contract of a memory as tests. Each backend runs the
+// whole suite: what it does not pass, it does not promise.
+package memorytest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// Open opens the memory whose data is in dir. The suite opens the same dir
+// several times, also at once.
+type Open func(ctx context.Context, dir string) (contract.Memory, error)
+
+// Run runs the contract suite.
+func Run(t *testing.T, open Open) {
+	t.Helper()
+	s := suite{open}
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T)
+	}{
+		{"PutAndGet", s.putAndGet},
+		{"PutAgain", s.putAgain},
+		{"PutReplaces", s.putReplaces},
+		{"PutRefuses", s.putRefuses},
+		{"PutCleans", s.putCleans},
+		{"PutBadVectors", s.putBadVectors},
+		{"CallersMapChangedAfterwards", s.callersMap},
+		{"Reopen", s.reopen},
+		{"TwoHandles", s.twoHandles},
+		{"CancelledContext", s.cancelled},
+		{"Recall", s.recall},
+		{"RecallModes", s.recallModes},
+		{"RecallFilters", s.recallFilters},
+		{"RecallBadInput", s.recallBadInput},
+		{"KOverCount", s.kOverCount},
+		{"EmptyMemory", s.empty},
+		{"OtherModelIsRefusedByName", s.otherModel},
+		{"PartlyEmbedded", s.partlyEmbedded},
+		{"HashCollisions", s.collisions},
+		{"LargeDocument", s.large},
+		{"NonLatin", s.nonLatin},
+		{"StopWords", s.stopWords},
+		{"NearDuplicatesFold", s.nearDuplicates},
+		{"Turns", s.turns},
+		{"Sessions", s.sessions},
+		{"Fold", s.fold},
+		{"Runs", s.runs},
+		{"Stats", s.stats},
+		{"Close", s.close},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t)
+		})
+	}
+}
+
+type suite struct{ open Open }
+
+// Model is the vector space of the suite.
+func Model() evidence.Model {
+	return evidence.Model{Name: "suite", Revision: "1", Dims: 32, Kind: evidence.KindLexical}
+}
+
+// Embed is a small deterministic embedder: hashed words.
+func Embed(s string) []float32 { return embed(s, 32) }
+
+func embed(s string, dims int) []float32 {
+	v := make([]float32, dims)
+	for _, w := range strings.Fields(strings.ToLower(s)) {
+		h := fnv.New64a()
+		h.Write([]byte(strings.Trim(w, ".,?!")))
+		sum := h.Sum64()
+		v[sum%uint64(dims)] += float32(int(sum>>32&1))*2 - 1
+	}
+	v[0] += 0.01 // never zero
+	return v
+}
+
+// Doc is a document of the suite.
+func Doc(id, body string) evidence.Document {
+	return evidence.Document{ID: id, Source: "test", URL: "https://example.org/" + id, Title: "About " + id, Text: body,
+		Language: "en", Revision: "r1", Published: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Retrieved: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC), Score: 0.5, Untrusted: true,
+		Tags: []string{"a", "b"}, Meta: map[string]string{"points": "7"}}
+}
+
+// Chunks cuts a text at blank lines and embeds the pieces.
+func Chunks(body string) evidence.Chunks {
+	out := evidence.Chunks{Model: Model()}
+	start := 0
+	for piece := range strings.SplitSeq(body, "\n\n") {
+		end := start + len(piece)
+		out.Items = append(out.Items, evidence.Chunk{Start: start, End: end, Text: piece, Vector: Embed(piece)})
+		start = end + 2
+	}
+	return out
+}
+
+// Query is a hybrid question of the suite.
+func Query(q string, k int) evidence.RecallQuery {
+	return evidence.RecallQuery{Text: q, Vector: Embed(q), Model: Model(), K: k}
+}
+
+func (s suite) start(t *testing.T) contract.Memory {
+	t.Helper()
+	return s.at(t, t.TempDir())
+}
+
+func (s suite) at(t *testing.T, dir string) contract.Memory {
+	t.Helper()
+	m, err := s.open(t.Context(), dir)
+	if err != nil {
+		t.Fatalf("Open(%s) = %v", dir, err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+	})
+	return m
+}
+
+func put(t *testing.T, m contract.Memory, doc evidence.Document) evidence.Receipt {
+	t.Helper()
+	r, err := m.Put(t.Context(), doc, Chunks(doc.Text))
+	if err != nil {
+		t.Fatalf("Put(%s) = %v", doc.ID, err)
+	}
+	return r
+}
+
+func recall(t *testing.T, m contract.Memory, q evidence.RecallQuery) evidence.RecallResult {
+	t.Helper()
+	r, err := m.Recall(t.Context(), q)
+	if err != nil {
+		t.Fatalf("Recall(%q) = %v", q.Text, err)
+	}
+	if r.Hits == nil {
+		t.Fatalf("Recall(%q) has nil Hits", q.Text)
+	}
+	for i, h := range r.Hits {
+		if h.Passage.Score < 0 || h.Passage.Score > 1 || i > 0 && h.Passage.Score > r.Hits[i-1].Passage.Score {
+			t.Errorf("Recall(%q) hit %d has score %v", q.Text, i, h.Passage.Score)
+		}
+		if h.Document.Text != "" || h.Document.ID != h.Passage.DocumentID {
+			t.Errorf("Recall(%q) hit %d: document %q with %d bytes of text, passage of %q", q.Text, i, h.Document.ID, len(h.Document.Text), h.Passage.DocumentID)
+		}
+	}
+	return r
+}
+
+func ids(r evidence.RecallResult) []string {
+	out := []string{}
+	for _, h := range r.Hits {
+		out = append(out, h.Document.ID)
+	}
+	return out
+}
+
+// wantProblem checks that err tells a person what is wrong and what to do.
+func wantProblem(t *testing.T, err error, words ...string) {
+	t.Helper()
+	var p *evidence.Problem
+	if !errors.As(err, &p) {
+		t.Errorf("error = %v, want an *evidence.Problem", err)
+		return
+	}
+	if p.Try == "" {
+		t.Errorf("problem %q does not say what to do", p.What)
+	}
+	for _, w := range words {
+		if !strings.Contains(p.Error(), w) {
+			t.Errorf("problem %q does not name %q", p.Error(), w)
+		}
+	}
+}
+
+func seed(t *testing.T, m contract.Memory) {
+	t.Helper()
+	for i, body := range []string{
+		"Transformers rely on attention and process all tokens at once.",
+		"Goroutines are multiplexed onto threads by the scheduler of the Go runtime.",
+		"BERT is a bidirectional encoder that was trained on masked words.",
+		"Sourdough bread rises by wild yeast and lactic bacteria.",
+	} {
+		put(t, m, Doc(fmt.Sprintf("d%d", i), body))
+	}
+}
