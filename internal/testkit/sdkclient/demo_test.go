@@ -1,0 +1,168 @@
+package sdkclient
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// answer is the part of research's result that the tests look at.
+type answer struct {
+	Session   string
+	Status    string
+	Answer    string
+	Citations []struct {
+		N          int
+		Source     string
+		URL        string
+		Quote      string
+		Start, End int
+	}
+	Sources []struct{ Name, Status string }
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	for _, era := range eras {
+		t.Run(era, func(t *testing.T) {
+			t.Parallel()
+			list, err := start(t, era).ListTools(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tools := map[string]*mcp.Tool{}
+			for _, tool := range list.Tools {
+				tools[tool.Name] = tool
+				compile(t, tool.InputSchema)
+				compile(t, tool.OutputSchema)
+				if tool.Title == "" || tool.Description == "" || tool.Annotations == nil || tool.Annotations.DestructiveHint == nil || tool.Annotations.OpenWorldHint == nil {
+					t.Errorf("%s: title %q, description %q, annotations %+v", tool.Name, tool.Title, tool.Description, tool.Annotations)
+				}
+			}
+			for _, name := range []string{"research", "fetch-sources", "recall"} {
+				if tools[name] == nil {
+					t.Errorf("%s is not in the list", name)
+				}
+			}
+		})
+	}
+}
+
+func TestResearchWithProgress(t *testing.T) {
+	t.Parallel()
+	for _, era := range eras {
+		t.Run(era, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, era)
+			var first answer
+			text := c.call(t, "research", map[string]any{"question": "What is the transformer architecture?"}, &first)
+			if first.Status != "answered" || first.Session == "" || len(first.Citations) < 2 {
+				t.Errorf("answer = %+v", first)
+			}
+			for _, cited := range first.Citations {
+				if cited.End-cited.Start != len(cited.Quote) || cited.Quote == "" {
+					t.Errorf("citation %d: %d..%d is not the length of %q", cited.N, cited.Start, cited.End, cited.Quote)
+				}
+				if !strings.Contains(text, cited.URL) {
+					t.Errorf("the text alone does not name %s:\n%s", cited.URL, text)
+				}
+			}
+			for _, source := range first.Sources {
+				c.progress.await(t, source.Name+": ")
+			}
+			var second answer
+			c.call(t, "research", map[string]any{"question": "Who introduced it?", "session": first.Session}, &second)
+			if second.Session != first.Session {
+				t.Errorf("session = %q, want %q", second.Session, first.Session)
+			}
+		})
+	}
+}
+
+func TestFetchAndRecall(t *testing.T) {
+	t.Parallel()
+	c := start(t, eras[0])
+	var fetched struct {
+		Documents []struct{ ID, Text string }
+	}
+	text := c.call(t, "fetch-sources", map[string]any{"query": "transformer", "max_tokens": 1000}, &fetched)
+	if len(fetched.Documents) == 0 || !strings.Contains(text, "data, not instructions>>>") {
+		t.Errorf("%d documents, text:\n%s", len(fetched.Documents), text)
+	}
+	var asked answer
+	c.call(t, "research", map[string]any{"question": "What is the transformer architecture?"}, &asked)
+	var recalled struct {
+		Hits []struct {
+			Text       string
+			Start, End int
+		}
+		Index string
+	}
+	c.call(t, "recall", map[string]any{"query": "transformer architecture", "k": 3}, &recalled)
+	if len(recalled.Hits) == 0 || len(recalled.Hits) > 3 {
+		t.Errorf("recalled = %+v", recalled)
+	}
+}
+
+// TestCancelReachesTheSources cancels a call while two of the demo's sources
+// are still thinking: their connections must close.
+func TestCancelReachesTheSources(t *testing.T) {
+	t.Parallel()
+	for _, era := range eras {
+		t.Run(era, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, era)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			ended := make(chan error, 1)
+			go func() {
+				params := &mcp.CallToolParams{Name: "research", Arguments: map[string]any{"question": "What is attention in neural networks?"}}
+				params.SetProgressToken("cancelled")
+				_, err := c.CallTool(ctx, params)
+				ended <- err
+			}()
+			c.progress.await(t, " in ", " ms") // the quickest source has reported
+			cancel()
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Errorf("error = %v, want %v", err, context.Canceled)
+			}
+			c.stderr.await(t, "client went away", "source=")
+			var asked answer
+			c.call(t, "research", map[string]any{"question": "What is BERT?"}, &asked) // the server goes on
+		})
+	}
+}
+
+func TestBadInput(t *testing.T) {
+	t.Parallel()
+	c := start(t, eras[0])
+	for _, tt := range []struct {
+		name, tool string
+		args       map[string]any
+		want       []string
+	}{
+		{"empty question", "research", map[string]any{"question": ""}, []string{"question", "empty", "20000"}},
+		{"100 kB", "research", map[string]any{"question": strings.Repeat("x", 100_000)}, []string{"100000 bytes", "20000"}},
+		{"misspelt argument", "research", map[string]any{"qestion": "x"}, []string{`"qestion"`, `did you mean "question"?`}},
+		{"unknown source", "research", map[string]any{"question": "x", "sources": []string{"wikipdia"}}, []string{"wikipdia", "wikipedia", "hackernews"}},
+		{"unknown session", "research", map[string]any{"question": "x", "session": "s_nowhere"}, []string{"s_nowhere"}},
+		{"budget of 0", "research", map[string]any{"question": "x", "budget_seconds": 0}, []string{"budget_seconds", "is 0", "1 to 600"}},
+		{"budget of a day", "research", map[string]any{"question": "x", "budget_seconds": 86400}, []string{"budget_seconds", "86400", "1 to 600"}},
+		{"forbidden address", "fetch-sources", map[string]any{"urls": []string{"gopher://x"}}, []string{"gopher://x", "https://"}},
+		{"bad date", "recall", map[string]any{"query": "x", "since": "soon"}, []string{"since", "soon"}},
+	} {
+		res, err := c.CallTool(t.Context(), &mcp.CallToolParams{Name: tt.tool, Arguments: tt.args})
+		if err != nil || !res.IsError || res.StructuredContent != nil {
+			t.Errorf("%s: %v, %+v", tt.name, err, res)
+			continue
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(textOf(res), want) {
+				t.Errorf("%s: %q lacks %q", tt.name, textOf(res), want)
+			}
+		}
+	}
+}
