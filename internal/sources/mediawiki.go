@@ -142,7 +142,7 @@ var codePattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,40}$`)
 func pageURL(base *url.URL, title string) string {
 	u := *base
 	u.Path += "/wiki/" + strings.ReplaceAll(title, " ", "_")
-	return u.String()
+	return strings.NewReplacer("%28", "(", "%29", ")").Replace(u.String()) // as MediaWiki writes them
 }
 
 // license is Wikipedia's for a Wikipedia, else empty.

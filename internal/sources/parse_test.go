@@ -79,10 +79,10 @@ func TestWikipediaLeavesOutWhatIsNoArticle(t *testing.T) {
 	raw := []byte(`{"batchcomplete":true,"warnings":[{"code":"x","text":"y","module":"extracts"}],"query":{"pages":[
 		{"title":"Mercury","index":1,"extract":"Mercury may mean:","pageprops":{"disambiguation":""}},
 		{"title":"No extract","index":2},
-		{"title":"AC/DC is \u200ba band?","index":3,"extract":" A band.\u0000 ","fullurl":"javascript:alert(1)","lastrevid":"77","pagelanguage":"fr"},
+		{"title":"AC/DC is (not) a band?\u200b","index":3,"extract":" A band.\u0000 ","fullurl":"javascript:alert(1)","lastrevid":"77","pagelanguage":"fr"},
 		{"title":"Odd","index":"four"}]}}`)
 	docs, ok := readWikipedia(t, "http://wiki.local:8080/m", raw)
-	want := []brief{{"AC/DC is a band?", "A band.", "http://wiki.local:8080/m/wiki/AC/DC_is_%E2%80%8Ba_band%3F", "fr", "", "77"}}
+	want := []brief{{"AC/DC is (not) a band?", "A band.", "http://wiki.local:8080/m/wiki/AC/DC_is_(not)_a_band%3F%E2%80%8B", "fr", "", "77"}}
 	if diff := cmp.Diff(want, briefs(docs)); diff != "" || !ok {
 		t.Errorf("read, ok %v (-want +got):\n%s", ok, diff)
 	}

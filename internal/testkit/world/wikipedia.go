@@ -158,7 +158,8 @@ func (w *World) summaryOf(a article) object {
 }
 
 func (w *World) articleURL(a article) string {
-	return w.urls[wikipedia] + (&url.URL{Path: "/wiki/" + underscored(a.title)}).EscapedPath()
+	path := (&url.URL{Path: "/wiki/" + underscored(a.title)}).EscapedPath()
+	return w.urls[wikipedia] + strings.NewReplacer("%28", "(", "%29", ")").Replace(path) // as Wikipedia writes them
 }
 
 func underscored(title string) string { return strings.ReplaceAll(title, " ", "_") }

@@ -74,7 +74,7 @@ func TestEverySourceFindsWhatTheDemoAsks(t *testing.T) {
 		{"transformer", map[string]string{"wikipedia": "Transformer (deep learning)", "wikipedia-summary": "Transformer (deep learning)", "hackernews": "transformer click"}},
 		{"BERT GPT trained", map[string]string{"wikipedia": "BERT (language model)", "wikipedia-summary": "BERT (language model)", "hackernews": "fill-in-the-blank"}},
 		{"masking words BERT GPT", map[string]string{"wikipedia": "BERT (language model)", "hackernews": "masked training"}},
-		{"models introduced 2018", map[string]string{"wikipedia": "introduced in October 2018", "hackernews": "2018 was a strange year"}},
+		{"models introduced 2018", map[string]string{"wikipedia": "introduced in October 2018", "hackernews": "introduced in 2018 that changed"}},
 		{"Go concurrency", map[string]string{"wikipedia": "Go (programming language)", "wikipedia-summary": "Go", "hackernews": "runtime parks the goroutine"}},
 		{"goroutine leak", map[string]string{"wikipedia": "Goroutine", "wikipedia-summary": "Goroutine", "hackernews": "30,000 goroutines"}},
 		{"errgroup", map[string]string{"wikipedia": "Errgroup", "wikipedia-summary": "Errgroup", "hackernews": "Errgroup, the eleven lines"}},
