@@ -18,7 +18,11 @@ const (
 	leastAnswer   = 400
 )
 
-var mark = regexp.MustCompile(` ?\[(\d+)\]`)
+var (
+	mark = regexp.MustCompile(` ?\[(\d+)\]`)
+	// Marks may follow the full stop of the sentence that they belong to.
+	marksAhead = regexp.MustCompile(`^(\s*\[\d+\])+`)
+)
 
 // answerFit shrinks its own copy of an answer.
 type answerFit struct {
@@ -39,7 +43,7 @@ func fitAnswer(a evidence.Answer, maxTokens int) evidence.Answer {
 	}
 	f.own()
 	shrink(f.fits,
-		f.cutAnalysis, f.shortenQuote, f.shortenError, f.dropSupportedClaim, f.shortenQuestion,
+		f.cutAnalysis, f.shortenQuotes, f.shortenErrors, f.dropSupportedClaim, f.shortenQuestion,
 		f.cutAnswerTo(leastAnswer), f.dropCitation, f.dropClaim, f.dropHealthySource, f.dropBySource,
 		f.dropSource, f.dropWarning, f.dropTopic, f.halveAnswer, f.halveNames,
 	)
@@ -74,27 +78,33 @@ func (f *answerFit) cutAnalysis() bool {
 	return false
 }
 
-func (f *answerFit) shortenQuote() bool {
+// shortenQuotes takes a third from the longest quote and makes none longer than
+// that.
+func (f *answerFit) shortenQuotes() bool {
 	cs := f.out.Citations
 	i := longest(len(cs), leastQuote, func(i int) int { return len(cs[i].Quote) })
 	if i < 0 {
 		return false
 	}
-	short := prefix(cs[i].Quote, max(leastQuote, len(cs[i].Quote)*2/3))
-	f.lost.add("bytes of quotes", len(cs[i].Quote)-len(short))
-	cs[i].Quote, cs[i].End = short, cs[i].Start+len(short)
+	most := max(leastQuote, len(cs[i].Quote)*2/3)
+	for i := range cs {
+		short := prefix(cs[i].Quote, most)
+		f.lost.add("bytes of quotes", len(cs[i].Quote)-len(short))
+		cs[i].Quote, cs[i].End = short, cs[i].Start+len(short)
+	}
 	return true
 }
 
-func (f *answerFit) shortenError() bool {
-	rs := f.out.Sources
-	i := longest(len(rs), leastError, func(i int) int { return len(rs[i].Err) })
-	if i < 0 {
-		return false
+func (f *answerFit) shortenErrors() bool {
+	n := 0
+	for i, r := range f.out.Sources {
+		if len(r.Err) > leastError {
+			f.out.Sources[i].Err = ellipsis(r.Err, leastError)
+			n++
+		}
 	}
-	rs[i].Err = ellipsis(rs[i].Err, leastError)
-	f.lost.add("ends of error texts", 1)
-	return true
+	f.lost.add("ends of error texts", n)
+	return n > 0
 }
 
 // dropSupportedClaim drops the last claim that only repeats the answer.
@@ -137,15 +147,30 @@ func (f *answerFit) cutAnswerTo(least int) step {
 		if len(f.out.Answer) <= least {
 			return false
 		}
-		sentences := text.Sentences(f.out.Answer)
-		if len(sentences) < 2 {
+		short, ok := withoutLastSentence(f.out.Answer)
+		if !ok {
 			return false
 		}
-		f.out.Answer = strings.TrimRight(f.out.Answer[:sentences[len(sentences)-2].End], " \n\t")
+		f.out.Answer = short
 		f.lost.add("sentences of the answer", 1)
 		f.dropUnmarked()
 		return true
 	}
+}
+
+// withoutLastSentence leaves the other sentences their marks; false if there is
+// but one.
+func withoutLastSentence(answer string) (string, bool) {
+	answer = strings.TrimRight(answer, " \n\t")
+	spans := text.Sentences(answer)
+	for i := len(spans) - 2; i >= 0; i-- {
+		end := spans[i].End
+		end += len(marksAhead.FindString(answer[end:]))
+		if end < len(answer) {
+			return answer[:end], true
+		}
+	}
+	return "", false
 }
 
 func (f *answerFit) dropUnmarked() {
