@@ -43,12 +43,34 @@ type verifier struct {
 	idf      *text.BM25
 }
 
-// window is one or two neighbouring sentences of a passage.
+// words are those of a stretch of text.
+type words struct {
+	terms map[string]bool // stems
+	hard  map[string]bool // unstemmed: names and numbers
+}
+
+func wordsOf(s string) words {
+	w := words{terms: map[string]bool{}, hard: map[string]bool{}}
+	for _, t := range text.Tokenize(s) {
+		w.terms[t.Term], w.hard[normal(t.Word)] = true, true
+	}
+	return w
+}
+
+// window is one or two neighbouring sentences of a passage, read together with
+// the document's title: it is what "it" and "the model" stand for.
 type window struct {
 	span  evidence.Span // of the document's text
-	terms map[string]bool
-	words map[string]bool // lower-case, unstemmed: names and numbers
+	parts []words
 	deny  bool
+}
+
+func (w window) hasTerm(t string) bool {
+	return slices.ContainsFunc(w.parts, func(p words) bool { return p.terms[t] })
+}
+
+func (w window) hasHard(h string) bool {
+	return slices.ContainsFunc(w.parts, func(p words) bool { return p.hard[h] })
 }
 
 func newVerifier(ranked []evidence.Evidence) *verifier {
@@ -64,28 +86,23 @@ func newVerifier(ranked []evidence.Evidence) *verifier {
 
 func windowsOf(e evidence.Evidence) []window {
 	spans := text.Sentences(e.Passage.Text)
+	title := wordsOf(e.Document.Title)
+	parts, deny := make([]words, len(spans)), make([]bool, len(spans))
+	for i, sp := range spans {
+		sentence := e.Passage.Text[sp.Start:sp.End]
+		parts[i], deny[i] = wordsOf(sentence), denies(sentence)
+	}
 	var out []window
 	for i := range spans {
+		w := window{span: evidence.Span{Start: e.Passage.Start + spans[i].Start}, parts: []words{title}}
 		for j := i; j < min(len(spans), i+quoteSentences); j++ {
-			sp := evidence.Span{Start: e.Passage.Start + spans[i].Start, End: e.Passage.Start + spans[j].End}
-			out = append(out, newWindow(e.Document, sp))
+			w.span.End = e.Passage.Start + spans[j].End
+			w.parts = append(slices.Clone(w.parts), parts[j])
+			w.deny = w.deny || deny[j]
+			out = append(out, w)
 		}
 	}
 	return out
-}
-
-func newWindow(doc evidence.Document, sp evidence.Span) window {
-	w := window{span: sp, terms: map[string]bool{}, words: map[string]bool{}}
-	quote := doc.Text[sp.Start:sp.End]
-	for _, t := range text.Tokenize(quote) {
-		w.terms[t.Term], w.words[normal(t.Word)] = true, true
-	}
-	// The title is what "it" and "the model" in a passage stand for.
-	for _, t := range text.Tokenize(doc.Title) {
-		w.terms[t.Term], w.words[normal(t.Word)] = true, true
-	}
-	w.deny = denies(quote)
-	return w
 }
 
 // check gives each sentence of the draft its verdict.
@@ -182,7 +199,7 @@ func (v *verifier) best(c claim, i int) (proof, bool) {
 		for _, t := range c.terms {
 			weight := v.idf.IDF(t)
 			all += weight
-			if w.terms[t] {
+			if w.hasTerm(t) {
 				have += weight
 			}
 		}
@@ -191,7 +208,7 @@ func (v *verifier) best(c claim, i int) (proof, bool) {
 		}
 		var missing []string
 		for _, h := range c.hard {
-			if !w.words[h] {
+			if !w.hasHard(h) {
 				missing = append(missing, h)
 			}
 		}

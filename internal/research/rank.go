@@ -154,50 +154,72 @@ func dropNearDuplicates(pool []candidate) []candidate {
 // chooseDiverse picks by maximal marginal relevance until tokens are spent.
 func chooseDiverse(pool []candidate, tokens int) []evidence.Evidence {
 	var out []evidence.Evidence
-	var chosen []candidate
-	left := slices.Clone(pool)
-	for len(left) > 0 && len(out) < maxPassages {
-		best, bestValue := 0, math.Inf(-1)
-		for i, c := range left {
-			worst := 0.0
-			for _, k := range chosen {
-				worst = max(worst, overlap(c, k))
-			}
-			if v := diversity*c.score - (1-diversity)*worst; v > bestValue {
+	sets := termSets(pool)
+	likest := make([]float64, len(pool)) // each passage's overlap with the chosen one that is most like it
+	taken := make([]bool, len(pool))
+	for range pool {
+		best, bestValue := -1, math.Inf(-1)
+		for i, c := range pool {
+			if v := diversity*c.score - (1-diversity)*likest[i]; !taken[i] && v > bestValue {
 				best, bestValue = i, v
 			}
 		}
-		c := left[best]
-		left = slices.Delete(left, best, best+1)
+		taken[best] = true
+		c := pool[best]
 		cost := text.EstimateTokens(c.chunk.Text)
 		if cost > tokens && len(out) > 0 {
 			continue
 		}
 		tokens -= cost
-		chosen = append(chosen, c)
 		out = append(out, evidence.Evidence{Document: c.doc, Passage: evidence.Passage{
 			DocumentID: c.doc.ID, Start: c.chunk.Start, End: c.chunk.End, Text: c.chunk.Text, Score: c.score}})
+		if len(out) == maxPassages {
+			break
+		}
+		for i := range pool {
+			if !taken[i] {
+				likest[i] = max(likest[i], overlap(sets[i], sets[best], pool[i].doc.Source == c.doc.Source))
+			}
+		}
+	}
+	return out
+}
+
+// termSets are the passages' distinct terms as ascending numbers.
+func termSets(pool []candidate) [][]int {
+	numbers := map[string]int{}
+	out := make([][]int, len(pool))
+	for i, c := range pool {
+		for _, t := range c.terms {
+			n, ok := numbers[t]
+			if !ok {
+				n = len(numbers)
+				numbers[t] = n
+			}
+			out[i] = append(out[i], n)
+		}
+		slices.Sort(out[i])
+		out[i] = slices.Compact(out[i])
 	}
 	return out
 }
 
 // overlap is the share of the smaller passage's terms that the other has too,
 // with a surcharge for the same source: an answer of one voice is a weak one.
-func overlap(a, b candidate) float64 {
-	set := map[string]bool{}
-	for _, t := range a.terms {
-		set[t] = true
-	}
-	other := map[string]bool{}
+func overlap(a, b []int, sameSource bool) float64 {
 	both := 0
-	for _, t := range b.terms {
-		if !other[t] && set[t] {
-			both++
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch {
+		case a[i] < b[j]:
+			i++
+		case a[i] > b[j]:
+			j++
+		default:
+			both, i, j = both+1, i+1, j+1
 		}
-		other[t] = true
 	}
-	share := float64(both) / float64(max(1, min(len(set), len(other))))
-	if a.doc.Source == b.doc.Source {
+	share := float64(both) / float64(max(1, min(len(a), len(b))))
+	if sameSource {
 		share += 0.2
 	}
 	return share

@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/clipperhouse/uax29/v2/words"
-	"github.com/kljensen/snowball/english"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -129,20 +128,6 @@ func isLowerASCII(s string) bool {
 		}
 	}
 	return true
-}
-
-// stemOf leaves alone what the English stemmer does not understand: words with
-// digits and words of other scripts.
-func stemOf(w string) string {
-	if len(w) < 3 {
-		return w
-	}
-	for i := 0; i < len(w); i++ {
-		if c := w[i]; (c < 'a' || c > 'z') && c != '\'' {
-			return w
-		}
-	}
-	return english.Stem(w, true)
 }
 
 // EstimateTokens says about how many tokens a language model makes of s: a

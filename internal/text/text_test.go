@@ -2,10 +2,12 @@ package text
 
 import (
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/kljensen/snowball/english"
 )
 
 func TestTerms(t *testing.T) {
@@ -17,7 +19,7 @@ func TestTerms(t *testing.T) {
 		{"stems and stop words", "The transformers were trained on running tasks.", []string{"transform", "train", "run", "task"}},
 		{"diacritics and case", "Café ÉCOLE naïve", []string{"cafe", "ecol", "naiv"}},
 		{"digits stay", "GPT-3 in 2020", []string{"gpt", "3", "2020"}},
-		{"ideographs one by one", "日本 go", []string{"日", "本"}},
+		{"ideographs one by one", "日本 go", []string{"日", "本", "go"}},
 		{"possessive", "Turing's machine", []string{"ture", "machin"}},
 		{"nothing", " … !", []string{}},
 	} {
@@ -38,6 +40,25 @@ func TestQueryTermsKeepsAQuestionOfStopWords(t *testing.T) {
 	if got := QueryTerms("what is attention and attention"); !cmp.Equal(got, []string{"attent"}) {
 		t.Errorf("QueryTerms = %q, want one attent", got)
 	}
+}
+
+// Words that share a slot of the memo, and words of other callers at the same
+// moment, must not change a stem.
+func TestStemsAreTheSameWhoeverAsks(t *testing.T) {
+	t.Parallel()
+	var group sync.WaitGroup
+	for g := range 4 {
+		group.Go(func() {
+			for i := range 3 * memoSize / 4 {
+				w := "running" + strings.Repeat("x", g) + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676%26))
+				if got, want := stemOf(w), english.Stem(w, true); got != want {
+					t.Errorf("stemOf(%q) = %q, want %q", w, got, want)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }
 
 func TestSentences(t *testing.T) {

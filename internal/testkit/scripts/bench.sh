@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Runs the benchmarks and writes their figures, with the machine and the date:
+# bench.sh docs/BENCHMARKS.md
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+out=$1
+raw=$(mktemp)
+trap 'rm -f "$raw"' EXIT
+export BENCH_BINARY=$PWD/bin/research-mcp
+
+run() { go test -run '^$' -bench "$1" -benchtime "$2" "$3" | tee -a "$raw" >&2; }
+run 'FanOut|Answer|Hang' 3x ./internal/app
+run 'Isolated|Start' 30x ./internal/app
+run 'Chunk' 1s ./internal/app
+run . 1s ./internal/embed
+
+cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
+{
+  printf '# Benchmarks\n\nWritten by `make bench` on %s: %s, %s, %s cores.\n' "$(date -u +%F)" "${cpu:-unknown processor}" "$(go version | cut -d' ' -f3,4)" "$(nproc 2>/dev/null || echo '?')"
+  sed 's/^    //' <<'TEXT'
+
+    Ratios within one run are to be trusted, absolute times less: the machine is
+    shared and noisy. What the names mean stands at the benchmarks in the code.
+
+    - **FanOut**: n sources at once over real HTTP, each with its own port and a
+      latency from 50 to 500 ms. `x-slowest` is the whole gathering over the slowest
+      healthy latency; `lost` counts healthy answers that were lost. With 10 % bad
+      sources (500, hang, reset, broken JSON in turn) the hanging ones cost their own
+      deadline of 2 s.
+    - **Answer**: the demo's first question by the true program, memory and isolated
+      process included. `ms-beside-network` is the whole less the slowest source.
+    - **Hang**: the same with one source of three that never answers.
+    - **Isolated**: one analysis in a child process, its start and end included.
+    - **Start**: from starting the process to its answer to `initialize`, and its end.
+
+TEXT
+  printf '| benchmark | figures |\n|---|---|\n'
+  awk '/^Benchmark/ { name = $1; sub(/-[0-9]+$/, "", name); sub(/^Benchmark/, "", name); line = ""
+    for (i = 3; i < NF; i += 2) line = line (line == "" ? "" : ", ") $i " " $(i + 1)
+    printf "| %s | %s |\n", name, line }' "$raw"
+} >"$out"
