@@ -1,0 +1,210 @@
+package ollama
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ollama/ollama/api"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// Models to propose to somebody who has none: small, good, and known to work.
+const (
+	SuggestedChat  = "llama3.2"
+	SuggestedEmbed = "nomic-embed-text"
+)
+
+// ModelInfo is an installed model.
+type ModelInfo struct {
+	Name     string // without ":latest"
+	Digest   string // changes when the model is pulled anew
+	Context  int    // its own context length in tokens, 0: not known yet
+	Dims     int    // of its embeddings, 0: not known yet
+	Thinking bool   // it can think aloud before it answers
+	Remote   bool   // the server sends its prompts to another one
+}
+
+// Revision is the short form of the digest.
+func (m ModelInfo) Revision() string { return m.Digest[:min(12, len(m.Digest))] }
+
+// details are what /api/show says of a model.
+type details struct {
+	chat, embed, thinking bool
+	context, dims         int
+}
+
+// role is what a model is wanted for.
+type role struct {
+	name       string // as it stands in messages
+	configured string
+	suggested  string
+	can        func(details) bool
+}
+
+func (c *Client) chatRole() role {
+	return role{"chat", c.cfg.ChatModel, SuggestedChat, func(d details) bool { return d.chat }}
+}
+
+func (c *Client) embedRole() role {
+	return role{"embedding", c.cfg.EmbedModel, SuggestedEmbed, func(d details) bool { return d.embed }}
+}
+
+// choose picks the model for a role among the installed ones, or says why none.
+// The caller holds c.mu.
+func (c *Client) choose(r role, installed []api.ListModelResponse) (*ModelInfo, *evidence.Problem) {
+	var failing *evidence.Problem
+	for _, m := range installed {
+		named := r.configured != "" && fullName(m.Name) == fullName(r.configured)
+		d, known := c.details[m.Digest]
+		if !known {
+			d = guess(m)
+		}
+		switch {
+		case r.configured != "" && !named:
+			continue
+		case named && known && !r.can(d):
+			return nil, &evidence.Problem{
+				What: fmt.Sprintf("the Ollama model %s is no %s model", shortName(m.Name), r.name),
+				Try:  "set another one, or none to have one chosen; `ollama pull " + r.suggested + "` gets one",
+			}
+		case !named && (!r.can(d) || m.RemoteHost != ""):
+			// What is asked stays on this machine unless somebody named a remote model.
+			continue
+		}
+		if f, ok := c.failures[shortName(m.Name)]; ok && c.cfg.Now().Sub(f.at) < failureFresh {
+			failing = f.problem
+			continue
+		}
+		return &ModelInfo{
+			Name: shortName(m.Name), Digest: m.Digest, Context: d.context, Dims: d.dims,
+			Thinking: d.thinking, Remote: m.RemoteHost != "",
+		}, nil
+	}
+	if failing != nil {
+		return nil, failing
+	}
+	return nil, c.noModel(r, installed)
+}
+
+func (c *Client) noModel(r role, installed []api.ListModelResponse) *evidence.Problem {
+	names := make([]string, 0, len(installed))
+	for _, m := range installed {
+		names = append(names, shortName(m.Name))
+	}
+	have := "it has no models"
+	if len(names) > 0 {
+		have = "it has " + strings.Join(names[:min(8, len(names))], ", ")
+		if len(names) > 8 {
+			have += fmt.Sprintf(" and %d more", len(names)-8)
+		}
+	}
+	if r.configured != "" {
+		return &evidence.Problem{
+			What: fmt.Sprintf("Ollama at %s lacks the %s model %s; %s", c.Host(), r.name, r.configured, have),
+			Try:  "run `ollama pull " + r.configured + "`, or set another model",
+		}
+	}
+	return &evidence.Problem{
+		What: fmt.Sprintf("Ollama runs at %s without a usable %s model; %s", c.Host(), r.name, have),
+		Try:  "run `ollama pull " + r.suggested + "`",
+	}
+}
+
+// guess says what a model can do before its details are known: the list of
+// installed models comes within a millisecond, the details of one model may
+// take a fifth of a second.
+func guess(m api.ListModelResponse) details {
+	name := strings.ToLower(m.Name)
+	families := append(slices.Clone(m.Details.Families), m.Details.Family)
+	encoder := slices.ContainsFunc(families, func(f string) bool { return strings.Contains(f, "bert") }) ||
+		slices.ContainsFunc([]string{"embed", "minilm", "bge-", "gte-", "-e5"}, func(s string) bool { return strings.Contains(name, s) })
+	return details{chat: !encoder, embed: encoder}
+}
+
+// learn fetches the details of models behind the caller's back and then lets
+// the next probe choose anew. The caller holds c.mu.
+func (c *Client) learn(models ...*ModelInfo) {
+	var todo []ModelInfo
+	for _, m := range models {
+		if m == nil || c.learning[m.Digest] {
+			continue
+		}
+		if _, ok := c.details[m.Digest]; !ok {
+			c.learning[m.Digest] = true
+			todo = append(todo, *m)
+		}
+	}
+	if len(todo) == 0 || c.closed {
+		return
+	}
+	c.begin(func(ctx context.Context) {
+		for _, m := range todo {
+			if _, err := c.show(ctx, m.Name, m.Digest); err != nil {
+				c.log.Debug("no details of an Ollama model", "model", m.Name, "err", err)
+			}
+			c.mu.Lock()
+			delete(c.learning, m.Digest)
+			c.mu.Unlock()
+		}
+	})
+}
+
+// Info is a model with its details, from the cache or from the server.
+func (c *Client) Info(ctx context.Context, m ModelInfo) (ModelInfo, error) {
+	c.mu.Lock()
+	d, ok := c.details[m.Digest]
+	c.mu.Unlock()
+	if !ok {
+		var err error
+		if d, err = c.show(ctx, m.Name, m.Digest); err != nil {
+			return m, c.problem(ctx, m.Name, err)
+		}
+	}
+	m.Context, m.Dims, m.Thinking = d.context, d.dims, d.thinking
+	return m, nil
+}
+
+func (c *Client) show(ctx context.Context, name, digest string) (details, error) {
+	ctx, cancel := context.WithTimeout(ctx, showLimit)
+	defer cancel()
+	resp, err := c.api.Show(ctx, &api.ShowRequest{Model: name})
+	if err != nil {
+		return details{}, err
+	}
+	d := details{
+		chat:     slices.Contains(resp.Capabilities, "completion"),
+		embed:    slices.Contains(resp.Capabilities, "embedding"),
+		thinking: slices.Contains(resp.Capabilities, "thinking"),
+		context:  number(resp.ModelInfo, "context_length"),
+		dims:     number(resp.ModelInfo, "embedding_length"),
+	}
+	if len(resp.Capabilities) == 0 { // a server from before 0.6.4 does not tell
+		g := guess(api.ListModelResponse{Name: name, Details: resp.Details})
+		d.chat, d.embed = g.chat, g.embed
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.details[digest] = d
+	c.known = false // what was chosen by guessing is chosen anew
+	return d, nil
+}
+
+// number reads "<architecture>.key" of a model's metadata.
+func number(info map[string]any, key string) int {
+	arch, _ := info["general.architecture"].(string)
+	n, _ := info[arch+"."+key].(float64)
+	return int(n)
+}
+
+// fullName is a model's name with its tag; shortName leaves the usual tag out.
+func fullName(s string) string {
+	if !strings.Contains(s[strings.LastIndexByte(s, '/')+1:], ":") {
+		s += ":latest"
+	}
+	return strings.ToLower(s)
+}
+
+func shortName(s string) string { return strings.TrimSuffix(s, ":latest") }

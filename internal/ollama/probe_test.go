@@ -1,0 +1,238 @@
+package ollama
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
+)
+
+// clock is a time that tests move on.
+type clock struct {
+	mu sync.Mutex
+	t  time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.t
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.t = c.t.Add(d)
+}
+
+func names(s State) [2]string {
+	var out [2]string
+	if s.Chat != nil {
+		out[0] = s.Chat.Name
+	}
+	if s.Embed != nil {
+		out[1] = s.Embed.Name
+	}
+	return out
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
+		c := newClient(t, Config{Host: target.Host, ChatModel: ollamakit.ChatModel, EmbedModel: strings.ToUpper(ollamakit.EmbedModel) + ":latest"})
+		first := c.Probe(t.Context())
+		if want := [2]string{ollamakit.ChatModel, ollamakit.EmbedModel}; !first.Reachable || names(first) != want || first.Problem != nil {
+			t.Fatalf("first Probe = %v, %v, want %v", names(first), first.Problem, want)
+		}
+		s := settled(t, c)
+		if s.Version == "" || s.Chat.Context != 32768 || s.Embed.Context != 512 || s.Embed.Dims != 384 || len(s.Embed.Revision()) != 12 {
+			t.Errorf("settled Probe = %q, %+v, %+v", s.Version, s.Chat, s.Embed)
+		}
+	})
+}
+
+func TestProbeChoice(t *testing.T) {
+	t.Parallel()
+	chat := func(name string) ollamakit.Model {
+		return ollamakit.Model{Name: name, Family: "llama", Capabilities: []string{"completion"}, Context: 8192}
+	}
+	embed := ollamakit.Model{Name: "nomic-embed-text", Family: "nomic-bert", Capabilities: []string{"embedding"}, Dims: 768}
+	painter := ollamakit.Model{Name: "painter", Family: "flux", Capabilities: []string{"image"}}
+	remote := chat("big-cloud")
+	remote.RemoteHost = "https://ollama.com"
+	old := embed
+	old.Capabilities = nil
+	for _, c := range []struct {
+		name    string
+		cfg     Config
+		models  []ollamakit.Model
+		want    [2]string
+		problem string // in the first thing to mend
+	}{
+		{name: "first of each", models: []ollamakit.Model{embed, chat("a"), chat("b")}, want: [2]string{"a", "nomic-embed-text"}},
+		{name: "configured", cfg: Config{ChatModel: "b"}, models: []ollamakit.Model{embed, chat("a"), chat("b")}, want: [2]string{"b", "nomic-embed-text"}},
+		{name: "with a tag", cfg: Config{ChatModel: "a:3b"}, models: []ollamakit.Model{chat("a"), chat("a:3b"), embed}, want: [2]string{"a:3b", "nomic-embed-text"}},
+		{name: "no models", problem: "without a usable chat model; it has no models; run `ollama pull llama3.2`"},
+		{name: "no embedding model", models: []ollamakit.Model{chat("a")}, want: [2]string{"a", ""}, problem: "run `ollama pull nomic-embed-text`"},
+		{name: "configured is missing", cfg: Config{ChatModel: "qwen3"}, models: []ollamakit.Model{chat("a"), embed},
+			want: [2]string{"", "nomic-embed-text"}, problem: "lacks the chat model qwen3; it has a, nomic-embed-text; run `ollama pull qwen3`"},
+		{name: "configured cannot", cfg: Config{ChatModel: "nomic-embed-text"}, models: []ollamakit.Model{chat("a"), embed},
+			want: [2]string{"", "nomic-embed-text"}, problem: "nomic-embed-text is no chat model"},
+		{name: "guess was wrong", models: []ollamakit.Model{painter, chat("a"), embed}, want: [2]string{"a", "nomic-embed-text"}},
+		{name: "remote is not taken unasked", models: []ollamakit.Model{remote, embed}, want: [2]string{"", "nomic-embed-text"}, problem: "without a usable chat model"},
+		{name: "remote when named", cfg: Config{ChatModel: "big-cloud"}, models: []ollamakit.Model{remote, embed}, want: [2]string{"big-cloud", "nomic-embed-text"}},
+		{name: "old server", models: []ollamakit.Model{old, chat("a")}, want: [2]string{"a", "nomic-embed-text"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := ollamakit.Start(t)
+			s.SetModels(c.models...)
+			c.cfg.Host = s.Host()
+			client := newClient(t, c.cfg)
+			settled(t, client)
+			got := settled(t, client) // a wrong guess costs one round
+			if diff := cmp.Diff(c.want, names(got)); diff != "" {
+				t.Errorf("models (-want +got):\n%s", diff)
+			}
+			switch {
+			case c.problem == "" && got.Problem != nil:
+				t.Errorf("problem: %v", got.Problem)
+			case c.problem != "" && (got.Problem == nil || !strings.Contains(got.Problem.Error(), c.problem)):
+				t.Errorf("problem = %v, want %q", got.Problem, c.problem)
+			}
+		})
+	}
+}
+
+func TestProbeComesAndGoes(t *testing.T) {
+	t.Parallel()
+	s := ollamakit.Start(t)
+	now := &clock{t: time.Unix(0, 0)}
+	c := newClient(t, Config{Host: s.Host(), Now: now.now})
+	if got := c.Probe(t.Context()); !got.Reachable {
+		t.Fatalf("Probe of a server that is there: %v", got.Problem)
+	}
+	c.work.Wait()
+	before := len(s.Calls("/api/tags"))
+	c.Probe(t.Context())
+	c.Probe(t.Context())
+	if n := len(s.Calls("/api/tags")) - before; n != 1 {
+		t.Errorf("%d looks for two probes in a row after the details came, want 1", n)
+	}
+	s.Stop()
+	if got := c.Probe(t.Context()); !got.Reachable {
+		t.Error("a look was not believed for three seconds")
+	}
+	now.add(stateFresh)
+	got := c.Probe(t.Context())
+	if got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "not running at "+c.Host()) {
+		t.Errorf("Probe of a server that went away = %+v", got)
+	}
+}
+
+// A server that was refused is looked for again at once.
+func TestProbeAppears(t *testing.T) {
+	t.Parallel()
+	s := ollamakit.Start(t)
+	late := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://"+s.Host()+r.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	addr := late.Listener.Addr().String()
+	if err := late.Listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(t, Config{Host: addr})
+	for range 2 {
+		if got := c.Probe(t.Context()); got.Reachable || !strings.Contains(got.Problem.What, "not running") {
+			t.Fatalf("Probe of nothing = %+v", got.Problem)
+		}
+	}
+	c.base.Host = s.Host()
+	if got := c.Probe(t.Context()); !got.Reachable {
+		t.Errorf("Probe after it appeared: %v", got.Problem)
+	}
+}
+
+func TestProbeHangs(t *testing.T) {
+	t.Parallel()
+	s := ollamakit.Start(t)
+	s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Hang: true} })
+	c := newClient(t, Config{Host: s.Host(), Probe: 10 * time.Millisecond})
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			if got := c.Probe(t.Context()); got.Chat != nil || !strings.Contains(got.Problem.What, "did not answer within 10ms") {
+				t.Errorf("Probe of a server that hangs = %+v", got)
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(s.Calls("/api/tags")); n > 1 {
+		t.Errorf("%d looks at once, want one for all", n)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := c.Probe(ctx); got.Chat != nil {
+		t.Error("Probe with an ended context found a model")
+	}
+}
+
+func TestProbeLimit(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, Config{Probe: time.Hour})
+	if c.cfg.Probe != 200*time.Millisecond {
+		t.Errorf("a probe may take %s", c.cfg.Probe)
+	}
+}
+
+func TestProbeGarbage(t *testing.T) {
+	t.Parallel()
+	s := ollamakit.Start(t)
+	s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Garbage: "<html>router</html>"} })
+	c := newClient(t, Config{Host: s.Host()})
+	if got := c.Probe(t.Context()); !got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "is not Ollama") {
+		t.Errorf("Probe of something else = %+v", got)
+	}
+}
+
+func TestProbeAfterClose(t *testing.T) {
+	t.Parallel()
+	s := ollamakit.Start(t)
+	c := newClient(t, Config{Host: s.Host()})
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Probe(t.Context()); got.Reachable || got.Problem == nil {
+		t.Errorf("Probe after Close = %+v", got)
+	}
+}
+
+func TestFailureIsRemembered(t *testing.T) {
+	t.Parallel()
+	s := ollamakit.Start(t)
+	now := &clock{t: time.Unix(0, 0)}
+	c := newClient(t, Config{Host: s.Host(), Now: now.now})
+	m := settled(t, c).Chat
+	s.OnChat(func(ollamakit.Call) ollamakit.Reply {
+		return ollamakit.Reply{Status: 500, Error: "model requires more system memory (8 GiB) than is available (2 GiB)"}
+	})
+	_, err := c.Chat(t.Context(), ChatRequest{Model: *m, Messages: []Message{{"user", "hi"}}, MaxTokens: 5}, nil)
+	if err == nil || !strings.Contains(err.Error(), "more system memory") {
+		t.Fatalf("Chat = %v", err)
+	}
+	got := c.Probe(t.Context())
+	if got.Chat != nil || got.Embed == nil || !strings.Contains(got.ChatProblem.Error(), "is installed but fails: ") {
+		t.Errorf("Probe after a failure = %v, %v", names(got), got.ChatProblem)
+	}
+	now.add(failureFresh)
+	if got := c.Probe(t.Context()); got.Chat == nil {
+		t.Errorf("Probe half a minute later: %v", got.ChatProblem)
+	}
+}

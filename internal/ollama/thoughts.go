@@ -1,0 +1,43 @@
+package ollama
+
+import "strings"
+
+const (
+	thoughtOpen  = "<think>"
+	thoughtClose = "</think>"
+)
+
+// thoughtFilter takes out what a model thinks aloud at the start of its answer,
+// between tags that may come in pieces. It holds back no more than could still
+// become a tag.
+type thoughtFilter struct {
+	held    string
+	inside  bool
+	decided bool
+}
+
+func (f *thoughtFilter) add(s string) string {
+	if f.decided {
+		return s
+	}
+	f.held += s
+	if !f.inside {
+		begin := strings.TrimLeft(f.held, " \n\t")
+		if len(begin) < len(thoughtOpen) && strings.HasPrefix(thoughtOpen, begin) {
+			return ""
+		}
+		if !strings.HasPrefix(begin, thoughtOpen) {
+			return f.release(f.held)
+		}
+		f.inside = true
+	}
+	if _, after, ok := strings.Cut(f.held, thoughtClose); ok {
+		return f.release(strings.TrimLeft(after, " \n\t"))
+	}
+	return ""
+}
+
+func (f *thoughtFilter) release(s string) string {
+	f.decided, f.held = true, ""
+	return s
+}
