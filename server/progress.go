@@ -9,8 +9,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
-	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/tools"
 )
@@ -68,56 +66,13 @@ func (s *Server) startProgress(ctx context.Context, d tools.Definition, req mcp.
 }
 
 // observe reports ev if it is one that a person would want to see.
-func (p *progress) observe(ev research.Event) {
-	switch ev.Kind {
-	case research.EventPlanned:
+func (p *progress) observe(ev tools.Event) {
+	if ev.Total > 0 {
 		p.expect(ev.Total + stages)
-		p.report("asking " + count(ev.Total, "source"))
-	case research.EventSource:
-		if ev.Source != nil {
-			p.report(reportLine(*ev.Source))
-		}
-	case research.EventStage:
-		p.report(stageLine(ev.Stage))
 	}
-}
-
-// stageLine says in words what a stage does.
-func stageLine(stage string) string {
-	switch stage {
-	case "rank":
-		return "choosing passages"
-	case "synthesis":
-		return "writing the answer"
-	case "verify":
-		return "checking the answer against its sources"
+	if line := tools.Describe(ev); line != "" {
+		p.report(line)
 	}
-	return stage
-}
-
-// reportLine is a source's report as in "hackernews: 4 documents in 512 ms".
-func reportLine(r evidence.SourceReport) string {
-	switch r.Status {
-	case evidence.StatusOK:
-		return fmt.Sprintf("%s: %s in %d ms", r.Name, count(r.Documents, "document"), r.LatencyMS)
-	case evidence.StatusCached:
-		return fmt.Sprintf("%s: %s from the cache", r.Name, count(r.Documents, "document"))
-	case evidence.StatusEmpty:
-		return fmt.Sprintf("%s: nothing found in %d ms", r.Name, r.LatencyMS)
-	}
-	line := fmt.Sprintf("%s: %s after %d ms", r.Name, r.Status, r.LatencyMS)
-	if r.Err != "" {
-		line += ": " + text.Squash(r.Err)
-	}
-	return line
-}
-
-// count is a number of things in words, such as "1 source" or "3 sources".
-func count(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
 }
 
 func (p *progress) expect(total int) {

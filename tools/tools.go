@@ -14,17 +14,20 @@ import (
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
+// Event is a step on the way to a result.
+type Event = research.Event
+
 // Observe is told what happens on the way to a result. It may be called from
 // several goroutines, returns quickly, and is not called after the function it
 // was given to has returned. It is never nil.
-type Observe = func(research.Event)
+type Observe = func(Event)
 
 // Researcher answers a question. When ctx ends it returns ctx's error. What the
 // caller can mend is an *evidence.Problem: an unknown source, a session that
 // does not exist. A source that fails is data in the answer, not an error.
 // It is safe for concurrent use.
 type Researcher interface {
-	Research(ctx context.Context, req research.Request, observe func(research.Event)) (evidence.Answer, error)
+	Research(ctx context.Context, req research.Request, observe func(Event)) (evidence.Answer, error)
 }
 
 // FetchRequest asks for documents, by keywords, by address, or both.
@@ -46,7 +49,7 @@ type FetchResult struct {
 
 // Fetcher reads documents from sources. Its contract is Researcher's.
 type Fetcher interface {
-	FetchSources(ctx context.Context, req FetchRequest, observe func(research.Event)) (FetchResult, error)
+	FetchSources(ctx context.Context, req FetchRequest, observe func(Event)) (FetchResult, error)
 }
 
 // Recaller searches the memory. The query comes without a vector: the recaller
