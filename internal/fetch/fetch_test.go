@@ -72,6 +72,9 @@ func TestResponse(t *testing.T) {
 			http.Redirect(w, r, "/new?x=1", http.StatusFound)
 			return
 		}
+		if got := r.Referer(); got != "" {
+			t.Errorf("Referer = %q, want none", got)
+		}
 		w.Header().Set("Content-Type", "Text/Plain; charset=utf-8")
 		w.Header().Set("ETag", `W/"7"`)
 		w.Header().Set("Last-Modified", "Sun, 22 Nov 2026 11:00:00 GMT")
@@ -176,6 +179,22 @@ func TestBodyCapCountsAfterDecompression(t *testing.T) {
 	}
 }
 
+func TestBodyThatNeverEndsIsCutOff(t *testing.T) {
+	t.Parallel()
+	_, door, base := serve(t, fetch.Config{MaxBody: 64 << 10}, func(w http.ResponseWriter, _ *http.Request) {
+		for block := make([]byte, 32<<10); ; {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	})
+	// With an hour to go, only the cap can end it.
+	_, err := door.Get(t.Context(), fetch.Request{URL: base, Budget: fetch.NewBudget(time.Hour)})
+	if !fetch.IsKind(err, fetch.TooLarge) {
+		t.Errorf("err = %v, want too large", err)
+	}
+}
+
 func TestRetryOnceWhereItMayHelp(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -242,7 +261,8 @@ func TestCancelClosesTheSocket(t *testing.T) {
 	_, door, base := serve(t, fetch.Config{}, hang(came, went))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-came; cancel() }()
-	_, err := door.Get(ctx, fetch.Request{URL: base})
+	// With an hour to go, only the cancel can end it.
+	_, err := door.Get(ctx, fetch.Request{URL: base, Budget: fetch.NewBudget(time.Hour)})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v, want context.Canceled", err)
 	}

@@ -261,7 +261,8 @@ func testCancelledBefore(t *testing.T, spec sources.Spec, c *contract) {
 
 func testCancelled(t *testing.T, spec sources.Spec) {
 	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
-	s := build(t, spec, 0, func(_ http.ResponseWriter, r *http.Request) {
+	// With an hour to go, only the cancel can end it.
+	s := build(t, spec, time.Hour, func(_ http.ResponseWriter, r *http.Request) {
 		came <- struct{}{}
 		<-r.Context().Done()
 		went <- struct{}{}
