@@ -258,7 +258,7 @@ func hang(came, went chan<- struct{}) http.HandlerFunc {
 func TestCancelClosesTheSocket(t *testing.T) {
 	t.Parallel()
 	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
-	_, door, base := serve(t, fetch.Config{}, hang(came, went))
+	_, door, base := serve(t, fetch.Config{HeaderTimeout: time.Hour}, hang(came, went))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-came; cancel() }()
 	// With an hour to go, only the cancel can end it.

@@ -116,7 +116,7 @@ func build(t *testing.T, spec sources.Spec, timeout time.Duration, h http.Handle
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
 	client := fetch.New(fetch.Config{
-		Version: "test", Contact: "test@example.org", MaxBody: 256 << 10,
+		Version: "test", Contact: "test@example.org", MaxBody: 256 << 10, HeaderTimeout: time.Hour,
 		Now: func() time.Time { return Clock },
 	})
 	t.Cleanup(func() { client.Close() })
