@@ -34,7 +34,7 @@ type Page struct {
 	Text      string    `json:"text"`               // valid UTF-8; headings, lists, tables and code as Markdown, links and images without their markup
 	Language  string    `json:"language,omitempty"` // as the page declares it, primary subtag alone
 	Published time.Time `json:"published,omitzero"`
-	Truncated bool      `json:"truncated,omitempty"` // only the first MaxInput bytes were read
+	Truncated bool      `json:"truncated,omitempty"` // only the first MaxInput bytes of the page, or of its text, are here
 }
 
 // kind of content, by which it is read.
@@ -51,8 +51,8 @@ const (
 // bytes; pageURL may be empty. Anything else than text, such as JSON, images
 // and PDF, is an *evidence.Problem. A page without any text gives an empty Text.
 //
-// It looks at ctx between its steps, of which the longest takes about a second
-// for the worst page; where that is too long, use Isolated.
+// It looks at ctx between its steps, of which the longest takes a few seconds for
+// the worst pages; where that is too long, use Isolated.
 func HTML(ctx context.Context, raw []byte, contentType, pageURL string) (Page, error) {
 	if len(raw) > MaxInput {
 		return read(ctx, raw[:MaxInput], contentType, pageURL, true)
@@ -84,7 +84,8 @@ func read(ctx context.Context, raw []byte, contentType, pageURL string, cut bool
 		return Page{}, err
 	}
 	page.Title, _ = text.Cut(text.Squash(visible(page.Title)), maxTitle)
-	page.Truncated = cut
+	page.Text, page.Truncated = text.Cut(page.Text, MaxInput) // Markdown can be longer than its HTML
+	page.Truncated = page.Truncated || cut
 	return page, ctx.Err()
 }
 
@@ -137,7 +138,7 @@ func decode(raw []byte, contentType string, cut bool) (string, error) {
 	if cut {
 		whole = trimPartialRune(raw)
 	}
-	if !certain && utf8.Valid(whole) || name == "utf-8" {
+	if utf8.Valid(whole) && (!certain || name == "utf-8") {
 		return strings.TrimPrefix(string(whole), "\uFEFF"), nil
 	}
 	out, err := enc.NewDecoder().Bytes(raw)

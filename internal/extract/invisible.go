@@ -17,17 +17,17 @@ func dropInvisible(doc *html.Node) {
 		case html.CommentNode:
 			return true
 		case html.ElementNode:
-			return neverText(n) || hiddenByAttribute(n.Attr) || !isFrame(n) && (hiddenByStyle(n, sheet) || sheet.hides(n))
+			return neverText(n) || !isFrame(n) && (hiddenByAttribute(n.Attr) || hiddenByStyle(n, sheet) || sheet.hides(n))
 		}
 		return false
 	})
 }
 
-// isFrame is true for what holds the page together. Pages hide these until a
-// script has run, so a style that hides them means nothing.
+// isFrame is true for what holds the page together. Pages hide the body until a
+// script has run or while a dialog is open; what a reader comes for is in it.
 func isFrame(n *html.Node) bool {
 	switch n.DataAtom {
-	case atom.Html, atom.Head, atom.Body, atom.Main, atom.Article:
+	case atom.Html, atom.Head, atom.Body:
 		return true
 	}
 	return false

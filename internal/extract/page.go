@@ -98,6 +98,7 @@ func mainNode(article, doc *html.Node) *html.Node {
 
 func markdown(n *html.Node) (string, error) {
 	plainInlines(n)
+	flatten(n, 0)
 	conv := converter.NewConverter(
 		converter.WithPlugins(
 			base.NewBasePlugin(),
@@ -126,6 +127,30 @@ func plainInlines(n *html.Node) {
 			n.DataAtom, n.Data, n.Attr = atom.Span, "span", nil
 		}
 	})
+}
+
+// maxIndent is how deep quotes, lists and tables may stand in each other. Each
+// level is written in front of each of its lines, so a small page of deep levels
+// would make gigabytes.
+const maxIndent = 8
+
+// flatten makes plain blocks of what is nested too deep.
+func flatten(n *html.Node, depth int) {
+	for c := range n.ChildNodes() {
+		inner := depth
+		switch c.DataAtom {
+		case atom.Blockquote, atom.Ul, atom.Ol, atom.Table, atom.Dl:
+			inner++
+		}
+		if depth >= maxIndent {
+			switch c.DataAtom {
+			case atom.Blockquote, atom.Ul, atom.Ol, atom.Dl, atom.Li, atom.Dt, atom.Dd, atom.Pre,
+				atom.Table, atom.Thead, atom.Tbody, atom.Tfoot, atom.Tr, atom.Td, atom.Th:
+				c.DataAtom, c.Data, c.Attr = atom.Div, "div", nil
+			}
+		}
+		flatten(c, inner)
+	}
 }
 
 var subtag = regexp.MustCompile(`^[A-Za-z]{2,3}`)

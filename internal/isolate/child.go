@@ -3,7 +3,6 @@ package isolate
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -79,11 +78,11 @@ func answer(stdout io.Writer, work func() ([]byte, error)) error {
 	default:
 		env.Out = out
 	}
-	raw, err := json.Marshal(env)
+	raw, err := encode(env)
 	if err != nil {
 		return fmt.Errorf("the task's output is not JSON: %w", err)
 	}
-	if _, err := stdout.Write(append(raw, '\n')); err != nil {
+	if _, err := stdout.Write(raw); err != nil {
 		return fmt.Errorf("writing the answer: %w", err)
 	}
 	return nil

@@ -90,7 +90,7 @@ func NewRunner(o Options) (*Runner, error) {
 // when the process did; the context's error, and ErrTimeout too if that is a
 // deadline's, when ctx ended first.
 func (r *Runner) Run(ctx context.Context, task string, in, out any) error {
-	line, err := json.Marshal(in)
+	line, err := encode(in)
 	if err != nil {
 		return fmt.Errorf("encoding the input of task %s: %w", task, err)
 	}
@@ -103,7 +103,7 @@ func (r *Runner) Run(ctx context.Context, task string, in, out any) error {
 		return ended(task, err)
 	}
 	var answer envelope
-	raw, err := r.process(ctx, task, append(line, '\n'))
+	raw, err := r.process(ctx, task, line)
 	if err == nil {
 		answer, err = parse(raw)
 	}
