@@ -215,7 +215,7 @@ func TestHTMLKnowsCharsets(t *testing.T) {
 		{"UTF-16", "text/html", utf16("<p>größer als 1</p>"), "größer als 1"},
 		{"Japanese", "text/html; charset=shift_jis", "<p>\x93\xfa\x96\x7b</p>", "日本"},
 		{"an unknown charset", "text/html; charset=nonsense", "<p>größer</p>", "größer"},
-		{"UTF-8 that is not", "text/html; charset=utf-8", "<p>gr\xf6\xdfer</p>", "gr\uFFFDer"},
+		{"UTF-8 that is not", "text/html; charset=utf-8", "<p>gr\xf6\xdfer</p>", "gr\uFFFD\uFFFDer"},
 		{"plain text", "text/plain; charset=iso-8859-1", "gro\xdf", "groß"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

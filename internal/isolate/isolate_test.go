@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -387,42 +386,4 @@ func hungUp(t *testing.T, who string, conn net.Conn) {
 	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("%s is still alive: %v", who, err)
 	}
-}
-
-func TestChildMainLeavesOthersAlone(t *testing.T) {
-	// Not parallel: it sets the environment.
-	for _, c := range []struct {
-		name, marker string
-		args         []string
-	}{
-		{"a plain start", "1", []string{"research-mcp", "ask", "why"}},
-		{"no marker", "", []string{"research-mcp", isolate.Command, "echo"}},
-		{"no task", "1", []string{"research-mcp", isolate.Command}},
-		{"nothing", "1", nil},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Setenv("RESEARCH_MCP_ISOLATED", c.marker)
-			var out strings.Builder
-			stdout := os.Stdout
-			exit, isChild := isolate.ChildMain(c.args, tasks(), strings.NewReader("{}\n"), &out, &out)
-			if exit != 0 || isChild || out.Len() > 0 || os.Stdout != stdout {
-				t.Errorf("ChildMain(%q) = %d, %v, wrote %q", c.args, exit, isChild, out.String())
-			}
-		})
-	}
-}
-
-// BenchmarkRun is the price of a process: start, one small task, death.
-func BenchmarkRun(b *testing.B) {
-	r := newRunner(b, isolate.Options{})
-	took := make([]time.Duration, 0, 1024)
-	for b.Loop() {
-		start := time.Now()
-		if err := r.Run(b.Context(), "echo", note{Text: "a"}, &note{}); err != nil {
-			b.Fatal(err)
-		}
-		took = append(took, time.Since(start))
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 }
