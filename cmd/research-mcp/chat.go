@@ -31,9 +31,15 @@ session's handle is printed: --session goes on with it, here or in any other cli
 				return err
 			}
 			defer func() { err = errors.Join(err, a.Close()) }()
+			session, err := a.Session(cmd.Context(), req.Session)
+			if err != nil {
+				return err
+			}
+			req.Session = session.ID
+			c.greet(session)
 			answers, err := c.converse(cmd, a, req)
 			if err == nil && c.json {
-				err = c.print(map[string]any{"session": req.Session, "answers": answers})
+				err = c.print(map[string]any{"session": session.ID, "answers": answers})
 			}
 			return err
 		},
@@ -46,12 +52,6 @@ session's handle is printed: --session goes on with it, here or in any other cli
 // reported and the next one is read.
 func (c *console) converse(cmd *cobra.Command, a *app.App, req app.Request) ([]evidence.Answer, error) {
 	answers := []evidence.Answer{}
-	session, err := a.Session(cmd.Context(), req.Session)
-	if err != nil {
-		return nil, err
-	}
-	req.Session = session.ID
-	c.greet(session)
 	lines := bufio.NewScanner(c.in)
 	lines.Buffer(nil, maxLine)
 	for {

@@ -109,6 +109,7 @@ First steps:
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return evidence.BadInput(err.Error(), fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath()))
 	})
@@ -119,7 +120,7 @@ First steps:
 	flags.StringVar(&c.logLevel, "log-level", "", "debug, info, warn or error")
 	flags.StringArrayVar(&c.set, "set", nil, "a setting, as key=value (repeatable; `research-mcp config` lists them)")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newFetch(c), newRecall(c),
+	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newRecall(c),
 		newRun(c), newServe(c), newSources(c), newVersion(c))
 	return root
 }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+func newEval(c *console) *cobra.Command {
+	var o app.EvalOptions
+	cmd := &cobra.Command{
+		Use: "eval DIR", Short: "Score recall or answers on a test collection in BEIR's layout", Args: exactly(1, "one folder"),
+		Long: `Reads corpus.jsonl, queries.jsonl and qrels.tsv from DIR, puts the documents into
+a memory of their own, asks every judged query and prints how well they were found.
+Your memory is not touched.`,
+		Example: "research-mcp eval ./scifact --mode hybrid",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Dir = args[0]
+			for _, f := range []struct {
+				name, value string
+				valid       []string
+			}{
+				{"task", o.Task, []string{app.TaskRecall, app.TaskAnswer}},
+				{"mode", o.Mode, []string{evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector}},
+			} {
+				if !slices.Contains(f.valid, f.value) {
+					return evidence.BadInput(fmt.Sprintf("there is no %s %q", f.name, f.value), "choose from: "+strings.Join(f.valid, ", "))
+				}
+			}
+			cfg, err := c.settings()
+			if err != nil {
+				return err
+			}
+			score, err := app.Eval(cmd.Context(), cfg, o, c.logger(cfg.LogLevel))
+			if err != nil {
+				return err
+			}
+			return c.print(score)
+		},
+	}
+	cmd.Flags().StringVar(&o.Task, "task", app.TaskRecall, "recall or answer")
+	cmd.Flags().StringVar(&o.Mode, "mode", evidence.ModeHybrid, "of recall: hybrid, bm25 or vector")
+	return cmd
+}
