@@ -1,42 +1,115 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/embed"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/ollama"
 	"github.com/research-mcp/research-mcp/internal/research"
-	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/internal/synth"
 )
 
-type kits struct{}
-
-func newKits(cfg *config.Config, log *slog.Logger) (*kits, error) { return &kits{}, nil }
-func (k *kits) Close() error                                      { return nil }
-func (k *kits) checks(context.Context) []Check                    { return nil }
-func (k *kits) Pick(context.Context) research.Kit                 { return k.BuiltIn() }
-func (k *kits) BuiltIn() research.Kit {
-	return research.Kit{Embedder: embed.NewBuiltin(), Synthesizer: tmp{}, Linguist: tmp{}}
+// kits chooses who does the language work of a question: Ollama's models while
+// they are there, else the built-in parts.
+type kits struct {
+	client  *ollama.Client // nil: not to be used
+	wished  bool           // the user named a host or a model, and wants to hear of its absence
+	builtIn research.Kit
 }
-func builtInKits() *kits { return &kits{} }
 
-type tmp struct{}
-
-func (tmp) Name() string { return "tmp" }
-func (tmp) Keywords(_ context.Context, q string, s evidence.Session, n int) ([]string, error) {
-	return text.QueryTerms(q), nil
-}
-func (tmp) Summarise(_ context.Context, s string, turns []evidence.Turn) (string, error) {
-	return s + turns[0].Text, nil
-}
-func (tmp) Write(_ context.Context, in evidence.Brief, _ func(string)) (evidence.Draft, error) {
-	var d evidence.Draft
-	for i, e := range in.Evidence[:min(4, len(in.Evidence))] {
-		sp := text.Sentences(e.Passage.Text)[0]
-		sp.Start, sp.End = sp.Start+e.Passage.Start, sp.End+e.Passage.Start
-		d.Sentences = append(d.Sentences, evidence.Sentence{Text: e.Document.Text[sp.Start:sp.End], Marks: []int{i + 1}, Quotes: []evidence.Span{sp}})
+func newKits(cfg *config.Config, log *slog.Logger) (*kits, error) {
+	k := builtInKits()
+	if !cfg.Ollama.Enabled {
+		return k, nil
 	}
-	return d, nil
+	var err error
+	k.client, err = ollama.New(ollama.Config{Host: cfg.Ollama.Host, ChatModel: cfg.Ollama.ChatModel, EmbedModel: cfg.Ollama.EmbedModel,
+		KeepAlive: cfg.Ollama.KeepAlive, Silence: cfg.Ollama.Silence, Log: log})
+	k.wished = cmp.Or(cfg.Ollama.Host, cfg.Ollama.ChatModel, cfg.Ollama.EmbedModel) != ""
+	return k, err
+}
+
+func builtInKits() *kits {
+	b := synth.NewBuiltin()
+	return &kits{builtIn: research.Kit{Embedder: embed.NewBuiltin(), Synthesizer: synth.NewExtractive(), Linguist: b}}
+}
+
+// Close ends what the client began.
+func (k *kits) Close() error {
+	if k.client == nil {
+		return nil
+	}
+	return k.client.Close()
+}
+
+// BuiltIn needs nothing and is always there.
+func (k *kits) BuiltIn() research.Kit { return k.builtIn }
+
+// Pick looks what is there now, for 200 ms at most. An Ollama that nobody asked
+// for and that is not there is nothing to warn of.
+func (k *kits) Pick(ctx context.Context) research.Kit {
+	kit := k.builtIn
+	if k.client == nil {
+		return kit
+	}
+	s := k.client.Probe(ctx)
+	if s.Chat != nil {
+		kit.Synthesizer, kit.Linguist = k.writer(*s.Chat)
+	}
+	if s.Embed != nil {
+		kit.Embedder = embed.NewOllama(k.client, *s.Embed)
+	}
+	if s.Reachable || k.wished {
+		kit.Warnings = warnings(s.ChatProblem, s.EmbedProblem)
+	}
+	return kit
+}
+
+func warnings(problems ...*evidence.Problem) []string {
+	var out []string
+	for _, p := range problems {
+		if p != nil && (len(out) == 0 || out[0] != p.Error()) {
+			out = append(out, p.Error())
+		}
+	}
+	return out
+}
+
+// checks are what the doctor says of Ollama.
+func (k *kits) checks(ctx context.Context) []Check {
+	if k.client == nil {
+		return []Check{{Name: "ollama", Status: checkOff, What: "not used: ollama.enabled is false"}}
+	}
+	s := k.client.Probe(ctx)
+	if !s.Reachable {
+		c := Check{Name: "ollama", Status: checkOff, What: "not at " + k.client.Host(), Try: "it is optional: answers are quoted from the sources without it"}
+		if s.Problem != nil {
+			c.What, c.Try = s.Problem.What, s.Problem.Try
+		}
+		if k.wished {
+			c.Status = checkWarn
+		}
+		return []Check{c}
+	}
+	return []Check{
+		{Name: "ollama", Status: checkOK, What: strings.TrimSpace(fmt.Sprintf("at %s %s", k.client.Host(), s.Version))},
+		modelCheck("chat model", s.Chat, s.ChatProblem),
+		modelCheck("embed model", s.Embed, s.EmbedProblem),
+	}
+}
+
+func modelCheck(name string, m *ollama.ModelInfo, p *evidence.Problem) Check {
+	switch {
+	case m != nil:
+		return Check{Name: name, Status: checkOK, What: m.Name}
+	case p != nil:
+		return Check{Name: name, Status: checkWarn, What: p.What, Try: p.Try}
+	}
+	return Check{Name: name, Status: checkWarn, What: "none was found"}
 }

@@ -156,8 +156,10 @@ type fakeModel struct {
 	err      error
 }
 
-func (m *fakeModel) Name() string          { return m.name }
-func (m *fakeModel) Model() evidence.Model { return evidence.Model{Name: m.name, Revision: "1", Dims: 2} }
+func (m *fakeModel) Name() string { return m.name }
+func (m *fakeModel) Model() evidence.Model {
+	return evidence.Model{Name: m.name, Revision: "1", Dims: 2}
+}
 
 func (m *fakeModel) Embed(ctx context.Context, texts []string) ([][]float32, error) {
 	out := make([][]float32, len(texts))

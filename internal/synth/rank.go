@@ -1,0 +1,273 @@
+package synth
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// What makes a sentence an answer, beside its BM25 in standard deviations.
+// Chosen on sets of questions with known answer sentences, where half or twice
+// of any of them does as well within the noise.
+const (
+	alignWeight    = 2.0  // × the share of the question that it speaks of
+	kindWeight     = 0.4  // it has what was asked for: a name, a date, a number, a place
+	positionWeight = 0.4  // it is the first of its text, half of that for the second
+	titleWeight    = 0.25 // a term of the question that only the title has, as a part of its IDF
+	priorWeight    = 0.5  // the passage that it stands in is the best one found
+)
+
+// titleCoverage is how much of a term a sentence speaks of by its document's
+// title alone: "It was released in 2018" below "BERT".
+const titleCoverage = 0.5
+
+// Scored is a sentence of one of the texts that were ranked.
+type Scored struct {
+	Text     int           // index into the texts
+	Span     evidence.Span // of the sentence in its text
+	Score    float64       // compares sentences of one call only
+	Coverage float64       // share of the question that it speaks of, 0..1, rare terms counting more
+}
+
+// RankSentences orders the sentences of texts by how likely they answer the
+// question, best first. What nobody would quote (headings, questions,
+// fragments) is left out. The extractive synthesizer ranks by the same code; it
+// also knows titles, the passages' own scores and the conversation.
+func RankSentences(question string, texts []string) []Scored {
+	var pool []candidate
+	for i, s := range texts {
+		for pos, sp := range text.Sentences(s) {
+			if sentence := s[sp.Start:sp.End]; quotable(sentence) {
+				pool = append(pool, newCandidate(i, sp, sentence, pos))
+			}
+		}
+	}
+	score(newQuery(question, ""), pool)
+	out := make([]Scored, len(pool))
+	for i, c := range pool {
+		out[i] = Scored{Text: c.doc, Span: c.span, Score: c.score, Coverage: c.coverage}
+	}
+	slices.SortStableFunc(out, func(a, b Scored) int { return cmp.Compare(b.Score, a.Score) })
+	return out
+}
+
+// query is a question as the ranking sees it.
+type query struct {
+	kind  kind
+	terms []queryTerm
+}
+
+type queryTerm struct {
+	term   string
+	weight float64 // 1 for what was asked, less for what the conversation adds
+}
+
+// contextWeight is that of a term which only the conversation has.
+const contextWeight = 0.35
+
+// aspectWeight is that of a word which says how something is asked about, as in
+// "how does it work" and "how do they differ": answers seldom repeat it.
+const aspectWeight = 0.3
+
+// newQuery reads a question; context is text whose terms it leans on, or "".
+func newQuery(question, context string) query {
+	q := query{kind: kindOf(question)}
+	for _, t := range text.QueryTerms(question) {
+		weight := 1.0
+		if plainVerbs[t] || vagueWords[t] {
+			weight = aspectWeight
+		}
+		q.terms = append(q.terms, queryTerm{t, weight})
+	}
+	if context == "" {
+		return q
+	}
+	for _, t := range text.QueryTerms(context) {
+		if !q.asks(t) {
+			q.terms = append(q.terms, queryTerm{t, contextWeight})
+		}
+	}
+	return q
+}
+
+func (q query) asks(term string) bool {
+	return slices.ContainsFunc(q.terms, func(t queryTerm) bool { return t.term == term })
+}
+
+// candidate is a sentence that could be quoted.
+type candidate struct {
+	doc      int // index of its text
+	span     evidence.Span
+	text     string
+	pos      int // its place in the text, from 0
+	prior    float64
+	source   string
+	document string   // names its document
+	title    []string // the stems of its document's title
+	tokens   []text.Token
+	terms    []string
+	score    float64
+	coverage float64
+}
+
+func newCandidate(doc int, sp evidence.Span, s string, pos int) candidate {
+	c := candidate{doc: doc, span: sp, text: s, pos: pos, tokens: text.Tokenize(s)}
+	for _, t := range c.tokens {
+		if !t.Stop {
+			c.terms = append(c.terms, t.Term)
+		}
+	}
+	return c
+}
+
+// score sets the score and the coverage of every candidate.
+func score(q query, pool []candidate) {
+	docs := make([][]string, len(pool))
+	for i := range pool {
+		docs[i] = pool[i].terms
+	}
+	bm := text.NewBM25(docs)
+	alike := similarities(q, pool)
+	words := make([]float64, len(pool))
+	for i := range pool {
+		c := &pool[i]
+		said, all := 0.0, 0.0
+		for _, t := range q.terms {
+			idf := t.weight * bm.IDF(t.term)
+			words[i] += t.weight * bm.Score([]string{t.term}, i)
+			best := 0.0
+			for _, x := range c.terms {
+				best = max(best, alike[t.term][x])
+			}
+			if best < 1 && slices.Contains(c.title, t.term) {
+				words[i] += titleWeight * idf
+				best = max(best, titleCoverage)
+			}
+			said, all = said+idf*best, all+idf
+		}
+		if all > 0 {
+			c.coverage = said / all
+		}
+	}
+	for i, z := range standardise(words) {
+		c := &pool[i]
+		c.score = z + alignWeight*c.coverage + positionWeight/float64(1+c.pos) + priorWeight*c.prior
+		if q.kind.fits(q, c) {
+			c.score += kindWeight
+		}
+	}
+}
+
+// similarities are, for each term of the question, the terms of the candidates
+// that are like it, 1 for the same: "inventor" for "invent".
+func similarities(q query, pool []candidate) map[string]map[string]float64 {
+	out := make(map[string]map[string]float64, len(q.terms))
+	for _, t := range q.terms {
+		out[t.term] = map[string]float64{}
+	}
+	seen := map[string]bool{}
+	for i := range pool {
+		for _, x := range pool[i].terms {
+			if seen[x] {
+				continue
+			}
+			seen[x] = true
+			for _, t := range q.terms {
+				if s := similarity(t.term, x); s > 0 {
+					out[t.term][x] = s
+				}
+			}
+		}
+	}
+	return out
+}
+
+// leastAlike is the similarity below which two words have nothing in common but
+// letters.
+const leastAlike = 0.5
+
+// similarity of two terms by the three-letter pieces that they share, 0..1.
+func similarity(a, b string) float64 {
+	if a == b {
+		return 1
+	}
+	if len(a) < 4 || len(b) < 4 || a[0] != b[0] {
+		return 0
+	}
+	a, b = "<"+a+">", "<"+b+">"
+	shared := 0
+	for i := 0; i+3 <= len(a); i++ {
+		if strings.Contains(b, a[i:i+3]) {
+			shared++
+		}
+	}
+	if s := 2 * float64(shared) / float64(len(a)+len(b)-4); s >= leastAlike && s < 1 {
+		return s
+	}
+	return 0
+}
+
+// standardise gives x in standard deviations from its mean.
+func standardise(x []float64) []float64 {
+	out := make([]float64, len(x))
+	sum, squares := 0.0, 0.0
+	for _, v := range x {
+		sum += v
+		squares += v * v
+	}
+	n := float64(max(len(x), 1))
+	mean := sum / n
+	deviation := math.Sqrt(max(squares/n-mean*mean, 0))
+	if deviation < 1e-9 {
+		return out
+	}
+	for i, v := range x {
+		out[i] = (v - mean) / deviation
+	}
+	return out
+}
+
+const (
+	leastWords  = 4    // of what is a sentence and not a caption
+	longestText = 1000 // bytes of what is a sentence and not a table that lost its lines
+)
+
+// quotable reports whether a sentence can stand in an answer: no heading, no
+// question, no fragment, no list of symbols.
+func quotable(s string) bool {
+	if len(s) > longestText || strings.HasSuffix(s, "?") || strings.ContainsAny(s[:min(1, len(s))], "#|=>") {
+		return false
+	}
+	words, letters, others := 0, 0, 0
+	in := false
+	for _, r := range s {
+		letter := unicode.IsLetter(r)
+		switch {
+		case letter && (!in || r >= 0x2E80): // each ideograph is nearly a word
+			words++
+			letters++
+		case letter || unicode.IsDigit(r):
+			letters++
+		case !unicode.IsSpace(r):
+			others++
+		}
+		in = letter || r == '\'' || r == '’'
+	}
+	return words >= leastWords && letters > 2*others && endsSentence(s)
+}
+
+// endsSentence tells a sentence from a caption or the first half of one.
+func endsSentence(s string) bool {
+	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(s, `"'”’»)]*_`))
+	if strings.ContainsRune(".!…。！:;", last) {
+		return true
+	}
+	// Comments on forums and items of lists often go without a full stop.
+	return len(strings.Fields(s)) >= 2*leastWords
+}
