@@ -76,10 +76,11 @@ type Client struct {
 	known    bool
 	stateAt  time.Time
 	flight   *flight
-	details  map[string]details // by digest
-	learning map[string]bool    // digests whose details are being fetched
-	failures map[string]failure // by model name
-	windows  map[string]int     // by model name: the largest context that was asked for
+	details  map[string]details   // by digest
+	learning map[string]bool      // digests whose details are being fetched
+	failures map[string]failure   // by model name
+	slow     map[string]time.Time // by model name
+	windows  map[string]int       // by model name: the largest context that was asked for
 }
 
 // New makes a client. A host that cannot be one is an *evidence.Problem.
@@ -97,7 +98,7 @@ func New(cfg Config) (*Client, error) {
 	life, cancel := context.WithCancel(context.Background())
 	c := &Client{
 		cfg: cfg, base: base, http: transport, log: cfg.Log, cancel: cancel,
-		details: map[string]details{}, learning: map[string]bool{}, failures: map[string]failure{}, windows: map[string]int{},
+		details: map[string]details{}, learning: map[string]bool{}, failures: map[string]failure{}, slow: map[string]time.Time{}, windows: map[string]int{},
 	}
 	c.begin = func(f func(context.Context)) { c.work.Go(func() { f(life) }) }
 	c.api = api.NewClient(base, &http.Client{

@@ -88,6 +88,26 @@ func (c *Client) works(name string) {
 	delete(c.failures, name)
 }
 
+// slowFresh is how long a model counts as slow.
+const slowFresh = 5 * time.Minute
+
+// NoteSlow remembers that a model was too slow for a small job that somebody
+// waited for; Slow says whether that was lately. It does not keep a model from
+// being chosen: an answer has more time.
+func (c *Client) NoteSlow(m ModelInfo) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slow[m.Name] = c.cfg.Now()
+}
+
+// Slow reports whether NoteSlow was called for the model within five minutes.
+func (c *Client) Slow(m ModelInfo) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ok := c.slow[m.Name]
+	return ok && c.cfg.Now().Sub(at) < slowFresh
+}
+
 // brief makes a line of a server's message.
 func brief(s string) string {
 	s, _ = text.Clean(s)

@@ -149,5 +149,3 @@ func distinct(queries []string) []string {
 	}
 	return out
 }
-
-const noAnswer = "NO ANSWER"

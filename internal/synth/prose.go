@@ -11,51 +11,79 @@ import (
 )
 
 var (
-	// markAfter is a full stop with the marks behind it, as most models write.
-	markAfter = regexp.MustCompile(`([.!?。]["”)]?)((?:\s*\[\d+(?:\s*,\s*\d+)*\])+)`)
-	numbers   = regexp.MustCompile(`\d+`)
-	bullet    = regexp.MustCompile(`^(?:[-*•+]|\d+[.)])\s+`)
+	marks   = regexp.MustCompile(`\s*[\[【]\d+(?:\s*[,;]\s*\d+)*[\]】]`)
+	numbers = regexp.MustCompile(`\d+`)
+	// markBehind is the end of a sentence with the marks behind it, as most
+	// models write: a sentence splitter would give them to the next one.
+	markBehind = regexp.MustCompile(`([.!?。]["”’)]*)((?:\s*[\[【]\d+(?:\s*[,;]\s*\d+)*[\]】])+)`)
+	bullet     = regexp.MustCompile(`(?m)^[ \t]*(?:[-*•+]|\d+[.)])[ \t]+`)
+	emphasis   = regexp.MustCompile(`\*\*([^*\n]+)\*\*|__([^_\n]+)__`)
+	preamble   = regexp.MustCompile(`(?i)^\s*(?:answer|sure|certainly|here is the answer)[:!,]\s*`)
+	references = regexp.MustCompile(`(?im)^[#*\s]*(?:sources|references|citations|passages)\s*:?\s*\**\s*$`)
 )
 
-// parse takes a model's prose apart into sentences and their marks. Marks out
-// of 1..passages are dropped; headings and the words of an abstention are no
-// sentences.
-func parse(prose string, passages int) []evidence.Sentence {
-	prose = strings.ReplaceAll(prose, "**", "")
-	prose = markAfter.ReplaceAllString(prose, "$2$1") // so that a mark belongs to the sentence before it
+// parse takes a model's prose apart into sentences and their marks. Marks of
+// passages that it was not given are dropped, and with them nothing else:
+// nobody guesses what it meant. Headings, lists of references and the words of
+// an abstention are no sentences.
+func parse(prose string, used []int) []evidence.Sentence {
+	prose, _ = text.Clean(prose)
+	if at := references.FindStringIndex(prose); at != nil {
+		prose = prose[:at[0]]
+	}
+	prose = preamble.ReplaceAllString(prose, "")
+	prose = emphasis.ReplaceAllString(prose, "$1$2")
+	prose = bullet.ReplaceAllString(prose, "\n")
+	prose = markBehind.ReplaceAllString(prose, "$2$1")
 	var out []evidence.Sentence
 	for _, sp := range text.Sentences(prose) {
-		raw := bullet.ReplaceAllString(prose[sp.Start:sp.End], "")
-		s := evidence.Sentence{Text: tidy(marks.ReplaceAllString(raw, ""))}
-		if s.Text == "" || strings.HasPrefix(s.Text, "#") || strings.HasPrefix(strings.ToUpper(s.Text), noAnswer) || !hasWord(s.Text) {
-			if len(out) > 0 && s.Text == "" { // a mark on a line of its own
-				out[len(out)-1].Marks = merge(out[len(out)-1].Marks, raw, passages)
+		raw := prose[sp.Start:sp.End]
+		s := evidence.Sentence{Text: closeGaps(marks.ReplaceAllString(raw, "")), Marks: marksIn(raw, used)}
+		switch {
+		case len(text.Tokenize(s.Text)) == 0: // marks on a line of their own belong to what is above
+			if len(out) > 0 {
+				out[len(out)-1].Marks = union(out[len(out)-1].Marks, s.Marks)
 			}
-			continue
+		case strings.HasPrefix(s.Text, "#"), abstains(s.Text):
+		default:
+			out = append(out, s)
 		}
-		s.Marks = merge(nil, raw, passages)
-		out = append(out, s)
 	}
 	return out
 }
 
-func hasWord(s string) bool { return len(text.Tokenize(s)) > 0 }
-
-// merge adds the marks in raw.
-func merge(have []int, raw string, passages int) []int {
+// marksIn are the marks in a sentence, each once, in order.
+func marksIn(raw string, used []int) []int {
+	var out []int
 	for _, m := range marks.FindAllString(raw, -1) {
 		for _, digits := range numbers.FindAllString(m, -1) {
 			n, err := strconv.Atoi(digits)
-			if err == nil && n >= 1 && n <= passages && !slices.Contains(have, n) {
-				have = append(have, n)
+			if err == nil && slices.Contains(used, n-1) {
+				out = union(out, []int{n})
 			}
 		}
 	}
-	return have
+	return out
 }
 
-// tidy closes the gaps that marks leave.
-func tidy(s string) string {
+func union(a, b []int) []int {
+	for _, n := range b {
+		if !slices.Contains(a, n) {
+			a = append(a, n)
+		}
+	}
+	return a
+}
+
+// abstains reports whether the model wrote what it was told to when it finds
+// nothing.
+func abstains(s string) bool {
+	s = strings.ToUpper(strings.TrimLeft(s, " \n\t\"*"))
+	return strings.HasPrefix(s, noAnswer)
+}
+
+// closeGaps takes away the space that a mark left before a full stop.
+func closeGaps(s string) string {
 	s = text.Squash(s)
 	for _, p := range []string{".", ",", ";", "!", "?"} {
 		s = strings.ReplaceAll(s, " "+p, p)

@@ -2,7 +2,6 @@ package synth
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -20,8 +19,6 @@ const (
 	questionBytes = 200  // of a question in it
 	answerBytes   = 300  // of the sentence that is kept of an answer
 )
-
-var marks = regexp.MustCompile(`\s*\[\d+(?:,\s*\d+)*\]`)
 
 // Summarise keeps what was asked and the one sentence of each answer that
 // answers it best. When that becomes too long the oldest answers go first, then

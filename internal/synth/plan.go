@@ -1,0 +1,131 @@
+package synth
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/ollama"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+const (
+	// planLimit is how long a question waits for a model's keywords: the sources
+	// wait for them.
+	planLimit     = 3 * time.Second
+	planTokens    = 96
+	summaryTokens = 300
+	// longestQuery is in words: more of them are a sentence, not a query.
+	longestQuery = 5
+)
+
+const planRules = `You turn a question into search queries for an encyclopedia. Give %d queries or fewer, the main
+subject first. Each has one to three words. Put what a pronoun stands for in its place.`
+
+const summaryRules = `You keep the notes of a conversation. Rewrite the notes so that they hold what was asked, what was
+found, and every name, number and date that matters, in less than 120 words of plain prose. Add nothing.`
+
+// Keywords has the model plan, for three seconds at most: whatever goes wrong,
+// the built-in keywords take their place, without an error. A model that was too
+// slow is not asked again for a while.
+func (o *Ollama) Keywords(ctx context.Context, question string, s evidence.Session, most int) ([]string, error) {
+	most = max(most, 1)
+	if !o.client.Slow(o.model) {
+		bounded, cancel := context.WithTimeout(ctx, planLimit)
+		defer cancel()
+		queries, err := o.plan(bounded, question, s, most)
+		if err == nil && len(queries) > 0 {
+			return queries, nil
+		}
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			o.client.NoteSlow(o.model)
+		}
+	}
+	return NewBuiltin().Keywords(ctx, question, s, most)
+}
+
+func (o *Ollama) plan(ctx context.Context, question string, s evidence.Session, most int) ([]string, error) {
+	schema, err := json.Marshal(map[string]any{
+		"type": "object", "required": []string{"queries"},
+		"properties": map[string]any{"queries": map[string]any{
+			"type": "array", "minItems": 1, "maxItems": most, "items": map[string]any{"type": "string"},
+		}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("describing keywords: %w", err)
+	}
+	res, err := o.say(ctx, fmt.Sprintf(planRules, most), conversation(s.Summary, s.Turns)+"Question: "+question, planTokens, schema)
+	if err != nil {
+		return nil, err
+	}
+	var out struct {
+		Queries []string `json:"queries"`
+	}
+	if err := json.Unmarshal([]byte(res.Text), &out); err != nil {
+		return nil, fmt.Errorf("reading keywords: %w", err)
+	}
+	var queries []string
+	for _, q := range out.Queries {
+		q, _ = text.Clean(q)
+		if looksLikeQuery(q) {
+			queries = append(queries, q)
+		}
+	}
+	queries = distinct(queries)
+	return queries[:min(len(queries), most)], nil
+}
+
+func looksLikeQuery(q string) bool {
+	words := strings.Fields(q)
+	return len(words) > 0 && len(words) <= longestQuery && len(q) <= longestPhrase &&
+		strings.ContainsFunc(q, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+}
+
+// Summarise has the model fold the turns into the summary. The questions stay
+// beside its prose, word for word: what a follow-up leans on is found in them.
+func (o *Ollama) Summarise(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
+	asked, notes := askedIn(summary)
+	var b strings.Builder
+	fmt.Fprintf(&b, "Notes so far:\n%s\n\nSaid since then:\n", strings.TrimSpace(notes))
+	for _, t := range turns {
+		if t.Role == evidence.RoleUser {
+			asked = append(asked, t.Text)
+		}
+		b.WriteString(line(t.Role+": ", marks.ReplaceAllString(t.Text, ""), turnBytes) + "\n")
+	}
+	b.WriteString("\nThe new notes:")
+	res, err := o.say(ctx, summaryRules, b.String(), summaryTokens, nil)
+	if err != nil {
+		return "", err
+	}
+	prose, _ := text.Clean(res.Text)
+	if res.Cut {
+		prose = wholeSentences(prose)
+	}
+	if prose = text.Squash(prose); prose == "" {
+		return "", &evidence.Problem{What: o.Name() + " wrote no summary"}
+	}
+	const questionsKept = 4
+	var lines []string
+	for _, q := range asked[max(0, len(asked)-questionsKept):] {
+		lines = append(lines, line(askedPrefix, q, questionBytes))
+	}
+	room := summaryBytes - len(strings.Join(lines, "\n")) - 1
+	return strings.Join(append(lines, line("", prose, max(room-len("…"), 0))), "\n"), nil
+}
+
+// say is one small job for the model.
+func (o *Ollama) say(ctx context.Context, rules, body string, most int, format json.RawMessage) (ollama.ChatResult, error) {
+	return o.client.Chat(ctx, ollama.ChatRequest{
+		Model:        o.model,
+		Messages:     []ollama.Message{{Role: "system", Content: rules}, {Role: "user", Content: body}},
+		PromptTokens: ollama.EstimatePrompt(rules + body),
+		MaxTokens:    most,
+		Format:       format,
+	}, nil)
+}
