@@ -22,13 +22,16 @@ func NewExtractive() *Extractive { return &Extractive{} }
 // Name is "extractive".
 func (*Extractive) Name() string { return "extractive" }
 
+// The share of the question that the sentences of an answer have to speak of
+// together, and that of the best of them, a rare word counting more there. Below
+// it they are about something else. With questions on encyclopedia articles, each
+// put to the six passages that search finds for it, these abstain from 6 % of
+// those with an answer, from 71 % when the passage with the answer is withheld,
+// from 85 % when its whole article is, and from 98 % of those put to passages
+// found for another question.
 const (
-	// leastCoverage is the share of the question that the sentences of an answer
-	// have to speak of together, and leastBest that of the best of them. Below
-	// it they are about something else. Calibrated on questions put to the
-	// passages of another document: see Extractive's calibration in the tests.
-	leastCoverage = 0.5
-	leastBest     = 0.34
+	leastTogether = 0.5
+	leastBest     = 0.36
 )
 
 // Write picks the sentences. Each has one mark and one quote, and its text is
@@ -139,7 +142,7 @@ func doubt(q query, picked []candidate) string {
 		best = max(best, c.coverage)
 	}
 	together := togetherCovered(q, picked)
-	if together >= leastCoverage && best >= leastBest {
+	if together >= leastTogether && best >= leastBest {
 		return ""
 	}
 	return fmt.Sprintf("the best sentences that were found speak of %d %% of what was asked", int(100*min(together, 1)))

@@ -21,6 +21,8 @@ const (
 	positionWeight = 0.4  // it is the first of its text, half of that for the second
 	titleWeight    = 0.25 // a term of the question that only the title has, as a part of its IDF
 	priorWeight    = 0.5  // the passage that it stands in is the best one found
+	personalWeight = -0.5 // somebody tells of himself
+	hangingWeight  = -0.1 // it begins with a word that stands for something before it
 )
 
 // titleCoverage is how much of a term a sentence speaks of by its document's
@@ -161,7 +163,25 @@ func score(q query, pool []candidate) {
 		if q.kind.fits(q, c) {
 			c.score += kindWeight
 		}
+		c.score += manner(c.tokens)
 	}
+}
+
+var (
+	firstPersons = set(strings.Fields("i i'm i've i'd i'll me my mine myself"))
+	hangingWords = set(strings.Fields("it its this these those they their he his she her such however therefore thus also but and so then both"))
+)
+
+// manner is what the way of a sentence takes from its score.
+func manner(tokens []text.Token) float64 {
+	out := 0.0
+	if len(tokens) > 0 && hangingWords[tokens[0].Word] {
+		out += hangingWeight
+	}
+	if slices.ContainsFunc(tokens, func(t text.Token) bool { return firstPersons[t.Word] }) {
+		out += personalWeight
+	}
+	return out
 }
 
 // similarities are, for each term of the question, the terms of the candidates
