@@ -14,19 +14,25 @@ const (
 	relevanceShare = 0.7
 	// goodEnough is the share of the best sentence's score, between it and the
 	// worst, and of its coverage, that another one must reach to be quoted.
-	goodEnough = 0.5
+	goodEnough = 0.6
+	// goodToAdd is the same for one that speaks of a part of the question that
+	// nothing quoted so far speaks of.
+	goodToAdd = 0.25
 	// newSource is what a sentence gains when its source has not been quoted yet:
 	// two sources that agree are worth more than two sentences of one.
 	newSource = 0.15
 )
 
+// newTerms is what a sentence gains by the share of the question that it is the
+// first to speak of: who compares two things wants to hear of both.
+const newTerms = 0.5
+
 // choose takes up to n sentences that are relevant and do not repeat each other,
 // within maxTokens (0: no limit), the best first. At least one is taken.
-func choose(pool []candidate, n, maxTokens int) []candidate {
+func choose(q query, pool []candidate, n, maxTokens int) []candidate {
 	pool = slices.Clone(pool)
 	slices.SortStableFunc(pool, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
-	top, span := pool[0].score, max(pool[0].score-pool[len(pool)-1].score, 1e-9)
-	relevance := func(c *candidate) float64 { return 1 - (top-c.score)/span }
+	span := max(pool[0].score-pool[len(pool)-1].score, 1e-9)
 	prints := make([]uint64, len(pool))
 	for i := range pool {
 		prints[i] = text.SimHash(pool[i].text)
@@ -38,11 +44,15 @@ func choose(pool []candidate, n, maxTokens int) []candidate {
 		best, value := -1, math.Inf(-1)
 		for i := range pool {
 			c := &pool[i]
-			if slices.Contains(taken, i) || !worthQuoting(c, &pool[0], relevance(c)) || repeats(prints, taken, i) ||
-				maxTokens > 0 && tokens+text.EstimateTokens(c.text) > maxTokens {
+			if slices.Contains(taken, i) || repeats(prints, taken, i) || maxTokens > 0 && tokens+text.EstimateTokens(c.text) > maxTokens {
 				continue
 			}
-			v := relevanceShare*relevance(c) - (1-relevanceShare)*nearest(c, picked)
+			relevance := 1 - (pool[0].score-c.score)/span
+			adds := newShare(q, c, picked)
+			if !worthQuoting(c, &pool[0], relevance, adds) {
+				continue
+			}
+			v := relevanceShare*relevance - (1-relevanceShare)*nearest(c, picked) + newTerms*adds
 			if !slices.ContainsFunc(picked, func(p candidate) bool { return p.source == c.source }) {
 				v += newSource
 			}
@@ -60,7 +70,31 @@ func choose(pool []candidate, n, maxTokens int) []candidate {
 	return picked
 }
 
-func worthQuoting(c, first *candidate, relevance float64) bool {
+// newShare is the share of the question that c says and none of the picked does.
+func newShare(q query, c *candidate, picked []candidate) float64 {
+	adds, all := 0.0, 0.0
+	for _, t := range q.terms {
+		all += t.weight
+		said := func(p candidate) bool { return slices.Contains(p.says, t.term) }
+		if said(*c) && !slices.ContainsFunc(picked, said) {
+			adds += t.weight
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return adds / all
+}
+
+// worthQuoting asks of a further sentence that it says something of the question
+// in its own words, and is about as good as the first one or adds to it.
+func worthQuoting(c, first *candidate, relevance, adds float64) bool {
+	if len(c.says) == 0 {
+		return false
+	}
+	if adds > 0 {
+		return relevance >= goodToAdd && c.coverage >= goodToAdd*first.coverage
+	}
 	return relevance >= goodEnough && c.coverage >= goodEnough*first.coverage
 }
 

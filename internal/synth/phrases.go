@@ -39,7 +39,7 @@ fact feature few form function general good idea impact important information is
 method name new number old other overview part people person place point popular problem process purpose question
 reason result role similar similarity sort story summary task technique term time today topic type various version way
 word world year history city day month first last main older newer difficulty interesting quick short long
-brief simple tell describe summarise summarize discuss define`)
+brief simple larger smaller bigger faster slower better older newer cheaper higher lower longer shorter stronger weaker tell describe summarise summarize discuss define`)
 
 // plainVerbs are what the subject of a question does, by stem. Every stem that
 // is as often a noun, such as "train", is left out.

@@ -17,17 +17,22 @@ import (
 // of any of them does as well within the noise.
 const (
 	alignWeight    = 2.0  // × the share of the question that it speaks of
-	kindWeight     = 0.4  // it has what was asked for: a name, a date, a number, a place
+	kindWeight     = 0.8  // it has what was asked for: a name, a date, a number, a place
 	positionWeight = 0.4  // it is the first of its text, half of that for the second
 	titleWeight    = 0.25 // a term of the question that only the title has, as a part of its IDF
+	beforeWeight   = 0.5  // a term that only the sentence before has, for which "it" may stand
 	priorWeight    = 0.5  // the passage that it stands in is the best one found
-	personalWeight = -0.5 // somebody tells of himself
+	personalWeight = -1.0 // somebody tells of himself
 	hangingWeight  = -0.1 // it begins with a word that stands for something before it
 )
 
-// titleCoverage is how much of a term a sentence speaks of by its document's
-// title alone: "It was released in 2018" below "BERT".
-const titleCoverage = 0.5
+// impliedCoverage is how much of a term a sentence speaks of that only its
+// document's title or the sentence before has: "It was released in 2018".
+const impliedCoverage = 0.7
+
+// lengthPenalty is BM25's b. Passages are measured with 0.75; a sentence that is
+// long says more, and is not diluted by it.
+const lengthPenalty = 0.2
 
 // Scored is a sentence of one of the texts that were ranked.
 type Scored struct {
@@ -114,6 +119,7 @@ type candidate struct {
 	title    []string // the stems of its document's title
 	tokens   []text.Token
 	terms    []string
+	says     []string // the terms of the question that it says itself
 	score    float64
 	coverage float64
 }
@@ -128,28 +134,41 @@ func newCandidate(doc int, sp evidence.Span, s string, pos int) candidate {
 	return c
 }
 
-// score sets the score and the coverage of every candidate.
+// score sets the score and the coverage of every candidate. The candidates of
+// one document stand next to each other, in its order.
 func score(q query, pool []candidate) {
 	docs := make([][]string, len(pool))
+	length := 0
 	for i := range pool {
 		docs[i] = pool[i].terms
+		length += len(docs[i])
 	}
+	mean := max(float64(length)/float64(max(len(pool), 1)), 1)
 	bm := text.NewBM25(docs)
 	alike := similarities(q, pool)
 	words := make([]float64, len(pool))
 	for i := range pool {
 		c := &pool[i]
+		var before []string
+		if i > 0 && pool[i-1].doc == c.doc && c.refers() {
+			before = pool[i-1].terms
+		}
 		said, all := 0.0, 0.0
 		for _, t := range q.terms {
 			idf := t.weight * bm.IDF(t.term)
-			words[i] += t.weight * bm.Score([]string{t.term}, i)
+			words[i] += idf * saturated(c.terms, t.term, mean)
 			best := 0.0
 			for _, x := range c.terms {
 				best = max(best, alike[t.term][x])
 			}
-			if best < 1 && slices.Contains(c.title, t.term) {
-				words[i] += titleWeight * idf
-				best = max(best, titleCoverage)
+			if best >= leastAlike {
+				c.says = append(c.says, t.term)
+			}
+			if best < 1 {
+				if w := implied(t.term, before, c.title); w > 0 {
+					words[i] += w * idf
+					best = max(best, impliedCoverage)
+				}
 			}
 			said, all = said+idf*best, all+idf
 		}
@@ -159,18 +178,49 @@ func score(q query, pool []candidate) {
 	}
 	for i, z := range standardise(words) {
 		c := &pool[i]
-		c.score = z + alignWeight*c.coverage + positionWeight/float64(1+c.pos) + priorWeight*c.prior
+		c.score = z + alignWeight*c.coverage + positionWeight/float64(1+c.pos) + priorWeight*c.prior + manner(c.tokens)
 		if q.kind.fits(q, c) {
 			c.score += kindWeight
 		}
-		c.score += manner(c.tokens)
 	}
 }
 
+// saturated is BM25's part for one term but its IDF.
+func saturated(terms []string, term string, mean float64) float64 {
+	tf := 0.0
+	for _, x := range terms {
+		if x == term {
+			tf++
+		}
+	}
+	if tf == 0 {
+		return 0
+	}
+	return tf * (text.BM25K1 + 1) / (tf + text.BM25K1*(1-lengthPenalty+lengthPenalty*float64(len(terms))/mean))
+}
+
+// implied is the weight of a term that a sentence does not say itself.
+func implied(term string, before, title []string) float64 {
+	switch {
+	case slices.Contains(before, term):
+		return beforeWeight
+	case slices.Contains(title, term):
+		return titleWeight
+	}
+	return 0
+}
+
 var (
-	firstPersons = set(strings.Fields("i i'm i've i'd i'll me my mine myself"))
-	hangingWords = set(strings.Fields("it its this these those they their he his she her such however therefore thus also but and so then both"))
+	firstPersons   = set(strings.Fields("i i'm i've i'd i'll me my mine myself"))
+	referringWords = set(strings.Fields("it its this these those they them their he him his she her such"))
+	hangingWords   = set(strings.Fields("it its this these those they their he his she her such however therefore thus also but and so then both"))
 )
+
+// refers reports whether the sentence has a word that stands for something
+// before it.
+func (c *candidate) refers() bool {
+	return slices.ContainsFunc(c.tokens, func(t text.Token) bool { return referringWords[t.Word] })
+}
 
 // manner is what the way of a sentence takes from its score.
 func manner(tokens []text.Token) float64 {
