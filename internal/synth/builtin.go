@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -30,6 +29,7 @@ func (*Builtin) Keywords(ctx context.Context, question string, s evidence.Sessio
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	question, _ = text.Clean(question)
 	list := phrases(question)
 	things := subjects(list)
 	var queries []string
@@ -141,7 +141,7 @@ func distinct(queries []string) []string {
 		terms := text.QueryTerms(q)
 		slices.Sort(terms)
 		key := strings.Join(terms, " ")
-		if key == "" || seen[key] || !utf8.ValidString(q) {
+		if key == "" || seen[key] {
 			continue
 		}
 		seen[key] = true

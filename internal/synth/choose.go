@@ -89,7 +89,7 @@ func newShare(q query, c *candidate, picked []candidate) float64 {
 // worthQuoting asks of a further sentence that it says something of the question
 // in its own words, and is about as good as the first one or adds to it.
 func worthQuoting(c, first *candidate, relevance, adds float64) bool {
-	if len(c.says) == 0 {
+	if !c.asked {
 		return false
 	}
 	if adds > 0 {

@@ -162,5 +162,8 @@ func wholeSentences(prose string) string {
 		return prose
 	}
 	spans := text.Sentences(prose)
+	if len(spans) == 0 {
+		return ""
+	}
 	return prose[:spans[len(spans)-1].Start]
 }

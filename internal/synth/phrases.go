@@ -295,6 +295,7 @@ const mostTopics = 4
 // topics are what the conversation was about lately, the latest first, without
 // what the question says itself.
 func topics(question, summary string, turns []evidence.Turn) []string {
+	summary, _ = text.Clean(summary)
 	asked := set(text.QueryTerms(question))
 	var out []string
 	seen := map[string]bool{}
@@ -310,7 +311,8 @@ func topics(question, summary string, turns []evidence.Turn) []string {
 	}
 	for _, t := range slices.Backward(turns) {
 		if t.Role == evidence.RoleUser {
-			add(t.Text)
+			said, _ := text.Clean(t.Text)
+			add(said)
 		}
 	}
 	asks, prose := askedIn(summary)

@@ -15,7 +15,7 @@ var (
 	numbers = regexp.MustCompile(`\d+`)
 	// markBehind is the end of a sentence with the marks behind it, as most
 	// models write: a sentence splitter would give them to the next one.
-	markBehind = regexp.MustCompile(`([.!?。]["”’)]*)((?:\s*[\[【]\d+(?:\s*[,;]\s*\d+)*[\]】])+)`)
+	markBehind = regexp.MustCompile(`([.!?。]["”’)]*)((?:[ \t]*[\[【]\d+(?:\s*[,;]\s*\d+)*[\]】])+)`)
 	bullet     = regexp.MustCompile(`(?m)^[ \t]*(?:[-*•+]|\d+[.)])[ \t]+`)
 	emphasis   = regexp.MustCompile(`\*\*([^*\n]+)\*\*|__([^_\n]+)__`)
 	preamble   = regexp.MustCompile(`(?i)^\s*(?:answer|sure|certainly|here is the answer)[:!,]\s*`)

@@ -119,7 +119,8 @@ type candidate struct {
 	title    []string // the stems of its document's title
 	tokens   []text.Token
 	terms    []string
-	says     []string // the terms of the question that it says itself
+	says     []string // the terms of the query that it says itself
+	asked    bool     // one of them is the question's own
 	score    float64
 	coverage float64
 }
@@ -163,6 +164,7 @@ func score(q query, pool []candidate) {
 			}
 			if best >= leastAlike {
 				c.says = append(c.says, t.term)
+				c.asked = c.asked || t.weight == 1
 			}
 			if best < 1 {
 				if w := implied(t.term, before, c.title); w > 0 {
