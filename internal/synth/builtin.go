@@ -137,7 +137,7 @@ func distinct(queries []string) []string {
 	seen := map[string]bool{}
 	out := []string{}
 	for _, q := range queries {
-		q = text.Squash(strings.Trim(q, " .,;:!?\"'"))
+		q, _ = text.Cut(text.Squash(strings.Trim(q, " .,;:!?\"'")), longestPhrase)
 		terms := text.QueryTerms(q)
 		slices.Sort(terms)
 		key := strings.Join(terms, " ")
