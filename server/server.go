@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -26,6 +27,10 @@ import (
 // defaultSlowLimit is how many slow calls run at once. They mostly wait for the
 // network; the limit is there for the memory that they take.
 const defaultSlowLimit = 16
+
+// slowPatience is how long a slow call waits for its turn: with its budget on
+// top, the answer still comes before clients give up.
+const slowPatience = 5 * time.Second
 
 // toolListLifetime is how long a client may keep tools/list, in milliseconds:
 // the list only changes with the program.
@@ -100,9 +105,14 @@ func (s *Server) handler(d tools.Definition) mcpserver.ToolHandlerFunc {
 		call := s.calls.Add(1)
 		log := s.log.With("tool", d.Name, "call", call)
 		if d.Slow {
+			busy := time.NewTimer(slowPatience)
+			defer busy.Stop()
 			select {
 			case s.slow <- struct{}{}:
 				defer func() { <-s.slow }()
+			case <-busy.C:
+				return s.failed(ctx, log, d.Name, call, &evidence.Problem{
+					What: fmt.Sprintf("%d slow calls are at work already", cap(s.slow)), Try: "call again in a moment, or ask fewer questions at once"}), nil
 			case <-ctx.Done():
 				return s.failed(ctx, log, d.Name, call, ctx.Err()), nil
 			}

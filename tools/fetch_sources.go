@@ -37,7 +37,8 @@ func fetchSources(d Deps) Definition {
 		Definition{
 			Name:  "fetch-sources",
 			Title: "Read sources",
-			Hints: Hints{ReadOnly: true, Idempotent: true, OpenWorld: true},
+			// Not read-only: what was read is kept in the memory.
+			Hints: Hints{Idempotent: true, OpenWorld: true},
 			Slow:  true,
 		},
 		func(ctx context.Context, in FetchSourcesIn, observe Observe) (FetchSourcesOut, error) {

@@ -56,17 +56,22 @@ func newAsk(c *console) *cobra.Command {
 				return err
 			}
 			answer, err := c.answer(cmd.Context(), a, req)
-			if err := errors.Join(err, a.Close()); err != nil {
-				return err
+			if err == nil {
+				err = c.show(answer)
 			}
-			if c.json {
-				return c.print(answer)
-			}
-			return c.printAnswer(answer)
+			return errors.Join(err, a.Close())
 		},
 	}
 	q.flags(cmd)
 	return cmd
+}
+
+// show prints an answer for a script or a person.
+func (c *console) show(answer evidence.Answer) error {
+	if c.json {
+		return c.print(answer)
+	}
+	return c.printAnswer(answer)
 }
 
 // answer asks with progress on stderr.

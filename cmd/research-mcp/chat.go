@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -31,15 +32,19 @@ session's handle is printed: --session goes on with it, here or in any other cli
 				return err
 			}
 			defer func() { err = errors.Join(err, a.Close()) }()
-			session, err := a.Session(cmd.Context(), req.Session)
-			if err != nil {
-				return err
+			if req.Session != "" {
+				session, err := a.Session(cmd.Context(), req.Session)
+				if err != nil {
+					return err
+				}
+				c.greet(session)
 			}
-			req.Session = session.ID
-			c.greet(session)
-			answers, err := c.converse(cmd, a, req)
-			if err == nil && c.json {
-				err = c.print(map[string]any{"session": session.ID, "answers": answers})
+			t, err := c.converse(cmd, a, req)
+			if c.json { // what was answered is printed even when the rest was interrupted
+				err = errors.Join(err, c.print(map[string]any{"session": t.session, "answers": t.answers}))
+			}
+			if err == nil && t.failed > 0 && !c.typed {
+				err = &evidence.Problem{What: fmt.Sprintf("%d questions were not answered", t.failed), Try: "see above"}
 			}
 			return err
 		},
@@ -48,10 +53,17 @@ session's handle is printed: --session goes on with it, here or in any other cli
 	return cmd
 }
 
+// talk is what came of a chat.
+type talk struct {
+	session string
+	answers []evidence.Answer
+	failed  int
+}
+
 // converse reads questions until the input ends. A question that fails is
 // reported and the next one is read.
-func (c *console) converse(cmd *cobra.Command, a *app.App, req app.Request) ([]evidence.Answer, error) {
-	answers := []evidence.Answer{}
+func (c *console) converse(cmd *cobra.Command, a *app.App, req app.Request) (talk, error) {
+	t := talk{session: req.Session, answers: []evidence.Answer{}}
 	lines := bufio.NewScanner(c.in)
 	lines.Buffer(nil, maxLine)
 	for {
@@ -67,23 +79,22 @@ func (c *console) converse(cmd *cobra.Command, a *app.App, req app.Request) ([]e
 		}
 		answer, err := c.answer(cmd.Context(), a, req)
 		if cmd.Context().Err() != nil {
-			return nil, cmd.Context().Err()
+			return t, cmd.Context().Err()
 		}
 		if err != nil {
 			c.fail(err)
+			t.failed++
 			continue
 		}
-		answers = append(answers, answer)
+		t.answers = append(t.answers, answer)
+		t.session, req.Session = answer.Session, answer.Session
 		if !c.json {
 			if err := c.printAnswer(answer); err != nil {
-				return nil, err
+				return t, err
 			}
 		}
 	}
-	if err := cmd.Context().Err(); err != nil {
-		return nil, err
-	}
-	return answers, lines.Err()
+	return t, cmp.Or(cmd.Context().Err(), lines.Err())
 }
 
 // scan reads a line, or gives up when the command is interrupted: a read from
@@ -101,12 +112,7 @@ func scan(cmd *cobra.Command, lines *bufio.Scanner) bool {
 
 // greet says where the session stands.
 func (c *console) greet(s evidence.Session) {
-	fmt.Fprintf(c.err, "session %s", s.ID)
-	if s.Messages == 0 {
-		fmt.Fprintln(c.err, " (new)")
-		return
-	}
-	fmt.Fprintf(c.err, ", %d messages so far\n", s.Messages)
+	fmt.Fprintf(c.err, "session %s, %d messages so far\n", s.ID, s.Messages)
 	if s.Summary != "" {
 		fmt.Fprintln(c.err, wrap("Summary: "+s.Summary, width, "  "))
 	}

@@ -41,10 +41,10 @@ func newFetch(c *console) *cobra.Command {
 			p := newProgress(c)
 			got, err := a.Read(cmd.Context(), req, p.observe)
 			p.close()
-			if err := errors.Join(err, a.Close()); err != nil {
-				return err
+			if err == nil {
+				err = c.printRead(got)
 			}
-			return c.printRead(got)
+			return errors.Join(err, a.Close())
 		},
 	}
 	f := cmd.Flags()

@@ -15,13 +15,10 @@ func newRun(c *console) *cobra.Command {
 				return err
 			}
 			answer, err := a.Run(cmd.Context(), args[0])
-			if err := errors.Join(err, a.Close()); err != nil {
-				return err
+			if err == nil {
+				err = c.show(answer)
 			}
-			if c.json {
-				return c.print(answer)
-			}
-			return c.printAnswer(answer)
+			return errors.Join(err, a.Close())
 		},
 	}
 }

@@ -24,10 +24,10 @@ func newRecall(c *console) *cobra.Command {
 				return err
 			}
 			got, err := a.RecallTool(cmd.Context(), in)
-			if err := errors.Join(err, a.Close()); err != nil {
-				return err
+			if err == nil {
+				err = c.printHits(got)
 			}
-			return c.printHits(got)
+			return errors.Join(err, a.Close())
 		},
 	}
 	f := cmd.Flags()

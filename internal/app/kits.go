@@ -60,7 +60,8 @@ func (k *kits) Pick(ctx context.Context) research.Kit {
 	}
 	s := k.client.Probe(ctx)
 	if s.Chat != nil {
-		kit.Synthesizer, kit.Linguist = k.writer(*s.Chat)
+		writer := synth.NewOllama(k.client, *s.Chat, func() string { return newID("b_") })
+		kit.Synthesizer, kit.Linguist = writer, writer
 	}
 	if s.Embed != nil {
 		kit.Embedder = embed.NewOllama(k.client, *s.Embed)

@@ -23,6 +23,9 @@ func (a *App) page(ctx context.Context, url string) (evidence.Document, error) {
 	if err != nil {
 		return evidence.Document{}, err
 	}
+	if page.Text == "" {
+		return evidence.Document{}, &evidence.Problem{What: "the page holds no text that a reader sees without running its scripts", Try: "look for another page that says the same"}
+	}
 	return evidence.Document{
 		ID: evidence.DocumentID("web", got.URL, page.Text), Source: "web", URL: got.URL, Title: cmp.Or(page.Title, got.URL), Text: page.Text,
 		Language: page.Language, Revision: cmp.Or(got.ETag, got.LastModified), Published: page.Published, Retrieved: got.Retrieved,

@@ -136,6 +136,19 @@ func declared(sources map[string]DefaultSource) map[string]key {
 	return out
 }
 
+// WithoutPassword hides user and password in what may be a URL.
+func WithoutPassword(value string) string {
+	at := strings.LastIndex(value, "@")
+	if at < 0 || !strings.Contains(value[:at], ":") {
+		return value
+	}
+	scheme := ""
+	if i := strings.Index(value, "://"); i >= 0 && i < at {
+		scheme = value[:i+3]
+	}
+	return scheme + "…" + value[at:]
+}
+
 // EnvName is the environment variable of a setting.
 func EnvName(key string) string {
 	return EnvPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
@@ -152,7 +165,6 @@ func DefaultFile() string {
 }
 
 func defaultDataDir() string {
-	xdg.Reload() // it remembers the environment of the process's start
 	return filepath.Join(xdg.DataHome, "research-mcp")
 }
 
@@ -201,7 +213,7 @@ func (c *Config) validateSources() error {
 		}
 		u, err := url.Parse(s.URL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return bad(prefix+"url", s.URL, "a URL with its scheme, such as https://wiki.example.org")
+			return bad(prefix+"url", WithoutPassword(s.URL), "a URL with its scheme, such as https://wiki.example.org")
 		}
 		if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			return bad(prefix+"url", u.Redacted(), "a URL without user, query and fragment")

@@ -119,6 +119,7 @@ func TestBadSettings(t *testing.T) {
 		{"level", Inputs{Flags: map[string]string{"log_level": "loud"}}, "debug, info"},
 		{"URL without scheme", Inputs{Sources: someSources(), Flags: map[string]string{"sources.wikipedia.url": "wiki.example.org"}}, "with its scheme"},
 		{"URL with password", Inputs{Sources: someSources(), Flags: map[string]string{"sources.wikipedia.url": "https://a:secret@x.org"}}, "without user"},
+		{"password in a bad scheme", Inputs{Sources: someSources(), Flags: map[string]string{"sources.wikipedia.url": "ftp://a:secret@x.org"}}, "with its scheme"},
 		{"source that is not", Inputs{Sources: someSources(), Flags: map[string]string{"sources.wikipeda.url": "https://x.org"}}, "sources.wikipedia.url"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -160,7 +160,7 @@ func build(k *koanf.Koanf, known map[string]key, from map[string]string) (*Confi
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
-		c.settings = append(c.settings, Setting{Key: name, Value: k.String(name), From: from[name], Env: EnvName(name), About: known[name].about})
+		c.settings = append(c.settings, Setting{Key: name, Value: WithoutPassword(k.String(name)), From: from[name], Env: EnvName(name), About: known[name].about})
 	}
 	return &c, nil
 }

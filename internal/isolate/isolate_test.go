@@ -189,7 +189,7 @@ func TestRunSaysWhatWentWrong(t *testing.T) {
 				t.Errorf("Run(%s) = %v, want the task's name in it", c.task, err)
 			}
 			for _, other := range []error{isolate.ErrCrashed, isolate.ErrOutput, isolate.ErrTimeout} {
-				if other != c.want && errors.Is(err, other) {
+				if !errors.Is(other, c.want) && errors.Is(err, other) {
 					t.Errorf("Run(%s) = %v, which is %v too", c.task, err, other)
 				}
 			}

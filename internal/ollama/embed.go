@@ -2,6 +2,7 @@ package ollama
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ollama/ollama/api"
@@ -24,7 +25,7 @@ func (c *Client) Embed(ctx context.Context, m ModelInfo, texts []string) ([][]fl
 		Model: m.Name, Input: texts, Truncate: &yes,
 		KeepAlive: &api.Duration{Duration: c.cfg.KeepAlive},
 	})
-	if err != nil && context.Cause(bounded) == errSilent {
+	if err != nil && errors.Is(context.Cause(bounded), errSilent) {
 		err = errSilent
 	}
 	if err == nil && len(resp.Embeddings) != len(texts) {

@@ -33,10 +33,9 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 	sources, _ := r.e.choose(r.req.Sources) // complete has checked the names
 	r.emit(Event{Kind: EventPlanned, Total: len(sources)})
 
-	recalled := make(chan recollection, 1)
-	r.e.tasks.Go(func() { recalled <- r.recall(ctx) })
+	recalled := guarded(r.e, "recall", func() recollection { return r.recall(ctx) })
 
-	pipeline := r.newDigestion(whole) // what was read by the gathering's end is kept
+	pipeline := r.newDigestion(whole)
 	gather, stop := r.newGathering(ctx, sources)
 	planned := r.e.deps.Now()
 	first, more := r.plan(ctx)
@@ -51,7 +50,7 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 		r.answer.Timing.SlowestSourceMS = max(r.answer.Timing.SlowestSourceMS, s.LatencyMS)
 	}
 	tail := r.e.deps.Now()
-	docs := pipeline.wait()
+	docs := pipeline.wait(whole)
 	back := <-recalled
 	r.answer.Timing.DigestMS = r.since(tail)
 	return docs, back
@@ -69,7 +68,7 @@ func (r *run) plan(ctx context.Context) ([]string, <-chan []string) {
 		return first, nil
 	}
 	more := make(chan []string, 1)
-	r.e.tasks.Go(func() {
+	r.e.spawn("planning", func() {
 		defer close(more)
 		better, err := r.kit.Linguist.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
 		if err == nil {

@@ -17,10 +17,18 @@ import (
 // each also waits for the memory's writer.
 const digesters = 3
 
-// embedGrace is how long a slow embedder is waited for once the last document
-// is in: what it has not done by then is kept without vectors and found by its
-// words.
-const embedGrace = 5 * time.Second
+// How long a question waits for its documents to be digested once the last one
+// is in. What an embedder has not done by embedGrace is embedded by the
+// built-in one; what is not kept when waitShare of the remaining budget is spent
+// takes part in the answer all the same, and is kept in the background.
+const (
+	embedGrace = 5 * time.Second
+	embedPart  = 0.3 // of the remaining budget, where that is less
+	waitShare  = 0.6
+)
+
+// keepWithin bounds a write to the memory, which another process may hold.
+const keepWithin = 30 * time.Second
 
 // digested is a document that was chunked, embedded and remembered.
 type digested struct {
@@ -31,18 +39,19 @@ type digested struct {
 // digestion is the pipeline behind the gathering: documents go in as they
 // arrive, and are in the memory when wait returns.
 type digestion struct {
-	r        *run
-	keep     context.Context // of the memory's writes: the question's whole budget
-	embed    context.Context // of the embedder: ends some time after the gathering
-	giveUp   context.CancelFunc
-	busy     *semaphore.Weighted
-	pipeline sync.WaitGroup
-	mu       sync.Mutex
-	docs     []*digested
+	r      *run
+	embed  context.Context // of the embedder: ends some time after the gathering
+	giveUp context.CancelFunc
+	busy   *semaphore.Weighted
+	work   sync.WaitGroup
+
+	mu   sync.Mutex
+	docs []*digested // replaced, never changed: wait hands them on while work goes on
+	open int         // not in the memory yet
 }
 
 func (r *run) newDigestion(ctx context.Context) *digestion {
-	d := &digestion{r: r, keep: ctx, busy: semaphore.NewWeighted(digesters)}
+	d := &digestion{r: r, busy: semaphore.NewWeighted(digesters)}
 	d.embed, d.giveUp = context.WithCancel(ctx)
 	return d
 }
@@ -50,44 +59,109 @@ func (r *run) newDigestion(ctx context.Context) *digestion {
 // add starts the digestion of docs. It never blocks the gathering.
 func (d *digestion) add(docs []evidence.Document) {
 	for _, doc := range docs {
-		d.pipeline.Go(func() {
-			if d.busy.Acquire(d.keep, 1) != nil {
-				return // the question's time is up, and with it the answer's use for the document
-			}
-			defer d.busy.Release(1)
-			out, err := d.r.e.digestOne(d.keep, d.embed, d.r.kit, doc)
-			if err != nil && d.keep.Err() == nil {
-				d.r.warn(fmt.Sprintf("%q was read but not kept: %v", doc.Title, err))
-			}
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			d.docs = append(d.docs, out) // it serves this answer even when the memory refused it
+		d.mu.Lock()
+		i := len(d.docs)
+		d.docs = append(d.docs, &digested{doc: doc})
+		d.open++
+		d.mu.Unlock()
+		d.work.Add(1)
+		d.r.e.spawn("digestion", func() {
+			defer d.work.Done()
+			d.digest(i, doc)
 		})
 	}
 }
 
-// wait returns all digested documents in a stable order: that of their scores
-// at their sources, then of their ids.
-func (d *digestion) wait() []*digested {
-	grace := time.AfterFunc(embedGrace, d.giveUp)
-	d.pipeline.Wait()
-	grace.Stop()
-	d.giveUp()
-	slices.SortFunc(d.docs, func(a, b *digested) int {
-		return cmp.Or(cmp.Compare(b.doc.Score, a.doc.Score), cmp.Compare(a.doc.ID, b.doc.ID))
-	})
-	return d.docs
+// digest chunks, embeds and keeps a document. Its writes hang on the engine's
+// life: what was read is kept even when the question does not wait for it.
+func (d *digestion) digest(i int, doc evidence.Document) {
+	defer func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.open--
+	}()
+	e := d.r.e
+	if d.busy.Acquire(e.life, 1) != nil {
+		return // the engine closes
+	}
+	defer d.busy.Release(1)
+	d.set(i, &digested{}) // so that a text on which we trip is left out
+	out := &digested{doc: doc, chunks: evidence.Chunks{Items: e.deps.Chunk(doc.Text)}}
+	d.set(i, out)
+	out = e.embedded(d.embed, d.r.kit, out)
+	d.set(i, out)
+	if err := e.keep(out); err != nil {
+		d.r.warn(fmt.Sprintf("%q was read but not kept: %v", doc.Title, err))
+	}
 }
 
-// digestOne chunks, embeds and remembers one document. What it returns is
-// usable even beside an error, which says that the memory does not have it.
-func (e *Engine) digestOne(keep, embed context.Context, kit Kit, doc evidence.Document) (*digested, error) {
-	out := &digested{doc: doc, chunks: evidence.Chunks{Items: e.deps.Chunk(doc.Text)}}
-	if err := e.embed(embed, kit.Embedder, &out.chunks); err != nil {
-		e.deps.Log.Warn("document kept without vectors", "source", doc.Source, "url", doc.URL, "err", err)
+func (d *digestion) set(i int, out *digested) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.docs[i] = out
+}
+
+// wait returns all documents in a stable order: that of their scores at their
+// sources, then of their ids.
+func (d *digestion) wait(ctx context.Context) []*digested {
+	left := keepWithin
+	if deadline, ok := ctx.Deadline(); ok {
+		left = time.Until(deadline)
 	}
-	_, err := e.deps.Memory.Put(keep, doc, out.chunks)
-	return out, cmp.Or(err, keep.Err())
+	grace := time.AfterFunc(min(embedGrace, time.Duration(embedPart*float64(left))), d.giveUp)
+	enough := time.NewTimer(time.Duration(waitShare * float64(left)))
+	done := make(chan struct{})
+	d.r.e.tasks.Go(func() {
+		d.work.Wait()
+		grace.Stop()
+		d.giveUp()
+		close(done)
+	})
+	select {
+	case <-done:
+	case <-enough.C:
+	case <-ctx.Done():
+	}
+	enough.Stop()
+	d.mu.Lock()
+	docs, open := slices.Clone(d.docs), d.open
+	d.mu.Unlock()
+	if open > 0 && ctx.Err() == nil {
+		d.r.warn(fmt.Sprintf("%d documents are still being put into the memory, which is busy", open))
+	}
+	docs = slices.DeleteFunc(docs, func(x *digested) bool { return x.doc.Text == "" })
+	for i, x := range docs {
+		if x.chunks.Items == nil { // its turn had not come yet: it counts by its words
+			docs[i] = &digested{doc: x.doc, chunks: evidence.Chunks{Items: d.r.e.deps.Chunk(x.doc.Text)}}
+		}
+	}
+	slices.SortFunc(docs, func(a, b *digested) int {
+		return cmp.Or(cmp.Compare(b.doc.Score, a.doc.Score), cmp.Compare(a.doc.ID, b.doc.ID))
+	})
+	return docs
+}
+
+// embedded is a document with vectors: the kit's, or where that embedder fails
+// or is too slow, the built-in one's, or none.
+func (e *Engine) embedded(ctx context.Context, kit Kit, in *digested) *digested {
+	out := &digested{doc: in.doc, chunks: evidence.Chunks{Items: slices.Clone(in.chunks.Items)}}
+	err := e.embed(ctx, kit.Embedder, &out.chunks)
+	if err != nil {
+		e.deps.Log.Warn("embedding fell back to the built-in one", "source", in.doc.Source, "url", in.doc.URL, "err", err)
+		err = e.embed(e.life, e.deps.Kits.BuiltIn().Embedder, &out.chunks)
+	}
+	if err != nil {
+		return in
+	}
+	return out
+}
+
+// keep puts a digested document into the memory.
+func (e *Engine) keep(d *digested) error {
+	ctx, cancel := e.lingering(keepWithin)
+	defer cancel()
+	_, err := e.deps.Memory.Put(ctx, d.doc, d.chunks)
+	return cmp.Or(err, ctx.Err())
 }
 
 // embed fills in the vectors of all chunks, or of none.

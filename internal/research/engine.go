@@ -1,6 +1,7 @@
 package research
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -51,8 +52,11 @@ type Engine struct {
 
 	life  context.Context // ends at Close: what outlives a question hangs on it
 	stop  context.CancelFunc
-	tasks sync.WaitGroup // stragglers and folds
+	tasks sync.WaitGroup // questions, and what outlives them
 	folds folds
+
+	mu     sync.Mutex
+	closed bool
 }
 
 // New makes an engine. Close it.
@@ -67,8 +71,22 @@ func New(cfg Config, deps Deps) *Engine {
 // Close ends what still runs in the background and waits for it: stragglers
 // are cancelled, a summary under way is finished by the built-in linguist.
 func (e *Engine) Close() {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
 	e.stop()
 	e.tasks.Wait()
+}
+
+// enter counts a question in, so that Close waits for it, or refuses it.
+func (e *Engine) enter() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return &evidence.Problem{What: "the program is ending", Try: "ask again when it has been started anew"}
+	}
+	e.tasks.Add(1)
+	return nil
 }
 
 // run is the state of one question.
@@ -91,13 +109,20 @@ type run struct {
 // of a memory that cannot hold the session; sources and models never fail it.
 // observe, when not nil, is called from one goroutine at a time, in order.
 func (e *Engine) Research(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
-	r, err := e.begin(ctx, req, observe)
+	if err := e.enter(); err != nil {
+		return evidence.Answer{}, err
+	}
+	defer e.tasks.Done()
+	req, err := e.complete(req)
 	if err != nil {
 		return evidence.Answer{}, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, r.req.Budget)
+	bounded, cancel := context.WithTimeout(ctx, req.Budget)
 	defer cancel()
-
+	r, err := e.begin(bounded, req, observe)
+	if err != nil {
+		return evidence.Answer{}, cmp.Or(ctx.Err(), err)
+	}
 	docs, recalled := r.collect(bounded)
 	if err := ctx.Err(); err != nil {
 		return evidence.Answer{}, err
@@ -109,29 +134,34 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 		return evidence.Answer{}, err
 	}
 	r.verify(bounded, ranked, draft)
-	r.answer.Analysis = <-analysis
+	if r.answer.Analysis = <-analysis; r.answer.Analysis.Status == "" {
+		r.answer.Analysis = evidence.Analysis{Status: "error", Err: "the analysis panicked", BySource: map[string]int{}}
+	}
 	r.conclude()
-	if err := r.remember(ctx); err != nil {
+	r.remember(bounded)
+	if err := ctx.Err(); err != nil {
 		return evidence.Answer{}, err
 	}
 	r.emit(Event{Kind: EventDone})
 	return r.answer, nil
 }
 
-// begin validates the request and opens its session.
+// begin opens the session. A new one gets its name here and its place in the
+// memory with its first turn: a question writes nothing before it is answered.
 func (e *Engine) begin(ctx context.Context, req Request, observe func(Event)) (*run, error) {
-	req, err := e.complete(req)
-	if err != nil {
-		return nil, err
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	started := e.deps.Now()
-	e.folds.wait(ctx, req.Session)
-	session, err := e.deps.Sessions.Open(ctx, req.Session)
-	if err != nil {
-		return nil, err
+	session := evidence.Session{ID: req.Session}
+	if req.Session == "" {
+		session.ID = e.deps.NewID("s_")
+	} else {
+		e.folds.wait(ctx, req.Session)
+		var err error
+		if session, err = e.deps.Sessions.Open(ctx, req.Session); err != nil {
+			return nil, err
+		}
 	}
 	if observe == nil {
 		observe = func(Event) {}
@@ -179,29 +209,46 @@ func (r *run) analyse(ctx context.Context, docs []*digested) <-chan evidence.Ana
 	for _, d := range docs {
 		in.Documents = append(in.Documents, d.doc)
 	}
-	out := make(chan evidence.Analysis, 1)
-	r.e.tasks.Go(func() { out <- r.e.deps.Analyst.Analyse(ctx, in) })
-	return out
+	return guarded(r.e, "analysis", func() evidence.Analysis { return r.e.deps.Analyst.Analyse(ctx, in) })
 }
 
-// remember commits the turn. The answer is given even when the caller's time
-// is up by now: what was paid for is kept.
-func (r *run) remember(ctx context.Context) error {
-	now := r.e.deps.Now()
+// Bounds of keeping a turn while another process holds the memory.
+const (
+	leastKeep = time.Second      // that a turn gets even when the budget is spent
+	laterKeep = 30 * time.Second // in the background, after that
+)
+
+// remember commits the turn before the answer is given. When the memory is
+// busy for longer than the question has time, the answer is given with a
+// warning, and the turn is kept in the background.
+func (r *run) remember(ctx context.Context) {
 	r.answer.Timing.TotalMS = r.since(r.started)
 	kept := r.answer
-	err := r.e.deps.Sessions.Append(ctx, r.session.ID,
-		evidence.Turn{Role: evidence.RoleUser, Text: r.req.Question, At: r.started},
-		evidence.Turn{Role: evidence.RoleAssistant, Text: r.answer.Answer, At: now, Run: &kept})
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil && errors.Is(err, context.DeadlineExceeded):
-		r.warn("the turn could not be kept in time: " + err.Error())
-	case err != nil:
-		r.warn("the turn was not kept: " + err.Error())
-	default:
-		r.e.foldLater(r.session.ID, r.kit)
+	turns := []evidence.Turn{
+		{Role: evidence.RoleUser, Text: r.req.Question, At: r.started},
+		{Role: evidence.RoleAssistant, Text: r.answer.Answer, At: r.e.deps.Now(), Run: &kept},
 	}
-	return nil
+	left := leastKeep
+	if deadline, ok := ctx.Deadline(); ok {
+		left = max(left, time.Until(deadline))
+	}
+	// What was paid for is kept, also when the caller has gone by now.
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), left)
+	defer cancel()
+	err := r.e.deps.Sessions.Append(bounded, r.session.ID, turns...)
+	switch {
+	case err == nil:
+		r.e.foldLater(r.session.ID, r.kit)
+	case errors.Is(err, context.DeadlineExceeded):
+		r.warn("the memory is busy: this turn will be kept in the background")
+		r.e.spawn("keeping a turn", func() {
+			later, cancel := r.e.lingering(laterKeep)
+			defer cancel()
+			if err := r.e.deps.Sessions.Append(later, r.session.ID, turns...); err != nil {
+				r.e.deps.Log.Error("a turn was lost", "session", r.session.ID, "err", err)
+			}
+		})
+	default:
+		r.warn("the turn was not kept: " + err.Error())
+	}
 }

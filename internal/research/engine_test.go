@@ -245,7 +245,7 @@ func TestAMemoryThatRefusesIsAWarning(t *testing.T) {
 func TestBadRequests(t *testing.T) {
 	t.Parallel()
 	w := newWorld(nil, &fakeSource{name: "wiki"}, &fakeSource{name: "news"})
-	defer w.Close()
+	t.Cleanup(w.Close)
 	for _, c := range []struct {
 		name string
 		req  Request

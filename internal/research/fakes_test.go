@@ -122,6 +122,9 @@ func (s *fakeSessions) Open(_ context.Context, id string) (evidence.Session, err
 func (s *fakeSessions) Append(ctx context.Context, id string, turns ...evidence.Turn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.all[id] == nil {
+		s.all[id] = &evidence.Session{ID: id}
+	}
 	for _, t := range turns {
 		s.seq++
 		t.Seq = s.seq

@@ -36,6 +36,7 @@ type gathering struct {
 	pending map[string]int // searches under way, by source
 	tally   map[string]*tally
 	seen    map[string]bool // documents handed on
+	heard   bool            // a source has answered, if only that it has nothing
 	asked   map[string]bool // keywords
 }
 
@@ -68,6 +69,7 @@ func (g *gathering) ask(topic string) {
 	q := evidence.Query{Text: topic, Question: g.r.req.Question, Limit: g.r.depth.limit, Language: g.r.req.Language, FullText: g.r.depth.full}
 	for _, s := range g.sources {
 		g.pending[s.Name()]++
+		g.tally[s.Name()].report.Status = "" // it is asked again
 		g.group.Go(func() error {
 			docs, err := g.r.e.search(g.ctx, s, q)
 			g.results <- found{source: s.Name(), docs: docs, err: err, took: g.r.e.deps.Now().Sub(g.begun)}
@@ -88,11 +90,16 @@ func (e *Engine) search(ctx context.Context, s Source, q evidence.Query) (docs [
 }
 
 // wait hands on documents until every search has answered, the soft budget has
-// passed since the first good answer, or ctx ends. topics may add keywords
+// passed since the first answer, or ctx ends. topics may add keywords
 // while others are on their way.
 func (g *gathering) wait(ctx context.Context, topics <-chan []string, handOn func([]evidence.Document)) {
 	var soft <-chan time.Time
-	for g.open() > 0 || topics != nil && !g.anything() {
+	for g.open() > 0 || topics != nil && len(g.seen) == 0 {
+		if soft == nil && (g.heard || g.open() == 0) {
+			timer := time.NewTimer(time.Duration(float64(g.r.e.cfg.SoftBudget) * g.r.depth.soft))
+			defer timer.Stop()
+			soft = timer.C
+		}
 		select {
 		case more, ok := <-topics:
 			if !ok {
@@ -104,11 +111,6 @@ func (g *gathering) wait(ctx context.Context, topics <-chan []string, handOn fun
 			}
 		case f := <-g.results:
 			g.take(f, handOn)
-			if soft == nil && g.anything() {
-				timer := time.NewTimer(time.Duration(float64(g.r.e.cfg.SoftBudget) * g.r.depth.soft))
-				defer timer.Stop()
-				soft = timer.C
-			}
 		case <-soft:
 			return
 		case <-ctx.Done():
@@ -125,8 +127,6 @@ func (g *gathering) open() int {
 	return n
 }
 
-func (g *gathering) anything() bool { return len(g.seen) > 0 }
-
 // take books one search's outcome.
 func (g *gathering) take(f found, handOn func([]evidence.Document)) {
 	t := g.tally[f.source]
@@ -135,11 +135,13 @@ func (g *gathering) take(f found, handOn func([]evidence.Document)) {
 	if f.err != nil {
 		t.failed = errors.Join(t.failed, f.err)
 	} else {
-		t.answered = true
+		t.answered, g.heard = true, true
 		fresh := slices.DeleteFunc(slices.Clone(f.docs), func(d evidence.Document) bool {
-			dup := g.seen[d.ID] || d.Text == ""
+			if d.Text == "" || g.seen[d.ID] {
+				return true
+			}
 			g.seen[d.ID] = true
-			return dup
+			return false
 		})
 		t.report.Documents += len(fresh)
 		handOn(fresh)
@@ -184,10 +186,10 @@ func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.Sou
 	if ctx.Err() == nil {
 		stop()
 	}
-	g.r.e.tasks.Go(func() {
+	g.r.e.spawn("stragglers", func() {
 		defer g.cancel()
 		ended := make(chan struct{})
-		g.r.e.tasks.Go(func() {
+		g.r.e.spawn("stragglers", func() {
 			defer close(ended)
 			_ = g.group.Wait() // searches never return an error to the group
 		})
@@ -209,7 +211,8 @@ func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.Sou
 // giveUp reports a source that did not answer every keyword in time.
 func (g *gathering) giveUp(t *tally, waited time.Duration) {
 	t.report.LatencyMS = waited.Milliseconds()
-	t.report.Err = fmt.Sprintf("no full answer within %s; it is not waited for any longer", waited.Round(10*time.Millisecond))
+	t.failed = errors.Join(fmt.Errorf("no full answer within %s; it is not waited for any longer", waited.Round(10*time.Millisecond)), t.failed)
+	t.report.Err = strings.ReplaceAll(t.failed.Error(), "\n", "; ")
 	t.report.Status = evidence.StatusTimeout
 	if t.report.Documents > 0 {
 		t.report.Status = evidence.StatusOK
@@ -237,7 +240,11 @@ func (e *Engine) keepLate(f found) {
 		return
 	}
 	for _, d := range f.docs {
-		if _, err := e.digestOne(e.life, e.life, e.deps.Kits.BuiltIn(), d); err != nil && e.life.Err() == nil {
+		if d.Text == "" {
+			continue
+		}
+		late := &digested{doc: d, chunks: evidence.Chunks{Items: e.deps.Chunk(d.Text)}}
+		if err := e.keep(e.embedded(e.life, e.deps.Kits.BuiltIn(), late)); err != nil && e.life.Err() == nil {
 			e.deps.Log.Warn("late document was not kept", "source", f.source, "url", d.URL, "err", err)
 		}
 	}

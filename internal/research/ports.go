@@ -33,7 +33,8 @@ type Sessions interface {
 	// Open returns the session, or a new one for an empty id. An id that is not
 	// there is an *evidence.Problem.
 	Open(ctx context.Context, id string) (evidence.Session, error)
-	// Append commits the turns, in order, before it returns.
+	// Append commits the turns, in order, before it returns. A session that is
+	// not there yet begins with them.
 	Append(ctx context.Context, id string, turns ...evidence.Turn) error
 	// Fold replaces the turns up to and including seq to by summary, if nobody
 	// folded the session since from was its SummaryTo; it reports whether it did.

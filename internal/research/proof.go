@@ -151,7 +151,7 @@ func (v *verifier) checkProse(s evidence.Sentence) checked {
 			c.proofs = append(c.proofs, p)
 		}
 	}
-	c.settle(claim)
+	c.settle()
 	if c.verdict == evidence.Supported {
 		return c
 	}
@@ -161,7 +161,7 @@ func (v *verifier) checkProse(s evidence.Sentence) checked {
 			others.proofs = append(others.proofs, p)
 		}
 	}
-	others.settle(claim)
+	others.settle()
 	if others.verdict == evidence.Supported || c.verdict == evidence.Unsupported && others.verdict == evidence.Weak {
 		if len(cited) > 0 {
 			others.why = "the passage that was cited does not say it; this one does"
@@ -221,7 +221,7 @@ func (v *verifier) best(c claim, i int) (proof, bool) {
 }
 
 // settle keeps the strongest proofs and decides the verdict by the first.
-func (c *checked) settle(claim claim) {
+func (c *checked) settle() {
 	slices.SortStableFunc(c.proofs, func(a, b proof) int {
 		if len(a.missing) != len(b.missing) {
 			return len(a.missing) - len(b.missing)

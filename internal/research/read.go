@@ -37,6 +37,9 @@ const (
 	MaxURL  = 2048
 )
 
+// readShare of the budget is for gathering, the rest for remembering.
+const readShare = 0.85
+
 // page is one address as a source: it has nothing to search in.
 type page struct {
 	url  string
@@ -56,6 +59,10 @@ func (p page) Search(ctx context.Context, _ evidence.Query) ([]evidence.Document
 // Read gathers documents and remembers them, without an answer. Errors are
 // those of Research.
 func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event)) (ReadResult, error) {
+	if err := e.enter(); err != nil {
+		return ReadResult{}, err
+	}
+	defer e.tasks.Done()
 	sources, req, err := e.completeRead(req)
 	if err != nil {
 		return ReadResult{}, err
@@ -73,15 +80,17 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 		// Pages were asked for by name: each is worth its own deadline.
 		r.depth.soft = float64(req.Budget) / float64(e.cfg.SoftBudget)
 	}
-	bounded, cancel := context.WithTimeout(ctx, req.Budget)
+	whole, cancel := context.WithTimeout(ctx, req.Budget)
 	defer cancel()
-	pipeline := r.newDigestion(bounded)
+	bounded, stopGathering := context.WithTimeout(whole, time.Duration(float64(req.Budget)*readShare))
+	defer stopGathering()
+	pipeline := r.newDigestion(whole)
 	r.emit(Event{Kind: EventPlanned, Total: len(sources)})
 	gather, stop := r.newGathering(bounded, sources)
 	gather.ask(cmp.Or(req.Query, "page"))
 	gather.wait(bounded, nil, pipeline.add)
 	out := ReadResult{Documents: []evidence.Document{}, Sources: gather.finish(bounded, stop)}
-	docs := pipeline.wait()
+	docs := pipeline.wait(whole)
 	if err := ctx.Err(); err != nil {
 		return ReadResult{}, err
 	}

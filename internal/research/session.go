@@ -63,7 +63,7 @@ func (e *Engine) foldLater(session string, kit Kit) {
 	if !ok {
 		return
 	}
-	e.tasks.Go(func() {
+	e.spawn("folding", func() {
 		defer end()
 		if err := e.fold(session, kit); err != nil {
 			e.deps.Log.Warn("session was not folded; its turns stay as they are", "session", session, "err", err)
@@ -71,10 +71,11 @@ func (e *Engine) foldLater(session string, kit Kit) {
 	})
 }
 
-// fold runs to its end even when the engine closes: then the built-in linguist
-// writes the summary, which takes no time.
+// fold goes on for a moment when the engine closes: then the built-in linguist
+// writes the summary, which takes no time. A fold that is broken off loses
+// nothing: the next question's does it.
 func (e *Engine) fold(session string, kit Kit) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.life), foldBound)
+	ctx, cancel := e.lingering(foldBound)
 	defer cancel()
 	s, err := e.deps.Sessions.Open(ctx, session)
 	if err != nil {

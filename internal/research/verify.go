@@ -3,6 +3,7 @@ package research
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -65,10 +66,14 @@ func (r *run) write(v *verifier, claims []checked) {
 	}
 }
 
+// foreignMark is a reference of the source's own, which would read as one of
+// ours.
+var foreignMark = regexp.MustCompile(`\[(\d+)\]`)
+
 // sentence is a claim as it stands in the answer.
 func sentence(c checked, citations []int) string {
 	var b strings.Builder
-	b.WriteString(strings.Join(strings.Fields(c.text), " "))
+	b.WriteString(foreignMark.ReplaceAllString(strings.Join(strings.Fields(c.text), " "), "($1)"))
 	if c.verdict == evidence.Weak {
 		b.WriteString(" (weakly supported)")
 	}

@@ -88,7 +88,9 @@ type Sessions interface {
 	// Open returns the session with the turns that are not in its summary, or a
 	// new session for an empty id. An id that is not there is an *evidence.Problem.
 	Open(ctx context.Context, id string) (evidence.Session, error)
-	// Append commits the turns, in order, before it returns. It gives each its
+	// Append commits the turns, in order, before it returns. A session that is
+	// not there yet begins with them, so that nobody has to write before there is
+	// something to keep. It gives each its
 	// Seq; Seq and At of the arguments count only where At is not zero.
 	Append(ctx context.Context, id string, turns ...evidence.Turn) error
 	// Fold replaces the turns up to and including seq to by summary, if from is

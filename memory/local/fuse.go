@@ -20,6 +20,12 @@ const (
 	neighbourShare = 0.3
 )
 
+// lexicalVectors reports whether the vectors are a sketch of n-grams that are
+// better compared themselves.
+func (q *question) lexicalVectors() bool {
+	return q.vector != nil && q.Mode == evidence.ModeHybrid && q.Model.Kind != evidence.KindTransformer
+}
+
 func alpha(q *question) float64 {
 	switch {
 	case q.vector == nil:

@@ -40,7 +40,7 @@ type index struct {
 	mu     sync.Mutex // guards what follows
 	spaces map[int64]*held
 
-	follow  sync.Mutex // one at a time reads the change log, on the pinned connection
+	follow  chan struct{} // holds one token: who has it reads the change log, on the pinned connection
 	pin     *sql.Conn
 	version int64
 	bulk    atomic.Bool // so many changes are being followed that nobody should wait
@@ -52,7 +52,7 @@ type held struct {
 	loaded chan struct{} // closed when space or err stands
 	space  *space
 	err    error
-	seq    int64 // the last change that is in the space; guarded by index.follow
+	seq    int64 // the last change that is in the space; for who has index.follow
 	used   time.Time
 }
 
@@ -68,7 +68,7 @@ func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, e
 		return nil, errors.Join(fmt.Errorf("opening a connection for the index: %w", err), rdb.Close())
 	}
 	ix := &index{rdb: rdb, log: log, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
-		spaces: map[int64]*held{}, pin: pin, version: -1}
+		spaces: map[int64]*held{}, follow: make(chan struct{}, 1), pin: pin, version: -1}
 	go ix.keep(ctx, prefer)
 	return ix, nil
 }
@@ -139,16 +139,19 @@ func (ix *index) want(row modelRow) *held {
 	return h
 }
 
-// evict makes room for one more space.
+// evict makes room for one more space. One that somebody waits for stays.
 func (ix *index) evict() {
 	for len(ix.spaces) >= maxSpaces {
-		var oldest int64
-		for id, h := range ix.spaces {
-			if o, ok := ix.spaces[oldest]; !ok || h.used.Before(o.used) {
-				oldest = id
+		var oldest *held
+		for _, h := range ix.spaces {
+			if h.isReady() && (oldest == nil || h.used.Before(oldest.used)) {
+				oldest = h
 			}
 		}
-		delete(ix.spaces, oldest)
+		if oldest == nil {
+			return
+		}
+		delete(ix.spaces, oldest.row.id)
 	}
 }
 
@@ -181,11 +184,11 @@ func (ix *index) loadWanted(ctx context.Context) {
 		if err != nil {
 			ix.warn(ctx, "loading the index", err)
 		}
-		ix.follow.Lock()
+		ix.follow <- struct{}{} // whoever has it ends by itself
 		h.space, h.seq, h.err = space, seq, err
 		ix.version = -1 // what changed while it was loaded is not in it
 		close(h.loaded)
-		ix.follow.Unlock()
+		<-ix.follow
 	}
 }
 
@@ -272,13 +275,19 @@ func lastChange(ctx context.Context, q querier) (int64, error) {
 // more than limit changes wait it does nothing, wakes the keeper and reports
 // false; limit 0 is no limit.
 func (ix *index) catchUp(ctx context.Context, limit int64) (bool, error) {
-	if !ix.follow.TryLock() {
+	select {
+	case ix.follow <- struct{}{}:
+	default:
 		if limit > 0 && ix.bulk.Load() {
 			return false, nil
 		}
-		ix.follow.Lock()
+		select {
+		case ix.follow <- struct{}{}:
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
 	}
-	defer ix.follow.Unlock()
+	defer func() { <-ix.follow }()
 	var version int64
 	if err := ix.pin.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
 		return false, fmt.Errorf("asking for changes: %w", err)
@@ -331,8 +340,13 @@ func (ix *index) bring(ctx context.Context, h *held, last int64) error {
 	for _, doc := range docs {
 		found := false
 		err := eachVec(ctx, ix.pin, "SELECT doc, first, n, v FROM vec WHERE doc=? AND model=?", []any{doc, h.row.id}, func(doc, first int64, n int, blob []byte) error {
-			found = true
-			return h.space.addBlob(ctx, doc, first, n, blob)
+			err := h.space.addBlob(ctx, doc, first, n, blob)
+			if err != nil && ctx.Err() == nil {
+				ix.log.Warn("vectors of a document cannot be indexed", "doc", doc, "err", err)
+				return nil // it is found by its words
+			}
+			found = err == nil
+			return err
 		})
 		if err == nil && !found {
 			err = h.space.remove(doc)

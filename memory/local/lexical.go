@@ -28,7 +28,7 @@ const (
 type termStats struct {
 	terms  []string // that occur, rarest first
 	df     []int64
-	idf    map[string]float64
+	weight map[string]float64 // inverse document frequency, times how often it is asked for
 	chunks int64
 	mean   float64 // terms in a chunk
 }
@@ -64,7 +64,7 @@ func (l *Local) termStats(ctx context.Context, tx *sql.Tx, terms []string) (*ter
 	if err != nil {
 		return nil, err
 	}
-	s := &termStats{idf: map[string]float64{}, chunks: t["chunks"], mean: 1}
+	s := &termStats{weight: map[string]float64{}, chunks: t["chunks"], mean: 1}
 	if s.chunks > 0 {
 		s.mean = max(1, float64(t["terms"])/float64(s.chunks))
 	}
@@ -73,14 +73,20 @@ func (l *Local) termStats(ctx context.Context, tx *sql.Tx, terms []string) (*ter
 		df   int64
 	}
 	var all []counted
+	times := map[string]float64{}
 	for _, term := range terms {
+		if times[term]++; times[term] > 1 {
+			continue
+		}
 		df, ok := l.df.get(term, s.chunks)
 		if !ok {
 			err := tx.QueryRowContext(ctx, "SELECT doc FROM fts_row WHERE term=?", term).Scan(&df)
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return nil, err
 			}
-			l.df.set(term, df)
+			if df > 0 { // a word that is not there yet may come with the next Put
+				l.df.set(term, df)
+			}
 		}
 		if df > 0 {
 			all = append(all, counted{term, df})
@@ -90,7 +96,7 @@ func (l *Local) termStats(ctx context.Context, tx *sql.Tx, terms []string) (*ter
 	for _, c := range all[:min(maxTerms, len(all))] {
 		n, df := float64(s.chunks), float64(min(c.df, s.chunks))
 		s.terms, s.df = append(s.terms, c.term), append(s.df, c.df)
-		s.idf[c.term] = math.Log(1 + (n-df+0.5)/(df+0.5))
+		s.weight[c.term] = times[c.term] * math.Log(1+(n-df+0.5)/(df+0.5))
 	}
 	return s, nil
 }
@@ -126,6 +132,7 @@ type candidate struct {
 	turn        bool
 	terms       string
 	words       float64   // BM25
+	grams       float64   // cosine of character n-grams; only for a lexical embedder
 	cos         float64   // valid when vector is not nil
 	vector      []float32 // of the chunk, read-only
 	score       float64
@@ -175,7 +182,7 @@ func scoreWords(cands []candidate, s *termStats) {
 		length := 0
 		for t := range strings.FieldsSeq(cands[i].terms) {
 			length++
-			if _, ok := s.idf[t]; ok {
+			if _, ok := s.weight[t]; ok {
 				tf[t]++
 			}
 		}
@@ -183,7 +190,7 @@ func scoreWords(cands []candidate, s *termStats) {
 		sum := 0.0
 		for _, t := range s.terms {
 			if n := float64(tf[t]); n > 0 {
-				sum += s.idf[t] * n * (text.BM25K1 + 1) / (n + norm)
+				sum += s.weight[t] * n * (text.BM25K1 + 1) / (n + norm)
 			}
 		}
 		cands[i].words = sum

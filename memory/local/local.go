@@ -44,7 +44,9 @@ type Local struct {
 	rdb *sql.DB // read-only connections
 
 	index *index
+	voc   *vocabulary
 	df    *frequencies
+	grams grams
 
 	closing sync.Once
 	closed  error
@@ -65,11 +67,10 @@ func Open(ctx context.Context, cfg contract.Config) (*Local, error) {
 	if err := migrate(ctx, path, cfg.Logger); err != nil {
 		return nil, err
 	}
-	l := &Local{cfg: cfg, log: cfg.Logger, path: path}
+	l := &Local{cfg: cfg, log: cfg.Logger, path: path, voc: newVocabulary(), df: newFrequencies()}
 	if err := l.connect(ctx); err != nil {
 		return nil, explain(path, fmt.Errorf("opening the memory: %w", err))
 	}
-	l.df = newFrequencies()
 	l.index, err = startIndex(path, l.log, cfg.ActiveModel)
 	if err != nil {
 		return nil, errors.Join(explain(path, err), l.rdb.Close(), l.wdb.Close())

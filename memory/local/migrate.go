@@ -70,6 +70,13 @@ func migrateTo(ctx context.Context, path string, steps []string, log *slog.Logge
 	if err != nil {
 		return fail(err)
 	}
+	if have == 0 {
+		// Must come before the first page is written. On a file that is there it
+		// would take the write lock for nothing.
+		if _, err := db.ExecContext(ctx, "PRAGMA auto_vacuum=INCREMENTAL"); err != nil {
+			return fail(err)
+		}
+	}
 	if err := useWAL(ctx, db); err != nil {
 		return fail(err)
 	}
@@ -120,9 +127,9 @@ func layout(ctx context.Context, db querier, path string, newest int) (int, erro
 // useWAL switches the journal. Doing so takes an exclusive lock for a moment,
 // for which SQLite does not wait by itself when another process starts too.
 func useWAL(ctx context.Context, db *sql.DB) error {
-	// Must come before the first page is written; without effect later.
-	if _, err := db.ExecContext(ctx, "PRAGMA auto_vacuum=INCREMENTAL"); err != nil {
-		return err
+	var now string
+	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&now); err == nil && now == "wal" {
+		return nil // it is in the file: opening writes nothing
 	}
 	for wait := time.Millisecond; ; wait = min(wait*2, 50*time.Millisecond) {
 		var mode string

@@ -81,7 +81,7 @@ func (l *Local) ready(doc evidence.Document, chunks evidence.Chunks) (*entry, er
 		e.turn = sql.NullInt64{Int64: seq, Valid: true}
 	}
 	e.hash = evidence.ContentHash(e.doc.Title, e.doc.Text)
-	if err := e.cutUp(chunks.Items); err != nil {
+	if err := e.cutUp(l.voc, chunks.Items); err != nil {
 		return nil, err
 	}
 	e.takeVectors(chunks)
@@ -141,7 +141,7 @@ func validSameLength(s string) string {
 	return string(b)
 }
 
-func (e *entry) cutUp(items []evidence.Chunk) error {
+func (e *entry) cutUp(voc *vocabulary, items []evidence.Chunk) error {
 	if len(items) == 0 {
 		items = []evidence.Chunk{{Start: 0, End: len(e.doc.Text)}}
 	}
@@ -149,29 +149,17 @@ func (e *entry) cutUp(items []evidence.Chunk) error {
 	if e.turn.Valid && !e.doc.Published.IsZero() { // people ask for a day: it must be findable
 		head += " " + e.doc.Published.UTC().Format("2 January 2006")
 	}
-	title := orStops(head)
+	title := voc.terms(head)
 	for i, c := range items {
 		if c.Start < 0 || c.End < c.Start || c.End > len(e.doc.Text) || !onRunes(e.doc.Text, c.Start) || !onRunes(e.doc.Text, c.End) {
 			return evidence.BadInput(fmt.Sprintf("chunk %d of %q is no piece of its text: bytes %d to %d of %d", i, name(e.doc), c.Start, c.End, len(e.doc.Text)),
 				"cut the text that is put, on rune boundaries")
 		}
 		body := e.doc.Text[c.Start:c.End]
-		terms := append(slices.Clone(title), text.Terms(body)...)
-		if len(terms) == 0 {
-			terms = orStops(body)
-		}
-		e.cuts = append(e.cuts, cut{start: c.Start, end: c.End, simhash: fingerprint(body), terms: joinTerms(terms), n: len(terms)})
+		terms := append(slices.Clone(title), voc.terms(body)...)
+		e.cuts = append(e.cuts, cut{start: c.Start, end: c.End, simhash: fingerprint(body), terms: strings.Join(terms, " "), n: len(terms)})
 	}
 	return nil
-}
-
-// orStops are the terms of s, its stop words when it has nothing else: "The Who"
-// must be found by its name.
-func orStops(s string) []string {
-	if terms := text.Terms(s); len(terms) > 0 {
-		return terms
-	}
-	return text.QueryTerms(s)
 }
 
 func onRunes(s string, i int) bool { return i == len(s) || utf8.RuneStart(s[i]) }
@@ -185,23 +173,6 @@ func fingerprint(s string) uint64 {
 		return 0
 	}
 	return text.SimHash(s)
-}
-
-// maxTerm bounds a term: what is longer is no word but data.
-const maxTerm = 64
-
-func joinTerms(terms []string) string {
-	out := make([]string, len(terms))
-	for i, t := range terms {
-		out[i] = indexTerm(t)
-	}
-	return strings.Join(out, " ")
-}
-
-// indexTerm makes a term one token of the ascii tokenizer.
-func indexTerm(t string) string {
-	t, _ = text.Cut(t, maxTerm)
-	return strings.ReplaceAll(t, "'", "\u2019")
 }
 
 // putEntry writes e and fills r.

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -21,7 +20,7 @@ const depth = 200
 // question is a recall made ready: bounded, with its terms and its filter.
 type question struct {
 	evidence.RecallQuery
-	terms  []string
+	terms  []string  // as the index knows them; one that is asked for twice weighs twice
 	vector []float32 // unit length; nil: words only
 	filter filter
 	depth  int
@@ -34,7 +33,7 @@ func (l *Local) Recall(ctx context.Context, rq evidence.RecallQuery) (evidence.R
 	if err := ctx.Err(); err != nil {
 		return res, err
 	}
-	q, err := ask(rq)
+	q, err := l.ask(rq)
 	if err != nil {
 		return res, err
 	}
@@ -58,7 +57,7 @@ func (l *Local) Recall(ctx context.Context, rq evidence.RecallQuery) (evidence.R
 	return res, nil
 }
 
-func ask(rq evidence.RecallQuery) (*question, error) {
+func (l *Local) ask(rq evidence.RecallQuery) (*question, error) {
 	q := &question{RecallQuery: rq, filter: newFilter(rq)}
 	switch q.Mode {
 	case "":
@@ -73,11 +72,7 @@ func ask(rq evidence.RecallQuery) (*question, error) {
 	q.K = min(q.K, contract.MaxK)
 	q.depth = max(depth, 4*q.K)
 	if q.Mode != evidence.ModeVector {
-		for _, t := range text.QueryTerms(strings.ToValidUTF8(q.Text, " ")) {
-			if t = indexTerm(t); !slices.Contains(q.terms, t) {
-				q.terms = append(q.terms, t)
-			}
-		}
+		q.terms = l.voc.terms(strings.ToValidUTF8(q.Text, " "))
 	}
 	if q.Mode == evidence.ModeBM25 {
 		return q, nil
@@ -162,6 +157,13 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *se
 		return nil, err
 	}
 	scoreWords(cands, stats)
+	if q.lexicalVectors() {
+		table, err := l.grams.get(ctx, tx, stats.chunks)
+		if err != nil {
+			return nil, err
+		}
+		table.scoreGrams(cands, q.terms)
+	}
 	if err := sem.score(ctx, tx, q, cands); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,10 @@ func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *question) (*semant
 		return nil, err
 	}
 	if !ok {
+		if empty, err := isEmpty(ctx, tx); err != nil || empty && q.Mode != evidence.ModeVector {
+			q.vector = nil
+			return lexical, err
+		}
 		return lexical, q.noVectors(fmt.Sprintf("the memory has no vectors of the model %s", contract.ModelText(q.Model)),
 			"run `research-mcp memory reindex`, or ask in mode hybrid")
 	}
@@ -57,14 +61,15 @@ func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *question) (*semant
 	}
 	if h.err != nil {
 		q.notes = append(q.notes, "the index of vectors could not be loaded; they are read from the file")
-		return sem, nil
+		return sem, nil //nolint:nilerr // it is told: recall goes on without the index
 	}
 	fresh, err := l.index.catchUp(ctx, inlineChanges)
 	if err != nil {
 		return nil, err
 	}
-	if fresh {
-		sem.state, sem.space = evidence.IndexReady, l.index.want(row).space
+	// Following the changes may have put a freshly loaded space in its place.
+	if h = l.index.want(row); fresh && h.isReady() && h.space != nil {
+		sem.state, sem.space = evidence.IndexReady, h.space
 	}
 	return sem, nil
 }
@@ -184,4 +189,13 @@ func (s *semantics) readSlabs(ctx context.Context, tx *sql.Tx, docs map[int64]bo
 			return nil
 		})
 	return out, err
+}
+
+// isEmpty reports a memory without a document: what it lacks is no news.
+func isEmpty(ctx context.Context, tx *sql.Tx) (bool, error) {
+	var any bool
+	if err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM doc)").Scan(&any); err != nil {
+		return false, fmt.Errorf("looking for a document: %w", err)
+	}
+	return !any, nil
 }

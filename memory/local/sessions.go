@@ -111,7 +111,15 @@ func (l *Local) Append(ctx context.Context, id string, turns ...evidence.Turn) e
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if id == "" || len(id) > maxTitle {
+		return evidence.BadInput(fmt.Sprintf("a session cannot have a name of %d bytes", len(id)), "use the handle that Open gave")
+	}
 	return l.write(ctx, "keeping a turn", func(tx *sql.Tx) error {
+		now := l.now().UnixMicro()
+		if _, err := tx.ExecContext(ctx, `INSERT INTO session(uid, title, summary, summary_to, created, updated)
+			VALUES(?, '', '', 0, ?, ?) ON CONFLICT(uid) DO NOTHING`, id, now, now); err != nil {
+			return err
+		}
 		row, err := findSession(ctx, tx, id)
 		if err != nil {
 			return err

@@ -40,7 +40,12 @@ func (s suite) sessions(t *testing.T) {
 	}
 	_, err := m.Open(t.Context(), "s_nobody")
 	wantProblem(t, err, "s_nobody")
-	wantProblem(t, m.Append(t.Context(), "s_nobody", user("x")), "s_nobody")
+	if err := m.Append(t.Context(), "s_anew", user("x")); err != nil {
+		t.Errorf("Append to a session that is not there yet = %v", err)
+	}
+	if s, err := m.Open(t.Context(), "s_anew"); err != nil || len(s.Turns) != 1 {
+		t.Errorf("Open(s_anew) = %d turns, %v, want 1", len(s.Turns), err)
+	}
 	wantProblem(t, m.Append(t.Context(), a.ID, evidence.Turn{Role: "oracle", Text: "x"}), "oracle")
 
 	at := time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)

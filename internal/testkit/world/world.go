@@ -93,7 +93,7 @@ func Start(o Options) (*World, error) {
 	// encyclopedia whichever server tells of them.
 	listeners := map[string]net.Listener{}
 	for _, name := range names() {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := (&net.ListenConfig{}).Listen(w.ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			for _, open := range listeners {
 				err = errors.Join(err, open.Close())

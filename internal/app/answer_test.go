@@ -1,0 +1,149 @@
+package app
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/research-mcp/research-mcp/internal/config"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
+	"github.com/research-mcp/research-mcp/internal/testkit/world"
+)
+
+// TestMain lets this test binary be its own isolated child.
+func TestMain(m *testing.M) {
+	if code, child := Child(); child {
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
+
+// start is the program in a world without latencies, with further settings.
+func start(t *testing.T, w *world.World, dir string, more map[string]string) *App {
+	t.Helper()
+	flags := map[string]string{"data_dir": dir, "ollama.enabled": "false"}
+	for name, url := range w.URLs() {
+		flags["sources."+name+".url"] = url
+	}
+	for k, v := range more {
+		flags[k] = v
+	}
+	cfg, err := config.Load(config.Inputs{Sources: SourceDefaults(), Flags: flags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), cfg, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func startWorld(t *testing.T, o world.Options) *world.World {
+	t.Helper()
+	if o.Latency == nil {
+		o.Latency = world.Latencies()
+		for name := range o.Latency {
+			o.Latency[name] = 0
+		}
+	}
+	w, err := world.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// quotesStand looks up every quote at its offsets.
+func quotesStand(t *testing.T, a *App, answer evidence.Answer) {
+	t.Helper()
+	for _, c := range answer.Citations {
+		d, err := a.Document(t.Context(), c.DocumentID)
+		if err != nil || c.End > len(d.Text) || d.Text[c.Start:c.End] != c.Quote || c.Quote == "" {
+			t.Errorf("citation %d of %s: %q is not at %d:%d (%v)", c.N, c.DocumentID, c.Quote, c.Start, c.End, err)
+		}
+	}
+}
+
+// Every goroutine that the program started has ended when Close returns, also
+// with a source that hangs in the background.
+func TestCloseLeavesNothingBehind(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	for _, fault := range []string{"", world.FaultHang} {
+		o := world.Options{Fault: map[string]string{}}
+		if fault != "" {
+			o.Fault["wikipedia"] = fault
+		}
+		w, err := world.Start(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := start(t, w, t.TempDir(), map[string]string{"research.soft_budget": "50ms"})
+		answer, err := a.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+		if err != nil || answer.Status != evidence.Answered {
+			t.Errorf("fault %q: %s, %v", fault, answer.Status, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestWhatOneProcessReadAnotherRecalls(t *testing.T) {
+	t.Parallel()
+	w, dir := startWorld(t, world.Options{}), t.TempDir()
+	first := start(t, w, dir, nil)
+	answer, err := first.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+	if err != nil || answer.Status != evidence.Answered {
+		t.Fatalf("%s, %v", answer.Status, err)
+	}
+	quotesStand(t, first, answer)
+	// The second one is there while the first still is.
+	second := start(t, w, dir, nil)
+	got, err := second.RecallTool(t.Context(), RecallIn{Query: "scaled dot product attention"})
+	if err != nil || len(got.Hits) == 0 || !strings.Contains(got.Hits[0].Text, "ttention") {
+		t.Errorf("%d hits, %v", len(got.Hits), err)
+	}
+	kept, err := second.Run(t.Context(), answer.RunID)
+	if err != nil || kept.Answer != answer.Answer {
+		t.Errorf("the run was kept as %q, %v", kept.Answer, err)
+	}
+	for _, a := range []*App{first, second} {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// With Ollama, the stand-in and, when OLLAMA_TEST_HOST names one, the real one.
+func TestAnswerWithOllama(t *testing.T) {
+	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
+		w := startWorld(t, world.Options{})
+		a := start(t, w, t.TempDir(), map[string]string{"ollama.enabled": "true", "ollama.host": target.Host})
+		defer func() {
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		answer, err := a.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s by %s, embedded by %s, topics %q, warnings %q: %s", answer.Status, answer.Synthesizer, answer.Embedder, answer.Topics, answer.Warnings, answer.Answer)
+		if answer.Status == evidence.Insufficient || !strings.HasPrefix(answer.Embedder, "ollama/") || len(answer.Citations) == 0 {
+			t.Errorf("%s, embedded by %s, %d citations", answer.Status, answer.Embedder, len(answer.Citations))
+		}
+		quotesStand(t, a, answer)
+	})
+}

@@ -1,0 +1,66 @@
+package local
+
+import (
+	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// functionWords are not indexed. It is the short list, on purpose: leaving out
+// verbs and adverbs too, as a keyword extractor does, loses half a point of
+// nDCG@10, and the common ones among them cost nothing where rare terms lead.
+const functionWords = `a an the this that these those
+	i me my mine myself we us our ours ourselves you your yours yourself yourselves
+	he him his himself she her hers herself it its itself they them their theirs themselves
+	am is are was were be been being have has had having do does did doing
+	can could will would shall should may might must ought
+	and or but nor if because as until while than so not no only own same such too very
+	of at by for with about against between into through during before after above below
+	to from up down in on out off over under again further then once here there
+	what which who whom whose when where why how
+	all any both each few more most other some just now`
+
+// vocabulary turns texts into what the word index holds.
+type vocabulary struct{ stop map[string]bool }
+
+func newVocabulary() *vocabulary {
+	v := &vocabulary{stop: map[string]bool{}}
+	for w := range strings.FieldsSeq(functionWords) {
+		v.stop[w] = true
+	}
+	return v
+}
+
+// terms are the stems of s without function words. A text of nothing else keeps
+// them: "The Who" must be found by its name.
+func (v *vocabulary) terms(s string) []string {
+	tokens := text.Tokenize(s)
+	out := make([]string, 0, len(tokens))
+	for _, t := range tokens {
+		if !v.isStop(t.Word) {
+			out = append(out, indexTerm(t.Term))
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, t := range tokens {
+		out = append(out, indexTerm(t.Term))
+	}
+	return out
+}
+
+// isStop also knows contractions: "don't" is one, "we'll" is "we".
+func (v *vocabulary) isStop(word string) bool {
+	head, _, _ := strings.Cut(word, "'")
+	return v.stop[head] || strings.HasSuffix(word, "n't")
+}
+
+// maxTerm bounds a term: what is longer is no word but data.
+const maxTerm = 64
+
+// indexTerm makes a term one token of the ascii tokenizer.
+func indexTerm(t string) string {
+	t, _ = text.Cut(t, maxTerm)
+	return strings.ReplaceAll(t, "'", "\u2019")
+}
