@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -234,38 +235,46 @@ func BenchmarkIsolated(b *testing.B) {
 func BenchmarkStart(b *testing.B) {
 	exe := binary(b)
 	dir := b.TempDir()
+	var took []float64
 	for b.Loop() {
-		if err := handshake(b.Context(), exe, dir); err != nil {
+		d, err := handshake(b.Context(), exe, dir)
+		if err != nil {
 			b.Fatal(err)
 		}
+		took = append(took, float64(d.Microseconds())/1000)
 	}
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)/2], "ms-initialize-p50")
+	b.ReportMetric(took[0], "ms-initialize-min")
 }
 
 const hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}` + "\n"
 
-// handshake starts the server and reads its first answer. The process ends with
-// its input, and is waited for outside the clock.
-func handshake(ctx context.Context, exe, dir string) error {
+// handshake starts the server and tells how long its first answer took. The
+// process ends with its input.
+func handshake(ctx context.Context, exe, dir string) (time.Duration, error) {
 	cmd := exec.CommandContext(ctx, exe, "serve", "--data-dir", dir)
 	in, err := cmd.StdinPipe()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return 0, err
 	}
+	begun := time.Now()
 	if err := cmd.Start(); err != nil {
-		return err
+		return 0, err
 	}
 	if _, err := in.Write([]byte(hello)); err != nil {
-		return err
+		return 0, err
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
+	took := time.Since(begun)
 	if err == nil && !strings.Contains(line, `"serverInfo"`) {
 		err = fmt.Errorf("the first answer is %q", line)
 	}
-	return errors.Join(err, in.Close(), cmd.Wait())
+	return took, errors.Join(err, in.Close(), cmd.Wait())
 }
 
 // binary is the program itself: BENCH_BINARY's, or built now.

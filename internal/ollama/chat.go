@@ -57,6 +57,7 @@ func (c *Client) Chat(ctx context.Context, req ChatRequest, onText func(string))
 	if err := ctx.Err(); err != nil {
 		return ChatResult{}, c.problem(ctx, req.Model.Name, err)
 	}
+	begun := time.Now()
 	window := c.Window(req.Model, req.PromptTokens+req.MaxTokens)
 	bounded, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -92,7 +93,13 @@ func (c *Client) Chat(ctx context.Context, req ChatRequest, onText func(string))
 		err = errCut // the api package says nothing of a stream that ends early
 	}
 	if err != nil {
+		if out.Len() == 0 && ctx.Err() != nil {
+			c.setPace(req.Model.Name, float64(req.PromptTokens)/2/time.Since(begun).Seconds())
+		}
 		return res, c.problem(ctx, req.Model.Name, err)
+	}
+	if last.PromptEvalCount >= leastMeasured && last.PromptEvalDuration > 0 {
+		c.setPace(req.Model.Name, float64(last.PromptEvalCount)/last.PromptEvalDuration.Seconds())
 	}
 	c.works(req.Model.Name)
 	return res, nil
@@ -130,6 +137,34 @@ func (c *Client) chatRequest(req ChatRequest, window int) *api.ChatRequest {
 		out.Messages = append(out.Messages, api.Message{Role: m.Role, Content: m.Content})
 	}
 	return out
+}
+
+const (
+	// leastMeasured is the shortest prompt that tells the pace: of a shorter one,
+	// or one that was cached, most of the time is something else.
+	leastMeasured = 100
+	// unknownPace is that of a small model on an old machine without a GPU. The
+	// first prompt is made for it; the second knows better.
+	unknownPace = 80.0
+)
+
+func (c *Client) setPace(model string, tokensPerSecond float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paces[model] = tokensPerSecond
+}
+
+// Readable is how many tokens of a prompt the model reads within d, as the last
+// prompt showed. A machine without a GPU reads a long prompt for a minute before
+// it writes the first word.
+func (c *Client) Readable(m ModelInfo, d time.Duration) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pace, ok := c.paces[m.Name]
+	if !ok {
+		pace = unknownPace
+	}
+	return int(pace * d.Seconds())
 }
 
 // Room is how many tokens of prompt and answer a model can take at most.

@@ -81,6 +81,7 @@ type Client struct {
 	failures map[string]failure   // by model name
 	slow     map[string]time.Time // by model name
 	windows  map[string]int       // by model name: the largest context that was asked for
+	paces    map[string]float64   // by model name: prompt tokens read in a second
 }
 
 // New makes a client. A host that cannot be one is an *evidence.Problem.
@@ -98,7 +99,7 @@ func New(cfg Config) (*Client, error) {
 	life, cancel := context.WithCancel(context.Background())
 	c := &Client{
 		cfg: cfg, base: base, http: transport, log: cfg.Log, cancel: cancel,
-		details: map[string]details{}, learning: map[string]bool{}, failures: map[string]failure{}, slow: map[string]time.Time{}, windows: map[string]int{},
+		details: map[string]details{}, learning: map[string]bool{}, failures: map[string]failure{}, slow: map[string]time.Time{}, windows: map[string]int{}, paces: map[string]float64{},
 	}
 	c.begin = func(f func(context.Context)) { c.work.Go(func() { f(life) }) }
 	c.api = api.NewClient(base, &http.Client{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/ollama"
@@ -54,8 +55,27 @@ func (o *Ollama) Write(ctx context.Context, in evidence.Brief, stream func(strin
 		return evidence.Draft{}, err
 	}
 	in.MaxTokens = max(min(in.MaxTokens, o.client.Room(model)/3), leastAnswer)
+	if deadline, ok := ctx.Deadline(); ok {
+		in.Evidence = o.inTime(model, in, time.Until(deadline))
+	}
 	res, used, err := o.ask(ctx, model, in, stream)
 	return o.draft(in, res, used, err)
+}
+
+// readShare of the time that is left is for reading the prompt, the rest for
+// writing.
+const readShare = 0.5
+
+// inTime is the evidence that the model can read in time, the best of it and at
+// least one passage.
+func (o *Ollama) inTime(model ollama.ModelInfo, in evidence.Brief, left time.Duration) []evidence.Evidence {
+	room := o.client.Readable(model, time.Duration(readShare*float64(left)))
+	for n, e := range in.Evidence {
+		if room -= ollama.EstimatePrompt(e.Passage.Text); room < 0 && n > 0 {
+			return in.Evidence[:n]
+		}
+	}
+	return in.Evidence
 }
 
 // ask sends the prompt. When the estimate of its length was wrong, it is sent

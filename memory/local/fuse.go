@@ -10,32 +10,27 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// The weight of the vectors against the words, measured on public collections:
-// more than 0.3 for a lexical embedder loses, a trained encoder carries a half.
-const (
-	alphaLexical     = 0.3
-	alphaTransformer = 0.5
-	// neighbourShare of the scores of the turns before and after is added to a
-	// turn's own: an answer often has none of the question's words.
-	neighbourShare = 0.3
-)
+// neighbourShare of the scores of the turns before and after is added to a
+// turn's own: an answer often has none of the question's words.
+const neighbourShare = 0.3
 
-// lexicalVectors reports whether the vectors are a sketch of n-grams that are
-// better compared themselves.
-func (q *question) lexicalVectors() bool {
-	return q.vector != nil && q.Mode == evidence.ModeHybrid && q.Model.Kind != evidence.KindTransformer
-}
+// shares say how much of a score comes from the words (BM25), from the
+// character n-grams, and from the vectors. They add up to 1.
+type shares struct{ words, grams, vectors float64 }
 
-func alpha(q *question) float64 {
+// Measured on public collections. A trained encoder carries a half. The vectors
+// of a lexical embedder only sketch n-grams, which are compared themselves; more
+// than 0.4 for both together loses.
+func (q *question) shares() shares {
 	switch {
-	case q.vector == nil:
-		return 0
+	case q.vector == nil || q.Mode == evidence.ModeBM25:
+		return shares{words: 1}
 	case q.Mode == evidence.ModeVector:
-		return 1
+		return shares{vectors: 1}
 	case q.Model.Kind == evidence.KindTransformer:
-		return alphaTransformer
+		return shares{words: 0.5, vectors: 0.5}
 	}
-	return alphaLexical
+	return shares{words: 0.6, grams: 0.3, vectors: 0.1}
 }
 
 // rank scores the candidates 0..1 and returns the best, best first, without
@@ -46,7 +41,7 @@ func rank(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, sem *
 			cands[i].score = min(max(cands[i].cos, 0), 1)
 		}
 	} else {
-		fuse(cands, alpha(q))
+		fuse(cands, q.shares(), q.depth)
 		cands = slices.DeleteFunc(cands, func(c candidate) bool { return c.words == 0 && (c.vector == nil || c.cos <= 0) })
 	}
 	cands, err := addNeighbours(ctx, tx, q, cands, sem)
@@ -62,40 +57,53 @@ func rank(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, sem *
 	return fold(cands, q.K), nil
 }
 
-// fuse is the convex combination of both scores, each scaled to 0..1 over the
-// candidates. One that has no vector is judged by its words alone: that it was
-// not embedded yet is no fault of its text.
-func fuse(cands []candidate, a float64) {
-	lo, hi := 0.0, 0.0
-	cosLo, cosHi, any := 0.0, 0.0, false
+// fuse is the convex combination of the scores, each scaled to 0..1 over the
+// candidates. One that has no vector is judged by the rest alone: that it was not
+// embedded yet is no fault of its text.
+func fuse(cands []candidate, w shares, depth int) {
+	var words, grams, cos bounds
+	if len(cands) < depth { // nothing was cut off below: zero means nothing in common
+		words.add(0)
+		grams.add(0)
+	}
 	for _, c := range cands {
-		hi = max(hi, c.words)
-		if c.vector == nil {
-			continue
+		words.add(c.words)
+		grams.add(c.grams)
+		if c.vector != nil {
+			cos.add(c.cos)
 		}
-		if !any {
-			cosLo, cosHi, any = c.cos, c.cos, true
-		}
-		cosLo, cosHi = min(cosLo, c.cos), max(cosHi, c.cos)
 	}
 	for i := range cands {
 		c := &cands[i]
-		words := scale(c.words, lo, hi)
-		near := words
+		c.score = w.words*words.scale(c.words) + w.grams*grams.scale(c.grams)
 		if c.vector != nil {
-			near = scale(c.cos, cosLo, cosHi)
+			c.score += w.vectors * cos.scale(c.cos)
+		} else {
+			c.score /= w.words + w.grams
 		}
-		c.score = (1-a)*words + a*near
 	}
+}
+
+// bounds are the least and the greatest of some numbers.
+type bounds struct {
+	lo, hi float64
+	some   bool
+}
+
+func (b *bounds) add(x float64) {
+	if !b.some {
+		*b = bounds{x, x, true}
+	}
+	b.lo, b.hi = min(b.lo, x), max(b.hi, x)
 }
 
 // scale maps lo..hi to 0..1. When all are equal, all are best, or nothing when
 // they are zero.
-func scale(x, lo, hi float64) float64 {
+func (b *bounds) scale(x float64) float64 {
 	switch {
-	case hi > lo:
-		return (x - lo) / (hi - lo)
-	case hi > 0:
+	case b.hi > b.lo:
+		return (x - b.lo) / (b.hi - b.lo)
+	case b.hi > 0:
 		return 1
 	}
 	return 0

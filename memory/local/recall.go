@@ -157,7 +157,7 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *se
 		return nil, err
 	}
 	scoreWords(cands, stats)
-	if q.lexicalVectors() {
+	if q.shares().grams > 0 {
 		table, err := l.grams.get(ctx, tx, stats.chunks)
 		if err != nil {
 			return nil, err
