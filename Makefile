@@ -3,10 +3,10 @@ GO ?= go
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 
-.PHONY: help build test race lint fmt bench sdk ollama ci clean
+.PHONY: help build test race linter lint fmt bench sdk ollama ci clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 build: ## build bin/research-mcp, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/research-mcp ./cmd/research-mcp
@@ -20,9 +20,11 @@ race: ## run the tests under the race detector
 fmt: ## format the code
 	gofmt -w $$(git ls-files '*.go')
 
-lint: $(TOOLS)/golangci-lint-$(LINT_VERSION) ## vet and lint
+linter: $(TOOLS)/golangci-lint-$(LINT_VERSION)
+
+lint: linter ## vet and lint
 	$(GO) vet ./...
-	$< run ./...
+	$(TOOLS)/golangci-lint-$(LINT_VERSION) run ./...
 
 $(TOOLS)/golangci-lint-$(LINT_VERSION):
 	mkdir -p $(TOOLS)

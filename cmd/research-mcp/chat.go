@@ -19,7 +19,7 @@ const maxLine = 1 << 20
 func newChat(c *console) *cobra.Command {
 	var q question
 	cmd := &cobra.Command{
-		Use: "chat", Short: "Ask many questions in one session that any client can go on with", Args: cobra.NoArgs,
+		Use: "chat", Short: "Ask many questions in one session that any client can go on with", Args: none,
 		Long: `Asks in turns, one question a line; an empty line or end of input ends it. The
 session's handle is printed: --session goes on with it, here or in any other client.`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

@@ -16,7 +16,7 @@ import (
 func newDemo(c *console) *cobra.Command {
 	var faults, latencies []string
 	cmd := &cobra.Command{
-		Use: "demo", Short: "See it work: bundled local sources, no network, nothing installed", Args: cobra.NoArgs,
+		Use: "demo", Short: "See it work: bundled local sources, no network, nothing installed", Args: none,
 		Long: `Starts local servers that speak like Wikipedia and HackerNews, with latencies of
 0.8, 1.2 and 0.5 s, and asks three questions in one session. Your settings and
 your memory are not touched.`,

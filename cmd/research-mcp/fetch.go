@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,7 +16,12 @@ func newFetch(c *console) *cobra.Command {
 	var req app.ReadRequest
 	var budget time.Duration
 	cmd := &cobra.Command{
-		Use: "fetch [QUERY]", Short: "Read documents from the sources, or pages by their URL", Args: cobra.MaximumNArgs(1),
+		Use: "fetch [QUERY]", Short: "Read documents from the sources, or pages by their URL", Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return exactly(1, "one query")(cmd, args)
+			}
+			return nil
+		},
 		Example: `research-mcp fetch "goroutine scheduler" --sources wikipedia
   research-mcp fetch --url https://go.dev/doc/effective_go`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -31,8 +37,8 @@ func newFetch(c *console) *cobra.Command {
 				}
 				req.Budget = budget
 			}
-			if cmd.Flags().Changed("limit") && req.Limit == 0 {
-				req.Limit = -1 // a limit of 0 that was meant, not the default
+			if req.Limit == 0 { // that was meant: it is not the default
+				return evidence.BadInput("a limit of 0 is out of range", "give one from 1 to 50")
 			}
 			a, err := c.open(cmd.Context())
 			if err != nil {
@@ -43,6 +49,9 @@ func newFetch(c *console) *cobra.Command {
 			p.close()
 			if err == nil {
 				err = c.printRead(got)
+			}
+			if err == nil && len(got.Documents) == 0 && allFailed(got.Sources) {
+				err = &evidence.Problem{What: "nothing could be read: " + got.Sources[0].Name + ": " + got.Sources[0].Err, Try: "`research-mcp doctor` tells what can be reached from here"}
 			}
 			return errors.Join(err, a.Close())
 		},
@@ -55,6 +64,13 @@ func newFetch(c *console) *cobra.Command {
 	f.DurationVar(&budget, "budget", 0, "take at most this time (default from the settings: 45s)")
 	f.StringVar(&req.Language, "language", "", "language of the sources, such as en")
 	return cmd
+}
+
+// allFailed reports whether no source answered, if only that it has nothing.
+func allFailed(reports []evidence.SourceReport) bool {
+	return len(reports) > 0 && !slices.ContainsFunc(reports, func(r evidence.SourceReport) bool {
+		return r.Status == evidence.StatusOK || r.Status == evidence.StatusEmpty || r.Status == evidence.StatusCached
+	})
 }
 
 func (c *console) printRead(got app.ReadResult) error {

@@ -13,7 +13,7 @@ import (
 
 func newVersion(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "The version, and what it was built with", Args: cobra.NoArgs,
+		Use: "version", Short: "The version, and what it was built with", Args: none,
 		RunE: func(*cobra.Command, []string) error {
 			v := app.Version()
 			if c.json {
@@ -27,7 +27,7 @@ func newVersion(c *console) *cobra.Command {
 
 func newConfig(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "config", Short: "Every setting, its value, and where the value came from", Args: cobra.NoArgs,
+		Use: "config", Short: "Every setting, its value, and where the value came from", Args: none,
 		RunE: func(*cobra.Command, []string) error {
 			cfg, err := c.settings()
 			if err != nil {
@@ -44,14 +44,18 @@ func newConfig(c *console) *cobra.Command {
 				}
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Key, value, s.From, s.About)
 			}
-			return w.Flush()
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.out, "\nFile: %s. Variables: RESEARCH_MCP_ and the key in capitals, with _ for . and -\n", c.settingsFile())
+			return err
 		},
 	}
 }
 
 func newSources(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "sources", Short: "Each source: on or off, where it is, and its limits", Args: cobra.NoArgs,
+		Use: "sources", Short: "Each source: on or off, where it is, and its limits", Args: none,
 		RunE: func(*cobra.Command, []string) error {
 			cfg, err := c.settings()
 			if err != nil {
@@ -77,7 +81,7 @@ func newSources(c *console) *cobra.Command {
 func newDoctor(c *console) *cobra.Command {
 	var offline bool
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "What works, what does not, and how to mend each", Args: cobra.NoArgs,
+		Use: "doctor", Short: "What works, what does not, and how to mend each", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.settings()
 			if err != nil {

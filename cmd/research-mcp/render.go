@@ -14,7 +14,7 @@ const width = 88
 // printAnswer writes an answer for a person.
 func (c *console) printAnswer(a evidence.Answer) error {
 	var b strings.Builder
-	b.WriteString("\n" + wrap(a.Answer, width, "") + "\n")
+	b.WriteString(wrap(a.Answer, width, "") + "\n")
 	if a.Status != evidence.Answered {
 		fmt.Fprintf(&b, "\nStatus: %s\n", a.Status)
 	}
@@ -28,7 +28,7 @@ func (c *console) printAnswer(a evidence.Answer) error {
 	for _, w := range a.Warnings {
 		b.WriteString(wrap("! "+w, width, "") + "\n")
 	}
-	fmt.Fprintf(&b, "\n%s in %d ms, written by %s, session %s\n", a.Status, a.Timing.TotalMS, a.Synthesizer, a.Session)
+	fmt.Fprintf(&b, "\n%s in %d ms, written by %s, session %s, run %s\n", a.Status, a.Timing.TotalMS, a.Synthesizer, a.Session, a.RunID)
 	_, err := fmt.Fprint(c.out, b.String())
 	return err
 }

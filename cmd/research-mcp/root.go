@@ -96,12 +96,15 @@ First steps:
   research-mcp ask "How do goroutines work?"
   research-mcp serve                     the MCP server that an assistant starts
   research-mcp doctor                    what works on this machine, and how to mend the rest`,
-		SilenceUsage: true, SilenceErrors: true,
+		SilenceUsage: true, SilenceErrors: true, Version: app.Version().Version,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
 			}
 			try := "`research-mcp --help` lists all commands"
+			if strings.Contains(args[0], " ") {
+				try = fmt.Sprintf("to ask a question: `research-mcp ask %q`", args[0])
+			}
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 				try = fmt.Sprintf("did you mean %q? %s", near[0], try)
 			}
@@ -118,7 +121,7 @@ First steps:
 	flags.StringVar(&c.configFile, "config", "", "settings file (default "+config.DefaultFile()+")")
 	flags.StringVar(&c.dataDir, "data-dir", "", "folder of the memory")
 	flags.StringVar(&c.logLevel, "log-level", "", "debug, info, warn or error")
-	flags.StringArrayVar(&c.set, "set", nil, "a setting, as key=value (repeatable; `research-mcp config` lists them)")
+	flags.StringArrayVar(&c.set, "set", nil, "a setting, as key=value (repeatable; the command config lists them)")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newRecall(c),
 		newRun(c), newServe(c), newSources(c), newVersion(c))
@@ -127,16 +130,9 @@ First steps:
 
 // settings loads the configuration as the flags and the environment say.
 func (c *console) settings() (*config.Config, error) {
-	in := config.Inputs{Sources: app.SourceDefaults(), Environ: c.environ, File: config.DefaultFile(),
+	in := config.Inputs{Sources: app.SourceDefaults(), Environ: c.environ, File: c.settingsFile(),
 		Flags: map[string]string{}, From: map[string]string{}}
-	for _, kv := range c.environ {
-		if name, value, _ := strings.Cut(kv, "="); name == config.EnvPrefix+"CONFIG" && value != "" {
-			in.File, in.Must = value, true
-		}
-	}
-	if c.configFile != "" {
-		in.File, in.Must = c.configFile, true
-	}
+	in.Must = in.File != config.DefaultFile()
 	for _, kv := range c.set {
 		name, value, ok := strings.Cut(kv, "=")
 		if !ok {
@@ -150,6 +146,19 @@ func (c *console) settings() (*config.Config, error) {
 		}
 	}
 	return config.Load(in)
+}
+
+// settingsFile is where the settings file is looked for.
+func (c *console) settingsFile() string {
+	if c.configFile != "" {
+		return c.configFile
+	}
+	for _, kv := range c.environ {
+		if name, value, _ := strings.Cut(kv, "="); name == config.EnvPrefix+"CONFIG" && value != "" {
+			return value
+		}
+	}
+	return config.DefaultFile()
 }
 
 // open builds the program's parts. The caller closes them.
@@ -187,7 +196,18 @@ func exactly(n int, what string) cobra.PositionalArgs {
 		if len(args) == n {
 			return nil
 		}
-		return evidence.BadInput(fmt.Sprintf("%s takes %s; there are %d arguments", cmd.Name(), what, len(args)),
-			fmt.Sprintf("quote a question of several words: `%s`", cmd.Example))
+		try := fmt.Sprintf("write it as in `%s`", strings.TrimSpace(cmd.Example))
+		if len(args) > n {
+			try = "quote what is of several words; " + try
+		}
+		return evidence.BadInput(fmt.Sprintf("%s takes %s; there are %d arguments", cmd.Name(), what, len(args)), try)
 	}
+}
+
+// none refuses arguments, in words.
+func none(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return evidence.BadInput(fmt.Sprintf("%s takes no arguments; there is %q", cmd.Name(), args[0]), fmt.Sprintf("`%s --help` lists its flags", cmd.CommandPath()))
 }

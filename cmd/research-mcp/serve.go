@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -12,7 +13,7 @@ import (
 func newServe(c *console) *cobra.Command {
 	var demo bool
 	cmd := &cobra.Command{
-		Use: "serve", Short: "The MCP server, on stdin and stdout", Args: cobra.NoArgs,
+		Use: "serve", Short: "The MCP server, on stdin and stdout", Args: none,
 		Long: `Speaks the Model Context Protocol on stdin and stdout; an assistant starts it.
 Logs go to stderr. It ends with its input or on SIGTERM.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -20,8 +21,11 @@ Logs go to stderr. It ends with its input or on SIGTERM.`,
 			if out == os.Stdout {
 				out = app.GuardStdout() // nothing else may reach the protocol's stream
 			}
+			if c.typed {
+				fmt.Fprintln(c.err, "waiting for an MCP client on standard input; an assistant starts this command by itself, Ctrl-C ends it")
+			}
 			if demo {
-				d, err := app.NewDemo(cmd.Context(), app.DemoOptions{Log: c.logger("info")})
+				d, err := app.NewDemo(cmd.Context(), app.DemoOptions{Log: c.logger("warn"), WorldLog: c.logger("info")})
 				if err != nil {
 					return err
 				}

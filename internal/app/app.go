@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -174,11 +176,30 @@ func (a *App) Recall(ctx context.Context, q evidence.RecallQuery) (evidence.Reca
 	} else if ctx.Err() == nil {
 		warning = fmt.Sprintf("the query was not embedded (%v): texts were searched by their words alone", err)
 	}
+	if q.Session != "" {
+		if _, err := a.memory.Open(ctx, q.Session); err != nil {
+			return evidence.RecallResult{}, err
+		}
+	}
 	res, err := a.memory.Recall(ctx, q)
 	if warning != "" {
 		res.Warnings = append(res.Warnings, warning)
 	}
+	if err == nil && len(res.Hits) == 0 && q.Source != "" {
+		err = a.knowSource(ctx, q.Source)
+	}
 	return res, err
+}
+
+// knowSource refuses a source of which nothing is remembered, by naming those
+// of which something is.
+func (a *App) knowSource(ctx context.Context, name string) error {
+	s, err := a.memory.Stats(ctx)
+	if err != nil || s.BySource[name] > 0 || len(s.BySource) == 0 {
+		return err
+	}
+	return evidence.BadInput(fmt.Sprintf("nothing of a source %q is remembered", name),
+		"choose from: "+strings.Join(slices.Sorted(maps.Keys(s.BySource)), ", "))
 }
 
 // RecallTool is Recall as the tool gives it, for the command of that name.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ type DemoOptions struct {
 	Faults  map[string]string        // source to fail, hang or garbage
 	Latency map[string]time.Duration // source to latency
 	Log     *slog.Logger
+
+	WorldLog *slog.Logger // tells of clients that went away; nil: Log
 }
 
 // Demo is the true program in a small world of its own: local servers that
@@ -46,7 +49,7 @@ const demoFoldAfter = 4
 // NewDemo starts the demo's world and a program in it. No setting of the user
 // reaches it.
 func NewDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
-	w, err := world.Start(world.Options{Latency: o.Latency, Fault: o.Faults, Log: o.Log})
+	w, err := world.Start(world.Options{Latency: o.Latency, Fault: o.Faults, Log: cmp.Or(o.WorldLog, o.Log)})
 	if err != nil {
 		return nil, err
 	}

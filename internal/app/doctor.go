@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func Doctor(ctx context.Context, cfg *config.Config, o DoctorOptions) Report {
 	a, err := New(ctx, cfg, Options{Log: o.Log})
 	if err != nil {
 		p := evidence.AsProblem(err)
-		r.add(Check{Name: "memory", Status: checkFail, What: p.What, Try: p.Try})
+		r.add(Check{Name: "start", Status: checkFail, What: p.What, Try: p.Try})
 		return r
 	}
 	r.add(a.memoryCheck(ctx))
@@ -77,7 +78,7 @@ func contactCheck(cfg *config.Config) Check {
 		return Check{Name: "contact", Status: checkOK, What: "sources see " + cfg.Contact}
 	}
 	return Check{Name: "contact", Status: checkWarn, What: "no contact is set: sources such as Wikipedia allow unidentified clients little",
-		Try: "--set contact=you@example.org, or " + config.EnvName("contact") + " in the environment"}
+		Try: fmt.Sprintf("write `contact: you@example.org` into %s, or set %s", config.DefaultFile(), config.EnvName("contact"))}
 }
 
 func (a *App) memoryCheck(ctx context.Context) Check {
@@ -134,6 +135,11 @@ func (a *App) sourceChecks(ctx context.Context, offline bool) []Check {
 		}
 	}
 	_ = group.Wait()
+	reached := slices.ContainsFunc(out, func(c Check) bool { return c.Status == checkOK })
+	if !reached && !offline {
+		out = append(out, Check{Name: "sources", Status: checkFail, What: "no source can be reached: questions are answered from memory alone",
+			Try: "look at the network of this machine, or set sources.NAME.url to a mirror that it reaches"})
+	}
 	return out
 }
 

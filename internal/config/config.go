@@ -164,8 +164,25 @@ func DefaultFile() string {
 	return filepath.Join(dir, "research-mcp", "config.yaml")
 }
 
-func defaultDataDir() string {
-	return filepath.Join(xdg.DataHome, "research-mcp")
+// dataDir is the folder that is meant: the platform's where none is named, and
+// with a leading ~ as a shell reads it, because an assistant starts us without
+// one.
+func dataDir(named string) (string, error) {
+	if named == "" {
+		return filepath.Join(xdg.DataHome, "research-mcp"), nil
+	}
+	if rest, ok := strings.CutPrefix(filepath.ToSlash(named), "~/"); ok || named == "~" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", bad("data_dir", named, "a path without ~: this process has no home folder")
+		}
+		named = filepath.Join(home, rest)
+	}
+	abs, err := filepath.Abs(named)
+	if err != nil {
+		return "", bad("data_dir", named, "an absolute path")
+	}
+	return abs, nil
 }
 
 // validate refuses values that no part of the program could work with.

@@ -80,7 +80,7 @@ func (in Inputs) file(known map[string]key) (layer, error) {
 		if errors.Is(err, fs.ErrNotExist) && !in.Must {
 			return l, nil
 		}
-		return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: %v", in.File, err), Try: "mend it, or name another with --config"}
+		return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: %v", in.File, err), Try: "mend or create it, or name another with --config"}
 	}
 	for name, v := range k.All() {
 		if _, ok := known[name]; !ok {
@@ -150,8 +150,12 @@ func build(k *koanf.Koanf, known map[string]key, from map[string]string) (*Confi
 	if err := k.Unmarshal("", &c); err != nil {
 		return nil, decodeError(k, known, err)
 	}
-	if c.DataDir == "" {
-		c.DataDir = defaultDataDir()
+	where, err := dataDir(c.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	if c.DataDir != where {
+		c.DataDir = where
 		if err := k.Set("data_dir", c.DataDir); err != nil {
 			return nil, fmt.Errorf("setting data_dir: %w", err)
 		}

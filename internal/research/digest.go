@@ -89,6 +89,9 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 	out := &digested{doc: doc, chunks: evidence.Chunks{Items: e.deps.Chunk(doc.Text)}}
 	d.set(i, out)
 	out = e.embedded(d.embed, d.r.kit, out)
+	if by := d.r.kit.Embedder.Model().Name; out.chunks.Model.Name != by && len(out.chunks.Items) > 0 {
+		d.r.warn(by + " did not embed every document in time: the rest was embedded without a model")
+	}
 	d.set(i, out)
 	if err := e.keep(out); err != nil {
 		d.r.warn(fmt.Sprintf("%q was read but not kept: %v", doc.Title, err))
@@ -147,7 +150,7 @@ func (e *Engine) embedded(ctx context.Context, kit Kit, in *digested) *digested 
 	out := &digested{doc: in.doc, chunks: evidence.Chunks{Items: slices.Clone(in.chunks.Items)}}
 	err := e.embed(ctx, kit.Embedder, &out.chunks)
 	if err != nil {
-		e.deps.Log.Warn("embedding fell back to the built-in one", "source", in.doc.Source, "url", in.doc.URL, "err", err)
+		e.deps.Log.Debug("embedding fell back to the built-in one", "source", in.doc.Source, "url", in.doc.URL, "err", err)
 		err = e.embed(e.life, e.deps.Kits.BuiltIn().Embedder, &out.chunks)
 	}
 	if err != nil {

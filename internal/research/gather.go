@@ -201,7 +201,9 @@ func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.Sou
 		if g.pending[s.Name()] > 0 {
 			g.giveUp(t, waited)
 			report := t.report
-			g.r.emit(Event{Kind: EventSource, Source: &report, Done: g.settled(), Total: len(g.sources)})
+			if !errors.Is(ctx.Err(), context.Canceled) { // who went away needs no report
+				g.r.emit(Event{Kind: EventSource, Source: &report, Done: g.settled(), Total: len(g.sources)})
+			}
 		}
 		out = append(out, t.report)
 	}

@@ -137,6 +137,9 @@ func (e *Engine) completeRead(req ReadRequest) ([]Source, ReadRequest, error) {
 		return nil, req, err
 	}
 	req.Language = cmp.Or(req.Language, e.cfg.Language)
+	if err := checkLanguage(req.Language); err != nil {
+		return nil, req, err
+	}
 	var sources []Source
 	if req.Query != "" {
 		chosen, err := e.choose(req.Sources)

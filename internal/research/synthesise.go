@@ -3,6 +3,7 @@ package research
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,17 +71,11 @@ func (r *run) conclude() {
 			best = c.Verdict
 		}
 	}
-	answered := 0
-	for _, s := range a.Sources {
-		if s.Status == evidence.StatusOK || s.Status == evidence.StatusEmpty || s.Status == evidence.StatusCached {
-			answered++
-		}
-	}
 	switch {
 	case best == evidence.Unsupported:
 		a.Status = evidence.Insufficient
 		a.Answer = r.nothingFound()
-	case answered == 0 && len(a.Sources) > 0:
+	case !slices.ContainsFunc(a.Sources, reached):
 		a.Status = evidence.Partial
 		r.warn("no source answered: this is from memory alone")
 	case best == evidence.Weak || r.cut():
@@ -88,6 +83,11 @@ func (r *run) conclude() {
 	default:
 		a.Status = evidence.Answered
 	}
+}
+
+// reached reports whether a source answered, if only that it has nothing.
+func reached(s evidence.SourceReport) bool {
+	return s.Status == evidence.StatusOK || s.Status == evidence.StatusEmpty || s.Status == evidence.StatusCached
 }
 
 // cut reports whether the writing ended before it was done.
@@ -116,5 +116,9 @@ func (r *run) nothingFound() string {
 	if r.answer.Memory.Err != "" {
 		memory = "memory: error (" + r.answer.Memory.Err + ")"
 	}
-	return "Nothing that was read answers this question. Asked were " + strings.Join(append(tried, memory), "; ") + "."
+	out := "Nothing that was read answers this question. Asked were " + strings.Join(append(tried, memory), "; ") + "."
+	if len(tried) > 0 && !slices.ContainsFunc(r.answer.Sources, reached) {
+		out += " No source could be reached: `research-mcp doctor` tells why."
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package research
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -80,8 +81,21 @@ func (e *Engine) complete(req Request) (Request, error) {
 	if req.Language == "" {
 		req.Language = e.cfg.Language
 	}
+	if err := checkLanguage(req.Language); err != nil {
+		return req, err
+	}
 	_, err := e.choose(req.Sources)
 	return req, err
+}
+
+// language is a BCP 47 primary subtag, and what Wikipedia makes of it.
+var language = regexp.MustCompile(`^[a-z]{2,3}(-[a-z]{2,8})?$`)
+
+func checkLanguage(l string) error {
+	if language.MatchString(l) {
+		return nil
+	}
+	return evidence.BadInput(fmt.Sprintf("there is no language %q", l), "give a code such as en, de or zh")
 }
 
 // choose is the sources of those names, or all when none is named.

@@ -42,7 +42,7 @@ func (*Extractive) Write(ctx context.Context, in evidence.Brief, stream func(str
 		return evidence.Draft{}, err
 	}
 	q := newQuery(in.Question, background(in))
-	pool := gatherSentences(in.Evidence)
+	pool := gatherSentences(q, in.Evidence)
 	if len(pool) == 0 {
 		return evidence.Draft{Abstain: true, Why: "no passage that was found holds a sentence to quote"}, nil
 	}
@@ -77,7 +77,7 @@ func background(in evidence.Brief) string {
 
 // gatherSentences are the quotable sentences of the evidence. One that several
 // passages hold stands once, with the best of them.
-func gatherSentences(list []evidence.Evidence) []candidate {
+func gatherSentences(q query, list []evidence.Evidence) []candidate {
 	best, worst := 0.0, 0.0
 	for i, e := range list {
 		if i == 0 || e.Passage.Score > best {
@@ -95,6 +95,7 @@ func gatherSentences(list []evidence.Evidence) []candidate {
 	var pool []candidate
 	for i, e := range list {
 		title := text.Terms(e.Document.Title)
+		about := isAbout(q, e.Document.Title)
 		prior := 1.0
 		if best > worst {
 			prior = (e.Passage.Score - worst) / (best - worst)
@@ -116,10 +117,25 @@ func gatherSentences(list []evidence.Evidence) []candidate {
 			seen[at] = len(pool)
 			c := newCandidate(i, sp, sentence, pos+offset)
 			c.prior, c.source, c.document, c.title = prior, e.Document.Source, at.document, title
+			c.about = about
 			pool = append(pool, c)
 		}
 	}
 	return pool
+}
+
+// isAbout reports whether a title is the subject of the question: every word of
+// it was asked for, what stands in brackets apart, as in "Attention (machine
+// learning)".
+func isAbout(q query, title string) bool {
+	name, _, _ := strings.Cut(title, " (")
+	terms := text.Terms(name)
+	for _, t := range terms {
+		if !q.asks(t) {
+			return false
+		}
+	}
+	return len(terms) > 0
 }
 
 // wanted is how many sentences an answer has at most.

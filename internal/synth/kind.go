@@ -63,6 +63,18 @@ func (k kind) single() bool {
 	return k == kindWho || k == kindWhen || k == kindWhere || k == kindNumber
 }
 
+// openingWeight is what the first sentence of a document about the subject is
+// worth: it says what the thing is.
+func (k kind) openingWeight() float64 {
+	switch k {
+	case kindDefinition:
+		return 1.5
+	case kindOther:
+		return 0.8
+	}
+	return 0
+}
+
 // fits reports whether the sentence has the shape of an answer.
 func (k kind) fits(q query, c *candidate) bool {
 	switch k {

@@ -226,7 +226,7 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 	for range loaders {
 		g.Go(func() error {
 			for j := range jobs {
-				if err := s.addBlob(gctx, j.doc, j.first, j.n, j.blob); err != nil {
+				if err := s.addBlob(gctx, j.doc, j.first, j.n, j.blob); err != nil && gctx.Err() == nil {
 					ix.log.Warn("vectors of a document cannot be indexed", "doc", j.doc, "err", err)
 				}
 			}

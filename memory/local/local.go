@@ -60,13 +60,14 @@ var _ contract.Memory = (*Local)(nil)
 // background: Open does not wait for it.
 func Open(ctx context.Context, cfg contract.Config) (*Local, error) {
 	cfg = withDefaults(cfg)
-	path, err := prepare(cfg.Dir, cfg.Logger)
+	path, err := prepare(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
 	if err := migrate(ctx, path, cfg.Logger); err != nil {
 		return nil, err
 	}
+	tighten(filepath.Dir(path), path, cfg.Logger) // now that it is known to be ours
 	l := &Local{cfg: cfg, log: cfg.Logger, path: path, voc: newVocabulary(), df: newFrequencies()}
 	if err := l.connect(ctx); err != nil {
 		return nil, explain(path, fmt.Errorf("opening the memory: %w", err))

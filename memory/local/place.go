@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
@@ -19,8 +20,8 @@ const (
 )
 
 // prepare makes the folder usable and returns the path of the database, which
-// exists when it returns. Nothing that is there is changed but file modes.
-func prepare(dir string, log *slog.Logger) (string, error) {
+// exists when it returns. Nothing that is there is changed.
+func prepare(dir string) (string, error) {
 	if dir == "" {
 		return "", evidence.BadInput("no data folder is given", "set --data-dir or RESEARCH_MCP_DATA_DIR")
 	}
@@ -39,7 +40,6 @@ func prepare(dir string, log *slog.Logger) (string, error) {
 	if err := inspect(path); err != nil {
 		return "", err
 	}
-	tighten(dir, path, log)
 	// Made by us first: SQLite's own files would be readable by others, and the
 	// write-ahead log takes its mode from this one.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -95,7 +95,7 @@ func onlyOurs(dir string) bool {
 		return false
 	}
 	for _, e := range entries {
-		if n := e.Name(); n != backupDir && n != "cache" && filepath.Ext(n) != ".log" && len(n) >= len(fileName) && n[:len(fileName)] != fileName {
+		if n := e.Name(); n != backupDir && !strings.HasPrefix(n, fileName) {
 			return false
 		}
 	}

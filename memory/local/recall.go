@@ -83,7 +83,7 @@ func (l *Local) ask(rq evidence.RecallQuery) (*question, error) {
 // takeVector checks the question's vector. Without a good one the words answer
 // alone, unless only vectors were asked for.
 func (q *question) takeVector() error {
-	why := ""
+	var why string
 	switch {
 	case q.Vector == nil || q.Model.IsZero():
 		why = "the question has no vector"

