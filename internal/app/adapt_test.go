@@ -1,0 +1,77 @@
+package app
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/isolate"
+	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
+	"github.com/research-mcp/research-mcp/internal/testkit/world"
+)
+
+// Ollama goes away between two questions, and the next one adapts by itself; so
+// it does when there is a server without a model.
+func TestOllamaComesAndGoes(t *testing.T) {
+	t.Parallel()
+	w := startWorld(t, world.Options{})
+	o := ollamakit.Start(t)
+	a := start(t, w, t.TempDir(), map[string]string{"ollama.enabled": "true", "ollama.host": o.Host()})
+	defer func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	kit := a.kits.Pick(t.Context())
+	if !strings.HasPrefix(kit.Embedder.Model().Name, "ollama/") || !strings.HasPrefix(kit.Synthesizer.Name(), "ollama/") || len(kit.Warnings) > 0 {
+		t.Fatalf("with Ollama: %s, %s, warnings %q", kit.Embedder.Model().Name, kit.Synthesizer.Name(), kit.Warnings)
+	}
+	o.Stop()
+	answer, err := a.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+	if err != nil || answer.Status != evidence.Answered || answer.Synthesizer != "extractive" || len(answer.Warnings) == 0 {
+		t.Errorf("without: %s by %s, warnings %q, %v", answer.Status, answer.Synthesizer, answer.Warnings, err)
+	}
+}
+
+func TestOllamaWithoutAModelSaysWhichToPull(t *testing.T) {
+	t.Parallel()
+	w := startWorld(t, world.Options{})
+	o := ollamakit.Start(t)
+	o.SetModels()
+	a := start(t, w, t.TempDir(), map[string]string{"ollama.enabled": "true", "ollama.host": o.Host()})
+	answer, err := a.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+	if err != nil || answer.Status != evidence.Answered || !strings.Contains(strings.Join(answer.Warnings, " "), "ollama pull") {
+		t.Errorf("%s, warnings %q, %v", answer.Status, answer.Warnings, err)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// The isolated process of the analysis hangs, crashes or talks nonsense: that
+// is its status, and never the answer's end.
+func TestAnalysisOfAChildThatMisbehaves(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, script, want string }{
+		{"hangs", "sleep 600", "timeout"},
+		{"crashes", "exit 3", "error"},
+		{"talks nonsense", "echo hello", "error"},
+		{"never stops talking", "yes", "error"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			runner, err := isolate.NewRunner(isolate.Options{Exe: "/bin/sh", Args: []string{"-c", c.script}, Deadline: 5 * time.Second, MaxOutput: 1 << 20})
+			if c.want == "timeout" {
+				runner, err = isolate.NewRunner(isolate.Options{Exe: "/bin/sh", Args: []string{"-c", c.script}, Deadline: 200 * time.Millisecond})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := analyst{runner}.Analyse(t.Context(), evidence.AnalysisInput{Question: "q", Documents: []evidence.Document{{Source: "s", Text: "t"}}})
+			if got.Status != c.want || got.Err == "" || got.BySource == nil || got.Keywords == nil || got.TopDocuments == nil {
+				t.Errorf("analysis = %+v, want status %s", got, c.want)
+			}
+		})
+	}
+}
