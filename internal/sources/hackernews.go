@@ -90,11 +90,6 @@ func (h *hackerNews) read(a *hackerNewsAnswer, retrieved time.Time) ([]evidence.
 	docs, seen := []evidence.Document{}, map[string]bool{}
 	for place, hit := range hits {
 		d, ok := finish(h.document(hit), retrieved)
-		if hit.ID != "" {
-			// A page is submitted again and again under other titles: each is a
-			// document of its own, so that none takes the place of one that was cited.
-			d.ID = evidence.DocumentID(d.Source, hackerNewsItem+string(hit.ID), "")
-		}
 		if !ok || seen[d.ID] { // one page is often submitted more than once
 			continue
 		}
