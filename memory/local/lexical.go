@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 const (
@@ -121,78 +119,4 @@ func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *question, s *termSt
 	args := append([]any{match}, q.filter.args...)
 	return int64s(ctx, tx, `SELECT fts.rowid FROM fts CROSS JOIN chunk c ON c.id = fts.rowid CROSS JOIN doc d ON d.id = c.doc
 		WHERE fts MATCH ? AND `+q.filter.where+` ORDER BY rank LIMIT ?`, append(args, q.depth)...)
-}
-
-// candidate is a chunk on its way to being a hit.
-type candidate struct {
-	id, doc     int64
-	ord         int
-	start, stop int
-	simhash     uint64
-	turn        bool
-	terms       string
-	words       float64   // BM25
-	grams       float64   // cosine of character n-grams; only for a lexical embedder
-	cos         float64   // valid when vector is not nil
-	vector      []float32 // of the chunk, read-only
-	score       float64
-}
-
-// gather reads the candidates that the words and the vectors name; what was
-// removed meanwhile is left out.
-func gather(ctx context.Context, tx *sql.Tx, words []int64, nearby []near) ([]candidate, error) {
-	ids := slices.Clone(words)
-	for _, n := range nearby {
-		ids = append(ids, n.chunk)
-	}
-	slices.Sort(ids)
-	return readCandidates(ctx, tx, "c.id IN (SELECT value FROM json_each(?))", jsonIDs(slices.Compact(ids)))
-}
-
-func readCandidates(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]candidate, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT c.id, c.doc, c.ord, c.start, c.stop, c.simhash, c.terms, d.turn IS NOT NULL
-		FROM chunk c JOIN doc d ON d.id = c.doc WHERE `+where+" ORDER BY c.id", args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []candidate
-	for rows.Next() {
-		var c candidate
-		var hash int64
-		if err := rows.Scan(&c.id, &c.doc, &c.ord, &c.start, &c.stop, &hash, &c.terms, &c.turn); err != nil {
-			return nil, err
-		}
-		c.simhash = uint64(hash) //nolint:gosec // bits, not a number
-		out = append(out, c)
-	}
-	return out, rows.Err()
-}
-
-// scoreWords gives each candidate its BM25 score over all terms of the question,
-// also those that were too common to search by. FTS5's own bm25 weighs a term
-// that is in more than half of the chunks as nothing, which a small memory feels.
-func scoreWords(cands []candidate, s *termStats) {
-	if len(s.terms) == 0 {
-		return
-	}
-	tf := make(map[string]int, len(s.terms))
-	for i := range cands {
-		clear(tf)
-		length := 0
-		for t := range strings.FieldsSeq(cands[i].terms) {
-			length++
-			if _, ok := s.weight[t]; ok {
-				tf[t]++
-			}
-		}
-		norm := text.BM25K1 * (1 - text.BM25B + text.BM25B*float64(length)/s.mean)
-		sum := 0.0
-		for _, t := range s.terms {
-			if n := float64(tf[t]); n > 0 {
-				sum += s.weight[t] * n * (text.BM25K1 + 1) / (n + norm)
-			}
-		}
-		cands[i].words = sum
-	}
 }

@@ -1,0 +1,135 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// candidate is a chunk on its way to being a hit.
+type candidate struct {
+	id, doc     int64
+	ord         int
+	start, stop int
+	simhash     uint64
+	turn        bool
+	terms       string
+	context     string    // terms of the chunks before and after it, without those of the title
+	words       float64   // BM25
+	grams       float64   // cosine of character n-grams; only for a lexical embedder
+	cos         float64   // valid when vector is not nil
+	vector      []float32 // of the chunk, read-only
+	score       float64
+}
+
+// gather reads the candidates that the words and the vectors name, each with the
+// terms around it; what was removed meanwhile is left out.
+func gather(ctx context.Context, tx *sql.Tx, words []int64, nearby []near) ([]candidate, error) {
+	named := make(map[int64]bool, len(words)+len(nearby))
+	for _, id := range words {
+		named[id] = true
+	}
+	for _, n := range nearby {
+		named[n.chunk] = true
+	}
+	ids := make([]int64, 0, 3*len(named))
+	for id := range named {
+		ids = append(ids, id-1, id, id+1) // ids of one document are contiguous
+	}
+	slices.Sort(ids)
+	all, err := readCandidates(ctx, tx, "c.id IN (SELECT value FROM json_each(?))", jsonIDs(slices.Compact(ids)))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]candidate, 0, len(named))
+	for i, c := range all {
+		if !named[c.id] {
+			continue
+		}
+		if i > 0 && all[i-1].doc == c.doc && all[i-1].id == c.id-1 {
+			c.context = withoutTitle(all[i-1].terms, c.terms)
+		}
+		if i+1 < len(all) && all[i+1].doc == c.doc && all[i+1].id == c.id+1 {
+			c.context += " " + withoutTitle(all[i+1].terms, c.terms)
+		}
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+// withoutTitle cuts off the terms with which both chunks begin: those of the title.
+func withoutTitle(terms, other string) string {
+	same := 0
+	for i := 0; i < len(terms) && i < len(other) && terms[i] == other[i]; i++ {
+		if terms[i] == ' ' {
+			same = i + 1
+		}
+	}
+	return terms[same:]
+}
+
+func readCandidates(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]candidate, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT c.id, c.doc, c.ord, c.start, c.stop, c.simhash, c.terms, d.turn IS NOT NULL
+		FROM chunk c JOIN doc d ON d.id = c.doc WHERE `+where+" ORDER BY c.id", args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []candidate
+	for rows.Next() {
+		var c candidate
+		var hash int64
+		if err := rows.Scan(&c.id, &c.doc, &c.ord, &c.start, &c.stop, &hash, &c.terms, &c.turn); err != nil {
+			return nil, err
+		}
+		c.simhash = uint64(hash) //nolint:gosec // bits, not a number
+		out = append(out, c)
+	}
+	return out, rows.Err()
+}
+
+// scoreWords gives each candidate its BM25 score over all terms of the question,
+// also those that were too common to search by: half for what it says itself,
+// half for it with the chunks beside it, because where a text was cut is chance.
+// FTS5's own bm25 weighs a term that is in more than half of the chunks as
+// nothing, which a small memory feels.
+func scoreWords(cands []candidate, s *termStats) {
+	if len(s.terms) == 0 {
+		return
+	}
+	type bag struct {
+		tf     map[string]float64
+		length float64
+	}
+	add := func(b *bag, terms string) {
+		for t := range strings.FieldsSeq(terms) {
+			b.length++
+			if _, ok := s.weight[t]; ok {
+				b.tf[t]++
+			}
+		}
+	}
+	score := func(b bag, mean float64) float64 {
+		norm, sum := text.BM25K1*(1-text.BM25B+text.BM25B*b.length/mean), 0.0
+		for _, t := range s.terms {
+			if n := b.tf[t]; n > 0 {
+				sum += s.weight[t] * n * (text.BM25K1 + 1) / (n + norm)
+			}
+		}
+		return sum
+	}
+	wide, mean := make([]bag, len(cands)), 0.0
+	for i := range cands {
+		b := bag{tf: make(map[string]float64, len(s.terms))}
+		add(&b, cands[i].terms)
+		cands[i].words = score(b, s.mean)
+		add(&b, cands[i].context)
+		wide[i], mean = b, mean+b.length/float64(len(cands))
+	}
+	for i := range cands {
+		cands[i].words = 0.5*cands[i].words + 0.5*score(wide[i], max(mean, 1))
+	}
+}
