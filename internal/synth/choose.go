@@ -32,7 +32,11 @@ const newTerms = 0.5
 func choose(q query, pool []candidate, n, maxTokens int) []candidate {
 	pool = slices.Clone(pool)
 	slices.SortStableFunc(pool, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
-	span := max(pool[0].score-pool[len(pool)-1].score, 1e-9)
+	low, high := math.Inf(1), math.Inf(-1)
+	for i := range pool {
+		low, high = min(low, pool[i].score-pool[i].opening), max(high, pool[i].score-pool[i].opening)
+	}
+	span := max(high-low, 1e-9)
 	prints := make([]uint64, len(pool))
 	for i := range pool {
 		prints[i] = text.SimHash(pool[i].text)
@@ -47,7 +51,7 @@ func choose(q query, pool []candidate, n, maxTokens int) []candidate {
 			if slices.Contains(taken, i) || repeats(prints, taken, i) || maxTokens > 0 && tokens+text.EstimateTokens(c.text) > maxTokens {
 				continue
 			}
-			relevance := 1 - (pool[0].score-c.score)/span
+			relevance := 1 - (high-c.score+c.opening)/span
 			adds := newShare(q, c, picked)
 			if !worthQuoting(c, &pool[0], relevance, adds) {
 				continue
@@ -94,6 +98,9 @@ func worthQuoting(c, first *candidate, relevance, adds float64) bool {
 	}
 	if adds > 0 {
 		return relevance >= goodToAdd && c.coverage >= goodToAdd*first.coverage
+	}
+	if c.about && c.document != first.document {
+		return c.coverage >= goodToAdd*first.coverage // a second voice on the very subject
 	}
 	return relevance >= goodEnough && c.coverage >= goodEnough*first.coverage
 }

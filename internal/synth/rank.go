@@ -19,7 +19,7 @@ const (
 	alignWeight    = 2.0  // × the share of the question that it speaks of
 	kindWeight     = 0.8  // it has what was asked for: a name, a date, a number, a place
 	positionWeight = 0.4  // it is the first of its text, half of that for the second
-	aboutWeight    = 0.4  // its document is about the very subject of the question
+	aboutWeight    = 0.8  // its document is about the very subject of the question
 	titleWeight    = 0.25 // a term of the question that only the title has, as a part of its IDF
 	beforeWeight   = 0.5  // a term that only the sentence before has, for which "it" may stand
 	priorWeight    = 0.5  // the passage that it stands in is the best one found
@@ -124,6 +124,7 @@ type candidate struct {
 	says     []string // the terms of the query that it says itself
 	asked    bool     // one of them is the question's own
 	score    float64
+	opening  float64 // the part of score that decides who comes first, not who else is worth quoting
 	coverage float64
 }
 
@@ -184,7 +185,8 @@ func score(q query, pool []candidate) {
 		c := &pool[i]
 		c.score = z + alignWeight*c.coverage + positionWeight/float64(1+c.pos) + priorWeight*c.prior + manner(c.tokens)
 		if c.about {
-			c.score += aboutWeight + q.kind.openingWeight()/float64(1+c.pos)
+			c.opening = aboutWeight + q.kind.openingWeight()/float64(1+c.pos)
+			c.score += c.opening
 		}
 		if q.kind.fits(q, c) {
 			c.score += kindWeight
