@@ -176,14 +176,12 @@ func (a *App) Recall(ctx context.Context, q evidence.RecallQuery) (evidence.Reca
 	} else if ctx.Err() == nil {
 		warning = fmt.Sprintf("the query was not embedded (%v): texts were searched by their words alone", err)
 	}
-	if q.Session != "" {
-		if _, err := a.memory.Open(ctx, q.Session); err != nil {
-			return evidence.RecallResult{}, err
-		}
-	}
 	res, err := a.memory.Recall(ctx, q)
 	if warning != "" {
 		res.Warnings = append(res.Warnings, warning)
+	}
+	if err == nil && len(res.Hits) == 0 && q.Session != "" {
+		_, err = a.memory.Open(ctx, q.Session) // a mistyped one finds nothing for ever
 	}
 	if err == nil && len(res.Hits) == 0 && q.Source != "" {
 		err = a.knowSource(ctx, q.Source)
