@@ -10,15 +10,6 @@ import (
 
 var errLater = errors.New("not built yet")
 
-func (l *Local) Forget(context.Context, contract.Selector) (evidence.Receipt, error) {
-	return evidence.Receipt{}, errLater
-}
-func (l *Local) Check(context.Context) (contract.CheckReport, error) {
-	return contract.CheckReport{}, errLater
-}
-func (l *Local) Gone(context.Context, string) (contract.GoneReport, error) {
-	return contract.GoneReport{}, errLater
-}
 func (l *Local) Retain(context.Context) (evidence.Receipt, error) {
 	return evidence.Receipt{}, errLater
 }

@@ -54,6 +54,10 @@ func Run(t *testing.T, open Open) {
 		{"Sessions", s.sessions},
 		{"Fold", s.fold},
 		{"Runs", s.runs},
+		{"ForgetSelects", s.forgetSelects},
+		{"ForgetRefuses", s.forgetRefuses},
+		{"ForgetTraces", s.forgetTraces},
+		{"ForgetSession", s.forgetSession},
 		{"Stats", s.stats},
 		{"Close", s.close},
 	} {
