@@ -67,7 +67,7 @@ func (f *forgetting) run(ctx context.Context, tx *sql.Tx) error {
 	}
 	if n := len(f.docs); n > contract.ConfirmAbove && !f.sel.Confirm {
 		return evidence.BadInput(fmt.Sprintf("that would forget %d documents, more than %d", n, contract.ConfirmAbove),
-			"confirm it, or select fewer")
+			"confirm it (`confirm`, on the command line --yes), or select fewer")
 	}
 	for _, id := range f.sel.IDs { // also of one that went without its bytes
 		f.left.add(id)
