@@ -58,6 +58,9 @@ func Run(t *testing.T, open Open) {
 		{"ForgetRefuses", s.forgetRefuses},
 		{"ForgetTraces", s.forgetTraces},
 		{"ForgetSession", s.forgetSession},
+		{"ExportImport", s.exportImport},
+		{"ExportWithoutVectors", s.exportWithoutVectors},
+		{"ImportBadInput", s.importBadInput},
 		{"Stats", s.stats},
 		{"Close", s.close},
 	} {
