@@ -55,9 +55,9 @@ func newMemoryImport(c *console) *cobra.Command {
 				var moved app.MemoryMoved
 				var err error
 				if args[0] == "-" {
-					moved, err = a.MemoryImport(cmd.Context(), c.in)
+					moved, err = a.MemoryImport(cmd.Context(), c.in, c.reindexing)
 				} else {
-					moved, err = a.MemoryImportFile(cmd.Context(), args[0])
+					moved, err = a.MemoryImportFile(cmd.Context(), args[0], c.reindexing)
 				}
 				if err != nil {
 					return err
@@ -123,9 +123,6 @@ func newMemoryReindex(c *console) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
 				r, err := a.MemoryReindex(cmd.Context(), c.reindexing)
-				if c.live {
-					fmt.Fprintln(c.err)
-				}
 				if err != nil {
 					return err
 				}
@@ -142,6 +139,10 @@ func newMemoryReindex(c *console) *cobra.Command {
 // reindexing redraws how far it is, for a person.
 func (c *console) reindexing(p app.MemoryProgress) {
 	if c.live {
-		fmt.Fprintf(c.err, "\r%s: %d of %d documents", p.Model, p.Done, p.Total)
+		end := ""
+		if p.Done >= p.Total {
+			end = "\n"
+		}
+		fmt.Fprintf(c.err, "\r%s: %d of %d documents%s", p.Model, p.Done, p.Total, end)
 	}
 }

@@ -102,13 +102,25 @@ func (a *App) MemoryExportFile(ctx context.Context, path string, vectors bool) (
 	return moved, os.Rename(f.Name(), path)
 }
 
-// MemoryImport adds what an export holds.
-func (a *App) MemoryImport(ctx context.Context, r io.Reader) (MemoryMoved, error) {
-	return a.memory.Import(ctx, r)
+// MemoryImport adds what an export holds. Documents that came without vectors
+// are given the present embedder's, so that recall finds them as it did where
+// they came from; what keeps it from that is a warning.
+func (a *App) MemoryImport(ctx context.Context, r io.Reader, progress func(MemoryProgress)) (MemoryMoved, error) {
+	moved, err := a.memory.Import(ctx, r)
+	if err != nil || moved.Vectors == moved.Documents {
+		return moved, err
+	}
+	if _, err := a.MemoryReindex(ctx, progress); err != nil {
+		if ctx.Err() != nil {
+			return moved, ctx.Err()
+		}
+		moved.Warnings = append(moved.Warnings, fmt.Sprintf("documents without vectors are found by their words alone until `research-mcp memory reindex`: %v", err))
+	}
+	return moved, nil
 }
 
 // MemoryImportFile adds what the export in a file holds.
-func (a *App) MemoryImportFile(ctx context.Context, path string) (MemoryMoved, error) {
+func (a *App) MemoryImportFile(ctx context.Context, path string, progress func(MemoryProgress)) (MemoryMoved, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return MemoryMoved{}, noFile(path, err)
@@ -117,7 +129,7 @@ func (a *App) MemoryImportFile(ctx context.Context, path string) (MemoryMoved, e
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return MemoryMoved{}, evidence.BadInput(path+" is a folder", "name a file that `memory export` wrote")
 	}
-	return a.MemoryImport(ctx, f)
+	return a.MemoryImport(ctx, f, progress)
 }
 
 // MemoryBackup writes a whole copy while others work with the memory.
