@@ -61,6 +61,8 @@ func Run(t *testing.T, open Open) {
 		{"ExportImport", s.exportImport},
 		{"ExportWithoutVectors", s.exportWithoutVectors},
 		{"ImportBadInput", s.importBadInput},
+		{"Reindex", s.reindex},
+		{"ReindexBadInput", s.reindexBadInput},
 		{"Stats", s.stats},
 		{"Close", s.close},
 	} {
