@@ -6,7 +6,9 @@ func All(d Deps) []Definition {
 	d = d.withDefaults()
 	return []Definition{
 		fetchSources(d),
+		forget(d),
 		recall(d),
+		remember(d),
 		researchTool(d),
 	}
 }

@@ -63,6 +63,8 @@ type Deps struct {
 	Research Researcher
 	Fetch    Fetcher
 	Recall   Recaller
+	Remember Rememberer
+	Forget   Forgetter
 	Sources  []string // names that may be asked, for the descriptions; nil leaves them out
 	Now      func() time.Time
 	Boundary func() string // an unguessable word that fences foreign text, new for each call

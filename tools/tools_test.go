@@ -27,6 +27,10 @@ type fake struct {
 	request research.Request
 	fetch   FetchRequest
 	query   evidence.RecallQuery
+
+	receipt    evidence.Receipt
+	remembered RememberRequest
+	forgotten  ForgetRequest
 }
 
 func (f *fake) Research(_ context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error) {
@@ -45,10 +49,20 @@ func (f *fake) Recall(_ context.Context, q evidence.RecallQuery) (evidence.Recal
 	return f.hits, f.err
 }
 
+func (f *fake) Remember(_ context.Context, r RememberRequest) (evidence.Receipt, error) {
+	f.remembered = r
+	return f.receipt, f.err
+}
+
+func (f *fake) Forget(_ context.Context, r ForgetRequest) (evidence.Receipt, error) {
+	f.forgotten = r
+	return f.receipt, f.err
+}
+
 var today = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func deps(f *fake) Deps {
-	return Deps{Research: f, Fetch: f, Recall: f,
+	return Deps{Research: f, Fetch: f, Recall: f, Remember: f, Forget: f,
 		Now:      func() time.Time { return today },
 		Boundary: func() string { return "b0b0b0" },
 	}
@@ -100,6 +114,16 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 		{"bad date", "recall", `{"query":"x","since":"yesterday"}`, `argument "since" is "yesterday"; give a date such as 2026-01-31 or 2026-01-31T15:04:05Z`},
 		{"31 February", "recall", `{"query":"x","until":"2026-02-31"}`, `argument "until" is "2026-02-31"; give a date such as 2026-01-31 or 2026-01-31T15:04:05Z`},
 		{"dates in the wrong order", "recall", `{"query":"x","since":"2026-02-02","until":"2026-02-01"}`, `since 2026-02-02 is after until 2026-02-01; swap them`},
+		{"neither text nor url", "remember", `{"title":"x"}`, `neither "text" nor "url" is given; give the text to keep, or the address of a page`},
+		{"both text and url", "remember", `{"text":"x","url":"https://a.example"}`, `both "text" and "url" are given; give one of them: a page is read from its address`},
+		{"white text", "remember", `{"text":" \n "}`, `argument "text" is 3 bytes of white space; give the text to keep`},
+		{"white text beside an address", "remember", `{"text":" ","url":"https://a.example"}`, `argument "text" is 1 bytes of white space; give the text to keep`},
+		{"empty text", "remember", `{"text":""}`, `argument "text" is empty (0 bytes); give a text of 1 to 4194304 bytes`},
+		{"text too long", "remember", `{"text":"` + strings.Repeat("x", 4194305) + `"}`, `argument "text" is 4194305 bytes; give a text of 1 to 4194304 bytes`},
+		{"page on the disk", "remember", `{"url":"file:///etc/passwd"}`, `argument "url" is "file:///etc/passwd"; give an absolute address that begins with https:// or http://`},
+		{"nothing selected", "forget", `{"confirm":true,"ids":[]}`, `nothing is selected to be forgotten; give ids, a url, a source, a session, or a date in before`},
+		{"bad date to forget", "forget", `{"before":"last year"}`, `argument "before" is "last year"; give a date such as 2026-01-31 or 2026-01-31T15:04:05Z`},
+		{"confirm is no truth value", "forget", `{"source":"w","confirm":"yes"}`, `argument "confirm" is the text "yes"; give true or false`},
 		{"k of 0", "recall", `{"query":"x","k":0}`, `argument "k" is 0; give a whole number from 1 to 50`},
 	}
 	for _, tt := range tests {
@@ -167,10 +191,78 @@ func TestRecallAsks(t *testing.T) {
 	}
 }
 
+func TestRememberKeeps(t *testing.T) {
+	t.Parallel()
+	f := &fake{receipt: evidence.Receipt{DocumentID: "d_1", Documents: 1, Chunks: 2}}
+	got, err := call(t, f, "remember", `{"text":"Go has goroutines.","title":"Go","tags":["a","b"]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(RememberRequest{Text: "Go has goroutines.", Title: "Go", Tags: []string{"a", "b"}}, f.remembered); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+	if want := `{"document_id":"d_1","chunks":2,"deduplicated":false,"warnings":[]}`; string(got.Structured) != want {
+		t.Errorf("structured = %s, want %s", got.Structured, want)
+	}
+	if want := "Kept as d_1, in 2 chunks.\n"; got.Text != want {
+		t.Errorf("text = %q, want %q", got.Text, want)
+	}
+	f.receipt.Deduplicated = true
+	if got, err = call(t, f, "remember", `{"url":"https://go.dev"}`); err != nil {
+		t.Fatal(err)
+	}
+	if want := "Already in the memory, unchanged: d_1\n"; got.Text != want || f.remembered.URL != "https://go.dev" {
+		t.Errorf("text = %q, want %q; request %+v", got.Text, want, f.remembered)
+	}
+}
+
+func TestForgetRemoves(t *testing.T) {
+	t.Parallel()
+	f := &fake{receipt: evidence.Receipt{Documents: 1, Chunks: 2, IDs: []string{"d_1"}, Remaining: 4, Warnings: []string{"d_2 is not there"}}}
+	got, err := call(t, f, "forget", `{"ids":["d_1","d_2"],"url":"https://a.example","source":"w","session":"s_1","before":"2026-01-31","confirm":true}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := ForgetRequest{IDs: []string{"d_1", "d_2"}, URL: "https://a.example", Source: "w", Session: "s_1",
+		Before: time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), Confirm: true}
+	if diff := cmp.Diff(want, f.forgotten); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+	if want := "Forgot 1 document (2 chunks); 4 documents left.\n- d_1\n\nWarnings:\n- d_2 is not there\n"; got.Text != want {
+		t.Errorf("text = %q, want %q", got.Text, want)
+	}
+	f.receipt = evidence.Receipt{}
+	if got, err = call(t, f, "forget", `{"source":"w"}`); err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"documents":0,"chunks":0,"ids":[],"remaining":0,"warnings":[]}`; string(got.Structured) != want {
+		t.Errorf("structured = %s, want %s", got.Structured, want)
+	}
+}
+
+func TestForgetReceiptOfManyIsShort(t *testing.T) {
+	t.Parallel()
+	f := &fake{receipt: evidence.Receipt{Documents: 5000, Chunks: 9000}}
+	for range 5000 {
+		f.receipt.IDs = append(f.receipt.IDs, "d_abcdefghijklmnopqrstuvwxyz")
+	}
+	got, err := call(t, f, "forget", `{"source":"w","confirm":true}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := text.EstimateTokens(string(got.Structured)); n > defaultMaxTokens || n < defaultMaxTokens/2 {
+		t.Errorf("structured has %d tokens, want close to %d", n, defaultMaxTokens)
+	}
+	if n := text.EstimateTokens(got.Text); n > defaultMaxTokens || !strings.Contains(got.Text, "left out: ids (") || !strings.Contains(got.Text, "Forgot 5000 documents") {
+		t.Errorf("text of %d tokens: %.200s", n, got.Text)
+	}
+}
+
 func TestErrorsPassThrough(t *testing.T) {
 	t.Parallel()
 	want := evidence.BadInput("session \"x\" does not exist", "leave it out")
-	for name, args := range map[string]string{"research": `{"question":"q"}`, "fetch-sources": `{"query":"q"}`, "recall": `{"query":"q"}`} {
+	for name, args := range map[string]string{"research": `{"question":"q"}`, "fetch-sources": `{"query":"q"}`, "recall": `{"query":"q"}`,
+		"remember": `{"text":"t"}`, "forget": `{"source":"w"}`} {
 		if _, err := call(t, &fake{err: want}, name, args); !errors.Is(err, want) {
 			t.Errorf("%s: error = %v, want %v", name, err, want)
 		}
@@ -186,6 +278,8 @@ func TestOutputSchemasNameEveryField(t *testing.T) {
 		"fetch-sources": FetchSourcesOut{Documents: []evidence.Document{fullDocument()}, Sources: fullAnswer().Sources, Warnings: []string{"w"}},
 		"recall": RecallOut{Hits: []RecallHit{{DocumentID: "d", Title: "t", URL: "u", Source: "s", Text: "x", Start: 1, End: 2, Score: 0.5,
 			Retrieved: today, AgeDays: 1, Untrusted: true, Tags: []string{"a"}}}, Index: "ready", Warnings: []string{"w"}},
+		"remember": RememberOut{DocumentID: "d", Chunks: 1, Deduplicated: true, Warnings: []string{"w"}},
+		"forget":   ForgetOut{Documents: 1, Chunks: 1, IDs: []string{"d"}, Remaining: 1, Warnings: []string{"w"}},
 	}
 	for _, d := range All(deps(&fake{})) {
 		var schema map[string]any
@@ -250,6 +344,8 @@ func TestInputSchemas(t *testing.T) {
 		"research":      reflect.TypeFor[ResearchIn](),
 		"fetch-sources": reflect.TypeFor[FetchSourcesIn](),
 		"recall":        reflect.TypeFor[RecallIn](),
+		"remember":      reflect.TypeFor[RememberIn](),
+		"forget":        reflect.TypeFor[ForgetIn](),
 	}
 	defaults := map[string]float64{"budget_seconds": defaultBudget, "max_tokens": defaultMaxTokens, "limit": defaultFetchLimit, "k": defaultRecallHits}
 	for _, d := range All(deps(&fake{})) {
@@ -296,7 +392,7 @@ func TestDescriptionNamesTheSources(t *testing.T) {
 	d := deps(&fake{})
 	d.Sources = []string{"hackernews", "wikipedia"}
 	for _, def := range All(d) {
-		if got, want := strings.HasSuffix(def.About, "Sources: hackernews, wikipedia."), def.Name != "recall"; got != want {
+		if got, want := strings.HasSuffix(def.About, "Sources: hackernews, wikipedia."), def.Name == "research" || def.Name == "fetch-sources"; got != want {
 			t.Errorf("%s names the sources: %t, want %t", def.Name, got, want)
 		}
 	}

@@ -123,8 +123,8 @@ First steps:
 	flags.StringVar(&c.logLevel, "log-level", "", "debug, info, warn or error")
 	flags.StringArrayVar(&c.set, "set", nil, "a setting, as key=value (repeatable; the command config lists them)")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newRecall(c),
-		newRun(c), newServe(c), newSources(c), newVersion(c))
+	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newForget(c), newMemory(c),
+		newRecall(c), newRemember(c), newRun(c), newServe(c), newSources(c), newVersion(c))
 	return root
 }
 

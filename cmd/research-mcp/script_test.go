@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -31,7 +34,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, Setup: startWorld,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"grab": grab},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"grab": grab, "bytes": makeBytes, "damage": damage, "remembermany": rememberMany},
 	})
 }
 
@@ -71,4 +74,49 @@ func grab(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no match for %s in stdout", args[1])
 	}
 	ts.Setenv(args[0], got[1])
+}
+
+// makeBytes FILE N TEXT writes TEXT, with Go's escapes, N times into FILE.
+func makeBytes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: bytes FILE N TEXT")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	text, err := strconv.Unquote(`"` + args[2] + `"`)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte(text), n), 0o600))
+}
+
+// damage FILE overwrites a database's pages behind the first two with noise.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: damage FILE")
+	}
+	raw, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for i := 2 * 4096; i < len(raw); i++ {
+		raw[i] = byte(i * 7)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), raw, 0o600))
+}
+
+// rememberMany N keeps N small files, through one program.
+func rememberMany(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: remembermany N")
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	ctx := context.Background()
+	c := &console{out: ts.Stdout(), err: ts.Stderr(), dataDir: ts.Getenv(config.EnvName("data_dir")), set: []string{"ollama.enabled=false"}}
+	a, err := c.open(ctx)
+	ts.Check(err)
+	defer a.Close()
+	for i := range n {
+		path := ts.MkAbs(fmt.Sprintf("many-%d.txt", i))
+		ts.Check(os.WriteFile(path, fmt.Appendf(nil, "Note number %d of many.", i), 0o600))
+		_, err := a.RememberFile(ctx, path, "", nil)
+		ts.Check(err)
+	}
 }

@@ -23,7 +23,7 @@ func GuardStdout() *os.File { return server.GuardStdout() }
 func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	s := server.New(server.Options{
 		Name: "research-mcp", Title: "Research", Version: version, Instructions: instructions, Logger: a.log,
-		Tools: tools.All(tools.Deps{Research: a, Fetch: a, Recall: a, Sources: a.names, Now: a.now}),
+		Tools: tools.All(tools.Deps{Research: a, Fetch: a, Recall: a, Remember: a, Forget: a, Sources: a.names, Now: a.now}),
 	})
 	return s.ServeStdio(ctx, in, out)
 }

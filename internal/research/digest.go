@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -93,9 +94,24 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 		d.r.warn(by + " did not embed every document in time: the rest was embedded without a model")
 	}
 	d.set(i, out)
-	if err := e.keep(out); err != nil {
+	if err := e.keep(out.of(d.r.session.ID)); err != nil {
 		d.r.warn(fmt.Sprintf("%q was read but not kept: %v", doc.Title, err))
 	}
+}
+
+// of is a digested document that the memory links to a session, so that it can
+// be recalled and forgotten with it. Empty is none.
+func (x *digested) of(session string) *digested {
+	if session == "" {
+		return x
+	}
+	linked := *x
+	linked.doc.Meta = maps.Clone(x.doc.Meta)
+	if linked.doc.Meta == nil {
+		linked.doc.Meta = map[string]string{}
+	}
+	linked.doc.Meta["session"] = session // memory.MetaSession, which this room may not import
+	return &linked
 }
 
 func (d *digestion) set(i int, out *digested) {

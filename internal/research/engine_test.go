@@ -140,6 +140,11 @@ func TestAHangingSourceCostsTheSoftBudget(t *testing.T) {
 		if _, ok, _ := w.memory.Document(t.Context(), id); !ok {
 			t.Error("the straggler's document was lost")
 		}
+		for id, doc := range w.memory.docs {
+			if doc.Meta["session"] != a.Session {
+				t.Errorf("document %s belongs to session %q, want %q", id, doc.Meta["session"], a.Session)
+			}
+		}
 		w.Close()
 	})
 }

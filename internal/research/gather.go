@@ -226,10 +226,10 @@ func (g *gathering) keepStragglers(ended <-chan struct{}) {
 	for {
 		select {
 		case f := <-g.results:
-			g.r.e.keepLate(f)
+			g.r.e.keepLate(f, g.r.session.ID)
 		case <-ended:
 			for len(g.results) > 0 {
-				g.r.e.keepLate(<-g.results)
+				g.r.e.keepLate(<-g.results, g.r.session.ID)
 			}
 			return
 		}
@@ -237,7 +237,7 @@ func (g *gathering) keepStragglers(ended <-chan struct{}) {
 }
 
 // keepLate puts what a straggler brought into the memory, for the next question.
-func (e *Engine) keepLate(f found) {
+func (e *Engine) keepLate(f found, session string) {
 	if f.err != nil || e.life.Err() != nil {
 		return
 	}
@@ -246,7 +246,7 @@ func (e *Engine) keepLate(f found) {
 			continue
 		}
 		late := &digested{doc: d, chunks: evidence.Chunks{Items: e.deps.Chunk(d.Text)}}
-		if err := e.keep(e.embedded(e.life, e.deps.Kits.BuiltIn(), late)); err != nil && e.life.Err() == nil {
+		if err := e.keep(e.embedded(e.life, e.deps.Kits.BuiltIn(), late).of(session)); err != nil && e.life.Err() == nil {
 			e.deps.Log.Warn("late document was not kept", "source", f.source, "url", d.URL, "err", err)
 		}
 	}

@@ -115,7 +115,7 @@ type Keeper interface {
 	// Backup writes a whole copy to a file that must not be there yet, while
 	// others read and write.
 	Backup(ctx context.Context, path string) (BackupReport, error)
-	// Retain removes what Config.Keep says.
+	// Retain removes what Config.Keep says, in batches that are each durable.
 	Retain(ctx context.Context) (evidence.Receipt, error)
 }
 

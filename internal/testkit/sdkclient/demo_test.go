@@ -42,7 +42,7 @@ func TestList(t *testing.T) {
 					t.Errorf("%s: title %q, description %q, annotations %+v", tool.Name, tool.Title, tool.Description, tool.Annotations)
 				}
 			}
-			for _, name := range []string{"research", "fetch-sources", "recall"} {
+			for _, name := range []string{"research", "fetch-sources", "recall", "remember", "forget"} {
 				if tools[name] == nil {
 					t.Errorf("%s is not in the list", name)
 				}
@@ -107,6 +107,46 @@ func TestFetchAndRecall(t *testing.T) {
 	}
 }
 
+func TestRememberAndForget(t *testing.T) {
+	t.Parallel()
+	c := start(t, eras[0])
+	type kept struct {
+		DocumentID   string `json:"document_id"`
+		Chunks       int
+		Deduplicated bool
+	}
+	note := map[string]any{"text": "The heron nests on the island in the delta.", "title": "Herons", "tags": []string{"birds"}}
+	var first, again kept
+	c.call(t, "remember", note, &first)
+	c.call(t, "remember", note, &again)
+	if first.DocumentID == "" || first.Chunks != 1 || first.Deduplicated || again.DocumentID != first.DocumentID || !again.Deduplicated {
+		t.Errorf("first %+v, again %+v, want the same document, deduplicated", first, again)
+	}
+	type recalled struct {
+		Hits []struct {
+			DocumentID string `json:"document_id"`
+			Title      string
+		}
+	}
+	var before, after recalled
+	c.call(t, "recall", map[string]any{"query": "where does the heron nest", "tags": []string{"birds"}}, &before)
+	if len(before.Hits) != 1 || before.Hits[0].DocumentID != first.DocumentID || before.Hits[0].Title != "Herons" {
+		t.Errorf("recalled %+v, want %s", before, first.DocumentID)
+	}
+	var receipt struct {
+		Documents int
+		IDs       []string
+	}
+	c.call(t, "forget", map[string]any{"ids": []string{first.DocumentID}}, &receipt)
+	if receipt.Documents != 1 || len(receipt.IDs) != 1 || receipt.IDs[0] != first.DocumentID {
+		t.Errorf("receipt = %+v, want that of %s", receipt, first.DocumentID)
+	}
+	c.call(t, "recall", map[string]any{"query": "where does the heron nest", "tags": []string{"birds"}}, &after)
+	if len(after.Hits) != 0 {
+		t.Errorf("recalled %+v after it was forgotten", after)
+	}
+}
+
 // TestCancelReachesTheSources cancels a call while two of the demo's sources
 // are still thinking: their connections must close.
 func TestCancelReachesTheSources(t *testing.T) {
@@ -152,6 +192,8 @@ func TestBadInput(t *testing.T) {
 		{"budget of 0", "research", map[string]any{"question": "x", "budget_seconds": 0}, []string{"budget_seconds", "is 0", "1 to 600"}},
 		{"budget of a day", "research", map[string]any{"question": "x", "budget_seconds": 86400}, []string{"budget_seconds", "86400", "1 to 600"}},
 		{"forbidden address", "fetch-sources", map[string]any{"urls": []string{"gopher://x"}}, []string{"gopher://x", "https://"}},
+		{"page on this machine", "remember", map[string]any{"url": "http://127.0.0.1:9/x"}, []string{"http://127.0.0.1:9/x", "was not read"}},
+		{"nothing to forget", "forget", map[string]any{}, []string{"nothing is selected", "ids"}},
 		{"bad date", "recall", map[string]any{"query": "x", "since": "soon"}, []string{"since", "soon"}},
 	} {
 		res, err := c.CallTool(t.Context(), &mcp.CallToolParams{Name: tt.tool, Arguments: tt.args})

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+func newMemory(c *console) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "memory COMMAND", Short: "Care of the memory: stats, check, export, import, backup, reindex",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return evidence.BadInput(fmt.Sprintf("there is no command \"memory %s\"", args[0]), "choose from: backup, check, export, import, reindex, stats")
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newMemoryBackup(c), newMemoryCheck(c), newMemoryExport(c), newMemoryImport(c), newMemoryReindex(c), newMemoryStats(c))
+	return cmd
+}
+
+// one refuses another number of arguments than one; what says which it is.
+func one(name, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 && args[0] != "" {
+			return nil
+		}
+		return evidence.BadInput(fmt.Sprintf("%s takes %s; there are %d arguments", name, what, len(args)), fmt.Sprintf("`%s --help` has examples", cmd.CommandPath()))
+	}
+}
+
+// withApp lends the program's parts to do.
+func (c *console) withApp(ctx context.Context, do func(a *app.App) error) error {
+	a, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(a), a.Close())
+}
+
+func newMemoryStats(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use: "stats", Short: "What the memory holds, and how far a change of model is", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withApp(cmd.Context(), func(a *app.App) error {
+				s, err := a.MemoryStats(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if c.json {
+					return c.print(s)
+				}
+				return c.printStats(s)
+			})
+		},
+	}
+}
+
+func (c *console) printStats(s app.MemoryStats) error {
+	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintf(w, "memory\t%s (%s, layout %d)\n", s.Path, s.Backend, s.Schema)
+	fmt.Fprintf(w, "documents\t%d in %d chunks, %d bytes of text\n", s.Documents, s.Chunks, s.TextBytes)
+	fmt.Fprintf(w, "on disk\t%d bytes\n", s.Bytes)
+	fmt.Fprintf(w, "sessions\t%d with %d messages, %d kept answers\n", s.Sessions, s.Turns, s.Runs)
+	if !s.Oldest.IsZero() {
+		fmt.Fprintf(w, "read\tfrom %s to %s\n", s.Oldest.Format("2006-01-02"), s.Newest.Format("2006-01-02"))
+	}
+	fmt.Fprintf(w, "embedder\t%s\n", s.Embedder)
+	for _, m := range s.Models {
+		state := ""
+		if m.Active {
+			state = ", in use"
+		}
+		fmt.Fprintf(w, "vectors\t%s: %d of %d documents, %d dimensions%s\n", m.Name, m.Documents, s.Documents, m.Dims, state)
+	}
+	if r := s.Reindex; r != nil {
+		fmt.Fprintf(w, "reindex\tto %s: %d of %d documents; `research-mcp memory reindex` goes on with it\n", r.Model, r.Done, r.Total)
+	}
+	for _, warning := range s.Warnings {
+		fmt.Fprintf(w, "!\t%s\n", warning)
+	}
+	return w.Flush()
+}
+
+// errMemory makes scripts see that the memory is not whole, errNotGone that
+// something is still there.
+var (
+	errMemory  = &evidence.Problem{What: "the memory is not whole: see the report"}
+	errNotGone = &evidence.Problem{What: "it is still there: see the report"}
+)
+
+func newMemoryCheck(c *console) *cobra.Command {
+	var gone string
+	cmd := &cobra.Command{
+		Use: "check", Short: "Compare the memory with itself, or prove that something is gone", Args: cobra.NoArgs,
+		Example: "research-mcp memory check --gone d_2k3v…",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("gone") {
+				return c.withApp(cmd.Context(), func(a *app.App) error { return c.checkGone(cmd.Context(), a, gone) })
+			}
+			cfg, err := c.settings()
+			if err != nil {
+				return err
+			}
+			report, err := app.CheckMemory(cmd.Context(), cfg, c.logger(cfg.LogLevel))
+			if err != nil {
+				return err
+			}
+			return c.printCheck(report)
+		},
+	}
+	cmd.Flags().StringVar(&gone, "gone", "", "look everywhere for the document, session or run of this id")
+	return cmd
+}
+
+func (c *console) printCheck(r app.MemoryCheck) error {
+	var b strings.Builder
+	if r.OK {
+		fmt.Fprintf(&b, "The memory is whole: %d documents, %d chunks, %d vectors, %d of them in the index\n", r.Documents, r.Chunks, r.Vectors, r.Indexed)
+	}
+	for _, p := range r.Problems {
+		b.WriteString(wrap("! "+p, width, "") + "\n")
+	}
+	if r.Try != "" {
+		b.WriteString(wrap("→ "+r.Try, width, "") + "\n")
+	}
+	return c.verdict(r, b.String(), r.OK, errMemory)
+}
+
+func (c *console) checkGone(ctx context.Context, a *app.App, id string) error {
+	r, err := a.MemoryGone(ctx, id)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("%s is gone: nothing in the memory holds it\n", r.ID)
+	if !r.Gone {
+		text = fmt.Sprintf("%s is still there: %s\n", r.ID, strings.Join(r.Found, "; "))
+	}
+	return c.verdict(r, text, r.Gone, errNotGone)
+}
+
+// verdict prints a report, and is bad when that is not ok.
+func (c *console) verdict(report any, text string, ok bool, bad error) error {
+	var err error
+	if c.json {
+		err = c.print(report)
+	} else {
+		_, err = fmt.Fprint(c.out, text)
+	}
+	if err == nil && !ok {
+		return bad
+	}
+	return err
+}

@@ -1,0 +1,152 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/research-mcp/research-mcp/internal/config"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/memory"
+)
+
+// What the commands that care for the memory need.
+type (
+	MemoryStats    = memory.Stats
+	MemoryCheck    = memory.CheckReport
+	MemoryGone     = memory.GoneReport
+	MemoryBackup   = memory.BackupReport
+	MemoryMoved    = memory.Moved
+	MemoryProgress = memory.Progress
+)
+
+// MemoryStats is what the memory holds. An empty memory tells the embedder that
+// it would use.
+func (a *App) MemoryStats(ctx context.Context) (MemoryStats, error) {
+	s, err := a.memory.Stats(ctx)
+	s.Embedder = cmp.Or(s.Embedder, modelName(a.kits.Pick(ctx).Embedder.Model()))
+	return s, err
+}
+
+func modelName(m evidence.Model) string {
+	if m.Revision == "" {
+		return m.Name
+	}
+	return m.Name + "@" + m.Revision
+}
+
+// CheckMemory compares the memory with itself. One that cannot even be opened
+// is a report that says so, not an error.
+func CheckMemory(ctx context.Context, cfg *config.Config, log *slog.Logger) (MemoryCheck, error) {
+	var report MemoryCheck
+	a, err := New(ctx, cfg, Options{Log: log})
+	if err == nil {
+		report, err = a.memory.Check(ctx)
+		err = errors.Join(err, a.Close())
+	}
+	if ctx.Err() != nil {
+		return report, ctx.Err()
+	}
+	if err != nil {
+		p := evidence.AsProblem(err)
+		report.OK, report.Problems = false, append(report.Problems, p.What)
+		report.Try = cmp.Or(report.Try, p.Try)
+	}
+	if report.Problems == nil {
+		report.Problems = []string{}
+	}
+	return report, nil
+}
+
+// MemoryGone looks everywhere for a document, session or run that was forgotten.
+func (a *App) MemoryGone(ctx context.Context, id string) (MemoryGone, error) {
+	if id == "" {
+		return MemoryGone{}, evidence.BadInput("the id to look for is empty", "take one from the receipt of `forget`")
+	}
+	return a.memory.Gone(ctx, id)
+}
+
+// MemoryExport writes all of the memory to w as JSON lines.
+func (a *App) MemoryExport(ctx context.Context, w io.Writer, vectors bool) (MemoryMoved, error) {
+	return a.memory.Export(ctx, w, memory.ExportOptions{Vectors: vectors})
+}
+
+// MemoryExportFile writes all of the memory to a file that is not there yet,
+// for nobody else to read. A file by that name is a whole export.
+func (a *App) MemoryExportFile(ctx context.Context, path string, vectors bool) (moved MemoryMoved, err error) {
+	if _, err := os.Lstat(path); err == nil {
+		return moved, evidence.BadInput(path+" is already there", "name a file that is not there yet")
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".export-*") // 0600
+	if err != nil {
+		return moved, evidence.BadInput(fmt.Sprintf("%s cannot be written: %v", path, err), "name a file in a folder that is there and yours")
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	moved, err = a.MemoryExport(ctx, f, vectors)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return moved, err
+	}
+	return moved, os.Rename(f.Name(), path)
+}
+
+// MemoryImport adds what an export holds. Documents that came without vectors
+// are given the present embedder's, so that recall finds them as it did where
+// they came from; what keeps it from that is a warning.
+func (a *App) MemoryImport(ctx context.Context, r io.Reader, progress func(MemoryProgress)) (MemoryMoved, error) {
+	moved, err := a.memory.Import(ctx, r)
+	if err != nil || moved.Vectors == moved.Documents {
+		return moved, err
+	}
+	if _, err := a.MemoryReindex(ctx, progress); err != nil {
+		if ctx.Err() != nil {
+			return moved, ctx.Err()
+		}
+		moved.Warnings = append(moved.Warnings, fmt.Sprintf("documents without vectors are found by their words alone until `research-mcp memory reindex`: %v", err))
+	}
+	return moved, nil
+}
+
+// MemoryImportFile adds what the export in a file holds.
+func (a *App) MemoryImportFile(ctx context.Context, path string, progress func(MemoryProgress)) (MemoryMoved, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return MemoryMoved{}, noFile(path, err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return MemoryMoved{}, evidence.BadInput(path+" is a folder", "name a file that `memory export` wrote")
+	}
+	return a.MemoryImport(ctx, f, progress)
+}
+
+// MemoryBackup writes a whole copy while others work with the memory.
+func (a *App) MemoryBackup(ctx context.Context, path string) (MemoryBackup, error) {
+	return a.memory.Backup(ctx, path)
+}
+
+// MemoryReindex gives every document vectors of the embedder that is there now.
+func (a *App) MemoryReindex(ctx context.Context, progress func(MemoryProgress)) (MemoryProgress, error) {
+	by := a.kits.Pick(ctx).Embedder
+	// Some models tell their dimension with the first vector only.
+	if _, err := vectorsOf(ctx, by, []string{"dimension"}); err != nil {
+		return MemoryProgress{}, err
+	}
+	return a.memory.Reindex(ctx, by.Model(), embedWith(by), progress)
+}
+
+func embedWith(by research.Embedder) memory.EmbedFunc {
+	return func(ctx context.Context, texts []string) ([][]float32, error) { return vectorsOf(ctx, by, texts) }
+}

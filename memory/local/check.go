@@ -1,0 +1,270 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// Check compares the data with itself; see contract.Keeper. It reads the whole
+// file: seconds for a large one.
+func (l *Local) Check(ctx context.Context) (contract.CheckReport, error) {
+	r := contract.CheckReport{Problems: []string{}}
+	err := l.read(ctx, "checking", func(tx *sql.Tx) error {
+		if err := l.checkFile(ctx, tx, &r); err != nil {
+			return err
+		}
+		return l.checkRows(ctx, tx, &r)
+	})
+	if err == nil {
+		err = l.checkWords(ctx, &r)
+	}
+	if err == nil {
+		err = l.checkIndex(ctx, &r)
+	}
+	if err != nil {
+		return contract.CheckReport{Problems: []string{}}, err
+	}
+	if r.OK = len(r.Problems) == 0; !r.OK {
+		r.Try = fmt.Sprintf("export what can be read with `research-mcp memory export`, then put the newest backup from %s in the file's place, or import the export into an empty folder",
+			filepath.Join(filepath.Dir(l.path), backupDir))
+	}
+	return r, nil
+}
+
+func (l *Local) checkFile(ctx context.Context, tx *sql.Tx, r *contract.CheckReport) error {
+	found, err := stringsOf(ctx, tx, "PRAGMA integrity_check(20)")
+	if err != nil {
+		return err
+	}
+	for _, s := range found {
+		if s != "ok" {
+			r.Problems = append(r.Problems, "the file: "+s)
+		}
+	}
+	var orphans int
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM pragma_foreign_key_check").Scan(&orphans); err != nil {
+		return err
+	}
+	if orphans > 0 {
+		r.Problems = append(r.Problems, fmt.Sprintf("%d rows belong to a row that is not there", orphans))
+	}
+	return nil
+}
+
+// checkRows compares counters, bodies, chunks and vectors.
+func (l *Local) checkRows(ctx context.Context, tx *sql.Tx, r *contract.CheckReport) error {
+	t, err := readTally(ctx, tx)
+	if err != nil {
+		return err
+	}
+	var size, terms int64
+	err = tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM doc), (SELECT count(*) FROM chunk), (SELECT coalesce(sum(bytes), 0) FROM doc),
+		(SELECT coalesce(sum(length(terms) - length(replace(terms, ' ', '')) + (terms <> '')), 0) FROM chunk), (SELECT coalesce(sum(n), 0) FROM vec)`).
+		Scan(&r.Documents, &r.Chunks, &size, &terms, &r.Vectors)
+	if err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		name string
+		n    int64
+	}{{"documents", int64(r.Documents)}, {"chunks", int64(r.Chunks)}, {"bytes", size}, {"terms", terms}} {
+		if t[c.name] != c.n {
+			r.Problems = append(r.Problems, fmt.Sprintf("the counter of %s says %d, there are %d", c.name, t[c.name], c.n))
+		}
+	}
+	for _, c := range []struct{ what, query string }{
+		{"documents without their text", "SELECT count(*) FROM doc d LEFT JOIN body b ON b.doc=d.id WHERE b.doc IS NULL OR length(CAST(b.text AS BLOB)) <> d.bytes"},
+		{"documents without chunks", "SELECT count(*) FROM doc d WHERE NOT EXISTS(SELECT 1 FROM chunk c WHERE c.doc=d.id)"},
+		{"chunks that are no piece of their text", "SELECT count(*) FROM chunk c JOIN doc d ON d.id=c.doc WHERE c.start < 0 OR c.stop < c.start OR c.stop > d.bytes"},
+		{"documents whose vectors do not agree with their chunks", `SELECT count(*) FROM vec v JOIN model m ON m.id=v.model
+			WHERE length(v.v) <> 4*v.n*m.dims OR v.n <> (SELECT count(*) FROM chunk c WHERE c.doc=v.doc) OR v.first <> (SELECT min(id) FROM chunk c WHERE c.doc=v.doc)`},
+		{"turns whose answer is not there", "SELECT count(*) FROM turn t WHERE t.run IS NOT NULL AND NOT EXISTS(SELECT 1 FROM run r WHERE r.uid=t.run)"},
+	} {
+		var n int
+		if err := tx.QueryRowContext(ctx, c.query).Scan(&n); err != nil {
+			return err
+		}
+		if n > 0 {
+			r.Problems = append(r.Problems, fmt.Sprintf("%d %s", n, c.what))
+		}
+	}
+	return nil
+}
+
+// checkWords has FTS5 compare its index with the chunks. The command is an
+// insert, so it takes the write lock, though it writes nothing.
+func (l *Local) checkWords(ctx context.Context, r *contract.CheckReport) error {
+	tx, err := l.wdb.BeginTx(ctx, nil)
+	if err != nil {
+		return l.failed(ctx, "checking the word index", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	_, err = tx.ExecContext(ctx, "INSERT INTO fts(fts, rank) VALUES('integrity-check', 1)")
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		r.Problems = append(r.Problems, fmt.Sprintf("the word index does not agree with the chunks: %v", err))
+	}
+	return nil
+}
+
+// checkIndex compares the spaces in RAM with the file, as of one moment.
+func (l *Local) checkIndex(ctx context.Context, r *contract.CheckReport) error {
+	if _, err := l.index.catchUp(ctx, 0); err != nil {
+		return err
+	}
+	for _, h := range l.index.all() {
+		if !h.isReady() || h.err != nil {
+			continue
+		}
+		vectors, docs := h.space.size()
+		r.Indexed += vectors
+		var n int
+		if err := l.rdb.QueryRowContext(ctx, "SELECT count(*) FROM vec WHERE model=?", h.row.id).Scan(&n); err != nil {
+			return l.failed(ctx, "checking the index", err)
+		}
+		// Another process may have written since: only what stays apart is wrong.
+		if n != docs && l.caughtUp(ctx) {
+			r.Problems = append(r.Problems, fmt.Sprintf("the index of %s holds %d documents, the file %d", contract.ModelText(h.row.model), docs, n))
+		}
+	}
+	return nil
+}
+
+// caughtUp reports whether nobody has written since the index last followed.
+func (l *Local) caughtUp(ctx context.Context) bool {
+	select {
+	case l.index.follow <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
+	defer func() { <-l.index.follow }()
+	var version int64
+	err := l.index.pin.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version)
+	return err == nil && version == l.index.version
+}
+
+// minNeedle is the shortest id that is looked for byte by byte: a shorter one
+// stands in other words.
+const minNeedle = 16
+
+// Gone looks everywhere for an id; see contract.Keeper.
+func (l *Local) Gone(ctx context.Context, id string) (contract.GoneReport, error) {
+	r := contract.GoneReport{ID: id, Found: []string{}}
+	if id == "" {
+		return r, errors.New("looking for an id: it is empty")
+	}
+	err := l.read(ctx, "looking for "+id, func(tx *sql.Tx) error {
+		for _, c := range []struct{ place, query string }{
+			{"the documents", "SELECT EXISTS(SELECT 1 FROM doc WHERE uid=?)"},
+			{"the sessions", "SELECT EXISTS(SELECT 1 FROM session WHERE uid=?)"},
+			{"the answers", "SELECT EXISTS(SELECT 1 FROM run WHERE uid=?)"},
+			{"the citations of an answer", "SELECT EXISTS(SELECT 1 FROM cites WHERE ?1 IN (doc, run))"},
+			{"the text of an answer", "SELECT EXISTS(SELECT 1 FROM run WHERE instr(body, json_quote(?)))"},
+			{"the turns of a session", "SELECT EXISTS(SELECT 1 FROM turn WHERE run=?)"},
+			{"the sessions that documents belong to", "SELECT EXISTS(SELECT 1 FROM link WHERE session=?)"},
+		} {
+			var found bool
+			if err := tx.QueryRowContext(ctx, c.query, id).Scan(&found); err != nil {
+				return err
+			}
+			if found {
+				r.Found = append(r.Found, c.place)
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = l.goneFromIndex(ctx, &r)
+	}
+	if err == nil && len(id) >= minNeedle {
+		err = l.goneFromFiles(ctx, id, &r)
+	}
+	r.Gone = err == nil && len(r.Found) == 0
+	return r, err
+}
+
+// goneFromIndex looks for documents that are in RAM but no longer in the file.
+func (l *Local) goneFromIndex(ctx context.Context, r *contract.GoneReport) error {
+	if _, err := l.index.catchUp(ctx, 0); err != nil {
+		return err
+	}
+	for _, h := range l.index.all() {
+		if !h.isReady() || h.err != nil {
+			continue
+		}
+		var ids []int64
+		h.space.mu.RLock()
+		for doc := range h.space.docs {
+			ids = append(ids, doc)
+		}
+		h.space.mu.RUnlock()
+		var lost int
+		err := l.rdb.QueryRowContext(ctx, "SELECT count(*) FROM json_each(?) WHERE value NOT IN (SELECT id FROM doc)", jsonIDs(ids)).Scan(&lost)
+		if err != nil {
+			return l.failed(ctx, "looking through the index", err)
+		}
+		if lost > 0 && l.caughtUp(ctx) {
+			r.Found = append(r.Found, fmt.Sprintf("the index of %s, which holds %d removed documents", contract.ModelText(h.row.model), lost))
+		}
+	}
+	return nil
+}
+
+// goneFromFiles searches all bytes under the data folder.
+func (l *Local) goneFromFiles(ctx context.Context, id string, r *contract.GoneReport) error {
+	dir := filepath.Dir(l.path)
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it went meanwhile
+		}
+		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(path, "-shm") {
+			return err
+		}
+		found, err := fileHolds(ctx, path, []byte(id))
+		if err != nil || !found {
+			return err
+		}
+		name, _ := filepath.Rel(dir, path)
+		r.Found = append(r.Found, "the bytes of "+name)
+		return nil
+	})
+}
+
+func fileHolds(ctx context.Context, path string, want []byte) (bool, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	buf, kept := make([]byte, 1<<20), 0
+	for {
+		n, err := f.Read(buf[kept:])
+		if bytes.Contains(buf[:kept+n], want) {
+			return true, nil
+		}
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			return false, err
+		}
+		tail := min(len(want)-1, kept+n)
+		copy(buf, buf[kept+n-tail:kept+n])
+		kept = tail
+	}
+}

@@ -1,0 +1,314 @@
+package local
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+const (
+	// Lines are kept in lots, so that no lock is held while the next one is read.
+	lotLines = 200
+	lotBytes = 8 << 20
+	// maxLine holds the largest document with the vectors of several models.
+	maxLine = 512 << 20
+)
+
+// importer reads lines and keeps them in lots.
+type importer struct {
+	l     *Local
+	moved contract.Moved
+	lot   []func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error
+	size  int
+	end   bool
+}
+
+// Import reads what Export wrote; see contract.Mover.
+func (l *Local) Import(ctx context.Context, r contract.Reader) (contract.Moved, error) {
+	im := &importer{l: l, moved: contract.Moved{Warnings: []string{}}}
+	if err := ctx.Err(); err != nil {
+		return im.moved, err
+	}
+	in := bufio.NewReaderSize(r, 1<<16)
+	for n := 1; ; n++ {
+		b, err := readLine(in)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err == nil {
+			err = im.take(b, n)
+		}
+		if err == nil && (len(im.lot) >= lotLines || im.size >= lotBytes) {
+			err = im.keep(ctx)
+		}
+		if err != nil {
+			kept := im.keep(ctx) // what came before the bad line stays
+			if ctx.Err() != nil {
+				return im.moved, ctx.Err()
+			}
+			return im.moved, errors.Join(badLine(n, err), kept)
+		}
+	}
+	if err := im.keep(ctx); err != nil {
+		return im.moved, err
+	}
+	if !im.end {
+		im.moved.Warnings = append(im.moved.Warnings, "the export has no end: it was cut short, or is still being written")
+	}
+	return im.moved, nil
+}
+
+func badLine(n int, err error) error {
+	p := evidence.BadInput(fmt.Sprintf("line %d of the export cannot be imported: %v", n, err),
+		"what came before it is kept; mend or remove the line and import again, what is there already is skipped")
+	p.Cause = err
+	return p
+}
+
+// readLine is one line without its end; io.EOF after the last one.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	var out []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		out = append(out, part...)
+		switch {
+		case len(out) > maxLine:
+			return nil, fmt.Errorf("it is longer than %d bytes", maxLine)
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF) && len(out) > 0, err == nil:
+			return bytes.TrimSpace(out), nil
+		default:
+			return nil, err
+		}
+	}
+}
+
+// take checks a line and does the work that needs no lock.
+func (im *importer) take(b []byte, n int) error {
+	if len(b) == 0 {
+		return nil
+	}
+	var ln line
+	if err := json.Unmarshal(b, &ln); err != nil {
+		return err
+	}
+	if n == 1 && ln.Header == nil {
+		return errors.New("it does not begin an export of a memory")
+	}
+	im.size += len(b)
+	switch {
+	case ln.Header != nil:
+		if ln.Header.Format != exportFormat {
+			return fmt.Errorf("it has format %d, this program reads %d", ln.Header.Format, exportFormat)
+		}
+	case ln.Model != nil:
+		im.later(func(ctx context.Context, tx *sql.Tx, _ *contract.Moved) error { return importModel(ctx, tx, ln.Model) })
+	case ln.Document != nil:
+		e, err := im.l.readyLine(ln.Document)
+		if err != nil {
+			return err
+		}
+		im.later(func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error {
+			return importDocument(ctx, tx, e, ln.Document, m)
+		})
+	case ln.Session != nil:
+		if ln.Session.ID == "" {
+			return errors.New("a session has no id")
+		}
+		im.later(func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error {
+			return im.l.importSession(ctx, tx, ln.Session, m)
+		})
+	case ln.End != nil:
+		im.end = true
+	default:
+		return errors.New("it is no record of an export")
+	}
+	return nil
+}
+
+func (im *importer) later(fn func(context.Context, *sql.Tx, *contract.Moved) error) {
+	im.lot = append(im.lot, fn)
+}
+
+// keep writes the lot in one transaction.
+func (im *importer) keep(ctx context.Context) error {
+	lot := im.lot
+	im.lot, im.size = nil, 0
+	if len(lot) == 0 {
+		return ctx.Err()
+	}
+	var sum contract.Moved
+	err := im.l.write(ctx, "importing", func(tx *sql.Tx) error {
+		sum = contract.Moved{}
+		for _, fn := range lot {
+			if err := fn(ctx, tx, &sum); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	m := &im.moved
+	m.Documents, m.Chunks, m.Sessions = m.Documents+sum.Documents, m.Chunks+sum.Chunks, m.Sessions+sum.Sessions
+	m.Turns, m.Vectors, m.Skipped = m.Turns+sum.Turns, m.Vectors+sum.Vectors, m.Skipped+sum.Skipped
+	m.Warnings = append(m.Warnings, sum.Warnings...)
+	return nil
+}
+
+func importModel(ctx context.Context, tx *sql.Tx, m *modelLine) error {
+	if m.Name == "" || m.Dims <= 0 {
+		return fmt.Errorf("the model %q has %d dimensions", m.Name, m.Dims)
+	}
+	var active bool
+	if err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM vec WHERE model IN (SELECT id FROM model WHERE active=1))").Scan(&active); err != nil {
+		return err
+	}
+	row, err := ensureModel(ctx, tx, evidence.Model{Name: m.Name, Revision: m.Revision, Dims: m.Dims, Kind: m.Kind})
+	if err != nil || active || !m.Active {
+		return err
+	}
+	return activate(ctx, tx, row.id)
+}
+
+// activate makes a model the active one.
+func activate(ctx context.Context, tx *sql.Tx, model int64) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE model SET active=0 WHERE active=1"); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE model SET active=1, wanted=0 WHERE id=?", model); err != nil {
+		return err
+	}
+	return logChange(ctx, tx, 0)
+}
+
+func (l *Local) readyLine(d *documentLine) (*entry, error) {
+	var chunks evidence.Chunks
+	for _, c := range d.Chunks {
+		chunks.Items = append(chunks.Items, evidence.Chunk{Start: c[0], End: c[1]})
+	}
+	e, err := l.ready(d.Document, chunks)
+	if err != nil {
+		return nil, err
+	}
+	if d.Hash != "" && d.Hash != e.hash {
+		return nil, fmt.Errorf("the text of %q is not what was exported: its hash differs", name(d.Document))
+	}
+	e.pinned = d.Pinned
+	return e, nil
+}
+
+func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, m *contract.Moved) error {
+	old, err := findDoc(ctx, tx, e.doc.ID)
+	if err != nil {
+		return err
+	}
+	if old.id != 0 {
+		m.Skipped++
+		return nil
+	}
+	var r evidence.Receipt
+	if err := putEntry(ctx, tx, e, &r); err != nil {
+		return err
+	}
+	m.Documents++
+	m.Chunks += len(e.cuts)
+	m.Warnings = append(m.Warnings, e.notes...)
+	var doc, first int64
+	if err := tx.QueryRowContext(ctx, "SELECT d.id, c.id FROM doc d JOIN chunk c ON c.doc=d.id AND c.ord=0 WHERE d.uid=?", e.doc.ID).Scan(&doc, &first); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE doc SET own=? WHERE id=?", d.Own, doc); err != nil {
+		return err
+	}
+	for _, k := range d.Sessions {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO link(session, doc, put) VALUES(?, ?, ?) ON CONFLICT DO UPDATE SET put=max(put, excluded.put)", k.ID, doc, k.Put); err != nil {
+			return err
+		}
+	}
+	for _, v := range d.Vectors {
+		if err := importVectors(ctx, tx, doc, first, e, v, &r); err != nil {
+			return err
+		}
+	}
+	if len(d.Vectors) > 0 {
+		m.Vectors++
+	}
+	m.Warnings = append(m.Warnings, r.Warnings...)
+	return nil
+}
+
+func importVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, v vectorLine, r *evidence.Receipt) error {
+	row, ok, err := findModel(ctx, tx, evidence.Model{Name: v.Model, Revision: v.Revision})
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("document %q has vectors of the model %q, which no line before it describes", name(e.doc), v.Model)
+	}
+	dims := len(v.Data) / 4 / len(e.cuts)
+	if dims != row.model.Dims {
+		r.Warnings = append(r.Warnings, otherDims(row.model, dims)+"; the document is found by words")
+		return nil
+	}
+	all, err := decode(v.Data, len(e.cuts), dims)
+	if err != nil {
+		return err
+	}
+	for at := 0; at < len(all); at += dims {
+		if err := checkUnit(all[at : at+dims]); err != nil {
+			return fmt.Errorf("document %q: %w", name(e.doc), err)
+		}
+	}
+	with := *e
+	with.model, with.vectors = row.model, all
+	return addVectors(ctx, tx, doc, first, &with, r)
+}
+
+// importSession keeps a session with its turns under the numbers that they had.
+func (l *Local) importSession(ctx context.Context, tx *sql.Tx, s *sessionLine, m *contract.Moved) error {
+	res, err := tx.ExecContext(ctx, `INSERT INTO session(uid, title, summary, summary_to, created, updated) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(uid) DO NOTHING`,
+		s.ID, s.Title, s.Summary, s.SummaryTo, s.Created.UnixMicro(), s.Updated.UnixMicro())
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil {
+		return err
+	} else if n == 0 {
+		m.Skipped++
+		return nil
+	}
+	row, err := findSession(ctx, tx, s.ID)
+	if err != nil {
+		return err
+	}
+	for _, t := range s.Turns {
+		if t.Run != nil {
+			var there bool
+			if err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM run WHERE uid=?)", t.Run.RunID).Scan(&there); err != nil {
+				return err
+			}
+			if there {
+				m.Warnings = append(m.Warnings, fmt.Sprintf("answer %s is already there in another session", t.Run.RunID))
+				t.Run = nil
+			}
+		}
+		if err := l.insertTurn(ctx, tx, row, s.ID, t.Seq, evidence.Turn(t)); err != nil {
+			return err
+		}
+		m.Turns++
+	}
+	m.Sessions++
+	_, err = tx.ExecContext(ctx, "UPDATE session SET title=? WHERE id=?", s.Title, row)
+	return err
+}

@@ -1,0 +1,232 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+const (
+	// A batch is embedded without a lock and kept in one transaction: a kill
+	// costs one batch.
+	batchDocs   = 32
+	batchChunks = 128
+)
+
+// job is a document that lacks vectors, as it was when it was read.
+type job struct {
+	doc, first int64
+	hash       string
+	texts      []string
+	vectors    []float32
+}
+
+// Reindex gives every document vectors of model; see contract.Mover. The vectors
+// of other models stay, so that going back costs nothing.
+func (l *Local) Reindex(ctx context.Context, model evidence.Model, embed contract.EmbedFunc, progress func(contract.Progress)) (contract.Progress, error) {
+	p := contract.Progress{Model: contract.ModelText(model)}
+	if err := ctx.Err(); err != nil {
+		return p, err
+	}
+	if model.IsZero() || embed == nil {
+		return p, evidence.BadInput("no embedding model is given", "name the model whose vectors are wanted")
+	}
+	if progress == nil {
+		progress = func(contract.Progress) {}
+	}
+	if model.Dims == 0 {
+		v, err := embedAll(ctx, embed, []string{"dimensions"})
+		if err != nil {
+			return p, err
+		}
+		model.Dims = len(v[0])
+	}
+	row, err := l.wantModel(ctx, model)
+	if err != nil {
+		return p, err
+	}
+	for done := false; !done; {
+		if err := l.fill(ctx, row, embed, &p, progress); err != nil {
+			return p, err
+		}
+		// Somebody may have put a document since: then there is more to do.
+		if done, err = l.switchTo(ctx, row, &p); err != nil {
+			return p, err
+		}
+	}
+	progress(p)
+	return p, nil
+}
+
+// wantModel notes which model the memory is on its way to.
+func (l *Local) wantModel(ctx context.Context, model evidence.Model) (modelRow, error) {
+	var row modelRow
+	err := l.write(ctx, "changing the model", func(tx *sql.Tx) error {
+		var err error
+		if row, err = ensureModel(ctx, tx, model); err != nil {
+			return err
+		}
+		if row.model.Dims != model.Dims {
+			return &evidence.Problem{What: otherDims(row.model, model.Dims), Try: "give the model another revision"}
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE model SET wanted = (id = ?)", row.id)
+		return err
+	})
+	return row, err
+}
+
+// fill makes the vectors that are not there yet, from the oldest document on.
+func (l *Local) fill(ctx context.Context, row modelRow, embed contract.EmbedFunc, p *contract.Progress, progress func(contract.Progress)) error {
+	for last := int64(0); ; {
+		var jobs []job
+		err := l.read(ctx, "reading what has no vectors", func(tx *sql.Tx) error {
+			var err error
+			if p.Done, p.Total, err = coverage(ctx, tx, row.id); err != nil {
+				return err
+			}
+			jobs, err = readJobs(ctx, tx, row.id, last)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		progress(*p)
+		if len(jobs) == 0 {
+			return nil
+		}
+		for i := range jobs {
+			if err := jobs[i].embed(ctx, row.model, embed); err != nil {
+				return err
+			}
+		}
+		err = l.write(ctx, "keeping vectors", func(tx *sql.Tx) error {
+			for _, j := range jobs {
+				if err := j.keep(ctx, tx, row.id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		last = jobs[len(jobs)-1].doc
+	}
+}
+
+func readJobs(ctx context.Context, tx *sql.Tx, model, after int64) ([]job, error) {
+	docs, err := int64s(ctx, tx, `SELECT d.id FROM doc d WHERE d.id > ? AND NOT EXISTS(SELECT 1 FROM vec v WHERE v.doc=d.id AND v.model=?)
+		ORDER BY d.id LIMIT ?`, after, model, batchDocs)
+	if err != nil {
+		return nil, err
+	}
+	var jobs []job
+	chunks := 0
+	for _, doc := range docs {
+		j := job{doc: doc}
+		var body string
+		if err := tx.QueryRowContext(ctx, "SELECT d.hash, b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", doc).Scan(&j.hash, &body); err != nil {
+			return nil, fmt.Errorf("reading a document: %w", err)
+		}
+		err := eachRow(ctx, tx, "SELECT id, start, stop FROM chunk WHERE doc=? ORDER BY ord", []any{doc}, func(row scanner) error {
+			var id int64
+			var start, stop int
+			if err := row.Scan(&id, &start, &stop); err != nil {
+				return err
+			}
+			if start < 0 || stop < start || stop > len(body) {
+				return fmt.Errorf("chunk %d is no piece of its text", id)
+			}
+			if j.first == 0 {
+				j.first = id
+			}
+			j.texts = append(j.texts, body[start:stop])
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, j)
+		if chunks += len(j.texts); chunks >= batchChunks {
+			break
+		}
+	}
+	return jobs, nil
+}
+
+// embed fills j.vectors. A chunk whose vector cannot be used gets none: it is
+// found by its words.
+func (j *job) embed(ctx context.Context, m evidence.Model, embed contract.EmbedFunc) error {
+	j.vectors = make([]float32, len(j.texts)*m.Dims)
+	for at := 0; at < len(j.texts); at += batchChunks {
+		part := j.texts[at:min(at+batchChunks, len(j.texts))]
+		vs, err := embedAll(ctx, embed, part)
+		if err != nil {
+			return err
+		}
+		for i, v := range vs {
+			dst := j.vectors[(at+i)*m.Dims : (at+i+1)*m.Dims]
+			if len(v) != m.Dims {
+				return &evidence.Problem{What: otherDims(m, len(v)), Try: "give the model another revision"}
+			}
+			if err := unit(dst, v); err != nil {
+				clear(dst)
+			}
+		}
+	}
+	return nil
+}
+
+func embedAll(ctx context.Context, embed contract.EmbedFunc, texts []string) ([][]float32, error) {
+	vs, err := embed(ctx, texts)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("embedding for the change of model: %w", err)
+	}
+	if len(vs) != len(texts) {
+		return nil, fmt.Errorf("embedding for the change of model: %d vectors came for %d texts", len(vs), len(texts))
+	}
+	return vs, nil
+}
+
+// keep writes the vectors, unless the document was changed or removed meanwhile.
+func (j *job) keep(ctx context.Context, tx *sql.Tx, model int64) error {
+	var hash string
+	var first, n int64
+	err := tx.QueryRowContext(ctx, "SELECT d.hash, min(c.id), count(*) FROM doc d JOIN chunk c ON c.doc=d.id WHERE d.id=? GROUP BY d.id", j.doc).Scan(&hash, &first, &n)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && (hash != j.hash || first != j.first || n != int64(len(j.texts))) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	res, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO vec(model, doc, first, n, v) VALUES(?, ?, ?, ?, ?)", model, j.doc, first, n, encode(j.vectors))
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	return logChange(ctx, tx, j.doc)
+}
+
+// switchTo makes the model the active one if every document has its vectors.
+func (l *Local) switchTo(ctx context.Context, row modelRow, p *contract.Progress) (done bool, err error) {
+	err = l.write(ctx, "switching the model", func(tx *sql.Tx) error {
+		var err error
+		if p.Done, p.Total, err = coverage(ctx, tx, row.id); err != nil {
+			return err
+		}
+		if done = p.Done >= p.Total; !done {
+			return nil
+		}
+		return activate(ctx, tx, row.id)
+	})
+	return done && err == nil, err
+}

@@ -1,0 +1,82 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// retainBatch documents go in one transaction: others write between two.
+const retainBatch = 200
+
+// Retain removes what is older than Config.Keep allows, then the oldest of what
+// is too much; see contract.Keeper. Pinned documents stay and count. Answers that
+// cite what goes are kept: they say what was known then.
+func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
+	r := evidence.Receipt{IDs: []string{}}
+	for more := true; more; {
+		var batch evidence.Receipt
+		err := l.write(ctx, "removing what is old", func(tx *sql.Tx) error {
+			batch, more = evidence.Receipt{}, false
+			docs, err := l.tooOld(ctx, tx)
+			if err != nil {
+				return err
+			}
+			for _, d := range docs {
+				if err := removeDocRow(ctx, tx, d.id); err != nil {
+					return err
+				}
+				batch.IDs, batch.Chunks = append(batch.IDs, d.uid), batch.Chunks+d.chunks
+			}
+			more = len(docs) == retainBatch
+			t, err := readTally(ctx, tx)
+			r.Remaining = int(t["documents"])
+			return err
+		})
+		if err != nil {
+			return r, err
+		}
+		r.IDs, r.Chunks, r.Documents = append(r.IDs, batch.IDs...), r.Chunks+batch.Chunks, r.Documents+len(batch.IDs)
+	}
+	if r.Documents == 0 {
+		return r, nil
+	}
+	_, err := l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // the space goes back to the disk
+	return r, l.failed(ctx, "giving back space", err)
+}
+
+type aged struct {
+	id     int64
+	uid    string
+	chunks int
+	bytes  int64
+	at     int64
+}
+
+// tooOld are the next documents to go, oldest first.
+func (l *Local) tooOld(ctx context.Context, tx *sql.Tx) ([]aged, error) {
+	keep := l.cfg.Keep
+	if keep.MaxAge <= 0 && keep.MaxBytes <= 0 {
+		return nil, ctx.Err()
+	}
+	t, err := readTally(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	total, oldest := t["bytes"], l.now().Add(-keep.MaxAge).UnixMicro()
+	var out []aged
+	err = eachRow(ctx, tx, `SELECT d.id, d.uid, d.bytes, d.retrieved, (SELECT count(*) FROM chunk c WHERE c.doc=d.id)
+		FROM doc d WHERE d.pinned=0 ORDER BY d.retrieved, d.id LIMIT ?`, []any{retainBatch}, func(row scanner) error {
+		var a aged
+		if err := row.Scan(&a.id, &a.uid, &a.bytes, &a.at, &a.chunks); err != nil {
+			return err
+		}
+		if keep.MaxAge > 0 && a.at < oldest || keep.MaxBytes > 0 && total > keep.MaxBytes {
+			out = append(out, a)
+			total -= a.bytes
+		}
+		return nil
+	})
+	return out, err
+}
