@@ -34,6 +34,42 @@ func TestOllamaComesAndGoes(t *testing.T) {
 	}
 }
 
+// What was read without a model gets the model's vectors when it comes, and the
+// memory then answers in its space.
+func TestAModelThatComesIsFollowed(t *testing.T) {
+	t.Parallel()
+	w, dir := startWorld(t, world.Options{}), t.TempDir()
+	before := start(t, w, dir, nil)
+	if _, err := before.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := before.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o := ollamakit.Start(t)
+	a := start(t, w, dir, map[string]string{"ollama.enabled": "true", "ollama.host": o.Host()})
+	defer func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	a.followModel(t.Context())
+	s, err := a.memory.Stats(t.Context())
+	model := a.kits.Pick(t.Context()).Embedder.Model()
+	if err != nil || !covered(s, model) || s.Documents == 0 {
+		t.Fatalf("stats %+v, %v, want all documents in the space of %s", s, err, model.Name)
+	}
+	calls := len(o.Calls("/api/embed"))
+	a.followModel(t.Context())
+	if again := len(o.Calls("/api/embed")); again != calls {
+		t.Errorf("%d more embeddings were made for nothing", again-calls)
+	}
+	res, err := a.Recall(t.Context(), evidence.RecallQuery{Text: "attention", K: 3})
+	if err != nil || len(res.Hits) == 0 || len(res.Warnings) > 0 {
+		t.Errorf("%d hits, warnings %q, %v", len(res.Hits), res.Warnings, err)
+	}
+}
+
 func TestOllamaWithoutAModelSaysWhichToPull(t *testing.T) {
 	t.Parallel()
 	w := startWorld(t, world.Options{})

@@ -86,7 +86,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if a.kits, err = newKits(cfg, o.Log); err != nil {
 		return nil, errors.Join(err, a.fetch.Close())
 	}
-	a.memory, err = memory.Open(ctx, memory.Config{Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Logger: o.Log, Now: o.now})
+	a.memory, err = memory.Open(ctx, memory.Config{Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.now})
 	if err != nil {
 		return nil, errors.Join(err, a.kits.Close(), a.fetch.Close())
 	}

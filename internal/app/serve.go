@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/research-mcp/research-mcp/server"
 	"github.com/research-mcp/research-mcp/tools"
@@ -25,5 +26,11 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		Name: "research-mcp", Title: "Research", Version: version, Instructions: instructions, Logger: a.log,
 		Tools: tools.All(tools.Deps{Research: a, Fetch: a, Recall: a, Remember: a, Forget: a, Sources: a.names, Now: a.now}),
 	})
-	return s.ServeStdio(ctx, in, out)
+	tending, stop := context.WithCancel(ctx)
+	var care sync.WaitGroup
+	care.Go(func() { a.tend(tending) })
+	err := s.ServeStdio(ctx, in, out)
+	stop()
+	care.Wait()
+	return err
 }

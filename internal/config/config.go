@@ -29,6 +29,7 @@ type Config struct {
 	Session  Session           `koanf:"session"`
 	Analysis Analysis          `koanf:"analysis"`
 	Ollama   Ollama            `koanf:"ollama"`
+	Memory   Memory            `koanf:"memory"`
 	Sources  map[string]Source `koanf:"sources"`
 
 	settings []Setting
@@ -64,6 +65,12 @@ type Ollama struct {
 	KeepAlive  time.Duration `koanf:"keep_alive"`
 }
 
+// Memory says what a server forgets by itself; 0 keeps everything.
+type Memory struct {
+	MaxAgeDays int `koanf:"max_age_days"`
+	MaxTextMB  int `koanf:"max_text_mb"`
+}
+
 // Source is one source's settings.
 type Source struct {
 	Enabled bool          `koanf:"enabled"`
@@ -95,6 +102,8 @@ var keys = []key{
 	{"data_dir", "", "folder of the memory; the platform's user data folder when empty"},
 	{"language", "en", "language of the sources, as in en.wikipedia.org"},
 	{"log_level", "warn", "debug, info, warn or error; logs go to stderr"},
+	{"memory.max_age_days", "0", "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents stay"},
+	{"memory.max_text_mb", "0", "a server forgets the oldest texts beyond so many MiB; 0 keeps them. Pinned documents stay"},
 	{"ollama.chat_model", "", "model that writes; the first installed one when empty"},
 	{"ollama.embed_model", "", "model that embeds; the first installed one when empty"},
 	{"ollama.enabled", "true", "use Ollama when it is there"},
@@ -202,6 +211,7 @@ func (c *Config) validate() error {
 	}
 	for name, b := range map[string][3]int{
 		"analysis.memory_mb": {c.Analysis.MemoryMB, 64, 65536}, "research.recall_k": {c.Research.RecallK, 0, 100},
+		"memory.max_age_days": {c.Memory.MaxAgeDays, 0, 36500}, "memory.max_text_mb": {c.Memory.MaxTextMB, 0, 1 << 20},
 		"research.passage_tokens": {c.Research.Passages, 200, 100_000},
 		"session.fold_after":      {c.Session.FoldAfter, 1, 1000}, "session.fold_keep": {c.Session.FoldKeep, 0, 1000},
 	} {

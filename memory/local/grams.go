@@ -139,7 +139,7 @@ func (t *gramTable) scoreGrams(cands []candidate, terms []string) {
 	known := map[string]seen{}
 	for i := range cands {
 		dot, square := 0.0, 0.0
-		for w, n := range counts(strings.Fields(cands[i].terms+" "+cands[i].context)) {
+		for w, n := range counts(strings.Fields(cands[i].terms + " " + cands[i].context)) {
 			s, ok := known[w]
 			if !ok {
 				gs = gramsOf(gs[:0], w)

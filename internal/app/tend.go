@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/config"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory"
+)
+
+// How often a server cares for the memory.
+const (
+	firstLook    = 5 * time.Second // after the start, which nothing shall slow down
+	modelEvery   = time.Minute
+	retainEvery  = 6 * time.Hour
+	modelsPerDay = retainEvery / modelEvery
+)
+
+func retention(cfg *config.Config) memory.Retention {
+	return memory.Retention{MaxAge: time.Duration(cfg.Memory.MaxAgeDays) * 24 * time.Hour, MaxBytes: int64(cfg.Memory.MaxTextMB) << 20}
+}
+
+// tend cares for the memory until ctx ends: it forgets what the settings say,
+// and gives what was read before a model came the vectors of that model. Both
+// are done in small steps that last, so that the next server goes on where this
+// one ended.
+func (a *App) tend(ctx context.Context) {
+	timer := time.NewTimer(firstLook)
+	defer timer.Stop()
+	for looks := 0; ; looks++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		if looks%int(modelsPerDay) == 0 {
+			a.retain(ctx)
+		}
+		a.followModel(ctx)
+		timer.Reset(modelEvery)
+	}
+}
+
+func (a *App) retain(ctx context.Context) {
+	if retention(a.cfg) == (memory.Retention{}) {
+		return
+	}
+	r, err := a.memory.Retain(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		a.log.Warn("nothing was forgotten by age and size", "err", err)
+	case r.Documents > 0:
+		a.log.Info("forgotten by age and size", "documents", r.Documents)
+	}
+}
+
+// followModel makes the vectors of a trained model that is there and does not
+// cover the memory yet. The built-in embedder is never followed: when Ollama is
+// away, its vectors wait.
+func (a *App) followModel(ctx context.Context) {
+	by := a.kits.Pick(ctx).Embedder
+	if by.Model().Kind != evidence.KindTransformer {
+		return
+	}
+	stats, err := a.memory.Stats(ctx)
+	if err != nil || covered(stats, by.Model()) {
+		return
+	}
+	if _, err := a.memory.Reindex(ctx, by.Model(), by.Embed, nil); err != nil && ctx.Err() == nil {
+		a.log.Warn("the vectors of a new model are not complete; the next look goes on", "model", by.Model().Name, "err", err)
+	}
+}
+
+// covered reports whether the memory answers in the model's space already.
+func covered(s memory.Stats, m evidence.Model) bool {
+	for _, have := range s.Models {
+		if have.Name == m.Name && have.Revision == m.Revision {
+			return have.Active && have.Documents >= s.Documents
+		}
+	}
+	return s.Documents == 0
+}
