@@ -238,6 +238,10 @@ func (s suite) cancelled(t *testing.T) {
 		"Fold":     func() error { _, err := m.Fold(ctx, sess.ID, 0, 0, "x"); return err },
 		"Run":      func() error { _, _, err := m.Run(ctx, "r_1"); return err },
 		"Stats":    func() error { _, err := m.Stats(ctx); return err },
+		"Check":    func() error { _, err := m.Check(ctx); return err },
+		"Gone":     func() error { _, err := m.Gone(ctx, "d0"); return err },
+		"Retain":   func() error { _, err := m.Retain(ctx); return err },
+		"Backup":   func() error { _, err := m.Backup(ctx, t.TempDir()+"/copy.db"); return err },
 	} {
 		if err := call(); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s with a cancelled context = %v, want context.Canceled", name, err)

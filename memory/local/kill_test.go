@@ -1,0 +1,213 @@
+package local
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// TestMain makes the test binary a writer when it is told to: a process that
+// puts documents and prints the id of each when Put has returned.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("MEMORY_TEST_WRITER"); dir != "" {
+		count, _ := strconv.Atoi(os.Getenv("MEMORY_TEST_COUNT")) // absent: until it is killed
+		if err := writeAway(dir, os.Getenv("MEMORY_TEST_NAME"), count); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func writeAway(dir, name string, count int) error {
+	ctx := context.Background()
+	l, err := Open(ctx, contract.Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	for i := 0; count == 0 || i < count; i++ {
+		d, c := killDoc(name, i)
+		if _, err := l.Put(ctx, d, c); err != nil {
+			return err
+		}
+		fmt.Println(d.ID)
+		if i%5 == 4 { // a document that is replaced, and one that goes
+			d, c := killDoc(name, i-2)
+			d.Text = strings.ReplaceAll(d.Text, "word", "term")
+			if _, err := l.Put(ctx, d, c); err != nil {
+				return err
+			}
+		}
+	}
+	return l.Close()
+}
+
+const killChunks = 20
+
+// killDoc has 20 chunks with vectors of 32 numbers; its text is made of its number.
+func killDoc(name string, i int) (evidence.Document, evidence.Chunks) {
+	r := rand.New(rand.NewPCG(uint64(i), 7))
+	c := evidence.Chunks{Model: evidence.Model{Name: "kill", Revision: "1", Dims: 32, Kind: evidence.KindLexical}}
+	var b strings.Builder
+	for k := range killChunks {
+		start := b.Len()
+		for range 20 + r.IntN(30) {
+			fmt.Fprintf(&b, "word%d ", r.IntN(5000))
+		}
+		fmt.Fprintf(&b, "%sn%d chunk%d.", name, i, k)
+		v := make([]float32, 32)
+		for d := range v {
+			v[d] = float32(r.NormFloat64())
+		}
+		c.Items = append(c.Items, evidence.Chunk{Start: start, End: b.Len(), Vector: v})
+		b.WriteByte('\n')
+	}
+	return evidence.Document{ID: fmt.Sprintf("d_%s_%d", name, i), Source: "kill", URL: fmt.Sprintf("https://x.test/%s/%d", name, i), Title: "Kill " + name, Text: b.String()}, c
+}
+
+func writer(t *testing.T, dir, name string, count int) (*exec.Cmd, *bufio.Scanner) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), "MEMORY_TEST_WRITER="+dir, "MEMORY_TEST_NAME="+name, "MEMORY_TEST_COUNT="+strconv.Itoa(count))
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, bufio.NewScanner(out)
+}
+
+// lostOrTorn counts the acknowledged documents that are not there whole.
+func lostOrTorn(t *testing.T, l *Local, acked []string) (lost, torn int) {
+	t.Helper()
+	for _, id := range acked {
+		doc, ok, err := l.Document(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			lost++
+			continue
+		}
+		var chunks, vectors int
+		err = l.rdb.QueryRowContext(t.Context(), `SELECT (SELECT count(*) FROM chunk WHERE doc=d.id), (SELECT coalesce(sum(n), 0) FROM vec WHERE doc=d.id)
+			FROM doc d WHERE uid=?`, id).Scan(&chunks, &vectors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if chunks != killChunks || vectors != killChunks || strings.Count(doc.Text, "\n") != killChunks {
+			torn++
+		}
+	}
+	return lost, torn
+}
+
+// Writers that are killed at any moment lose nothing that they were told is kept.
+// MEMORY_KILLS sets how often.
+func TestKilledWritersLoseNothing(t *testing.T) {
+	t.Parallel()
+	kills := 6
+	if n, err := strconv.Atoi(os.Getenv("MEMORY_KILLS")); err == nil {
+		kills = n
+	}
+	dir := t.TempDir()
+	var acked []string
+	r := rand.New(rand.NewPCG(1, 2))
+	lost, torn, broken := 0, 0, 0
+	for k := range kills {
+		cmd, lines := writer(t, dir, fmt.Sprint("k", k), 0)
+		for range 1 + r.IntN(40) { // the writer goes on while we kill it: any moment of a Put is hit
+			if !lines.Scan() {
+				t.Fatalf("the writer ended by itself: %v", cmd.Wait())
+			}
+			acked = append(acked, lines.Text())
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		for lines.Scan() { // said before it died
+			if strings.HasPrefix(lines.Text(), "d_k") {
+				acked = append(acked, lines.Text())
+			}
+		}
+		_ = cmd.Wait() // it was killed: the error says so
+		l, err := Open(t.Context(), contract.Config{Dir: dir})
+		if err != nil {
+			t.Fatalf("after kill %d: %v", k+1, err)
+		}
+		a, b := lostOrTorn(t, l, acked)
+		lost, torn = lost+a, torn+b
+		if rep, err := l.Check(t.Context()); err != nil || !rep.OK {
+			broken++
+			t.Errorf("Check after kill %d = %+v, %v", k+1, rep, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d kills, %d acknowledged documents: %d lost, %d torn, %d checks not ok", kills, len(acked), lost, torn, broken)
+	if lost+torn > 0 {
+		t.Errorf("%d documents were lost, %d torn", lost, torn)
+	}
+}
+
+// Three processes write while this one reads.
+func TestThreeWritersOneReader(t *testing.T) {
+	t.Parallel()
+	dir, each := t.TempDir(), 40
+	l := openIn(t, dir)
+	seen := make(chan string, 3*each)
+	done := make(chan error, 3)
+	for w := range 3 {
+		name := fmt.Sprint("w", w)
+		cmd, lines := writer(t, dir, name, each)
+		go func() { // ends with the process, whose end is waited for below
+			for lines.Scan() {
+				seen <- lines.Text()
+			}
+			done <- cmd.Wait()
+		}()
+	}
+	var acked []string
+	for ended := 0; ended < 3; {
+		select {
+		case id := <-seen:
+			acked = append(acked, id)
+			number := strings.ReplaceAll(strings.TrimPrefix(id, "d_"), "_", "n") // as it stands in the text
+			for _, mode := range []string{evidence.ModeBM25, evidence.ModeHybrid} {
+				v := make([]float32, 32)
+				v[0] = 1
+				r, err := l.Recall(t.Context(), evidence.RecallQuery{Text: number, K: 1, Mode: mode, Vector: v, Model: evidence.Model{Name: "kill", Revision: "1"}})
+				if err != nil || mode == evidence.ModeBM25 && (len(r.Hits) != 1 || r.Hits[0].Document.ID != id) {
+					t.Errorf("Recall(%s) in mode %s just after it was kept: %d hits, %v", number, mode, len(r.Hits), err)
+				}
+			}
+		case err := <-done:
+			if ended++; err != nil {
+				t.Errorf("a writer failed: %v", err)
+			}
+		}
+	}
+	for len(seen) > 0 {
+		acked = append(acked, <-seen)
+	}
+	lost, torn := lostOrTorn(t, l, acked)
+	rep, err := l.Check(t.Context())
+	t.Logf("3 writers, %d acknowledged documents: %d lost, %d torn; check: %+v", len(acked), lost, torn, rep)
+	if len(acked) != 3*each || lost+torn > 0 || err != nil || !rep.OK || rep.Indexed != rep.Vectors || rep.Vectors != 3*each*killChunks {
+		t.Errorf("acknowledged %d, lost %d, torn %d, Check = %+v, %v", len(acked), lost, torn, rep, err)
+	}
+}
