@@ -225,6 +225,9 @@ func (l *Local) goneFromIndex(ctx context.Context, r *contract.GoneReport) error
 			ids = append(ids, doc)
 		}
 		h.space.mu.RUnlock()
+		if len(ids) == 0 {
+			continue
+		}
 		var lost int
 		err := l.rdb.QueryRowContext(ctx, "SELECT count(*) FROM json_each(?) WHERE value NOT IN (SELECT id FROM doc)", jsonIDs(ids)).Scan(&lost)
 		if err != nil {

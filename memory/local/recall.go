@@ -242,6 +242,9 @@ func cloneMap(m map[string]string) map[string]string {
 
 // jsonIDs binds a list of ids to one parameter, for json_each.
 func jsonIDs(ids []int64) string {
+	if len(ids) == 0 {
+		return "[]" // not null: json_each makes a row of that
+	}
 	b, _ := json.Marshal(ids) // numbers always marshal
 	return string(b)
 }
