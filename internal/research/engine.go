@@ -99,6 +99,7 @@ type run struct {
 	observe func(Event)
 	started time.Time
 	answer  evidence.Answer
+	unsure  bool // the model saw no answer where words match the question's: quotes alone do not make one
 
 	mu sync.Mutex // guards answer.Warnings while steps run side by side
 }

@@ -78,7 +78,7 @@ func (r *run) conclude() {
 	case !slices.ContainsFunc(a.Sources, reached):
 		a.Status = evidence.Partial
 		r.warn("no source answered: this is from memory alone")
-	case best == evidence.Weak || r.cut():
+	case best == evidence.Weak || r.cut() || r.unsure:
 		a.Status = evidence.Partial
 	default:
 		a.Status = evidence.Answered

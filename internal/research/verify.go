@@ -21,10 +21,15 @@ func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evid
 	v := newVerifier(ranked)
 	claims := v.check(draft)
 	builtIn := r.e.deps.Kits.BuiltIn().Synthesizer.Name()
-	if !standing(claims) && !draft.Abstain && r.answer.Synthesizer != builtIn {
+	if !standing(claims) && len(ranked) > 0 && r.answer.Synthesizer != builtIn {
+		why := "none of its sentences is supported by what was read"
+		if draft.Abstain {
+			why = "it found no answer in what was read"
+			r.unsure = true
+		}
 		brief := evidence.Brief{Question: r.req.Question, Evidence: ranked, Summary: r.session.Summary, Turns: r.session.Turns,
 			Language: r.req.Language, MaxTokens: answerTokens, Now: begun}
-		draft = r.fallBack(ctx, brief, "none of its sentences is supported by what was read")
+		draft = r.fallBack(ctx, brief, why)
 		claims = v.check(draft)
 	}
 	if draft.Partial {

@@ -13,6 +13,8 @@ run 'FanOut|Answer|Hang' 3x ./internal/app
 run 'Isolated|Start' 30x ./internal/app
 run 'Chunk' 1s ./internal/app
 run . 1s ./internal/embed
+run . 1s ./internal/text
+MEMORY_BENCH=100k run . 20x ./memory/local
 
 cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
 {
@@ -32,6 +34,7 @@ cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
     - **Hang**: the same with one source of three that never answers.
     - **Isolated**: one analysis in a child process, its start and end included.
     - **Start**: from starting the process to its answer to `initialize`, and its end.
+    - The memory's benchmarks name the number of chunks, each with 384 dimensions.
 
 TEXT
   printf '| benchmark | figures |\n|---|---|\n'
