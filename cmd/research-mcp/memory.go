@@ -49,7 +49,7 @@ func (c *console) withApp(ctx context.Context, do func(a *app.App) error) error 
 
 func newMemoryStats(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "stats", Short: "What the memory holds, and how far a change of model is", Args: cobra.NoArgs,
+		Use: "stats", Short: "What the memory holds, and how far a change of model is", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
 				s, err := a.MemoryStats(cmd.Context())
@@ -101,7 +101,7 @@ var (
 func newMemoryCheck(c *console) *cobra.Command {
 	var gone string
 	cmd := &cobra.Command{
-		Use: "check", Short: "Compare the memory with itself, or prove that something is gone", Args: cobra.NoArgs,
+		Use: "check", Short: "Compare the memory with itself, or prove that something is gone", Args: none,
 		Example: "research-mcp memory check --gone d_2k3v…",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("gone") {

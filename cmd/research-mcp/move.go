@@ -119,7 +119,7 @@ func newMemoryBackup(c *console) *cobra.Command {
 
 func newMemoryReindex(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "reindex", Short: "Give every document vectors of the present embedder; goes on where it was ended", Args: cobra.NoArgs,
+		Use: "reindex", Short: "Give every document vectors of the present embedder; goes on where it was ended", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
 				r, err := a.MemoryReindex(cmd.Context(), c.reindexing)

@@ -81,20 +81,22 @@ func (a *App) RememberFile(ctx context.Context, path, title string, tags []strin
 	if err != nil {
 		return RememberOut{}, fmt.Errorf("finding the file: %w", err)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return RememberOut{}, noFile(path, err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	info, err := os.Stat(path) // before it is opened: a pipe without a writer would wait for ever
 	switch {
 	case err != nil:
 		return RememberOut{}, noFile(path, err)
 	case info.IsDir():
 		return RememberOut{}, evidence.BadInput(fmt.Sprintf("%s is a folder", path), "name a file of text, Markdown or HTML")
+	case !info.Mode().IsRegular():
+		return RememberOut{}, evidence.BadInput(fmt.Sprintf("%s is no regular file", path), "read it from standard input: `research-mcp remember - < "+path+"`")
 	case info.Size() > memory.DefaultMaxText:
 		return RememberOut{}, tooLong(path, fmt.Sprintf("%d", info.Size()), memory.DefaultMaxText)
 	}
+	f, err := os.Open(path)
+	if err != nil {
+		return RememberOut{}, noFile(path, err)
+	}
+	defer f.Close()
 	address := (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
 	return a.rememberBytes(ctx, f, sourceFile, address, filepath.Base(path), title, tags)
 }
