@@ -73,11 +73,17 @@ func (a *App) followModel(ctx context.Context) {
 	}
 }
 
-// covered reports whether the memory answers in the model's space already.
+// covered reports whether the memory answers in the model's space already. A
+// model that covers everything does not take the lead from another trained one
+// that does: two servers with different models would take turns for ever.
 func covered(s memory.Stats, m evidence.Model) bool {
+	led := false
+	for _, have := range s.Models {
+		led = led || have.Active && have.Kind == evidence.KindTransformer
+	}
 	for _, have := range s.Models {
 		if have.Name == m.Name && have.Revision == m.Revision {
-			return have.Active && have.Documents >= s.Documents
+			return led && have.Documents >= s.Documents
 		}
 	}
 	return s.Documents == 0

@@ -208,6 +208,20 @@ func (l *Local) readyLine(d *documentLine) (*entry, error) {
 	return e, nil
 }
 
+// mergeOwners adds who wants a document to be kept: the person, the pin, and the
+// sessions that read it. Without that a later forget would take too much.
+func mergeOwners(ctx context.Context, tx *sql.Tx, doc int64, d *documentLine) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE doc SET own=max(own, ?), pinned=max(pinned, ?) WHERE id=?", d.Own, d.Pinned, doc); err != nil {
+		return err
+	}
+	for _, k := range d.Sessions {
+		if _, err := tx.ExecContext(ctx, "INSERT INTO link(session, doc, put) VALUES(?, ?, ?) ON CONFLICT DO UPDATE SET put=max(put, excluded.put)", k.ID, doc, k.Put); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, m *contract.Moved) error {
 	old, err := findDoc(ctx, tx, e.doc.ID)
 	if err != nil {
@@ -215,7 +229,7 @@ func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, 
 	}
 	if old.id != 0 {
 		m.Skipped++
-		return nil
+		return mergeOwners(ctx, tx, old.id, d)
 	}
 	var r evidence.Receipt
 	if err := putEntry(ctx, tx, e, &r); err != nil {
@@ -228,13 +242,8 @@ func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, 
 	if err := tx.QueryRowContext(ctx, "SELECT d.id, c.id FROM doc d JOIN chunk c ON c.doc=d.id AND c.ord=0 WHERE d.uid=?", e.doc.ID).Scan(&doc, &first); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE doc SET own=? WHERE id=?", d.Own, doc); err != nil {
+	if err := mergeOwners(ctx, tx, doc, d); err != nil {
 		return err
-	}
-	for _, k := range d.Sessions {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO link(session, doc, put) VALUES(?, ?, ?) ON CONFLICT DO UPDATE SET put=max(put, excluded.put)", k.ID, doc, k.Put); err != nil {
-			return err
-		}
 	}
 	for _, v := range d.Vectors {
 		if err := importVectors(ctx, tx, doc, first, e, v, &r); err != nil {

@@ -159,8 +159,9 @@ func (l *Local) forgetInBackups(ctx context.Context, f *forgetting) []string {
 	for _, path := range l.backups() {
 		holds, err := forgetInCopy(ctx, path, f)
 		switch {
-		case err != nil && !holds:
-			notes = append(notes, fmt.Sprintf("the backup %s may still hold it: %v", path, explain(path, err)))
+		case err != nil && !errors.Is(err, errOldLayout):
+			// A busy or full disk passes: a whole backup is worth more than a quick end.
+			notes = append(notes, fmt.Sprintf("the backup %s may still hold it: %v; forget it again, or remove that backup", path, explain(path, err)))
 		case err != nil:
 			if err := os.Remove(path); err != nil {
 				notes = append(notes, fmt.Sprintf("the backup %s still holds it and cannot be removed: %v", path, err))
@@ -173,6 +174,10 @@ func (l *Local) forgetInBackups(ctx context.Context, f *forgetting) []string {
 	}
 	return notes
 }
+
+// errOldLayout is a backup from before a migration, in which nothing can be
+// forgotten.
+var errOldLayout = errors.New("the backup has an older layout")
 
 // forgetInCopy reports whether a copy held something, and an error if it still does.
 func forgetInCopy(ctx context.Context, path string, f *forgetting) (holds bool, err error) {
@@ -195,7 +200,7 @@ func forgetInCopy(ctx context.Context, path string, f *forgetting) (holds bool, 
 		return false, err
 	}
 	if version != len(steps) {
-		return true, fmt.Errorf("it has layout %d, not %d", version, len(steps))
+		return true, fmt.Errorf("%w: %d, not %d", errOldLayout, version, len(steps))
 	}
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
