@@ -242,6 +242,10 @@ func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, 
 	if err := tx.QueryRowContext(ctx, "SELECT d.id, c.id FROM doc d JOIN chunk c ON c.doc=d.id AND c.ord=0 WHERE d.uid=?", e.doc.ID).Scan(&doc, &first); err != nil {
 		return err
 	}
+	// Putting it has made it the importer's own; it is whose it was.
+	if _, err := tx.ExecContext(ctx, "UPDATE doc SET own=? WHERE id=?", d.Own, doc); err != nil {
+		return err
+	}
 	if err := mergeOwners(ctx, tx, doc, d); err != nil {
 		return err
 	}

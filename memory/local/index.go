@@ -25,6 +25,8 @@ const (
 	// A memory of so few chunks is loaded sooner than asked without its index.
 	smallMemory = 4000
 	loaders     = 2
+	// In all so long a loading index gives way to recalls.
+	loadPatience = 300 * time.Millisecond
 )
 
 // index holds the spaces in RAM and keeps them true to the file. One goroutine,
@@ -44,6 +46,8 @@ type index struct {
 	pin     *sql.Conn
 	version int64
 	bulk    atomic.Bool // so many changes are being followed that nobody should wait
+
+	asking atomic.Int32 // recalls under way
 }
 
 // held is a space on its way from wanted to ready.
@@ -192,6 +196,27 @@ func (ix *index) loadWanted(ctx context.Context) {
 	}
 }
 
+// ask tells a loading index that somebody is asking, until the result is called.
+func (ix *index) ask() (done func()) {
+	ix.asking.Add(1)
+	return func() { ix.asking.Add(-1) }
+}
+
+// yield waits while somebody is asking, and takes it off patience: the first
+// answer matters more than a loaded index, but not for ever.
+func (ix *index) yield(ctx context.Context, patience time.Duration) time.Duration {
+	const step = time.Millisecond
+	for patience > 0 && ix.asking.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return 0
+		case <-time.After(step):
+			patience -= step
+		}
+	}
+	return patience
+}
+
 // load reads a whole space as of one moment; seq is the last change in it.
 func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, err error) {
 	if s, err = newSpace(row.model); err != nil {
@@ -210,11 +235,16 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 		n          int
 		blob       []byte
 	}
-	jobs := make(chan job, 4*loaders)
+	jobs := make(chan job, loaders)
+	patience := loadPatience
+	if small, err := isSmall(ctx, tx); err != nil || small { // whoever asks waits for it
+		patience = 0
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(jobs)
 		return eachVec(gctx, tx, "SELECT doc, first, n, v FROM vec WHERE model=?", []any{row.id}, func(doc, first int64, n int, blob []byte) error {
+			patience = ix.yield(gctx, patience)
 			select {
 			case jobs <- job{doc, first, n, blob}:
 				return nil

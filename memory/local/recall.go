@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -16,6 +17,10 @@ import (
 
 // depth is how many chunks each way of searching brings to the fusion, at least.
 const depth = 200
+
+// rerank is how many of the chunks that the words find best are compared by
+// vectors that have to be read from the file, while the index is loading.
+const rerank = 64
 
 // question is a recall made ready: bounded, with its terms and its filter.
 type question struct {
@@ -37,6 +42,7 @@ func (l *Local) Recall(ctx context.Context, rq evidence.RecallQuery) (evidence.R
 	if err != nil {
 		return res, err
 	}
+	defer l.index.ask()()
 	err = l.read(ctx, "recalling", func(tx *sql.Tx) error {
 		sem, err := l.semantics(ctx, tx, q)
 		if err != nil {
@@ -157,6 +163,9 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *se
 		return nil, err
 	}
 	scoreWords(cands, stats)
+	if sem.state == evidence.IndexWarming && q.Mode == evidence.ModeHybrid {
+		cands = bestWords(cands, max(rerank, 4*q.K))
+	}
 	if q.shares().grams > 0 {
 		table, err := l.grams.get(ctx, tx, stats.chunks)
 		if err != nil {
@@ -168,6 +177,12 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *se
 		return nil, err
 	}
 	return rank(ctx, tx, q, cands, sem)
+}
+
+// bestWords are the n candidates with the best words.
+func bestWords(cands []candidate, n int) []candidate {
+	slices.SortStableFunc(cands, func(a, b candidate) int { return cmp.Compare(b.words, a.words) })
+	return cands[:min(n, len(cands))]
 }
 
 // filter is the part of WHERE that the question's filters make, over doc as d.

@@ -145,50 +145,68 @@ func (s *semantics) score(ctx context.Context, tx *sql.Tx, q *question, cands []
 	if q.vector == nil || len(cands) == 0 {
 		return nil
 	}
-	docs := make(map[int64]bool, len(cands))
-	for _, c := range cands {
-		docs[c.doc] = true
-	}
-	var slabs map[int64]slab
-	if s.space != nil {
-		slabs = s.space.slabs(docs)
-	} else {
+	find := s.inRAM(cands)
+	if s.space == nil {
 		var err error
-		if slabs, err = s.readSlabs(ctx, tx, docs); err != nil {
+		if find, err = s.inFile(ctx, tx, cands); err != nil {
 			return err
 		}
 	}
-	dims := len(q.vector)
 	for i := range cands {
 		c := &cands[i]
-		sl, ok := slabs[c.doc]
-		at := int(c.id-sl.first) * dims
-		if !ok || at < 0 || at+dims > len(sl.v) {
-			continue
-		}
-		if v := sl.v[at : at+dims]; !isZero(v) {
+		if v := find(*c); v != nil && !isZero(v) {
 			c.vector, c.cos = v, float64(dot(q.vector, v))
 		}
 	}
 	return nil
 }
 
-func (s *semantics) readSlabs(ctx context.Context, tx *sql.Tx, docs map[int64]bool) (map[int64]slab, error) {
-	ids := make([]int64, 0, len(docs))
-	for id := range docs {
-		ids = append(ids, id)
+// inRAM finds the vectors of candidates in the index.
+func (s *semantics) inRAM(cands []candidate) func(candidate) []float32 {
+	if s.space == nil {
+		return nil
 	}
-	out := make(map[int64]slab, len(docs))
-	err := eachVec(ctx, tx, "SELECT doc, first, n, v FROM vec WHERE doc IN (SELECT value FROM json_each(?)) AND model=?", []any{jsonIDs(ids), s.model.id},
-		func(doc, first int64, n int, blob []byte) error {
-			v, err := decode(blob, n, s.model.model.Dims)
-			if err != nil {
-				return fmt.Errorf("reading the vectors of a document: %w", err)
-			}
-			out[doc] = slab{first, v}
+	docs := make(map[int64]bool, len(cands))
+	for _, c := range cands {
+		docs[c.doc] = true
+	}
+	slabs, dims := s.space.slabs(docs), s.model.model.Dims
+	return func(c candidate) []float32 {
+		sl, ok := slabs[c.doc]
+		at := int(c.id-sl.first) * dims
+		if !ok || at < 0 || at+dims > len(sl.v) {
 			return nil
-		})
-	return out, err
+		}
+		return sl.v[at : at+dims]
+	}
+}
+
+// inFile reads the vectors of candidates, and no others of their documents. One
+// that cannot be read is as one that is not there.
+func (s *semantics) inFile(ctx context.Context, tx *sql.Tx, cands []candidate) (func(candidate) []float32, error) {
+	ids := make([]int64, 0, len(cands))
+	for _, c := range cands {
+		ids = append(ids, c.id)
+	}
+	width := 4 * s.model.model.Dims
+	rows, err := tx.QueryContext(ctx, `SELECT c.id, substr(v.v, 1 + (c.id - v.first)*?1, ?1) FROM json_each(?2) j
+		CROSS JOIN chunk c ON c.id = j.value CROSS JOIN vec v ON v.doc = c.doc AND v.model = ?3`, width, jsonIDs(ids), s.model.id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := make(map[int64][]float32, len(cands))
+	for rows.Next() {
+		var id int64
+		var blob []byte
+		if err := rows.Scan(&id, &blob); err != nil {
+			return nil, err
+		}
+		if v, err := decode(blob, 1, s.model.model.Dims); err == nil && checkUnit(v) == nil {
+			out[id] = v
+		}
+	}
+	return func(c candidate) []float32 { return out[c.id] }, rows.Err()
 }
 
 // isEmpty reports a memory without a document: what it lacks is no news.

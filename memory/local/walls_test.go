@@ -1,6 +1,7 @@
 package local
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -132,5 +133,39 @@ func TestAnUnreadableVectorCostsItsDocumentAlone(t *testing.T) {
 	}
 	if r, err := l.Recall(t.Context(), q); err != nil || len(r.Hits) != 2 {
 		t.Errorf("%d hits, %v, want both by their words", len(r.Hits), err)
+	}
+}
+
+// An import of what is there already adds who wants it to be kept: a session's
+// end must not take what the person remembered elsewhere.
+func TestImportKeepsOwners(t *testing.T) {
+	t.Parallel()
+	mine := openIn(t, t.TempDir())
+	d := textDoc(1, "The crane is a tall bird.")
+	d.Meta = map[string]string{contract.MetaPinned: "true"}
+	if _, err := mine.Put(t.Context(), d, evidence.Chunks{}); err != nil {
+		t.Fatal(err)
+	}
+	var export bytes.Buffer
+	if _, err := mine.Export(t.Context(), &export, contract.ExportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	other := openIn(t, t.TempDir())
+	s, err := other.Open(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Meta = map[string]string{contract.MetaSession: s.ID}
+	if _, err := other.Put(t.Context(), d, evidence.Chunks{}); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := other.Import(t.Context(), &export); err != nil || m.Skipped == 0 {
+		t.Fatalf("Import = %+v, %v", m, err)
+	}
+	if _, err := other.Forget(t.Context(), contract.Selector{Session: s.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok, err := other.Document(t.Context(), d.ID); err != nil || !ok {
+		t.Errorf("what the person remembered went with the session: %v, %v", ok, err)
 	}
 }
