@@ -1,0 +1,190 @@
+package local
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/memorytest"
+)
+
+func TestVocabulary(t *testing.T) {
+	t.Parallel()
+	voc := newVocabulary()
+	for in, want := range map[string][]string{
+		"How does the transformer work?": {"transform", "work"},
+		"The Who":                        {"the", "who"}, // nothing else to go by
+		"don't we'll Don Quixote":        {"don", "quixot"},
+		"vitamin D in 3.5 mg":            {"vitamin", "d", "3.5", "mg"},
+		"O'Brien's whisky":               {"o\u2019brien", "whiski"},
+		strings.Repeat("x", 200):         {strings.Repeat("x", maxTerm)},
+		" \n":                            {},
+		"日本":                             {"日", "本"},
+	} {
+		if diff := cmp.Diff(want, voc.terms(in)); diff != "" {
+			t.Errorf("terms(%q) (-want +got):\n%s", in, diff)
+		}
+	}
+}
+
+func TestWithoutTitle(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ terms, other, want string }{
+		{"big titl one two", "big titl three", "one two"},
+		{"one two", "three", "one two"},
+		{"titl transform", "titl transact", "transform"}, // not within a word
+		{"", "a", ""},
+	} {
+		if got := withoutTitle(c.terms, c.other); got != c.want {
+			t.Errorf("withoutTitle(%q, %q) = %q, want %q", c.terms, c.other, got, c.want)
+		}
+	}
+}
+
+func TestFuse(t *testing.T) {
+	t.Parallel()
+	v := []float32{1}
+	half := shares{words: 0.5, vectors: 0.5}
+	for _, c := range []struct {
+		name  string
+		cands []candidate
+		w     shares
+		want  []float64
+	}{
+		{"words alone", []candidate{{words: 4}, {words: 2}}, shares{words: 1}, []float64{1, 0.5}},
+		{"both scaled", []candidate{{words: 4, cos: 0.1, vector: v}, {words: 0, cos: 0.5, vector: v}}, half, []float64{0.5, 0.5}},
+		{"without a vector the words decide", []candidate{{words: 4}, {words: 2, cos: 0.9, vector: v}, {words: 1, cos: 0.1, vector: v}}, half, []float64{1, 0.75, 0.125}},
+		{"nothing in common", []candidate{{}, {}}, shares{words: 1}, []float64{0, 0}},
+	} {
+		fuse(c.cands, c.w, depth)
+		for i, want := range c.want {
+			if got := c.cands[i].score; got < want-1e-9 || got > want+1e-9 {
+				t.Errorf("%s: score %d = %v, want %v", c.name, i, got, want)
+			}
+		}
+	}
+}
+
+func TestGramsKnowParts(t *testing.T) {
+	t.Parallel()
+	if got := gramsOf(nil, "ab"); len(got) != 3 { // <ab, ab>, <ab>
+		t.Errorf("gramsOf(ab) = %d grams, want 3", len(got))
+	}
+	table := &gramTable{weight: make([]float32, gramBuckets)}
+	for i := range table.weight {
+		table.weight[i] = 1
+	}
+	cands := []candidate{{terms: "immunodeficiency"}, {terms: "immunodeficient"}, {terms: "bread"}}
+	table.scoreGrams(cands, []string{"immunodeficiency"})
+	if a, b, c := cands[0].grams, cands[1].grams, cands[2].grams; a < 0.999 || b < 0.5 || b >= a || c > 0.2 {
+		t.Errorf("grams = %v, %v, %v", a, b, c)
+	}
+}
+
+// While the index is loading, the truth answers.
+func TestWarmingAnswersFromTheFile(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	for i := range 30 {
+		body := fmt.Sprintf("Attention number %d.\n\nA second part on transformers, item %d of a long list of things.", i, i*7)
+		doc := memorytest.Doc(fmt.Sprint("d", i), body)
+		if _, err := l.Put(t.Context(), doc, memorytest.Chunks(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask := func(state string, mode string) []string {
+		rq := memorytest.Query("transformers item 21 of the list", 5)
+		rq.Mode = mode
+		var out []string
+		err := l.read(t.Context(), "asking", func(tx *sql.Tx) error {
+			q, err := l.ask(rq)
+			if err != nil {
+				return err
+			}
+			sem, err := l.semantics(t.Context(), tx, q)
+			if err != nil {
+				return err
+			}
+			if state == evidence.IndexWarming {
+				sem.state, sem.space = state, nil
+			}
+			if sem.state != state {
+				t.Errorf("the index is %q, want %q", sem.state, state)
+			}
+			cands, err := l.candidates(t.Context(), tx, q, sem)
+			if err != nil {
+				return err
+			}
+			found, err := hits(t.Context(), tx, q, cands)
+			for _, h := range found {
+				out = append(out, fmt.Sprintf("%s %d %v", h.Document.ID, h.Passage.Start, h.Vector != nil))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	// By vectors alone it is the same; fused, what shares no word with the question
+	// comes from the index only.
+	for mode, same := range map[string]int{evidence.ModeVector: 5, evidence.ModeHybrid: 2} {
+		ready, warming := ask(evidence.IndexReady, mode), ask(evidence.IndexWarming, mode)
+		if len(ready) != 5 || len(warming) != 5 {
+			t.Fatalf("mode %s: %d hits ready, %d warming, want 5", mode, len(ready), len(warming))
+		}
+		if diff := cmp.Diff(ready[:same], warming[:same]); diff != "" {
+			t.Errorf("mode %s, warming (-ready +warming):\n%s", mode, diff)
+		}
+	}
+}
+
+// A question that holds a word of every chunk walks the rare ones' postings only,
+// and still counts the common one.
+func TestCommonTermsArePrunedFromTheSearch(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	q, err := l.ask(evidence.RecallQuery{Text: "common rare", Mode: evidence.ModeBM25})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Put(t.Context(), textDoc(1, "common only here"), evidence.Chunks{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Put(t.Context(), textDoc(2, "common with rare"), evidence.Chunks{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ df, want int64 }{{2, 2}, {matchBudget, 1}} {
+		s := &termStats{terms: []string{"rare", "common"}, df: []int64{1, c.df}, weight: map[string]float64{"rare": 2, "common": 1}, chunks: 2, mean: 3}
+		err := l.read(t.Context(), "matching", func(tx *sql.Tx) error {
+			found, err := l.matching(t.Context(), tx, q, s)
+			if int64(len(found)) != c.want {
+				t.Errorf("with %d postings of the common word %d chunks match, want %d", c.df, len(found), c.want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestALoadingIndexGivesWayButNotForEver(t *testing.T) {
+	t.Parallel()
+	ix := &index{}
+	if got := ix.yield(t.Context(), loadPatience); got != loadPatience {
+		t.Errorf("with nobody asking %v of patience is left, want all", got)
+	}
+	done := ix.ask()
+	if got := ix.yield(t.Context(), 3); got > 0 {
+		t.Errorf("with somebody asking %v of patience is left, want none", got)
+	}
+	done()
+	if got := ix.yield(t.Context(), loadPatience); got != loadPatience {
+		t.Errorf("after the answer %v of patience is left, want all", got)
+	}
+}
