@@ -122,8 +122,8 @@ func engineConfig(cfg *config.Config) research.Config {
 // buildSources makes the sources that are on.
 func (a *App) buildSources() ([]research.Source, error) {
 	settings := map[string]sources.Settings{}
-	for name, s := range a.cfg.Sources {
-		settings[name] = sources.Settings{Enabled: s.Enabled, URL: s.URL, Timeout: s.Timeout, Language: a.cfg.Language}
+	for _, spec := range sources.Registry() {
+		settings[spec.Name] = sourceSettings(a.cfg, spec)
 	}
 	built, err := sources.Build(settings, a.fetch)
 	if err != nil {

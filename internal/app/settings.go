@@ -42,7 +42,20 @@ func SourceDefaults() map[string]config.DefaultSource {
 		if s.URLFrom != "" {
 			d.URL = "" // inherited, unless it is set
 		}
+		for _, o := range s.Options {
+			d.Options = append(d.Options, config.DefaultOption(o))
+		}
 		out[s.Name] = d
+	}
+	return out
+}
+
+// sourceSettings are one source's settings as its room reads them.
+func sourceSettings(cfg *config.Config, spec sources.Spec) sources.Settings {
+	s := cfg.Sources[spec.Name]
+	out := sources.Settings{Enabled: s.Enabled, URL: s.URL, Timeout: s.Timeout, Language: cfg.Language, Options: map[string]string{}}
+	for _, o := range spec.Options {
+		out.Options[o.Name] = s.Text(o.Name)
 	}
 	return out
 }

@@ -76,6 +76,26 @@ type Source struct {
 	Enabled bool          `koanf:"enabled"`
 	URL     string        `koanf:"url"`
 	Timeout time.Duration `koanf:"timeout"`
+
+	Options map[string]any `koanf:",remain"` // the source's own settings; see Text
+}
+
+// Text is the source's own setting of this name. A list is its items with
+// commas between them.
+func (s Source) Text(name string) string { return asText(s.Options[name]) }
+
+func asText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case []any:
+		var items []string
+		for _, item := range v {
+			items = append(items, fmt.Sprint(item))
+		}
+		return strings.Join(items, ",")
+	}
+	return fmt.Sprint(v)
 }
 
 // Setting is one setting as `config` shows it.
@@ -91,31 +111,34 @@ type Setting struct {
 func (c *Config) Settings() []Setting { return c.settings }
 
 // key declares a setting: its default as text, and what it is for.
-type key struct{ name, value, about string }
+type key struct {
+	name, value, about string
+	secret             bool // the value is not shown
+}
 
 // keys of the settings that every installation has; those of the sources are
 // declared by the sources.
 var keys = []key{
-	{"analysis.memory_mb", "512", "memory that the isolated process may take, in MiB"},
-	{"analysis.timeout", "15s", "the isolated process is killed after this time"},
-	{"contact", "", "your e-mail address or web page: sources see it in the User-Agent and allow more"},
-	{"data_dir", "", "folder of the memory; the platform's user data folder when empty"},
-	{"language", "en", "language of the sources, as in en.wikipedia.org"},
-	{"log_level", "warn", "debug, info, warn or error; logs go to stderr"},
-	{"memory.max_age_days", "0", "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents stay"},
-	{"memory.max_text_mb", "0", "a server forgets the oldest texts beyond so many MiB; 0 keeps them. Pinned documents stay"},
-	{"ollama.chat_model", "", "model that writes; the first installed one when empty"},
-	{"ollama.embed_model", "", "model that embeds; the first installed one when empty"},
-	{"ollama.enabled", "true", "use Ollama when it is there"},
-	{"ollama.host", "", "where Ollama listens; http://127.0.0.1:11434 when empty. OLLAMA_HOST is read too"},
-	{"ollama.keep_alive", "10m", "how long Ollama keeps a model loaded after a question"},
-	{"ollama.silence", "60s", "a model that says nothing for this long is given up"},
-	{"research.budget", "45s", "an answer stands when this time is spent"},
-	{"research.passage_tokens", "2400", "evidence that the writer reads, in estimated tokens"},
-	{"research.recall_k", "12", "remembered passages that take part in an answer"},
-	{"research.soft_budget", "2.5s", "how long slow sources are waited for after the first good answer"},
-	{"session.fold_after", "6", "messages in a session before the older ones are folded into a summary"},
-	{"session.fold_keep", "3", "messages that stay as they were said"},
+	{name: "analysis.memory_mb", value: "512", about: "memory that the isolated process may take, in MiB"},
+	{name: "analysis.timeout", value: "15s", about: "the isolated process is killed after this time"},
+	{name: "contact", value: "", about: "your e-mail address or web page: sources see it in the User-Agent and allow more"},
+	{name: "data_dir", value: "", about: "folder of the memory; the platform's user data folder when empty"},
+	{name: "language", value: "en", about: "language of the sources, as in en.wikipedia.org"},
+	{name: "log_level", value: "warn", about: "debug, info, warn or error; logs go to stderr"},
+	{name: "memory.max_age_days", value: "0", about: "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents stay"},
+	{name: "memory.max_text_mb", value: "0", about: "a server forgets the oldest texts beyond so many MiB; 0 keeps them. Pinned documents stay"},
+	{name: "ollama.chat_model", value: "", about: "model that writes; the first installed one when empty"},
+	{name: "ollama.embed_model", value: "", about: "model that embeds; the first installed one when empty"},
+	{name: "ollama.enabled", value: "true", about: "use Ollama when it is there"},
+	{name: "ollama.host", value: "", about: "where Ollama listens; http://127.0.0.1:11434 when empty. OLLAMA_HOST is read too"},
+	{name: "ollama.keep_alive", value: "10m", about: "how long Ollama keeps a model loaded after a question"},
+	{name: "ollama.silence", value: "60s", about: "a model that says nothing for this long is given up"},
+	{name: "research.budget", value: "45s", about: "an answer stands when this time is spent"},
+	{name: "research.passage_tokens", value: "2400", about: "evidence that the writer reads, in estimated tokens"},
+	{name: "research.recall_k", value: "12", about: "remembered passages that take part in an answer"},
+	{name: "research.soft_budget", value: "2.5s", about: "how long slow sources are waited for after the first good answer"},
+	{name: "session.fold_after", value: "6", about: "messages in a session before the older ones are folded into a summary"},
+	{name: "session.fold_keep", value: "3", about: "messages that stay as they were said"},
 }
 
 // DefaultSource is what a source's settings start from.
@@ -124,6 +147,13 @@ type DefaultSource struct {
 	URL     string
 	Timeout time.Duration
 	About   string
+	Options []DefaultOption
+}
+
+// DefaultOption is a setting that only one source knows.
+type DefaultOption struct {
+	Name, Value, About string
+	Secret             bool
 }
 
 // declared are all keys, those of the sources included, by name.
@@ -133,11 +163,15 @@ func declared(sources map[string]DefaultSource) map[string]key {
 		out[k.name] = k
 	}
 	for name, s := range sources {
-		for _, k := range []key{
-			{"enabled", fmt.Sprint(s.Enabled), "ask " + name + ": " + s.About},
-			{"url", s.URL, "base URL of " + name},
-			{"timeout", s.Timeout.String(), "the longest that " + name + " may take"},
-		} {
+		own := []key{
+			{name: "enabled", value: fmt.Sprint(s.Enabled), about: "ask " + name + ": " + s.About},
+			{name: "url", value: s.URL, about: "base URL of " + name},
+			{name: "timeout", value: s.Timeout.String(), about: "the longest that " + name + " may take"},
+		}
+		for _, o := range s.Options {
+			own = append(own, key{name: o.Name, value: o.Value, about: o.About, secret: o.Secret})
+		}
+		for _, k := range own {
 			k.name = "sources." + name + "." + k.name
 			out[k.name] = k
 		}

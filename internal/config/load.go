@@ -164,9 +164,17 @@ func build(k *koanf.Koanf, known map[string]key, from map[string]string) (*Confi
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
-		c.settings = append(c.settings, Setting{Key: name, Value: WithoutPassword(k.String(name)), From: from[name], Env: EnvName(name), About: known[name].about})
+		c.settings = append(c.settings, Setting{Key: name, Value: known[name].shown(asText(k.Get(name))), From: from[name], Env: EnvName(name), About: known[name].about})
 	}
 	return &c, nil
+}
+
+// shown is a value as people may see it.
+func (k key) shown(value string) string {
+	if k.secret && value != "" {
+		return "(set)"
+	}
+	return WithoutPassword(value)
 }
 
 // decodeError finds the setting whose value has the wrong form: the decoder

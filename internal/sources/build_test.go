@@ -38,8 +38,8 @@ func TestBuildFillsInWhatIsLeftOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]Settings{
-		"wikipedia":         {Enabled: true, URL: "https://wiki.example.org/mirror", Timeout: time.Second, Language: "de", Rate: wikimedia},
-		"wikipedia-summary": {Enabled: true, URL: "https://wiki.example.org/mirror", Timeout: 8 * time.Second, Rate: wikimedia},
+		"wikipedia":         {Enabled: true, URL: "https://wiki.example.org/mirror", Timeout: time.Second, Language: "de", Lifetime: time.Hour, Rate: wikimedia},
+		"wikipedia-summary": {Enabled: true, URL: "https://wiki.example.org/mirror", Timeout: 8 * time.Second, Lifetime: time.Hour, Rate: wikimedia},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)

@@ -35,7 +35,7 @@ func newHackerNews(s Settings, client *fetch.Client) (Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	door, err := client.Operator(s.URL, s.Rate)
+	door, err := s.door(client)
 	if err != nil {
 		return nil, err
 	}

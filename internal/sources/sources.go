@@ -4,8 +4,10 @@
 package sources
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -33,6 +35,33 @@ type Settings struct {
 	Timeout  time.Duration // on the wire for one Search; 0: the spec's
 	Language string        // when a query names none, such as "en"
 	Rate     fetch.Rate    // of the host; zero: the spec's, or none for a host on loopback or in a private net
+
+	Lifetime time.Duration // how long an answer may be used again without asking; 0: the spec's
+
+	Options map[string]string // what only this source knows, by Option.Name; Build fills in the defaults
+}
+
+// door opens the way to the source's base URL.
+func (s Settings) door(client *fetch.Client) (*fetch.Door, error) {
+	return client.Operator(s.URL, s.Rate)
+}
+
+// Kinds of questions that a source is good for. A source of KindGeneral is
+// asked about everything.
+const (
+	KindGeneral  = "general"
+	KindCode     = "code"
+	KindScience  = "science"
+	KindMedicine = "medicine"
+	KindNews     = "news"
+)
+
+// Option is a setting that only one source knows: sources.SOURCE.NAME.
+type Option struct {
+	Name   string // lower case, such as "key"
+	Value  string // its default
+	About  string // one line for people
+	Secret bool   // its value is never shown
 }
 
 // Spec describes a source before it is made.
@@ -42,11 +71,19 @@ type Spec struct {
 	DefaultURL     string
 	URLFrom        string // name of the spec whose base URL is inherited when this one has none of its own
 	DefaultTimeout time.Duration
-	Rate           fetch.Rate // what the public service puts up with
-	Enabled        bool       // unless settings say otherwise
+	Rate           fetch.Rate    // what the public service puts up with
+	Lifetime       time.Duration // how long its answers stay good; 0: defaultLifetime
+	Enabled        bool          // unless settings say otherwise
+	Kinds          []string      // of questions that it answers; empty: it is asked only by name
+	Options        []Option
+	Needs          []string // "url" or options without which it stays off although it is enabled
 
 	New func(Settings, *fetch.Client) (Source, error)
 }
+
+// defaultLifetime suits what changes from day to day rather than from minute
+// to minute.
+const defaultLifetime = time.Hour
 
 // defaultTimeout is long enough for a slow day of a public service.
 const defaultTimeout = 8 * time.Second
@@ -77,7 +114,7 @@ func build(specs []Spec, settings map[string]Settings, client *fetch.Client) ([]
 		if err != nil {
 			return nil, err
 		}
-		if !s.Enabled {
+		if !s.Enabled || len(Missing(spec, s)) > 0 {
 			continue
 		}
 		made, err := spec.New(s, client)
@@ -113,10 +150,16 @@ func resolve(spec Spec, specs []Spec, settings map[string]Settings) (Settings, e
 	if !given {
 		s.Enabled = spec.Enabled
 	}
-	s.URL = baseURL(spec, specs, settings)
-	base, err := parseBase(spec, s.URL)
-	if err != nil {
+	var err error
+	if s.Options, err = options(spec, s.Options); err != nil {
 		return s, err
+	}
+	s.URL = baseURL(spec, specs, settings)
+	base := &url.URL{}
+	if s.URL != "" {
+		if base, err = parseBase(spec, s.URL); err != nil {
+			return s, err
+		}
 	}
 	s.URL = base.String()
 	switch {
@@ -125,10 +168,44 @@ func resolve(spec Spec, specs []Spec, settings map[string]Settings) (Settings, e
 	case s.Timeout == 0:
 		s.Timeout = spec.DefaultTimeout
 	}
-	if s.Rate == (fetch.Rate{}) && !isLocal(base) {
+	s.Lifetime = cmp.Or(s.Lifetime, spec.Lifetime, defaultLifetime)
+	if s.Rate == (fetch.Rate{}) && !isLocal(base) { // a public service, or the unnamed one
 		s.Rate = spec.Rate
 	}
 	return s, nil
+}
+
+// options are the spec's defaults with what was given over them. An option that
+// the source does not know is refused.
+func options(spec Spec, given map[string]string) (map[string]string, error) {
+	var out map[string]string
+	for _, o := range spec.Options {
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[o.Name] = o.Value
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if _, known := out[name]; !known {
+			return nil, evidence.BadInput(fmt.Sprintf("there is no setting sources.%s.%s", spec.Name, name), "`research-mcp config` lists all settings")
+		}
+		if v := strings.TrimSpace(given[name]); v != "" {
+			out[name] = v
+		}
+	}
+	return out, nil
+}
+
+// Missing are the settings that the source needs and does not have, as
+// sources.NAME.KEY. s is as an operator gave it.
+func Missing(spec Spec, s Settings) []string {
+	var out []string
+	for _, need := range spec.Needs {
+		if need == "url" && s.URL == "" || need != "url" && strings.TrimSpace(s.Options[need]) == "" {
+			out = append(out, "sources."+spec.Name+"."+need)
+		}
+	}
+	return out
 }
 
 // baseURL is a source's own URL, else that of the spec it inherits from, else

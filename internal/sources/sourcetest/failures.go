@@ -90,7 +90,7 @@ func testFailures(t *testing.T, spec sources.Spec, c *contract) {
 	for _, f := range all {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			docs, err := build(t, spec, f.timeout, f.handler).Search(t.Context(), query)
+			docs, err := build(t, spec, c, f.timeout, f.handler).Search(t.Context(), query)
 			if err == nil || docs != nil {
 				t.Fatalf("Search = %d documents, %v, want an error: an outage is not an empty result", len(docs), err)
 			}

@@ -33,9 +33,10 @@ var Clock = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // contract is a source's contract.json. Replies are tried in order; a request
 // that none matches gets 404.
 type contract struct {
-	Hits     []reply `json:"hits"`  // finds documents
-	Empty    []reply `json:"empty"` // finds nothing
-	Nulls    []reply `json:"nulls"` // good answers with null wherever the service may send it
+	Options  map[string]string `json:"options"` // settings of the source's own that the tests give it
+	Hits     []reply           `json:"hits"`    // finds documents
+	Empty    []reply           `json:"empty"`   // finds nothing
+	Nulls    []reply           `json:"nulls"`   // good answers with null wherever the service may send it
 	Failures []struct {
 		Name    string  `json:"name"`
 		Status  string  `json:"status"` // of the source's report
@@ -55,14 +56,14 @@ type reply struct {
 func Run(t *testing.T, spec sources.Spec, dir string) {
 	t.Helper()
 	c := load(t, dir)
-	t.Run("spec", func(t *testing.T) { t.Parallel(); testSpec(t, spec) })
+	t.Run("spec", func(t *testing.T) { t.Parallel(); testSpec(t, spec, c) })
 	t.Run("hits", func(t *testing.T) { t.Parallel(); testHits(t, spec, c) })
 	t.Run("limit", func(t *testing.T) { t.Parallel(); testLimit(t, spec, c) })
 	t.Run("empty", func(t *testing.T) { t.Parallel(); testEmpty(t, spec, c) })
 	t.Run("nulls", func(t *testing.T) { t.Parallel(); testNulls(t, spec, c) })
 	t.Run("at once", func(t *testing.T) { t.Parallel(); testConcurrent(t, spec, c) })
 	t.Run("cancelled before", func(t *testing.T) { t.Parallel(); testCancelledBefore(t, spec, c) })
-	t.Run("cancelled under way", func(t *testing.T) { t.Parallel(); testCancelled(t, spec) })
+	t.Run("cancelled under way", func(t *testing.T) { t.Parallel(); testCancelled(t, spec, c) })
 	t.Run("failures", func(t *testing.T) { t.Parallel(); testFailures(t, spec, c) })
 }
 
@@ -111,7 +112,7 @@ func play(replies []reply) http.HandlerFunc {
 }
 
 // build makes the source with a server of its own behind it.
-func build(t *testing.T, spec sources.Spec, timeout time.Duration, h http.HandlerFunc) sources.Source {
+func build(t *testing.T, spec sources.Spec, c *contract, timeout time.Duration, h http.HandlerFunc) sources.Source {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
@@ -124,6 +125,9 @@ func build(t *testing.T, spec sources.Spec, timeout time.Duration, h http.Handle
 	for _, name := range sources.Names() {
 		settings[name] = sources.Settings{Enabled: name == spec.Name, URL: srv.URL, Timeout: timeout}
 	}
+	own := settings[spec.Name]
+	own.Options = c.Options
+	settings[spec.Name] = own
 	built, err := sources.Build(settings, client)
 	if err != nil || len(built) != 1 {
 		t.Fatalf("Build = %v, %v, want the one source", built, err)
@@ -133,12 +137,12 @@ func build(t *testing.T, spec sources.Spec, timeout time.Duration, h http.Handle
 
 var query = evidence.Query{Text: "goroutine channel", Question: "What is a goroutine?", Limit: 10}
 
-func testSpec(t *testing.T, spec sources.Spec) {
-	if got := build(t, spec, 0, http.NotFound).Name(); got != spec.Name {
+func testSpec(t *testing.T, spec sources.Spec, c *contract) {
+	if got := build(t, spec, c, 0, http.NotFound).Name(); got != spec.Name {
 		t.Errorf("Name() = %q, want %q", got, spec.Name)
 	}
 	u, err := url.Parse(spec.DefaultURL)
-	if err != nil || u.Scheme != "https" && spec.Enabled || u.Host == "" {
+	if !slices.Contains(spec.Needs, "url") && (err != nil || u.Scheme != "https" || u.Host == "") {
 		t.Errorf("DefaultURL = %q, want an https URL", spec.DefaultURL)
 	}
 	if spec.About == "" || spec.DefaultTimeout <= 0 || spec.Rate.PerSecond <= 0 {
@@ -149,7 +153,7 @@ func testSpec(t *testing.T, spec sources.Spec) {
 func testHits(t *testing.T, spec sources.Spec, c *contract) {
 	var mu sync.Mutex
 	var agents, values []string
-	s := build(t, spec, 0, func(w http.ResponseWriter, r *http.Request) {
+	s := build(t, spec, c, 0, func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		agents = append(agents, r.UserAgent())
 		for _, v := range r.URL.Query() {
@@ -217,7 +221,7 @@ func search(t *testing.T, s sources.Source, q evidence.Query) []evidence.Documen
 }
 
 func testLimit(t *testing.T, spec sources.Spec, c *contract) {
-	s := build(t, spec, 0, play(c.Hits))
+	s := build(t, spec, c, 0, play(c.Hits))
 	for _, limit := range []int{-1, 0, 1, 2, 50, 1 << 30} {
 		q := query
 		q.Limit = limit
@@ -228,17 +232,17 @@ func testLimit(t *testing.T, spec sources.Spec, c *contract) {
 }
 
 func testEmpty(t *testing.T, spec sources.Spec, c *contract) {
-	if docs := search(t, build(t, spec, 0, play(c.Empty)), query); len(docs) != 0 {
+	if docs := search(t, build(t, spec, c, 0, play(c.Empty)), query); len(docs) != 0 {
 		t.Errorf("documents = %+v, want none", docs)
 	}
 }
 
 func testNulls(t *testing.T, spec sources.Spec, c *contract) {
-	checkDocuments(t, spec.Name, search(t, build(t, spec, 0, play(c.Nulls)), query))
+	checkDocuments(t, spec.Name, search(t, build(t, spec, c, 0, play(c.Nulls)), query))
 }
 
 func testConcurrent(t *testing.T, spec sources.Spec, c *contract) {
-	s := build(t, spec, 0, play(c.Hits))
+	s := build(t, spec, c, 0, play(c.Hits))
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -253,16 +257,16 @@ func testConcurrent(t *testing.T, spec sources.Spec, c *contract) {
 func testCancelledBefore(t *testing.T, spec sources.Spec, c *contract) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	docs, err := build(t, spec, 0, play(c.Hits)).Search(ctx, query)
+	docs, err := build(t, spec, c, 0, play(c.Hits)).Search(ctx, query)
 	if !errors.Is(err, context.Canceled) || docs != nil {
 		t.Errorf("Search = %v, %v, want context.Canceled", docs, err)
 	}
 }
 
-func testCancelled(t *testing.T, spec sources.Spec) {
+func testCancelled(t *testing.T, spec sources.Spec, c *contract) {
 	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
 	// With an hour to go, only the cancel can end it.
-	s := build(t, spec, time.Hour, func(_ http.ResponseWriter, r *http.Request) {
+	s := build(t, spec, c, time.Hour, func(_ http.ResponseWriter, r *http.Request) {
 		came <- struct{}{}
 		<-r.Context().Done()
 		went <- struct{}{}
