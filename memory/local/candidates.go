@@ -18,6 +18,7 @@ type candidate struct {
 	turn        bool
 	terms       string
 	context     string    // terms of the chunks before and after it, without those of the title
+	surface     string    // title and text as they were written; only for the n-grams
 	words       float64   // BM25
 	grams       float64   // cosine of character n-grams; only for a lexical embedder
 	cos         float64   // valid when vector is not nil

@@ -20,8 +20,9 @@ type shares struct{ words, grams, vectors float64 }
 
 // Measured on public collections. A trained encoder carries a half. The vectors
 // of a lexical embedder only sketch n-grams, which are compared themselves; more
-// than 0.4 for both together loses.
-func (q *question) shares() shares {
+// than 0.4 for both together loses. While it is not known how common n-grams
+// are (table nil), they stand for them.
+func (q *question) shares(table *gramTable) shares {
 	switch {
 	case q.vector == nil || q.Mode == evidence.ModeBM25:
 		return shares{words: 1}
@@ -30,18 +31,21 @@ func (q *question) shares() shares {
 	case q.Model.Kind == evidence.KindTransformer:
 		return shares{words: 0.5, vectors: 0.5}
 	}
+	if table == nil {
+		return shares{words: 0.8, vectors: 0.2}
+	}
 	return shares{words: 0.6, grams: 0.3, vectors: 0.1}
 }
 
 // rank scores the candidates 0..1 and returns the best, best first, without
 // near-duplicates.
-func rank(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, sem *semantics) ([]candidate, error) {
+func rank(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, sem *semantics, table *gramTable) ([]candidate, error) {
 	if q.Mode == evidence.ModeVector {
 		for i := range cands { // as it is: nothing to fuse with
 			cands[i].score = min(max(cands[i].cos, 0), 1)
 		}
 	} else {
-		fuse(cands, q.shares(), q.depth)
+		fuse(cands, q.shares(table), q.depth)
 		cands = slices.DeleteFunc(cands, func(c candidate) bool { return c.words == 0 && (c.vector == nil || c.cos <= 0) })
 	}
 	cands, err := addNeighbours(ctx, tx, q, cands, sem)

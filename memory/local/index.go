@@ -48,6 +48,7 @@ type index struct {
 	bulk    atomic.Bool // so many changes are being followed that nobody should wait
 
 	asking atomic.Int32 // recalls under way
+	grams  grams
 }
 
 // held is a space on its way from wanted to ready.
@@ -104,6 +105,9 @@ func (ix *index) keep(ctx context.Context, prefer evidence.Model) {
 		ix.loadWanted(ctx)
 		if _, err := ix.catchUp(ctx, 0); err != nil {
 			ix.warn(ctx, "following the changes of the memory", err)
+		}
+		if err := ix.grams.refresh(ctx, ix.rdb); err != nil {
+			ix.warn(ctx, "counting character n-grams", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -46,7 +46,6 @@ type Local struct {
 	index *index
 	voc   *vocabulary
 	df    *frequencies
-	grams grams
 
 	closing sync.Once
 	closed  error

@@ -74,12 +74,9 @@ func TestGramsKnowParts(t *testing.T) {
 	if got := gramsOf(nil, "ab"); len(got) != 3 { // <ab, ab>, <ab>
 		t.Errorf("gramsOf(ab) = %d grams, want 3", len(got))
 	}
-	table := &gramTable{weight: make([]float32, gramBuckets)}
-	for i := range table.weight {
-		table.weight[i] = 1
-	}
-	cands := []candidate{{terms: "immunodeficiency"}, {terms: "immunodeficient"}, {terms: "bread"}}
-	table.scoreGrams(cands, []string{"immunodeficiency"})
+	table := newGramTable(1, make([]uint16, gramBuckets), 1)
+	cands := []candidate{{surface: "Immunodeficiency"}, {surface: "immunodeficient"}, {surface: "bread"}}
+	table.scoreGrams(cands, "immunodeficiency")
 	if a, b, c := cands[0].grams, cands[1].grams, cands[2].grams; a < 0.999 || b < 0.5 || b >= a || c > 0.2 {
 		t.Errorf("grams = %v, %v, %v", a, b, c)
 	}

@@ -166,17 +166,34 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *se
 	if sem.state == evidence.IndexWarming && q.Mode == evidence.ModeHybrid {
 		cands = bestWords(cands, max(rerank, 4*q.K))
 	}
-	if q.shares().grams > 0 {
-		table, err := l.grams.get(ctx, tx, stats.chunks)
-		if err != nil {
-			return nil, err
-		}
-		table.scoreGrams(cands, q.terms)
+	table, err := l.compareGrams(ctx, tx, q, cands, stats.chunks)
+	if err != nil {
+		return nil, err
 	}
 	if err := sem.score(ctx, tx, q, cands); err != nil {
 		return nil, err
 	}
-	return rank(ctx, tx, q, cands, sem)
+	return rank(ctx, tx, q, cands, sem, table)
+}
+
+// compareGrams scores the candidates by character n-grams where the embedder is
+// a lexical one. A nil table is one that is still being made.
+func (l *Local) compareGrams(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, chunks int64) (*gramTable, error) {
+	if q.vector == nil || q.Mode != evidence.ModeHybrid || q.Model.Kind == evidence.KindTransformer {
+		return nil, nil
+	}
+	table, due, err := l.index.grams.get(ctx, tx, chunks)
+	if due {
+		l.index.wrote() // its keeper takes the sample
+	}
+	if table == nil || err != nil {
+		return nil, err
+	}
+	if err := readSurfaces(ctx, tx, cands, true); err != nil {
+		return nil, fmt.Errorf("reading the candidates: %w", err)
+	}
+	table.scoreGrams(cands, q.Text)
+	return table, nil
 }
 
 // bestWords are the n candidates with the best words.
