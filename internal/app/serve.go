@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"io"
 	"os"
+	"runtime/debug"
 	"sync"
 
 	"github.com/research-mcp/research-mcp/server"
@@ -20,8 +21,15 @@ var instructions string
 // whatever prints from now on reaches stderr.
 func GuardStdout() *os.File { return server.GuardStdout() }
 
+// gcPercent keeps a server small beside the vectors that it holds: what it
+// throws away between two collections is little beside them. GOGC goes over it.
+const gcPercent = 30
+
 // Serve speaks MCP on in and out until in ends or ctx does.
 func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	s := server.New(server.Options{
 		Name: "research-mcp", Title: "Research", Version: version, Instructions: instructions, Logger: a.log,
 		Tools: tools.All(tools.Deps{Research: a, Fetch: a, Recall: a, Remember: a, Forget: a, Sources: a.names, Now: a.now}),

@@ -236,8 +236,7 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 	}
 	type job struct {
 		doc, first int64
-		n          int
-		blob       []byte
+		v          []float32
 	}
 	jobs := make(chan job, loaders)
 	patience := loadPatience
@@ -249,8 +248,13 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 		defer close(jobs)
 		return eachVec(gctx, tx, "SELECT doc, first, n, v FROM vec WHERE model=?", []any{row.id}, func(doc, first int64, n int, blob []byte) error {
 			patience = ix.yield(gctx, patience)
+			v, err := decode(blob, n, row.model.Dims)
+			if err != nil {
+				ix.log.Warn("vectors of a document cannot be read", "doc", doc, "err", err)
+				return nil // it is found by its words
+			}
 			select {
-			case jobs <- job{doc, first, n, blob}:
+			case jobs <- job{doc, first, v}:
 				return nil
 			case <-gctx.Done():
 				return gctx.Err()
@@ -260,7 +264,7 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 	for range loaders {
 		g.Go(func() error {
 			for j := range jobs {
-				if err := s.addBlob(gctx, j.doc, j.first, j.n, j.blob); err != nil && gctx.Err() == nil {
+				if err := s.add(gctx, j.doc, j.first, j.v); err != nil && gctx.Err() == nil {
 					ix.log.Warn("vectors of a document cannot be indexed", "doc", j.doc, "err", err)
 				}
 			}
@@ -278,7 +282,8 @@ func (s *space) addBlob(ctx context.Context, doc, first int64, n int, blob []byt
 	return s.add(ctx, doc, first, v)
 }
 
-// eachVec calls fn for each row of doc, first, n and v. fn may keep the blob.
+// eachVec calls fn for each row of doc, first, n and v. The blob is fn's only
+// until it returns: copies of them all would double what a loading index takes.
 func eachVec(ctx context.Context, q rowsQuerier, query string, args []any, fn func(doc, first int64, n int, blob []byte) error) error {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -288,7 +293,7 @@ func eachVec(ctx context.Context, q rowsQuerier, query string, args []any, fn fu
 	for rows.Next() {
 		var doc, first int64
 		var n int
-		var blob []byte
+		var blob sql.RawBytes
 		if err := rows.Scan(&doc, &first, &n, &blob); err != nil {
 			return err
 		}
