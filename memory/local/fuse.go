@@ -14,6 +14,10 @@ import (
 // turn's own: an answer often has none of the question's words.
 const neighbourShare = 0.3
 
+// chanceCos is how alike a lexical embedder's vectors of texts are that have
+// nothing in common: two standard deviations of hashing into 384 dimensions.
+const chanceCos = 0.1
+
 // shares say how much of a score comes from the words (BM25), from the
 // character n-grams, and from the vectors. They add up to 1.
 type shares struct{ words, grams, vectors float64 }
@@ -46,7 +50,11 @@ func rank(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, sem *
 		}
 	} else {
 		fuse(cands, q.shares(table), q.depth)
-		cands = slices.DeleteFunc(cands, func(c candidate) bool { return c.words == 0 && (c.vector == nil || c.cos <= 0) })
+		least := 0.0
+		if q.Model.Kind != evidence.KindTransformer {
+			least = chanceCos
+		}
+		cands = slices.DeleteFunc(cands, func(c candidate) bool { return c.words == 0 && (c.vector == nil || c.cos <= least) })
 	}
 	cands, err := addNeighbours(ctx, tx, q, cands, sem)
 	if err != nil {
