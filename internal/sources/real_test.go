@@ -113,6 +113,9 @@ func TestRealWikiSearch(t *testing.T) {
 				for _, d := range docs {
 					got = append(got, d.Title)
 					checkReal(t, base, name, d)
+					if c.titles != nil { // the named pages are enough to open
+						checkOpens(t, d)
+					}
 				}
 				if diff := gocmp.Diff(want, got); diff != "" {
 					t.Errorf("titles (-want +got):\n%s", diff)
@@ -125,7 +128,7 @@ func TestRealWikiSearch(t *testing.T) {
 	}
 }
 
-// checkReal holds a document to what every one of a wiki has, and opens its URL.
+// checkReal holds a document to what every one of a wiki has.
 func checkReal(t *testing.T, base, source string, d evidence.Document) {
 	t.Helper()
 	if d.Source != source || d.Text == "" || d.Revision == "" || d.Retrieved.IsZero() || !d.Untrusted {
@@ -135,8 +138,13 @@ func checkReal(t *testing.T, base, source string, d evidence.Document) {
 		t.Errorf("text of %q has markup: %q", d.Title, d.Text)
 	}
 	if !strings.HasPrefix(d.URL, base+"/") {
-		t.Fatalf("URL %q is not of %s", d.URL, base)
+		t.Errorf("URL %q is not of %s", d.URL, base)
 	}
+}
+
+// checkOpens opens the URL of a document.
+func checkOpens(t *testing.T, d evidence.Document) {
+	t.Helper()
 	heading := strings.ReplaceAll(d.Title, "&", "&amp;")
 	if page := realGet(t, d.URL); !bytes.Contains(page, []byte("<title>"+heading+" - ")) {
 		t.Errorf("%s does not open the page %q", d.URL, d.Title)
@@ -223,6 +231,37 @@ func TestRealWikiFailures(t *testing.T) {
 			docs, err := realSource(t, name, sources.Settings{URL: base}).Search(ctx, evidence.Query{Text: "goroutine", Limit: 5})
 			if docs != nil || !errors.Is(err, context.Canceled) {
 				t.Errorf("Search = %v, %v, want the caller's own end", docs, err)
+			}
+		})
+	}
+}
+
+// TestRealWikiTexts: whole pages where they are asked for, and pages of a wiki
+// that lacks the extension for extracts.
+func TestRealWikiTexts(t *testing.T) {
+	t.Parallel()
+	base := realWiki(t)
+	name := realNames(t, "mediawiki")[0]
+	for _, c := range []struct {
+		name, base string
+		q          evidence.Query
+		whole      bool
+	}{
+		{"introduction", base, evidence.Query{Text: "AC/DC", Limit: 5}, false},
+		{"whole", base, evidence.Query{Text: "AC/DC", Limit: 5, FullText: true}, true},
+		{"without extracts", base + "/plain", evidence.Query{Text: "AC/DC", Limit: 5}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			docs, err := realSource(t, name, sources.Settings{URL: c.base}).Search(t.Context(), c.q)
+			if err != nil || len(docs) == 0 || docs[0].Title != "AC/DC" {
+				t.Fatalf("Search = %+v, %v", docs, err)
+			}
+			checkReal(t, base, name, docs[0])
+			checkOpens(t, docs[0])
+			body := docs[0].Text
+			if !strings.Contains(body, "Their album Back in Black of 1980") || strings.Contains(body, "Written for tests.") != c.whole {
+				t.Errorf("text %q", body)
 			}
 		})
 	}

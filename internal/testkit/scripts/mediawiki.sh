@@ -13,60 +13,31 @@
 # ${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/mediawiki: PHP is installed by
 # apt-get, MediaWiki itself is only unpacked there, so that no Apache comes with
 # it and no settings in /etc are touched. The first start takes about half a
-# minute, a later one a second. Messages go to stderr.
-#
-# Exit codes: 3 when the packages cannot be installed, 1 for anything else.
+# minute, a later one a second. Exit codes: 3 when the packages cannot be
+# installed, 1 for anything else.
 set -euo pipefail
 
-port=${MEDIAWIKI_PORT:-8191}
-php_packages=(php-cli php-sqlite3 php-mbstring php-xml php-intl php-apcu)
-php_modules=(pdo_sqlite mbstring xml intl apcu)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/debian.sh" mediawiki
 
-kit=$(cd "$(dirname "${BASH_SOURCE[0]}")/../wiki" && pwd)
-root=${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/mediawiki
+kit=$here/../wiki
 code=$root/code
 site=$root/site
-state=$root/server.env
-url=http://127.0.0.1:$port
+url=http://127.0.0.1:${MEDIAWIKI_PORT:-8191}
+mark=$root/router.php
 
-say() { printf 'mediawiki.sh: %s\n' "$*" >&2; }
-die() { say "$*"; exit 1; }
-no_packages() { say "$*"; exit 3; }
-
-as_root() {
-  if [[ $(id -u) == 0 ]]; then "$@"; else sudo -n "$@"; fi
-}
-
-# lists brings apt's package lists up to date, once in a run.
-listed=
-lists() {
-  [[ -z $listed ]] || return 0
-  command -v apt-get >/dev/null || no_packages "needs Debian's packages, and there is no apt-get to install them"
-  as_root apt-get -q update >&2 || no_packages "apt-get update failed: is there a package mirror?"
-  listed=yes
-}
-
-php_ready() {
+has_php() {
   command -v php >/dev/null || return 1
   local have module
   have=$(php -m)
-  for module in "${php_modules[@]}"; do
+  for module in pdo_sqlite mbstring xml intl apcu; do
     grep -qix "$module" <<<"$have" || return 1
   done
 }
 
-install_php() {
-  php_ready && return
-  lists
-  say "installing ${php_packages[*]}"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${php_packages[@]}" >&2 ||
-    no_packages "apt-get could not install ${php_packages[*]}"
-  php_ready || no_packages "PHP still lacks one of ${php_modules[*]}"
-}
-
 # unpack puts MediaWiki into $code, without what a test of its API never needs.
 unpack() {
-  [[ -f $code/api.php ]] && return
+  [[ ! -f $code/api.php ]] || return 0
   lists
   local tmp=$root/unpack
   rm -rf "$tmp" && mkdir -p "$tmp/code"
@@ -85,9 +56,6 @@ unpack() {
   rm -rf "$tmp"
 }
 
-# stamp tells one build of the wiki from another.
-stamp() { cat "$kit/pages.txt" "$kit/dump.php" "${BASH_SOURCE[0]}" "$code/includes/Defines.php" | sha256sum | cut -d ' ' -f 1; }
-
 maintain() {
   local script=$1
   shift
@@ -96,10 +64,12 @@ maintain() {
 }
 
 build() {
-  [[ -f $site/stamp && $(<"$site/stamp") == "$(stamp)" ]] && return
+  local stamp
+  stamp=$(cat "$kit/pages.txt" "$kit"/*.php "${BASH_SOURCE[0]}" "$code/includes/Defines.php" | sha256sum)
+  ! built "$stamp" || return 0
   ! alive || stop # it serves what is about to go
   say "building the wiki"
-  rm -rf "$site" && mkdir -p "$site/data" "$site/cache"
+  rm -rf "$site" && mkdir -p "$site/data" "$site/cache" "$root/empty"
   : >"$root/build.log"
   php "$code/maintenance/install.php" --confpath "$site" --dbtype sqlite --dbpath "$site/data" \
     --server "$url" --scriptpath /w --lang en --pass "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')" \
@@ -113,79 +83,31 @@ $wgMainCacheType = CACHE_ACCEL;
 $wgCacheDirectory = __DIR__ . '/cache';
 $wgEnableUploads = false;
 $wgPingback = false;
-wfLoadExtension( 'TextExtracts' );
 wfLoadExtension( 'PageImages' );
+if ( empty( $_SERVER['MEDIAWIKI_PLAIN'] ) ) { // see router.php
+	wfLoadExtension( 'TextExtracts' );
+}
 EOM
   php "$kit/dump.php" "$kit/pages.txt" >"$root/dump.xml" || die "the pages could not be read"
   maintain deleteBatch <<<'Main Page'
   maintain importDump --no-updates "$root/dump.xml"
-  maintain rebuildall
+  maintain rebuildall # links, the text index, recent changes
   maintain runJobs
-  stamp >"$site/stamp"
+  cp "$kit/router.php" "$root/router.php"
+  printf '%s\n' "$stamp" >"$root/stamp"
 }
 
-load_state() { [[ -f $state ]] && . "$state"; }
+prepare() {
+  needs has_php php-cli php-sqlite3 php-mbstring php-xml php-intl php-apcu
+  unpack
+  build
+}
 
-# ours reports whether the process is the server that start began: its id may
-# have gone to another one since.
-ours() { [[ -n ${MEDIAWIKI_PID:-} ]] && ps -o args= -p "$MEDIAWIKI_PID" 2>/dev/null | grep -qF "$root/router.php"; }
+run() {
+  MEDIAWIKI_CODE=$code MW_CONFIG_FILE=$site/LocalSettings.php MEDIAWIKI_URL=$url PHP_CLI_SERVER_WORKERS=4 \
+    launch php -S "${url#http://}" -t "$root/empty" "$root/router.php"
+}
 
 answers() { curl -fsS --max-time 10 "$1/w/api.php?action=query&meta=siteinfo&format=json" 2>/dev/null | grep -q '"Research test wiki"'; }
 
-alive() { load_state && ours && answers "$MEDIAWIKI_URL"; }
-
-start_server() {
-  # The script's lock must not live on in the server.
-  cp "$kit/router.php" "$root/router.php"
-  mkdir -p "$root/empty"
-  MEDIAWIKI_CODE=$code MW_CONFIG_FILE=$site/LocalSettings.php MEDIAWIKI_URL=$url PHP_CLI_SERVER_WORKERS=4 \
-    setsid nohup php -d opcache.enable=1 -S "127.0.0.1:$port" -t "$root/empty" "$root/router.php" >"$root/server.log" 2>&1 </dev/null 9>&- &
-  MEDIAWIKI_PID=$! MEDIAWIKI_URL=$url
-  printf 'MEDIAWIKI_URL=%s\nMEDIAWIKI_PID=%s\n' "$MEDIAWIKI_URL" "$MEDIAWIKI_PID" >"$state"
-  for _ in $(seq 150); do
-    kill -0 "$MEDIAWIKI_PID" 2>/dev/null || { rm -f "$state"; die "the server ended at once, is port $port taken? $(tail -n 2 "$root/server.log")"; }
-    answers "$url" && return
-    sleep 0.2
-  done
-  stop
-  die "the server did not answer within 30 seconds: see $root/server.log"
-}
-
-stop() {
-  load_state || { say "nothing was started"; return 0; }
-  if ours; then
-    kill -- "-$MEDIAWIKI_PID" # with its workers: it leads a group of its own
-    for _ in $(seq 50); do
-      kill -0 -- "-$MEDIAWIKI_PID" 2>/dev/null || break
-      sleep 0.1
-    done
-    ! kill -0 -- "-$MEDIAWIKI_PID" 2>/dev/null || die "process group $MEDIAWIKI_PID does not end"
-  fi
-  rm -f "$state"
-  say "stopped"
-}
-
-case ${1:-start} in
-start)
-  mkdir -p "$root"
-  exec 9>"$root/lock"
-  flock 9
-  install_php
-  unpack
-  build
-  if alive && [[ $MEDIAWIKI_URL != "$url" ]]; then stop; fi
-  alive || start_server
-  say "running as process $MEDIAWIKI_PID"
-  printf '%s\n' "$url"
-  ;;
-stop)
-  stop
-  ;;
-status)
-  alive || { say "not running"; exit 1; }
-  say "running on $MEDIAWIKI_URL as process $MEDIAWIKI_PID"
-  ;;
-*)
-  die "unknown command '$1': start, stop or status"
-  ;;
-esac
+manage "${1:-start}"

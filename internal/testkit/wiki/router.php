@@ -1,12 +1,14 @@
 <?php
 // router.php makes PHP's own web server serve MediaWiki, whose folder is in
-// MEDIAWIKI_CODE, under /w and /wiki as Wikipedia does.
+// MEDIAWIKI_CODE, under /w and /wiki as Wikipedia does. Under /plain/w is the API
+// of the same wiki without the extension that gives extracts.
 
 $code = getenv( 'MEDIAWIKI_CODE' );
 $path = rawurldecode( parse_url( $_SERVER['REQUEST_URI'], PHP_URL_PATH ) ?: '/' );
 
-if ( preg_match( '#^/w/(api|index|load|rest)\.php(/.*)?$#s', $path, $m ) ) {
-	[ $entry, $rest ] = [ $m[1], $m[2] ?? '' ];
+if ( preg_match( '#^(/plain)?/w/(api|index|load|rest)\.php(/.*)?$#s', $path, $m ) ) {
+	[ $entry, $rest ] = [ $m[2], $m[3] ?? '' ];
+	$_SERVER['MEDIAWIKI_PLAIN'] = $m[1] !== '';
 } elseif ( preg_match( '#^/wiki/.#s', $path ) ) {
 	[ $entry, $rest ] = [ 'index', '' ]; // which reads the title from the address
 } else {
