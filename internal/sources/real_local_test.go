@@ -1,6 +1,13 @@
 package sources_test
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +95,26 @@ func TestRealKiwixFailures(t *testing.T) {
 	}
 }
 
+// TestRealKiwixAnswers asks the program with nothing but a library file.
+func TestRealKiwixAnswers(t *testing.T) {
+	t.Parallel()
+	base := realServer(t, "KIWIX_TEST_URL", "kiwix.sh")
+	name := realNames(t, "kiwix")[0]
+	a := ask(t, realBinary(t), "What is a spring tide?", name, base)
+	if a.Status != "answered" || len(a.Citations) == 0 || len(a.Sources) != 1 || a.Sources[0].Name != name || a.Sources[0].Status != "ok" {
+		t.Fatalf("status %q, sources %+v, citations %+v", a.Status, a.Sources, a.Citations)
+	}
+	if !strings.Contains(a.Answer, "the tide is highest") {
+		t.Errorf("answer %q", a.Answer)
+	}
+	for _, x := range a.Citations {
+		page := strings.Join(strings.Fields(string(realGet(t, x.URL))), " ")
+		if x.Source != name || x.Quote == "" || !strings.Contains(page, strings.Join(strings.Fields(x.Quote), " ")) {
+			t.Errorf("citation %+v is not in its page", x)
+		}
+	}
+}
+
 // TestRealSearx asks a metasearch whose engine is the test wiki.
 func TestRealSearx(t *testing.T) {
 	t.Parallel()
@@ -131,4 +158,47 @@ func TestRealSearx(t *testing.T) {
 			}
 		})
 	}
+}
+
+// realBinary builds the program.
+func realBinary(t *testing.T) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "research-mcp")
+	if runtime.GOOS == "windows" {
+		out += ".exe"
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", out, "../../cmd/research-mcp")
+	if said, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the program: %v\n%s", err, said)
+	}
+	return out
+}
+
+// ask runs the program with a memory of its own, and with no other sources than
+// those at base: source, and what inherits its URL.
+func ask(t *testing.T, binary, question, source, base string) evidence.Answer {
+	t.Helper()
+	args := []string{"ask", "--json", "--set", "sources." + source + ".url=" + base}
+	for _, spec := range sources.Registry() {
+		if spec.Name != source && spec.URLFrom != source {
+			args = append(args, "--set", "sources."+spec.Name+".enabled=false")
+		}
+	}
+	var out, said bytes.Buffer
+	run := exec.CommandContext(t.Context(), binary, append(args, question)...)
+	run.Stdout, run.Stderr = &out, &said
+	home := t.TempDir()
+	run.Env = []string{
+		"HOME=" + home, "XDG_CONFIG_HOME=" + home, "RESEARCH_MCP_DATA_DIR=" + filepath.Join(home, "memory"),
+		"OLLAMA_HOST=127.0.0.1:9", // discard: nothing listens there
+		"PATH=" + os.Getenv("PATH"), "TMPDIR=" + cmp.Or(os.Getenv("TMPDIR"), os.TempDir()),
+	}
+	if err := run.Run(); err != nil {
+		t.Fatalf("%v: %v\n%s", run.Args, err, said.String())
+	}
+	var a evidence.Answer
+	if err := json.Unmarshal(out.Bytes(), &a); err != nil {
+		t.Fatalf("%v in %s", err, out.String())
+	}
+	return a
 }

@@ -2,7 +2,6 @@ package sources_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,9 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -304,7 +300,7 @@ func TestRealWikiAnswers(t *testing.T) {
 	} {
 		t.Run(c.question, func(t *testing.T) {
 			t.Parallel()
-			a := ask(t, binary, base, c.question)
+			a := ask(t, binary, c.question, "wikipedia", base)
 			if a.Status != c.status || !strings.Contains(a.Answer, c.answer) {
 				t.Fatalf("status %q, answer %q, want %q with %q", a.Status, a.Answer, c.status, c.answer)
 			}
@@ -354,46 +350,4 @@ func checkCitation(t *testing.T, base string, x evidence.Citation) {
 	if x.Start < 0 || x.End > len(text) || x.Start > x.End || text[x.Start:x.End] != x.Quote {
 		t.Errorf("citation %+v is not verbatim in %q", x, text)
 	}
-}
-
-// realBinary builds the program.
-func realBinary(t *testing.T) string {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "research-mcp")
-	if runtime.GOOS == "windows" {
-		out += ".exe"
-	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", out, "../../cmd/research-mcp")
-	if said, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the program: %v\n%s", err, said)
-	}
-	return out
-}
-
-// ask runs the program with the wiki and no other source, with a memory of its own.
-func ask(t *testing.T, binary, base, question string) evidence.Answer {
-	t.Helper()
-	args := []string{"ask", "--json", "--set", "sources.wikipedia.url=" + base}
-	for _, name := range sources.Names() {
-		if name != "wikipedia" && name != "wikipedia-summary" {
-			args = append(args, "--set", "sources."+name+".enabled=false")
-		}
-	}
-	var out, said bytes.Buffer
-	run := exec.CommandContext(t.Context(), binary, append(args, question)...)
-	run.Stdout, run.Stderr = &out, &said
-	home := t.TempDir()
-	run.Env = []string{
-		"HOME=" + home, "XDG_CONFIG_HOME=" + home, "RESEARCH_MCP_DATA_DIR=" + filepath.Join(home, "memory"),
-		"OLLAMA_HOST=127.0.0.1:9", // discard: nothing listens there
-		"PATH=" + os.Getenv("PATH"), "TMPDIR=" + cmp.Or(os.Getenv("TMPDIR"), os.TempDir()),
-	}
-	if err := run.Run(); err != nil {
-		t.Fatalf("%v: %v\n%s", run.Args, err, said.String())
-	}
-	var a evidence.Answer
-	if err := json.Unmarshal(out.Bytes(), &a); err != nil {
-		t.Fatalf("%v in %s", err, out.String())
-	}
-	return a
 }
