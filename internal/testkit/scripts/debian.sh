@@ -4,9 +4,11 @@
 #   url       where the server shall listen
 #   mark      what its command line holds and no other process's does
 #   answers   a function: does our server answer at the URL $1?
+#   prepare   a function: install and build what is missing
+#   run       a function: launch the server
 #
-# and the functions prepare and run, and then calls manage. Messages go to stderr. Exit codes: 3
-# when packages cannot be installed, 1 for anything else.
+# and then calls manage. Messages go to stderr. Exit codes: 3 when packages cannot
+# be installed, 1 for anything else.
 
 server=$1
 root=${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/$server
@@ -48,7 +50,7 @@ load_state() { [[ -f $state ]] && . "$state"; }
 
 # ours reports whether the process is the server that start began: its id may
 # have gone to another one since.
-ours() { [[ -n ${PID:-} ]] && ps -o args= -p "$PID" 2>/dev/null | grep -qF -- "$mark"; }
+ours() { [[ -n ${PID:-} ]] && grep -qF -- "$mark" "/proc/$PID/cmdline" 2>/dev/null; }
 
 alive() { load_state && ours && answers "$URL"; }
 
@@ -81,8 +83,7 @@ stop() {
   say "stopped"
 }
 
-# manage COMMAND is start, stop or status. The script's function prepare
-# installs and builds; its function run launches.
+# manage COMMAND is start, stop or status.
 manage() {
   case $1 in
   start)
