@@ -260,3 +260,12 @@ func newWorld(cfg func(*Config), sources ...Source) *world {
 }
 
 var errDown = errors.New("wiki.test answered 500")
+
+// readPage is every page but one.
+func readPage(_ context.Context, url string) (evidence.Document, error) {
+	if strings.Contains(url, "down") {
+		return evidence.Document{}, errDown
+	}
+	body := "The page at " + url + " says something."
+	return evidence.Document{ID: evidence.DocumentID("web", url, body), Source: "web", URL: url, Title: url, Text: body, Score: 1}, nil
+}

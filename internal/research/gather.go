@@ -27,7 +27,7 @@ type found struct {
 // that are still on their way at the soft budget go on in the background.
 type gathering struct {
 	r       *run
-	sources []Source
+	sources []chosen
 	begun   time.Time
 	ctx     context.Context // of the searches
 	cancel  context.CancelFunc
@@ -47,13 +47,13 @@ type tally struct {
 	failed   error
 }
 
-func (r *run) newGathering(ctx context.Context, sources []Source) (*gathering, func() bool) {
+func (r *run) newGathering(ctx context.Context, sources []chosen) (*gathering, func() bool) {
 	g := &gathering{r: r, sources: sources, begun: r.e.deps.Now(), group: new(errgroup.Group),
 		results: make(chan found, len(sources)*r.depth.topics), // a search never waits to report
 		pending: map[string]int{}, tally: map[string]*tally{}, seen: map[string]bool{}, asked: map[string]bool{}}
 	g.ctx, g.cancel = context.WithTimeout(r.e.life, r.e.cfg.SourceDeadline)
 	for _, s := range sources {
-		g.tally[s.Name()] = &tally{report: evidence.SourceReport{Name: s.Name()}}
+		g.tally[s.Name()] = &tally{report: evidence.SourceReport{Name: s.Name(), Why: s.why}}
 	}
 	return g, context.AfterFunc(ctx, g.cancel)
 }
