@@ -1,6 +1,6 @@
 // Package sourcetest is what every source promises, as tests. A source needs no
 // test code of its own for it: a folder testdata/NAME with a contract.json that
-// says which recorded answers to play is enough.
+// says which recorded answers to play, or which places to look at, is enough.
 package sourcetest
 
 import (
@@ -38,6 +38,7 @@ type contract struct {
 	Hits     []reply           `json:"hits"`      // finds documents
 	Empty    []reply           `json:"empty"`     // finds nothing
 	Nulls    []reply           `json:"nulls"`     // good answers with null wherever the service may send it
+	Local    *local            `json:"local"`     // in place of all others, for a source that needs no network
 	Failures []struct {
 		Name    string  `json:"name"`
 		Status  string  `json:"status"` // of the source's report
@@ -57,6 +58,10 @@ type reply struct {
 func Run(t *testing.T, spec sources.Spec, dir string) {
 	t.Helper()
 	c := load(t, dir)
+	if c.Local != nil {
+		runLocal(t, spec, c.Local, dir)
+		return
+	}
 	t.Run("spec", func(t *testing.T) { t.Parallel(); testSpec(t, spec, c) })
 	t.Run("hits", func(t *testing.T) { t.Parallel(); testHits(t, spec, c) })
 	t.Run("limit", func(t *testing.T) { t.Parallel(); testLimit(t, spec, c) })
@@ -77,6 +82,9 @@ func load(t *testing.T, dir string) *contract {
 	var c contract
 	if err := json.Unmarshal(raw, &c); err != nil {
 		t.Fatal(err)
+	}
+	if c.Local != nil {
+		return &c
 	}
 	lists := [][]reply{c.Hits, c.Empty, c.Nulls}
 	for _, f := range c.Failures {
@@ -192,7 +200,7 @@ func checkDocuments(t *testing.T, name string, docs []evidence.Document) {
 			t.Errorf("document %d: source %q, id %q (seen %v)", i, d.Source, d.ID, seen[d.ID])
 		}
 		seen[d.ID] = true
-		if u, err := url.Parse(d.URL); err != nil || !u.IsAbs() || u.Host == "" {
+		if u, err := url.Parse(d.URL); err != nil || !u.IsAbs() || u.Host == "" && u.Scheme != "file" {
 			t.Errorf("document %d: URL %q is not absolute", i, d.URL)
 		}
 		clean, changed := text.Clean(d.Text)
