@@ -94,7 +94,7 @@ func (f *files) refused(err error) error {
 
 // Bounds of ranking.
 const (
-	contenders = 200 // parts whose paragraphs are compared: the words of the others hold less of the query
+	contenders = 100 // parts whose paragraphs are compared: the words of the others hold less of the query
 	paragraph  = 900 // bytes, about
 )
 
