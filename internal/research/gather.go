@@ -44,6 +44,7 @@ type gathering struct {
 type tally struct {
 	report   evidence.SourceReport
 	answered bool
+	known    bool // it found what another had found before it
 	failed   error
 }
 
@@ -138,6 +139,7 @@ func (g *gathering) take(f found, handOn func([]evidence.Document)) {
 		t.answered, g.heard = true, true
 		fresh := slices.DeleteFunc(slices.Clone(f.docs), func(d evidence.Document) bool {
 			if d.Text == "" || g.seen[d.ID] {
+				t.known = t.known || d.Text != ""
 				return true
 			}
 			g.seen[d.ID] = true
@@ -167,7 +169,7 @@ func (g *gathering) settled() int {
 // answered some keyword is ok, and says what failed beside it.
 func (g *gathering) settle(t *tally) {
 	switch {
-	case t.report.Documents > 0:
+	case t.report.Documents > 0, t.known:
 		t.report.Status = evidence.StatusOK
 	case t.answered && t.failed == nil:
 		t.report.Status = evidence.StatusEmpty

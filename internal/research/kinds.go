@@ -40,16 +40,16 @@ var clueWords = []struct {
 	words string
 }{
 	{clue{kindCode, firm}, `golang goroutine python javascript typescript java kotlin haskell ocaml erlang elixir scala perl php sql
-		postgres postgresql mysql sqlite redis kafka kubernetes docker dockerfile git github gitlab linux bash regex regexp compiler compile
+		postgres postgresql mysql sqlite redis kafka kubernetes docker dockerfile git github gitlab linux bash regex regexp
 		linker mutex deadlock segfault stacktrace traceback stderr stdout npm webpack django numpy pandas pytorch tensorflow api sdk cli
-		json yaml xml html css http https tcp grpc websocket async asyncio coroutine refactor codebase debugger debug programming
-		programmer software database concurrency multithreading backend frontend middleware unicode utf regression_test unit_test
+		json yaml xml html css http https tcp grpc websocket async asyncio coroutine refactor codebase debugger debug
+		programming_language software_library database concurrency multithreading backend frontend middleware unicode utf regression_test unit_test
 		open_source source_code stack_trace stack_overflow garbage_collector garbage_collection null_pointer race_condition hash_table
 		hash_map linked_list command_line operating_system data_structure race_detector type_system web_server file_descriptor`},
 	{clue{kindCode, hint}, `rust swift ruby node react angular lua dart julia kernel thread pointer heap stack queue buffer cache framework library
-		package module function method class variable array string integer loop bug error exception crash server client code coding script
+		package module program software compile compiler function method class variable array string integer loop bug error exception crash server client code coding script
 		syntax runtime scheduler algorithm parser token commit deploy latency throughput benchmark implement implementation interface
-		array install configure channel process memory leak binary encode hash thread-safe recursion generic`},
+		install configure channel process memory leak binary encode hash recursion generic`},
 	{clue{kindScience, firm}, `theorem lemma conjecture arxiv preprint doi galaxy quantum physics physicist chemistry chemical astronomy astronomer
 		astrophysics cosmology neutrino photon electron boson exoplanet asteroid supernova relativity thermodynamics entropy genome genetics
 		species photosynthesis enzyme molecule molecular isotope ecology ecosystem fossil dinosaur geology tectonic telescope mathematics
@@ -62,10 +62,11 @@ var clueWords = []struct {
 	{clue{kindMedicine, firm}, `symptom disease dose dosage patient vaccine vaccination drug cancer tumor tumour diabetes diabetic therapy clinical
 		medication antibiotic ibuprofen aspirin paracetamol acetaminophen metformin insulin infection syndrome diagnosis placebo pregnancy
 		pregnant breastfeeding surgery covid influenza asthma hypertension cholesterol kidney migraine allergy allergic obesity dementia
-		alzheimer parkinson epidemiology pharmacology pharmacokinetics mrna cardiovascular oncology medicine medical vitamin pubmed
+		alzheimer parkinson hiv malaria measles tuberculosis leukemia leukaemia anemia anaemia epidemiology pharmacology pharmacokinetics mrna cardiovascular oncology medicine medical vitamin pubmed
 		side_effect blood_pressure heart_attack heart_failure blood_sugar mental_health public_health controlled_trial`},
 	{clue{kindMedicine, hint}, `trial study treat treatment virus blood pain heart liver brain stroke depression anxiety mortality health doctor hospital
-		nutrition diet supplement sleep exercise randomized randomised cohort prognosis fever headache skin bone muscle immune antibody
+		nutrition diet supplement sleep exercise randomized randomised cohort prognosis fever headache skin bone muscle immune antibody antigen inflammation inflammatory tissue receptor gene
+		cell protein mutation mouse bacteria bacterial chronic acute risk incidence prevalence survival deficiency smoking
 		tablet safe effective efficacy cure adult child`},
 	{clue{kindNews, firm}, `news headline breaking latest today yesterday announce announcement election lawsuit this_week this_month this_year
 		last_week last_month right_now so_far`},
@@ -112,7 +113,8 @@ var shapes = []struct {
 	{kindScience, regexp.MustCompile(`\b\d{4}\.\d{4,5}(?:v\d+)?\b`)},                                                                          // an arXiv number
 	{kindScience, regexp.MustCompile(`\b10\.\d{4,9}/\S+`)},                                                                                    // a DOI
 	{kindScience, regexp.MustCompile(`(?i)\bet al\b`)},
-	{kindMedicine, regexp.MustCompile(`(?i)\b\d+(?:\.\d+)?\s?(?:mg|mcg|µg|ml)\b`)}, // a dose
+	{kindMedicine, regexp.MustCompile(`(?i)\b\d+(?:\.\d+)?\s?(?:mg|mcg|µg|ml)\b`)},                         // a dose
+	{kindMedicine, regexp.MustCompile(`(?i)\b[a-z]{3,}(?:itis|ectomy|cytes?|kinases?|statins?|cillin)\b`)}, // what only medicine calls so
 	{kindMedicine, regexp.MustCompile(`\bPMID:? ?\d+`)},
 }
 
@@ -123,7 +125,8 @@ var yearNumber = regexp.MustCompile(`\b20\d\d\b`)
 type finding struct {
 	kind   string
 	weight int
-	words  []string // as they were written, the firmest first
+	words  []string // as they were written, the firm ones first
+	firm   int      // of the words
 }
 
 // kindsOf tells of which kinds a question is, the surest first: those with the
@@ -140,7 +143,8 @@ func kindsOf(question string, keywords []string, year, least int) []finding {
 		}
 		f.weight += c.weight
 		if c.weight == firm {
-			f.words = slices.Insert(f.words, 0, word)
+			f.words = slices.Insert(f.words, f.firm, word)
+			f.firm++
 		} else {
 			f.words = append(f.words, word)
 		}

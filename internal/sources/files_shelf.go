@@ -162,7 +162,7 @@ func list(ctx context.Context, root *os.Root) ([]book, error) {
 		case err != nil && at == ".":
 			return fmt.Errorf("listing the folder of sources.files.dir: %w", err)
 		case err != nil:
-			return nil // a folder that is closed to us
+			return fs.SkipDir // a folder that is closed to us
 		case strings.HasPrefix(d.Name(), ".") && at != ".":
 			if d.IsDir() {
 				return fs.SkipDir
@@ -197,15 +197,19 @@ func (s *shelf) read(ctx context.Context, root *os.Root, it book) (*book, error)
 	}
 	b := &it
 	b.title = it.path
-	if err != nil { // its name says text, its bytes do not
-		return b, nil
-	}
-	b.title, b.language, b.published = cmp.Or(page.Title, it.path), page.Language, page.Published
-	b.truncated = page.Truncated || it.size > maxFileBytes
-	for _, t := range cutParts(page.Text) {
-		b.parts = append(b.parts, &part{book: b, number: len(b.parts) + 1, text: t, vocab: s.vocabulary(t + "\n" + b.about())})
+	if err == nil { // else its name says text and its bytes do not
+		b.fill(page, s.vocabulary)
 	}
 	return b, nil
+}
+
+// fill takes over what is on the page.
+func (b *book) fill(page extract.Page, vocabulary func(string) []uint64) {
+	b.title, b.language, b.published = cmp.Or(page.Title, b.path), page.Language, page.Published
+	b.truncated = page.Truncated || b.size > maxFileBytes
+	for _, t := range cutParts(page.Text) {
+		b.parts = append(b.parts, &part{book: b, number: len(b.parts) + 1, text: t, vocab: vocabulary(t + "\n" + b.about())})
+	}
 }
 
 // readText is extract.HTML for files: one that a parser trips over is a file
