@@ -159,7 +159,7 @@ func sourceInfo(cfg *config.Config, spec sources.Spec, shown map[string]string) 
 // limits says what a source allows, in words.
 func limits(r fetch.Rate) string {
 	if r.PerSecond <= 0 {
-		return "none"
+		return "no limit"
 	}
 	return fmt.Sprintf("%g requests a second, %d at once", r.PerSecond, max(r.Burst, 1))
 }

@@ -104,7 +104,7 @@ var shapes = []struct {
 	{kindCode, regexp.MustCompile(`\b[a-z]+(?:_[a-z0-9]+)+\b`)},                                                                               // snake_case
 	{kindCode, regexp.MustCompile(`(?i)\b(?:error|exception|panic|fatal|warning):`)},                                                          // error: …
 	{kindCode, regexp.MustCompile(`\b[A-Z]\w+(?:Error|Exception)\b`)},                                                                         // TypeError
-	{kindCode, regexp.MustCompile(`\bv\d+(?:\.\d+)+\b|\b\d+\.\d+\.\d+\b`)},                                                                    // v1.2, 1.2.3
+	{kindCode, regexp.MustCompile(`\bv\d+(?:\.\d+)+\b|\b\d{1,3}\.\d{1,3}\.\d{1,3}\b`)},                                                        // v1.2, 1.2.3
 	{kindCode, regexp.MustCompile(`(?i)(?:^|\s)(?:c\+\+|c#|f#|\.net\b|objective-c\b)`)},                                                       // languages that are no words
 	{kindCode, regexp.MustCompile(`\S\s+(?:Go|Rust|Swift|Ruby|Dart|Julia|Lua)\b`)},                                                            // … and those that are, inside a sentence
 	{kindCode, regexp.MustCompile(`(?:^|\s)--?[a-z][\w-]*=?\S*\s|\s--[a-z][\w-]+`)},                                                           // --flag
@@ -129,11 +129,16 @@ type finding struct {
 	firm   int      // of the words
 }
 
+// mostRead of a question is looked at, in bytes: what it is about stands early,
+// and planning must cost nothing.
+const mostRead = 4000
+
 // kindsOf tells of which kinds a question is, the surest first: those with the
 // weight least or more. It is a pure function of the question, the keywords it
 // was planned into, which know what "it" means, and the year in which it is
 // asked. Most questions are of none.
 func kindsOf(question string, keywords []string, year, least int) []finding {
+	question, _ = text.Cut(question, mostRead)
 	found := map[string]*finding{}
 	add := func(c clue, word string) {
 		f := found[c.kind]

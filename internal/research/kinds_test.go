@@ -73,6 +73,7 @@ func TestKindsOfQuestions(t *testing.T) {
 		{"Wie funktioniert eine Wärmepumpe?", ""},
 		{"Which kernel of truth is in the tale?", ""},
 		{"How tall is the Eiffel Tower, 330.5 m or more?", ""},
+		{"What was on television on 24.12.1999?", ""},
 		{"", ""},
 	} {
 		var got []string
@@ -252,5 +253,16 @@ func TestReadSeveralPages(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, status); diff != "" || len(got.Documents) != 2 || len(got.Sources) != 4 {
 		t.Errorf("%d documents; reports (-want +got):\n%s", len(got.Documents), diff)
+	}
+}
+
+func BenchmarkKinds(b *testing.B) {
+	long := strings.Repeat("What does getElement do with a goroutine when error: x_y happens? ", 300)
+	for name, q := range map[string]string{"question": "How does attention work in a transformer?", "20kB": long} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				kindsOf(q, nil, thisYear, firm)
+			}
+		})
 	}
 }
