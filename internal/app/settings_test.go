@@ -129,7 +129,7 @@ func TestAMissingFolderIsData(t *testing.T) {
 		t.Fatalf("%s, %v", answer.Status, err)
 	}
 	for _, s := range answer.Sources {
-		if s.Name == "files" && (s.Status != evidence.StatusError || !strings.Contains(s.Err, "is not there; create it")) {
+		if s.Name == "files" && (s.Status != evidence.StatusError || !strings.Contains(s.Err, "is not there; mend that")) {
 			t.Errorf("report %+v", s)
 		}
 	}

@@ -61,8 +61,11 @@ func (f *files) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("searching the folder of sources.files.dir: %w", ctx.Err())
 	}
-	if err != nil && (!errors.Is(err, context.DeadlineExceeded) || len(books) == 0) {
-		return nil, err
+	switch late := errors.Is(err, context.DeadlineExceeded); {
+	case late && len(books) == 0:
+		return nil, fmt.Errorf("the folder of sources.files.dir was not read within %s: %w", f.timeout, err)
+	case err != nil && !late:
+		return nil, f.refused(err)
 	}
 	return f.rank(ctx, books, q)
 }
@@ -71,7 +74,7 @@ func (f *files) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 func (f *files) look(ctx context.Context) ([]*book, error) {
 	root, err := os.OpenRoot(f.dir)
 	if err != nil {
-		return nil, f.refused(err)
+		return nil, err
 	}
 	defer root.Close() // it was only read from
 	return f.shelf.refresh(ctx, root)
@@ -85,11 +88,13 @@ func (f *files) refused(err error) error {
 		what = "is not there"
 	case statErr == nil && !info.IsDir():
 		what = "is not a folder"
+	case errors.Is(err, errUnreadable):
+		what = "holds files, none of which can be read"
 	case errors.Is(err, fs.ErrPermission):
 		what = "may not be read by this program"
 	}
 	return &evidence.Problem{What: fmt.Sprintf("the folder %s of sources.files.dir %s", f.dir, what),
-		Try: "create it, set sources.files.dir to another, or set sources.files.enabled=false", Cause: err}
+		Try: "mend that, set sources.files.dir to another, or set sources.files.enabled=false", Cause: err}
 }
 
 // Bounds of ranking.

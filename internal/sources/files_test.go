@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -116,6 +117,25 @@ func TestFilesGoesOnBehindAnUnreadableOne(t *testing.T) {
 	}
 	if got := paths(find(t, openFiles(t, dir), "heron")); got["b.md"] != 1 {
 		t.Errorf("files %v, want b.md among them", got)
+	}
+}
+
+func TestFilesSaysWhatIsWrongWithTheFolder(t *testing.T) {
+	t.Parallel()
+	f := openFiles(t, t.TempDir())
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{errUnreadable, "holds files, none of which can be read"},
+		{fs.ErrPermission, "may not be read by this program"},
+		{fs.ErrNotExist, "is not there"},
+		{errors.New("disk on fire"), "cannot be opened"},
+	} {
+		p := evidence.AsProblem(f.refused(c.err))
+		if !strings.HasSuffix(p.What, "of sources.files.dir "+c.want) || !strings.Contains(p.Try, "sources.files.enabled=false") || !errors.Is(p, c.err) {
+			t.Errorf("refused(%v) = %v", c.err, p)
+		}
 	}
 }
 
