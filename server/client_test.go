@@ -23,6 +23,7 @@ import (
 type world struct {
 	research func(ctx context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error)
 	recall   func(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error)
+	sources  []string
 }
 
 func (w world) Research(ctx context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error) {
@@ -62,7 +63,7 @@ const reports = 5
 func testServer(w world, log io.Writer) *Server {
 	return New(Options{
 		Name: "research-mcp", Title: "Research", Version: "1.2.3", Instructions: "Ask.",
-		Tools:     tools.All(tools.Deps{Research: w, Fetch: w, Recall: w, Boundary: func() string { return "b0b0b0" }}),
+		Tools:     tools.All(tools.Deps{Research: w, Fetch: w, Recall: w, Sources: w.sources, Boundary: func() string { return "b0b0b0" }}),
 		Logger:    slog.New(slog.NewTextHandler(log, nil)),
 		SlowLimit: 4,
 	})

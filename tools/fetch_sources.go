@@ -25,15 +25,17 @@ type FetchSourcesIn struct {
 	MaxTokens     *int     `json:"max_tokens"`
 }
 
-// FetchSourcesOut is what was read. Slices are never nil.
+// FetchSourcesOut is what was read. Slices are never nil, but
+// for NotAsked.
 type FetchSourcesOut struct {
 	Documents []evidence.Document     `json:"documents"`
 	Sources   []evidence.SourceReport `json:"sources"`
+	NotAsked  []evidence.NotAsked     `json:"not_asked,omitempty"`
 	Warnings  []string                `json:"warnings"`
 }
 
 func fetchSources(d Deps) Definition {
-	return withSources(define(
+	return define(
 		Definition{
 			Name:  "fetch-sources",
 			Title: "Read sources",
@@ -47,7 +49,7 @@ func fetchSources(d Deps) Definition {
 		func(in FetchSourcesIn, out FetchSourcesOut) (FetchSourcesOut, string) {
 			return fitDocuments(out, orDefault(in.MaxTokens, defaultMaxTokens), d.Boundary)
 		},
-	), d.Sources)
+	)
 }
 
 // FetchSources reads documents through f, as in says, whose bounds were checked.
@@ -72,7 +74,7 @@ func FetchSources(ctx context.Context, f Fetcher, in FetchSourcesIn, observe Obs
 	if err != nil {
 		return FetchSourcesOut{}, err
 	}
-	return FetchSourcesOut{Documents: some(got.Documents), Sources: some(got.Sources), Warnings: some(got.Warnings)}, nil
+	return FetchSourcesOut{Documents: some(got.Documents), Sources: some(got.Sources), NotAsked: got.NotAsked, Warnings: some(got.Warnings)}, nil
 }
 
 func checkURL(name, raw string) error {
@@ -109,7 +111,7 @@ func fitDocuments(out FetchSourcesOut, maxTokens int, next func() string) (Fetch
 	shrink(f.fits, func() bool {
 		room = room * 7 / 8
 		return f.cutTexts(room)
-	}, f.dropDetails, f.dropDocument, f.dropSource, f.dropWarning)
+	}, f.dropNotAsked, f.dropDetails, f.dropDocument, f.dropSource, f.dropWarning)
 	f.fits() // the warning counts what the last step took
 	return f.out, f.text()
 }
@@ -139,6 +141,13 @@ func (f *documentFit) cutTexts(room int) bool {
 		}
 	}
 	return true
+}
+
+func (f *documentFit) dropNotAsked() bool {
+	n := len(f.out.NotAsked)
+	f.out.NotAsked = nil
+	f.lost.add("sources not asked", n)
+	return n > 0
 }
 
 // dropDetails takes from the last document that has any what only a program
@@ -208,6 +217,6 @@ func (f *documentFit) text() string {
 		}
 		fence(&b, f.word, about, d.Text)
 	}
-	footer(&b, f.out.Sources, f.out.Warnings)
+	footer(&b, f.out.Sources, f.out.NotAsked, f.out.Warnings)
 	return b.String()
 }

@@ -113,6 +113,6 @@ func forgetText(out ForgetOut) string {
 	for _, id := range out.IDs {
 		fmt.Fprintf(&b, "- %s\n", line(id, 200))
 	}
-	footer(&b, nil, out.Warnings)
+	footer(&b, nil, nil, out.Warnings)
 	return b.String()
 }

@@ -232,7 +232,7 @@ func (f *hitFit) text() string {
 	if f.out.Index != evidence.IndexReady && f.out.Index != "" {
 		fmt.Fprintf(&b, "\nIndex: %s\n", f.out.Index)
 	}
-	footer(&b, nil, f.out.Warnings)
+	footer(&b, nil, nil, f.out.Warnings)
 	return b.String()
 }
 

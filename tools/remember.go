@@ -83,6 +83,6 @@ func rememberText(out RememberOut) string {
 	} else {
 		fmt.Fprintf(&b, "Kept as %s, in %s.\n", line(out.DocumentID, 200), count(out.Chunks, "chunk"))
 	}
-	footer(&b, nil, out.Warnings)
+	footer(&b, nil, nil, out.Warnings)
 	return b.String()
 }

@@ -56,9 +56,16 @@ func sourcesLine(reports []evidence.SourceReport) string {
 }
 
 // footer is what follows a result: how the sources fared, and the warnings.
-func footer(b *strings.Builder, reports []evidence.SourceReport, warnings []string) {
+func footer(b *strings.Builder, reports []evidence.SourceReport, rest []evidence.NotAsked, warnings []string) {
 	if len(reports) > 0 {
 		fmt.Fprintf(b, "\nSources asked: %s\n", sourcesLine(reports))
+	}
+	if len(rest) > 0 {
+		names := make([]string, len(rest))
+		for i, r := range rest {
+			names[i] = r.Name
+		}
+		fmt.Fprintf(b, "Not asked, unless named in sources: %s\n", strings.Join(names, ", "))
 	}
 	if len(warnings) > 0 {
 		b.WriteString("\nWarnings:\n")

@@ -113,7 +113,7 @@ func answerText(a evidence.Answer) string {
 			b.WriteByte('\n')
 		}
 	}
-	footer(&b, a.Sources, a.Warnings)
+	footer(&b, a.Sources, a.NotAsked, a.Warnings)
 	fmt.Fprintf(&b, "\nStatus: %s; session: %s (pass it on to ask further)\n", a.Status, a.Session)
 	return b.String()
 }

@@ -43,7 +43,7 @@ func fitAnswer(a evidence.Answer, maxTokens int) evidence.Answer {
 	}
 	f.own()
 	shrink(f.fits,
-		f.cutAnalysis, f.shortenQuotes, f.shortenErrors, f.dropSupportedClaim, f.shortenQuestion,
+		f.cutAnalysis, f.dropNotAsked, f.shortenQuotes, f.shortenErrors, f.dropSupportedClaim, f.shortenQuestion,
 		f.cutAnswerTo(leastAnswer), f.dropCitation, f.dropClaim, f.dropHealthySource, f.dropBySource,
 		f.dropSource, f.dropWarning, f.dropTopic, f.halveAnswer, f.halveNames,
 	)
@@ -76,6 +76,13 @@ func (f *answerFit) cutAnalysis() bool {
 		}
 	}
 	return false
+}
+
+func (f *answerFit) dropNotAsked() bool {
+	n := len(f.out.NotAsked)
+	f.out.NotAsked = nil
+	f.lost.add("sources not asked", n)
+	return n > 0
 }
 
 // shortenQuotes takes a third from the longest quote and makes none longer than

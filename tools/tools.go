@@ -44,6 +44,7 @@ type FetchRequest struct {
 type FetchResult struct {
 	Documents []evidence.Document
 	Sources   []evidence.SourceReport
+	NotAsked  []evidence.NotAsked
 	Warnings  []string
 }
 

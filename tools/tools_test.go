@@ -275,7 +275,7 @@ func TestOutputSchemasNameEveryField(t *testing.T) {
 	t.Parallel()
 	values := map[string]any{
 		"research":      fullAnswer(),
-		"fetch-sources": FetchSourcesOut{Documents: []evidence.Document{fullDocument()}, Sources: fullAnswer().Sources, Warnings: []string{"w"}},
+		"fetch-sources": FetchSourcesOut{Documents: []evidence.Document{fullDocument()}, Sources: fullAnswer().Sources, NotAsked: fullAnswer().NotAsked, Warnings: []string{"w"}},
 		"recall": RecallOut{Hits: []RecallHit{{DocumentID: "d", Title: "t", URL: "u", Source: "s", Text: "x", Start: 1, End: 2, Score: 0.5,
 			Retrieved: today, AgeDays: 1, Untrusted: true, Tags: []string{"a"}}}, Index: "ready", Warnings: []string{"w"}},
 		"remember": RememberOut{DocumentID: "d", Chunks: 1, Deduplicated: true, Warnings: []string{"w"}},
@@ -387,12 +387,13 @@ func TestInputSchemas(t *testing.T) {
 	}
 }
 
+// Every conversation pays for the names: they are told once.
 func TestDescriptionNamesTheSources(t *testing.T) {
 	t.Parallel()
 	d := deps(&fake{})
 	d.Sources = []string{"hackernews", "wikipedia"}
 	for _, def := range All(d) {
-		if got, want := strings.HasSuffix(def.About, "Sources: hackernews, wikipedia."), def.Name == "research" || def.Name == "fetch-sources"; got != want {
+		if got, want := strings.Contains(def.About, "hackernews"), def.Name == "research"; got != want {
 			t.Errorf("%s names the sources: %t, want %t", def.Name, got, want)
 		}
 	}

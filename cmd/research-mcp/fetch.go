@@ -75,12 +75,19 @@ func allFailed(reports []evidence.SourceReport) bool {
 
 func (c *console) printRead(got app.ReadResult) error {
 	if c.json {
-		return c.print(map[string]any{"documents": got.Documents, "sources": got.Sources, "warnings": got.Warnings})
+		out := map[string]any{"documents": got.Documents, "sources": got.Sources, "warnings": got.Warnings}
+		if len(got.NotAsked) > 0 {
+			out["not_asked"] = got.NotAsked
+		}
+		return c.print(out)
 	}
 	for _, d := range got.Documents {
 		if _, err := fmt.Fprintf(c.out, "%s  %s (%s)\n  %s\n%s\n\n", d.ID, d.Title, d.Source, d.URL, wrap(short(d.Text, 400), width, "  ")); err != nil {
 			return err
 		}
+	}
+	if line := askedLine(got.Sources, got.NotAsked); line != "" {
+		fmt.Fprintln(c.err, line)
 	}
 	for _, w := range got.Warnings {
 		fmt.Fprintln(c.err, "! "+w)

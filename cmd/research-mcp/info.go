@@ -55,7 +55,7 @@ func newConfig(c *console) *cobra.Command {
 
 func newSources(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "sources", Short: "Each source: on or off, where it is, and its limits", Args: none,
+		Use: "sources", Short: "Each source: on or off and why, what it is asked about, where it is, and its limits", Args: none,
 		RunE: func(*cobra.Command, []string) error {
 			cfg, err := c.settings()
 			if err != nil {
@@ -65,17 +65,39 @@ func newSources(c *console) *cobra.Command {
 			if c.json {
 				return c.print(map[string]any{"sources": list})
 			}
-			w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
-			for _, s := range list {
-				state := "off"
-				if s.Enabled {
-					state = "on"
-				}
-				fmt.Fprintf(w, "%s\t%s\t%s\twithin %s, %s\t%s\n", s.Name, state, s.URL, s.Timeout, s.Limits, s.About)
-			}
-			return w.Flush()
+			return c.printSources(list)
 		},
 	}
+}
+
+// printSources writes a line for each source and, under it, what only it has.
+func (c *console) printSources(list []app.SourceInfo) error {
+	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+	for _, s := range list {
+		kinds := strings.Join(s.Kinds, ", ")
+		if kinds == "" {
+			kinds = "only by name"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\twithin %s, %s\t%s\n", s.Name, s.State, s.URL, kinds, s.Timeout, s.Limits, s.About)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	var own strings.Builder
+	for _, s := range list {
+		for _, o := range s.Options {
+			value := o.Value
+			if value == "" {
+				value = "(empty)"
+			}
+			fmt.Fprintf(&own, "  %s = %s: %s\n", o.Key, value, o.About)
+		}
+	}
+	if own.Len() == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(c.out, "\nSettings of their own:\n%s", own.String())
+	return err
 }
 
 func newDoctor(c *console) *cobra.Command {

@@ -25,12 +25,48 @@ func (c *console) printAnswer(a evidence.Answer) error {
 		fmt.Fprintf(&b, "  [%d] %s (%s) %s\n%s\n", cite.N, cite.Title, cite.Source, cite.URL,
 			wrap("“"+short(cite.Quote, 300)+"”", width, "      "))
 	}
+	if line := askedLine(a.Sources, a.NotAsked); line != "" {
+		b.WriteString("\n" + wrap(line, width, "") + "\n")
+	}
 	for _, w := range a.Warnings {
 		b.WriteString(wrap("! "+w, width, "") + "\n")
 	}
 	fmt.Fprintf(&b, "\n%s in %d ms, written by %s, session %s, run %s\n", a.Status, a.Timing.TotalMS, a.Synthesizer, a.Session, a.RunID)
 	_, err := fmt.Fprint(c.out, b.String())
 	return err
+}
+
+// askedLine says who was asked and why, and who was not: sources of one reason
+// stand together.
+func askedLine(asked []evidence.SourceReport, rest []evidence.NotAsked) string {
+	var reasons []string
+	byReason := map[string][]string{}
+	for _, s := range asked {
+		if byReason[s.Why] == nil {
+			reasons = append(reasons, s.Why)
+		}
+		byReason[s.Why] = append(byReason[s.Why], s.Name)
+	}
+	var parts []string
+	for _, why := range reasons {
+		part := strings.Join(byReason[why], ", ")
+		if why != "" {
+			part += " (" + why + ")"
+		}
+		parts = append(parts, part)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	line := "Asked: " + strings.Join(parts, "; ")
+	if len(rest) > 0 {
+		names := make([]string, len(rest))
+		for i, r := range rest {
+			names[i] = r.Name
+		}
+		line += ". Not asked: " + strings.Join(names, ", ")
+	}
+	return line
 }
 
 // wrap breaks text at spaces into lines of at most n runes behind indent.

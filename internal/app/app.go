@@ -96,7 +96,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	}
 	a.pages = extract.Isolated{Runner: runner}
 	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: asked, Memory: a.memory, Sessions: a.memory, Kits: a.kits, Analyst: analyst{runner},
+		Sources: asked, Kinds: sourceKinds(), Off: sourcesOff(cfg), Memory: a.memory, Sessions: a.memory, Kits: a.kits, Analyst: analyst{runner},
 		Chunk: func(text string) []evidence.Chunk { return extract.Chunks(text, extract.ChunkOptions{}) },
 		Page:  a.page, Now: o.now, NewID: newID, Log: o.Log,
 	})

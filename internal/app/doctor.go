@@ -110,7 +110,7 @@ func (a *App) analyse(ctx context.Context) evidence.Analysis {
 
 // sourceChecks ask every source that is on, all at once.
 func (a *App) sourceChecks(ctx context.Context, offline bool) []Check {
-	infos := Sources(a.cfg)
+	infos, how := Sources(a.cfg), sourcesOff(a.cfg)
 	out := make([]Check, len(infos))
 	asked, err := a.buildSources()
 	if err != nil {
@@ -123,10 +123,10 @@ func (a *App) sourceChecks(ctx context.Context, offline bool) []Check {
 	var group errgroup.Group
 	for i, info := range infos {
 		switch {
-		case !info.Enabled:
-			out[i] = Check{Name: info.Name, Status: checkOff, What: info.About, Try: fmt.Sprintf("--set sources.%s.enabled=true", info.Name)}
+		case !info.On:
+			out[i] = Check{Name: info.Name, Status: checkOff, What: info.About, Try: how[info.Name]}
 		case offline:
-			out[i] = Check{Name: info.Name, Status: checkOK, What: "on, not asked: " + info.URL}
+			out[i] = Check{Name: info.Name, Status: checkOK, What: "on, not asked: " + info.place()}
 		default:
 			group.Go(func() error {
 				out[i] = sourceCheck(ctx, a.now, info, byName[info.Name])
@@ -151,8 +151,8 @@ func sourceCheck(ctx context.Context, now func() time.Time, info SourceInfo, s r
 	took := now().Sub(begun).Milliseconds()
 	if err != nil {
 		what, _, _ := strings.Cut(err.Error(), "\n")
-		return Check{Name: info.Name, Status: checkWarn, What: fmt.Sprintf("%s: %s", info.URL, what),
-			Try: fmt.Sprintf("look whether %s can be reached from here; questions go on without it", info.URL)}
+		return Check{Name: info.Name, Status: checkWarn, What: fmt.Sprintf("%s: %s", info.place(), what),
+			Try: fmt.Sprintf("look whether %s can be reached from here; questions go on without it", info.place())}
 	}
-	return Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %d documents", info.URL, took, len(docs))}
+	return Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %d documents", info.place(), took, len(docs))}
 }

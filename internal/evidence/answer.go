@@ -51,10 +51,17 @@ type Claim struct {
 // SourceReport is how one source fared. Its error is data, never the answer's.
 type SourceReport struct {
 	Name      string `json:"name"`
+	Why       string `json:"why,omitempty"` // it was asked
 	Status    string `json:"status"`
 	Documents int    `json:"documents"`
 	LatencyMS int64  `json:"latency_ms"`
 	Err       string `json:"error"`
+}
+
+// NotAsked is a source that is on and was left out, and what it is for.
+type NotAsked struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
 }
 
 // TermCount is a keyword and how often it occurs.
@@ -110,7 +117,8 @@ type MemoryReport struct {
 }
 
 // Answer is the whole truth of one question: what `research` returns and what
-// `ask --json` prints. Slices and maps are never nil.
+// `ask --json` prints. Slices and maps are never nil,
+// but for NotAsked.
 type Answer struct {
 	Question    string         `json:"question"`
 	Session     string         `json:"session"`
@@ -120,7 +128,8 @@ type Answer struct {
 	Claims      []Claim        `json:"claims"`
 	Citations   []Citation     `json:"citations"`
 	Sources     []SourceReport `json:"sources"`
-	Topics      []string       `json:"topics"` // the keywords that the sources were asked with
+	NotAsked    []NotAsked     `json:"not_asked,omitempty"` // nil when the caller chose, or all were asked
+	Topics      []string       `json:"topics"`              // the keywords that the sources were asked with
 	Memory      MemoryReport   `json:"memory"`
 	Analysis    Analysis       `json:"analysis"`
 	Timing      Timing         `json:"timing"`

@@ -30,15 +30,15 @@ type remembered struct {
 func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 	ctx, cancel := context.WithTimeout(whole, time.Duration(float64(r.req.Budget)*gatherShare))
 	defer cancel()
-	sources, _ := r.e.choose(r.req.Sources) // complete has checked the names
-	r.emit(Event{Kind: EventPlanned, Total: len(sources)})
-
 	recalled := guarded(r.e, "recall", func() recollection { return r.recall(ctx) })
 
 	pipeline := r.newDigestion(whole)
-	gather, stop := r.newGathering(ctx, sources)
 	planned := r.e.deps.Now()
 	first, more := r.plan(ctx)
+	sources, rest, _ := r.e.choose(r.req.Sources, r.req.Question, first, r.depth.full) // complete has checked the names
+	r.answer.NotAsked = rest
+	r.emit(Event{Kind: EventPlanned, Total: len(sources)})
+	gather, stop := r.newGathering(ctx, sources)
 	for _, t := range first {
 		gather.ask(t)
 	}

@@ -33,7 +33,9 @@ func DefaultConfig() Config {
 
 // Deps are the engine's collaborators; all are required but Log.
 type Deps struct {
-	Sources  []Source // asked when the caller names none; also the valid names
+	Sources  []Source            // those that are on; their names are the valid ones
+	Kinds    map[string][]string // of questions that each source answers, by its name; one that is not in it is asked about everything, one without kinds only by name
+	Off      map[string]string   // sources that are off, and what to do to turn each on
 	Memory   Memory
 	Sessions Sessions
 	Kits     Kits

@@ -260,3 +260,13 @@ func newWorld(cfg func(*Config), sources ...Source) *world {
 }
 
 var errDown = errors.New("wiki.test answered 500")
+
+// readPage is every page but one; old addresses lead to new ones.
+func readPage(_ context.Context, url string) (evidence.Document, error) {
+	if strings.Contains(url, "down") {
+		return evidence.Document{}, errDown
+	}
+	url = strings.TrimSuffix(url, "old")
+	body := "The page at " + url + " says something."
+	return evidence.Document{ID: evidence.DocumentID("web", url, body), Source: "web", URL: url, Title: url, Text: body, Score: 1}, nil
+}

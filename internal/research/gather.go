@@ -27,7 +27,7 @@ type found struct {
 // that are still on their way at the soft budget go on in the background.
 type gathering struct {
 	r       *run
-	sources []Source
+	sources []chosen
 	begun   time.Time
 	ctx     context.Context // of the searches
 	cancel  context.CancelFunc
@@ -44,16 +44,17 @@ type gathering struct {
 type tally struct {
 	report   evidence.SourceReport
 	answered bool
+	known    bool // it found what another had found before it
 	failed   error
 }
 
-func (r *run) newGathering(ctx context.Context, sources []Source) (*gathering, func() bool) {
+func (r *run) newGathering(ctx context.Context, sources []chosen) (*gathering, func() bool) {
 	g := &gathering{r: r, sources: sources, begun: r.e.deps.Now(), group: new(errgroup.Group),
 		results: make(chan found, len(sources)*r.depth.topics), // a search never waits to report
 		pending: map[string]int{}, tally: map[string]*tally{}, seen: map[string]bool{}, asked: map[string]bool{}}
 	g.ctx, g.cancel = context.WithTimeout(r.e.life, r.e.cfg.SourceDeadline)
 	for _, s := range sources {
-		g.tally[s.Name()] = &tally{report: evidence.SourceReport{Name: s.Name()}}
+		g.tally[s.Name()] = &tally{report: evidence.SourceReport{Name: s.Name(), Why: s.why}}
 	}
 	return g, context.AfterFunc(ctx, g.cancel)
 }
@@ -138,6 +139,7 @@ func (g *gathering) take(f found, handOn func([]evidence.Document)) {
 		t.answered, g.heard = true, true
 		fresh := slices.DeleteFunc(slices.Clone(f.docs), func(d evidence.Document) bool {
 			if d.Text == "" || g.seen[d.ID] {
+				t.known = t.known || d.Text != ""
 				return true
 			}
 			g.seen[d.ID] = true
@@ -167,7 +169,7 @@ func (g *gathering) settled() int {
 // answered some keyword is ok, and says what failed beside it.
 func (g *gathering) settle(t *tally) {
 	switch {
-	case t.report.Documents > 0:
+	case t.report.Documents > 0, t.known:
 		t.report.Status = evidence.StatusOK
 	case t.answered && t.failed == nil:
 		t.report.Status = evidence.StatusEmpty

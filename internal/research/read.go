@@ -17,17 +17,18 @@ import (
 type ReadRequest struct {
 	Query    string
 	URLs     []string // pages, read through Deps.Page
-	Sources  []string // names to ask with Query; empty asks all
+	Sources  []string // names to ask with Query; empty leaves the choice to the engine
 	Limit    int      // most documents that sources find, 1..50; pages come on top
 	FullText bool     // also read what the hits link to
 	Budget   time.Duration
 	Language string
 }
 
-// ReadResult is what was read, best first. Its slices are never nil.
+// ReadResult is what was read, best first. Its slices are never nil, but for NotAsked.
 type ReadResult struct {
 	Documents []evidence.Document
 	Sources   []evidence.SourceReport
+	NotAsked  []evidence.NotAsked // sources that are on and not for this query; nil when the caller chose
 	Warnings  []string
 }
 
@@ -63,7 +64,7 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 		return ReadResult{}, err
 	}
 	defer e.tasks.Done()
-	sources, req, err := e.completeRead(req)
+	sources, rest, req, err := e.completeRead(req)
 	if err != nil {
 		return ReadResult{}, err
 	}
@@ -89,7 +90,7 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 	gather, stop := r.newGathering(bounded, sources)
 	gather.ask(cmp.Or(req.Query, "page"))
 	gather.wait(bounded, nil, pipeline.add)
-	out := ReadResult{Documents: []evidence.Document{}, Sources: gather.finish(bounded, stop)}
+	out := ReadResult{Documents: []evidence.Document{}, Sources: gather.finish(bounded, stop), NotAsked: rest}
 	docs := pipeline.wait(whole)
 	if err := ctx.Err(); err != nil {
 		return ReadResult{}, err
@@ -117,46 +118,46 @@ func pickRead(docs []*digested, req ReadRequest) []evidence.Document {
 
 // completeRead fills in defaults, refuses what cannot be done, and lists whom
 // to ask.
-func (e *Engine) completeRead(req ReadRequest) ([]Source, ReadRequest, error) {
+func (e *Engine) completeRead(req ReadRequest) ([]chosen, []evidence.NotAsked, ReadRequest, error) {
 	req.Query, _ = text.Clean(strings.TrimSpace(req.Query))
 	if req.Query == "" && len(req.URLs) == 0 {
-		return nil, req, evidence.BadInput("there is neither a query nor a URL", "give one of them")
+		return nil, nil, req, evidence.BadInput("there is neither a query nor a URL", "give one of them")
 	}
 	if len(req.Query) > MaxQuestion {
-		return nil, req, evidence.BadInput(fmt.Sprintf("the query has %d bytes", len(req.Query)), fmt.Sprintf("keep it under %d", MaxQuestion))
+		return nil, nil, req, evidence.BadInput(fmt.Sprintf("the query has %d bytes", len(req.Query)), fmt.Sprintf("keep it under %d", MaxQuestion))
 	}
 	if len(req.URLs) > MaxRead {
-		return nil, req, evidence.BadInput(fmt.Sprintf("%d URLs are too many", len(req.URLs)), fmt.Sprintf("give at most %d", MaxRead))
+		return nil, nil, req, evidence.BadInput(fmt.Sprintf("%d URLs are too many", len(req.URLs)), fmt.Sprintf("give at most %d", MaxRead))
 	}
 	req.Limit = cmp.Or(req.Limit, 8)
 	if req.Limit < 1 || req.Limit > MaxRead {
-		return nil, req, evidence.BadInput(fmt.Sprintf("a limit of %d is out of range", req.Limit), fmt.Sprintf("give one from 1 to %d", MaxRead))
+		return nil, nil, req, evidence.BadInput(fmt.Sprintf("a limit of %d is out of range", req.Limit), fmt.Sprintf("give one from 1 to %d", MaxRead))
 	}
 	req.Budget = cmp.Or(req.Budget, e.cfg.Budget)
 	if err := CheckBudget(req.Budget); err != nil {
-		return nil, req, err
+		return nil, nil, req, err
 	}
 	req.Language = cmp.Or(req.Language, e.cfg.Language)
 	if err := checkLanguage(req.Language); err != nil {
-		return nil, req, err
+		return nil, nil, req, err
 	}
-	var sources []Source
+	var sources []chosen
+	var rest []evidence.NotAsked
 	if req.Query != "" {
-		chosen, err := e.choose(req.Sources)
-		if err != nil {
-			return nil, req, err
+		var err error
+		if sources, rest, err = e.choose(req.Sources, req.Query, nil, false); err != nil {
+			return nil, nil, req, err
 		}
-		sources = slices.Clone(chosen)
 	}
 	seen := map[string]bool{}
 	for _, u := range req.URLs {
 		if len(u) > MaxURL {
-			return nil, req, evidence.BadInput(fmt.Sprintf("a URL of %d bytes is too long", len(u)), fmt.Sprintf("keep it under %d", MaxURL))
+			return nil, nil, req, evidence.BadInput(fmt.Sprintf("a URL of %d bytes is too long", len(u)), fmt.Sprintf("keep it under %d", MaxURL))
 		}
 		if !seen[u] {
-			sources = append(sources, page{url: u, read: e.deps.Page})
+			sources = append(sources, chosen{page{url: u, read: e.deps.Page}, whyNamed})
 		}
 		seen[u] = true
 	}
-	return sources, req, nil
+	return sources, rest, req, nil
 }

@@ -3,7 +3,6 @@ package research
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -84,7 +83,7 @@ func (e *Engine) complete(req Request) (Request, error) {
 	if err := checkLanguage(req.Language); err != nil {
 		return req, err
 	}
-	_, err := e.choose(req.Sources)
+	_, err := e.named(req.Sources)
 	return req, err
 }
 
@@ -96,31 +95,4 @@ func checkLanguage(l string) error {
 		return nil
 	}
 	return evidence.BadInput(fmt.Sprintf("there is no language %q", l), "give a code such as en, de or zh")
-}
-
-// choose is the sources of those names, or all when none is named.
-func (e *Engine) choose(names []string) ([]Source, error) {
-	if len(names) == 0 {
-		return e.deps.Sources, nil
-	}
-	var out []Source
-	for _, n := range names {
-		i := slices.IndexFunc(e.deps.Sources, func(s Source) bool { return s.Name() == n })
-		if i < 0 {
-			return nil, e.unknownSource(n)
-		}
-		if !slices.ContainsFunc(out, func(s Source) bool { return s.Name() == n }) {
-			out = append(out, e.deps.Sources[i])
-		}
-	}
-	return out, nil
-}
-
-func (e *Engine) unknownSource(name string) error {
-	var valid []string
-	for _, s := range e.deps.Sources {
-		valid = append(valid, s.Name())
-	}
-	slices.Sort(valid)
-	return evidence.BadInput(fmt.Sprintf("there is no source %q that is on", name), "choose from: "+strings.Join(valid, ", "))
 }

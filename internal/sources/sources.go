@@ -47,13 +47,14 @@ func (s Settings) door(client *fetch.Client) (*fetch.Door, error) {
 }
 
 // Kinds of questions that a source is good for. A source of KindGeneral is
-// asked about everything.
+// asked about everything, one of KindOther about what is of no particular kind.
 const (
 	KindGeneral  = "general"
 	KindCode     = "code"
 	KindScience  = "science"
 	KindMedicine = "medicine"
 	KindNews     = "news"
+	KindOther    = "other"
 )
 
 // Option is a setting that only one source knows: sources.SOURCE.NAME.
@@ -154,7 +155,7 @@ func resolve(spec Spec, specs []Spec, settings map[string]Settings) (Settings, e
 	if s.Options, err = options(spec, s.Options); err != nil {
 		return s, err
 	}
-	s.URL = baseURL(spec, specs, settings)
+	s.URL = baseURL(spec, specs, func(name string) string { return settings[name].URL })
 	base := &url.URL{}
 	if s.URL != "" {
 		if base, err = parseBase(spec, s.URL); err != nil {
@@ -208,15 +209,19 @@ func Missing(spec Spec, s Settings) []string {
 	return out
 }
 
-// baseURL is a source's own URL, else that of the spec it inherits from, else
-// the default.
-func baseURL(spec Spec, specs []Spec, settings map[string]Settings) string {
-	if own := strings.TrimSpace(settings[spec.Name].URL); own != "" {
+// BaseURL is a source's own URL, as urlOf gives it by name, else that of the
+// spec it inherits from, else the default.
+func BaseURL(spec Spec, urlOf func(name string) string) string {
+	return baseURL(spec, Registry(), urlOf)
+}
+
+func baseURL(spec Spec, specs []Spec, urlOf func(name string) string) string {
+	if own := strings.TrimSpace(urlOf(spec.Name)); own != "" {
 		return own
 	}
 	for _, from := range specs {
 		if from.Name == spec.URLFrom && from.Name != spec.Name {
-			return baseURL(from, specs, settings)
+			return baseURL(from, specs, urlOf)
 		}
 	}
 	return spec.DefaultURL

@@ -1,6 +1,6 @@
 // Package sourcetest is what every source promises, as tests. A source needs no
 // test code of its own for it: a folder testdata/NAME with a contract.json that
-// says which recorded answers to play is enough.
+// says which recorded answers to play, or which places to look at, is enough.
 package sourcetest
 
 import (
@@ -33,10 +33,12 @@ var Clock = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // contract is a source's contract.json. Replies are tried in order; a request
 // that none matches gets 404.
 type contract struct {
-	Options  map[string]string `json:"options"` // settings of the source's own that the tests give it
-	Hits     []reply           `json:"hits"`    // finds documents
-	Empty    []reply           `json:"empty"`   // finds nothing
-	Nulls    []reply           `json:"nulls"`   // good answers with null wherever the service may send it
+	Options  map[string]string `json:"options"`   // settings of the source's own that the tests give it; {{url}} in them is the server's
+	ReadsAll bool              `json:"reads_all"` // the place is read whole: no request holds the query
+	Hits     []reply           `json:"hits"`      // finds documents
+	Empty    []reply           `json:"empty"`     // finds nothing
+	Nulls    []reply           `json:"nulls"`     // good answers with null wherever the service may send it
+	Local    *local            `json:"local"`     // in place of all others, for a source that needs no network
 	Failures []struct {
 		Name    string  `json:"name"`
 		Status  string  `json:"status"` // of the source's report
@@ -56,6 +58,10 @@ type reply struct {
 func Run(t *testing.T, spec sources.Spec, dir string) {
 	t.Helper()
 	c := load(t, dir)
+	if c.Local != nil {
+		runLocal(t, spec, c.Local, dir)
+		return
+	}
 	t.Run("spec", func(t *testing.T) { t.Parallel(); testSpec(t, spec, c) })
 	t.Run("hits", func(t *testing.T) { t.Parallel(); testHits(t, spec, c) })
 	t.Run("limit", func(t *testing.T) { t.Parallel(); testLimit(t, spec, c) })
@@ -76,6 +82,9 @@ func load(t *testing.T, dir string) *contract {
 	var c contract
 	if err := json.Unmarshal(raw, &c); err != nil {
 		t.Fatal(err)
+	}
+	if c.Local != nil {
+		return &c
 	}
 	lists := [][]reply{c.Hits, c.Empty, c.Nulls}
 	for _, f := range c.Failures {
@@ -126,7 +135,10 @@ func build(t *testing.T, spec sources.Spec, c *contract, timeout time.Duration, 
 		settings[name] = sources.Settings{Enabled: name == spec.Name, URL: srv.URL, Timeout: timeout}
 	}
 	own := settings[spec.Name]
-	own.Options = c.Options
+	own.Options = map[string]string{}
+	for name, value := range c.Options {
+		own.Options[name] = strings.ReplaceAll(value, "{{url}}", srv.URL)
+	}
 	settings[spec.Name] = own
 	built, err := sources.Build(settings, client)
 	if err != nil || len(built) != 1 {
@@ -142,7 +154,7 @@ func testSpec(t *testing.T, spec sources.Spec, c *contract) {
 		t.Errorf("Name() = %q, want %q", got, spec.Name)
 	}
 	u, err := url.Parse(spec.DefaultURL)
-	if !slices.Contains(spec.Needs, "url") && (err != nil || u.Scheme != "https" || u.Host == "") {
+	if len(spec.Needs) == 0 && (err != nil || u.Scheme != "https" || u.Host == "") {
 		t.Errorf("DefaultURL = %q, want an https URL", spec.DefaultURL)
 	}
 	if spec.About == "" || spec.DefaultTimeout <= 0 || spec.Rate.PerSecond <= 0 {
@@ -167,7 +179,7 @@ func testHits(t *testing.T, spec sources.Spec, c *contract) {
 		t.Fatal("no documents")
 	}
 	checkDocuments(t, spec.Name, docs)
-	if !slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, query.Text) }) {
+	if !c.ReadsAll && !slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, query.Text) }) {
 		t.Errorf("no request held the query %q", query.Text)
 	}
 	for _, a := range agents {
@@ -188,7 +200,7 @@ func checkDocuments(t *testing.T, name string, docs []evidence.Document) {
 			t.Errorf("document %d: source %q, id %q (seen %v)", i, d.Source, d.ID, seen[d.ID])
 		}
 		seen[d.ID] = true
-		if u, err := url.Parse(d.URL); err != nil || !u.IsAbs() || u.Host == "" {
+		if u, err := url.Parse(d.URL); err != nil || !u.IsAbs() || u.Host == "" && u.Scheme != "file" {
 			t.Errorf("document %d: URL %q is not absolute", i, d.URL)
 		}
 		clean, changed := text.Clean(d.Text)

@@ -1,0 +1,198 @@
+package research
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// Kinds of questions. A source of kindGeneral is asked about everything, one of
+// kindOther about what is of no kind that the planner can tell. The words are
+// those of package sources, which this room may not import.
+const (
+	kindGeneral  = "general"
+	kindCode     = "code"
+	kindScience  = "science"
+	kindMedicine = "medicine"
+	kindNews     = "news"
+	kindOther    = "other"
+)
+
+// How sure a word makes that a question is of a kind. Two hints are as good as
+// one firm word; a deep question asks on a single hint.
+const (
+	hint = 1
+	firm = 2
+)
+
+// clue is what a word says of the question that it stands in.
+type clue struct {
+	kind   string
+	weight int
+}
+
+// clueWords are words by kind and weight; two words with a _ between them count
+// when they follow each other. They are stemmed, so one form will do.
+var clueWords = []struct {
+	clue
+	words string
+}{
+	{clue{kindCode, firm}, `golang goroutine python javascript typescript java kotlin haskell ocaml erlang elixir scala perl php sql
+		postgres postgresql mysql sqlite redis kafka kubernetes docker dockerfile git github gitlab linux bash regex regexp
+		linker mutex deadlock segfault stacktrace traceback stderr stdout npm webpack django numpy pandas pytorch tensorflow api sdk cli
+		json yaml xml html css http https tcp grpc websocket async asyncio coroutine refactor codebase debugger debug
+		programming_language software_library database concurrency multithreading backend frontend middleware unicode utf regression_test unit_test
+		open_source source_code stack_trace stack_overflow garbage_collector garbage_collection null_pointer race_condition hash_table
+		hash_map linked_list command_line operating_system data_structure race_detector type_system web_server file_descriptor`},
+	{clue{kindCode, hint}, `rust swift ruby node react angular lua dart julia kernel thread pointer heap stack queue buffer cache framework library
+		package module program software compile compiler function method class variable array string integer loop bug error exception crash server client code coding script
+		syntax runtime scheduler algorithm parser token commit deploy latency throughput benchmark implement implementation interface
+		install configure channel process memory leak binary encode hash recursion generic`},
+	{clue{kindScience, firm}, `theorem lemma conjecture arxiv preprint doi galaxy quantum physics physicist chemistry chemical astronomy astronomer
+		astrophysics cosmology neutrino photon electron boson exoplanet asteroid supernova relativity thermodynamics entropy genome genetics
+		species photosynthesis enzyme molecule molecular isotope ecology ecosystem fossil dinosaur geology tectonic telescope mathematics
+		mathematician algebra topology calculus biology biologist neuroscience llm superconductor black_hole dark_matter dark_energy
+		string_theory big_bang machine_learning deep_learning neural_network language_model reinforcement_learning climate_change
+		prime_number plate_tectonics gravitational_wave speed_light peer_reviewed crispr`},
+	{clue{kindScience, hint}, `paper study studies evidence experiment hypothesis journal researcher scientist scientific proof prove equation
+		particle energy planet star orbit atom cell protein gene dna evolution climate ocean earthquake volcano transformer embedding model
+		neural citation survey meta-analysis theory statistics probability`},
+	{clue{kindMedicine, firm}, `symptom disease dose dosage patient vaccine vaccination drug cancer tumor tumour diabetes diabetic therapy clinical
+		medication antibiotic ibuprofen aspirin paracetamol acetaminophen metformin insulin infection syndrome diagnosis placebo pregnancy
+		pregnant breastfeeding surgery covid influenza asthma hypertension cholesterol kidney migraine allergy allergic obesity dementia
+		alzheimer parkinson hiv malaria measles tuberculosis leukemia leukaemia anemia anaemia epidemiology pharmacology pharmacokinetics mrna cardiovascular oncology medicine medical vitamin pubmed
+		side_effect blood_pressure heart_attack heart_failure blood_sugar mental_health public_health controlled_trial`},
+	{clue{kindMedicine, hint}, `trial study treat treatment virus blood pain heart liver brain stroke depression anxiety mortality health doctor hospital
+		nutrition diet supplement sleep exercise randomized randomised cohort prognosis fever headache skin bone muscle immune antibody antigen inflammation inflammatory tissue receptor gene
+		cell protein mutation mouse bacteria bacterial chronic acute risk incidence prevalence survival deficiency smoking
+		tablet safe effective efficacy cure adult child`},
+	{clue{kindNews, firm}, `news headline breaking latest today yesterday announce announcement election lawsuit this_week this_month this_year
+		last_week last_month right_now so_far`},
+	{clue{kindNews, hint}, `recent recently current currently release launch price market stock war president minister parliament government
+		update upcoming event happen outage acquire acquisition ceo strike`},
+}
+
+// clues are clueWords by stem, or by two stems with a space between them.
+var clues = func() map[string][]clue {
+	out := map[string][]clue{}
+	for _, list := range clueWords {
+		for _, word := range strings.Fields(list.words) {
+			var stems []string
+			for _, t := range text.Tokenize(strings.ReplaceAll(word, "_", " ")) {
+				stems = append(stems, t.Term)
+			}
+			key := strings.Join(stems, " ")
+			if !slices.Contains(out[key], list.clue) {
+				out[key] = append(out[key], list.clue)
+			}
+		}
+	}
+	return out
+}()
+
+// shapes are what a kind of question looks like, whatever its words.
+var shapes = []struct {
+	kind  string
+	shape *regexp.Regexp
+}{
+	{kindCode, regexp.MustCompile("`[^`]+`")},
+	{kindCode, regexp.MustCompile(`\b[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*\(\)`)},                                                                  // foo.Bar()
+	{kindCode, regexp.MustCompile(`\b\w+(?:::|->)\w+`)},                                                                                       // std::move
+	{kindCode, regexp.MustCompile(`\b[a-z]{2,}[A-Z][a-z]{3,}\w*`)},                                                                            // getElement
+	{kindCode, regexp.MustCompile(`\b[a-z]+(?:_[a-z0-9]+)+\b`)},                                                                               // snake_case
+	{kindCode, regexp.MustCompile(`(?i)\b(?:error|exception|panic|fatal|warning):`)},                                                          // error: …
+	{kindCode, regexp.MustCompile(`\b[A-Z]\w+(?:Error|Exception)\b`)},                                                                         // TypeError
+	{kindCode, regexp.MustCompile(`\bv\d+(?:\.\d+)+\b|\b\d{1,3}\.\d{1,3}\.\d{1,3}\b`)},                                                        // v1.2, 1.2.3
+	{kindCode, regexp.MustCompile(`(?i)(?:^|\s)(?:c\+\+|c#|f#|\.net\b|objective-c\b)`)},                                                       // languages that are no words
+	{kindCode, regexp.MustCompile(`\S\s+(?:Go|Rust|Swift|Ruby|Dart|Julia|Lua)\b`)},                                                            // … and those that are, inside a sentence
+	{kindCode, regexp.MustCompile(`(?:^|\s)--?[a-z][\w-]*=?\S*\s|\s--[a-z][\w-]+`)},                                                           // --flag
+	{kindCode, regexp.MustCompile(`\bgithub\.com/|\b(?:import|#include) [<"]`)},                                                               // imports
+	{kindCode, regexp.MustCompile(`\b[\w-]+\.(?:go|py|js|jsx|ts|tsx|rs|cpp|hpp|java|rb|php|sh|sql|json|yaml|yml|toml|css|html|ipynb|mod)\b`)}, // main.go
+	{kindScience, regexp.MustCompile(`\b\d{4}\.\d{4,5}(?:v\d+)?\b`)},                                                                          // an arXiv number
+	{kindScience, regexp.MustCompile(`\b10\.\d{4,9}/\S+`)},                                                                                    // a DOI
+	{kindScience, regexp.MustCompile(`(?i)\bet al\b`)},
+	{kindMedicine, regexp.MustCompile(`(?i)\b\d+(?:\.\d+)?\s?(?:mg|mcg|µg|ml)\b`)},                         // a dose
+	{kindMedicine, regexp.MustCompile(`(?i)\b[a-z]{3,}(?:itis|ectomy|cytes?|kinases?|statins?|cillin)\b`)}, // what only medicine calls so
+	{kindMedicine, regexp.MustCompile(`\bPMID:? ?\d+`)},
+}
+
+// yearNumber is a year of this century.
+var yearNumber = regexp.MustCompile(`\b20\d\d\b`)
+
+// finding is a kind that a question is of, and the words that say so.
+type finding struct {
+	kind   string
+	weight int
+	words  []string // as they were written, the firm ones first
+	firm   int      // of the words
+}
+
+// mostRead of a question is looked at, in bytes: what it is about stands early,
+// and planning must cost nothing.
+const mostRead = 4000
+
+// kindsOf tells of which kinds a question is, the surest first: those with the
+// weight least or more. It is a pure function of the question, the keywords it
+// was planned into, which know what "it" means, and the year in which it is
+// asked. Most questions are of none.
+func kindsOf(question string, keywords []string, year, least int) []finding {
+	question, _ = text.Cut(question, mostRead)
+	found := map[string]*finding{}
+	add := func(c clue, word string) {
+		f := found[c.kind]
+		if f == nil {
+			f = &finding{kind: c.kind}
+			found[c.kind] = f
+		}
+		f.weight += c.weight
+		if c.weight == firm {
+			f.words = slices.Insert(f.words, f.firm, word)
+			f.firm++
+		} else {
+			f.words = append(f.words, word)
+		}
+	}
+	for _, s := range shapes {
+		if m := s.shape.FindString(question); m != "" {
+			add(clue{s.kind, firm}, strings.Trim(m, " `\n\t"))
+		}
+	}
+	for _, y := range yearNumber.FindAllString(question, -1) {
+		if n := 2000 + int(y[2]-'0')*10 + int(y[3]-'0'); n >= year {
+			add(clue{kindNews, firm}, y)
+			break
+		}
+	}
+	readWords(strings.Join(append([]string{question}, keywords...), "\n"), add)
+	out := []finding{}
+	for _, kind := range []string{kindCode, kindScience, kindMedicine, kindNews} {
+		if f := found[kind]; f != nil && f.weight >= least {
+			out = append(out, *f)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b finding) int { return b.weight - a.weight })
+	return out
+}
+
+// readWords adds each word, and each two that follow each other, once.
+func readWords(s string, add func(clue, string)) {
+	seen := map[string]bool{}
+	tokens := text.Tokenize(s)
+	tell := func(key, word string) {
+		if seen[key] {
+			return
+		}
+		seen[key] = true
+		for _, c := range clues[key] {
+			add(c, word)
+		}
+	}
+	for i, t := range tokens {
+		tell(t.Term, t.Word)
+		if i > 0 {
+			tell(tokens[i-1].Term+" "+t.Term, tokens[i-1].Word+" "+t.Word)
+		}
+	}
+}

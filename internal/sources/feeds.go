@@ -1,0 +1,276 @@
+package sources
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/mmcdole/gofeed"
+	"golang.org/x/net/html/charset"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// Bounds of feeds, so that neither the operator's list nor a feed can make a
+// question slow.
+const (
+	maxFeeds     = 50
+	maxFeedItems = 1000 // of one feed
+	maxFeedDepth = 64   // of its elements: the parser behind it recurses
+)
+
+func feedsSpec() Spec {
+	return Spec{
+		Name: "feeds", About: "items of RSS and Atom feeds of your choice", DefaultTimeout: defaultTimeout,
+		Rate: fetch.Rate{PerSecond: 1, Burst: 5}, Lifetime: 15 * time.Minute, Enabled: true, Kinds: []string{KindNews},
+		Options: []Option{{Name: "urls", About: "addresses of RSS or Atom feeds, with commas or spaces between them"}},
+		Needs:   []string{"urls"}, New: newFeeds,
+	}
+}
+
+// feeds reads the feeds that the operator listed, all at once, and picks the
+// items that match: feeds cannot be searched, so they are read whole.
+type feeds struct {
+	list    []feed
+	timeout time.Duration
+}
+
+// feed is one address behind its own door: the operator chose it.
+type feed struct {
+	url  *url.URL
+	door *fetch.Door
+}
+
+func newFeeds(s Settings, client *fetch.Client) (Source, error) {
+	f := &feeds{timeout: s.Timeout}
+	names := strings.FieldsFunc(s.Options["urls"], func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	if len(names) == 0 || len(names) > maxFeeds {
+		return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls lists %d feeds", len(names)), fmt.Sprintf("list 1 to %d", maxFeeds))
+	}
+	seen := map[string]bool{}
+	for _, name := range names {
+		u, err := url.Parse(name)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+			return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls holds %q, which is no address of a feed", withoutUser(name)),
+				"list addresses such as https://example.org/feed.xml, with commas or spaces between them")
+		}
+		if seen[u.String()] {
+			continue
+		}
+		seen[u.String()] = true
+		rate := s.Rate
+		if isLocal(u) {
+			rate = fetch.Rate{}
+		}
+		door, err := client.Operator(u.String(), rate)
+		if err != nil {
+			return nil, err
+		}
+		f.list = append(f.list, feed{url: u, door: door})
+	}
+	return f, nil
+}
+
+func (f *feeds) Name() string { return "feeds" }
+
+// Search fails only when every feed does.
+func (f *feeds) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	docs := make([][]evidence.Document, len(f.list))
+	failed := make([]error, len(f.list))
+	var group errgroup.Group
+	for i, it := range f.list {
+		group.Go(func() error {
+			docs[i], failed[i] = f.read(ctx, it)
+			return nil // the others are read all the same
+		})
+	}
+	_ = group.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("reading %d feeds: %w", len(f.list), err)
+	}
+	if !slices.Contains(failed, nil) {
+		if len(failed) == 1 {
+			return nil, failed[0]
+		}
+		return nil, fmt.Errorf("all %d feeds failed, the first with: %w", len(failed), failed[0])
+	}
+	return rankItems(slices.Concat(docs...), q), nil
+}
+
+// read is every item of one feed. A fault in its parsing is that feed's alone.
+func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, err error) {
+	malformed := &fetch.Error{Kind: fetch.Malformed, Host: it.url.Host, Detail: "the answer is not the RSS or Atom that was expected"}
+	defer func() {
+		if recover() != nil {
+			docs, err = nil, malformed
+		}
+	}()
+	resp, err := it.door.Get(ctx, fetch.Request{URL: it.url.String(),
+		Accept: "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9", Budget: fetch.NewBudget(f.timeout)})
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := parseFeed(resp.Body)
+	if err != nil {
+		return nil, malformed
+	}
+	return items(it.url, parsed, resp.Retrieved), nil
+}
+
+var errNoFeed = errors.New("neither RSS nor Atom")
+
+// parseFeed reads RSS and Atom and nothing else: any JSON object would count as
+// an empty JSON Feed, and an outage as nothing new.
+func parseFeed(raw []byte) (*gofeed.Feed, error) {
+	if err := checkDepth(raw); err != nil {
+		return nil, err
+	}
+	switch gofeed.DetectFeedType(bytes.NewReader(raw)) {
+	case gofeed.FeedTypeAtom, gofeed.FeedTypeRSS:
+		return gofeed.NewParser().Parse(bytes.NewReader(raw))
+	}
+	return nil, errNoFeed
+}
+
+// checkDepth refuses XML that nests deeper than any feed does. It counts every
+// end tag once, as the lenient parser closes at least one element for each, so
+// that what passes is no deeper there.
+func checkDepth(raw []byte) error {
+	clean := slices.DeleteFunc(slices.Clone(raw), func(b byte) bool { // the parser drops them, too
+		return b < ' ' && b != '\t' && b != '\n' && b != '\r'
+	})
+	d := xml.NewDecoder(bytes.NewReader(clean))
+	d.Strict = false
+	d.CharsetReader = charset.NewReaderLabel
+	for depth := 0; ; {
+		token, err := d.RawToken()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err // the parser would trip here, too
+		}
+		switch token.(type) {
+		case xml.StartElement:
+			if depth++; depth > maxFeedDepth {
+				return errNoFeed
+			}
+		case xml.EndElement:
+			depth = max(depth-1, 0)
+		}
+	}
+}
+
+// items makes documents of a feed's items, in its order.
+func items(at *url.URL, f *gofeed.Feed, retrieved time.Time) []evidence.Document {
+	base := at
+	if home, err := at.Parse(strings.TrimSpace(f.Link)); err == nil {
+		base = home
+	}
+	language, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(f.Language)), "-")
+	var out []evidence.Document
+	for _, it := range f.Items[:min(len(f.Items), maxFeedItems)] {
+		if it == nil {
+			continue
+		}
+		d := evidence.Document{Source: "feeds", Title: plainText(it.Title), Score: 1, Language: language}
+		d.Text = cmp.Or(plainText(it.Content), plainText(it.Description))
+		if d.Text == "" {
+			d.Text, d.Score = text.Squash(d.Title), bareTitle
+		}
+		if at := cmp.Or(it.PublishedParsed, it.UpdatedParsed); at != nil {
+			d.Published = at.UTC()
+		}
+		d.URL = itemURL(at, base, it, d)
+		d.Meta = meta("feed", f.Title, "author", authors(it), "topics", strings.Join(it.Categories, ", "))
+		if d, ok := finish(d, retrieved); ok {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// itemURL is where an item is read: its link, else its id where that is an
+// address, else a place of its own within the feed.
+func itemURL(at, base *url.URL, it *gofeed.Item, d evidence.Document) string {
+	if link := webURL(base, strings.TrimSpace(it.Link)); link != "" {
+		return link
+	}
+	guid := strings.TrimSpace(it.GUID)
+	if strings.HasPrefix(guid, "http://") || strings.HasPrefix(guid, "https://") {
+		if link := webURL(base, guid); link != "" {
+			return link
+		}
+	}
+	place := *at
+	place.Fragment = cmp.Or(guid, strings.TrimPrefix(evidence.DocumentID("feeds", "", d.Title+"\n"+d.Text), "d_"))
+	return place.String()
+}
+
+func authors(it *gofeed.Item) string {
+	var names []string
+	for _, a := range it.Authors {
+		if a != nil && a.Name != "" {
+			names = append(names, a.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// newsWords ask for what is new rather than for items that hold the word.
+var newsWords = text.QueryTerms("new news newest latest recent recently today yesterday current currently headline week month year update")
+
+// rankItems is the items that hold a word of the query, best first and, among
+// equals, newest first; for a query of nothing but newsWords the newest.
+func rankItems(docs []evidence.Document, q evidence.Query) []evidence.Document {
+	docs = distinct(docs)
+	query := slices.DeleteFunc(text.QueryTerms(q.Text), func(t string) bool { return slices.Contains(newsWords, t) })
+	terms := make([][]string, len(docs))
+	for i, d := range docs {
+		title := text.Terms(d.Title)
+		terms[i] = slices.Concat(title, title, text.Terms(d.Text)) // what an item is about stands in its title
+	}
+	scores, best := text.NewBM25(terms).Scores(query), 0.0
+	for i, d := range docs {
+		scores[i] *= d.Score
+		best = max(best, scores[i])
+	}
+	out := []evidence.Document{}
+	for i, d := range docs {
+		switch {
+		case len(query) == 0:
+			d.Score = 1
+		case scores[i] <= 0:
+			continue
+		default:
+			d.Score = scores[i] / best
+		}
+		out = append(out, d)
+	}
+	slices.SortStableFunc(out, func(a, b evidence.Document) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), b.Published.Compare(a.Published))
+	})
+	return out[:min(len(out), clamp(q.Limit, 1, 50))]
+}
+
+// distinct drops what two feeds carry alike.
+func distinct(docs []evidence.Document) []evidence.Document {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(docs, func(d evidence.Document) bool {
+		again := seen[d.ID]
+		seen[d.ID] = true
+		return again
+	})
+}

@@ -1,0 +1,192 @@
+package sources
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+)
+
+// feedServer serves testdata/feeds, and 500 for /down.
+func feedServer(t *testing.T) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.Handle("/", http.FileServer(http.Dir("testdata/feeds")))
+	mux.HandleFunc("/down", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+func openFeeds(t *testing.T, urls string) (Source, error) {
+	t.Helper()
+	client := fetch.New(fetch.Config{Now: func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }})
+	t.Cleanup(func() { client.Close() })
+	built, err := build([]Spec{feedsSpec()}, map[string]Settings{"feeds": {Enabled: true, Options: map[string]string{"urls": urls}}}, client)
+	if err != nil {
+		return nil, err
+	}
+	return built[0], nil
+}
+
+func titles(docs []evidence.Document) []string {
+	out := []string{}
+	for _, d := range docs {
+		out = append(out, d.Title)
+	}
+	return out
+}
+
+func TestFeedsPickTheItemsThatMatch(t *testing.T) {
+	t.Parallel()
+	at := feedServer(t)
+	s, err := openFeeds(t, at+"/rss.xml,"+at+"/atom.xml\n"+at+"/rss.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string][]string{
+		"goroutine channel": {"When a goroutine & a channel disagree", "A channel in three sentences", "goroutine leak, found by luck", "Version 3: every goroutine gets a name"},
+		"bread":             {"Bread without kneading"},
+		"zebra":             {},
+		"latest news":       {"Version 3: every goroutine gets a name", "When a goroutine & a channel disagree", "Bread without kneading", "Version 2", "A channel in three sentences", "goroutine leak, found by luck"},
+	} {
+		docs, err := s.Search(t.Context(), evidence.Query{Text: query, Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		opts := cmp.Options{}
+		if query == "goroutine channel" { // which of the short ones comes first is BM25's business
+			opts = cmp.Options{sorted()}
+			if docs[0].Title != want[0] {
+				t.Errorf("%s: first is %q, want %q", query, docs[0].Title, want[0])
+			}
+		}
+		if diff := cmp.Diff(want, titles(docs), opts); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", query, diff)
+		}
+	}
+}
+
+func sorted() cmp.Option {
+	return cmp.Transformer("counted", func(in []string) map[string]int {
+		out := map[string]int{}
+		for _, s := range in {
+			out[s]++
+		}
+		return out
+	})
+}
+
+func TestFeedItemsWithoutLinkOrDate(t *testing.T) {
+	t.Parallel()
+	at := feedServer(t)
+	s, err := openFeeds(t, at+"/rss.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := s.Search(t.Context(), evidence.Query{Text: "goroutine channel", Limit: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	byTitle := map[string]evidence.Document{}
+	for _, d := range docs {
+		byTitle[d.Title] = d
+	}
+	full := byTitle["When a goroutine & a channel disagree"]
+	if want := "A goroutine that sends on an unbuffered channel waits until somebody receives.\n\nClose the channel only from the side that sends."; full.Text != want {
+		t.Errorf("text = %q, want %q", full.Text, want)
+	}
+	if want := time.Date(2026, 10, 5, 6, 30, 0, 0, time.UTC); full.URL != "https://notes.example.org/2026/10/disagree" || !full.Published.Equal(want) || full.Language != "en" {
+		t.Errorf("url %s, published %s, language %s", full.URL, full.Published, full.Language)
+	}
+	if diff := cmp.Diff(map[string]string{"feed": "Notes on running things at once", "author": "Ada Example", "topics": "concurrency"}, full.Meta); diff != "" {
+		t.Errorf("meta (-want +got):\n%s", diff)
+	}
+	if d := byTitle["A channel in three sentences"]; d.URL != "https://notes.example.org/2026/08/three" || !d.Published.IsZero() {
+		t.Errorf("an id that is an address: url %s, published %s", d.URL, d.Published)
+	}
+	if d := byTitle["goroutine leak, found by luck"]; !strings.HasPrefix(d.URL, at+"/rss.xml#") || d.Text != d.Title {
+		t.Errorf("neither link nor text: url %s, text %q", d.URL, d.Text)
+	}
+}
+
+func TestOneFailingFeedCostsTheOthersNothing(t *testing.T) {
+	t.Parallel()
+	at := feedServer(t)
+	s, err := openFeeds(t, at+"/down "+at+"/page.html "+at+"/rss.xml "+at+"/nowhere")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := s.Search(t.Context(), evidence.Query{Text: "bread", Limit: 10})
+	if err != nil || len(docs) != 1 {
+		t.Errorf("Search = %q, %v, want the one item", titles(docs), err)
+	}
+	s, err = openFeeds(t, at+"/down "+at+"/page.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err = s.Search(t.Context(), evidence.Query{Text: "bread", Limit: 10})
+	var e *fetch.Error
+	if !errors.As(err, &e) || e.Kind != fetch.Server || docs != nil || !strings.HasPrefix(err.Error(), "all 2 feeds failed, the first with: ") {
+		t.Errorf("with all of them down: %v, %v", docs, err)
+	}
+}
+
+func TestFeedsRefuseWhatIsNoAddress(t *testing.T) {
+	t.Parallel()
+	for _, urls := range []string{"example.org/feed.xml", "file:///etc/passwd", "https://", "https://me:hunter2@example.org/feed", ",", "https://a.example,ftp://b.example"} {
+		_, err := openFeeds(t, urls)
+		if p := evidence.AsProblem(err); err == nil || !p.Usage || !strings.Contains(p.What, "sources.feeds.urls") || strings.Contains(p.Error(), "hunter2") {
+			t.Errorf("urls %q: %v, want a problem that names the setting", urls, err)
+		}
+	}
+	if _, err := openFeeds(t, strings.Repeat("https://a.example/?feed=1&x=2 ", 2)); err != nil {
+		t.Errorf("an address with a query, twice: %v", err)
+	}
+}
+
+func TestParseFeedRefusesDepth(t *testing.T) {
+	t.Parallel()
+	const head = `<rss version="2.0" xmlns:x="urn:x"><channel><item><title>t</title>`
+	for name, c := range map[string]struct {
+		body string
+		ok   bool
+	}{
+		"a few levels":      {head + strings.Repeat("<x:a>", 20) + strings.Repeat("</x:a>", 20) + "</item></channel></rss>", true},
+		"very deep":         {head + strings.Repeat("<x:a>", 200_000), false},
+		"deep behind ends":  {head + strings.Repeat("<x:a><x:b/>", 200_000), false},
+		"control character": {head + "\x01</item></channel></rss>", true},
+		"JSON":              {`{"version":"https://jsonfeed.org/version/1","items":[]}`, false},
+		"HTML":              {`<html><body><p>x</p></body></html>`, false},
+		"nothing":           {"", false},
+	} {
+		if f, err := parseFeed([]byte(c.body)); (err == nil) != c.ok {
+			t.Errorf("%s: %v, %v", name, f, err)
+		}
+	}
+}
+
+func FuzzParseFeed(f *testing.F) {
+	f.Add([]byte(`<rss version="2.0"><channel><item><title>a</title><link>b</link><pubDate>Mon, 05 Oct 2026 08:30:00 GMT</pubDate></item></channel></rss>`))
+	f.Add([]byte(`<feed xmlns="http://www.w3.org/2005/Atom"><entry><title type="html">&lt;b&gt;</title></entry></feed>`))
+	f.Add([]byte(`<?xml version="1.0" encoding="shift_jis"?><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>`))
+	at := mustURL(f, "https://example.org/feed.xml")
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		parsed, err := parseFeed(raw)
+		if err != nil {
+			return
+		}
+		for _, d := range items(at, parsed, time.Time{}) {
+			if d.Text == "" || d.URL == "" || !strings.HasPrefix(d.URL, "http") {
+				t.Fatalf("document %+v", d)
+			}
+		}
+	})
+}

@@ -1,0 +1,307 @@
+package sources
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// write puts a file into the folder, with the folders on its way.
+func write(t *testing.T, dir, name, body string) string {
+	t.Helper()
+	full := filepath.Join(dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(full, []byte(body), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return full
+}
+
+func openFiles(t *testing.T, dir string) *files {
+	t.Helper()
+	s, err := newFiles(Settings{Timeout: time.Hour, Options: map[string]string{"dir": dir}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.(*files)
+}
+
+func find(t *testing.T, s Source, words string) []evidence.Document {
+	t.Helper()
+	docs, err := s.Search(t.Context(), evidence.Query{Text: words, Limit: 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return docs
+}
+
+func paths(docs []evidence.Document) map[string]int {
+	out := map[string]int{}
+	for _, d := range docs {
+		out[d.Meta["path"]]++
+	}
+	return out
+}
+
+func TestFilesReadsTextAndNothingElse(t *testing.T) {
+	t.Parallel()
+	dir, outside := t.TempDir(), t.TempDir()
+	write(t, dir, "a.md", "# Heron\n\nThe heron stands still.")
+	write(t, dir, "deep/er/B.TXT", "A heron again.")
+	write(t, dir, "page.html", "<html><head><title>Heron page</title></head><body><p>About the heron.</p></body></html>")
+	write(t, dir, "one-bad-byte.txt", "Der Graureiher (heron) größer\xff als gedacht, schön und äußerst still")
+	write(t, dir, "latin1.txt", "Le h\xe9ron, heron in English")
+	write(t, dir, "empty.md", "")
+	write(t, dir, "picture.md", "\x89PNG\r\n\x1a\n heron \x00\x01\x02")
+	write(t, dir, "code.go", "// heron")
+	write(t, dir, ".hidden/a.md", "hidden heron")
+	write(t, dir, ".hidden.md", "hidden heron")
+	secret := write(t, outside, "secret.md", "the secret heron")
+	link := func(from, to string) {
+		if err := os.Symlink(from, filepath.Join(dir, to)); err != nil {
+			t.Log("no symbolic links here:", err) // on Windows they need a privilege
+		}
+	}
+	link(secret, "leaves.md")
+	link(outside, "leaves")
+	link(dir, "round")
+	docs := find(t, openFiles(t, dir), "heron")
+	want := map[string]int{"a.md": 1, "deep/er/B.TXT": 1, "page.html": 1, "one-bad-byte.txt": 1, "latin1.txt": 1}
+	if diff := cmp.Diff(want, paths(docs)); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	for _, d := range docs {
+		switch d.Meta["path"] {
+		case "a.md":
+			u, err := url.Parse(d.URL)
+			if err != nil || u.Scheme != "file" || !strings.HasSuffix(u.Path, "/a.md") || d.Title != "Heron" {
+				t.Errorf("url %s, title %q", d.URL, d.Title)
+			}
+		case "deep/er/B.TXT":
+			if d.Title != "deep/er/B.TXT" {
+				t.Errorf("title %q, want the path", d.Title)
+			}
+		case "one-bad-byte.txt":
+			if !strings.Contains(d.Text, "größer\uFFFD als") {
+				t.Errorf("text %q", d.Text)
+			}
+		case "latin1.txt":
+			if !strings.Contains(d.Text, "héron") {
+				t.Errorf("text %q", d.Text)
+			}
+		}
+	}
+}
+
+// What is closed to us or broken costs the other files nothing. A user who may
+// read everything finds that file, too.
+func TestFilesGoesOnBehindAnUnreadableOne(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "b.md", "An open heron.")
+	if err := os.Chmod(write(t, dir, "a.md", "A closed heron."), 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := paths(find(t, openFiles(t, dir), "heron")); got["b.md"] != 1 {
+		t.Errorf("files %v, want b.md among them", got)
+	}
+}
+
+func TestFilesSaysWhatIsWrongWithTheFolder(t *testing.T) {
+	t.Parallel()
+	f := openFiles(t, t.TempDir())
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{errUnreadable, "holds files, none of which can be read"},
+		{fs.ErrPermission, "may not be read by this program"},
+		{fs.ErrNotExist, "is not there"},
+		{errors.New("disk on fire"), "cannot be opened"},
+	} {
+		p := evidence.AsProblem(f.refused(c.err))
+		if !strings.HasSuffix(p.What, "of sources.files.dir "+c.want) || !strings.Contains(p.Try, "sources.files.enabled=false") || !errors.Is(p, c.err) {
+			t.Errorf("refused(%v) = %v", c.err, p)
+		}
+	}
+}
+
+func TestFilesReadsAgainOnlyWhatChanged(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := openFiles(t, dir)
+	write(t, dir, "same.md", "The heron stays.")
+	changed := write(t, dir, "changed.md", "A heron comes.")
+	gone := write(t, dir, "gone.md", "A heron leaves.")
+	if got := len(find(t, s, "heron")); got != 3 {
+		t.Fatalf("%d documents, want 3", got)
+	}
+	before := s.shelf.books["same.md"]
+	write(t, dir, "changed.md", "A stork comes instead.")
+	later := time.Now().Add(time.Hour)
+	if err := errors.Join(os.Chtimes(changed, later, later), os.Remove(gone)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "new.md", "A new heron.")
+	if diff := cmp.Diff(map[string]int{"same.md": 1, "new.md": 1}, paths(find(t, s, "heron"))); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(map[string]int{"changed.md": 1}, paths(find(t, s, "stork"))); diff != "" {
+		t.Errorf("files (-want +got):\n%s", diff)
+	}
+	if s.shelf.books["same.md"] != before {
+		t.Error("a file that did not change was read again")
+	}
+}
+
+func TestFilesRanksAndCutsIntoParts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	filler := strings.Repeat("Words about the weather, and a bird or two. ", 500)
+	write(t, dir, "long.md", "# A long file\n\n"+filler+"\n\nThe heron of chapter nine eats a frog.\n\n"+filler)
+	write(t, dir, "passing.md", "# Birds\n\nA stork, a crane, a heron, an egret, a spoonbill and many others were seen at the lake on that long day.")
+	write(t, dir, "named/heron.md", "It eats a frog.")
+	s := openFiles(t, dir)
+	docs := find(t, s, "heron frog")
+	if len(docs) != 3 || docs[2].Meta["path"] != "passing.md" || docs[0].Score != 1 {
+		t.Fatalf("documents %v, first scored %v", titles(docs), docs[0].Score)
+	}
+	for _, d := range docs {
+		if d.Meta["path"] == "long.md" && (!strings.Contains(d.Text, "chapter nine") || !strings.HasSuffix(d.URL, "/long.md#part-2") || !strings.Contains(d.Title, "A long file (part 2 of ")) {
+			t.Errorf("url %s, title %q, %d bytes", d.URL, d.Title, len(d.Text))
+		}
+		if len(d.Text) > maxPart {
+			t.Errorf("%s has %d bytes, want at most %d", d.Title, len(d.Text), maxPart)
+		}
+	}
+	if again := find(t, s, "heron frog"); again[0].ID != docs[0].ID {
+		t.Error("the same file got another identity")
+	}
+	many := find(t, s, "weather")
+	whole := 0
+	for _, d := range many {
+		whole += len(d.Text)
+	}
+	if len(many) < 2 || whole < 2*len(filler)-2*maxPart {
+		t.Errorf("%d parts of %d bytes, want all that hold the word", len(many), whole)
+	}
+}
+
+func TestFilesKeepsWithinBounds(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "huge.txt", "The heron. "+strings.Repeat("x y z ", maxFileBytes/6)+" The unread stork.")
+	s := openFiles(t, dir)
+	docs := find(t, s, "heron")
+	if len(docs) != 1 || !docs[0].Truncated {
+		t.Errorf("%d documents, want one that is marked as cut", len(docs))
+	}
+	if got := find(t, s, "stork"); len(got) != 0 {
+		t.Errorf("what is behind the limit was read: %v", titles(got))
+	}
+}
+
+// When the time is over, what was read by then is searched, and the next search
+// goes on.
+func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, dir, "a.md", "A heron.")
+	s := openFiles(t, dir)
+	if got := len(find(t, s, "heron")); got != 1 {
+		t.Fatalf("%d documents, want 1", got)
+	}
+	write(t, dir, "b.md", "Another heron.")
+	ctx, cancel := context.WithCancel(t.Context())
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	cancel()
+	if fresh, _ := s.shelf.readChanged(ctx, root, []book{{path: "b.md", size: 1}}); len(fresh) != 0 {
+		t.Errorf("a file was read although the time is over")
+	}
+	if got := len(find(t, s, "heron")); got != 2 {
+		t.Errorf("%d documents at the next search, want 2", got)
+	}
+	s.timeout = time.Nanosecond
+	if docs, err := s.Search(t.Context(), evidence.Query{Text: "heron", Limit: 5}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with no time at all: %v, %v, want a timeout", docs, err)
+	}
+}
+
+func TestFilesHome(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	write(t, home, "notes/a.md", "A heron.")
+	if got := len(find(t, openFiles(t, "~/notes"), "heron")); got != 1 {
+		t.Errorf("%d documents in ~/notes, want 1", got)
+	}
+}
+
+func TestFileURL(t *testing.T) {
+	t.Parallel()
+	got := fileURL(filepath.FromSlash("/home/me/my notes"), "a/50% of #1?.md")
+	if want := "file:///home/me/my%20notes/a/50%25%20of%20%231%3F.md"; got != want && filepath.Separator == '/' {
+		t.Errorf("fileURL = %s, want %s", got, want)
+	}
+}
+
+func FuzzFiles(f *testing.F) {
+	f.Add([]byte("# heron\n\ntext"), true)
+	f.Add([]byte("<p>heron"), false)
+	f.Fuzz(func(t *testing.T, raw []byte, markdown bool) {
+		dir, name := t.TempDir(), "a.html"
+		if markdown {
+			name = "a.md"
+		}
+		write(t, dir, name, string(raw))
+		for _, d := range find(t, openFiles(t, dir), "heron") {
+			if d.Text == "" || d.Score <= 0 || d.Score > 1 {
+				t.Fatalf("document %+v", d)
+			}
+		}
+	})
+}
+
+func BenchmarkFilesSearch(b *testing.B) {
+	dir := b.TempDir()
+	body := strings.Repeat("A sentence about birds, lakes and the weather of the day. ", 80)
+	for i := range 2000 {
+		name := filepath.Join(dir, fmt.Sprintf("%04d.md", i))
+		if err := os.WriteFile(name, []byte(fmt.Sprintf("# Note %d\n\n%s\n\nheron%d", i, body, i%50)), 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	made, err := newFiles(Settings{Timeout: time.Hour, Options: map[string]string{"dir": dir}}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	begun := time.Now()
+	q := evidence.Query{Text: "heron7 lakes", Limit: 10}
+	if _, err := made.Search(b.Context(), q); err != nil {
+		b.Fatal(err)
+	}
+	first := time.Since(begun)
+	for b.Loop() {
+		if docs, err := made.Search(b.Context(), q); err != nil || len(docs) == 0 {
+			b.Fatal(docs, err)
+		}
+	}
+	b.ReportMetric(float64(first.Milliseconds()), "first-ms")
+}
