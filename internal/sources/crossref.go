@@ -110,11 +110,10 @@ type dateJSON struct {
 
 func (d dateJSON) time() time.Time {
 	var n [3]int
-	for _, parts := range d.Parts {
-		for i := range min(len(parts), len(n)) {
-			n[i], _ = strconv.Atoi(string(parts[i]))
+	if len(d.Parts) > 0 {
+		for i, part := range d.Parts[0][:min(len(d.Parts[0]), len(n))] {
+			n[i], _ = strconv.Atoi(string(part)) // null and words are 0
 		}
-		break
 	}
 	return day(n[0], n[1], n[2])
 }
