@@ -17,17 +17,19 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// What NCBI allows, to those without a key and to those with one.
-var (
-	pubmedRate    = fetch.Rate{PerSecond: 3, Burst: 3}
-	pubmedKeyRate = fetch.Rate{PerSecond: 10, Burst: 10}
-)
+// pubmedRate is what NCBI allows those with a key, where nobody set another.
+func pubmedRate(set fetch.Rate, key string) fetch.Rate {
+	if key != "" && set == pubmedSpec().Rate {
+		return fetch.Rate{PerSecond: 10, Burst: 10}
+	}
+	return set
+}
 
 func pubmedSpec() Spec {
 	return Spec{
 		Name: "pubmed", About: "abstracts of the medical literature; europepmc has them too",
 		DefaultURL: "https://eutils.ncbi.nlm.nih.gov/entrez/eutils", DefaultTimeout: defaultTimeout, Lifetime: papersLifetime,
-		Rate: pubmedRate, Kinds: []string{KindMedicine}, New: newPubMed,
+		Rate: fetch.Rate{PerSecond: 3, Burst: 3}, Kinds: []string{KindMedicine}, New: newPubMed,
 		Options: []Option{{Name: "key", About: "API key, free at ncbi.nlm.nih.gov: ten requests a second instead of three", Secret: true}},
 	}
 }
@@ -51,9 +53,7 @@ func newPubMed(s Settings, client *fetch.Client) (Source, error) {
 		return nil, err
 	}
 	key := s.Options["key"]
-	if key != "" && s.Rate == pubmedRate { // nobody set another
-		s.Rate = pubmedKeyRate
-	}
+	s.Rate = pubmedRate(s.Rate, key)
 	door, err := s.door(client)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ var Clock = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // that none matches gets 404.
 type contract struct {
 	Format   string            `json:"format"`  // of the first answer: "xml", or empty for JSON
-	Options  map[string]string `json:"options"` // settings of the source's own that the tests give it
+	Options  map[string]string `json:"options"` // settings of the source's own that the tests give it; {{url}} in them is the server's
 	Hits     []reply           `json:"hits"`    // finds documents
 	Empty    []reply           `json:"empty"`   // finds nothing
 	Nulls    []reply           `json:"nulls"`   // good answers with null wherever the service may send it
@@ -149,7 +149,10 @@ func buildAt(t testing.TB, spec sources.Spec, c *contract, base string, timeout 
 		settings[name] = sources.Settings{Enabled: name == spec.Name, URL: base, Timeout: timeout}
 	}
 	own := settings[spec.Name]
-	own.Options = c.Options
+	own.Options = map[string]string{}
+	for name, value := range c.Options {
+		own.Options[name] = strings.ReplaceAll(value, "{{url}}", base)
+	}
 	settings[spec.Name] = own
 	built, err := sources.Build(settings, client)
 	if err != nil || len(built) != 1 {
