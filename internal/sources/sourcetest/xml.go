@@ -31,8 +31,11 @@ func brokenXML(c *contract, i int) []failure {
 		replies[i].body = []byte(body)
 		return failure{name: "XML: " + name + " as " + c.Hits[i].File, handler: play(replies), status: evidence.StatusError}
 	}
+	page := slices.Clone(c.Hits)
+	page[i].Type = "text/html"
 	const head = `<?xml version="1.0" encoding="UTF-8"?>`
 	return []failure{
+		{name: "XML: " + c.Hits[i].File + " announced as HTML", handler: play(page), status: evidence.StatusError},
 		bad("garbage", head+"<feed><entry>< "+hidden),
 		bad("bytes", "\x00\xff\xfe"+hidden),
 		bad("bytes that are not UTF-8", string(inside(good, []byte(hidden+"\xff\xfe")))),
