@@ -53,7 +53,13 @@ func startWorld(env *testscript.Env) error {
 			env.T().Log("closing the world:", err)
 		}
 	})
+	for name, d := range app.SourceDefaults() {
+		if d.URL != "" { // a place on the net, unless the world has it
+			env.Setenv(config.EnvName("sources."+name+".enabled"), "false")
+		}
+	}
 	for name, url := range w.URLs() {
+		env.Setenv(config.EnvName("sources."+name+".enabled"), "true")
 		env.Setenv(config.EnvName("sources."+name+".url"), url)
 	}
 	env.Setenv(config.EnvName("data_dir"), env.WorkDir+"/memory")

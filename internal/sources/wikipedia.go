@@ -93,7 +93,7 @@ func (w *wikipedia) read(a *searchAnswer, base *url.URL, retrieved time.Time) ([
 		return nil, false
 	}
 	slices.SortStableFunc(pages, func(a, b searchPage) int { return cmp.Compare(a.Index, b.Index) })
-	docs := []evidence.Document{}
+	docs, seen := []evidence.Document{}, map[string]bool{}
 	for _, p := range pages {
 		if p.Title == "" || p.disambiguation() {
 			continue
@@ -103,7 +103,8 @@ func (w *wikipedia) read(a *searchAnswer, base *url.URL, retrieved time.Time) ([
 		d.Score = rankScore(len(docs))
 		d.URL = cmp.Or(webURL(base, p.FullURL), pageURL(base, p.Title))
 		d.Language = cmp.Or(p.Language, d.Language)
-		if d, ok := finish(d, retrieved); ok {
+		if d, ok := finish(d, retrieved); ok && !seen[d.ID] {
+			seen[d.ID] = true
 			docs = append(docs, d)
 		}
 	}

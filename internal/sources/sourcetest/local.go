@@ -105,7 +105,7 @@ func runLocal(t *testing.T, spec sources.Spec, c *local, dir string) {
 		t.Parallel()
 		options := maps.Clone(c.Hits)
 		options["no-such-setting"] = "x"
-		_, err := sources.Build(map[string]sources.Settings{spec.Name: {Enabled: true, Options: options}}, nil)
+		_, err := sources.Build(map[string]sources.Settings{spec.Name: {Enabled: true, Options: options}}, client(t, nil))
 		if p := evidence.AsProblem(err); err == nil || !p.Usage || !strings.Contains(p.What, "sources."+spec.Name+".no-such-setting") {
 			t.Errorf("Build = %v, want a problem that names the setting", err)
 		}
