@@ -60,7 +60,14 @@ type Cache struct {
 	misses  int64
 }
 
-type waitingEntry struct{ entry *entry }
+type waitingEntry struct{ entry *entry } // nil: it is to be removed
+
+func (w *waitingEntry) size() int64 {
+	if w.entry == nil {
+		return 0
+	}
+	return int64(len(w.entry.body))
+}
 
 // cacheKey stands for a request, so that no URL with a key in it is written.
 type cacheKey [sha256.Size]byte
@@ -120,7 +127,11 @@ func (c *Cache) now() time.Time { return c.cfg.Now() }
 // get finds an entry, old or not.
 func (c *Cache) get(ctx context.Context, key cacheKey) (*entry, bool) {
 	c.mu.Lock()
-	if it := c.waiting[key]; it != nil {
+	if it := c.waiting[key]; it != nil && it.entry == nil {
+		c.misses++
+		c.mu.Unlock()
+		return nil, false
+	} else if it != nil {
 		c.hits++
 		c.mu.Unlock()
 		found := *it.entry
@@ -160,7 +171,7 @@ func (c *Cache) put(key cacheKey, e *entry, whole bool) {
 	it := &waitingEntry{&kept}
 	c.mu.Lock()
 	if old := c.waiting[key]; old != nil {
-		c.bytes -= int64(len(old.entry.body))
+		c.bytes -= old.size()
 		whole = true // what it stood for may never have been written
 		delete(c.waiting, key)
 	}
@@ -189,7 +200,7 @@ func (c *Cache) written(key cacheKey, it *waitingEntry) {
 	defer c.mu.Unlock()
 	if c.waiting[key] == it {
 		delete(c.waiting, key)
-		c.bytes -= int64(len(it.entry.body))
+		c.bytes -= it.size()
 	}
 }
 
@@ -204,13 +215,17 @@ func (c *Cache) touch(key cacheKey, e *entry) {
 
 // drop removes an entry.
 func (c *Cache) drop(key cacheKey) {
+	it := &waitingEntry{}
 	c.mu.Lock()
 	if old := c.waiting[key]; old != nil {
-		c.bytes -= int64(len(old.entry.body))
-		delete(c.waiting, key)
+		c.bytes -= old.size()
 	}
+	c.waiting[key] = it
 	c.mu.Unlock()
-	c.later("removing", func(ctx context.Context) error { return dropEntry(ctx, c.db, key) }, nil)
+	queued := c.later("removing", func(ctx context.Context) error { return dropEntry(ctx, c.db, key) }, func() { c.written(key, it) })
+	if !queued {
+		c.written(key, it)
+	}
 }
 
 // later queues a write; done, when not nil, is called after it. It reports
@@ -286,19 +301,6 @@ func (c *Cache) Stats(ctx context.Context) (CacheStats, error) {
 		return s, fmt.Errorf("looking into the cache: %w", err)
 	}
 	return s, nil
-}
-
-// flush waits until all that was put so far is in the file.
-func (c *Cache) flush() {
-	done := make(chan struct{})
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return
-	}
-	c.ops <- func(context.Context) { close(done) }
-	c.mu.Unlock()
-	<-done
 }
 
 // Close writes what waits, for two seconds at most, and closes the file. It may
