@@ -1,7 +1,6 @@
 package fetch
 
 import (
-	"context"
 	"sync"
 	"time"
 )
@@ -33,15 +32,4 @@ func (b *Budget) spend(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.left = max(b.left-d, 0)
-}
-
-// begin starts the clock: the context ends when nothing is left. The returned
-// function stops it and charges what was spent.
-func (b *Budget) begin(ctx context.Context) (context.Context, func()) {
-	start := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, b.Left())
-	return ctx, func() {
-		cancel()
-		b.spend(time.Since(start))
-	}
 }

@@ -31,6 +31,9 @@ const (
 	BadRedirect Kind = "redirect"
 	Unreachable Kind = "unreachable" // no name, no route, no handshake, connection lost
 	Closed      Kind = "closed"      // our client was closed
+	Broken      Kind = "broken"      // the host kept failing, so it is not asked for a while
+	Robots      Kind = "robots"      // its robots.txt says no, or could not be read
+	NotRecorded Kind = "not recorded"
 )
 
 // Statuses that a source's report knows; the same words as in package evidence.
@@ -38,6 +41,7 @@ const (
 	statusTimeout   = "timeout"
 	statusThrottled = "throttled"
 	statusError     = "error"
+	statusSkipped   = "skipped"
 )
 
 // Error is a request that failed. Its text is short and safe to show: the host
@@ -49,10 +53,19 @@ type Error struct {
 	RetryAfter time.Duration
 	Detail     string // in place of the kind's own words
 
-	again bool // one more try may help
+	again  bool // one more try may help
+	passes bool // it will pass, though its kind does not say so
 }
 
 func (e *Error) Error() string {
+	if e.Host == "" {
+		return e.text()
+	}
+	return e.Host + ": " + e.text()
+}
+
+// text is the error without the host.
+func (e *Error) text() string {
 	words := e.Detail
 	if words == "" {
 		words = e.words()
@@ -60,10 +73,17 @@ func (e *Error) Error() string {
 	if e.RetryAfter > 0 {
 		words += fmt.Sprintf(", retry after %s", e.RetryAfter)
 	}
-	if e.Host == "" {
-		return words
-	}
-	return e.Host + ": " + words
+	return words
+}
+
+// breaks reports whether a row of such failures opens the host's breaker.
+func (e *Error) breaks() bool {
+	return e.Kind == Timeout || e.Kind == Server || e.Kind == Unreachable
+}
+
+// passing reports whether an old answer is better than this failure.
+func (e *Error) passing() bool {
+	return e.passes || e.breaks() || e.Kind == Throttled || e.Kind == Broken
 }
 
 func (e *Error) words() string {
@@ -87,13 +107,15 @@ func (e *Error) words() string {
 }
 
 // SourceStatus is the failure as a source's report names it: "timeout",
-// "throttled" or "error".
+// "throttled", "skipped" when the host was not asked, or "error".
 func (e *Error) SourceStatus() string {
 	switch e.Kind {
 	case Timeout:
 		return statusTimeout
 	case Throttled:
 		return statusThrottled
+	case Broken:
+		return statusSkipped
 	}
 	return statusError
 }

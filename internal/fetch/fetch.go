@@ -39,8 +39,11 @@ const (
 // Config is what a Client is made of. Its zero value works.
 type Config struct {
 	Version string // of this program, for the User-Agent
-	Contact string // the operator's e-mail or page, for the User-Agent; sources give more to who can be reached
+	Contact string // the operator's e-mail or page, for the User-Agent; without it, public hosts are asked half as often
 	Logger  *slog.Logger
+
+	Cache *Cache // of good answers; nil: none. The caller closes it after the Client
+	Tape  Tape   // a *Recorder or a *Replay; nil: neither
 
 	MaxBody       int64         // bytes of a body after decompression; 0: DefaultMaxBody
 	HeaderTimeout time.Duration // from the request's end to the response's header; 0: DefaultHeaderTimeout
@@ -59,6 +62,8 @@ type Client struct {
 	cfg      Config
 	agent    string
 	gates    *gates
+	flights  *flights
+	robots   *robots
 	operator *http.Transport
 	open     *http.Transport
 
@@ -88,7 +93,13 @@ func New(cfg Config) *Client {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &Client{cfg: cfg, agent: userAgent(cfg.Version, cfg.Contact), gates: newGates(), hosts: map[string]bool{}}
+	c := &Client{
+		cfg: cfg, agent: userAgent(cfg.Version, cfg.Contact), gates: newGates(),
+		flights: newFlights(), robots: newRobots(), hosts: map[string]bool{},
+	}
+	if !c.Identified() {
+		c.cfg.OpenRate = c.cfg.OpenRate.halved()
+	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 
 	plain := &net.Dialer{Timeout: dialTimeout, Resolver: cfg.Resolver}
@@ -120,7 +131,9 @@ func (c *Client) transport(dial func(ctx context.Context, network, addr string) 
 	}
 }
 
-// Identified reports whether the operator gave a contact.
+// Identified reports whether the operator gave a contact. Without one, hosts
+// cannot reach who runs this program before they block it, so public hosts are
+// asked half as often as their rates allow.
 func (c *Client) Identified() bool { return oneLine(c.cfg.Contact) != "" }
 
 // Contact is the operator's address, as it was set; empty when none is.
@@ -132,7 +145,8 @@ func (c *Client) UserAgent() string { return c.agent }
 // Operator opens the door to the host and port of a base URL that the operator
 // configured, which may be on loopback or in a private net. Nothing else is
 // behind it: a redirect elsewhere is an error. rate applies to the host; when
-// several ask for the same host, the slowest rate holds for all.
+// several ask for the same host, the slowest rate holds for all. A public host
+// is asked at half the rate while the operator gave no contact.
 func (c *Client) Operator(baseURL string, rate Rate) (*Door, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -147,6 +161,9 @@ func (c *Client) Operator(baseURL string, rate Rate) (*Door, error) {
 	c.mu.Lock()
 	c.hosts[key] = true
 	c.mu.Unlock()
+	if !c.Identified() && !isInside(u.Hostname()) {
+		rate = rate.halved()
+	}
 	c.gates.pin(key, rate)
 	return c.door(c.operator, &configured{scheme: u.Scheme, key: key}), nil
 }
@@ -160,14 +177,19 @@ func (c *Client) Open() *Door {
 func (c *Client) door(tr *http.Transport, rules rules) *Door {
 	return &Door{client: c, rules: rules, http: &http.Client{
 		Transport: tr,
-		CheckRedirect: func(req *http.Request, via []*http.Request) error {
-			req.Header.Del("Referer")
-			if len(via) > maxRedirects {
-				return &Error{Kind: BadRedirect, Detail: "redirected too often"}
-			}
-			return rules.redirect(via[len(via)-1].URL, req.URL)
-		},
+		// Each hop goes through its own host's queue, rules and robots.txt.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+}
+
+// isInside reports whether a host is named by an address or a name of this
+// machine or a private net. Other names count as public.
+func isInside(host string) bool {
+	host = strings.ToLower(host)
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return !isPublic(addr)
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 func (c *Client) registered(addr string) bool {

@@ -324,9 +324,9 @@ func TestWaitingForASlotSparesTheBudget(t *testing.T) {
 		}
 	})
 	var wg sync.WaitGroup
-	for range 3 {
+	for i := range 3 { // equal requests would be one
 		wg.Go(func() {
-			if _, err := door.Get(t.Context(), fetch.Request{URL: base + "/hold"}); err != nil {
+			if _, err := door.Get(t.Context(), fetch.Request{URL: fmt.Sprintf("%s/hold?%d", base, i)}); err != nil {
 				t.Error(err)
 			}
 		})

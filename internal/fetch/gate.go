@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"golang.org/x/time/rate"
 )
@@ -30,12 +31,20 @@ func (r Rate) limit() (rate.Limit, int) {
 	return rate.Limit(r.PerSecond), max(r.Burst, 1)
 }
 
-// gate is a host's queue.
+func (r Rate) halved() Rate { return Rate{PerSecond: r.PerSecond / 2, Burst: (r.Burst + 1) / 2} }
+
+// gate is a host's queue, and what is known of the host's health.
 type gate struct {
 	slots   chan struct{}
 	limiter *rate.Limiter
-	users   int  // requests that hold or await a slot; guarded by gates.mu
-	pinned  bool // configured by the operator: never forgotten
+	breaker *breaker
+
+	// Guarded by gates.mu.
+	users     int       // requests that hold or await a slot
+	pinned    bool      // configured by the operator: never forgotten
+	until     time.Time // the host asked to be left alone until then
+	lastErr   string
+	lastErrAt time.Time
 }
 
 type gates struct {
@@ -54,14 +63,15 @@ func (g *gates) get(key string, r Rate) *gate {
 		g.forgetIdle()
 	}
 	limit, burst := r.limit()
-	made := &gate{slots: make(chan struct{}, perHost), limiter: rate.NewLimiter(limit, burst)}
+	made := &gate{slots: make(chan struct{}, perHost), limiter: rate.NewLimiter(limit, burst), breaker: newBreaker()}
 	g.m[key] = made
 	return made
 }
 
 func (g *gates) forgetIdle() {
+	now := time.Now()
 	for key, it := range g.m {
-		if it.users == 0 && !it.pinned {
+		if it.users == 0 && !it.pinned && !it.until.After(now) && it.breaker.openSince().IsZero() {
 			delete(g.m, key)
 		}
 	}
@@ -80,37 +90,143 @@ func (g *gates) pin(key string, r Rate) {
 	it.pinned = true
 }
 
-// enter waits for a slot and a token of the host. The returned function gives
-// the slot back. Only ctx ends the wait: the error is ctx's, or errWaitTooLong
-// when the token would come after ctx's deadline.
-func (g *gates) enter(ctx context.Context, key string, r Rate) (func(), error) {
+// leaveAlone makes requests to the host wait or fail for d. Of two such
+// requests, the later end holds.
+func (g *gates) leaveAlone(key string, r Rate, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	it := g.get(key, r)
+	if until := time.Now().Add(min(d, longestLeave)); until.After(it.until) {
+		it.until = until
+	}
+}
+
+// pass is the right to one request. Give it back with leave.
+type pass struct {
+	gates  *gates
+	gate   *gate
+	report func(error) // to the breaker
+}
+
+// leave gives the slot back and tells how the request went: nil for an answer
+// that may be used, errNotCounted for one that says nothing of the host.
+func (p *pass) leave(err error) {
+	var e *Error
+	failed := errors.As(err, &e)
+	switch {
+	case err == nil:
+		p.report(nil)
+	case failed && e.breaks():
+		p.report(err)
+	case failed && e.Kind != Refused && e.Kind != Closed:
+		p.report(nil) // it answers, though not as we would like
+	default:
+		p.report(errNotCounted)
+	}
+	<-p.gate.slots
+	p.gates.mu.Lock()
+	defer p.gates.mu.Unlock()
+	p.gate.users--
+	if failed && e.Kind != Closed {
+		p.gate.lastErr, p.gate.lastErrAt = e.text(), time.Now()
+	}
+}
+
+// enter waits for a slot and a token of the host, and for the end of a time
+// that the host asked for. early, when not nil, is told the time before which
+// the request cannot begin. The error is ctx's or an *Error.
+func (g *gates) enter(ctx context.Context, key string, r Rate, early func(time.Time)) (*pass, error) {
 	g.mu.Lock()
 	it := g.get(key, r)
 	it.users++
 	g.mu.Unlock()
-	leave := func() {
+	out := func(err error) (*pass, error) {
 		g.mu.Lock()
 		it.users--
 		g.mu.Unlock()
+		return nil, err
+	}
+	if err := it.breaker.closedOrDue(); err != nil { // without a wait for slots that failing requests hold
+		return out(err)
+	}
+	if err := g.mustWait(it); err != nil {
+		return out(err)
 	}
 	select {
 	case it.slots <- struct{}{}:
 	case <-ctx.Done():
-		leave()
-		return nil, ctx.Err()
+		return out(ctx.Err())
 	}
-	if err := it.limiter.Wait(ctx); err != nil {
+	report, err := g.turn(ctx, it, early)
+	if err != nil {
 		<-it.slots
-		leave()
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, errWaitTooLong
+		return out(err)
 	}
-	return func() {
-		<-it.slots
-		leave()
-	}, nil
+	return &pass{gates: g, gate: it, report: report}, nil
 }
 
-var errWaitTooLong = errors.New("the host's rate limit leaves no time before the deadline")
+// turn is the wait of one that holds a slot.
+func (g *gates) turn(ctx context.Context, it *gate, early func(time.Time)) (func(error), error) {
+	token := it.limiter.Reserve()
+	for {
+		if err := g.mustWait(it); err != nil {
+			token.Cancel()
+			return nil, err
+		}
+		g.mu.Lock()
+		at := it.until
+		g.mu.Unlock()
+		now := time.Now()
+		if due := now.Add(token.DelayFrom(now)); due.After(at) {
+			at = due
+		}
+		if !at.After(now) {
+			break
+		}
+		if early != nil {
+			early(at)
+		}
+		if err := sleep(ctx, at.Sub(now)); err != nil {
+			token.Cancel()
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		token.Cancel()
+		return nil, err
+	}
+	return it.breaker.allow()
+}
+
+// mustWait is the error of a host that asked for more patience than a request
+// has, nil when it did not.
+func (g *gates) mustWait(it *gate) error {
+	g.mu.Lock()
+	until := it.until
+	g.mu.Unlock()
+	left := time.Until(until)
+	if left <= longestWait {
+		return nil
+	}
+	return &Error{Kind: Throttled, RetryAfter: left.Round(time.Second), Detail: "it asked to be left alone until " + clock(until)}
+}
+
+// sleep waits for d; ctx's error when it ends first.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// clock is how errors name a time of today or tomorrow.
+func clock(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
+
+const errWaitTooLong = "the host's rate limit leaves no time before the deadline"

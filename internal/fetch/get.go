@@ -4,11 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"math/rand/v2"
-	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,20 +11,33 @@ import (
 	"time"
 )
 
-// How one retry is made: at most once, and only where repeating is safe and the
-// failure is of the passing kind.
-const (
-	retries     = 1
-	minPause    = 100 * time.Millisecond
-	maxPause    = 300 * time.Millisecond
-	longestWait = 2 * time.Second // a longer Retry-After is for the caller to obey
-)
-
 // Door is a way out with its rules. It is safe for concurrent use.
 type Door struct {
-	client *Client
-	rules  rules
-	http   *http.Client
+	client   *Client
+	rules    rules
+	http     *http.Client
+	lifetime time.Duration // of answers in the cache; 0: not kept
+}
+
+// Keep is the same door with answers kept in the client's cache: until lifetime
+// has passed since the host gave or confirmed an answer, it is not asked again.
+// A host may shorten the time or forbid the keeping by its Cache-Control, never
+// lengthen it. After it, the host is asked whether the answer has changed; when
+// it cannot be asked, an answer up to a week old is given, marked as stale.
+func (d *Door) Keep(lifetime time.Duration) *Door {
+	kept := *d
+	kept.lifetime = max(lifetime, 0)
+	return &kept
+}
+
+// Backoff makes the door's host be left alone for a time that it asked for
+// inside of a good answer, as Retry-After does in a header: requests wait up to
+// two seconds, and fail with Throttled beyond. The open door has no host of its
+// own, so there it does nothing.
+func (d *Door) Backoff(t time.Duration) {
+	if own, ok := d.rules.(*configured); ok {
+		d.client.gates.leaveAlone(own.key, Rate{}, t)
+	}
 }
 
 // Request is a GET.
@@ -48,45 +56,78 @@ type Response struct {
 	ETag         string
 	LastModified string
 	RetryAfter   time.Duration // that a good answer carried; a service may signal load this way
-	Retrieved    time.Time
+	Retrieved    time.Time     // when the body came over the wire, even if that was days ago
+	Truncated    bool          // a page that was cut at the limit; open door only
+
+	Cached bool          // the body came from the cache
+	Stale  bool          // past its lifetime: the host could not be asked
+	Age    time.Duration // of a cached answer: since the host gave or confirmed it
 }
+
+// ask is a Request that passed the door's rules.
+type ask struct {
+	url    *url.URL
+	accept string
+	limit  int64
+	budget *Budget
+	host   string // as errors show it
+
+	key      cacheKey
+	lifetime time.Duration
+}
+
+// flightKey keeps apart what may be answered from a cache of another lifetime.
+func (a *ask) flightKey() string { return string(a.key[:]) + a.lifetime.String() }
 
 // Get asks for a URL. It waits for one of the host's slots first; ctx ends the
 // wait and the request at once, and then the error is ctx's. Any other failure
-// is an *Error.
+// is an *Error. Equal requests at the same time are one on the wire.
 func (d *Door) Get(ctx context.Context, req Request) (Response, error) {
-	u, err := url.Parse(req.URL)
+	a, err := d.check(req)
 	if err != nil {
-		return Response{}, &Error{Kind: Refused, Detail: "refused: it is not a URL"}
-	}
-	u.Fragment, u.RawFragment = "", ""
-	host := d.rules.shown(u)
-	if err := d.rules.first(u); err != nil {
-		e := classify(err)
-		e.Host = host
-		return Response{}, e
+		return Response{}, err
 	}
 	if !d.client.enter() {
-		return Response{}, &Error{Kind: Closed, Host: host}
+		return Response{}, &Error{Kind: Closed, Host: a.host}
 	}
 	defer d.client.flying.Done()
-	if req.Budget == nil {
-		req.Budget = NewBudget(DefaultTimeout)
+	var resp Response
+	if tape := d.client.cfg.Tape; tape != nil {
+		resp, err = tape.get(ctx, a, func() (Response, error) { return d.shared(ctx, a) })
+	} else {
+		resp, err = d.shared(ctx, a)
 	}
-	for try := 0; ; try++ {
-		resp, err := d.try(ctx, u, req)
-		if err == nil {
-			return resp, nil
-		}
-		if ctx.Err() != nil {
-			return Response{}, fmt.Errorf("asking %s: %w", orAddress(host), ctx.Err())
-		}
+	if err == nil {
+		traceOf(ctx).answered(resp)
+	}
+	return resp, err
+}
+
+// check applies the rules that look at the URL alone.
+func (d *Door) check(req Request) (ask, error) {
+	u, err := url.Parse(req.URL)
+	if err != nil {
+		return ask{}, &Error{Kind: Refused, Detail: "refused: it is not a URL"}
+	}
+	u.Fragment, u.RawFragment = "", ""
+	a := ask{url: u, accept: req.Accept, limit: req.MaxBody, budget: req.Budget, host: d.rules.shown(u), lifetime: d.lifetime}
+	if err := d.rules.first(u); err != nil {
 		e := classify(err)
-		e.Host = host
-		if try >= retries || !d.pause(ctx, e, req.Budget) {
-			return Response{}, e
-		}
+		e.Host = a.host
+		return ask{}, e
 	}
+	if a.accept == "" {
+		a.accept = "*/*"
+	}
+	if a.limit <= 0 {
+		a.limit = d.client.cfg.MaxBody
+	}
+	if a.budget == nil {
+		a.budget = NewBudget(DefaultTimeout)
+	}
+	// What the operator's door brought must never come out of the open one.
+	a.key = newCacheKey(http.MethodGet, strconv.FormatBool(d.rules.pages()), u.String(), a.accept, strconv.FormatInt(a.limit, 10))
+	return a, nil
 }
 
 func orAddress(host string) string {
@@ -94,123 +135,6 @@ func orAddress(host string) string {
 		return "the address"
 	}
 	return host
-}
-
-// pause waits before another try and reports whether there should be one.
-func (d *Door) pause(ctx context.Context, e *Error, b *Budget) bool {
-	wait := max(minPause+rand.N(maxPause-minPause), e.RetryAfter)
-	if !e.again || e.RetryAfter > longestWait || b.Left() <= wait {
-		return false
-	}
-	b.spend(wait)
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-	case <-d.client.ctx.Done():
-	}
-	return false
-}
-
-// try is one request: the slot first, then the clock.
-func (d *Door) try(ctx context.Context, u *url.URL, req Request) (Response, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(d.client.ctx, cancel)()
-
-	release, err := d.client.gates.enter(ctx, hostPort(u), d.client.cfg.OpenRate)
-	switch {
-	case d.client.ctx.Err() != nil:
-		return Response{}, &Error{Kind: Closed}
-	case errors.Is(err, errWaitTooLong):
-		return Response{}, &Error{Kind: Throttled, Detail: err.Error()}
-	case err != nil:
-		return Response{}, err
-	}
-	defer release()
-
-	wire, done := req.Budget.begin(ctx)
-	defer done()
-	start := time.Now()
-	resp, err := d.send(wire, u, req)
-	d.client.cfg.Logger.Debug("request", "host", u.Host, "took", time.Since(start), "bytes", len(resp.Body), "ok", err == nil)
-	switch {
-	case err == nil:
-		return resp, nil
-	case d.client.ctx.Err() != nil:
-		return Response{}, &Error{Kind: Closed}
-	case wire.Err() != nil:
-		return Response{}, &Error{Kind: Timeout}
-	}
-	return Response{}, err
-}
-
-func (d *Door) send(ctx context.Context, u *url.URL, req Request) (Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return Response{}, err
-	}
-	accept := req.Accept
-	if accept == "" {
-		accept = "*/*"
-	}
-	// No Accept-Encoding: set by hand, it would make net/http hand us gzip as it is.
-	r.Header.Set("User-Agent", d.client.agent)
-	r.Header.Set("Accept", accept)
-	resp, err := d.http.Do(r)
-	if err != nil {
-		return Response{}, err
-	}
-	defer resp.Body.Close()
-	out := Response{
-		URL:          resp.Request.URL.String(),
-		ETag:         resp.Header.Get("ETag"),
-		LastModified: resp.Header.Get("Last-Modified"),
-		RetryAfter:   retryAfter(resp.Header.Get("Retry-After"), d.client.cfg.Now()),
-		Retrieved:    d.client.cfg.Now(),
-	}
-	out.ContentType, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err := d.judge(resp.StatusCode, out.RetryAfter); err != nil {
-		return Response{}, err
-	}
-	limit := req.MaxBody
-	if limit <= 0 {
-		limit = d.client.cfg.MaxBody
-	}
-	out.Body, err = io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err != nil {
-		return Response{}, err
-	}
-	if int64(len(out.Body)) > limit {
-		return Response{}, &Error{Kind: TooLarge, Detail: fmt.Sprintf("the answer is larger than %d kB", limit>>10)}
-	}
-	return out, nil
-}
-
-// judge maps a status to an error, nil for 2xx.
-func (d *Door) judge(code int, after time.Duration) error {
-	e := &Error{Code: code, RetryAfter: after}
-	switch {
-	case code >= 200 && code < 300:
-		return nil
-	case code == http.StatusTooManyRequests:
-		e.Kind = Throttled
-	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusUnavailableForLegalReasons:
-		e.Kind = Forbidden
-		if !d.client.Identified() {
-			e.Detail = fmt.Sprintf("answered %d, and no contact is set: hosts turn away clients they cannot reach", code)
-		}
-	case code == http.StatusNotFound, code == http.StatusGone:
-		e.Kind = NotFound
-	case code >= 500:
-		e.Kind = Server
-		e.again = code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout
-	default:
-		e.Kind = BadStatus
-	}
-	return e
 }
 
 // GetJSON asks for a URL and decodes its body into v. What is not announced as
@@ -255,16 +179,4 @@ func shortType(s string) string {
 		return "something else"
 	}
 	return s
-}
-
-// retryAfter reads the header's two forms: seconds and an HTTP date.
-func retryAfter(v string, now time.Time) time.Duration {
-	v = strings.TrimSpace(v)
-	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
-		return time.Duration(n) * time.Second
-	}
-	if at, err := http.ParseTime(v); err == nil {
-		return max(at.Sub(now).Round(time.Second), 0)
-	}
-	return 0
 }

@@ -16,6 +16,9 @@ type rules interface {
 	redirect(from, to *url.URL) error
 	// shown is how errors may call the host.
 	shown(u *url.URL) string
+	// pages reports whether what is behind the door is for people to read and a
+	// stranger may have chosen it: robots.txt holds, and types are limited.
+	pages() bool
 }
 
 // configured opens to one host and port.
@@ -36,6 +39,7 @@ func (r *configured) redirect(_, to *url.URL) error {
 }
 
 func (r *configured) shown(u *url.URL) string { return u.Host }
+func (r *configured) pages() bool             { return false }
 
 // public opens to what is on the public internet.
 type public struct{ ports []uint16 }
@@ -74,6 +78,8 @@ func (r *public) shown(u *url.URL) string {
 	}
 	return u.Hostname()
 }
+
+func (r *public) pages() bool { return true }
 
 func allowedPort(port uint16, more []uint16) bool {
 	return port == 80 || port == 443 || slices.Contains(more, port)

@@ -195,11 +195,11 @@ func TestIdleGatesAreForgotten(t *testing.T) {
 	g := newGates()
 	g.pin("configured:443", Rate{})
 	for i := range maxGates * 2 {
-		leave, err := g.enter(t.Context(), "host"+string(rune('a'+i%26))+time.Duration(i).String(), Rate{})
+		leave, err := g.enter(t.Context(), "host"+string(rune('a'+i%26))+time.Duration(i).String(), Rate{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		leave()
+		leave.leave(nil)
 	}
 	if len(g.m) > maxGates || g.m["configured:443"] == nil {
 		t.Errorf("%d gates kept, configured one kept: %v", len(g.m), g.m["configured:443"] != nil)

@@ -1,0 +1,135 @@
+package fetch
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/time/rate"
+)
+
+// A host that fails so often in a row is spared for so long; then one request
+// finds out whether it is back.
+const (
+	failuresToOpen = 5
+	openFor        = 30 * time.Second
+)
+
+// longestLeave bounds how long a host may have itself left alone, so that one
+// absurd header does not silence a source for good.
+const longestLeave = 24 * time.Hour
+
+var errNotCounted = errors.New("says nothing of the host")
+
+// breaker stops requests to a host that keeps failing.
+type breaker struct {
+	two *gobreaker.TwoStepCircuitBreaker[struct{}]
+
+	mu    sync.Mutex
+	since time.Time // it opened; zero while closed
+}
+
+func newBreaker() *breaker {
+	b := &breaker{}
+	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		MaxRequests:  1,
+		Timeout:      openFor,
+		ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= failuresToOpen },
+		IsSuccessful: func(err error) bool { return err == nil },
+		IsExcluded:   func(err error) bool { return errors.Is(err, errNotCounted) },
+		OnStateChange: func(_ string, _, to gobreaker.State) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			switch to {
+			case gobreaker.StateOpen:
+				b.since = time.Now()
+			case gobreaker.StateClosed:
+				b.since = time.Time{}
+			}
+		},
+	})
+	return b
+}
+
+// openSince is when the breaker opened; zero while it is closed.
+func (b *breaker) openSince() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.since
+}
+
+// closedOrDue is the error of an open breaker.
+func (b *breaker) closedOrDue() error {
+	if b.two.State() == gobreaker.StateOpen {
+		return b.broken()
+	}
+	return nil
+}
+
+// allow lets one request pass, which must report its outcome.
+func (b *breaker) allow() (func(error), error) {
+	report, err := b.two.Allow()
+	if err != nil {
+		return nil, b.broken()
+	}
+	return report, nil
+}
+
+func (b *breaker) broken() *Error {
+	since := b.openSince()
+	left := time.Until(since.Add(openFor))
+	if left <= 0 {
+		return &Error{Kind: Broken, Detail: fmt.Sprintf("has failed since %s; one request is finding out whether it is back", clock(since))}
+	}
+	return &Error{Kind: Broken, Detail: fmt.Sprintf("has failed %d times in a row; not asked since %s, tried again at %s", failuresToOpen, clock(since), clock(since.Add(openFor)))}
+}
+
+// HostState is what is known of a host, for a status page.
+type HostState struct {
+	Host        string    `json:"host"`       // with its port
+	Breaker     string    `json:"breaker"`    // closed, open or half-open
+	LastError   string    `json:"last_error"` // without the host; empty: none
+	LastErrorAt time.Time `json:"last_error_at,omitzero"`
+	WaitUntil   time.Time `json:"wait_until,omitzero"` // the host asked to be left alone; zero: it did not
+	Tokens      float64   `json:"tokens"`              // requests that may be made at once; negative: so many wait
+	Rate        Rate      `json:"rate"`                // zero: not limited
+	InFlight    int       `json:"in_flight"`           // requests that wait or are under way
+}
+
+// Hosts are the hosts that were asked or configured, sorted by name. Hosts
+// behind the open door are forgotten after a while.
+func (c *Client) Hosts() []HostState { return c.gates.states() }
+
+func (g *gates) states() []HostState {
+	g.mu.Lock()
+	keys := make([]string, 0, len(g.m))
+	all := make(map[string]*gate, len(g.m))
+	for key, it := range g.m {
+		keys = append(keys, key)
+		all[key] = it
+	}
+	g.mu.Unlock()
+	slices.SortFunc(keys, strings.Compare)
+	out := make([]HostState, 0, len(keys))
+	now := time.Now()
+	for _, key := range keys {
+		it := all[key]
+		state := HostState{Host: key, Breaker: it.breaker.two.State().String()}
+		if limit := it.limiter.Limit(); limit != rate.Inf {
+			state.Rate = Rate{PerSecond: float64(limit), Burst: it.limiter.Burst()}
+			state.Tokens = it.limiter.TokensAt(now)
+		}
+		g.mu.Lock()
+		state.LastError, state.LastErrorAt, state.InFlight = it.lastErr, it.lastErrAt, it.users
+		if it.until.After(now) {
+			state.WaitUntil = it.until
+		}
+		g.mu.Unlock()
+		out = append(out, state)
+	}
+	return out
+}

@@ -1,0 +1,194 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestBreakerOpensAndProbes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGates()
+		enter := func() (*pass, error) { return g.enter(t.Context(), "h:80", Rate{}, nil) }
+		one := func(with error) {
+			t.Helper()
+			p, err := enter()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.leave(with)
+		}
+		bad := &Error{Kind: Server, Code: 500}
+		for range failuresToOpen - 1 {
+			one(bad)
+		}
+		one(nil) // the row is broken
+		for range failuresToOpen - 1 {
+			one(bad)
+		}
+		for _, neutral := range []error{&Error{Kind: Refused}, &Error{Kind: Closed}, errNotCounted, context.Canceled} {
+			one(neutral) // neither helps nor harms
+		}
+		one(bad)
+		_, err := enter()
+		if want := "has failed 5 times in a row; not asked since 00:00:00 UTC, tried again at 00:00:30 UTC"; !IsKind(err, Broken) || err.Error() != want {
+			t.Fatalf("err = %v, want %s", err, want)
+		}
+		if Status(err) != "skipped" {
+			t.Errorf("Status = %q, want skipped", Status(err))
+		}
+		time.Sleep(openFor + time.Second)
+		probe, err := enter()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := enter(); !IsKind(err, Broken) || !strings.Contains(err.Error(), "finding out") {
+			t.Errorf("beside the probe: %v, want broken", err)
+		}
+		probe.leave(bad)
+		if _, err := enter(); !IsKind(err, Broken) {
+			t.Errorf("after a bad probe: %v, want broken", err)
+		}
+		time.Sleep(openFor + time.Second)
+		one(nil)
+		one(nil)
+		if s := g.states()[0]; s.Breaker != "closed" || s.InFlight != 0 || s.LastError != "server error (500)" {
+			t.Errorf("state = %+v", s)
+		}
+	})
+}
+
+func TestHostThatWantsToBeLeftAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGates()
+		start := time.Now()
+		g.leaveAlone("h:80", Rate{}, time.Second)
+		var early time.Time
+		p, err := g.enter(t.Context(), "h:80", Rate{}, func(at time.Time) { early = at })
+		if err != nil || time.Since(start) != time.Second || !early.Equal(start.Add(time.Second)) {
+			t.Errorf("after %s: %v, told %s, want a wait of one second", time.Since(start), err, early)
+		}
+		p.leave(nil)
+		g.leaveAlone("h:80", Rate{}, 10*time.Second)
+		g.leaveAlone("h:80", Rate{}, time.Second) // the later end holds
+		_, err = g.enter(t.Context(), "h:80", Rate{}, nil)
+		var e *Error
+		if !errors.As(err, &e) || e.Kind != Throttled || e.RetryAfter != 10*time.Second || e.Error() != "it asked to be left alone until 00:00:11 UTC, retry after 10s" {
+			t.Errorf("err = %v", err)
+		}
+		if s := g.states()[0]; !s.WaitUntil.Equal(start.Add(11 * time.Second)) {
+			t.Errorf("state = %+v", s)
+		}
+		g.leaveAlone("h:80", Rate{}, 10000*time.Hour)
+		if s := g.states()[0]; s.WaitUntil.After(time.Now().Add(longestLeave)) {
+			t.Errorf("a host silenced itself until %s", s.WaitUntil)
+		}
+		if p, err := g.enter(t.Context(), "other:80", Rate{}, nil); err != nil {
+			t.Errorf("another host: %v", err)
+		} else {
+			p.leave(nil)
+		}
+	})
+}
+
+func TestUnhealthyHostIsNotAsked(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		h     http.HandlerFunc
+		kind  Kind  // of the seventh request
+		calls int64 // that reached the host
+	}{
+		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, Broken, 5},
+		{"404", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, NotFound, 7},
+		{"429", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, Throttled, 7},
+		{"429 for long", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "60"); w.WriteHeader(429) }, Throttled, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var calls atomic.Int64
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { calls.Add(1); c.h(w, r) }))
+			defer srv.Close()
+			client := New(Config{})
+			defer client.Close()
+			door, err := client.Operator(srv.URL, Rate{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var last error
+			for range 7 {
+				_, last = door.Get(t.Context(), Request{URL: srv.URL})
+			}
+			if !IsKind(last, c.kind) || calls.Load() != c.calls {
+				t.Errorf("%v after %d requests, want %s after %d", last, calls.Load(), c.kind, c.calls)
+			}
+			if s := client.Hosts(); len(s) != 1 || "http://"+s[0].Host != srv.URL || s[0].LastError == "" || s[0].LastErrorAt.IsZero() || (s[0].Breaker == "open") != (c.kind == Broken) {
+				t.Errorf("Hosts = %+v", s)
+			}
+		})
+	}
+	t.Run("backoff inside of a good answer", func(t *testing.T) {
+		t.Parallel()
+		var calls atomic.Int64
+		srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
+		defer srv.Close()
+		client := New(Config{})
+		defer client.Close()
+		door, err := client.Operator(srv.URL, Rate{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		door.Backoff(time.Minute)
+		client.Open().Backoff(time.Minute) // nobody's
+		if _, err := door.Get(t.Context(), Request{URL: srv.URL}); !IsKind(err, Throttled) || calls.Load() != 0 {
+			t.Errorf("err = %v after %d requests, want throttled after none", err, calls.Load())
+		}
+	})
+}
+
+func TestRatesAreHalvedWithoutAContact(t *testing.T) {
+	t.Parallel()
+	for contact, want := range map[string][]HostState{
+		"": {
+			{Host: "127.0.0.1:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Host: "[::1]:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Host: "api.example.org:443", Breaker: "closed", Tokens: 2, Rate: Rate{1, 2}},
+			{Host: "localhost:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Host: "unlimited.example.org:443", Breaker: "closed"},
+		},
+		"ops@example.org": {
+			{Host: "127.0.0.1:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Host: "[::1]:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Host: "api.example.org:443", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Host: "localhost:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Host: "unlimited.example.org:443", Breaker: "closed"},
+		},
+	} {
+		c := New(Config{Contact: contact})
+		for _, base := range []string{"https://api.example.org/x", "http://127.0.0.1", "http://[::1]/", "http://localhost"} {
+			if _, err := c.Operator(base, Rate{2, 4}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := c.Operator("https://unlimited.example.org", Rate{}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, c.Hosts()); diff != "" {
+			t.Errorf("contact %q (-want +got):\n%s", contact, diff)
+		}
+		if open := c.cfg.OpenRate.PerSecond; open != map[bool]float64{true: 2, false: 1}[c.Identified()] {
+			t.Errorf("contact %q: open rate %v", contact, open)
+		}
+		c.Close()
+	}
+}

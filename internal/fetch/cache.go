@@ -1,0 +1,332 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// DefaultCacheBytes is the size of a cache without a size of its own.
+const DefaultCacheBytes = 256 << 20
+
+const (
+	cacheReadWait  = 250 * time.Millisecond // a busy cache is passed by
+	cacheWriteWait = 5 * time.Second        // in the background
+	cacheClearWait = 10 * time.Second
+	waitingBytes   = 16 << 20    // of answers that wait to be written; what is more is not kept
+	waitingOps     = 256         // writes of any kind that may wait
+	touchAfter     = time.Minute // uses within it are one use
+	warnEvery      = time.Minute // a broken disk says so once in this time
+	biggestShare   = 4           // an answer larger than a quarter of the cache is not kept
+	unusedFor      = 30 * 24 * time.Hour
+)
+
+// CacheConfig is what a Cache is made of. Its zero value works.
+type CacheConfig struct {
+	MaxBytes int64            // of all answers together; 0: DefaultCacheBytes
+	Now      func() time.Time // nil: time.Now
+	Logger   *slog.Logger
+}
+
+// Cache keeps good answers in a SQLite file of its own, which any number of
+// processes may share. It only saves work: whatever goes wrong with it is
+// logged and never fails a request, and a damaged file is replaced by an empty
+// one. Writes happen in the background. It is safe for concurrent use.
+type Cache struct {
+	cfg  CacheConfig
+	path string
+	db   *sql.DB
+
+	ops     chan func(context.Context)
+	stop    context.CancelFunc // ends the write under way
+	stopped chan struct{}
+
+	writing sync.Mutex // held for each write, and by Clear
+
+	mu      sync.Mutex
+	waiting map[cacheKey]*waitingEntry // what was put and is not yet in the file
+	bytes   int64                      // of their bodies
+	epoch   int                        // of Clear: writes of an earlier one do not count
+	closed  bool
+	damaged bool
+	warned  time.Time
+	hits    int64
+	misses  int64
+}
+
+type waitingEntry struct{ entry *entry } // nil: it is to be removed
+
+func (w *waitingEntry) size() int64 {
+	if w.entry == nil {
+		return 0
+	}
+	return int64(len(w.entry.body))
+}
+
+// cacheKey stands for a request, so that no URL with a key in it is written.
+type cacheKey [sha256.Size]byte
+
+func newCacheKey(parts ...string) cacheKey {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d\n%s\n", len(p), p)
+	}
+	return cacheKey(h.Sum(nil))
+}
+
+// CacheStats says what a cache holds, and how it did in this process.
+type CacheStats struct {
+	Entries  int   `json:"entries"`
+	Bytes    int64 `json:"bytes"` // of answers
+	MaxBytes int64 `json:"max_bytes"`
+	Hits     int64 `json:"hits"`   // found, fresh or not
+	Misses   int64 `json:"misses"` // not found
+}
+
+// OpenCache opens or makes the cache at path. A file that is not a cache or is
+// damaged is replaced; the error is one of the folder or of ctx. Close it.
+func OpenCache(ctx context.Context, path string, cfg CacheConfig) (*Cache, error) {
+	if cfg.MaxBytes <= 0 {
+		cfg.MaxBytes = DefaultCacheBytes
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	db, err := openStore(ctx, path, cfg.Logger)
+	if err != nil {
+		return nil, fmt.Errorf("opening the cache: %w", err)
+	}
+	c := &Cache{
+		cfg: cfg, path: path, db: db, waiting: map[cacheKey]*waitingEntry{},
+		ops: make(chan func(context.Context), waitingOps), stopped: make(chan struct{}),
+	}
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	c.stop = stop
+	go func() {
+		defer close(c.stopped)
+		for op := range c.ops {
+			c.writing.Lock()
+			op(work)
+			c.writing.Unlock()
+		}
+	}()
+	return c, nil
+}
+
+func (c *Cache) now() time.Time { return c.cfg.Now() }
+
+// get finds an entry, old or not.
+func (c *Cache) get(ctx context.Context, key cacheKey) (*entry, bool) {
+	c.mu.Lock()
+	if it := c.waiting[key]; it != nil && it.entry == nil {
+		c.misses++
+		c.mu.Unlock()
+		return nil, false
+	} else if it != nil {
+		c.hits++
+		c.mu.Unlock()
+		found := *it.entry
+		found.body = bytes.Clone(found.body)
+		return &found, true
+	}
+	usable := !c.closed && !c.damaged
+	c.mu.Unlock()
+	if !usable {
+		return nil, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, cacheReadWait)
+	defer cancel()
+	e, err := readEntry(ctx, c.db, key)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.hits++
+		return e, true
+	}
+	c.misses++
+	if !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, context.Canceled) {
+		c.complain("reading", err)
+	}
+	return nil, false
+}
+
+// put keeps an entry; whole is false when only its times have changed.
+func (c *Cache) put(key cacheKey, e *entry, whole bool) {
+	size := int64(len(e.body))
+	if size > c.cfg.MaxBytes/biggestShare {
+		c.drop(key)
+		return
+	}
+	kept := *e
+	kept.body = bytes.Clone(e.body)
+	it := &waitingEntry{&kept}
+	c.mu.Lock()
+	if old := c.waiting[key]; old != nil {
+		c.bytes -= old.size()
+		whole = true // what it stood for may never have been written
+		delete(c.waiting, key)
+	}
+	if c.bytes+size > waitingBytes {
+		c.mu.Unlock()
+		c.cfg.Logger.Debug("an answer is not kept: too many wait to be written")
+		return
+	}
+	c.waiting[key] = it
+	c.bytes += size
+	c.mu.Unlock()
+	queued := c.later("writing", func(ctx context.Context) error {
+		if whole {
+			return writeEntry(ctx, c.db, key, &kept, c.cfg.MaxBytes, c.now())
+		}
+		return confirmEntry(ctx, c.db, key, &kept)
+	}, func() { c.written(key, it) })
+	if !queued {
+		c.written(key, it)
+	}
+}
+
+// written lets go of what waited.
+func (c *Cache) written(key cacheKey, it *waitingEntry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting[key] == it {
+		delete(c.waiting, key)
+		c.bytes -= it.size()
+	}
+}
+
+// touch remembers that an entry was of use.
+func (c *Cache) touch(key cacheKey, e *entry) {
+	now := c.now()
+	if now.Sub(e.used) < touchAfter {
+		return
+	}
+	c.later("marking", func(ctx context.Context) error { return touchEntry(ctx, c.db, key, now) }, nil)
+}
+
+// drop removes an entry.
+func (c *Cache) drop(key cacheKey) {
+	it := &waitingEntry{}
+	c.mu.Lock()
+	if old := c.waiting[key]; old != nil {
+		c.bytes -= old.size()
+	}
+	c.waiting[key] = it
+	c.mu.Unlock()
+	queued := c.later("removing", func(ctx context.Context) error { return dropEntry(ctx, c.db, key) }, func() { c.written(key, it) })
+	if !queued {
+		c.written(key, it)
+	}
+}
+
+// later queues a write; done, when not nil, is called after it. It reports
+// false when there is no room for it.
+func (c *Cache) later(doing string, write func(context.Context) error, done func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || c.damaged {
+		return false
+	}
+	epoch := c.epoch
+	op := func(ctx context.Context) {
+		c.mu.Lock()
+		current := epoch == c.epoch
+		c.mu.Unlock()
+		if current {
+			ctx, cancel := context.WithTimeout(ctx, cacheWriteWait)
+			err := write(ctx)
+			cancel()
+			if err != nil {
+				c.mu.Lock()
+				c.complain(doing, err)
+				c.mu.Unlock()
+			}
+		}
+		if done != nil {
+			done()
+		}
+	}
+	select {
+	case c.ops <- op:
+		return true
+	default:
+		return false
+	}
+}
+
+// complain logs a failure; the caller holds c.mu.
+func (c *Cache) complain(doing string, err error) {
+	if isDamage(err) {
+		c.damaged = true
+	}
+	if now := time.Now(); now.Sub(c.warned) >= warnEvery {
+		c.warned = now
+		c.cfg.Logger.Warn("the cache of answers cannot be used just now; requests go on without it", "doing", doing, "err", err)
+	}
+}
+
+// Clear removes every answer, so that no byte of a body is left in the file or
+// in the logs beside it. Answers that other processes are about to write are
+// not held back.
+func (c *Cache) Clear(ctx context.Context) error {
+	c.mu.Lock()
+	c.epoch++
+	clear(c.waiting)
+	c.bytes = 0
+	c.mu.Unlock()
+	c.writing.Lock()
+	defer c.writing.Unlock()
+	if err := wipeStore(ctx, c.db); err != nil {
+		return fmt.Errorf("clearing the cache: %w", err)
+	}
+	return nil
+}
+
+// Stats looks into the cache. Answers that wait to be written do not count.
+func (c *Cache) Stats(ctx context.Context) (CacheStats, error) {
+	c.mu.Lock()
+	s := CacheStats{MaxBytes: c.cfg.MaxBytes, Hits: c.hits, Misses: c.misses}
+	c.mu.Unlock()
+	err := c.db.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(size), 0) FROM entries").Scan(&s.Entries, &s.Bytes)
+	if err != nil {
+		return s, fmt.Errorf("looking into the cache: %w", err)
+	}
+	return s, nil
+}
+
+// Close writes what waits, for two seconds at most, and closes the file. It may
+// be called more than once.
+func (c *Cache) Close() error {
+	c.mu.Lock()
+	first := !c.closed
+	c.closed = true
+	if first {
+		close(c.ops)
+	}
+	c.mu.Unlock()
+	if first {
+		timer := time.AfterFunc(closeWait, c.stop)
+		defer timer.Stop()
+	}
+	<-c.stopped
+	c.stop()
+	err := c.db.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if first && c.damaged {
+		removeStore(c.path)
+	}
+	return err
+}
+
+// closeWait is how long Close goes on writing.
+const closeWait = 2 * time.Second

@@ -1,0 +1,538 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// flush waits until all that was put so far is in the file.
+func (c *Cache) flush() {
+	done := make(chan struct{})
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.ops <- func(context.Context) { close(done) }
+	c.mu.Unlock()
+	<-done
+}
+
+// ticker is a clock that a test moves.
+type ticker struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func newTicker() *ticker { return &ticker{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)} }
+
+func (c *ticker) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *ticker) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// cached is a client with a cache and a server that counts.
+type cached struct {
+	clock *ticker
+	cache *Cache
+	path  string
+	door  *Door
+	base  string
+	calls atomic.Int64
+}
+
+func openCache(t *testing.T, path string, cfg CacheConfig) *Cache {
+	t.Helper()
+	c, err := OpenCache(t.Context(), path, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func newCached(t *testing.T, lifetime time.Duration, h http.HandlerFunc) *cached {
+	t.Helper()
+	x := &cached{clock: newTicker(), path: filepath.Join(t.TempDir(), "cache.db")}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x.calls.Add(1)
+		h(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	x.base = srv.URL
+	x.cache = openCache(t, x.path, CacheConfig{Now: x.clock.now})
+	c := New(Config{Contact: "ops@example.org", Cache: x.cache, Now: x.clock.now})
+	t.Cleanup(func() { c.Close() })
+	door, err := c.Operator(srv.URL, Rate{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.door = door.Keep(lifetime)
+	return x
+}
+
+func (x *cached) get(t *testing.T, path string) Response {
+	t.Helper()
+	r, err := x.door.Get(t.Context(), Request{URL: x.base + path})
+	if err != nil {
+		t.Fatalf("Get(%s): %v", path, err)
+	}
+	return r
+}
+
+func TestSecondEqualQuestionMakesNoRequest(t *testing.T) {
+	t.Parallel()
+	x := newCached(t, time.Hour, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/moved" {
+			http.Redirect(w, r, "/page", http.StatusFound)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("ETag", `"1"`)
+		io.WriteString(w, "hello")
+	})
+	ctx, trace := WithTrace(t.Context())
+	first, err := x.door.Get(ctx, Request{URL: x.base + "/moved"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.clock.add(10 * time.Minute)
+	for _, flushed := range []bool{false, true} { // once from what waits to be written, once from the file
+		if flushed {
+			x.cache.flush()
+		}
+		second, err := x.door.Get(ctx, Request{URL: x.base + "/moved"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := first
+		want.Cached, want.Age = true, 10*time.Minute
+		if diff := cmp.Diff(want, second); diff != "" {
+			t.Errorf("from the file %v (-want +got):\n%s", flushed, diff)
+		}
+		second.Body[0] = 'X' // a caller's own copy
+	}
+	if n := x.calls.Load(); n != 2 {
+		t.Errorf("%d requests, want 2: the redirect and the page", n)
+	}
+	if diff := cmp.Diff(TraceCounts{Requests: 2, Cached: 2, Oldest: 10 * time.Minute}, trace.Counts()); diff != "" {
+		t.Errorf("trace (-want +got):\n%s", diff)
+	}
+	if _, err := x.door.Get(ctx, Request{URL: x.base + "/moved", Accept: "text/html"}); err != nil || x.calls.Load() != 4 {
+		t.Errorf("another Accept: %v after %d requests, want one of its own", err, x.calls.Load())
+	}
+	s, err := x.cache.Stats(t.Context())
+	if err != nil || s.Entries == 0 || s.Hits != 2 || s.Misses != 2 {
+		t.Errorf("Stats = %+v, %v", s, err)
+	}
+}
+
+func TestExpiredAnswerIsConfirmed(t *testing.T) {
+	t.Parallel()
+	body := atomic.Value{}
+	body.Store("one")
+	var asked []string
+	x := newCached(t, time.Hour, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.Header.Get("If-None-Match")+"|"+r.Header.Get("If-Modified-Since"))
+		tag := `"` + body.Load().(string) + `"`
+		w.Header().Set("ETag", tag)
+		w.Header().Set("Last-Modified", "Sun, 22 Nov 2026 11:00:00 GMT")
+		if r.Header.Get("If-None-Match") == tag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		io.WriteString(w, body.Load().(string))
+	})
+	start := x.clock.now()
+	x.get(t, "/")
+	x.clock.add(2 * time.Hour)
+	if r := x.get(t, "/"); string(r.Body) != "one" || !r.Cached || r.Stale || r.Age != 0 || !r.Retrieved.Equal(start) {
+		t.Errorf("confirmed = %+v, want the old body with its old time", r)
+	}
+	x.clock.add(30 * time.Minute)
+	if r := x.get(t, "/"); r.Age != 30*time.Minute {
+		t.Errorf("after the confirmation: %+v", r)
+	}
+	body.Store("two")
+	x.clock.add(time.Hour)
+	if r := x.get(t, "/"); string(r.Body) != "two" || r.Cached || !r.Retrieved.Equal(x.clock.now()) {
+		t.Errorf("changed = %+v, want the new body", r)
+	}
+	x.cache.flush()
+	if r := x.get(t, "/"); string(r.Body) != "two" || !r.Cached {
+		t.Errorf("kept = %+v, want the new body", r)
+	}
+	old := `"one"|Sun, 22 Nov 2026 11:00:00 GMT`
+	if diff := cmp.Diff([]string{"|", old, old}, asked); diff != "" {
+		t.Errorf("conditions (-want +got):\n%s", diff)
+	}
+}
+
+func TestHostShortensTheLifetime(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, control, vary string
+		after               time.Duration
+		calls               int64
+	}{
+		{"nothing said", "", "", 59 * time.Minute, 1},
+		{"no-store", "no-store", "", 0, 2},
+		{"no-store among others", "private, No-Store , max-age=60", "", 0, 2},
+		{"no-cache", "no-cache", "", 0, 2},
+		{"private is for us", "private", "", 59 * time.Minute, 1},
+		{"shorter", "max-age=60", "", 61 * time.Second, 2},
+		{"shorter, not yet", "max-age=60", "", 59 * time.Second, 1},
+		{"longer does not lengthen", "max-age=86400", "", 61 * time.Minute, 2},
+		{"unreadable", "max-age=soon", "", 0, 2},
+		{"varies with everything", "", "*", 0, 2},
+		{"varies with what is in the key", "", "Accept", 0, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Cache-Control", c.control)
+				w.Header().Set("Vary", c.vary)
+			})
+			x.get(t, "/")
+			x.clock.add(c.after)
+			x.get(t, "/")
+			if got := x.calls.Load(); got != c.calls {
+				t.Errorf("%d requests, want %d", got, c.calls)
+			}
+		})
+	}
+	t.Run("a door without a lifetime", func(t *testing.T) {
+		t.Parallel()
+		x := newCached(t, 0, func(http.ResponseWriter, *http.Request) {})
+		x.get(t, "/")
+		x.get(t, "/")
+		x.cache.flush()
+		if s, err := x.cache.Stats(t.Context()); err != nil || s.Entries != 0 || x.calls.Load() != 2 {
+			t.Errorf("%d requests, %+v, %v, want 2 and nothing kept", x.calls.Load(), s, err)
+		}
+	})
+}
+
+func TestStaleAnswerStandsInForAFailure(t *testing.T) {
+	t.Parallel()
+	fail := map[string]func(w http.ResponseWriter, r *http.Request){
+		"500":         func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
+		"429":         func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) },
+		"lost":        func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"out of time": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	}
+	for name, h := range fail {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var bad atomic.Bool
+			x := newCached(t, time.Hour, func(w http.ResponseWriter, r *http.Request) {
+				if bad.Load() {
+					h(w, r)
+					return
+				}
+				io.WriteString(w, "old")
+			})
+			x.get(t, "/")
+			bad.Store(true)
+			x.clock.add(6 * 24 * time.Hour)
+			ctx, trace := WithTrace(t.Context())
+			budget := time.Minute
+			if name == "out of time" {
+				budget = 30 * time.Millisecond
+			}
+			r, err := x.door.Get(ctx, Request{URL: x.base + "/", Budget: NewBudget(budget)})
+			if err != nil || string(r.Body) != "old" || !r.Stale || !r.Cached || r.Age != 6*24*time.Hour {
+				t.Fatalf("Get = %+v, %v, want the stale answer", r, err)
+			}
+			if n := trace.Counts(); n.Stale != 1 || n.Requests == 0 || n.Oldest != r.Age {
+				t.Errorf("trace = %+v", n)
+			}
+			x.clock.add(25 * time.Hour)
+			if _, err := x.door.Get(t.Context(), Request{URL: x.base + "/", Budget: NewBudget(budget)}); err == nil {
+				t.Error("after more than seven days: no error")
+			}
+		})
+	}
+	t.Run("not for what is gone", func(t *testing.T) {
+		t.Parallel()
+		var gone atomic.Int64
+		x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) {
+			if code := gone.Load(); code != 0 {
+				w.WriteHeader(int(code))
+			}
+		})
+		x.get(t, "/")
+		x.clock.add(2 * time.Hour)
+		for _, code := range []int64{404, 500} { // the 404 removes it, so the 500 finds nothing
+			gone.Store(code)
+			if r, err := x.door.Get(t.Context(), Request{URL: x.base + "/"}); err == nil {
+				t.Errorf("%d: Get = %+v, want an error", code, r)
+			}
+		}
+	})
+}
+
+func TestCacheIsSharedByHandles(t *testing.T) {
+	t.Parallel()
+	x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
+	x.get(t, "/")
+	x.cache.flush()
+	other := openCache(t, x.path, CacheConfig{Now: x.clock.now})
+	c := New(Config{Cache: other, Now: x.clock.now})
+	defer c.Close()
+	door, err := c.Operator(x.base, Rate{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := door.Keep(time.Hour).Get(t.Context(), Request{URL: x.base + "/"})
+	if err != nil || !r.Cached || string(r.Body) != "hello" || x.calls.Load() != 1 {
+		t.Errorf("Get = %+v, %v after %d requests, want the other's answer", r, err, x.calls.Load())
+	}
+}
+
+// TestOpenDoorDoesNotReadTheOperatorsAnswers asks the open door for a name of
+// the inside whose answer the operator's door has put into the cache.
+func TestOpenDoorDoesNotReadTheOperatorsAnswers(t *testing.T) {
+	t.Parallel()
+	x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "inner secret") })
+	x.get(t, "/")
+	x.door.client.cfg.OpenPorts = []uint16{80}
+	open := x.door.client.door(x.door.client.open, &public{ports: allPorts(x.base)}).Keep(time.Hour)
+	if r, err := open.Get(t.Context(), Request{URL: x.base + "/"}); !IsKind(err, Refused) {
+		t.Errorf("Get = %q, %v, want refused", r.Body, err)
+	}
+}
+
+func allPorts(base string) []uint16 {
+	var port uint16
+	fmt.Sscanf(base[strings.LastIndex(base, ":"):], ":%d", &port)
+	return []uint16{port}
+}
+
+func TestLeastRecentlyUsedGoesFirst(t *testing.T) {
+	t.Parallel()
+	clock := newTicker()
+	c := openCache(t, filepath.Join(t.TempDir(), "cache.db"), CacheConfig{MaxBytes: 100 << 10, Now: clock.now})
+	put := func(name string, size int) {
+		clock.add(2 * time.Minute)
+		now := clock.now()
+		c.put(newCacheKey(name), &entry{body: make([]byte, size), retrieved: now, checked: now, used: now, maxAge: noMaxAge}, true)
+		c.flush()
+	}
+	has := func(name string) bool {
+		e, ok := c.get(t.Context(), newCacheKey(name))
+		if ok {
+			clock.add(2 * time.Minute)
+			c.touch(newCacheKey(name), e)
+			c.flush()
+		}
+		return ok
+	}
+	for i := range 4 {
+		put(fmt.Sprint(i), 22<<10)
+	}
+	if !has("0") { // now 1 is the oldest
+		t.Fatal("0 is gone too early")
+	}
+	put("4", 22<<10)
+	got := map[string]bool{}
+	for i := range 5 {
+		got[fmt.Sprint(i)] = has(fmt.Sprint(i))
+	}
+	want := map[string]bool{"0": true, "1": false, "2": true, "3": true, "4": true} // down to nine tenths
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+	put("huge", 30<<10)
+	if has("huge") {
+		t.Error("an answer of more than a quarter is kept")
+	}
+	s, err := c.Stats(t.Context())
+	if err != nil || s.Bytes > 90<<10 || s.Entries != 4 {
+		t.Errorf("Stats = %+v, %v", s, err)
+	}
+	clock.add(unusedFor + time.Hour)
+	put("new", 10)
+	if s, err := c.Stats(t.Context()); err != nil || s.Entries != 1 {
+		t.Errorf("after a month: %+v, %v, want the new one alone", s, err)
+	}
+}
+
+func TestClearLeavesNoBytes(t *testing.T) {
+	t.Parallel()
+	const marker = "MARKER-4f1c-of-a-private-page"
+	x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, strings.Repeat(marker+" ", 3000))
+	})
+	second := openCache(t, x.path, CacheConfig{Now: x.clock.now})
+	for i := range 20 {
+		x.get(t, fmt.Sprintf("/%d", i))
+	}
+	x.cache.flush()
+	if s, err := second.Stats(t.Context()); err != nil || s.Entries != 20 {
+		t.Fatalf("Stats of the second handle = %+v, %v", s, err)
+	}
+	if places := holding(t, filepath.Dir(x.path), marker); len(places) == 0 {
+		t.Fatal("the marker is nowhere before Clear: the search is broken")
+	}
+	x.get(t, "/waits-to-be-written")
+	if err := x.cache.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	x.cache.flush()
+	if places := holding(t, filepath.Dir(x.path), marker); len(places) > 0 {
+		t.Errorf("the marker is still in %q", places)
+	}
+	if s, err := second.Stats(t.Context()); err != nil || s.Entries != 0 {
+		t.Errorf("Stats of the second handle = %+v, %v, want nothing", s, err)
+	}
+	x.get(t, "/again")
+	x.cache.flush()
+	if s, err := second.Stats(t.Context()); err != nil || s.Entries != 1 {
+		t.Errorf("after Clear: %+v, %v, want that it works on", s, err)
+	}
+}
+
+// holding are the files of a folder that hold the bytes.
+func holding(t *testing.T, dir, marker string) []string {
+	t.Helper()
+	var found []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if bytes.Contains(data, []byte(marker)) {
+			found = append(found, filepath.Base(path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestUnusableCacheFileIsReplaced(t *testing.T) {
+	t.Parallel()
+	foreign := func(t *testing.T, path string) {
+		db, err := sql.Open("sqlite", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec("CREATE TABLE entries (x); PRAGMA user_version = 9"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, make := range map[string]func(t *testing.T, path string){
+		"garbage": func(t *testing.T, path string) { os.WriteFile(path, bytes.Repeat([]byte("no database "), 1000), 0o644) },
+		"foreign": foreign,
+		"torn": func(t *testing.T, path string) {
+			os.WriteFile(path, append([]byte("SQLite format 3\x00"), bytes.Repeat([]byte{7}, 8000)...), 0o600)
+		},
+		"empty": func(t *testing.T, path string) { os.WriteFile(path, nil, 0o644) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "with a space?", "cache.db")
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			make(t, path)
+			c := openCache(t, path, CacheConfig{})
+			c.put(newCacheKey("x"), &entry{body: []byte("y"), checked: time.Now(), used: time.Now(), retrieved: time.Now()}, true)
+			c.flush()
+			if s, err := c.Stats(t.Context()); err != nil || s.Entries != 1 {
+				t.Errorf("Stats = %+v, %v, want a cache that works", s, err)
+			}
+			for _, file := range []string{path, path + "-wal"} {
+				info, err := os.Stat(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+					t.Errorf("%s has mode %v, want 0600", filepath.Base(file), info.Mode())
+				}
+			}
+		})
+	}
+	t.Run("a folder in its place", func(t *testing.T) {
+		t.Parallel()
+		if c, err := OpenCache(t.Context(), t.TempDir(), CacheConfig{}); err == nil {
+			c.Close()
+			t.Error("OpenCache of a folder succeeded")
+		}
+	})
+}
+
+func TestBrokenCacheFailsNoRequest(t *testing.T) {
+	t.Parallel()
+	x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
+	x.get(t, "/")
+	x.cache.flush()
+	t.Run("locked", func(t *testing.T) {
+		db, err := sql.Open("sqlite", x.path+"?_txlock=exclusive")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		tx, err := db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tx.Rollback()
+		if r := x.get(t, "/other"); string(r.Body) != "hello" {
+			t.Errorf("Get = %+v", r)
+		}
+	})
+	t.Run("damaged while open", func(t *testing.T) {
+		x.cache.flush()
+		if _, err := x.cache.db.Exec("PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(x.path, bytes.Repeat([]byte("garbage "), 4096), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if r := x.get(t, "/"); string(r.Body) != "hello" {
+			t.Errorf("Get = %+v", r)
+		}
+	})
+	t.Run("closed", func(t *testing.T) {
+		x.cache.Close()
+		x.cache.Close()
+		if r := x.get(t, "/"); string(r.Body) != "hello" || r.Cached {
+			t.Errorf("Get = %+v", r)
+		}
+	})
+	if n := x.calls.Load(); n < 3 {
+		t.Errorf("%d requests, want one for each answer that the cache could not give", n)
+	}
+	again := openCache(t, x.path, CacheConfig{})
+	if _, err := again.Stats(context.Background()); err != nil {
+		t.Errorf("after a damage: %v", err)
+	}
+}

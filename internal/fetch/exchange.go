@@ -1,0 +1,240 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// How one retry is made: at most once, and only where repeating is safe and the
+// failure is of the passing kind.
+const (
+	retries     = 1
+	minPause    = 100 * time.Millisecond
+	maxPause    = 300 * time.Millisecond
+	longestWait = 2 * time.Second // a longer Retry-After is for the caller to obey
+)
+
+// answer is what one exchange brought.
+type answer struct {
+	Response
+	header    http.Header
+	next      *url.URL // where a redirect leads; nil: it is none
+	unchanged bool     // the answer that we have still holds
+}
+
+// fly answers a flight's question: from the cache, from the wire, or, when the
+// host cannot be asked, from the cache once more.
+func (d *Door) fly(f *flight, a ask) (Response, error) {
+	c := d.client
+	old, have := d.lookup(f.ctx, a)
+	if have && old.fresh(a.lifetime, c.cfg.Cache.now()) {
+		c.cfg.Cache.touch(a.key, old)
+		return old.response(a.url, c.cfg.Cache.now(), false), nil
+	}
+	if have && old.usable(c.cfg.Cache.now()) {
+		c.flights.keepStale(f, old.response(a.url, c.cfg.Cache.now(), true))
+	}
+	got, err := d.walk(f, a, old)
+	if err == nil {
+		return d.keep(a, old, got), nil
+	}
+	var e *Error
+	if errors.As(err, &e) && e.passing() {
+		if stale, ok := c.flights.staleOf(f); ok {
+			c.cfg.Logger.Debug("a stale answer stands in", "host", a.url.Host, "age", stale.Age, "err", e.text())
+			return stale, nil
+		}
+	}
+	if have && e != nil && e.Kind == NotFound {
+		c.cfg.Cache.drop(a.key) // it is gone, so it must not come back as stale
+	}
+	return Response{}, err
+}
+
+// walk follows redirects. Each hop is a request of its own: the rules, the
+// robots.txt and the queue of its host hold.
+func (d *Door) walk(f *flight, a ask, old *entry) (answer, error) {
+	u, hops, tries := a.url, 0, 0
+	for {
+		got, err := d.hop(f, u, a, old)
+		if err != nil {
+			e := classify(err)
+			if f.ctx.Err() != nil || tries >= retries || !d.pause(f, e) {
+				return answer{}, e
+			}
+			tries++
+			continue
+		}
+		if got.next == nil {
+			return got, nil
+		}
+		if hops++; hops > maxRedirects {
+			return answer{}, &Error{Kind: BadRedirect, Detail: "redirected too often"}
+		}
+		if err := d.rules.redirect(u, got.next); err != nil {
+			return answer{}, classify(err)
+		}
+		u = got.next
+	}
+}
+
+// pause waits before another try and reports whether there should be one. It
+// costs the callers' budgets.
+func (d *Door) pause(f *flight, e *Error) bool {
+	wait := max(minPause+rand.N(maxPause-minPause), e.RetryAfter)
+	if !e.again || e.RetryAfter > longestWait || d.client.flights.left(f) <= wait {
+		return false
+	}
+	defer d.client.flights.wire(f)()
+	return sleep(f.ctx, wait) == nil
+}
+
+// hop is one request: the robots.txt and the slot first, then the clock.
+func (d *Door) hop(f *flight, u *url.URL, a ask, old *entry) (answer, error) {
+	c := d.client
+	if d.rules.pages() {
+		if err := d.mayRead(f.ctx, u, &f.sent); err != nil {
+			if ended := f.ended(); ended != nil {
+				return answer{}, ended
+			}
+			return answer{}, err
+		}
+	}
+	pass, err := c.gates.enter(f.ctx, hostPort(u), c.cfg.OpenRate, func(at time.Time) { c.flights.notBefore(f, at) })
+	if err != nil {
+		if ended := f.ended(); ended != nil {
+			return answer{}, ended
+		}
+		return answer{}, err
+	}
+	f.sent.Add(1)
+	stop := c.flights.wire(f)
+	start := time.Now()
+	got, err := d.send(f.ctx, u, a, old)
+	stop()
+	c.cfg.Logger.Debug("request", "host", u.Host, "took", time.Since(start), "bytes", len(got.Body), "ok", err == nil)
+	if ended := f.ended(); err != nil && ended != nil {
+		err = ended
+	} else if err != nil {
+		err = classify(err)
+	}
+	pass.leave(err)
+	return got, err
+}
+
+// send makes the request and reads the answer to its end.
+func (d *Door) send(ctx context.Context, u *url.URL, a ask, old *entry) (answer, error) {
+	c := d.client
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return answer{}, err
+	}
+	// No Accept-Encoding: set by hand, it would make net/http hand us gzip as it is.
+	r.Header.Set("User-Agent", c.agent)
+	r.Header.Set("Accept", a.accept)
+	asked := old.condition(r.Header, a.url, u)
+	resp, err := d.http.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	got := answer{header: resp.Header, Response: Response{
+		URL:          u.String(),
+		ETag:         resp.Header.Get("ETag"),
+		LastModified: resp.Header.Get("Last-Modified"),
+		RetryAfter:   retryAfter(resp.Header.Get("Retry-After"), c.cfg.Now()),
+		Retrieved:    c.cfg.Now(),
+	}}
+	c.gates.leaveAlone(hostPort(u), c.cfg.OpenRate, got.RetryAfter)
+	got.ContentType = mediaType(resp.Header.Get("Content-Type"))
+	if asked && resp.StatusCode == http.StatusNotModified {
+		got.unchanged = true
+		return got, nil
+	}
+	if got.next, err = redirectTo(resp, u); err != nil || got.next != nil {
+		return got, err
+	}
+	if err := d.judge(resp.StatusCode, got.RetryAfter); err != nil {
+		return answer{}, err
+	}
+	if d.rules.pages() {
+		return got, readPage(&got.Response, resp.Body, a.limit)
+	}
+	got.Body, err = readAll(resp.Body, a.limit)
+	return got, err
+}
+
+// redirectTo is where a redirect leads, nil when the answer is none.
+func redirectTo(resp *http.Response, from *url.URL) (*url.URL, error) {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return nil, nil
+	}
+	where := resp.Header.Get("Location")
+	if where == "" {
+		return nil, nil // the status says the rest
+	}
+	to, err := from.Parse(where)
+	if err != nil {
+		return nil, &Error{Kind: BadRedirect, Detail: "redirected to what is not a URL"}
+	}
+	to.Fragment, to.RawFragment = "", ""
+	return to, nil
+}
+
+// readAll reads a body of at most limit bytes after decompression.
+func readAll(body io.Reader, limit int64) ([]byte, error) {
+	got, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(got)) > limit {
+		return nil, &Error{Kind: TooLarge, Detail: fmt.Sprintf("the answer is larger than %d kB", limit>>10)}
+	}
+	return got, nil
+}
+
+// judge maps a status to an error, nil for 2xx.
+func (d *Door) judge(code int, after time.Duration) error {
+	e := &Error{Code: code, RetryAfter: after}
+	switch {
+	case code >= 200 && code < 300:
+		return nil
+	case code == http.StatusTooManyRequests:
+		e.Kind = Throttled
+	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusUnavailableForLegalReasons:
+		e.Kind = Forbidden
+		if !d.client.Identified() {
+			e.Detail = fmt.Sprintf("answered %d, and no contact is set: hosts turn away clients they cannot reach", code)
+		}
+	case code == http.StatusNotFound, code == http.StatusGone:
+		e.Kind = NotFound
+	case code >= 500:
+		e.Kind = Server
+		e.again = code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout
+	default:
+		e.Kind = BadStatus
+	}
+	return e
+}
+
+// retryAfter reads the header's two forms: seconds and an HTTP date.
+func retryAfter(v string, now time.Time) time.Duration {
+	v = strings.TrimSpace(v)
+	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(n) * time.Second
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(at.Sub(now).Round(time.Second), 0)
+	}
+	return 0
+}

@@ -1,0 +1,272 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// flight is one question to a host that any number of callers wait for. It runs
+// on a context of its own: a caller that goes away takes only itself along, and
+// the last one to go ends the flight.
+//
+// The flight has no deadline either. Each caller's Budget is a clock of that
+// caller alone, which runs while the flight is on the wire, so the shorter
+// Budget of the one who came first ends that one's wait and no other's.
+type flight struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	sent   atomic.Int64 // requests on the wire
+	done   chan struct{}
+
+	resp Response // these two are set before done is closed
+	err  error
+
+	// Guarded by flights.mu.
+	waiters map[*waiter]struct{}
+	shared  bool // more than one caller has joined
+	onWire  bool
+	start   time.Time // no request is made before it
+	stale   *Response // an old answer, for callers who run out of time
+}
+
+// waiter is one caller of a flight.
+type waiter struct {
+	budget   *Budget
+	deadline time.Time   // of the caller's context; zero: none
+	quit     chan *Error // why the caller should not go on waiting; holds one
+
+	timer *time.Timer // runs while the flight is on the wire
+	since time.Time
+}
+
+func newWaiter(ctx context.Context, b *Budget) *waiter {
+	w := &waiter{budget: b, quit: make(chan *Error, 1)}
+	w.deadline, _ = ctx.Deadline()
+	return w
+}
+
+func (w *waiter) tell(e *Error) {
+	select {
+	case w.quit <- e:
+	default:
+	}
+}
+
+func (w *waiter) startClock() {
+	w.since = time.Now()
+	w.timer = time.AfterFunc(w.budget.Left(), func() { w.tell(&Error{Kind: Timeout}) })
+}
+
+func (w *waiter) stopClock() {
+	if w.timer == nil {
+		return
+	}
+	w.timer.Stop()
+	w.timer = nil
+	w.budget.spend(time.Since(w.since))
+}
+
+// refuse ends the wait of a caller whose deadline comes before the request can.
+func (w *waiter) refuse(start time.Time) {
+	if !w.deadline.IsZero() && start.After(w.deadline) {
+		w.tell(&Error{Kind: Throttled, Detail: errWaitTooLong})
+	}
+}
+
+// Why a flight ended before its end.
+var (
+	errNobodyWaits = errors.New("nobody waits for the answer")
+	errTimeUp      = errors.New("nobody who waits has time left")
+	errShutdown    = errors.New("the client is closed")
+)
+
+type flights struct {
+	mu sync.Mutex
+	m  map[string]*flight
+}
+
+func newFlights() *flights { return &flights{m: map[string]*flight{}} }
+
+// join finds the flight under way or makes one; own reports the latter.
+func (fs *flights) join(ctx context.Context, key string, w *waiter) (f *flight, own bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f = fs.m[key]
+	if own = f == nil; own {
+		f = &flight{done: make(chan struct{}), waiters: map[*waiter]struct{}{}}
+		f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+		fs.m[key] = f
+	}
+	f.shared = f.shared || !own
+	f.waiters[w] = struct{}{}
+	w.refuse(f.start)
+	if f.onWire {
+		w.startClock()
+	}
+	return f, own
+}
+
+// leave takes a caller out, and ends the flight after the last one.
+func (fs *flights) leave(key string, f *flight, w *waiter, why error) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	w.stopClock()
+	delete(f.waiters, w)
+	if len(f.waiters) > 0 {
+		return
+	}
+	if fs.m[key] == f { // nobody joins what is about to end
+		delete(fs.m, key)
+	}
+	f.cancel(why)
+}
+
+// land gives the outcome to all who wait.
+func (fs *flights) land(key string, f *flight, resp Response, err error) {
+	fs.mu.Lock()
+	if fs.m[key] == f {
+		delete(fs.m, key)
+	}
+	f.resp, f.err = resp, err
+	fs.mu.Unlock()
+	close(f.done)
+	f.cancel(nil)
+}
+
+// wire starts the clocks of all who wait; the returned function stops them.
+func (fs *flights) wire(f *flight) func() {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f.onWire = true
+	for w := range f.waiters {
+		w.startClock()
+	}
+	return func() {
+		fs.mu.Lock()
+		defer fs.mu.Unlock()
+		f.onWire = false
+		for w := range f.waiters {
+			w.stopClock()
+		}
+	}
+}
+
+// notBefore sends away who cannot wait until at.
+func (fs *flights) notBefore(f *flight, at time.Time) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f.start = at
+	for w := range f.waiters {
+		w.refuse(at)
+	}
+}
+
+// left is the most that anybody who waits may still spend.
+func (fs *flights) left(f *flight) time.Duration {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	var most time.Duration
+	for w := range f.waiters {
+		most = max(most, w.budget.Left())
+	}
+	return most
+}
+
+func (fs *flights) keepStale(f *flight, r Response) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	f.stale = &r
+}
+
+func (fs *flights) staleOf(f *flight) (Response, bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if f.stale == nil {
+		return Response{}, false
+	}
+	r := *f.stale
+	r.Body = bytes.Clone(r.Body)
+	return r, true
+}
+
+func (fs *flights) isShared(f *flight) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return f.shared
+}
+
+// shared asks through a flight: a new one, or that of an equal request.
+func (d *Door) shared(ctx context.Context, a ask) (Response, error) {
+	c := d.client
+	key := a.flightKey()
+	w := newWaiter(ctx, a.budget)
+	f, own := c.flights.join(ctx, key, w)
+	if own {
+		c.flying.Add(1) // the caller is counted in, so Close has not begun to wait for none
+		go func() {
+			defer c.flying.Done()
+			stop := context.AfterFunc(c.ctx, func() { f.cancel(errShutdown) })
+			defer stop()
+			resp, err := d.fly(f, a)
+			c.flights.land(key, f, resp, err)
+		}()
+	}
+	resp, err := d.wait(ctx, f, w)
+	why := errNobodyWaits
+	if IsKind(err, Timeout) {
+		why = errTimeUp
+	}
+	c.flights.leave(key, f, w, why)
+	traceOf(ctx).sent(int(f.sent.Load()))
+	if c.flights.isShared(f) {
+		resp.Body = bytes.Clone(resp.Body) // each caller's to change
+	}
+	switch {
+	case err == nil:
+		return resp, nil
+	case ctx.Err() != nil:
+		return Response{}, fmt.Errorf("asking %s: %w", orAddress(a.host), ctx.Err())
+	}
+	e := classify(err)
+	e.Host = a.host
+	return Response{}, e
+}
+
+// wait is one caller's part of a flight.
+func (d *Door) wait(ctx context.Context, f *flight, w *waiter) (Response, error) {
+	select {
+	case <-f.done:
+		return f.resp, f.err
+	case <-ctx.Done():
+		return Response{}, ctx.Err()
+	case why := <-w.quit:
+		select {
+		case <-f.done: // at the same moment
+			return f.resp, f.err
+		default:
+		}
+		if old, ok := d.client.flights.staleOf(f); ok {
+			return old, nil
+		}
+		return Response{}, why
+	}
+}
+
+// ended is the error of a flight whose context ended.
+func (f *flight) ended() error {
+	switch cause := context.Cause(f.ctx); {
+	case cause == nil:
+		return nil
+	case errors.Is(cause, errShutdown):
+		return &Error{Kind: Closed}
+	case errors.Is(cause, errTimeUp):
+		return &Error{Kind: Timeout}
+	default:
+		return errNotCounted
+	}
+}

@@ -1,0 +1,263 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Tape stands between the doors and their callers: a *Recorder keeps what
+// passes, a *Replay answers in place of the network. There are no others.
+type Tape interface {
+	get(ctx context.Context, a ask, wire func() (Response, error)) (Response, error)
+}
+
+// Recorder keeps every request and its outcome for a HAR 1.2 file. Parameters
+// and headers that look like secrets are left out; bodies are kept as they are.
+// It is safe for concurrent use.
+type Recorder struct {
+	creator harName
+	now     func() time.Time
+
+	mu    sync.Mutex
+	takes []*take // in the order in which they began
+}
+
+// take is one recorded request; guarded by Recorder.mu.
+type take struct {
+	began, ended time.Time // ended is zero while it is under way
+	entry        harEntry
+}
+
+// NewRecorder makes a Recorder. name and version are of the program that the
+// file says it comes from; now is nil for time.Now.
+func NewRecorder(name, version string, now func() time.Time) *Recorder {
+	if now == nil {
+		now = time.Now
+	}
+	return &Recorder{creator: harName{name, version}, now: now}
+}
+
+// HAR is the recording so far, ordered by the beginnings of the requests. What
+// is still under way is in it as unfinished.
+func (r *Recorder) HAR() ([]byte, error) {
+	r.mu.Lock()
+	f := harFile{Log: harLog{Version: "1.2", Creator: r.creator, Pages: []struct{}{}, Entries: []harEntry{}}}
+	takes := slices.Clone(r.takes)
+	slices.SortStableFunc(takes, func(a, b *take) int { return a.began.Compare(b.began) })
+	for _, t := range takes {
+		f.Log.Entries = append(f.Log.Entries, t.finished(r.now()))
+	}
+	r.mu.Unlock()
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	if err := enc.Encode(f); err != nil {
+		return nil, fmt.Errorf("writing the recording: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// finished is the entry as the file shows it.
+func (t *take) finished(now time.Time) harEntry {
+	e, end := t.entry, t.ended
+	if end.IsZero() {
+		end = now
+		e.Error = &harError{Kind: kindUnfinished, Text: "still under way when the recording was written"}
+	}
+	e.Started = t.began.UTC().Format("2006-01-02T15:04:05.000000Z")
+	e.Time = max(float64(end.Sub(t.began).Microseconds())/1000, 0)
+	e.Timings = harTimings{Wait: e.Time}
+	if e.Response.StatusText == "" && e.Error != nil {
+		e.Response.StatusText = e.Error.Kind
+	}
+	return e
+}
+
+// begin opens a take.
+func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body []byte) *take {
+	clean := cleanURL(u)
+	_, query, _ := strings.Cut(clean, "?")
+	t := &take{entry: harEntry{
+		Level: level,
+		Request: harRequest{
+			Method: method, URL: clean, HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: pairs(h),
+			Query: queryPairs(query), HeadersSize: -1, BodySize: len(body),
+		},
+		Response: harResponse{HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: []harPair{}, HeadersSize: -1, BodySize: -1},
+	}}
+	t.entry.BodyHash = hashOf(body)
+	if len(body) > 0 {
+		var c harContent
+		c.setBody(body)
+		t.entry.Request.Post = &harPostData{MimeType: h.Get("Content-Type"), Params: []harPair{}, Text: c.Text}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.began = r.now()
+	r.takes = append(r.takes, t)
+	return t
+}
+
+// end closes a take; fill completes its entry.
+func (r *Recorder) end(t *take, fill func(*harEntry)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !t.ended.IsZero() {
+		return
+	}
+	t.ended = r.now()
+	fill(&t.entry)
+}
+
+func (r *Recorder) get(_ context.Context, a ask, wire func() (Response, error)) (Response, error) {
+	t := r.begin(levelGet, http.MethodGet, a.url, http.Header{"Accept": {a.accept}}, nil)
+	resp, err := wire()
+	r.end(t, func(e *harEntry) {
+		if err != nil {
+			e.Error = recordedError(err)
+			return
+		}
+		recordResponse(e, a, resp)
+	})
+	return resp, err
+}
+
+func recordResponse(e *harEntry, a ask, resp Response) {
+	e.Response.Status, e.Response.StatusText = http.StatusOK, "OK"
+	h := http.Header{}
+	for name, value := range map[string]string{"Content-Type": resp.ContentType, "ETag": resp.ETag, "Last-Modified": resp.LastModified} {
+		if value != "" {
+			h[name] = []string{value}
+		}
+	}
+	e.Response.Headers = pairs(h)
+	e.Response.BodySize = len(resp.Body)
+	e.Response.Content.MimeType = resp.ContentType
+	e.Response.Content.setBody(resp.Body)
+	if final := cleanText(resp.URL); final != cleanURL(a.url) {
+		e.FinalURL = final
+	}
+	e.Answer = &harAnswer{
+		Retrieved: resp.Retrieved, ContentType: resp.ContentType, ETag: resp.ETag, LastModified: resp.LastModified, RetryAfter: resp.RetryAfter,
+		Truncated: resp.Truncated, Cached: resp.Cached, Stale: resp.Stale, Age: resp.Age,
+	}
+}
+
+// recordedError keeps of an error what a replay needs to fail in the same way.
+func recordedError(err error) *harError {
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return &harError{Kind: string(e.Kind), Text: e.Error(), Host: e.Host, Code: e.Code, RetryAfter: e.RetryAfter, Detail: e.Detail}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &harError{Kind: kindDeadline, Text: "the caller's deadline came first"}
+	case errors.Is(err, context.Canceled):
+		return &harError{Kind: kindCanceled, Text: "the caller went away first"}
+	}
+	return &harError{Kind: kindOther, Text: "the request failed"} // the text may hold addresses
+}
+
+func hashOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
+}
+
+func unescaped(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return strings.ToValidUTF8(plain, "\uFFFD")
+	}
+	return s
+}
+
+// Transport records another client of this program, such as that of a model
+// server. base is nil for http.DefaultTransport. Streamed bodies pass as they
+// come; a body that is closed early is recorded as far as it was read.
+func (r *Recorder) Transport(base http.RoundTripper) http.RoundTripper {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	return roundTripper(func(req *http.Request) (*http.Response, error) {
+		body, req, err := takeBody(req)
+		if err != nil {
+			return nil, err
+		}
+		t := r.begin(levelTransport, req.Method, req.URL, req.Header, body)
+		resp, err := base.RoundTrip(req)
+		if err != nil {
+			r.end(t, func(e *harEntry) { e.Error = recordedError(err) })
+			return nil, err
+		}
+		resp.Body = &tee{ReadCloser: resp.Body, done: func(got []byte, err error) {
+			r.end(t, func(e *harEntry) { recordExchange(e, resp, got, err) })
+		}}
+		return resp, nil
+	})
+}
+
+func recordExchange(e *harEntry, resp *http.Response, body []byte, err error) {
+	e.Response.Status, e.Response.StatusText = resp.StatusCode, http.StatusText(resp.StatusCode)
+	e.Response.Headers, e.Response.BodySize = pairs(resp.Header), len(body)
+	e.Response.RedirectURL = cleanHeader("Location", resp.Header.Get("Location"))
+	e.Response.Content.MimeType = resp.Header.Get("Content-Type")
+	e.Response.Content.setBody(body)
+	if err != nil {
+		e.Error = recordedError(err) // after the part that came
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// takeBody reads a request's body and gives back a request that still has it.
+func takeBody(req *http.Request) ([]byte, *http.Request, error) {
+	if req.Body == nil || req.Body == http.NoBody {
+		return nil, req, nil
+	}
+	defer req.Body.Close()
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, nil, err
+	}
+	again := req.Clone(req.Context()) // a RoundTripper must not change what it was given
+	again.Body = io.NopCloser(bytes.NewReader(body))
+	return body, again, nil
+}
+
+// tee keeps what is read of a body. done is called once, at the end.
+type tee struct {
+	io.ReadCloser
+	got  bytes.Buffer
+	once sync.Once
+	done func(got []byte, err error)
+}
+
+func (t *tee) Read(p []byte) (int, error) {
+	n, err := t.ReadCloser.Read(p)
+	t.got.Write(p[:n])
+	if errors.Is(err, io.EOF) {
+		t.once.Do(func() { t.done(t.got.Bytes(), nil) })
+	} else if err != nil {
+		t.once.Do(func() { t.done(t.got.Bytes(), err) })
+	}
+	return n, err
+}
+
+func (t *tee) Close() error {
+	err := t.ReadCloser.Close()
+	t.once.Do(func() { t.done(t.got.Bytes(), nil) })
+	return err
+}

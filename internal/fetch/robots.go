@@ -1,0 +1,238 @@
+package fetch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/temoto/robotstxt"
+)
+
+// How robots.txt files are read: RFC 9309, with shorter patience.
+const (
+	robotsAgent   = "research-mcp"
+	robotsTimeout = 3 * time.Second
+	robotsBytes   = 512 << 10 // what comes after it does not count
+	robotsKept    = 24 * time.Hour
+	robotsFailed  = 2 * time.Minute // a host that could not be asked is asked again soon
+	robotsHosts   = 256
+)
+
+// robots remembers what hosts allow.
+type robots struct {
+	mu sync.Mutex
+	m  map[string]*verdict
+}
+
+// verdict is one host's robots.txt. The fields are set before done is closed.
+type verdict struct {
+	done  chan struct{}
+	group *robotstxt.Group // nil: everything is allowed
+	err   error            // nothing is allowed, and why
+	until time.Time
+}
+
+func newRobots() *robots { return &robots{m: map[string]*verdict{}} }
+
+// mayRead is nil when the host's robots.txt lets us read u. It costs nobody's
+// Budget: the file has a deadline of its own, and it serves all who ask.
+func (d *Door) mayRead(ctx context.Context, u *url.URL, sent *atomic.Int64) error {
+	v := d.robotsOf(u, sent)
+	select {
+	case <-v.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if v.err != nil {
+		return v.err
+	}
+	path := u.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	if u.RawQuery != "" {
+		path += "?" + u.RawQuery
+	}
+	if v.group == nil || path == "/robots.txt" || v.group.Test(path) {
+		return nil
+	}
+	return &Error{Kind: Robots, Detail: "its robots.txt asks programs not to read this page"}
+}
+
+// robotsOf finds what is known, or begins to ask.
+func (d *Door) robotsOf(u *url.URL, sent *atomic.Int64) *verdict {
+	c, key := d.client, u.Scheme+"://"+hostPort(u)
+	c.robots.mu.Lock()
+	defer c.robots.mu.Unlock()
+	if v := c.robots.m[key]; v != nil && !v.over() {
+		return v
+	}
+	c.robots.makeRoom()
+	v := &verdict{done: make(chan struct{})}
+	c.robots.m[key] = v
+	file := &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}
+	c.flying.Add(1) // a flight is under way, so Close has not passed
+	go func() {
+		defer c.flying.Done()
+		defer close(v.done)
+		d.readRobots(v, file, sent)
+	}()
+	return v
+}
+
+func (v *verdict) over() bool {
+	select {
+	case <-v.done:
+		return time.Now().After(v.until)
+	default:
+		return false
+	}
+}
+
+// makeRoom forgets what is over, else any that is known; the caller holds r.mu.
+func (r *robots) makeRoom() {
+	if len(r.m) < robotsHosts {
+		return
+	}
+	victim := ""
+	for key, v := range r.m {
+		select {
+		case <-v.done:
+			victim = key
+			if v.over() {
+				delete(r.m, key)
+			}
+		default:
+		}
+	}
+	if len(r.m) >= robotsHosts {
+		delete(r.m, victim)
+	}
+}
+
+// readRobots fills a verdict.
+func (d *Door) readRobots(v *verdict, file *url.URL, sent *atomic.Int64) {
+	body, code, err := d.fetchRobots(file, sent)
+	v.until = time.Now().Add(robotsKept)
+	var e *Error
+	switch failed := errors.As(err, &e); {
+	case failed && (e.Kind == Refused || e.Kind == Closed || e.Kind == Broken || e.Kind == Throttled):
+		v.err, v.until = e, time.Now() // of the host itself: robots.txt is not the reason
+	case failed:
+		v.err = &Error{Kind: Robots, passes: true, Detail: "its robots.txt cannot be read (" + e.text() + "), which counts as no"}
+		v.until = time.Now().Add(robotsFailed)
+	case code >= 500:
+		v.err = &Error{Kind: Robots, Code: code, passes: true, Detail: fmt.Sprintf("its robots.txt answered %d, which counts as no", code)}
+		v.until = time.Now().Add(robotsFailed)
+	case code >= 200 && code < 300:
+		v.group = parseRobots(body)
+	}
+}
+
+// parseRobots is the group of rules that is for us; nil when everything is
+// allowed. Lines of no use are left out first, as the parser would otherwise
+// give up on the whole file for one of them.
+func parseRobots(body []byte) *robotstxt.Group {
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
+	var kept strings.Builder
+	agent := false
+	for line := range strings.FieldsFuncSeq(string(body), func(r rune) bool { return r == '\n' || r == '\r' }) {
+		line, _, _ = strings.Cut(line, "#")
+		field, value, ok := strings.Cut(line, ":")
+		if !ok {
+			continue
+		}
+		switch field = strings.ToLower(strings.TrimSpace(field)); field {
+		case "user-agent":
+			agent = true
+		case "allow", "disallow":
+			if !agent {
+				continue
+			}
+		default:
+			continue
+		}
+		fmt.Fprintf(&kept, "%s: %s\n", field, strings.Join(strings.Fields(strings.ToValidUTF8(value, "")), ""))
+	}
+	rules, err := robotstxt.FromString(kept.String())
+	if err != nil {
+		return nil
+	}
+	return rules.FindGroup(robotsAgent)
+}
+
+// fetchRobots gets the file through the same guard and queue as the page.
+func (d *Door) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code int, err error) {
+	budget := NewBudget(robotsTimeout) // for all hops together
+	for range maxRedirects + 1 {
+		var next *url.URL
+		body, code, next, err = d.robotsHop(u, budget, sent)
+		if err != nil || next == nil {
+			return body, code, err
+		}
+		if err := d.rules.redirect(u, next); err != nil {
+			return nil, 0, &Error{Kind: BadRedirect, Detail: "it redirects to where we do not go"}
+		}
+		u = next
+	}
+	return nil, 0, &Error{Kind: BadRedirect, Detail: "redirected too often"}
+}
+
+func (d *Door) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body []byte, code int, next *url.URL, err error) {
+	c := d.client
+	pass, err := c.gates.enter(c.ctx, hostPort(u), c.cfg.OpenRate, nil)
+	if err != nil {
+		if c.ctx.Err() != nil {
+			err = &Error{Kind: Closed}
+		}
+		return nil, 0, nil, err
+	}
+	start := time.Now()
+	ctx, cancel := context.WithTimeout(c.ctx, budget.Left())
+	defer cancel()
+	sent.Add(1)
+	body, code, next, err = d.sendRobots(ctx, u)
+	switch {
+	case err != nil && c.ctx.Err() != nil:
+		err = &Error{Kind: Closed}
+	case err != nil && ctx.Err() != nil:
+		err = &Error{Kind: Timeout}
+	case err != nil:
+		err = classify(err)
+	}
+	budget.spend(time.Since(start))
+	if err == nil && code >= 500 {
+		pass.leave(&Error{Kind: Server, Code: code})
+	} else {
+		pass.leave(err)
+	}
+	return body, code, next, err
+}
+
+func (d *Door) sendRobots(ctx context.Context, u *url.URL) (body []byte, code int, next *url.URL, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	r.Header.Set("User-Agent", d.client.agent)
+	r.Header.Set("Accept", "text/plain")
+	resp, err := d.http.Do(r)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	defer resp.Body.Close()
+	if next, err = redirectTo(resp, u); err != nil || next != nil {
+		return nil, 0, next, err
+	}
+	d.client.gates.leaveAlone(hostPort(u), d.client.cfg.OpenRate, retryAfter(resp.Header.Get("Retry-After"), d.client.cfg.Now()))
+	body, err = io.ReadAll(io.LimitReader(resp.Body, robotsBytes))
+	return body, resp.StatusCode, nil, err
+}

@@ -1,0 +1,66 @@
+package fetch
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Trace counts what the requests of one context cost. It is safe for concurrent
+// use. A caller that wants to say "answered from the cache" asks whether there
+// were cached answers and no requests.
+type Trace struct {
+	mu     sync.Mutex
+	counts TraceCounts
+}
+
+// TraceCounts are a Trace's sums.
+type TraceCounts struct {
+	Requests int           // on the wire: each redirect, retry and robots.txt too; one that two callers shared counts for both
+	Cached   int           // answers whose body came from the cache; after a request when the host confirmed it
+	Stale    int           // of these, the ones past their lifetime, as the host could not be asked
+	Oldest   time.Duration // the greatest Age of a cached answer
+}
+
+type traceKey struct{}
+
+// WithTrace makes the requests under the returned context count into the Trace.
+// A Trace within a Trace counts alone.
+func WithTrace(ctx context.Context) (context.Context, *Trace) {
+	t := &Trace{}
+	return context.WithValue(ctx, traceKey{}, t), t
+}
+
+// Counts are the sums so far.
+func (t *Trace) Counts() TraceCounts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.counts
+}
+
+func traceOf(ctx context.Context) *Trace {
+	t, _ := ctx.Value(traceKey{}).(*Trace)
+	return t
+}
+
+func (t *Trace) sent(n int) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.Requests += n
+}
+
+func (t *Trace) answered(r Response) {
+	if t == nil || !r.Cached {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.counts.Cached++
+	if r.Stale {
+		t.counts.Stale++
+	}
+	t.counts.Oldest = max(t.counts.Oldest, r.Age)
+}
