@@ -35,12 +35,12 @@ type answer struct {
 func (d *Door) fly(f *flight, a ask) (Response, error) {
 	c := d.client
 	old, have := d.lookup(f.ctx, a)
-	if have && old.fresh(a.lifetime, c.cfg.Cache.now()) {
-		c.cfg.Cache.touch(a.key, old)
-		return old.response(a.url, c.cfg.Cache.now(), false), nil
+	if have && old.fresh(a.lifetime, c.cache().now()) {
+		c.cache().touch(a.key, old)
+		return old.response(a.url, c.cache().now(), false), nil
 	}
-	if have && old.usable(c.cfg.Cache.now()) {
-		c.flights.keepStale(f, old.response(a.url, c.cfg.Cache.now(), true))
+	if have && old.usable(c.cache().now()) {
+		c.flights.keepStale(f, old.response(a.url, c.cache().now(), true))
 	}
 	got, err := d.walk(f, a, old)
 	if err == nil {
@@ -54,7 +54,7 @@ func (d *Door) fly(f *flight, a ask) (Response, error) {
 		}
 	}
 	if have && e != nil && e.Kind == NotFound {
-		c.cfg.Cache.drop(a.key) // it is gone, so it must not come back as stale
+		c.cache().drop(a.key) // it is gone, so it must not come back as stale
 	}
 	return Response{}, err
 }

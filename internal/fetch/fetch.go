@@ -43,7 +43,11 @@ type Config struct {
 	Logger  *slog.Logger
 
 	Cache *Cache // of good answers; nil: none. The caller closes it after the Client
-	Tape  Tape   // a *Recorder or a *Replay; nil: neither
+	// OpenCache gives a cache that is opened when it is first needed; it is called
+	// often, and may give nil. Cache goes before it.
+	OpenCache func() *Cache
+
+	Tape Tape // a *Recorder or a *Replay; nil: neither
 
 	MaxBody       int64         // bytes of a body after decompression; 0: DefaultMaxBody
 	HeaderTimeout time.Duration // from the request's end to the response's header; 0: DefaultHeaderTimeout
@@ -129,6 +133,14 @@ func (c *Client) transport(dial func(ctx context.Context, network, addr string) 
 		MaxIdleConnsPerHost:    perHost,
 		IdleConnTimeout:        60 * time.Second,
 	}
+}
+
+// cache is nil where there is none.
+func (c *Client) cache() *Cache {
+	if c.cfg.Cache == nil && c.cfg.OpenCache != nil {
+		return c.cfg.OpenCache()
+	}
+	return c.cfg.Cache
 }
 
 // Identified reports whether the operator gave a contact. Without one, hosts

@@ -111,16 +111,16 @@ func (e *entry) condition(h http.Header, asked, u *url.URL) bool {
 
 // lookup finds what is kept of the answer.
 func (d *Door) lookup(ctx context.Context, a ask) (*entry, bool) {
-	if d.client.cfg.Cache == nil || a.lifetime <= 0 {
+	if d.client.cache() == nil || a.lifetime <= 0 {
 		return nil, false
 	}
-	return d.client.cfg.Cache.get(ctx, a.key)
+	return d.client.cache().get(ctx, a.key)
 }
 
 // keep puts a good answer into the cache, as far as its host allows, and makes
 // it the response.
 func (d *Door) keep(a ask, old *entry, got answer) Response {
-	cache := d.client.cfg.Cache
+	cache := d.client.cache()
 	if cache == nil || a.lifetime <= 0 {
 		return got.Response
 	}
