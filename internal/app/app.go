@@ -51,8 +51,10 @@ func CheckQuestion(q string) error { return research.CheckQuestion(q) }
 
 // Options are what the settings do not say.
 type Options struct {
-	Log *slog.Logger
-	now func() time.Time
+	Log   *slog.Logger
+	now   func() time.Time
+	newID func(prefix string) string
+	tape  fetch.Tape // stands between the sources and the network
 }
 
 // App is the program, ready to work. It is safe for concurrent use. Close it.
@@ -60,7 +62,7 @@ type App struct {
 	cfg    *config.Config
 	log    *slog.Logger
 	now    func() time.Time
-	fetch  *fetch.Client
+	fetch  *network
 	memory memory.Memory
 	kits   *kits
 	engine *research.Engine
@@ -77,8 +79,11 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if o.now == nil {
 		o.now = time.Now
 	}
+	if o.newID == nil {
+		o.newID = newID
+	}
 	a := &App{cfg: cfg, log: o.Log, now: o.now}
-	a.fetch = fetch.New(fetch.Config{Version: version, Contact: cfg.Contact, Logger: o.Log, Now: o.now})
+	a.fetch = newNetwork(ctx, a, o)
 	asked, err := a.buildSources()
 	if err != nil {
 		return nil, errors.Join(err, a.fetch.Close())
@@ -98,7 +103,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	a.engine = research.New(engineConfig(cfg), research.Deps{
 		Sources: asked, Kinds: sourceKinds(), Off: sourcesOff(cfg), Memory: a.memory, Sessions: a.memory, Kits: a.kits, Analyst: analyst{runner},
 		Chunk: func(text string) []evidence.Chunk { return extract.Chunks(text, extract.ChunkOptions{}) },
-		Page:  a.page, Now: o.now, NewID: newID, Log: o.Log,
+		Page:  a.page, Now: o.now, NewID: o.newID, Log: o.Log,
 	})
 	return a, nil
 }
@@ -125,13 +130,13 @@ func (a *App) buildSources() ([]research.Source, error) {
 	for _, spec := range sources.Registry() {
 		settings[spec.Name] = sourceSettings(a.cfg, spec)
 	}
-	built, err := sources.Build(settings, a.fetch)
+	built, err := sources.Build(settings, a.fetch.Client)
 	if err != nil {
 		return nil, err
 	}
 	var out []research.Source
 	for _, s := range built {
-		out = append(out, s)
+		out = append(out, traced{s})
 		a.names = append(a.names, s.Name())
 	}
 	return out, nil

@@ -21,6 +21,12 @@ func (a *App) Forget(ctx context.Context, req tools.ForgetRequest) (evidence.Rec
 	if err != nil {
 		return evidence.Receipt{}, err
 	}
+	if cache := a.fetch.cache(); cache != nil {
+		// Which answers a document came in is not known, so that all of them go.
+		if err := cache.Clear(ctx); err != nil {
+			got.Warnings = append(got.Warnings, fmt.Sprintf("answers of sources that are kept in %s may still hold it (%v): stop other research-mcp processes and delete that file", cacheFile, err))
+		}
+	}
 	if got.Documents == 0 && req.Session == "" && len(got.Warnings) == 0 {
 		got.Warnings = append(got.Warnings, fmt.Sprintf("nothing in %s was selected: nothing went", a.cfg.DataDir))
 	}

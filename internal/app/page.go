@@ -12,10 +12,13 @@ import (
 // pageTimeout is a page's time on the wire.
 const pageTimeout = 10 * time.Second
 
+// pageLifetime is how long a page is not asked for again.
+const pageLifetime = time.Hour
+
 // page reads an address that a person or a model chose: through the guarded
 // door, and with its text extracted in an isolated process.
 func (a *App) page(ctx context.Context, url string) (evidence.Document, error) {
-	got, err := a.fetch.Open().Get(ctx, fetch.Request{URL: url, Accept: "text/html,text/plain,text/markdown;q=0.9", Budget: fetch.NewBudget(pageTimeout)})
+	got, err := a.fetch.Open().Keep(pageLifetime).Get(ctx, fetch.Request{URL: url, Accept: "text/html,text/plain,text/markdown;q=0.9", Budget: fetch.NewBudget(pageTimeout)})
 	if err != nil {
 		return evidence.Document{}, err
 	}

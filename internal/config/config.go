@@ -30,6 +30,7 @@ type Config struct {
 	Analysis Analysis          `koanf:"analysis"`
 	Ollama   Ollama            `koanf:"ollama"`
 	Memory   Memory            `koanf:"memory"`
+	Cache    Cache             `koanf:"cache"`
 	Sources  map[string]Source `koanf:"sources"`
 
 	settings []Setting
@@ -69,6 +70,11 @@ type Ollama struct {
 type Memory struct {
 	MaxAgeDays int `koanf:"max_age_days"`
 	MaxTextMB  int `koanf:"max_text_mb"`
+}
+
+// Cache bounds what is kept of the sources' answers; 0 keeps nothing.
+type Cache struct {
+	MaxMB int `koanf:"max_mb"`
 }
 
 // Source is one source's settings.
@@ -121,6 +127,7 @@ type key struct {
 var keys = []key{
 	{name: "analysis.memory_mb", value: "512", about: "memory that the isolated process may take, in MiB"},
 	{name: "analysis.timeout", value: "15s", about: "the isolated process is killed after this time"},
+	{name: "cache.max_mb", value: "256", about: "answers of sources are kept for a time, up to so many MiB in all; 0 asks anew each time"},
 	{name: "contact", value: "", about: "your e-mail address or web page: sources see it in the User-Agent and allow more"},
 	{name: "data_dir", value: "", about: "folder of the memory; the platform's user data folder when empty"},
 	{name: "language", value: "en", about: "language of the sources, as in en.wikipedia.org"},
@@ -245,7 +252,7 @@ func (c *Config) validate() error {
 	}
 	for name, b := range map[string][3]int{
 		"analysis.memory_mb": {c.Analysis.MemoryMB, 64, 65536}, "research.recall_k": {c.Research.RecallK, 0, 100},
-		"memory.max_age_days": {c.Memory.MaxAgeDays, 0, 36500}, "memory.max_text_mb": {c.Memory.MaxTextMB, 0, 1 << 20},
+		"cache.max_mb": {c.Cache.MaxMB, 0, 1 << 20}, "memory.max_age_days": {c.Memory.MaxAgeDays, 0, 36500}, "memory.max_text_mb": {c.Memory.MaxTextMB, 0, 1 << 20},
 		"research.passage_tokens": {c.Research.Passages, 200, 100_000},
 		"session.fold_after":      {c.Session.FoldAfter, 1, 1000}, "session.fold_keep": {c.Session.FoldKeep, 0, 1000},
 	} {

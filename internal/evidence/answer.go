@@ -56,6 +56,8 @@ type SourceReport struct {
 	Documents int    `json:"documents"`
 	LatencyMS int64  `json:"latency_ms"`
 	Err       string `json:"error"`
+
+	AgeSeconds int64 `json:"age_seconds,omitempty"` // of the oldest answer that was kept from earlier
 }
 
 // NotAsked is a source that is on and was left out, and what it is for.

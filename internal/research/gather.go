@@ -18,6 +18,7 @@ import (
 type found struct {
 	source string
 	docs   []evidence.Document
+	origin Origin
 	err    error
 	took   time.Duration // since the gathering began
 }
@@ -45,6 +46,9 @@ type tally struct {
 	report   evidence.SourceReport
 	answered bool
 	known    bool // it found what another had found before it
+	asked    bool // it was truly asked: not all of what it said was kept from earlier
+	stale    bool
+	age      time.Duration // of the oldest that was kept
 	failed   error
 }
 
@@ -72,22 +76,26 @@ func (g *gathering) ask(topic string) {
 		g.pending[s.Name()]++
 		g.tally[s.Name()].report.Status = "" // it is asked again
 		g.group.Go(func() error {
-			docs, err := g.r.e.search(g.ctx, s, q)
-			g.results <- found{source: s.Name(), docs: docs, err: err, took: g.r.e.deps.Now().Sub(g.begun)}
+			docs, origin, err := g.r.e.search(g.ctx, s.Source, q)
+			g.results <- found{source: s.Name(), docs: docs, origin: origin, err: err, took: g.r.e.deps.Now().Sub(g.begun)}
 			return nil // one source's failure is data: it must not end the others
 		})
 	}
 }
 
 // search calls a source and survives its panic.
-func (e *Engine) search(ctx context.Context, s Source, q evidence.Query) (docs []evidence.Document, err error) {
+func (e *Engine) search(ctx context.Context, s Source, q evidence.Query) (docs []evidence.Document, origin Origin, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			e.deps.Log.Error("source panicked", "source", s.Name(), "panic", p, "stack", string(debug.Stack()))
 			docs, err = nil, fmt.Errorf("the source panicked: %v", p)
 		}
 	}()
-	return s.Search(ctx, q)
+	if t, ok := s.(Tracer); ok {
+		return t.SearchTraced(ctx, q)
+	}
+	docs, err = s.Search(ctx, q)
+	return docs, Origin{}, err
 }
 
 // wait hands on documents until every search has answered, the soft budget has
@@ -137,6 +145,7 @@ func (g *gathering) take(f found, handOn func([]evidence.Document)) {
 		t.failed = errors.Join(t.failed, f.err)
 	} else {
 		t.answered, g.heard = true, true
+		t.asked, t.stale, t.age = t.asked || !f.origin.Cached, t.stale || f.origin.Stale, max(t.age, f.origin.Age)
 		fresh := slices.DeleteFunc(slices.Clone(f.docs), func(d evidence.Document) bool {
 			if d.Text == "" || g.seen[d.ID] {
 				t.known = t.known || d.Text != ""
@@ -171,13 +180,20 @@ func (g *gathering) settle(t *tally) {
 	switch {
 	case t.report.Documents > 0, t.known:
 		t.report.Status = evidence.StatusOK
+		if !t.asked {
+			t.report.Status = evidence.StatusCached
+		}
 	case t.answered && t.failed == nil:
 		t.report.Status = evidence.StatusEmpty
 	default:
 		t.report.Status = statusOf(t.failed)
 	}
-	if t.failed != nil {
+	t.report.AgeSeconds = int64(t.age.Seconds())
+	switch {
+	case t.failed != nil:
 		t.report.Err = firstLine(t.failed)
+	case t.stale:
+		t.report.Err = fmt.Sprintf("could not be asked: this is what it said %s ago", t.age.Round(max(time.Second, t.age/50)))
 	}
 }
 

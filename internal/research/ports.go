@@ -6,6 +6,7 @@ package research
 
 import (
 	"context"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
@@ -16,6 +17,20 @@ import (
 type Source interface {
 	Name() string
 	Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error)
+}
+
+// Origin says how a source came by an answer.
+type Origin struct {
+	Cached bool          // all of it was kept from earlier: nobody was asked
+	Stale  bool          // some of it is past its time, because the place could not be asked
+	Age    time.Duration // of its oldest kept part
+}
+
+// Tracer is a Source that can tell the origin of an answer. SearchTraced is
+// Search, and as safe.
+type Tracer interface {
+	Source
+	SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, Origin, error)
 }
 
 // Memory keeps documents. Put is durable when it returns; Recall never returns

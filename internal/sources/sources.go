@@ -41,9 +41,19 @@ type Settings struct {
 	Options map[string]string // what only this source knows, by Option.Name; Build fills in the defaults
 }
 
-// door opens the way to the source's base URL.
+// door opens the way to the source's base URL, where answers are kept for the
+// source's lifetime.
 func (s Settings) door(client *fetch.Client) (*fetch.Door, error) {
-	return client.Operator(s.URL, s.Rate)
+	return s.doorTo(client, s.URL)
+}
+
+// doorTo is door for another base URL of the source's.
+func (s Settings) doorTo(client *fetch.Client, base string) (*fetch.Door, error) {
+	door, err := client.Operator(base, s.Rate)
+	if err != nil {
+		return nil, err
+	}
+	return door.Keep(s.Lifetime), nil
 }
 
 // Kinds of questions that a source is good for. A source of KindGeneral is
