@@ -53,7 +53,11 @@ func startWorld(env *testscript.Env) error {
 			env.T().Log("closing the world:", err)
 		}
 	})
+	for name := range app.SourceDefaults() {
+		env.Setenv(config.EnvName("sources."+name+".enabled"), "false") // unless the world has such a place
+	}
 	for name, url := range w.URLs() {
+		env.Setenv(config.EnvName("sources."+name+".enabled"), "true")
 		env.Setenv(config.EnvName("sources."+name+".url"), url)
 	}
 	env.Setenv(config.EnvName("data_dir"), env.WorkDir+"/memory")

@@ -48,6 +48,9 @@ func ask(t *testing.T, w *world.World) map[string]sources.Source {
 	client := fetch.New(fetch.Config{Version: "test", Contact: "test@example.org"})
 	t.Cleanup(func() { client.Close() })
 	settings := map[string]sources.Settings{}
+	for _, name := range sources.Names() {
+		settings[name] = sources.Settings{} // off: the world has no such place
+	}
 	for name, u := range w.URLs() {
 		settings[name] = sources.Settings{Enabled: true, URL: u}
 	}
