@@ -12,11 +12,12 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-// resolved runs build over specs that only remember their settings.
+// resolved runs build over the specs of three sources, which only remember
+// their settings.
 func resolved(t *testing.T, settings map[string]Settings) (map[string]Settings, error) {
 	t.Helper()
 	got := map[string]Settings{}
-	specs := Registry()
+	specs := []Spec{specOf(t, "hackernews"), specOf(t, "wikipedia"), specOf(t, "wikipedia-summary")}
 	for i, spec := range specs {
 		specs[i].New = func(s Settings, _ *fetch.Client) (Source, error) {
 			got[spec.Name] = s

@@ -58,7 +58,8 @@ const wikiHost = "https://en.wikipedia.org"
 func readWikipedia(t testing.TB, base string, raw []byte) ([]evidence.Document, bool) {
 	var a searchAnswer
 	decode(t, raw, &a)
-	return (&wikipedia{&wiki{name: "wikipedia"}}).read(&a, mustURL(t, base), retrieved)
+	pages, ok := a.pages()
+	return (&wikipedia{&wiki{name: "wikipedia"}}).read(pages, mustURL(t, base), retrieved), ok
 }
 
 func TestWikipediaReadsByRank(t *testing.T) {
@@ -220,8 +221,8 @@ func FuzzWikipedia(f *testing.F) {
 			return
 		}
 		_ = a.problem()
-		docs, _ := (&wikipedia{&wiki{name: "wikipedia"}}).read(&a, mustURL(t, wikiHost), retrieved)
-		checkParsed(t, docs)
+		pages, _ := a.pages()
+		checkParsed(t, (&wikipedia{&wiki{name: "wikipedia"}}).read(pages, mustURL(t, wikiHost), retrieved))
 	})
 }
 

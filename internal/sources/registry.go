@@ -13,7 +13,13 @@ const (
 // Registry lists every source, sorted by name.
 func Registry() []Spec {
 	return []Spec{
+		githubSpec(),
 		{Name: "hackernews", About: "stories and comments of Hacker News", DefaultURL: "https://hn.algolia.com", DefaultTimeout: defaultTimeout, Rate: fetch.Rate{PerSecond: algoliaPerSecond, Burst: burst}, Enabled: true, Kinds: []string{KindCode, KindNews}, New: newHackerNews},
+		kiwixSpec(),
+		mediawikiSpec(),
+		searxngSpec(),
+		stackexchangeSpec(),
+		wikidataSpec(),
 		{Name: "wikipedia", About: "introductions of the articles of Wikipedia, or of any MediaWiki, that match", DefaultURL: "https://en.wikipedia.org", DefaultTimeout: defaultTimeout, Rate: fetch.Rate{PerSecond: wikimediaPerSecond, Burst: burst}, Enabled: true, Kinds: []string{KindGeneral}, New: newWikipedia},
 		{Name: "wikipedia-summary", About: "the summary of the best article of Wikipedia", DefaultURL: "https://en.wikipedia.org", URLFrom: "wikipedia", DefaultTimeout: defaultTimeout, Rate: fetch.Rate{PerSecond: wikimediaPerSecond, Burst: burst}, Enabled: true, Kinds: []string{KindGeneral}, New: newWikipediaSummary},
 	}
