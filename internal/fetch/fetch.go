@@ -123,6 +123,9 @@ func (c *Client) transport(dial func(ctx context.Context, network, addr string) 
 // Identified reports whether the operator gave a contact.
 func (c *Client) Identified() bool { return oneLine(c.cfg.Contact) != "" }
 
+// Contact is the operator's address, as it was set; empty when none is.
+func (c *Client) Contact() string { return oneLine(c.cfg.Contact) }
+
 // UserAgent is how every request names us.
 func (c *Client) UserAgent() string { return c.agent }
 

@@ -22,3 +22,8 @@ func TestContract(t *testing.T) {
 		})
 	}
 }
+
+// FuzzSources feeds bytes to the parsers of every entry of the registry.
+func FuzzSources(f *testing.F) {
+	sourcetest.Fuzz(f, sources.Registry(), func(name string) string { return filepath.Join("testdata", name) })
+}

@@ -48,7 +48,7 @@ func (k *kiwix) Name() string { return "kiwix" }
 
 func (k *kiwix) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	limit, budget := clamp(q.Limit, 1, 50), fetch.NewBudget(k.timeout)
-	words := kiwixQuery(q.Text)
+	words := searchWords(q.Text, kiwixWords) // the index knows none with accents
 	hits, retrieved, err := k.find(ctx, budget, strings.Join(words, " "), limit)
 	if err == nil && len(hits) == 0 && len(words) > 1 { // no page has them all
 		hits, retrieved, err = k.find(ctx, budget, strings.Join(words, " OR "), limit)
@@ -78,22 +78,6 @@ func (k *kiwix) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	return docs, nil
 }
 
-// kiwixQuery are the words to search for. The index knows none with accents,
-// and searches for function words like for any other.
-func kiwixQuery(s string) []string {
-	var words, all []string
-	for _, t := range text.Tokenize(s) {
-		all = append(all, t.Word)
-		if !t.Stop {
-			words = append(words, t.Word)
-		}
-	}
-	if len(words) == 0 {
-		words = all
-	}
-	return words[:min(len(words), kiwixWords)]
-}
-
 // find asks for the pages that match, best first.
 func (k *kiwix) find(ctx context.Context, budget *fetch.Budget, pattern string, limit int) ([]kiwixHit, time.Time, error) {
 	if pattern == "" { // punctuation alone
@@ -103,16 +87,13 @@ func (k *kiwix) find(ctx context.Context, budget *fetch.Budget, pattern string, 
 	if k.book != "" {
 		params.Set("content", k.book)
 	}
-	resp, err := k.door.Get(ctx, fetch.Request{URL: k.base.String() + "/search?" + params.Encode(), Accept: "application/rss+xml, application/xml", Budget: budget})
+	var a kiwixAnswer
+	resp, err := getXML(ctx, k.door, fetch.Request{URL: k.base.String() + "/search?" + params.Encode(), Budget: budget}, k.base.Host, "application/rss+xml", &a)
 	if err != nil {
 		return nil, time.Time{}, rephrased(err, k.explain)
 	}
-	if !strings.HasSuffix(resp.ContentType, "xml") || strings.Contains(resp.ContentType, "html") {
-		return nil, time.Time{}, &fetch.Error{Kind: fetch.ContentType, Host: k.base.Host, Detail: "answered something else instead of XML"}
-	}
-	var a kiwixAnswer
-	if xml.Unmarshal(resp.Body, &a) != nil || a.Channel == nil || a.Channel.Total == nil {
-		return nil, time.Time{}, &fetch.Error{Kind: fetch.Malformed, Host: k.base.Host, Detail: "the answer is not the XML that was expected"}
+	if a.Channel == nil || a.Channel.Total == nil {
+		return nil, time.Time{}, notXML(k.base.Host)
 	}
 	return a.Channel.Items, resp.Retrieved, nil
 }
@@ -175,17 +156,15 @@ type kiwixAnswer struct {
 
 type kiwixHit struct {
 	Title   string `xml:"title"`
-	Link    string `xml:"link"` // a path
-	Excerpt struct {
-		Inner string `xml:",innerxml"` // the words that match stand in elements of their own
-	} `xml:"description"`
-	Book string `xml:"book>title"`
+	Link    string `xml:"link"`        // a path
+	Excerpt rich   `xml:"description"` // the words that match stand in elements of their own
+	Book    string `xml:"book>title"`
 }
 
 // document is a hit before it is cleaned, with the excerpt as its text.
 func (h kiwixHit) document(base *url.URL) evidence.Document {
 	return evidence.Document{
-		Title: h.Title, URL: webURL(base, strings.TrimSpace(h.Link)), Text: cmp.Or(plainText(h.Excerpt.Inner), text.Squash(h.Title)),
+		Title: h.Title, URL: webURL(base, strings.TrimSpace(h.Link)), Text: cmp.Or(text.Squash(string(h.Excerpt)), h.Title),
 		Meta: meta("book", h.Book),
 	}
 }

@@ -203,60 +203,6 @@ func checkParsed(t *testing.T, docs []evidence.Document) {
 	}
 }
 
-func seed(f *testing.F, source string) {
-	files, err := filepath.Glob(filepath.Join("testdata", source, "*.json"))
-	if err != nil || len(files) == 0 {
-		f.Fatal("no fixtures", err)
-	}
-	for _, name := range files {
-		f.Add(fixture(f, source, filepath.Base(name)))
-	}
-}
-
-func FuzzWikipedia(f *testing.F) {
-	seed(f, "wikipedia")
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		var a searchAnswer
-		if json.Unmarshal(raw, &a) != nil {
-			return
-		}
-		_ = a.problem()
-		pages, _ := a.pages()
-		checkParsed(t, (&wikipedia{&wiki{name: "wikipedia"}}).read(pages, mustURL(t, wikiHost), retrieved))
-	})
-}
-
-func FuzzSummary(f *testing.F) {
-	seed(f, "wikipedia-summary")
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		var s summaryAnswer
-		var titles titlesAnswer
-		if json.Unmarshal(raw, &titles) == nil {
-			if got, ok := titles.titles(); ok && len(got) > summaryTitles {
-				t.Errorf("titles = %q", got)
-			}
-		}
-		if json.Unmarshal(raw, &s) != nil {
-			return
-		}
-		if d, ok := (&wikipediaSummary{&wiki{name: "wikipedia-summary"}}).read(&s, mustURL(t, wikiHost), retrieved); ok {
-			checkParsed(t, []evidence.Document{d})
-		}
-	})
-}
-
-func FuzzHackerNews(f *testing.F) {
-	seed(f, "hackernews")
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		var a hackerNewsAnswer
-		if json.Unmarshal(raw, &a) != nil {
-			return
-		}
-		docs, _ := (&hackerNews{base: mustURL(t, "https://hn.algolia.com")}).read(&a, retrieved)
-		checkParsed(t, docs)
-	})
-}
-
 func FuzzPlainText(f *testing.F) {
 	for _, s := range []string{"a<p>b", "<pre>x\n</pre>", "&#0;&#x110000;", "<script><script></style>", "<", "日本<br>語"} {
 		f.Add(s)

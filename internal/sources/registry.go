@@ -13,10 +13,15 @@ const (
 // Registry lists every source, sorted by name.
 func Registry() []Spec {
 	return []Spec{
+		arxivSpec(),
+		crossrefSpec(),
+		europePMCSpec(),
 		githubSpec(),
 		{Name: "hackernews", About: "stories and comments of Hacker News", DefaultURL: "https://hn.algolia.com", DefaultTimeout: defaultTimeout, Rate: fetch.Rate{PerSecond: algoliaPerSecond, Burst: burst}, Enabled: true, Kinds: []string{KindCode, KindNews}, New: newHackerNews},
 		kiwixSpec(),
 		mediawikiSpec(),
+		openAlexSpec(),
+		pubmedSpec(),
 		searxngSpec(),
 		stackexchangeSpec(),
 		wikidataSpec(),

@@ -98,7 +98,7 @@ func (x *stackExchange) Search(ctx context.Context, q evidence.Query) ([]evidenc
 		return x.read(posts, nil, resp.Retrieved, limit), nil
 	}
 	var more stackExchangeAnswer
-	resp, err = x.get(ctx, budget, "/2.3/questions/"+strings.Join(best, ";")+"/answers", url.Values{
+	_, err = x.get(ctx, budget, "/2.3/questions/"+strings.Join(best, ";")+"/answers", url.Values{
 		"sort": {"votes"}, "pagesize": {strconv.Itoa(answersPage)},
 	}, &more)
 	a.heed(&more)

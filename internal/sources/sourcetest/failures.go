@@ -39,15 +39,18 @@ func answer(code int, kind, body string, header ...string) http.HandlerFunc {
 	}
 }
 
-func common() []failure {
+func common(c *contract) []failure {
 	const js = "application/json"
 	return []failure{
 		{name: "429", handler: answer(429, "text/html", "<p>"+hidden, "Retry-After", "9"), status: evidence.StatusThrottled, after: 9 * time.Second},
+		{name: "429 until a date", handler: answer(429, js, "{}", "Retry-After", Clock.Add(40*time.Second).Format(http.TimeFormat)), status: evidence.StatusThrottled, after: 40 * time.Second},
 		{name: "403 without identity", handler: answer(403, "text/plain", "Please set a user-agent. "+hidden), status: evidence.StatusError},
 		{name: "500", handler: answer(500, "text/html", hidden), status: evidence.StatusError},
 		{name: "503", handler: answer(503, "text/html", hidden), status: evidence.StatusError},
 		{name: "garbage", handler: answer(200, js, "{\"query\": {\"pages\": [{\""+hidden), status: evidence.StatusError},
 		{name: "bytes", handler: answer(200, js, "\x00\xff\xfe"+hidden), status: evidence.StatusError},
+		{name: "cut in the middle", handler: answer(200, js, string(c.Hits[0].body[:len(c.Hits[0].body)*2/3])), status: evidence.StatusError},
+		{name: "deep nesting", handler: answer(200, js, strings.Repeat("[", deep)+hidden), status: evidence.StatusError},
 		{name: "no body", handler: answer(200, js, ""), status: evidence.StatusError},
 		{name: "HTML with 200", handler: answer(200, "text/html", "<html>"+hidden), status: evidence.StatusError},
 		{name: "an object of another shape", handler: answer(200, js, `{"ok": true, "note": "`+hidden+`"}`), status: evidence.StatusError},
@@ -83,7 +86,10 @@ func drip(w http.ResponseWriter, r *http.Request) {
 }
 
 func testFailures(t *testing.T, spec sources.Spec, c *contract) {
-	all := common()
+	all := common(c)
+	if c.Format == "xml" {
+		all = append(all, xmlFailures(c)...)
+	}
 	for _, f := range c.Failures {
 		all = append(all, failure{name: f.Name, handler: play(f.Replies), status: f.Status})
 	}
@@ -105,6 +111,7 @@ func testFailures(t *testing.T, spec sources.Spec, c *contract) {
 			if msg := err.Error(); strings.Contains(msg, hidden) || len(msg) > 200 || strings.Contains(msg, "\n") {
 				t.Errorf("text %q is long or quotes the body", msg)
 			}
+			mustNotHold(t, "error", err.Error(), c.secrets(spec))
 		})
 	}
 }

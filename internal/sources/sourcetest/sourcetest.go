@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -33,7 +34,8 @@ var Clock = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // contract is a source's contract.json. Replies are tried in order; a request
 // that none matches gets 404.
 type contract struct {
-	Options  map[string]string `json:"options"` // settings of the source's own that the tests give it
+	Format   string            `json:"format"`  // of the first answer: "xml", or empty for JSON
+	Options  map[string]string `json:"options"` // settings of the source's own that the tests give it; {{url}} in them is the server's
 	Hits     []reply           `json:"hits"`    // finds documents
 	Empty    []reply           `json:"empty"`   // finds nothing
 	Nulls    []reply           `json:"nulls"`   // good answers with null wherever the service may send it
@@ -57,6 +59,11 @@ func Run(t *testing.T, spec sources.Spec, dir string) {
 	t.Helper()
 	c := load(t, dir)
 	t.Run("spec", func(t *testing.T) { t.Parallel(); testSpec(t, spec, c) })
+	t.Run("options", func(t *testing.T) { t.Parallel(); testOptions(t, spec, c) })
+	t.Run("misspelt setting", func(t *testing.T) { t.Parallel(); testMisspelt(t, spec, c) })
+	t.Run("defaults", func(t *testing.T) { t.Parallel(); testDefaults(t, spec, c) })
+	t.Run("secrets", func(t *testing.T) { t.Parallel(); testSecrets(t, spec, c) })
+	t.Run("mutations", func(t *testing.T) { t.Parallel(); testMutations(t, spec, c) })
 	t.Run("hits", func(t *testing.T) { t.Parallel(); testHits(t, spec, c) })
 	t.Run("limit", func(t *testing.T) { t.Parallel(); testLimit(t, spec, c) })
 	t.Run("empty", func(t *testing.T) { t.Parallel(); testEmpty(t, spec, c) })
@@ -67,7 +74,7 @@ func Run(t *testing.T, spec sources.Spec, dir string) {
 	t.Run("failures", func(t *testing.T) { t.Parallel(); testFailures(t, spec, c) })
 }
 
-func load(t *testing.T, dir string) *contract {
+func load(t testing.TB, dir string) *contract {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(dir, "contract.json"))
 	if err != nil {
@@ -116,17 +123,36 @@ func build(t *testing.T, spec sources.Spec, c *contract, timeout time.Duration, 
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	client := fetch.New(fetch.Config{
+	return buildAt(t, spec, c, srv.URL, timeout, client(t, nil))
+}
+
+// client says where it comes from. Its log, if any, keeps everything.
+func client(t testing.TB, log *journal) *fetch.Client {
+	t.Helper()
+	cfg := fetch.Config{
 		Version: "test", Contact: "test@example.org", MaxBody: 256 << 10, HeaderTimeout: time.Hour,
 		Now: func() time.Time { return Clock },
-	})
-	t.Cleanup(func() { client.Close() })
+	}
+	if log != nil {
+		cfg.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	made := fetch.New(cfg)
+	t.Cleanup(func() { made.Close() })
+	return made
+}
+
+// buildAt makes the source with its base URL at a server.
+func buildAt(t testing.TB, spec sources.Spec, c *contract, base string, timeout time.Duration, client *fetch.Client) sources.Source {
+	t.Helper()
 	settings := map[string]sources.Settings{}
 	for _, name := range sources.Names() {
-		settings[name] = sources.Settings{Enabled: name == spec.Name, URL: srv.URL, Timeout: timeout}
+		settings[name] = sources.Settings{Enabled: name == spec.Name, URL: base, Timeout: timeout}
 	}
 	own := settings[spec.Name]
-	own.Options = c.Options
+	own.Options = map[string]string{}
+	for name, value := range c.Options {
+		own.Options[name] = strings.ReplaceAll(value, "{{url}}", base)
+	}
 	settings[spec.Name] = own
 	built, err := sources.Build(settings, client)
 	if err != nil || len(built) != 1 {
@@ -167,7 +193,7 @@ func testHits(t *testing.T, spec sources.Spec, c *contract) {
 		t.Fatal("no documents")
 	}
 	checkDocuments(t, spec.Name, docs)
-	if !slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, query.Text) }) {
+	if !slices.ContainsFunc(values, func(v string) bool { return strings.Contains(v, query.Text) || holdsWords(v) }) {
 		t.Errorf("no request held the query %q", query.Text)
 	}
 	for _, a := range agents {
@@ -180,7 +206,7 @@ func testHits(t *testing.T, spec sources.Spec, c *contract) {
 	}
 }
 
-func checkDocuments(t *testing.T, name string, docs []evidence.Document) {
+func checkDocuments(t testing.TB, name string, docs []evidence.Document) {
 	t.Helper()
 	seen := map[string]bool{}
 	for i, d := range docs {
@@ -278,4 +304,15 @@ func testCancelled(t *testing.T, spec sources.Spec, c *contract) {
 		t.Errorf("err = %v, want context.Canceled", err)
 	}
 	<-went // hangs if the server never sees the connection close
+}
+
+// holdsWords reports whether v holds each word of the query, as it does in a
+// service's own language of queries.
+func holdsWords(v string) bool {
+	for _, w := range strings.Fields(query.Text) {
+		if !strings.Contains(v, w) {
+			return false
+		}
+	}
+	return true
 }

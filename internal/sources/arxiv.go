@@ -1,0 +1,170 @@
+package sources
+
+import (
+	"context"
+	"encoding/xml"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+func arxivSpec() Spec {
+	return Spec{
+		Name: "arxiv", About: "abstracts of preprints in physics, mathematics and computer science",
+		DefaultURL: "https://export.arxiv.org", DefaultTimeout: defaultTimeout, Lifetime: papersLifetime,
+		Rate:    fetch.Rate{PerSecond: 1.0 / 3, Burst: 1}, // its terms of use
+		Enabled: true, Kinds: []string{KindScience}, New: newArxiv,
+	}
+}
+
+// arxivLicense is what arXiv's terms say of its descriptions of papers, which
+// the abstracts are part of. The papers have licenses of their own.
+const arxivLicense = "CC0"
+
+// arxiv searches arXiv's Atom interface.
+type arxiv struct {
+	base    *url.URL
+	door    *fetch.Door
+	timeout time.Duration
+	turns   turns // its terms allow one connection
+}
+
+func newArxiv(s Settings, client *fetch.Client) (Source, error) {
+	base, err := url.Parse(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	door, err := s.door(client)
+	if err != nil {
+		return nil, err
+	}
+	return &arxiv{base: base, door: door, timeout: s.Timeout, turns: make(turns, 1)}, nil
+}
+
+func (a *arxiv) Name() string { return "arxiv" }
+
+func (a *arxiv) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	terms := arxivTerms(q.Text)
+	if terms == "" {
+		return []evidence.Document{}, nil
+	}
+	if err := a.turns.take(ctx); err != nil {
+		return nil, err
+	}
+	defer a.turns.give()
+	limit := clamp(q.Limit, 1, 50)
+	params := url.Values{
+		"search_query": {terms}, "start": {"0"}, "max_results": {strconv.Itoa(limit)},
+		"sortBy": {"relevance"}, "sortOrder": {"descending"},
+	}
+	var feed arxivFeed
+	req := fetch.Request{URL: a.base.String() + "/api/query?" + params.Encode(), Budget: fetch.NewBudget(a.timeout)}
+	resp, err := getXML(ctx, a.door, req, a.base.Host, "application/atom+xml", &feed)
+	if err != nil {
+		return nil, err
+	}
+	found, err := feed.papers(a.base)
+	if err != nil {
+		return nil, err
+	}
+	return papers(a.Name(), found, limit, resp.Retrieved), nil
+}
+
+// arxivTerms asks for all of the words anywhere in a paper's description.
+func arxivTerms(s string) string {
+	words := searchWords(s, maxSearchWords)
+	for i, w := range words {
+		words[i] = "all:" + w
+	}
+	return strings.Join(words, " AND ")
+}
+
+type arxivFeed struct {
+	XMLName xml.Name     `xml:"http://www.w3.org/2005/Atom feed"`
+	Total   *string      `xml:"http://a9.com/-/spec/opensearch/1.1/ totalResults"`
+	Entries []arxivEntry `xml:"http://www.w3.org/2005/Atom entry"`
+}
+
+type arxivEntry struct {
+	ID        string `xml:"http://www.w3.org/2005/Atom id"`
+	Title     string `xml:"http://www.w3.org/2005/Atom title"`
+	Summary   string `xml:"http://www.w3.org/2005/Atom summary"`
+	Published string `xml:"http://www.w3.org/2005/Atom published"`
+	Authors   []struct {
+		Name string `xml:"http://www.w3.org/2005/Atom name"`
+	} `xml:"http://www.w3.org/2005/Atom author"`
+	Categories []struct {
+		Term string `xml:"term,attr"`
+	} `xml:"http://www.w3.org/2005/Atom category"`
+	DOI     string `xml:"http://arxiv.org/schemas/atom doi"`
+	Journal string `xml:"http://arxiv.org/schemas/atom journal_ref"`
+	Comment string `xml:"http://arxiv.org/schemas/atom comment"`
+}
+
+// failed reports whether the entry is an error in the shape of a paper.
+func (e *arxivEntry) failed() bool {
+	return strings.Contains(e.ID, "/api/errors") || strings.TrimSpace(e.Title) == "Error"
+}
+
+// papers reads the entries in their order. A feed that does not say how many
+// hits there are, or brings none of those that it counts, is not an answer.
+func (f *arxivFeed) papers(base *url.URL) ([]paper, error) {
+	if f.Total == nil {
+		return nil, notXML(base.Host)
+	}
+	if total, _ := strconv.Atoi(strings.TrimSpace(*f.Total)); total > 0 && len(f.Entries) == 0 {
+		return nil, &fetch.Error{Kind: fetch.API, Host: base.Host, Detail: "it counted hits and sent none"}
+	}
+	var out []paper
+	for _, e := range f.Entries {
+		if e.failed() {
+			return nil, &fetch.Error{Kind: fetch.API, Host: base.Host, Detail: "its API reported an error"}
+		}
+		out = append(out, e.paper(base))
+	}
+	return out, nil
+}
+
+func (e *arxivEntry) paper(base *url.URL) paper {
+	p := paper{
+		title: escaped(e.Title), abstract: escaped(e.Summary), doi: doiOf(e.DOI), venue: escaped(e.Journal),
+		language: "en", license: arxivLicense, // abstracts have to be in English
+	}
+	p.url, p.revision = arxivPlace(base, e.ID)
+	if at, err := time.Parse(time.RFC3339, strings.TrimSpace(e.Published)); err == nil {
+		p.published = at.UTC()
+	}
+	for _, a := range e.Authors {
+		if name := text.Squash(a.Name); name != "" {
+			p.authors = append(p.authors, name)
+		}
+	}
+	var categories []string
+	for _, c := range e.Categories {
+		categories = append(categories, c.Term)
+	}
+	p.more = []string{"categories", strings.Join(categories, " "), "comment", e.Comment}
+	return p
+}
+
+// escaped is plain text on one line as markup reads it: "a < b" is no tag.
+func escaped(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(text.Squash(s))
+}
+
+var arxivID = regexp.MustCompile(`^https?://(?:[a-z]+\.)?arxiv\.org/abs/([A-Za-z0-9./-]+?)(?:(v[0-9]+))?$`)
+
+// arxivPlace is where people read a paper whatever its version, and the version.
+func arxivPlace(base *url.URL, id string) (string, string) {
+	id = strings.TrimSpace(id)
+	if m := arxivID.FindStringSubmatch(id); m != nil {
+		return "https://arxiv.org/abs/" + m[1], m[2]
+	}
+	return webURL(base, id), ""
+}

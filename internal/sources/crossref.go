@@ -1,0 +1,159 @@
+package sources
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+func crossrefSpec() Spec {
+	return Spec{
+		Name: "crossref", About: "what publishers register of papers and books: titles, authors, some abstracts",
+		DefaultURL: "https://api.crossref.org", DefaultTimeout: defaultTimeout, Lifetime: papersLifetime,
+		Rate:    fetch.Rate{PerSecond: 1, Burst: 3}, // three a second are allowed to whom it can reach
+		Enabled: true, Kinds: []string{KindScience}, New: newCrossref,
+	}
+}
+
+// crossrefFields are all that is read of a work; whole ones carry every reference.
+const crossrefFields = "DOI,URL,title,container-title,author,issued,abstract,license,type,is-referenced-by-count,publisher"
+
+// crossref searches the registry of DOIs.
+type crossref struct {
+	base    *url.URL
+	door    *fetch.Door
+	timeout time.Duration
+	mailto  string
+	turns   turns // whom it cannot reach may ask one thing at a time
+}
+
+func newCrossref(s Settings, client *fetch.Client) (Source, error) {
+	base, err := url.Parse(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	door, err := s.door(client)
+	if err != nil {
+		return nil, err
+	}
+	c := &crossref{base: base, door: door, timeout: s.Timeout, mailto: email(client), turns: make(turns, 1)}
+	if c.mailto != "" {
+		c.turns = make(turns, 3)
+	}
+	return c, nil
+}
+
+func (c *crossref) Name() string { return "crossref" }
+
+func (c *crossref) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	if err := c.turns.take(ctx); err != nil {
+		return nil, err
+	}
+	defer c.turns.give()
+	limit := clamp(q.Limit, 1, 50)
+	params := url.Values{"query.bibliographic": {q.Text}, "rows": {strconv.Itoa(limit)}, "select": {crossrefFields}}
+	if c.mailto != "" {
+		params.Set("mailto", c.mailto)
+	}
+	var a crossrefAnswer
+	resp, err := c.door.GetJSON(ctx, fetch.Request{URL: c.base.String() + "/works?" + params.Encode(), Budget: fetch.NewBudget(c.timeout)}, &a)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.papers(c.base)
+	if err != nil {
+		return nil, err
+	}
+	return papers(c.Name(), found, limit, resp.Retrieved), nil
+}
+
+type crossrefAnswer struct {
+	Status  loose `json:"status"`
+	Message maybe[struct {
+		Items []json.RawMessage `json:"items"`
+	}] `json:"message"`
+}
+
+// crossrefWork is one entry. Any field may be null, absent or empty.
+type crossrefWork struct {
+	DOI       loose           `json:"DOI"`
+	URL       loose           `json:"URL"`
+	Type      loose           `json:"type"`
+	Title     maybe[[]loose]  `json:"title"`
+	Container maybe[[]loose]  `json:"container-title"`
+	Publisher loose           `json:"publisher"`
+	Abstract  loose           `json:"abstract"` // JATS
+	Cited     loose           `json:"is-referenced-by-count"`
+	Issued    maybe[dateJSON] `json:"issued"`
+	Authors   maybe[[]struct {
+		Given  loose `json:"given"`
+		Family loose `json:"family"`
+		Name   loose `json:"name"` // of a group
+	}] `json:"author"`
+	Licenses maybe[[]struct {
+		URL loose `json:"URL"`
+	}] `json:"license"`
+}
+
+// dateJSON is a list of dates, each of one to three numbers or nulls.
+type dateJSON struct {
+	Parts [][]loose `json:"date-parts"`
+}
+
+func (d dateJSON) time() time.Time {
+	var n [3]int
+	if len(d.Parts) > 0 {
+		for i, part := range d.Parts[0][:min(len(d.Parts[0]), len(n))] {
+			n[i], _ = strconv.Atoi(string(part)) // null and words are 0
+		}
+	}
+	return day(n[0], n[1], n[2])
+}
+
+// papers reads the works in their order.
+func (a *crossrefAnswer) papers(base *url.URL) ([]paper, error) {
+	if s := string(a.Status); s != "" && s != "ok" {
+		return nil, apiError(base.Host, s, 0)
+	}
+	works, ok := each[crossrefWork](a.Message.v.Items)
+	if !ok || a.Message.v.Items == nil {
+		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+	}
+	out := make([]paper, 0, len(works))
+	for _, w := range works {
+		out = append(out, w.paper(base))
+	}
+	return out, nil
+}
+
+func (w *crossrefWork) paper(base *url.URL) paper {
+	p := paper{
+		title: string(first(w.Title.v)), abstract: string(w.Abstract), doi: doiOf(string(w.DOI)),
+		venue:     string(cmp.Or(first(w.Container.v), w.Publisher)),
+		published: w.Issued.v.time(),
+		more:      []string{"type", string(w.Type), "cited_by", string(w.Cited)},
+	}
+	p.url = cmp.Or(doiURL(p.doi), webURL(base, string(w.URL)))
+	for _, a := range w.Authors.v {
+		if name := text.Squash(string(a.Given + " " + a.Family)); name != "" {
+			p.authors = append(p.authors, name)
+		} else if a.Name != "" {
+			p.authors = append(p.authors, strings.TrimSpace(string(a.Name)))
+		}
+	}
+	for _, l := range w.Licenses.v {
+		p.license = cmp.Or(p.license, openLicense(string(l.URL)))
+	}
+	return p
+}
+
+// first is the first of a list that is not empty.
+func first(list []loose) loose { return cmp.Or(list...) }

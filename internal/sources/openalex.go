@@ -1,0 +1,172 @@
+package sources
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+)
+
+func openAlexSpec() Spec {
+	return Spec{
+		Name: "openalex", About: "papers of every field, with abstracts where publishers allow it; needs a free key",
+		DefaultURL: "https://api.openalex.org", DefaultTimeout: defaultTimeout, Lifetime: papersLifetime,
+		Rate:    fetch.Rate{PerSecond: 2, Burst: 5}, // a key pays for about a thousand searches a day
+		Enabled: true, Kinds: []string{KindScience}, New: newOpenAlex,
+		Options: []Option{{Name: "key", About: "API key, free at openalex.org", Secret: true}},
+		Needs:   []string{"key"},
+	}
+}
+
+// openAlexFields are all that is read of a work.
+const openAlexFields = "id,doi,title,display_name,publication_date,publication_year,language,type,primary_location,authorships,cited_by_count,is_retracted,abstract_inverted_index"
+
+// openAlex searches OpenAlex.
+type openAlex struct {
+	base    *url.URL
+	door    *fetch.Door
+	timeout time.Duration
+	key     string
+}
+
+func newOpenAlex(s Settings, client *fetch.Client) (Source, error) {
+	base, err := url.Parse(s.URL)
+	if err != nil {
+		return nil, err
+	}
+	door, err := s.door(client)
+	if err != nil {
+		return nil, err
+	}
+	return &openAlex{base: base, door: door, timeout: s.Timeout, key: s.Options["key"]}, nil
+}
+
+func (o *openAlex) Name() string { return "openalex" }
+
+func (o *openAlex) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	words := searchWords(q.Text, maxSearchWords) // wildcards and the like are refused
+	if len(words) == 0 {
+		return []evidence.Document{}, nil
+	}
+	limit := clamp(q.Limit, 1, 50)
+	params := url.Values{
+		"search": {strings.Join(words, " ")}, "per_page": {strconv.Itoa(limit)}, "select": {openAlexFields}, "api_key": {o.key},
+	}
+	var a openAlexAnswer
+	resp, err := o.door.GetJSON(ctx, fetch.Request{URL: o.base.String() + "/works?" + params.Encode(), Budget: fetch.NewBudget(o.timeout)}, &a)
+	var turned *fetch.Error
+	switch {
+	case errors.As(err, &turned) && turned.Code == http.StatusUnauthorized:
+		return nil, &fetch.Error{Kind: fetch.Forbidden, Host: o.base.Host, Code: turned.Code, Detail: "does not accept sources.openalex.key"}
+	case err != nil:
+		return nil, err
+	}
+	found, err := a.papers(o.base)
+	if err != nil {
+		return nil, err
+	}
+	return papers(o.Name(), found, limit, resp.Retrieved), nil
+}
+
+type openAlexAnswer struct {
+	Results []json.RawMessage `json:"results"`
+}
+
+// openAlexWork is one work. Any field may be null or absent.
+type openAlexWork struct {
+	ID        loose           `json:"id"` // an address
+	DOI       loose           `json:"doi"`
+	Title     loose           `json:"title"`
+	Display   loose           `json:"display_name"`
+	Date      loose           `json:"publication_date"`
+	Year      loose           `json:"publication_year"`
+	Language  loose           `json:"language"`
+	Type      loose           `json:"type"`
+	Cited     loose           `json:"cited_by_count"`
+	Retracted maybe[bool]     `json:"is_retracted"`
+	Abstract  maybe[inverted] `json:"abstract_inverted_index"`
+	Location  maybe[struct {
+		Page    loose `json:"landing_page_url"`
+		License loose `json:"license"`
+		Source  maybe[struct {
+			Name loose `json:"display_name"`
+		}] `json:"source"`
+	}] `json:"primary_location"`
+	Authors maybe[[]struct {
+		Author struct {
+			Name loose `json:"display_name"`
+		} `json:"author"`
+	}] `json:"authorships"`
+}
+
+// inverted is a text as the places of each of its words.
+type inverted map[string][]int
+
+// text puts the words in their places. Gaps are closed: a place is an order,
+// not an offset into memory.
+func (v inverted) text() string {
+	type word struct {
+		place int
+		text  string
+	}
+	var words []word
+	for w, places := range v {
+		for _, p := range places {
+			words = append(words, word{p, w})
+		}
+	}
+	slices.SortFunc(words, func(a, b word) int { return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.text, b.text)) })
+	var out strings.Builder
+	for i, w := range words {
+		if out.Len() > maxText { // a short answer can name a long word many times
+			break
+		}
+		if i > 0 {
+			out.WriteByte(' ')
+		}
+		out.WriteString(w.text)
+	}
+	return out.String()
+}
+
+// papers reads the works in their order.
+func (a *openAlexAnswer) papers(base *url.URL) ([]paper, error) {
+	works, ok := each[openAlexWork](a.Results)
+	if !ok || a.Results == nil {
+		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+	}
+	out := make([]paper, 0, len(works))
+	for _, w := range works {
+		out = append(out, w.paper(base))
+	}
+	return out, nil
+}
+
+func (w *openAlexWork) paper(base *url.URL) paper {
+	place := w.Location.v
+	p := paper{
+		title: string(cmp.Or(w.Title, w.Display)), abstract: w.Abstract.v.text(), doi: doiOf(string(w.DOI)),
+		venue: string(place.Source.v.Name), published: dateOf(string(w.Date)), language: string(w.Language),
+		license: string(place.License), retracted: w.Retracted.v,
+		more: []string{"type", string(w.Type), "cited_by", string(w.Cited)},
+	}
+	p.url = cmp.Or(doiURL(p.doi), webURL(base, string(place.Page)), webURL(base, string(w.ID)))
+	if year, err := strconv.Atoi(string(w.Year)); err == nil && p.published.IsZero() {
+		p.published = day(year, 0, 0)
+	}
+	for _, a := range w.Authors.v {
+		if name := strings.TrimSpace(string(a.Author.Name)); name != "" {
+			p.authors = append(p.authors, name)
+		}
+	}
+	return p
+}

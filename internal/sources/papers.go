@@ -1,0 +1,262 @@
+package sources
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// What a paper is worth beside one with an abstract that still stands.
+const (
+	bareRecord = 0.3 // it says nothing beyond its title and authors
+	retracted  = 0.3 // its own journal took it back
+)
+
+// maxSearchWords bounds a query where every word has to match.
+const maxSearchWords = 8
+
+// papersLifetime suits indexes that take in new papers once a day.
+const papersLifetime = 24 * time.Hour
+
+// paper is what the sources of scholarly work find. Any field may be empty.
+type paper struct {
+	title     string // may hold markup
+	abstract  string // may hold markup
+	url       string
+	doi       string
+	venue     string // a journal or a book
+	authors   []string
+	published time.Time
+	language  string // ISO 639, two or three letters
+	license   string // a name or an address
+	revision  string
+	retracted bool
+	more      []string // further pairs for Meta
+}
+
+// document makes a document of the paper at a place of a result list.
+func (p paper) document(source string, place int) evidence.Document {
+	d := evidence.Document{
+		Source: source, URL: p.url, Title: text.Squash(markup(p.title)), Text: markup(p.abstract), Revision: p.revision,
+		Language: languageTag(p.language), License: openLicense(p.license), Published: p.published, Score: rankScore(place),
+	}
+	if d.Text == "" {
+		d.Text, d.Score = p.record(d.Title), d.Score*bareRecord
+	}
+	took := ""
+	if p.retracted {
+		took, d.Score = "yes", d.Score*retracted
+		if d.Title != "" && !strings.HasPrefix(strings.ToLower(d.Title), "retracted") {
+			d.Title = "Retracted: " + d.Title
+		}
+	}
+	d.Meta = meta(append([]string{"authors", strings.Join(p.authors, ", "), "venue", markup(p.venue), "doi", p.doi, "retracted", took}, p.more...)...)
+	return d
+}
+
+// record is a paper without an abstract in words, so that it can be cited as a
+// thing that exists. It is empty when there is no title.
+func (p paper) record(title string) string {
+	if title == "" {
+		return ""
+	}
+	authors := p.authors
+	if len(authors) > 5 {
+		authors = append(authors[:5:5], "et al")
+	}
+	out := strings.TrimRight(title, ".") + "."
+	for _, part := range []string{strings.Join(authors, ", "), text.Squash(markup(p.venue))} {
+		if part != "" {
+			out += " " + strings.TrimRight(part, ".") + "."
+		}
+	}
+	if !p.published.IsZero() {
+		out += fmt.Sprintf(" %d.", p.published.Year())
+	}
+	return out
+}
+
+// papers finishes what a source found, best first: at most limit, each once.
+func papers(source string, found []paper, limit int, retrieved time.Time) []evidence.Document {
+	docs, seen := []evidence.Document{}, map[string]bool{}
+	for place, p := range found {
+		d, ok := finish(p.document(source, place), retrieved)
+		if !ok || seen[d.ID] {
+			continue
+		}
+		seen[d.ID] = true
+		docs = append(docs, d)
+	}
+	byScore(docs)
+	return docs[:min(len(docs), limit)]
+}
+
+// jats maps the tags of journals' XML, and headings that plainText does not
+// know, to those that it does.
+var jats = strings.NewReplacer(
+	"<jats:title", "<h3", "</jats:title>", "</h3>", "<jats:sec", "<div", "</jats:sec>", "</div>",
+	"<jats:list-item", "<li", "</jats:list-item>", "</li>", "<jats:", "<", "</jats:", "</",
+	"<h4", "<h3", "</h4>", "</h3>",
+)
+
+// markup makes text of HTML or of JATS, also where it was escaped twice.
+func markup(s string) string {
+	out := plainText(jats.Replace(s))
+	if strings.Contains(out, "<jats:") {
+		out = plainText(jats.Replace(out))
+	}
+	if rest, ok := strings.CutPrefix(out, "Abstract\n\n"); ok {
+		return rest // the heading of all of it tells nothing
+	}
+	return out
+}
+
+// searchWords are the words to search for, at most n: no operators, quotes or
+// wildcards, which mean something else to each service, and no function words
+// unless there are no others.
+func searchWords(s string, n int) []string {
+	var words, all []string
+	for _, t := range text.Tokenize(s) {
+		all = append(all, t.Word)
+		if !t.Stop {
+			words = append(words, t.Word)
+		}
+	}
+	if len(words) == 0 {
+		words = all
+	}
+	return words[:min(len(words), n)]
+}
+
+// turns lets so many requests of one source be under way at once, and fewer
+// than a host's own limit allows.
+type turns chan struct{}
+
+// take waits for a turn; the error is ctx's.
+func (t turns) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for a turn: %w", ctx.Err())
+	}
+}
+
+func (t turns) give() { <-t }
+
+// email is the address by which the operator can be reached, or empty.
+func email(client *fetch.Client) string {
+	if client == nil {
+		return ""
+	}
+	a, err := mail.ParseAddress(strings.TrimPrefix(client.Contact(), "mailto:"))
+	if err != nil {
+		return ""
+	}
+	return a.Address
+}
+
+// maybe reads a JSON value of the expected shape and leaves out any other, so
+// that one odd field does not cost the whole document.
+type maybe[T any] struct{ v T }
+
+// UnmarshalJSON never fails.
+func (m *maybe[T]) UnmarshalJSON(b []byte) error {
+	var v T
+	if json.Unmarshal(b, &v) == nil {
+		m.v = v
+	}
+	return nil
+}
+
+// doiOf is the bare DOI in what may be an address, or empty.
+func doiOf(s string) string {
+	s = strings.TrimSpace(s)
+	for _, front := range []string{"https://doi.org/", "http://doi.org/", "https://dx.doi.org/", "http://dx.doi.org/", "doi:"} {
+		s = strings.TrimPrefix(s, front)
+	}
+	if !strings.HasPrefix(s, "10.") || !strings.Contains(s, "/") {
+		return ""
+	}
+	return s
+}
+
+// doiURL is where a DOI leads, or empty.
+func doiURL(doi string) string {
+	if doi = doiOf(doi); doi == "" {
+		return ""
+	}
+	return (&url.URL{Scheme: "https", Host: "doi.org", Path: "/" + doi}).String()
+}
+
+var (
+	licenseName = regexp.MustCompile(`^cc[ -]by((?:-(?:nc|nd|sa))*)(?:[ -]([0-9.]+))?$`)
+	licenseURL  = regexp.MustCompile(`^https?://(?:www\.)?creativecommons\.org/(?:licenses/(by(?:-nc|-nd|-sa)*)|publicdomain/(zero))/([0-9.]+)/?`)
+)
+
+// openLicense is the short name of a Creative Commons license, and empty for
+// anything else: a publisher's terms tell nobody what may be quoted.
+func openLicense(s string) string {
+	s = strings.ToLower(strings.TrimSpace(s))
+	if s == "cc0" {
+		return "CC0 1.0"
+	}
+	if m := licenseName.FindStringSubmatch(s); m != nil {
+		return strings.TrimSpace("CC BY" + strings.ToUpper(m[1]) + " " + m[2])
+	}
+	if m := licenseURL.FindStringSubmatch(s); m != nil {
+		return strings.Replace("CC "+strings.ToUpper(cmp.Or(m[1], "0")), "CC 0", "CC0", 1) + " " + m[3]
+	}
+	return ""
+}
+
+// threeLetters are the codes of ISO 639-2 in which libraries name languages.
+var threeLetters = map[string]string{
+	"eng": "en", "fre": "fr", "fra": "fr", "ger": "de", "deu": "de", "spa": "es", "por": "pt", "ita": "it", "rus": "ru",
+	"jpn": "ja", "chi": "zh", "zho": "zh", "kor": "ko", "pol": "pl", "dut": "nl", "nld": "nl", "tur": "tr", "ukr": "uk",
+}
+
+// languageTag is the BCP 47 subtag of a code, or empty.
+func languageTag(code string) string {
+	code = strings.ToLower(strings.TrimSpace(code))
+	if two := threeLetters[code]; two != "" {
+		return two
+	}
+	if len(code) == 2 && languageCode.MatchString(code) {
+		return code
+	}
+	return ""
+}
+
+// day is a date that may lack its month or day. It is zero without a year.
+func day(year, month, dayOf int) time.Time {
+	if year < 1000 || year > 9999 {
+		return time.Time{}
+	}
+	if month < 1 || month > 12 {
+		month, dayOf = 1, 1
+	}
+	if dayOf < 1 || dayOf > 31 {
+		dayOf = 1
+	}
+	return time.Date(year, time.Month(month), dayOf, 0, 0, 0, 0, time.UTC)
+}
+
+// dateOf reads YYYY-MM-DD; zero when it is none.
+func dateOf(s string) time.Time {
+	at, err := time.Parse(time.DateOnly, strings.TrimSpace(s))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}

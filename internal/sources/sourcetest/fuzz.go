@@ -1,0 +1,62 @@
+package sourcetest
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/research-mcp/research-mcp/internal/sources"
+)
+
+// Fuzz feeds bytes to every source as one of the answers that it asks for,
+// beside its recorded other ones. dir names the folder of a source's recorded
+// answers. A source gives documents that keep the contract, or an error; never
+// neither.
+func Fuzz(f *testing.F, specs []sources.Spec, dir func(name string) string) {
+	var current atomic.Pointer[[]reply]
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { play(*current.Load())(w, r) }))
+	f.Cleanup(srv.Close)
+	client := client(f, nil)
+	contracts, built := []*contract{}, []sources.Source{}
+	for i, spec := range specs {
+		c := load(f, dir(spec.Name))
+		contracts = append(contracts, c)
+		built = append(built, buildAt(f, spec, c, srv.URL, 0, client))
+		seed(f, uint8(i), len(c.Hits), dir(spec.Name)) //nolint:gosec // there are not 256 sources
+	}
+	f.Fuzz(func(t *testing.T, source, hop uint8, raw []byte) {
+		i := int(source) % len(built)
+		replies := slices.Clone(contracts[i].Hits)
+		replies[int(hop)%len(replies)].body = raw
+		current.Store(&replies)
+		docs, err := built[i].Search(t.Context(), query)
+		if (docs == nil) == (err == nil) || len(docs) > query.Limit {
+			t.Fatalf("%s: Search = %d documents, %v", specs[i].Name, len(docs), err)
+		}
+		checkDocuments(t, specs[i].Name, docs)
+	})
+}
+
+// seed adds all recorded answers, in the place of each that the source asks for.
+func seed(f *testing.F, source uint8, hops int, dir string) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.*"))
+	if err != nil || len(files) == 0 {
+		f.Fatal("no recorded answers", err)
+	}
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if len(raw) > 64<<10 {
+			continue // mutating it would take too long
+		}
+		for hop := range hops {
+			f.Add(source, uint8(hop), raw) //nolint:gosec // a handful
+		}
+	}
+}

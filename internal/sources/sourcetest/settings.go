@@ -1,0 +1,150 @@
+package sourcetest
+
+import (
+	"errors"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/sources"
+)
+
+// taken are the settings of every source, which none may have as an option.
+var taken = []string{"enabled", "url", "timeout", "language", "rate", "lifetime"}
+
+// testOptions holds what a source declares of its own settings.
+func testOptions(t *testing.T, spec sources.Spec, c *contract) {
+	var names []string
+	for _, o := range spec.Options {
+		if o.Name == "" || o.Name != strings.ToLower(o.Name) || o.About == "" || slices.Contains(names, o.Name) || slices.Contains(taken, o.Name) {
+			t.Errorf("option %+v: its name is taken or not in lower case, or it is not described", o)
+		}
+		if o.Secret && c.Options[o.Name] == "" {
+			t.Errorf("option %s is secret: contract.json has to give it a value, so that the tests see where it goes", o.Name)
+		}
+		names = append(names, o.Name)
+	}
+	for name := range c.Options {
+		if !slices.Contains(names, name) {
+			t.Errorf("contract.json sets an option %q that is none", name)
+		}
+	}
+	for _, need := range spec.Needs {
+		if need != "url" && !slices.Contains(names, need) {
+			t.Errorf("it needs %q, which is no option", need)
+		}
+	}
+}
+
+// testMisspelt: an option that does not exist is refused by its name.
+func testMisspelt(t *testing.T, spec sources.Spec, _ *contract) {
+	_, err := sources.Build(map[string]sources.Settings{spec.Name: {Enabled: true, Options: map[string]string{"kye": hidden}}}, client(t, nil))
+	var p *evidence.Problem
+	if !errors.As(err, &p) || !p.Usage || !strings.Contains(p.What, "sources."+spec.Name+".kye") || strings.Contains(p.Error(), hidden) {
+		t.Errorf("Build with an option that is none = %v, want it refused by name, without its value", err)
+	}
+}
+
+// testDefaults: a source that needs nothing is made of nothing, and one that
+// needs something stays off until it has that.
+func testDefaults(t *testing.T, spec sources.Spec, c *contract) {
+	off := map[string]sources.Settings{}
+	for _, name := range sources.Names() {
+		off[name] = sources.Settings{}
+	}
+	if built, err := sources.Build(off, client(t, nil)); err != nil || len(built) != 0 {
+		t.Fatalf("Build with all off = %v, %v", built, err)
+	}
+	off[spec.Name] = sources.Settings{Enabled: true}
+	built, err := sources.Build(off, client(t, nil))
+	if want := len(spec.Needs) == 0; err != nil || (len(built) == 1) != want {
+		t.Errorf("Build with nothing set = %d sources, %v, want it made: %v", len(built), err, want)
+	}
+	var want []string
+	for _, need := range spec.Needs {
+		want = append(want, "sources."+spec.Name+"."+need)
+	}
+	if diff := cmp.Diff(want, sources.Missing(spec, sources.Settings{})); diff != "" {
+		t.Errorf("Missing (-want +got):\n%s", diff)
+	}
+	given := sources.Settings{URL: "http://localhost", Options: c.Options}
+	if missing := sources.Missing(spec, given); len(missing) != 0 {
+		t.Errorf("Missing = %q although contract.json gives all that is needed", missing)
+	}
+}
+
+// testSecrets: a secret option goes to the place that it is for, and nowhere
+// else: not into documents, not into the log. Errors are looked at with the
+// failures.
+func testSecrets(t *testing.T, spec sources.Spec, c *contract) {
+	secrets := c.secrets(spec)
+	if len(secrets) == 0 {
+		return
+	}
+	log := &journal{}
+	srv := httptest.NewServer(play(c.Hits))
+	t.Cleanup(srv.Close)
+	s := buildAt(t, spec, c, srv.URL, 0, client(t, log))
+	for _, d := range search(t, s, query) {
+		d.Text = strings.Join([]string{d.Text, d.Title, d.URL, d.Revision, d.License, strings.Join(d.Tags, " ")}, "\n")
+		for _, v := range d.Meta {
+			d.Text += "\n" + v
+		}
+		mustNotHold(t, "document", d.Text, secrets)
+	}
+	srv.Close()
+	if _, err := s.Search(t.Context(), query); err == nil {
+		t.Error("Search without a server = nil error")
+	} else {
+		mustNotHold(t, "error", err.Error(), secrets)
+	}
+	if log.String() == "" {
+		t.Error("nothing was logged, so the log shows nothing")
+	}
+	mustNotHold(t, "log", log.String(), secrets)
+}
+
+// secrets are the values of the secret options.
+func (c *contract) secrets(spec sources.Spec) []string {
+	var out []string
+	for _, o := range spec.Options {
+		if v := c.Options[o.Name]; o.Secret && v != "" {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func mustNotHold(t *testing.T, what, text string, secrets []string) {
+	t.Helper()
+	for _, s := range secrets {
+		if strings.Contains(text, s) {
+			t.Errorf("%s holds a secret option: %q", what, text)
+		}
+	}
+}
+
+// journal is a log in memory.
+type journal struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+// Write never fails.
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.Write(p)
+}
+
+// String is all that was written.
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.b.String()
+}

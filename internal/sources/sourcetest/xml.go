@@ -1,0 +1,67 @@
+package sourcetest
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// deep is more levels than any parser should follow.
+const deep = 20_000
+
+// xmlFailures are what common says in JSON, said in the type of the source's
+// own answers, and what only XML can do wrong.
+func xmlFailures(c *contract) []failure {
+	kind, good := c.Hits[0].Type, c.Hits[0].body
+	bad := func(name, body string) failure {
+		return failure{name: "XML: " + name, handler: answer(http.StatusOK, kind, body), status: evidence.StatusError}
+	}
+	const head = `<?xml version="1.0" encoding="UTF-8"?>`
+	return []failure{
+		bad("garbage", head+"<feed><entry>< "+hidden),
+		bad("bytes", "\x00\xff\xfe"+hidden),
+		bad("bytes that are not UTF-8", string(inside(good, []byte(hidden+"\xff\xfe")))),
+		bad("no body", ""),
+		bad("no element", head),
+		bad("cut in the middle", string(good[:len(good)*2/3])),
+		bad("cut before the end of its root", string(good[:bytes.LastIndexByte(good, '<')])),
+		bad("HTML in its place", "<!DOCTYPE html><html><head><title>Sign in</title></head><body><p>"+hidden+"<br>now</body></html>"),
+		bad("XHTML in its place", head+`<html xmlns="http://www.w3.org/1999/xhtml"><body><p>`+hidden+`</p></body></html>`),
+		bad("another shape", head+"<ok><note>"+hidden+"</note></ok>"),
+		bad("JSON in its place", `{"ok": true, "note": "`+hidden+`"}`),
+		bad("elements that do not match", string(inside(good, []byte("<a><b>"+hidden+"</a></b>")))),
+		bad("entities that expand", string(withEntities(good))),
+		bad("an entity from a file", string(withFile(good))),
+		bad("deep nesting", string(inside(good, []byte(strings.Repeat("<a>", deep)+hidden+strings.Repeat("</a>", deep))))),
+	}
+}
+
+// inside puts more into the root element of good, before its end.
+func inside(good, more []byte) []byte {
+	at := max(bytes.LastIndex(good, []byte("</")), 0)
+	return append(append(append([]byte{}, good[:at]...), more...), good[at:]...)
+}
+
+// withEntities makes a document that is a gigabyte when all is replaced.
+func withEntities(good []byte) []byte {
+	var b strings.Builder
+	b.WriteString(`<!DOCTYPE x [<!ENTITY e0 "` + hidden + `">`)
+	for i := range 9 {
+		from, to := string(rune('0'+i)), string(rune('1'+i))
+		b.WriteString("<!ENTITY e" + to + ` "` + strings.Repeat("&e"+from+";", 10) + `">`)
+	}
+	return withDoctype(good, b.String()+"]>", "&e9;")
+}
+
+func withFile(good []byte) []byte {
+	return withDoctype(good, `<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>`, "&f;")
+}
+
+// withDoctype puts a document type after the XML declaration of good, and text
+// that uses it into its root.
+func withDoctype(good []byte, doctype, text string) []byte {
+	at := bytes.Index(good, []byte("?>")) + len("?>")
+	return append(append(append([]byte{}, good[:at]...), doctype...), inside(good[at:], []byte("<t>"+text+"</t>"))...)
+}
