@@ -79,10 +79,14 @@ func (h *hackerNews) discussion(story string, item hackerNewsItemTree, retrieved
 		d.Published = at.UTC()
 	}
 	var parts []string
-	size := 0
+	size, cut := 0, item.cut
 	for _, c := range item.best() {
 		body := plainText(string(c.Text))
-		if body == "" || size+len(body) > commentTextBytes {
+		if size+len(body) > commentTextBytes {
+			cut = true
+			continue
+		}
+		if body == "" {
 			continue
 		}
 		size += len(body)
@@ -95,7 +99,7 @@ func (h *hackerNews) discussion(story string, item hackerNewsItemTree, retrieved
 		parts = append([]string{own}, parts...)
 	}
 	d.Text = strings.Join(parts, "\n\n")
-	d.Truncated = item.cut
+	d.Truncated = cut
 	d, _ = finish(d, retrieved)
 	return d
 }
