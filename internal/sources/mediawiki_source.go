@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
@@ -45,24 +46,35 @@ type parseAnswer struct {
 // parsed fills in the texts of the best pages by their HTML, for wikis that
 // give no extracts.
 func (w *wiki) parsed(ctx context.Context, base *url.URL, door *fetch.Door, budget *fetch.Budget, pages []searchPage) error {
+	var failed error
 	for i := range pages[:min(len(pages), parsedPages)] {
-		var a parseAnswer
-		_, err := w.api(ctx, base, door, budget, url.Values{
-			"action": {"parse"}, "page": {pages[i].Title}, "prop": {"text|revid"}, "disableeditsection": {"1"}, "disabletoc": {"1"},
-		}, &a)
-		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("reading pages: %w", ctx.Err())
-		case err != nil && i == 0:
-			return err
-		case err != nil:
-			return nil // those that were read are better than nothing
-		case a.Parse == nil:
-			return &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+		if failed = w.parse(ctx, base, door, budget, &pages[i]); failed != nil {
+			break
 		}
-		text := plainText(a.Parse.Text)
-		pages[i].Extract, pages[i].Revision = &text, a.Parse.Revision
 	}
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("reading pages: %w", ctx.Err())
+	case withoutExtracts(pages):
+		return failed
+	}
+	return nil // those that were read are better than nothing
+}
+
+// parse fills in the text of one page.
+func (w *wiki) parse(ctx context.Context, base *url.URL, door *fetch.Door, budget *fetch.Budget, page *searchPage) error {
+	var a parseAnswer
+	_, err := w.api(ctx, base, door, budget, url.Values{
+		"action": {"parse"}, "page": {page.Title}, "prop": {"text|revid"}, "disableeditsection": {"1"}, "disabletoc": {"1"},
+	}, &a)
+	if err != nil {
+		return err
+	}
+	if a.Parse == nil {
+		return &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+	}
+	text := plainText(a.Parse.Text)
+	page.Extract, page.Revision = &text, a.Parse.Revision
 	return nil
 }
 
@@ -79,17 +91,21 @@ func (w *wiki) whole(ctx context.Context, base *url.URL, door *fetch.Door, budge
 	if ctx.Err() != nil {
 		return fmt.Errorf("reading the page: %w", ctx.Err())
 	}
-	if err != nil || a.Query == nil {
-		return nil
-	}
-	pages, _ := each[searchPage](a.Query.Pages)
-	if len(pages) != 1 || pages[0].Extract == nil {
-		return nil
-	}
-	d := docs[0]
-	d.Text, d.Revision = *pages[0].Extract, string(pages[0].Revision)
-	if d, ok := finish(d, resp.Retrieved); ok && len(d.Text) > len(docs[0].Text) {
-		docs[0] = d
+	if err == nil && a.Query != nil {
+		pages, _ := each[searchPage](a.Query.Pages)
+		replaceText(&docs[0], pages, resp.Retrieved)
 	}
 	return nil
+}
+
+// replaceText takes over the text of the one page, if it says more.
+func replaceText(d *evidence.Document, pages []searchPage, retrieved time.Time) {
+	if len(pages) != 1 || pages[0].Extract == nil {
+		return
+	}
+	fuller := *d
+	fuller.Text, fuller.Revision = *pages[0].Extract, string(pages[0].Revision)
+	if fuller, ok := finish(fuller, retrieved); ok && len(fuller.Text) > len(d.Text) {
+		*d = fuller
+	}
 }

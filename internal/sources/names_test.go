@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -67,6 +68,11 @@ func TestWikidataTriesShorterNames(t *testing.T) {
 			docs := found(t, s, evidence.Query{Text: c.text, Limit: 5, Language: "../x"})
 			if diff := cmp.Diff(c.asked, searches(t, srv.asked, "search")); diff != "" || len(docs) != c.docs {
 				t.Errorf("%d documents, asked (-want +got):\n%s", len(docs), diff)
+			}
+			for _, d := range docs {
+				if want := []float64{1, 0.7, 0.49}[len(srv.asked)-1]; math.Abs(d.Score-want) > 1e-9 {
+					t.Errorf("score = %v after %d tries, want %v", d.Score, len(srv.asked), want)
+				}
 			}
 			if got := searches(t, srv.asked[:1], "language"); got[0] != "en" {
 				t.Errorf("language = %q, want the default in place of what is none", got)

@@ -19,9 +19,9 @@ import (
 )
 
 // An address may ask 300 times a day without a key: what may be asked at once
-// and what is added in a day stay below that together. With a key it is 10,000.
+// (90) and what is added in a day (199) stay below that. With a key it is 10,000.
 var (
-	stackExchangeKeyless = fetch.Rate{PerSecond: 200.0 / (24 * 60 * 60), Burst: 90}
+	stackExchangeKeyless = fetch.Rate{PerSecond: 0.0023, Burst: 90}
 	stackExchangeKeyed   = fetch.Rate{PerSecond: 2, Burst: 30}
 )
 

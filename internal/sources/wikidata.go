@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	maxEntities     = 10 // a document: each is a line long
-	wikidataTries   = 3  // the query, and shorter beginnings of it
+	maxEntities     = 10  // a document: each is a line long
+	shorterName     = 0.7 // what a thing is worth that only part of the query names, for each word left out
+	wikidataTries   = 3   // the query, and shorter beginnings of it
 	wikidataLicense = "CC0 1.0"
 )
 
@@ -51,14 +52,17 @@ func (w *wikidata) Search(ctx context.Context, q evidence.Query) ([]evidence.Doc
 		language = l
 	}
 	words := strings.Fields(q.Text)
-	name := q.Text
+	name, worth := q.Text, 1.0
 	for try := 1; ; try++ {
 		docs, err := w.look(ctx, budget, name, language, limit)
+		for i := range docs {
+			docs[i].Score *= worth
+		}
 		if err != nil || len(docs) > 0 || try == wikidataTries || len(words) < 2 {
 			return docs, err
 		}
 		words = words[:len(words)-1]
-		name = strings.Join(words, " ")
+		name, worth = strings.Join(words, " "), worth*shorterName
 	}
 }
 
