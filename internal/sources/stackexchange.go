@@ -64,6 +64,7 @@ func stackexchangeSpec() Spec {
 type stackExchange struct {
 	endpoint
 	site, key string
+	backoff   func(time.Duration) // leaves the host alone for a time
 }
 
 func newStackExchange(s Settings, client *fetch.Client) (Source, error) {
@@ -73,6 +74,10 @@ func newStackExchange(s Settings, client *fetch.Client) (Source, error) {
 	}
 	var err error
 	out.endpoint, err = newEndpoint(s, client)
+	out.backoff = func(time.Duration) {}
+	if door, ok := any(out.door).(interface{ Backoff(time.Duration) }); ok {
+		out.backoff = door.Backoff
+	}
 	return out, err
 }
 
@@ -146,9 +151,7 @@ func (x *stackExchange) explain(e *fetch.Error) {
 // rest leaves the service alone for as long as it asked for.
 func (x *stackExchange) rest(a *stackExchangeAnswer, now time.Time) {
 	if pause := a.pause(now); pause > 0 {
-		if door, ok := any(x.door).(interface{ Backoff(time.Duration) }); ok {
-			door.Backoff(pause)
-		}
+		x.backoff(pause)
 	}
 }
 

@@ -129,6 +129,27 @@ func TestStackExchangeRestsAsLongAsItIsAsked(t *testing.T) {
 			t.Errorf("pause of %s = %s, want %s", body, got, want)
 		}
 	}
+	for _, c := range []struct {
+		name            string
+		search, answers canned
+		want            []time.Duration
+	}{
+		{"nothing asked for", canned{body: `{"items":[]}`}, canned{}, nil},
+		{"by the search", canned{body: `{"items":[],"backoff":10}`}, canned{}, []time.Duration{10 * time.Second}},
+		{"by the answers", canned{body: `{"items":[{"question_id":1,"answer_count":1}]}`}, canned{body: `{"items":[],"backoff":20}`}, []time.Duration{20 * time.Second}},
+		{"both", canned{body: `{"items":[{"question_id":1,"answer_count":1}],"backoff":30}`}, canned{body: `{"items":[],"backoff":5}`}, []time.Duration{30 * time.Second}},
+		{"by a violation", canned{body: string(fixture(t, "stackexchange", "throttle.json"))}, canned{}, []time.Duration{43 * time.Second}},
+		{"by a status", canned{code: 400, body: "{}"}, canned{}, []time.Duration{time.Minute}},
+		{"by a fault", canned{code: 500, body: "{}"}, canned{}, nil},
+	} {
+		s, _ := serve(t, "stackexchange", nil, map[string][]canned{advanced: {c.search}, "/2.3/questions/1/answers": {c.answers}})
+		var got []time.Duration
+		s.(*stackExchange).backoff = func(d time.Duration) { got = append(got, d) }
+		_, _ = s.Search(t.Context(), evidence.Query{Text: "x", Limit: 5}) // what it returns is tested elsewhere
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: pauses (-want +got):\n%s", c.name, diff)
+		}
+	}
 	a, b := stackExchangeAnswer{Backoff: "5", Remaining: "9"}, stackExchangeAnswer{Backoff: "8", Remaining: "0"}
 	if a.heed(&b); a.Backoff != "8" || a.Remaining != "0" {
 		t.Errorf("heed = %+v, want the longer rest and the later count", a)
