@@ -53,8 +53,10 @@ func startWorld(env *testscript.Env) error {
 			env.T().Log("closing the world:", err)
 		}
 	})
-	for name := range app.SourceDefaults() {
-		env.Setenv(config.EnvName("sources."+name+".enabled"), "false") // unless the world has such a place
+	for name, d := range app.SourceDefaults() {
+		if d.URL != "" { // a place on the net, unless the world has it
+			env.Setenv(config.EnvName("sources."+name+".enabled"), "false")
+		}
 	}
 	for name, url := range w.URLs() {
 		env.Setenv(config.EnvName("sources."+name+".enabled"), "true")

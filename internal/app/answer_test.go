@@ -25,8 +25,10 @@ func TestMain(m *testing.M) {
 func start(t *testing.T, w *world.World, dir string, more map[string]string) *App {
 	t.Helper()
 	flags := map[string]string{"data_dir": dir, "ollama.enabled": "false"}
-	for name := range SourceDefaults() {
-		flags["sources."+name+".enabled"] = "false" // unless the world has such a place
+	for name, d := range SourceDefaults() {
+		if d.URL != "" { // a place on the net, unless the world has it
+			flags["sources."+name+".enabled"] = "false"
+		}
 	}
 	for name, url := range w.URLs() {
 		flags["sources."+name+".enabled"], flags["sources."+name+".url"] = "true", url

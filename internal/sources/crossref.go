@@ -59,7 +59,8 @@ func (c *crossref) Search(ctx context.Context, q evidence.Query) ([]evidence.Doc
 	}
 	defer c.turns.give()
 	limit := clamp(q.Limit, 1, 50)
-	params := url.Values{"query.bibliographic": {q.Text}, "rows": {strconv.Itoa(limit)}, "select": {crossrefFields}}
+	asked, _ := text.Cut(q.Text, maxSearchText)
+	params := url.Values{"query.bibliographic": {asked}, "rows": {strconv.Itoa(limit)}, "select": {crossrefFields}}
 	if c.mailto != "" {
 		params.Set("mailto", c.mailto)
 	}

@@ -22,8 +22,13 @@ const (
 	retracted  = 0.3 // its own journal took it back
 )
 
-// maxSearchWords bounds a query where every word has to match.
-const maxSearchWords = 8
+// Bounds of a query: where every word has to match, more of them find less, and
+// what is longer than any word only makes a URL that no door lets through.
+const (
+	maxSearchWords = 8
+	maxSearchWord  = 40  // bytes
+	maxSearchText  = 300 // bytes, where not every word has to match
+)
 
 // papersLifetime suits indexes that take in new papers once a day.
 const papersLifetime = 24 * time.Hour
@@ -127,9 +132,10 @@ func markup(s string) string {
 func searchWords(s string, n int) []string {
 	var words, all []string
 	for _, t := range text.Tokenize(s) {
-		all = append(all, t.Word)
+		word, _ := text.Cut(t.Word, maxSearchWord)
+		all = append(all, word)
 		if !t.Stop {
-			words = append(words, t.Word)
+			words = append(words, word)
 		}
 	}
 	if len(words) == 0 {

@@ -293,6 +293,14 @@ func TestNothingToSearchForAsksNobody(t *testing.T) {
 	}
 }
 
+func TestLongQueriesStillGoThrough(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat(strings.Repeat("語x", 40)+" "+strings.Repeat("w", 900)+" ", 20)
+	for _, name := range []string{"arxiv", "crossref", "europepmc", "openalex", "pubmed"} {
+		asked(t, name, "ada@example.org", map[string]string{"key": strings.Repeat("k", 40)}, evidence.Query{Text: long, Limit: 50})
+	}
+}
+
 func TestTurnsWaitForEachOtherAndForNobodyElse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

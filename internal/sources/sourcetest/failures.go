@@ -44,6 +44,8 @@ func common(c *contract) []failure {
 	return []failure{
 		{name: "429", handler: answer(429, "text/html", "<p>"+hidden, "Retry-After", "9"), status: evidence.StatusThrottled, after: 9 * time.Second},
 		{name: "429 until a date", handler: answer(429, js, "{}", "Retry-After", Clock.Add(40*time.Second).Format(http.TimeFormat)), status: evidence.StatusThrottled, after: 40 * time.Second},
+		{name: "400", handler: answer(400, js, `{"error": "`+hidden+`"}`), status: evidence.StatusError},
+		{name: "401", handler: answer(401, js, `{"error": "`+hidden+`"}`), status: evidence.StatusError},
 		{name: "403 without identity", handler: answer(403, "text/plain", "Please set a user-agent. "+hidden), status: evidence.StatusError},
 		{name: "500", handler: answer(500, "text/html", hidden), status: evidence.StatusError},
 		{name: "503", handler: answer(503, "text/html", hidden), status: evidence.StatusError},

@@ -34,7 +34,7 @@ var Clock = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // contract is a source's contract.json. Replies are tried in order; a request
 // that none matches gets 404.
 type contract struct {
-	Format   string            `json:"format"`  // of the first answer: "xml", or empty for JSON
+	Format   string            `json:"format"`  // "xml" when answers are: those with such a type are also played broken
 	Options  map[string]string `json:"options"` // settings of the source's own that the tests give it; {{url}} in them is the server's
 	Hits     []reply           `json:"hits"`    // finds documents
 	Empty    []reply           `json:"empty"`   // finds nothing

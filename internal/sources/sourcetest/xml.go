@@ -2,7 +2,7 @@ package sourcetest
 
 import (
 	"bytes"
-	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -11,15 +11,31 @@ import (
 // deep is more levels than any parser should follow.
 const deep = 20_000
 
-// xmlFailures are what common says in JSON, said in the type of the source's
-// own answers, and what only XML can do wrong.
+// xmlFailures are, for each answer that is XML, what common says in JSON, said
+// in the answer's own type, and what only XML can do wrong.
 func xmlFailures(c *contract) []failure {
-	kind, good := c.Hits[0].Type, c.Hits[0].body
-	bad := func(name, body string) failure {
-		return failure{name: "XML: " + name, handler: answer(http.StatusOK, kind, body), status: evidence.StatusError}
+	var out []failure
+	for i, it := range c.Hits {
+		if strings.Contains(it.Type, "xml") {
+			out = append(out, brokenXML(c, i)...)
+		}
 	}
+	return out
+}
+
+// brokenXML are failures of one of the answers. Those before it are good.
+func brokenXML(c *contract, i int) []failure {
+	good := c.Hits[i].body
+	bad := func(name, body string) failure {
+		replies := slices.Clone(c.Hits)
+		replies[i].body = []byte(body)
+		return failure{name: "XML: " + name + " as " + c.Hits[i].File, handler: play(replies), status: evidence.StatusError}
+	}
+	page := slices.Clone(c.Hits)
+	page[i].Type = "text/html"
 	const head = `<?xml version="1.0" encoding="UTF-8"?>`
 	return []failure{
+		{name: "XML: " + c.Hits[i].File + " announced as HTML", handler: play(page), status: evidence.StatusError},
 		bad("garbage", head+"<feed><entry>< "+hidden),
 		bad("bytes", "\x00\xff\xfe"+hidden),
 		bad("bytes that are not UTF-8", string(inside(good, []byte(hidden+"\xff\xfe")))),
