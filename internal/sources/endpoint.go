@@ -3,9 +3,11 @@ package sources
 import (
 	"errors"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // endpoint is a source's base URL, the door to it, and what one search may cost.
@@ -39,4 +41,14 @@ func rephrased(err error, change func(*fetch.Error)) error {
 	out := *e
 	change(&out)
 	return &out
+}
+
+// cutWords is the beginning of s in whole words, at most n bytes if the first
+// is not longer.
+func cutWords(s string, n int) string {
+	short, cut := text.Cut(s, n)
+	if i := strings.LastIndexByte(short, ' '); cut && i > 0 {
+		short = short[:i]
+	}
+	return strings.TrimSpace(short)
 }

@@ -64,16 +64,6 @@ func explainGitHub(e *fetch.Error) {
 	}
 }
 
-// cutWords is the beginning of s in whole words, at most n bytes if the first
-// is not longer.
-func cutWords(s string, n int) string {
-	short, cut := text.Cut(s, n)
-	if i := strings.LastIndexByte(short, ' '); cut && i > 0 {
-		short = short[:i]
-	}
-	return strings.TrimSpace(short)
-}
-
 type gitHubAnswer struct {
 	Incomplete bool              `json:"incomplete_results"` // the search ran out of time
 	Items      []json.RawMessage `json:"items"`

@@ -47,7 +47,7 @@ func (h *hackerNews) Name() string { return "hackernews" }
 func (h *hackerNews) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	limit := clamp(q.Limit, 1, 50)
 	params := url.Values{
-		"query": {q.Text}, "tags": {"(story,comment)"}, "hitsPerPage": {strconv.Itoa(limit)},
+		"query": {cutWords(q.Text, maxSearchText)}, "tags": {"(story,comment)"}, "hitsPerPage": {strconv.Itoa(limit)},
 		"attributesToHighlight": {""}, // or most of the body is the text once more
 	}
 	budget := fetch.NewBudget(h.timeout)

@@ -37,7 +37,7 @@ func newSearxNG(s Settings, client *fetch.Client) (Source, error) {
 func (x *searxNG) Name() string { return "searxng" }
 
 func (x *searxNG) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
-	params := url.Values{"q": {q.Text}, "format": {"json"}}
+	params := url.Values{"q": {cutWords(q.Text, maxSearchText)}, "format": {"json"}}
 	if l := cmp.Or(q.Language, x.language); languageCode.MatchString(l) {
 		params.Set("language", l)
 	}

@@ -88,7 +88,7 @@ func (x *stackExchange) Search(ctx context.Context, q evidence.Query) ([]evidenc
 	budget := fetch.NewBudget(x.timeout)
 	var a stackExchangeAnswer
 	resp, err := x.get(ctx, budget, "/2.3/search/advanced", url.Values{
-		"q": {q.Text}, "sort": {"relevance"}, "pagesize": {strconv.Itoa(limit)},
+		"q": {cutWords(q.Text, maxSearchText)}, "sort": {"relevance"}, "pagesize": {strconv.Itoa(limit)},
 	}, &a)
 	defer func() { x.rest(&a, resp.Retrieved) }() // it counts for the search alone, not for the answers
 	if err != nil {

@@ -51,8 +51,8 @@ func (w *wikidata) Search(ctx context.Context, q evidence.Query) ([]evidence.Doc
 	if l := cmp.Or(q.Language, w.language); languageCode.MatchString(l) {
 		language = l
 	}
-	words := strings.Fields(q.Text)
-	name, worth := q.Text, 1.0
+	name, worth := cutWords(q.Text, maxSearchText), 1.0
+	words := strings.Fields(name)
 	for try := 1; ; try++ {
 		docs, err := w.look(ctx, budget, name, language, limit)
 		for i := range docs {

@@ -38,7 +38,7 @@ func (w *wikipedia) Search(ctx context.Context, q evidence.Query) ([]evidence.Do
 	limit, budget := clamp(q.Limit, 1, maxExtracts), fetch.NewBudget(w.timeout)
 	var a searchAnswer
 	resp, err := w.api(ctx, base, door, budget, url.Values{
-		"generator": {"search"}, "gsrsearch": {q.Text}, "gsrnamespace": {"0"},
+		"generator": {"search"}, "gsrsearch": {cutWords(q.Text, maxSearchText)}, "gsrnamespace": {"0"},
 		"gsrwhat":  {"text"},                                  // some engines search titles alone without it
 		"gsrlimit": {strconv.Itoa(min(limit+2, maxExtracts))}, // two more, as some may be no articles
 		"prop":     {"extracts|info|pageprops"}, "inprop": {"url"},
