@@ -70,11 +70,11 @@ func newFeeds(s Settings, client *fetch.Client) (Source, error) {
 			continue
 		}
 		seen[u.String()] = true
-		rate := s.Rate
+		own := s
 		if isLocal(u) {
-			rate = fetch.Rate{}
+			own.Rate = fetch.Rate{}
 		}
-		door, err := client.Operator(u.String(), rate)
+		door, err := own.doorTo(client, u.String())
 		if err != nil {
 			return nil, err
 		}

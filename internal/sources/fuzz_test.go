@@ -73,8 +73,8 @@ func parsers(tb testing.TB) []parser {
 				return nil
 			}
 			_ = a.problem()
-			docs, _ := (&wikipedia{&wiki{name: "wikipedia"}}).read(&a, base, retrieved)
-			return docs
+			pages, _ := a.pages()
+			return (&wikipedia{&wiki{name: "wikipedia"}}).read(pages, base, retrieved)
 		}},
 		{"wikipedia-summary", func(raw []byte) []evidence.Document {
 			var titles titlesAnswer

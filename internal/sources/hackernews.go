@@ -47,17 +47,23 @@ func (h *hackerNews) Name() string { return "hackernews" }
 func (h *hackerNews) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	limit := clamp(q.Limit, 1, 50)
 	params := url.Values{
-		"query": {q.Text}, "tags": {"(story,comment)"}, "hitsPerPage": {strconv.Itoa(limit)},
+		"query": {cutWords(q.Text, maxSearchText)}, "tags": {"(story,comment)"}, "hitsPerPage": {strconv.Itoa(limit)},
 		"attributesToHighlight": {""}, // or most of the body is the text once more
 	}
+	budget := fetch.NewBudget(h.timeout)
 	var a hackerNewsAnswer
-	resp, err := h.door.GetJSON(ctx, fetch.Request{URL: h.base.String() + "/api/v1/search?" + params.Encode(), Budget: fetch.NewBudget(h.timeout)}, &a)
+	resp, err := h.door.GetJSON(ctx, fetch.Request{URL: h.base.String() + "/api/v1/search?" + params.Encode(), Budget: budget}, &a)
 	if err != nil {
 		return nil, err
 	}
 	docs, ok := h.read(&a, resp.Retrieved)
 	if !ok {
 		return nil, &fetch.Error{Kind: fetch.Malformed, Host: h.base.Host}
+	}
+	if q.FullText {
+		if docs, err = h.discuss(ctx, budget, &a, docs); err != nil {
+			return nil, err
+		}
 	}
 	return docs[:min(len(docs), limit)], nil
 }
@@ -70,6 +76,7 @@ type hackerNewsAnswer struct {
 type hackerNewsHit struct {
 	ID         loose `json:"objectID"`
 	Title      loose `json:"title"`
+	Story      loose `json:"story_id"`    // of a comment
 	StoryTitle loose `json:"story_title"` // of a comment's story
 	URL        loose `json:"url"`
 	StoryText  loose `json:"story_text"`   // HTML

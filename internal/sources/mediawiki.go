@@ -17,10 +17,14 @@ type wiki struct {
 	name     string
 	base     *url.URL
 	client   *fetch.Client
-	rate     fetch.Rate
+	settings Settings
 	timeout  time.Duration
 	language string
+	script   string // path of api.php, without its slash at the end
 }
+
+// defaultScriptPath is where Wikipedia and most others have it.
+const defaultScriptPath = "/w"
 
 // Wikipedia has a host for each language; any other wiki has just its own.
 var (
@@ -36,8 +40,8 @@ func newWiki(name string, s Settings, client *fetch.Client) (*wiki, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &wiki{name: name, base: base, client: client, rate: s.Rate, timeout: s.Timeout, language: s.Language}
-	_, err = client.Operator(s.URL, s.Rate) // a base URL that cannot be served is found at start
+	w := &wiki{name: name, base: base, client: client, settings: s, timeout: s.Timeout, language: s.Language, script: defaultScriptPath}
+	_, err = s.door(client) // a base URL that cannot be served is found at start
 	return w, err
 }
 
@@ -53,7 +57,7 @@ func (w *wiki) in(language string) (*url.URL, *fetch.Door, error) {
 		other.Host = language + ".wikipedia.org"
 		base = &other
 	}
-	door, err := w.client.Operator(base.String(), w.rate)
+	door, err := w.settings.doorTo(w.client, base.String())
 	return base, door, err
 }
 
@@ -66,15 +70,18 @@ func languageOf(base *url.URL) string {
 	return lang
 }
 
-// api asks the Action API. The error may stand in a good answer: see apiError.
+// api asks the Action API, to query unless params name another action. The error may stand in a good answer: see apiError.
 func (w *wiki) api(ctx context.Context, base *url.URL, door *fetch.Door, budget *fetch.Budget, params url.Values, v apiAnswer) (fetch.Response, error) {
+	if !params.Has("action") {
+		params.Set("action", "query")
+	}
 	for key, value := range map[string]string{
-		"action": "query", "format": "json", "formatversion": "2", "errorformat": "plaintext",
+		"format": "json", "formatversion": "2", "errorformat": "plaintext",
 		"maxlag": "5", // be turned away rather than add to a lag
 	} {
 		params.Set(key, value)
 	}
-	u := base.String() + "/w/api.php?" + params.Encode()
+	u := base.String() + w.script + "/api.php?" + params.Encode()
 	resp, err := door.GetJSON(ctx, fetch.Request{URL: u, Budget: budget}, v)
 	if err != nil {
 		return resp, err

@@ -58,7 +58,8 @@ const wikiHost = "https://en.wikipedia.org"
 func readWikipedia(t testing.TB, base string, raw []byte) ([]evidence.Document, bool) {
 	var a searchAnswer
 	decode(t, raw, &a)
-	return (&wikipedia{&wiki{name: "wikipedia"}}).read(&a, mustURL(t, base), retrieved)
+	pages, ok := a.pages()
+	return (&wikipedia{&wiki{name: "wikipedia"}}).read(pages, mustURL(t, base), retrieved), ok
 }
 
 func TestWikipediaReadsByRank(t *testing.T) {

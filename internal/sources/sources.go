@@ -240,7 +240,7 @@ func baseURL(spec Spec, specs []Spec, urlOf func(name string) string) string {
 // parseBase checks a base URL and takes off its trailing slash.
 func parseBase(spec Spec, value string) (*url.URL, error) {
 	bad := func(why string) error {
-		return evidence.BadInput(fmt.Sprintf("sources.%s.url %q %s", spec.Name, withoutUser(value), why), "set it to a base URL such as "+spec.DefaultURL)
+		return evidence.BadInput(fmt.Sprintf("sources.%s.url %q %s", spec.Name, withoutUser(value), why), "set it to a base URL such as "+cmp.Or(spec.DefaultURL, "http://localhost:8080"))
 	}
 	u, err := url.Parse(value)
 	switch {

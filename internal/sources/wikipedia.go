@@ -35,10 +35,10 @@ func (w *wikipedia) Search(ctx context.Context, q evidence.Query) ([]evidence.Do
 	if err != nil {
 		return nil, err
 	}
-	limit := clamp(q.Limit, 1, maxExtracts)
+	limit, budget := clamp(q.Limit, 1, maxExtracts), fetch.NewBudget(w.timeout)
 	var a searchAnswer
-	resp, err := w.api(ctx, base, door, fetch.NewBudget(w.timeout), url.Values{
-		"generator": {"search"}, "gsrsearch": {q.Text}, "gsrnamespace": {"0"},
+	resp, err := w.api(ctx, base, door, budget, url.Values{
+		"generator": {"search"}, "gsrsearch": {cutWords(q.Text, maxSearchText)}, "gsrnamespace": {"0"},
 		"gsrwhat":  {"text"},                                  // some engines search titles alone without it
 		"gsrlimit": {strconv.Itoa(min(limit+2, maxExtracts))}, // two more, as some may be no articles
 		"prop":     {"extracts|info|pageprops"}, "inprop": {"url"},
@@ -49,11 +49,23 @@ func (w *wikipedia) Search(ctx context.Context, q evidence.Query) ([]evidence.Do
 	if err != nil {
 		return nil, err
 	}
-	docs, ok := w.read(&a, base, resp.Retrieved)
+	pages, ok := a.pages()
 	if !ok {
 		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
 	}
-	return docs[:min(len(docs), limit)], nil
+	if withoutExtracts(pages) {
+		if err := w.parsed(ctx, base, door, budget, pages); err != nil {
+			return nil, err
+		}
+	}
+	docs := w.read(pages, base, resp.Retrieved)
+	docs = docs[:min(len(docs), limit)]
+	if q.FullText {
+		if err := w.whole(ctx, base, door, budget, docs); err != nil {
+			return nil, err
+		}
+	}
+	return docs, nil
 }
 
 type searchAnswer struct {
@@ -65,8 +77,8 @@ type searchAnswer struct {
 
 type searchPage struct {
 	Title     string          `json:"title"`
-	Index     int             `json:"index"` // rank; pages come in the order of their ids
-	Extract   string          `json:"extract"`
+	Index     int             `json:"index"`   // rank; pages come in the order of their ids
+	Extract   *string         `json:"extract"` // absent where the wiki has none to give
 	FullURL   string          `json:"fullurl"`
 	Revision  loose           `json:"lastrevid"`
 	Language  string          `json:"pagelanguage"`
@@ -82,24 +94,32 @@ func (p searchPage) disambiguation() bool {
 	return is
 }
 
-// read makes documents of an answer, best first. It reports false when the
-// pages are of another shape.
-func (w *wikipedia) read(a *searchAnswer, base *url.URL, retrieved time.Time) ([]evidence.Document, bool) {
+// pages are those that were found, best first. It reports false when the answer
+// is of another shape.
+func (a *searchAnswer) pages() ([]searchPage, bool) {
 	if a.Query == nil {
-		return []evidence.Document{}, a.answered()
+		return []searchPage{}, a.answered()
 	}
 	pages, ok := each[searchPage](a.Query.Pages)
-	if !ok {
-		return nil, false
-	}
 	slices.SortStableFunc(pages, func(a, b searchPage) int { return cmp.Compare(a.Index, b.Index) })
+	return slices.DeleteFunc(pages, func(p searchPage) bool { return p.Title == "" || p.disambiguation() }), ok
+}
+
+// withoutExtracts reports whether there are pages and the wiki gave no text of
+// any: extracts are an extension that it may lack.
+func withoutExtracts(pages []searchPage) bool {
+	return len(pages) > 0 && !slices.ContainsFunc(pages, func(p searchPage) bool { return p.Extract != nil })
+}
+
+// read makes documents of pages.
+func (w *wikipedia) read(pages []searchPage, base *url.URL, retrieved time.Time) []evidence.Document {
 	docs, seen := []evidence.Document{}, map[string]bool{}
 	for _, p := range pages {
-		if p.Title == "" || p.disambiguation() {
+		if p.Extract == nil {
 			continue
 		}
 		d := w.document(base)
-		d.Title, d.Text, d.Revision = p.Title, p.Extract, string(p.Revision)
+		d.Title, d.Text, d.Revision = p.Title, *p.Extract, string(p.Revision)
 		d.Score = rankScore(len(docs))
 		d.URL = cmp.Or(webURL(base, p.FullURL), pageURL(base, p.Title))
 		d.Language = cmp.Or(p.Language, d.Language)
@@ -108,5 +128,5 @@ func (w *wikipedia) read(a *searchAnswer, base *url.URL, retrieved time.Time) ([
 			docs = append(docs, d)
 		}
 	}
-	return docs, true
+	return docs
 }

@@ -38,7 +38,7 @@ func (w *wikipediaSummary) Search(ctx context.Context, q evidence.Query) ([]evid
 	budget := fetch.NewBudget(w.timeout) // for all requests together
 	var a titlesAnswer
 	if _, err := w.api(ctx, base, door, budget, url.Values{
-		"list": {"search"}, "srsearch": {q.Text}, "srwhat": {"text"}, "srnamespace": {"0"}, "srlimit": {"3"}, "srprop": {""},
+		"list": {"search"}, "srsearch": {cutWords(q.Text, maxSearchText)}, "srwhat": {"text"}, "srnamespace": {"0"}, "srlimit": {"3"}, "srprop": {""},
 	}, &a); err != nil {
 		return nil, err
 	}

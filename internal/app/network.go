@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/sources"
+)
+
+// cacheFile is in the data folder, beside the memory, and may be deleted at any
+// time.
+const cacheFile = "cache.db"
+
+// network is the way out and what is kept of the answers.
+type network struct {
+	*fetch.Client
+	cache func() *fetch.Cache // opened at the first call; nil where there is none
+
+	mu     sync.Mutex
+	opened *fetch.Cache
+}
+
+// newNetwork dials nothing and opens nothing: a server answers initialize first.
+func newNetwork(ctx context.Context, a *App, o Options) *network {
+	n := &network{}
+	n.cache = sync.OnceValue(func() *fetch.Cache { return n.open(context.WithoutCancel(ctx), a) })
+	cfg := fetch.Config{Version: version, Contact: a.cfg.Contact, Logger: a.log, Now: a.now, Tape: o.tape}
+	if a.cfg.Cache.MaxMB > 0 && o.tape == nil { // a recording holds what was truly said
+		cfg.OpenCache = n.cache
+	} else {
+		n.cache = func() *fetch.Cache { return nil }
+	}
+	n.Client = fetch.New(cfg)
+	return n
+}
+
+func (n *network) open(ctx context.Context, a *App) *fetch.Cache {
+	c, err := fetch.OpenCache(ctx, filepath.Join(a.cfg.DataDir, cacheFile), fetch.CacheConfig{MaxBytes: int64(a.cfg.Cache.MaxMB) << 20, Now: a.now, Logger: a.log})
+	if err != nil {
+		a.log.Warn("answers are not kept: every question asks anew", "err", err)
+		return nil
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.opened = c
+	return c
+}
+
+// Close ends what is under way, then closes the cache.
+func (n *network) Close() error {
+	err := n.Client.Close()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.opened != nil {
+		err = errors.Join(err, n.opened.Close())
+	}
+	return err
+}
+
+// traced is a source that tells whether it truly asked.
+type traced struct{ sources.Source }
+
+// SearchTraced is Search and where its answer is from.
+func (t traced) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, research.Origin, error) {
+	ctx, trace := fetch.WithTrace(ctx)
+	docs, err := t.Search(ctx, q)
+	c := trace.Counts()
+	return docs, research.Origin{Cached: c.Requests == 0 && c.Cached > 0, Stale: c.Stale > 0, Age: c.Oldest}, err
+}

@@ -1,0 +1,250 @@
+package sources
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+)
+
+// Bounds of reading what people said under a story. Discussions of thousands of
+// comments are megabytes, most of them replies to replies.
+const (
+	discussions      = 2       // stories of one search whose comments are read
+	discussionBytes  = 4 << 20 // of JSON
+	commentDepth     = 3       // replies below this are left out
+	commentsRead     = 400     // of one story, in its own order
+	commentsKept     = 20      // those with most replies
+	commentTextBytes = 24 << 10
+)
+
+// discuss adds the comments of the best stories, each story's as one document.
+// A discussion that cannot be read is left out; the error is ctx's.
+func (h *hackerNews) discuss(ctx context.Context, budget *fetch.Budget, a *hackerNewsAnswer, docs []evidence.Document) ([]evidence.Document, error) {
+	hits, _ := each[hackerNewsHit](a.Hits)
+	for place, story := range discussed(hits) {
+		if place == discussions {
+			break
+		}
+		u := h.base.String() + "/api/v1/items/" + story
+		resp, err := h.door.Get(ctx, fetch.Request{URL: u, Accept: "application/json", Budget: budget, MaxBody: discussionBytes})
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("reading comments: %w", ctx.Err())
+		}
+		if err != nil {
+			continue
+		}
+		item, err := readItem(resp.Body)
+		if err != nil {
+			continue
+		}
+		docs = join(docs, h.discussion(story, item, resp.Retrieved, rankScore(place)))
+	}
+	return byScore(docs), nil
+}
+
+// discussed are the stories of hits, best first, a comment standing for its story.
+func discussed(hits []hackerNewsHit) []string {
+	var out []string
+	for _, hit := range hits {
+		id := string(hit.ID)
+		if hit.Comment != "" {
+			id = string(hit.Story)
+		} else if hit.Comments == "" || hit.Comments == "0" {
+			continue
+		}
+		if numeric.MatchString(id) && !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// discussion is a document of the comments under a story. Its text is empty when
+// there are none.
+func (h *hackerNews) discussion(story string, item hackerNewsItemTree, retrieved time.Time, score float64) evidence.Document {
+	d := evidence.Document{
+		Source: h.Name(), URL: hackerNewsItem + url.QueryEscape(story), Title: "Discussion of " + string(item.Title), Score: score,
+		Meta: meta("points", string(item.Points), "story", linkOf(hackerNewsHit{URL: item.URL})),
+	}
+	if at, err := time.Parse(time.RFC3339, string(item.Created)); err == nil {
+		d.Published = at.UTC()
+	}
+	var parts []string
+	size, cut := 0, item.cut
+	for _, c := range item.best() {
+		body := plainText(string(c.Text))
+		if size+len(body) > commentTextBytes {
+			cut = true
+			continue
+		}
+		if body == "" {
+			continue
+		}
+		size += len(body)
+		parts = append(parts, string(c.Author)+": "+body)
+	}
+	if len(parts) == 0 {
+		return evidence.Document{}
+	}
+	if own := plainText(string(item.Text)); own != "" {
+		parts = append([]string{own}, parts...)
+	}
+	d.Text = strings.Join(parts, "\n\n")
+	d.Truncated = cut
+	d, _ = finish(d, retrieved)
+	return d
+}
+
+// join adds a document, or puts it in place of the one of the same page: a
+// story without a link of its own is found under the address of its comments.
+func join(docs []evidence.Document, d evidence.Document) []evidence.Document {
+	if d.Text == "" {
+		return docs
+	}
+	for i := range docs {
+		if docs[i].ID == d.ID {
+			d.Title, d.Score = docs[i].Title, max(d.Score, docs[i].Score)
+			docs[i] = d
+			return docs
+		}
+	}
+	return append(docs, d)
+}
+
+// hackerNewsItemTree is a story with its comments, flattened. Any field may be
+// null; a deleted comment has neither author nor text.
+type hackerNewsItemTree struct {
+	hackerNewsNode
+	comments []hackerNewsNode // in their own order, parents after their children
+	cut      bool             // there are more
+}
+
+type hackerNewsNode struct {
+	Title, URL, Text, Author, Points, Created loose
+
+	order   int
+	replies int // at all depths that were read
+}
+
+// best are the comments that people had most to say to, at most commentsKept.
+func (t hackerNewsItemTree) best() []hackerNewsNode {
+	out := slices.DeleteFunc(slices.Clone(t.comments), func(c hackerNewsNode) bool { return c.Author == "" || c.Text == "" })
+	slices.SortFunc(out, func(a, b hackerNewsNode) int {
+		if a.replies != b.replies {
+			return b.replies - a.replies
+		}
+		return a.order - b.order
+	})
+	return out[:min(len(out), commentsKept)]
+}
+
+var errNoItem = errors.New("the answer is no item")
+
+// readItem reads an item and what is below it token by token, so that a huge
+// discussion costs no more than what is kept of it.
+func readItem(body []byte) (hackerNewsItemTree, error) {
+	r := itemReader{dec: json.NewDecoder(bytes.NewReader(body))}
+	root, err := r.item(0)
+	if err == nil && root == nil {
+		err = errNoItem
+	}
+	if err != nil {
+		return hackerNewsItemTree{}, err
+	}
+	return hackerNewsItemTree{hackerNewsNode: *root, comments: r.comments, cut: r.cut}, nil
+}
+
+type itemReader struct {
+	dec      *json.Decoder
+	seen     int
+	comments []hackerNewsNode
+	cut      bool
+}
+
+// item reads one value. It is nil for one that is no object.
+func (r *itemReader) item(depth int) (*hackerNewsNode, error) {
+	t, err := r.dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	if t != json.Delim('{') {
+		if t == json.Delim('[') {
+			return nil, errNoItem
+		}
+		return nil, nil
+	}
+	node := &hackerNewsNode{order: r.seen}
+	r.seen++
+	for r.dec.More() {
+		key, err := r.dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		if key == "children" {
+			err = r.children(node, depth)
+		} else {
+			err = r.field(node, key)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	_, err = r.dec.Token()
+	return node, err
+}
+
+// field reads one value of an item.
+func (r *itemReader) field(node *hackerNewsNode, key json.Token) error {
+	var ignored json.RawMessage
+	fields := map[json.Token]*loose{
+		"title": &node.Title, "url": &node.URL, "text": &node.Text, "author": &node.Author, "points": &node.Points, "created_at": &node.Created,
+	}
+	if to := fields[key]; to != nil {
+		return r.dec.Decode(to)
+	}
+	return r.dec.Decode(&ignored)
+}
+
+// children reads the comments below an item, as deep and as many as are wanted,
+// and passes over the rest.
+func (r *itemReader) children(parent *hackerNewsNode, depth int) error {
+	var ignored json.RawMessage
+	t, err := r.dec.Token()
+	if err != nil {
+		return err
+	}
+	if t != json.Delim('[') {
+		if t == json.Delim('{') {
+			return errNoItem
+		}
+		return nil // null
+	}
+	for r.dec.More() {
+		if depth >= commentDepth || r.seen > commentsRead {
+			r.cut = true
+			if err := r.dec.Decode(&ignored); err != nil {
+				return err
+			}
+			continue
+		}
+		child, err := r.item(depth + 1)
+		if err != nil {
+			return err
+		}
+		if child != nil {
+			parent.replies += 1 + child.replies
+			r.comments = append(r.comments, *child)
+		}
+	}
+	_, err = r.dec.Token()
+	return err
+}

@@ -1,0 +1,170 @@
+package sources
+
+import (
+	"cmp"
+	"context"
+	"encoding/xml"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// Bounds of one search of a library.
+const (
+	kiwixPages     = 3       // that are read; of the rest there is an excerpt
+	kiwixFullPages = 8       // when whole texts were asked for
+	kiwixPageBytes = 2 << 20 // of HTML
+	kiwixWords     = 8       // of a query, as all of them must stand in a page
+)
+
+func kiwixSpec() Spec {
+	return Spec{
+		Name: "kiwix", About: "pages of an offline library, such as a copy of Wikipedia, behind your own kiwix-serve",
+		DefaultTimeout: defaultTimeout, Rate: fetch.Rate{PerSecond: 5, Burst: 20},
+		Enabled: true, Kinds: []string{KindGeneral}, Needs: []string{"url"}, New: newKiwix,
+		Options: []Option{{Name: "content", About: "name of the one book to search; empty: all that are served"}},
+	}
+}
+
+// kiwix searches what a kiwix-serve offers and reads the best pages there.
+type kiwix struct {
+	endpoint
+	book string
+}
+
+func newKiwix(s Settings, client *fetch.Client) (Source, error) {
+	e, err := newEndpoint(s, client)
+	return &kiwix{endpoint: e, book: s.Options["content"]}, err
+}
+
+func (k *kiwix) Name() string { return "kiwix" }
+
+func (k *kiwix) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	limit, budget := clamp(q.Limit, 1, 50), fetch.NewBudget(k.timeout)
+	words := searchWords(q.Text, kiwixWords) // the index knows none with accents
+	hits, retrieved, err := k.find(ctx, budget, strings.Join(words, " "), limit)
+	if err == nil && len(hits) == 0 && len(words) > 1 { // no page has them all
+		hits, retrieved, err = k.find(ctx, budget, strings.Join(words, " OR "), limit)
+	}
+	if err != nil {
+		return nil, err
+	}
+	full := kiwixPages
+	if q.FullText {
+		full = kiwixFullPages
+	}
+	docs, seen := []evidence.Document{}, map[string]bool{}
+	for place, hit := range hits[:min(len(hits), limit)] {
+		d := hit.document(k.base)
+		d.Source, d.Score = k.Name(), rankScore(place)
+		if len(docs) < full {
+			k.fill(ctx, budget, &d)
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("reading pages: %w", ctx.Err())
+		}
+		if d, ok := finish(d, retrieved); ok && !seen[d.ID] {
+			seen[d.ID] = true
+			docs = append(docs, d)
+		}
+	}
+	return docs, nil
+}
+
+// find asks for the pages that match, best first.
+func (k *kiwix) find(ctx context.Context, budget *fetch.Budget, pattern string, limit int) ([]kiwixHit, time.Time, error) {
+	if pattern == "" { // punctuation alone
+		return nil, time.Time{}, ctx.Err()
+	}
+	params := url.Values{"pattern": {pattern}, "format": {"xml"}, "pageLength": {strconv.Itoa(limit)}}
+	if k.book != "" {
+		params.Set("content", k.book)
+	}
+	var a kiwixAnswer
+	resp, err := getXML(ctx, k.door, fetch.Request{URL: k.base.String() + "/search?" + params.Encode(), Budget: budget}, k.base.Host, "application/rss+xml", &a)
+	if err != nil {
+		return nil, time.Time{}, rephrased(err, k.explain)
+	}
+	if a.Channel == nil || a.Channel.Total == nil {
+		return nil, time.Time{}, notXML(k.base.Host)
+	}
+	return a.Channel.Items, resp.Retrieved, nil
+}
+
+// explain knows that a book which is not there is a bad request.
+func (k *kiwix) explain(e *fetch.Error) {
+	if e.Code == 400 && k.book != "" {
+		e.Detail = "answered 400; look whether sources.kiwix.content names a book that it serves"
+	}
+}
+
+// fill puts the page's own text in place of the excerpt. Where the page cannot
+// be read, the excerpt stays.
+func (k *kiwix) fill(ctx context.Context, budget *fetch.Budget, d *evidence.Document) {
+	raw := k.rawURL(d.URL)
+	if raw == "" {
+		return
+	}
+	resp, err := k.door.Get(ctx, fetch.Request{URL: raw, Accept: "text/html", Budget: budget, MaxBody: kiwixPageBytes})
+	if err != nil {
+		return
+	}
+	page, err := extract.HTML(ctx, resp.Body, resp.ContentType, d.URL)
+	if err != nil || strings.TrimSpace(page.Text) == "" {
+		return
+	}
+	d.Text, d.Truncated = page.Text, page.Truncated
+	d.Title = cmp.Or(d.Title, page.Title)
+	d.Language, d.Published, d.Revision = page.Language, page.Published, resp.ETag
+}
+
+// rawURL is where a page is served as it was put in: the server adds a toolbar
+// to /BOOK/PATH (in newer versions /content/BOOK/PATH) and none to
+// /raw/BOOK/content/PATH.
+func (k *kiwix) rawURL(page string) string {
+	u, err := url.Parse(page)
+	if err != nil {
+		return ""
+	}
+	path, ok := strings.CutPrefix(u.EscapedPath(), k.base.EscapedPath()+"/")
+	if !ok || u.Host != k.base.Host {
+		return ""
+	}
+	path = strings.TrimPrefix(path, "content/")
+	book, rest, ok := strings.Cut(path, "/")
+	if !ok || book == "" || rest == "" {
+		return ""
+	}
+	return k.base.String() + "/raw/" + book + "/content/" + rest
+}
+
+// kiwixAnswer is OpenSearch in RSS.
+type kiwixAnswer struct {
+	XMLName xml.Name `xml:"rss"`
+	Channel *struct {
+		Total *string    `xml:"http://a9.com/-/spec/opensearch/1.1/ totalResults"`
+		Items []kiwixHit `xml:"item"`
+	} `xml:"channel"`
+}
+
+type kiwixHit struct {
+	Title   string `xml:"title"`
+	Link    string `xml:"link"`        // a path
+	Excerpt rich   `xml:"description"` // the words that match stand in elements of their own
+	Book    string `xml:"book>title"`
+}
+
+// document is a hit before it is cleaned, with the excerpt as its text.
+func (h kiwixHit) document(base *url.URL) evidence.Document {
+	return evidence.Document{
+		Title: h.Title, URL: webURL(base, strings.TrimSpace(h.Link)), Text: cmp.Or(text.Squash(string(h.Excerpt)), h.Title),
+		Meta: meta("book", h.Book),
+	}
+}

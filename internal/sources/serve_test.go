@@ -1,0 +1,85 @@
+package sources
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+)
+
+// canned is one answer of a server.
+type canned struct {
+	code   int // 0: 200
+	kind   string
+	body   string
+	header map[string]string
+}
+
+// server answers by path and, for the same path asked again, in order; what it
+// has no answer for is 404. It remembers what was asked.
+type server struct {
+	mu      sync.Mutex
+	answers map[string][]canned
+	asked   []string // paths with their queries
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked = append(s.asked, r.URL.RequestURI())
+	key := r.URL.EscapedPath()
+	left := s.answers[key]
+	if len(left) == 0 {
+		http.NotFound(w, r)
+		return
+	}
+	a := left[0]
+	if len(left) > 1 {
+		s.answers[key] = left[1:]
+	}
+	if a.kind == "" {
+		a.kind = "application/json"
+	}
+	w.Header().Set("Content-Type", a.kind)
+	for k, v := range a.header {
+		w.Header().Set(k, v)
+	}
+	if a.code != 0 {
+		w.WriteHeader(a.code)
+	}
+	w.Write([]byte(a.body))
+}
+
+// serve makes a source with a server of its own behind it.
+func serve(t *testing.T, name string, options map[string]string, answers map[string][]canned) (Source, *server) {
+	t.Helper()
+	s := &server{answers: answers}
+	srv := httptest.NewServer(s)
+	t.Cleanup(srv.Close)
+	client := fetch.New(fetch.Config{Contact: "test@example.org"})
+	t.Cleanup(func() { client.Close() })
+	made, err := specOf(t, name).New(Settings{URL: srv.URL, Options: options}, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made, s
+}
+
+// found searches and fails the test on an error.
+func found(t *testing.T, s Source, q evidence.Query) []evidence.Document {
+	t.Helper()
+	docs, err := s.Search(t.Context(), q)
+	if err != nil || docs == nil {
+		t.Fatalf("Search = %v, %v", docs, err)
+	}
+	checkParsed(t, docs)
+	return docs
+}
+
+func page(t *testing.T, parts ...string) []canned {
+	t.Helper()
+	return []canned{{body: string(fixture(t, parts...))}}
+}

@@ -1,0 +1,331 @@
+package sources
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+)
+
+// An address may ask 300 times a day without a key: what may be asked at once
+// (90) and what is added in a day (199) stay below that. With a key it is 10,000.
+var (
+	stackExchangeKeyless = fetch.Rate{PerSecond: 0.0023, Burst: 90}
+	stackExchangeKeyed   = fetch.Rate{PerSecond: 2, Burst: 30}
+)
+
+// How answers are chosen: those of the best questions, the best of each.
+const (
+	answeredQuestions  = 3
+	answersPerQuestion = 2
+	answersPage        = 30 // of all these questions together, best votes first
+)
+
+// unnamedPause is how many seconds to leave the service alone when it says that
+// it was asked too often, but not for how long.
+const unnamedPause = "60"
+
+// What a part of a thread is worth: people look for answers, not for questions.
+const (
+	acceptedAnswer = 1.0
+	otherAnswer    = 0.9
+	askedOnly      = 0.6
+)
+
+// stackExchangeLicense is that of all posts, in one version or another.
+const stackExchangeLicense = "CC BY-SA"
+
+func stackexchangeSpec() Spec {
+	return Spec{
+		Name: "stackexchange", About: "questions and their best answers on Stack Overflow or another site of Stack Exchange",
+		DefaultURL: "https://api.stackexchange.com", DefaultTimeout: defaultTimeout, Rate: stackExchangeKeyless,
+		Lifetime: 24 * time.Hour, // requests are scarce
+		Enabled:  true, Kinds: []string{KindCode}, New: newStackExchange,
+		Options: []Option{
+			{Name: "site", Value: "stackoverflow", About: "site of Stack Exchange to search, such as superuser or unix"},
+			{Name: "key", About: "key of Stack Exchange's API, which allows 10,000 requests a day in place of 300", Secret: true},
+		},
+	}
+}
+
+// stackExchange searches the questions of a site and reads the best answers to
+// the best of them: two requests.
+type stackExchange struct {
+	endpoint
+	site, key string
+	backoff   func(time.Duration) // leaves the host alone for a time
+}
+
+func newStackExchange(s Settings, client *fetch.Client) (Source, error) {
+	out := &stackExchange{site: cmp.Or(s.Options["site"], "stackoverflow"), key: s.Options["key"]}
+	if out.key != "" && s.Rate == stackExchangeKeyless {
+		s.Rate = stackExchangeKeyed
+	}
+	var err error
+	out.endpoint, err = newEndpoint(s, client)
+	out.backoff = func(time.Duration) {}
+	if door, ok := any(out.door).(interface{ Backoff(time.Duration) }); ok {
+		out.backoff = door.Backoff
+	}
+	return out, err
+}
+
+func (x *stackExchange) Name() string { return "stackexchange" }
+
+func (x *stackExchange) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	limit := clamp(q.Limit, 1, 30) // their bodies are long
+	budget := fetch.NewBudget(x.timeout)
+	var a stackExchangeAnswer
+	resp, err := x.get(ctx, budget, "/2.3/search/advanced", url.Values{
+		"q": {cutWords(q.Text, maxSearchText)}, "sort": {"relevance"}, "pagesize": {strconv.Itoa(limit)},
+	}, &a)
+	defer func() { x.rest(&a, resp.Retrieved) }() // it counts for the search alone, not for the answers
+	if err != nil {
+		return nil, err
+	}
+	posts, ok := each[stackExchangePost](a.Items)
+	if !ok || a.Items == nil {
+		return nil, x.malformed()
+	}
+	best := answered(posts)
+	if len(best) == 0 {
+		return x.read(posts, nil, resp.Retrieved, limit), nil
+	}
+	var more stackExchangeAnswer
+	_, err = x.get(ctx, budget, "/2.3/questions/"+strings.Join(best, ";")+"/answers", url.Values{
+		"sort": {"votes"}, "pagesize": {strconv.Itoa(answersPage)},
+	}, &more)
+	a.heed(&more)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("reading answers: %w", ctx.Err())
+	}
+	if err != nil { // the questions alone are better than nothing
+		return x.read(posts, nil, resp.Retrieved, limit), nil
+	}
+	answers, _ := each[stackExchangePost](more.Items)
+	return x.read(posts, answers, resp.Retrieved, limit), nil
+}
+
+// get asks one method of the API.
+func (x *stackExchange) get(ctx context.Context, budget *fetch.Budget, path string, params url.Values, a *stackExchangeAnswer) (fetch.Response, error) {
+	params.Set("site", x.site)
+	params.Set("filter", "withbody")
+	params.Set("order", "desc")
+	if x.key != "" {
+		params.Set("key", x.key)
+	}
+	resp, err := x.door.GetJSON(ctx, fetch.Request{URL: x.base.String() + path + "?" + params.Encode(), Budget: budget}, a)
+	if err == nil {
+		return resp, a.problem(x.base.Host)
+	}
+	err = rephrased(err, x.explain)
+	var e *fetch.Error
+	if errors.As(err, &e) && e.Kind == fetch.Throttled && e.Code != 0 && e.RetryAfter == 0 {
+		a.Backoff = unnamedPause // who goes on asking is shut out for longer
+	}
+	return resp, err
+}
+
+// explain tells a refusal from a fault. Their API says 400 to whoever has used
+// up the day, and 502 to whoever asks too fast.
+func (x *stackExchange) explain(e *fetch.Error) {
+	switch {
+	case e.Code == 502 || e.Code == 400 && x.site == "stackoverflow" && x.key == "":
+		e.Kind, e.Detail = fetch.Throttled, fmt.Sprintf("asked too often (%d); a free key allows more: set sources.stackexchange.key", e.Code)
+	case e.Code == 400:
+		e.Detail = "answered 400: asked too often, or sources.stackexchange.site or .key is not one of theirs"
+	}
+}
+
+// rest leaves the service alone for as long as it asked for.
+func (x *stackExchange) rest(a *stackExchangeAnswer, now time.Time) {
+	if pause := a.pause(now); pause > 0 {
+		x.backoff(pause)
+	}
+}
+
+// read makes documents of questions and answers, best first.
+func (x *stackExchange) read(questions, answers []stackExchangePost, retrieved time.Time, limit int) []evidence.Document {
+	docs, seen := []evidence.Document{}, map[string]bool{}
+	add := func(d evidence.Document, score float64) {
+		if d, ok := finish(d, retrieved); ok && !seen[d.ID] {
+			seen[d.ID] = true
+			d.Score = score
+			docs = append(docs, d)
+		}
+	}
+	for place, q := range questions {
+		link := webURL(x.base, string(q.Link))
+		d := q.document(x.Name(), x.site, string(q.Title))
+		d.URL = link
+		add(d, rankScore(place)*askedOnly)
+		for i, a := range q.bestOf(answers) {
+			d := a.document(x.Name(), x.site, string(q.Title))
+			if at, err := url.Parse(link); err == nil && link != "" {
+				d.URL = webURL(at, "/a/"+url.PathEscape(string(a.AnswerID)))
+			}
+			score := otherAnswer
+			if a.Accepted || i == 0 {
+				score = acceptedAnswer
+			}
+			add(d, rankScore(place)*score)
+		}
+	}
+	docs = byScore(docs)
+	return docs[:min(len(docs), limit)]
+}
+
+// stackExchangeAnswer is what wraps every answer of the API.
+type stackExchangeAnswer struct {
+	Items     []json.RawMessage `json:"items"`
+	Backoff   loose             `json:"backoff"` // seconds
+	Remaining loose             `json:"quota_remaining"`
+	ErrorName loose             `json:"error_name"`
+	ErrorText loose             `json:"error_message"`
+}
+
+// heed takes over what another answer says of the service's load.
+func (a *stackExchangeAnswer) heed(b *stackExchangeAnswer) {
+	if b.pauseAsked() > a.pauseAsked() {
+		a.Backoff = b.Backoff
+	}
+	a.Remaining = cmp.Or(b.Remaining, a.Remaining)
+	if b.ErrorName != "" {
+		a.ErrorName, a.ErrorText = b.ErrorName, b.ErrorText
+	}
+}
+
+func (a *stackExchangeAnswer) pauseAsked() time.Duration {
+	n, err := strconv.ParseUint(string(a.Backoff), 10, 20)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(n) * time.Second
+}
+
+// pause is how long not to ask again: as the answer says, or until the next day
+// begins when nothing is left of this one's requests.
+func (a *stackExchangeAnswer) pause(now time.Time) time.Duration {
+	if a.Remaining == "0" {
+		day := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+		return max(day.Sub(now), a.pauseAsked())
+	}
+	return max(a.pauseAsked(), throttledFor(string(a.ErrorText)))
+}
+
+var moreRequestsIn = regexp.MustCompile(`available in (\d{1,6}) seconds`)
+
+// throttledFor is the time that the text of a throttle_violation names.
+func throttledFor(message string) time.Duration {
+	m := moreRequestsIn.FindStringSubmatch(message)
+	if m == nil {
+		return 0
+	}
+	n, _ := strconv.Atoi(m[1]) // digits alone
+	return time.Duration(n) * time.Second
+}
+
+// problem is an error that stands in place of a result.
+func (a *stackExchangeAnswer) problem(host string) error {
+	if a.ErrorName == "" {
+		return nil
+	}
+	if a.ErrorName == "throttle_violation" {
+		return &fetch.Error{Kind: fetch.Throttled, Host: host, Detail: "asked too often", RetryAfter: throttledFor(string(a.ErrorText))}
+	}
+	return apiError(host, string(a.ErrorName), 0)
+}
+
+// stackExchangePost is a question or an answer. Any field may be null or absent.
+type stackExchangePost struct {
+	QuestionID loose    `json:"question_id"`
+	AnswerID   loose    `json:"answer_id"`
+	Title      loose    `json:"title"` // HTML; of questions alone
+	Body       loose    `json:"body"`  // HTML
+	Link       loose    `json:"link"`
+	Score      loose    `json:"score"`
+	Answers    loose    `json:"answer_count"`
+	Accepted   bool     `json:"is_accepted"`
+	Created    loose    `json:"creation_date"` // seconds since 1970
+	License    loose    `json:"content_license"`
+	Tags       []string `json:"tags"`
+	Owner      struct {
+		Name loose `json:"display_name"` // HTML
+	} `json:"owner"`
+}
+
+func (p stackExchangePost) score() int {
+	n, _ := strconv.Atoi(string(p.Score)) // 0 for what is none
+	return n
+}
+
+// document is a post before it is cleaned; it has no address yet.
+func (p stackExchangePost) document(source, site, title string) evidence.Document {
+	d := evidence.Document{
+		Source: source, Title: html.UnescapeString(title), Text: plainText(string(p.Body)),
+		License: cmp.Or(string(p.License), stackExchangeLicense), Language: siteLanguage(site),
+	}
+	if at, err := strconv.ParseInt(string(p.Created), 10, 40); err == nil && at > 0 {
+		d.Published = time.Unix(at, 0).UTC()
+	}
+	accepted := ""
+	if p.Accepted {
+		accepted = "yes"
+	}
+	d.Meta = meta("author", html.UnescapeString(string(p.Owner.Name)), "score", string(p.Score), "accepted", accepted,
+		"answers", string(p.Answers), "tags", strings.Join(p.Tags, ", "), "site", site)
+	return d
+}
+
+// siteLanguage is English but for the sites that say otherwise: es.stackoverflow.
+func siteLanguage(site string) string {
+	if lang, _, ok := strings.Cut(site, "."); ok && len(lang) == 2 && languageCode.MatchString(lang) {
+		return lang
+	}
+	return "en"
+}
+
+var numeric = regexp.MustCompile(`^[0-9]{1,18}$`)
+
+// answered are the ids of the best questions that have answers.
+func answered(posts []stackExchangePost) []string {
+	var out []string
+	for _, p := range posts {
+		if id := string(p.QuestionID); numeric.MatchString(id) && p.Answers != "" && p.Answers != "0" && len(out) < answeredQuestions {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// bestOf are the answers to the question that others found useful: the accepted
+// one, then by votes.
+func (p stackExchangePost) bestOf(answers []stackExchangePost) []stackExchangePost {
+	var out []stackExchangePost
+	for _, a := range answers {
+		if a.QuestionID == p.QuestionID && a.AnswerID != "" && (a.Accepted || a.score() >= 0) {
+			out = append(out, a)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b stackExchangePost) int {
+		if a.Accepted != b.Accepted {
+			if a.Accepted {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(b.score(), a.score())
+	})
+	return out[:min(len(out), answersPerQuestion)]
+}
