@@ -30,6 +30,10 @@ type Document struct {
 	Meta      map[string]string `json:"meta,omitempty"`
 }
 
+// MetaLink marks in a Document's Meta, on its way from a source to the engine,
+// that its URL is a page which says more than its Text.
+const MetaLink = "link"
+
 // DocumentID names a document by where it came from: 128 bits of SHA-256 over
 // source and URL, or over source and text when it has no URL.
 func DocumentID(source, url, text string) string {

@@ -19,6 +19,7 @@ type found struct {
 	source string
 	docs   []evidence.Document
 	origin Origin
+	more   bool // the pages that the documents link to are still being read
 	err    error
 	took   time.Duration // since the gathering began
 }
@@ -54,7 +55,7 @@ type tally struct {
 
 func (r *run) newGathering(ctx context.Context, sources []chosen) (*gathering, func() bool) {
 	g := &gathering{r: r, sources: sources, begun: r.e.deps.Now(), group: new(errgroup.Group),
-		results: make(chan found, len(sources)*r.depth.topics), // a search never waits to report
+		results: make(chan found, 2*len(sources)*r.depth.topics), // a search never waits to report
 		pending: map[string]int{}, tally: map[string]*tally{}, seen: map[string]bool{}, asked: map[string]bool{}}
 	g.ctx, g.cancel = context.WithTimeout(r.e.life, r.e.cfg.SourceDeadline)
 	for _, s := range sources {
@@ -76,8 +77,16 @@ func (g *gathering) ask(topic string) {
 		g.pending[s.Name()]++
 		g.tally[s.Name()].report.Status = "" // it is asked again
 		g.group.Go(func() error {
-			docs, origin, err := g.r.e.search(g.ctx, s.Source, q)
-			g.results <- found{source: s.Name(), docs: docs, origin: origin, err: err, took: g.r.e.deps.Now().Sub(g.begun)}
+			f := found{source: s.Name()}
+			f.docs, f.origin, f.err = g.r.e.search(g.ctx, s.Source, q)
+			f.took = g.r.e.deps.Now().Sub(g.begun)
+			links := g.r.e.linked(f.docs)
+			f.more = len(links) > 0
+			g.results <- f
+			if f.more {
+				pages := g.r.e.readLinked(g.ctx, links)
+				g.results <- found{source: s.Name(), docs: pages, origin: f.origin, took: g.r.e.deps.Now().Sub(g.begun)}
+			}
 			return nil // one source's failure is data: it must not end the others
 		})
 	}
@@ -139,7 +148,9 @@ func (g *gathering) open() int {
 // take books one search's outcome.
 func (g *gathering) take(f found, handOn func([]evidence.Document)) {
 	t := g.tally[f.source]
-	g.pending[f.source]--
+	if !f.more {
+		g.pending[f.source]--
+	}
 	t.report.LatencyMS = max(t.report.LatencyMS, f.took.Milliseconds())
 	if f.err != nil {
 		t.failed = errors.Join(t.failed, f.err)

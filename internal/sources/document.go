@@ -97,6 +97,20 @@ func meta(pairs ...string) map[string]string {
 	return out
 }
 
+// markLinks marks the documents whose URL is a page that says more than they do,
+// for whoever can read pages. Those at the source's own place are not marked.
+func markLinks(docs []evidence.Document, own string) {
+	for i := range docs {
+		if own != "" && strings.HasPrefix(docs[i].URL, own) {
+			continue
+		}
+		if docs[i].Meta == nil {
+			docs[i].Meta = map[string]string{}
+		}
+		docs[i].Meta[evidence.MetaLink] = "page"
+	}
+}
+
 // byScore sorts documents best first; equals keep their order.
 func byScore(docs []evidence.Document) []evidence.Document {
 	slices.SortStableFunc(docs, func(a, b evidence.Document) int { return cmp.Compare(b.Score, a.Score) })

@@ -65,7 +65,11 @@ func (h *hackerNews) Search(ctx context.Context, q evidence.Query) ([]evidence.D
 			return nil, err
 		}
 	}
-	return docs[:min(len(docs), limit)], nil
+	docs = docs[:min(len(docs), limit)]
+	if q.FullText {
+		markLinks(docs, hackerNewsItem)
+	}
+	return docs, nil
 }
 
 type hackerNewsAnswer struct {

@@ -56,7 +56,11 @@ func (x *searxNG) Search(ctx context.Context, q evidence.Query) ([]evidence.Docu
 	if len(docs) == 0 && len(a.Unresponsive) > 0 { // they might have found something
 		return nil, &fetch.Error{Kind: fetch.API, Host: x.base.Host, Detail: "found nothing, and did not hear from " + a.silent()}
 	}
-	return docs[:min(len(docs), clamp(q.Limit, 1, 50))], nil // there is no way to ask for fewer
+	docs = docs[:min(len(docs), clamp(q.Limit, 1, 50))] // there is no way to ask for fewer
+	if q.FullText {
+		markLinks(docs, "")
+	}
+	return docs, nil
 }
 
 // explainSearx knows why a SearXNG fresh out of the box says no.

@@ -1,0 +1,80 @@
+package research
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+const (
+	// maxLinked pages are read for one search: those that its best hits link to.
+	maxLinked = 3
+	// linkedPatience is a linked page's deadline: it is worth less than a source.
+	linkedPatience = 6 * time.Second
+)
+
+// linked are the documents whose URL is a page that is worth reading, as their
+// source marked them. It takes the marks off: they are no part of a document.
+func (e *Engine) linked(docs []evidence.Document) []evidence.Document {
+	var out []evidence.Document
+	for _, d := range docs {
+		if d.Meta[evidence.MetaLink] == "" {
+			continue
+		}
+		delete(d.Meta, evidence.MetaLink)
+		if e.deps.Page != nil && len(out) < maxLinked && strings.HasPrefix(d.URL, "http") {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// readLinked reads the pages behind documents, all at once. A page that cannot
+// be read is missing, as before it was asked for: the document is still there.
+func (e *Engine) readLinked(ctx context.Context, docs []evidence.Document) []evidence.Document {
+	pages := make([]*evidence.Document, len(docs))
+	var group errgroup.Group
+	for i, d := range docs {
+		group.Go(func() error {
+			bounded, cancel := context.WithTimeout(ctx, linkedPatience)
+			defer cancel()
+			page, err := e.readPage(bounded, d.URL)
+			if err != nil {
+				e.deps.Log.Info("linked page was not read", "source", d.Source, "err", err)
+				return nil // the other pages matter no less for it
+			}
+			page.Score = d.Score
+			if page.Meta == nil {
+				page.Meta = map[string]string{}
+			}
+			page.Meta["via"] = d.Source
+			delete(page.Meta, "requested_url") // nobody named it
+			pages[i] = &page
+			return nil
+		})
+	}
+	_ = group.Wait() // always nil
+	out := []evidence.Document{}
+	for _, p := range pages {
+		if p != nil {
+			out = append(out, *p)
+		}
+	}
+	return out
+}
+
+func (e *Engine) readPage(ctx context.Context, url string) (doc evidence.Document, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.deps.Log.Error("reading a page panicked", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("reading the page panicked: %v", p)
+		}
+	}()
+	return e.deps.Page(ctx, url)
+}

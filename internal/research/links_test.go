@@ -1,0 +1,86 @@
+package research
+
+import (
+	"context"
+	"testing"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// linking marks what it finds as pages that say more.
+type linking struct{ *fakeSource }
+
+func (s linking) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	docs, err := s.fakeSource.Search(ctx, q)
+	for i := range docs {
+		docs[i].Meta = map[string]string{evidence.MetaLink: "page"}
+	}
+	return docs, err
+}
+
+// The pages that hits link to are read beside them; one that is down costs only
+// itself, and the mark stays on the way.
+func TestLinkedPagesAreRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(nil, linking{&fakeSource{name: "news", texts: []string{"One story.", "Another story.", "A third.", "A fourth."}}},
+		linking{&fakeSource{name: "down", texts: []string{"Its page is down."}}})
+	w.deps.Page = readPage
+	got, err := w.Read(t.Context(), ReadRequest{Query: "story", FullText: true, Limit: 20}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, stories := 0, 0
+	for _, d := range got.Documents {
+		if d.Meta[evidence.MetaLink] != "" || d.Meta["requested_url"] != "" {
+			t.Errorf("document %s keeps %v", d.URL, d.Meta)
+		}
+		if d.Source == "web" {
+			pages++
+			if d.Meta["via"] != "news" {
+				t.Errorf("page %s came by %q", d.URL, d.Meta["via"])
+			}
+		} else {
+			stories++
+		}
+	}
+	if pages != maxLinked || stories != 5 {
+		t.Errorf("%d pages and %d stories, want %d and 5", pages, stories, maxLinked)
+	}
+	for _, r := range got.Sources {
+		want := map[string]int{"news": 4 + maxLinked, "down": 1}[r.Name]
+		if r.Status != evidence.StatusOK || r.Documents != want || r.Err != "" {
+			t.Errorf("report %+v, want ok with %d", r, want)
+		}
+	}
+}
+
+// kept answers as from a cache.
+type kept struct {
+	*fakeSource
+	origin Origin
+}
+
+func (s kept) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, Origin, error) {
+	docs, err := s.Search(ctx, q)
+	return docs, s.origin, err
+}
+
+func TestReportsTellOfKeptAnswers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(nil, kept{&fakeSource{name: "fresh", texts: []string{"Fresh."}}, Origin{}},
+		kept{&fakeSource{name: "kept", texts: []string{"Kept."}}, Origin{Cached: true, Age: 1e11}},
+		kept{&fakeSource{name: "stale", texts: []string{"Stale."}}, Origin{Stale: true, Age: 2e14}})
+	got, err := w.Read(t.Context(), ReadRequest{Query: "q"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]evidence.SourceReport{
+		"fresh": {Status: "ok"}, "kept": {Status: "cached", AgeSeconds: 100},
+		"stale": {Status: "ok", AgeSeconds: 200_000, Err: "could not be asked: this is what it said 55h33m20s ago"},
+	}
+	for _, r := range got.Sources {
+		if x := want[r.Name]; r.Status != x.Status || r.AgeSeconds != x.AgeSeconds || r.Err != x.Err {
+			t.Errorf("report %+v, want %+v", r, x)
+		}
+	}
+}
