@@ -42,15 +42,15 @@ func (a *App) tend(ctx context.Context) {
 	}
 }
 
+// retain also finishes a removal that was broken off, whatever the settings say.
 func (a *App) retain(ctx context.Context) {
-	if retention(a.cfg) == (memory.Retention{}) {
-		return
-	}
 	r, err := a.memory.Retain(ctx)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
 		a.log.Warn("nothing was forgotten by age and size", "err", err)
+	case len(r.Warnings) > 0:
+		a.log.Warn("a removal that was broken off is not finished", "warnings", r.Warnings)
 	case r.Documents > 0:
 		a.log.Info("forgotten by age and size", "documents", r.Documents)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,7 +22,8 @@ const forgotten = "[forgotten: it rested on a document that was removed from the
 // of their sessions are made anew from the turns that are left. The file is
 // searched for leftovers afterwards, and written anew if there are any. The
 // copies in the folder of backups forget the same; copies and exports elsewhere
-// are out of reach.
+// are out of reach. What is broken off on the way is noted in the file, and
+// finished by the next Forget or Retain.
 func (l *Local) Forget(ctx context.Context, sel contract.Selector) (evidence.Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return evidence.Receipt{}, err
@@ -29,48 +31,129 @@ func (l *Local) Forget(ctx context.Context, sel contract.Selector) (evidence.Rec
 	if sel.Empty() {
 		return evidence.Receipt{}, evidence.BadInput("nothing is selected to be forgotten", "give ids, a URL, a source, a session or a date")
 	}
-	var f *forgetting
-	err := l.write(ctx, "forgetting", func(tx *sql.Tx) error {
-		f = newForgetting(sel)
-		return f.run(ctx, tx)
-	})
+	f, err := l.forgetRows(ctx, sel)
 	if err != nil {
 		return evidence.Receipt{}, err
 	}
 	// It is done: what is left is to leave no bytes behind, whoever waits.
-	ctx = context.WithoutCancel(ctx)
-	f.receipt.Warnings = append(f.receipt.Warnings, l.wipe(ctx, f)...)
-	f.receipt.Warnings = append(f.receipt.Warnings, l.forgetInBackups(ctx, f)...)
+	f.receipt.Warnings = append(f.receipt.Warnings, l.finish(context.WithoutCancel(ctx), f)...)
 	return f.receipt, nil
+}
+
+// errChanged says that the selected documents are no longer those of the plan.
+var errChanged = errors.New("the selected documents have changed meanwhile")
+
+// planTries is how often a plan is made without the lock before it is made with it.
+const planTries = 2
+
+// forgetRows reads and compares without a lock, and holds it only to remove.
+func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgetting, error) {
+	for try := 0; ; try++ {
+		f := newForgetting(sel, l.voc)
+		if try < planTries {
+			if err := l.read(ctx, "forgetting", func(tx *sql.Tx) error { return f.plan(ctx, tx) }); err != nil {
+				return nil, err
+			}
+		}
+		err := l.write(ctx, "forgetting", func(tx *sql.Tx) error {
+			if try == planTries {
+				if err := f.plan(ctx, tx); err != nil {
+					return err
+				}
+			}
+			return f.run(ctx, tx, l.now().UnixMicro(), len(l.backups()) > 0)
+		})
+		if !errors.Is(err, errChanged) {
+			return f, err
+		}
+	}
+}
+
+// chosen is a selected document as it was when it was read.
+type chosen struct {
+	id     int64
+	uid    string
+	hash   string
+	chunks int
 }
 
 // forgetting is one Forget on its way.
 type forgetting struct {
 	sel      contract.Selector
-	docs     []int64
-	uids     []string
-	left     *needles // of what was removed, to be looked for in the file
-	phrases  phrases
+	voc      *vocabulary
+	docs     []chosen
+	spare    func(context.Context, []string) (map[string]bool, error) // documents of a copy that stay; nil: none
+	left     *needles                                                 // of what was removed, to be looked for in the file
+	said     *quotes
 	runs     int
 	turns    int
 	sessions map[int64]bool // whose summary may hold something
 	receipt  evidence.Receipt
 }
 
-func newForgetting(sel contract.Selector) *forgetting {
-	return &forgetting{sel: sel, left: newNeedles(), phrases: phrases{}, sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
+func newForgetting(sel contract.Selector, voc *vocabulary) *forgetting {
+	return &forgetting{sel: sel, voc: voc, left: newNeedles(), sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
 }
 
-func (f *forgetting) run(ctx context.Context, tx *sql.Tx) error {
-	if err := f.choose(ctx, tx); err != nil {
+// plan reads what is selected and who quotes it. It writes nothing.
+func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
+	var err error
+	if f.docs, err = f.choose(ctx, tx); err != nil {
 		return err
 	}
-	if n := len(f.docs); n > contract.ConfirmAbove && !f.sel.Confirm {
-		return evidence.BadInput(fmt.Sprintf("that would forget %d documents, more than %d", n, contract.ConfirmAbove),
-			"confirm it (`confirm`, on the command line --yes), or select fewer")
+	var ids []int64
+	for _, d := range f.docs {
+		ids = append(ids, d.id)
 	}
+	f.said = newQuotes(f.voc, ids)
 	for _, id := range f.sel.IDs { // also of one that went without its bytes
 		f.left.add(id)
+	}
+	for _, d := range f.docs {
+		if err := f.readDoc(ctx, tx, d); err != nil {
+			return err
+		}
+		if len(f.said.phrases.hashes) > maxPhrases {
+			if err := f.said.look(ctx, tx); err != nil {
+				return err
+			}
+			again := newQuotes(f.voc, ids) // what was found stays found
+			again.runs, again.turns, again.sessions = f.said.runs, f.said.turns, f.said.sessions
+			f.said = again
+		}
+	}
+	if err := f.said.look(ctx, tx); err != nil {
+		return err
+	}
+	return f.confirmed()
+}
+
+// confirmed refuses a removal that takes more than a person may expect. What it
+// takes out of conversations counts.
+func (f *forgetting) confirmed() error {
+	said := len(f.said.turns)
+	if n := len(f.docs) + said; n <= contract.ConfirmAbove || f.sel.Confirm {
+		return nil
+	}
+	what := fmt.Sprintf("that would forget %d documents", len(f.docs))
+	if said > 0 {
+		what += fmt.Sprintf(" and %d turns that quote them", said)
+	}
+	return evidence.BadInput(fmt.Sprintf("%s, more than %d", what, contract.ConfirmAbove),
+		"confirm it (`confirm`, on the command line --yes), or select fewer")
+}
+
+// run removes what was planned; at is the time in microseconds.
+func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
+	now, err := f.choose(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(now, f.docs) {
+		return errChanged
+	}
+	if err := f.said.look(ctx, tx); err != nil { // what was said since
+		return err
 	}
 	if err := f.removeSession(ctx, tx); err != nil {
 		return err
@@ -78,16 +161,8 @@ func (f *forgetting) run(ctx context.Context, tx *sql.Tx) error {
 	if err := f.removeCiting(ctx, tx); err != nil {
 		return err
 	}
-	for i, doc := range f.docs {
-		if err := f.removeDoc(ctx, tx, doc, f.uids[i]); err != nil {
-			return err
-		}
-		if len(f.phrases) > maxPhrases {
-			if err := f.removeQuotes(ctx, tx); err != nil {
-				return err
-			}
-			f.phrases = phrases{}
-		}
+	if err := f.removeDocs(ctx, tx); err != nil {
+		return err
 	}
 	if err := f.removeQuotes(ctx, tx); err != nil {
 		return err
@@ -95,11 +170,14 @@ func (f *forgetting) run(ctx context.Context, tx *sql.Tx) error {
 	if err := f.resetSummaries(ctx, tx); err != nil {
 		return err
 	}
+	if err := f.note(ctx, tx, at, backups); err != nil {
+		return err
+	}
 	return f.conclude(ctx, tx)
 }
 
 // choose finds the documents that are selected.
-func (f *forgetting) choose(ctx context.Context, tx *sql.Tx) error {
+func (f *forgetting) choose(ctx context.Context, tx *sql.Tx) ([]chosen, error) {
 	var parts []string
 	var args []any
 	add := func(part string, a ...any) { parts, args = append(parts, part), append(args, a...) }
@@ -119,20 +197,33 @@ func (f *forgetting) choose(ctx context.Context, tx *sql.Tx) error {
 		add(`(d.own = 0 AND EXISTS(SELECT 1 FROM link WHERE session=? AND doc=d.id AND put=1)
 			AND NOT EXISTS(SELECT 1 FROM link WHERE session<>? AND doc=d.id AND put=1))`, f.sel.Session, f.sel.Session)
 	}
-	rows, err := tx.QueryContext(ctx, "SELECT d.id, d.uid FROM doc d WHERE "+strings.Join(parts, " OR ")+" ORDER BY d.id", args...)
-	if err != nil {
+	var out []chosen
+	var uids []string
+	err := eachRow(ctx, tx, `SELECT d.id, d.uid, d.hash, (SELECT count(*) FROM chunk c WHERE c.doc=d.id) FROM doc d WHERE `+
+		strings.Join(parts, " OR ")+" ORDER BY d.id", args, func(row scanner) error {
+		var d chosen
+		err := row.Scan(&d.id, &d.uid, &d.hash, &d.chunks)
+		out, uids = append(out, d), append(uids, d.uid)
 		return err
+	})
+	if err != nil || f.spare == nil {
+		return out, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var id int64
-		var uid string
-		if err := rows.Scan(&id, &uid); err != nil {
-			return err
+	stay, err := f.spare(ctx, uids)
+	return slices.DeleteFunc(out, func(d chosen) bool { return stay[d.uid] }), err
+}
+
+func (f *forgetting) uids() []string {
+	out := make([]string, 0, len(f.docs)+len(f.sel.IDs))
+	for _, d := range f.docs {
+		out = append(out, d.uid)
+	}
+	for _, id := range f.sel.IDs {
+		if !slices.ContainsFunc(f.docs, func(d chosen) bool { return d.uid == id }) {
+			out = append(out, id)
 		}
-		f.docs, f.uids = append(f.docs, id), append(f.uids, uid)
 	}
-	return rows.Err()
+	return out
 }
 
 func jsonStrings(s []string) string {
@@ -161,7 +252,7 @@ func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
 	}
 	if n, err := res.RowsAffected(); err != nil {
 		return err
-	} else if n == 0 && len(f.docs) == 0 {
+	} else if n == 0 && len(f.docs) == 0 && f.spare == nil {
 		f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("there is no session %q", f.sel.Session))
 	}
 	_, err = tx.ExecContext(ctx, "DELETE FROM link WHERE session=?", f.sel.Session)
@@ -171,7 +262,7 @@ func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
 // removeCiting takes the runs that cite a selected document, also one that was
 // removed earlier without its traces.
 func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
-	uids := jsonStrings(append(slices.Clone(f.uids), f.sel.IDs...))
+	uids := jsonStrings(f.uids())
 	runs, err := stringsOf(ctx, tx, "SELECT DISTINCT run FROM cites WHERE doc IN (SELECT value FROM json_each(?))", uids)
 	if err != nil {
 		return err
@@ -185,28 +276,89 @@ func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// removeDoc takes one document out of all tables, and remembers what it said.
-func (f *forgetting) removeDoc(ctx context.Context, tx *sql.Tx, doc int64, uid string) error {
+// readDoc notes what a document says, to know its traces.
+func (f *forgetting) readDoc(ctx context.Context, tx *sql.Tx, c chosen) error {
 	var body string
-	d, err := scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", doc), &body)
+	d, err := scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", c.id), &body)
 	if err != nil {
 		return fmt.Errorf("reading a document: %w", err)
 	}
-	terms, err := stringsOf(ctx, tx, "SELECT terms FROM chunk WHERE doc=?", doc)
+	terms, err := stringsOf(ctx, tx, "SELECT terms FROM chunk WHERE doc=?", c.id)
 	if err != nil {
 		return err
 	}
-	for _, s := range append(terms, body, uid, d.Title, d.URL[max(0, len(d.URL)-needleLen):]) {
+	for _, s := range append(terms, body, c.uid, d.Title, d.URL[max(0, len(d.URL)-needleLen):]) {
 		f.left.add(s)
 	}
 	for _, s := range d.Meta {
 		f.left.add(s)
 	}
-	f.phrases.add(body)
-	f.receipt.Chunks += len(terms)
-	f.receipt.IDs = append(f.receipt.IDs, uid)
-	f.receipt.Documents++
-	return removeDocRow(ctx, tx, doc)
+	f.said.phrases.add(body)
+	return nil
+}
+
+// secureChunks are taken out of the word index with FTS5's own secure delete,
+// which costs some 15 ms each. More go at once without it, and the word index is
+// merged anew afterwards, which overwrites what they left.
+const secureChunks = 20
+
+// removeDocs takes the documents out of all tables, and notes that answers under
+// way may not quote them any more.
+func (f *forgetting) removeDocs(ctx context.Context, tx *sql.Tx) error {
+	for _, d := range f.docs {
+		f.receipt.Chunks += d.chunks
+		f.receipt.IDs = append(f.receipt.IDs, d.uid)
+		f.receipt.Documents++
+	}
+	many := f.receipt.Chunks > secureChunks
+	if err := secureWords(ctx, tx, !many); err != nil {
+		return err
+	}
+	for _, d := range f.docs {
+		if err := removeDocRow(ctx, tx, d.id); err != nil {
+			return err
+		}
+	}
+	if !many {
+		return nil
+	}
+	return secureWords(ctx, tx, true)
+}
+
+// secureWords switches FTS5's secure delete; it writes what is pending first, so
+// that the switch holds for what comes between two calls.
+func secureWords(ctx context.Context, tx *sql.Tx, on bool) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO fts(fts, rank) VALUES('secure-delete', ?)", on)
+	return err
+}
+
+// removeQuotes takes out what the conversations say after the documents.
+func (f *forgetting) removeQuotes(ctx context.Context, tx *sql.Tx) error {
+	for run := range f.said.runs {
+		if err := f.removeRun(ctx, tx, run); err != nil {
+			return err
+		}
+	}
+	for k := range f.said.turns {
+		var said string
+		err := tx.QueryRowContext(ctx, "SELECT text FROM turn WHERE session=? AND seq=?", k.session, k.seq).Scan(&said)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && said == forgotten {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		f.left.add(said)
+		f.turns++
+		f.sessions[k.session] = true
+		if _, err := tx.ExecContext(ctx, "UPDATE turn SET text=? WHERE session=? AND seq=?", forgotten, k.session, k.seq); err != nil {
+			return err
+		}
+	}
+	for id := range f.said.sessions {
+		f.sessions[id] = true
+	}
+	return nil
 }
 
 // removeDocRow takes a document out of all tables but the conversations, and
@@ -232,7 +384,7 @@ func (f *forgetting) conclude(ctx context.Context, tx *sql.Tx) error {
 	}
 	f.receipt.Remaining = int(t["documents"])
 	for _, id := range f.sel.IDs {
-		if !slices.Contains(f.uids, id) {
+		if !slices.Contains(f.receipt.IDs, id) {
 			f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("there is no document %q", id))
 		}
 	}

@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if dir := os.Getenv("MEMORY_TEST_FORGETTER"); dir != "" {
+		fmt.Fprintln(os.Stderr, forgetAndStop(dir, os.Getenv("MEMORY_TEST_NAME")))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
