@@ -58,18 +58,23 @@ func (a *App) retain(ctx context.Context) {
 
 // followModel makes the vectors of a trained model that is there and does not
 // cover the memory yet. The built-in embedder is never followed: when Ollama is
-// away, its vectors wait.
+// away, its vectors wait. Where it is the one in use, what lacks its vectors,
+// as after an import that was broken off, is given them.
 func (a *App) followModel(ctx context.Context) {
 	by := a.kits.Pick(ctx).Embedder
-	if by.Model().Kind != evidence.KindTransformer {
+	stats, err := a.memory.Stats(ctx)
+	if err != nil {
 		return
 	}
-	stats, err := a.memory.Stats(ctx)
-	if err != nil || covered(stats, by.Model()) {
+	if by.Model().Kind == evidence.KindTransformer {
+		if covered(stats, by.Model()) {
+			return
+		}
+	} else if !lacking(stats) || stats.Embedder != "" && stats.Embedder != modelName(by.Model()) {
 		return
 	}
 	if _, err := a.memory.Reindex(ctx, by.Model(), by.Embed, nil); err != nil && ctx.Err() == nil {
-		a.log.Warn("the vectors of a new model are not complete; the next look goes on", "model", by.Model().Name, "err", err)
+		a.log.Warn("the vectors of a model are not complete; the next look goes on", "model", by.Model().Name, "err", err)
 	}
 }
 

@@ -258,6 +258,9 @@ func (l *Local) goneFromFiles(ctx context.Context, id string, r *contract.GoneRe
 		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(path, "-shm") {
 			return err
 		}
+		if filepath.Dir(path) == dir && strings.HasPrefix(d.Name(), cacheName) {
+			return nil // pages as the network gave them: no part of the memory
+		}
 		found, err := fileHolds(ctx, path, []byte(id))
 		if err != nil || !found {
 			return err

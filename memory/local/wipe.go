@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
@@ -248,9 +252,15 @@ func (l *Local) backups() []string {
 // has an older layout, is removed.
 func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (notes []string, whole bool) {
 	whole = true
+	sweep(filepath.Join(filepath.Dir(l.path), backupDir), time.Now())
 	for _, path := range l.backups() {
+		if foreign(path) {
+			continue
+		}
 		holds, err := l.forgetInCopy(ctx, path, sel)
 		switch {
+		case isDamaged(err):
+			notes = append(notes, fmt.Sprintf("the backup %s is damaged and may still hold it: remove it", path))
 		case err != nil && !errors.Is(err, errOldLayout):
 			// A busy or full disk passes: a whole backup is worth more than a quick end.
 			notes = append(notes, fmt.Sprintf("the backup %s may still hold it: %v; the next `forget` or `serve` tries again, or remove that backup", path, explain(path, err)))
@@ -267,6 +277,23 @@ func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (not
 		}
 	}
 	return notes, whole
+}
+
+// foreign reports whether a file is another program's database.
+func foreign(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, headerLen)
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head[:len(magic)]) == magic && binary.BigEndian.Uint32(head[68:72]) != applicationID
+}
+
+func isDamaged(err error) bool {
+	var se *sqlite.Error
+	return errors.As(err, &se) && (se.Code()&0xff == sqlite3.SQLITE_NOTADB || se.Code()&0xff == sqlite3.SQLITE_CORRUPT)
 }
 
 // errOldLayout is a backup from before a migration, in which nothing can be
