@@ -311,18 +311,20 @@ func (f *forgetting) removeDocs(ctx context.Context, tx *sql.Tx) error {
 		f.receipt.Documents++
 	}
 	many := f.receipt.Chunks > secureChunks
-	if err := secureWords(ctx, tx, !many); err != nil {
-		return err
+	if many {
+		if err := secureWords(ctx, tx, false); err != nil {
+			return err
+		}
 	}
 	for _, d := range f.docs {
 		if err := removeDocRow(ctx, tx, d.id); err != nil {
 			return err
 		}
 	}
-	if !many {
-		return nil
+	if many {
+		return secureWords(ctx, tx, true)
 	}
-	return secureWords(ctx, tx, true)
+	return nil
 }
 
 // secureWords switches FTS5's secure delete; it writes what is pending first, so
