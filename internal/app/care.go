@@ -140,7 +140,7 @@ func placeExport(temp, path string) error {
 }
 
 const (
-	tempExport = ".export-*"
+	tempExport = ".research-mcp-export-*" // such a file is ours, wherever the export goes
 	// staleExport is when what a killed process left half-written is removed.
 	staleExport = time.Hour
 )

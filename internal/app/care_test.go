@@ -87,7 +87,7 @@ func TestExportsAtOnceDoNotOverwrite(t *testing.T) {
 	t.Parallel()
 	a, _ := withoutVectors(t, startWorld(t, world.Options{}))
 	dir := t.TempDir()
-	old, young := filepath.Join(dir, ".export-old"), filepath.Join(dir, ".export-young")
+	old, young := filepath.Join(dir, ".research-mcp-export-old"), filepath.Join(dir, ".research-mcp-export-young")
 	for path, age := range map[string]time.Duration{old: 2 * time.Hour, young: time.Minute} {
 		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
 			t.Fatal(err)
@@ -123,7 +123,7 @@ func TestExportsAtOnceDoNotOverwrite(t *testing.T) {
 	if err := placeExport(young, path); !errors.Is(err, os.ErrExist) {
 		t.Errorf("placeExport over a file = %v", err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".export-*")); len(left) != 1 || left[0] != young {
+	if left, _ := filepath.Glob(filepath.Join(dir, tempExport)); len(left) != 1 || left[0] != young {
 		t.Errorf("left are %q", left)
 	}
 }

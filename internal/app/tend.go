@@ -13,8 +13,8 @@ import (
 const (
 	firstLook    = 5 * time.Second // after the start, which nothing shall slow down
 	modelEvery   = time.Minute
-	retainEvery  = 6 * time.Hour
-	modelsPerDay = retainEvery / modelEvery
+	retainEvery  = 15 * time.Minute
+	looksPerTurn = retainEvery / modelEvery
 )
 
 func retention(cfg *config.Config) memory.Retention {
@@ -34,7 +34,7 @@ func (a *App) tend(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		if looks%int(modelsPerDay) == 0 {
+		if looks%int(looksPerTurn) == 0 {
 			a.retain(ctx)
 		}
 		a.followModel(ctx)

@@ -111,7 +111,7 @@ func place(temp, path string) error {
 }
 
 const (
-	tempPrefix = ".backup-"
+	tempPrefix = ".research-mcp-backup-" // such a folder is ours, wherever the backup goes
 	// staleAfter is when what a killed process left half-done is removed.
 	staleAfter = time.Hour
 )
@@ -126,8 +126,12 @@ func sweep(dir string, now time.Time) {
 				last = info.ModTime()
 			}
 		}
-		if now.Sub(last) > staleAfter {
-			_ = os.RemoveAll(old) // the next one tries again
+		if now.Sub(last) <= staleAfter {
+			continue
 		}
+		for _, name := range []string{"copy.db", "copy.db-journal"} {
+			_ = os.Remove(filepath.Join(old, name)) // the next one tries again
+		}
+		_ = os.Remove(old) // not with what somebody else put into it
 	}
 }

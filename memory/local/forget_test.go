@@ -392,3 +392,51 @@ func TestAppendAfterForget(t *testing.T) {
 		t.Errorf("an answer on a document that came back is not kept: %v", err)
 	}
 }
+
+// A backup that was left between its removal and its rewriting says so itself,
+// and the next removal finishes it, whatever it selects.
+func TestABackupThatIsHalfWipedIsFinished(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, "What stays."))
+	keep(t, l, textDoc(2, "What goes."))
+	if err := os.Mkdir(filepath.Join(dir, backupDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, backupDir, "old.db")
+	if _, err := l.Backup(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	execOn(t, path, "INSERT INTO due(at, selector) VALUES(0, '')") // as it is in the transaction that removes
+	free, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer free.Close()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := free.WriteAt([]byte(secret), int64(bytes.LastIndex(b, make([]byte, 100)))); err != nil {
+		t.Fatal(err)
+	}
+	if len(holding(t, dir, "zanzibarquux")) != 1 {
+		t.Fatal("nothing is left to be wiped: the test shows nothing")
+	}
+	r, err := l.Forget(t.Context(), contract.Selector{IDs: []string{"d_nobody_has_this_id"}})
+	if err != nil || !strings.Contains(strings.Join(r.Warnings, " "), "old.db has forgotten it too") {
+		t.Errorf("Forget = %+v, %v", r, err)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
+	}
+	db, err := openDB(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if due, err := duties(t.Context(), db, time.Now().UnixMicro()); err != nil || len(due) != 0 {
+		t.Errorf("%d removals are due in the copy, %v", len(due), err)
+	}
+}

@@ -93,7 +93,7 @@ func TestFullDisk(t *testing.T) {
 	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
 		t.Fatal(err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".backup-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(dir, tempPrefix+"*")); len(left) > 0 {
 		t.Errorf("a failed backup left %q", left)
 	}
 	if err := os.Remove(filler); err != nil {
@@ -124,5 +124,38 @@ func TestFullDisk(t *testing.T) {
 	}
 	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
 		t.Errorf("it is still in %q", left)
+	}
+}
+
+// A disk that is full between the removal of the rows and that of the bytes: it
+// is said what remains, noted, and done when there is space.
+func TestFullDiskWhileWiping(t *testing.T) {
+	dir := smallDisk(t, "8m")
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, secret))
+	keep(t, l, textDoc(2, randomText(2, 40_000)))
+	f, err := l.forgetRows(t.Context(), contract.Selector{URL: "https://x.test/1"})
+	if err != nil || f.receipt.Documents != 1 {
+		t.Fatal(err)
+	}
+	filler := fill(t, dir, 0)
+	notes := l.finish(t.Context(), nil) // has to write the file anew
+	if len(notes) != 1 || !strings.Contains(notes[0], "full") || !strings.Contains(notes[0], "tries again") {
+		t.Errorf("the notes are %q", notes)
+	}
+	if due, err := duties(t.Context(), l.rdb, l.now().UnixMicro()); err != nil || len(due) != 1 {
+		t.Errorf("%d removals are due, %v", len(due), err)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1"}); err != nil || len(r.Warnings) > 0 {
+		t.Errorf("Forget = %+v, %v", r, err)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
+	}
+	if rep, err := l.Check(t.Context()); err != nil || !rep.OK || rep.Documents != 1 {
+		t.Errorf("Check = %+v, %v", rep, err)
 	}
 }

@@ -123,7 +123,7 @@ func TestStaleCopiesAreRemoved(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	now := time.Now()
-	for name, age := range map[string]time.Duration{".backup-old": 2 * time.Hour, ".backup-new": time.Minute} {
+	for name, age := range map[string]time.Duration{tempPrefix + "old": 2 * time.Hour, tempPrefix + "new": time.Minute, ".backup-theirs": 3 * time.Hour} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func TestStaleCopiesAreRemoved(t *testing.T) {
 	}
 	sweep(dir, now)
 	left, err := os.ReadDir(dir)
-	if err != nil || len(left) != 1 || left[0].Name() != ".backup-new" {
+	if err != nil || len(left) != 2 || left[0].Name() != ".backup-theirs" || left[1].Name() != tempPrefix+"new" {
 		t.Errorf("left are %v, %v", left, err)
 	}
 }
