@@ -16,8 +16,9 @@ func newForget(c *console) *cobra.Command {
 		Use: "forget [ID…]", Short: "Remove documents from the memory for good",
 		Long: `Removes the documents with these ids, and all that the flags select: a document goes
 when any of them selects it. No index, summary or later export holds what went;
-` + "`research-mcp memory check --gone ID`" + ` proves it. Older backups and exports are yours
-to delete.`,
+` + "`research-mcp memory check --gone ID`" + ` proves it. The copies in the folder ` + "`backups`" + `
+beside the memory forget the same; one of an older layout that holds it is removed.
+Backups and exports elsewhere are yours to delete.`,
 		Example: `research-mcp forget d_2k3v…
   research-mcp forget --source hackernews --yes
   research-mcp forget --before 2026-01-31`,

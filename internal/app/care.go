@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -83,31 +85,86 @@ func (a *App) MemoryExportFile(ctx context.Context, path string, vectors bool) (
 	if _, err := os.Lstat(path); err == nil {
 		return moved, evidence.BadInput(path+" is already there", "name a file that is not there yet")
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".export-*") // 0600
+	sweepExports(filepath.Dir(path), time.Now())
+	f, err := os.CreateTemp(filepath.Dir(path), tempExport) // 0600
 	if err != nil {
 		return moved, evidence.BadInput(fmt.Sprintf("%s cannot be written: %v", path, err), "name a file in a folder that is there and yours")
 	}
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
+		if rm := os.Remove(f.Name()); rm != nil && !errors.Is(rm, os.ErrNotExist) {
+			err = errors.Join(err, rm)
 		}
 	}()
 	moved, err = a.MemoryExport(ctx, f, vectors)
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return moved, err
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = placeExport(f.Name(), path)
 	}
-	return moved, os.Rename(f.Name(), path)
+	return moved, exportFailed(ctx, path, err)
+}
+
+// exportFailed says in words what the disk says.
+func exportFailed(ctx context.Context, path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, os.ErrExist):
+		return evidence.BadInput(path+" is already there", "name a file that is not there yet")
+	}
+	var onDisk *fs.PathError
+	if errors.As(err, &onDisk) {
+		return &evidence.Problem{What: fmt.Sprintf("%s was not written: %v; nothing of it is left", path, onDisk.Err),
+			Try: "free some space, or name a file on another disk", Cause: err}
+	}
+	return err
+}
+
+// placeExport gives a finished export its name, and never takes the place of a
+// file that is there: another process may have made it meanwhile.
+func placeExport(temp, path string) error {
+	err := os.Link(temp, path)
+	if err == nil || errors.Is(err, os.ErrExist) {
+		return err
+	}
+	// A file system without links: the name is taken first, then filled.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Rename(temp, path))
+}
+
+const (
+	tempExport = ".research-mcp-export-*" // such a file is ours, wherever the export goes
+	// staleExport is when what a killed process left half-written is removed.
+	staleExport = time.Hour
+)
+
+func sweepExports(dir string, now time.Time) {
+	found, _ := filepath.Glob(filepath.Join(dir, tempExport)) // a bad pattern finds nothing
+	for _, old := range found {
+		if info, err := os.Lstat(old); err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > staleExport {
+			_ = os.Remove(old) // the next one tries again
+		}
+	}
 }
 
 // MemoryImport adds what an export holds. Documents that came without vectors
 // are given the present embedder's, so that recall finds them as it did where
-// they came from; what keeps it from that is a warning.
+// they came from; what keeps it from that is a warning. An import that was broken
+// off at that goes on when it is made again.
 func (a *App) MemoryImport(ctx context.Context, r io.Reader, progress func(MemoryProgress)) (MemoryMoved, error) {
 	moved, err := a.memory.Import(ctx, r)
-	if err != nil || moved.Vectors == moved.Documents {
+	if err != nil {
+		return moved, err
+	}
+	stats, err := a.memory.Stats(ctx)
+	if err != nil || !lacking(stats) {
 		return moved, err
 	}
 	if _, err := a.MemoryReindex(ctx, progress); err != nil {
@@ -117,6 +174,16 @@ func (a *App) MemoryImport(ctx context.Context, r io.Reader, progress func(Memor
 		moved.Warnings = append(moved.Warnings, fmt.Sprintf("documents without vectors are found by their words alone until `research-mcp memory reindex`: %v", err))
 	}
 	return moved, nil
+}
+
+// lacking reports whether there are documents without vectors of the model in use.
+func lacking(s memory.Stats) bool {
+	for _, have := range s.Models {
+		if have.Active {
+			return have.Documents < s.Documents
+		}
+	}
+	return s.Documents > 0
 }
 
 // MemoryImportFile adds what the export in a file holds.

@@ -13,8 +13,8 @@ import (
 const (
 	firstLook    = 5 * time.Second // after the start, which nothing shall slow down
 	modelEvery   = time.Minute
-	retainEvery  = 6 * time.Hour
-	modelsPerDay = retainEvery / modelEvery
+	retainEvery  = 15 * time.Minute
+	looksPerTurn = retainEvery / modelEvery
 )
 
 func retention(cfg *config.Config) memory.Retention {
@@ -34,7 +34,7 @@ func (a *App) tend(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		if looks%int(modelsPerDay) == 0 {
+		if looks%int(looksPerTurn) == 0 {
 			a.retain(ctx)
 		}
 		a.followModel(ctx)
@@ -42,15 +42,15 @@ func (a *App) tend(ctx context.Context) {
 	}
 }
 
+// retain also finishes a removal that was broken off, whatever the settings say.
 func (a *App) retain(ctx context.Context) {
-	if retention(a.cfg) == (memory.Retention{}) {
-		return
-	}
 	r, err := a.memory.Retain(ctx)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
 		a.log.Warn("nothing was forgotten by age and size", "err", err)
+	case len(r.Warnings) > 0:
+		a.log.Warn("a removal that was broken off is not finished", "warnings", r.Warnings)
 	case r.Documents > 0:
 		a.log.Info("forgotten by age and size", "documents", r.Documents)
 	}
@@ -58,18 +58,23 @@ func (a *App) retain(ctx context.Context) {
 
 // followModel makes the vectors of a trained model that is there and does not
 // cover the memory yet. The built-in embedder is never followed: when Ollama is
-// away, its vectors wait.
+// away, its vectors wait. Where it is the one in use, what lacks its vectors,
+// as after an import that was broken off, is given them.
 func (a *App) followModel(ctx context.Context) {
 	by := a.kits.Pick(ctx).Embedder
-	if by.Model().Kind != evidence.KindTransformer {
+	stats, err := a.memory.Stats(ctx)
+	if err != nil {
 		return
 	}
-	stats, err := a.memory.Stats(ctx)
-	if err != nil || covered(stats, by.Model()) {
+	if by.Model().Kind == evidence.KindTransformer {
+		if covered(stats, by.Model()) {
+			return
+		}
+	} else if !lacking(stats) || stats.Embedder != "" && stats.Embedder != modelName(by.Model()) {
 		return
 	}
 	if _, err := a.memory.Reindex(ctx, by.Model(), by.Embed, nil); err != nil && ctx.Err() == nil {
-		a.log.Warn("the vectors of a new model are not complete; the next look goes on", "model", by.Model().Name, "err", err)
+		a.log.Warn("the vectors of a model are not complete; the next look goes on", "model", by.Model().Name, "err", err)
 	}
 }
 

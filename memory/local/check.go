@@ -29,7 +29,7 @@ func (l *Local) Check(ctx context.Context) (contract.CheckReport, error) {
 	if err != nil {
 		return contract.CheckReport{Problems: []string{}}, err
 	}
-	if r.OK = len(r.Problems) == 0; !r.OK {
+	if r.OK = len(r.Problems) == 0; !r.OK && (r.Try == "" || len(r.Problems) > 1) {
 		r.Try = fmt.Sprintf("export what can be read with `research-mcp memory export`, then put the newest backup from %s in the file's place, or import the export into an empty folder",
 			filepath.Join(filepath.Dir(l.path), backupDir))
 	}
@@ -96,6 +96,14 @@ func (l *Local) checkRows(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 		if t[c.name] != c.n {
 			r.Problems = append(r.Problems, fmt.Sprintf("the counter of %s says %d, there are %d", c.name, t[c.name], c.n))
 		}
+	}
+	broken, err := duties(ctx, tx, l.now().Add(-dueAfter).UnixMicro())
+	if err != nil {
+		return err
+	}
+	if len(broken) > 0 {
+		r.Problems = append(r.Problems, fmt.Sprintf("%d removals were broken off: bytes of what was forgotten may still be in the file or in a backup", len(broken)))
+		r.Try = "forget it again, or let `research-mcp serve` run for a moment: either finishes what was broken off"
 	}
 	for _, c := range []struct{ what, query string }{
 		{"documents without their text", "SELECT count(*) FROM doc d LEFT JOIN body b ON b.doc=d.id WHERE b.doc IS NULL OR length(CAST(b.text AS BLOB)) <> d.bytes"},
@@ -249,6 +257,9 @@ func (l *Local) goneFromFiles(ctx context.Context, id string, r *contract.GoneRe
 		}
 		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(path, "-shm") {
 			return err
+		}
+		if filepath.Dir(path) == dir && strings.HasPrefix(d.Name(), cacheName) {
+			return nil // pages as the network gave them: no part of the memory
 		}
 		found, err := fileHolds(ctx, path, []byte(id))
 		if err != nil || !found {

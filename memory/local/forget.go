@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,7 +22,8 @@ const forgotten = "[forgotten: it rested on a document that was removed from the
 // of their sessions are made anew from the turns that are left. The file is
 // searched for leftovers afterwards, and written anew if there are any. The
 // copies in the folder of backups forget the same; copies and exports elsewhere
-// are out of reach.
+// are out of reach. What is broken off on the way is noted in the file, and
+// finished by the next Forget or Retain.
 func (l *Local) Forget(ctx context.Context, sel contract.Selector) (evidence.Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return evidence.Receipt{}, err
@@ -29,48 +31,129 @@ func (l *Local) Forget(ctx context.Context, sel contract.Selector) (evidence.Rec
 	if sel.Empty() {
 		return evidence.Receipt{}, evidence.BadInput("nothing is selected to be forgotten", "give ids, a URL, a source, a session or a date")
 	}
-	var f *forgetting
-	err := l.write(ctx, "forgetting", func(tx *sql.Tx) error {
-		f = newForgetting(sel)
-		return f.run(ctx, tx)
-	})
+	f, err := l.forgetRows(ctx, sel)
 	if err != nil {
 		return evidence.Receipt{}, err
 	}
 	// It is done: what is left is to leave no bytes behind, whoever waits.
-	ctx = context.WithoutCancel(ctx)
-	f.receipt.Warnings = append(f.receipt.Warnings, l.wipe(ctx, f)...)
-	f.receipt.Warnings = append(f.receipt.Warnings, l.forgetInBackups(ctx, f)...)
+	f.receipt.Warnings = append(f.receipt.Warnings, l.finish(context.WithoutCancel(ctx), f)...)
 	return f.receipt, nil
+}
+
+// errChanged says that the selected documents are no longer those of the plan.
+var errChanged = errors.New("the selected documents have changed meanwhile")
+
+// planTries is how often a plan is made without the lock before it is made with it.
+const planTries = 2
+
+// forgetRows reads and compares without a lock, and holds it only to remove.
+func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgetting, error) {
+	for try := 0; ; try++ {
+		f := newForgetting(sel, l.voc)
+		if try < planTries {
+			if err := l.read(ctx, "forgetting", func(tx *sql.Tx) error { return f.plan(ctx, tx) }); err != nil {
+				return nil, err
+			}
+		}
+		err := l.write(ctx, "forgetting", func(tx *sql.Tx) error {
+			if try == planTries {
+				if err := f.plan(ctx, tx); err != nil {
+					return err
+				}
+			}
+			return f.run(ctx, tx, l.now().UnixMicro(), len(l.backups()) > 0)
+		})
+		if !errors.Is(err, errChanged) {
+			return f, err
+		}
+	}
+}
+
+// chosen is a selected document as it was when it was read.
+type chosen struct {
+	id     int64
+	uid    string
+	hash   string
+	chunks int
 }
 
 // forgetting is one Forget on its way.
 type forgetting struct {
 	sel      contract.Selector
-	docs     []int64
-	uids     []string
-	left     *needles // of what was removed, to be looked for in the file
-	phrases  phrases
+	voc      *vocabulary
+	docs     []chosen
+	spare    func(context.Context, []string) (map[string]bool, error) // documents of a copy that stay; nil: none
+	left     *needles                                                 // of what was removed, to be looked for in the file
+	said     *quotes
 	runs     int
 	turns    int
 	sessions map[int64]bool // whose summary may hold something
 	receipt  evidence.Receipt
 }
 
-func newForgetting(sel contract.Selector) *forgetting {
-	return &forgetting{sel: sel, left: newNeedles(), phrases: phrases{}, sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
+func newForgetting(sel contract.Selector, voc *vocabulary) *forgetting {
+	return &forgetting{sel: sel, voc: voc, left: newNeedles(), sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
 }
 
-func (f *forgetting) run(ctx context.Context, tx *sql.Tx) error {
-	if err := f.choose(ctx, tx); err != nil {
+// plan reads what is selected and who quotes it. It writes nothing.
+func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
+	var err error
+	if f.docs, err = f.choose(ctx, tx); err != nil {
 		return err
 	}
-	if n := len(f.docs); n > contract.ConfirmAbove && !f.sel.Confirm {
-		return evidence.BadInput(fmt.Sprintf("that would forget %d documents, more than %d", n, contract.ConfirmAbove),
-			"confirm it (`confirm`, on the command line --yes), or select fewer")
+	var ids []int64
+	for _, d := range f.docs {
+		ids = append(ids, d.id)
 	}
+	f.said = newQuotes(f.voc, ids)
 	for _, id := range f.sel.IDs { // also of one that went without its bytes
 		f.left.add(id)
+	}
+	for _, d := range f.docs {
+		if err := f.readDoc(ctx, tx, d); err != nil {
+			return err
+		}
+		if len(f.said.phrases.hashes) > maxPhrases {
+			if err := f.said.look(ctx, tx); err != nil {
+				return err
+			}
+			again := newQuotes(f.voc, ids) // what was found stays found
+			again.runs, again.turns, again.sessions = f.said.runs, f.said.turns, f.said.sessions
+			f.said = again
+		}
+	}
+	if err := f.said.look(ctx, tx); err != nil {
+		return err
+	}
+	return f.confirmed()
+}
+
+// confirmed refuses a removal that takes more than a person may expect. What it
+// takes out of conversations counts.
+func (f *forgetting) confirmed() error {
+	said := len(f.said.turns)
+	if n := len(f.docs) + said; n <= contract.ConfirmAbove || f.sel.Confirm {
+		return nil
+	}
+	what := fmt.Sprintf("that would forget %d documents", len(f.docs))
+	if said > 0 {
+		what += fmt.Sprintf(" and %d turns that quote them", said)
+	}
+	return evidence.BadInput(fmt.Sprintf("%s, more than %d", what, contract.ConfirmAbove),
+		"confirm it (`confirm`, on the command line --yes), or select fewer")
+}
+
+// run removes what was planned; at is the time in microseconds.
+func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
+	now, err := f.choose(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(now, f.docs) {
+		return errChanged
+	}
+	if err := f.said.look(ctx, tx); err != nil { // what was said since
+		return err
 	}
 	if err := f.removeSession(ctx, tx); err != nil {
 		return err
@@ -78,16 +161,8 @@ func (f *forgetting) run(ctx context.Context, tx *sql.Tx) error {
 	if err := f.removeCiting(ctx, tx); err != nil {
 		return err
 	}
-	for i, doc := range f.docs {
-		if err := f.removeDoc(ctx, tx, doc, f.uids[i]); err != nil {
-			return err
-		}
-		if len(f.phrases) > maxPhrases {
-			if err := f.removeQuotes(ctx, tx); err != nil {
-				return err
-			}
-			f.phrases = phrases{}
-		}
+	if err := f.removeDocs(ctx, tx); err != nil {
+		return err
 	}
 	if err := f.removeQuotes(ctx, tx); err != nil {
 		return err
@@ -95,11 +170,14 @@ func (f *forgetting) run(ctx context.Context, tx *sql.Tx) error {
 	if err := f.resetSummaries(ctx, tx); err != nil {
 		return err
 	}
+	if err := f.note(ctx, tx, at, backups); err != nil {
+		return err
+	}
 	return f.conclude(ctx, tx)
 }
 
 // choose finds the documents that are selected.
-func (f *forgetting) choose(ctx context.Context, tx *sql.Tx) error {
+func (f *forgetting) choose(ctx context.Context, tx *sql.Tx) ([]chosen, error) {
 	var parts []string
 	var args []any
 	add := func(part string, a ...any) { parts, args = append(parts, part), append(args, a...) }
@@ -119,20 +197,34 @@ func (f *forgetting) choose(ctx context.Context, tx *sql.Tx) error {
 		add(`(d.own = 0 AND EXISTS(SELECT 1 FROM link WHERE session=? AND doc=d.id AND put=1)
 			AND NOT EXISTS(SELECT 1 FROM link WHERE session<>? AND doc=d.id AND put=1))`, f.sel.Session, f.sel.Session)
 	}
-	rows, err := tx.QueryContext(ctx, "SELECT d.id, d.uid FROM doc d WHERE "+strings.Join(parts, " OR ")+" ORDER BY d.id", args...)
-	if err != nil {
+	var out []chosen
+	var uids []string
+	err := eachRow(ctx, tx, `SELECT d.id, d.uid, d.hash, (SELECT count(*) FROM chunk c WHERE c.doc=d.id) FROM doc d WHERE `+
+		strings.Join(parts, " OR ")+" ORDER BY d.id", args, func(row scanner) error {
+		var d chosen
+		err := row.Scan(&d.id, &d.uid, &d.hash, &d.chunks)
+		out, uids = append(out, d), append(uids, d.uid)
 		return err
+	})
+	if err != nil || f.spare == nil {
+		return out, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var id int64
-		var uid string
-		if err := rows.Scan(&id, &uid); err != nil {
-			return err
+	stay, err := f.spare(ctx, uids)
+	return slices.DeleteFunc(out, func(d chosen) bool { return stay[d.uid] }), err
+}
+
+// uids are the ids of what goes, and those that were named but are not there.
+func (f *forgetting) uids() []string {
+	out, have := make([]string, 0, len(f.docs)+len(f.sel.IDs)), map[string]bool{}
+	for _, d := range f.docs {
+		out, have[d.uid] = append(out, d.uid), true
+	}
+	for _, id := range f.sel.IDs {
+		if !have[id] {
+			out, have[id] = append(out, id), true
 		}
-		f.docs, f.uids = append(f.docs, id), append(f.uids, uid)
 	}
-	return rows.Err()
+	return out
 }
 
 func jsonStrings(s []string) string {
@@ -140,89 +232,25 @@ func jsonStrings(s []string) string {
 	return string(b)
 }
 
-// removeSession takes the selected session with its turns and runs.
-func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
-	if f.sel.Session == "" {
-		return nil
-	}
-	texts, err := stringsOf(ctx, tx, `SELECT t.text FROM turn t JOIN session s ON s.id=t.session WHERE s.uid=?1
-		UNION ALL SELECT r.body FROM run r JOIN session s ON s.id=r.session WHERE s.uid=?1
-		UNION ALL SELECT s.summary FROM session s WHERE s.uid=?1 UNION ALL SELECT s.title FROM session s WHERE s.uid=?1`, f.sel.Session)
-	if err != nil {
-		return err
-	}
-	for _, t := range texts {
-		f.left.add(t)
-	}
-	f.left.add(f.sel.Session)
-	res, err := tx.ExecContext(ctx, "DELETE FROM session WHERE uid=?", f.sel.Session)
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil {
-		return err
-	} else if n == 0 && len(f.docs) == 0 {
-		f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("there is no session %q", f.sel.Session))
-	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM link WHERE session=?", f.sel.Session)
-	return err
-}
-
-// removeCiting takes the runs that cite a selected document, also one that was
-// removed earlier without its traces.
-func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
-	uids := jsonStrings(append(slices.Clone(f.uids), f.sel.IDs...))
-	runs, err := stringsOf(ctx, tx, "SELECT DISTINCT run FROM cites WHERE doc IN (SELECT value FROM json_each(?))", uids)
-	if err != nil {
-		return err
-	}
-	for _, run := range runs {
-		if err := f.removeRun(ctx, tx, run); err != nil {
-			return err
-		}
-	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM cites WHERE doc IN (SELECT value FROM json_each(?))", uids)
-	return err
-}
-
-// removeDoc takes one document out of all tables, and remembers what it said.
-func (f *forgetting) removeDoc(ctx context.Context, tx *sql.Tx, doc int64, uid string) error {
+// readDoc notes what a document says, to know its traces.
+func (f *forgetting) readDoc(ctx context.Context, tx *sql.Tx, c chosen) error {
 	var body string
-	d, err := scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", doc), &body)
+	d, err := scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", c.id), &body)
 	if err != nil {
 		return fmt.Errorf("reading a document: %w", err)
 	}
-	terms, err := stringsOf(ctx, tx, "SELECT terms FROM chunk WHERE doc=?", doc)
+	terms, err := stringsOf(ctx, tx, "SELECT terms FROM chunk WHERE doc=?", c.id)
 	if err != nil {
 		return err
 	}
-	for _, s := range append(terms, body, uid, d.Title, d.URL[max(0, len(d.URL)-needleLen):]) {
+	for _, s := range append(terms, body, c.uid, d.Title, d.URL[max(0, len(d.URL)-needleLen):]) {
 		f.left.add(s)
 	}
 	for _, s := range d.Meta {
 		f.left.add(s)
 	}
-	f.phrases.add(body)
-	f.receipt.Chunks += len(terms)
-	f.receipt.IDs = append(f.receipt.IDs, uid)
-	f.receipt.Documents++
-	return removeDocRow(ctx, tx, doc)
-}
-
-// removeDocRow takes a document out of all tables but the conversations, and
-// tells the other processes.
-func removeDocRow(ctx context.Context, tx *sql.Tx, doc int64) error {
-	if err := removeChunks(ctx, tx, doc); err != nil {
-		return err
-	}
-	var size int
-	if err := tx.QueryRowContext(ctx, "DELETE FROM doc WHERE id=? RETURNING bytes", doc).Scan(&size); err != nil {
-		return err
-	}
-	if err := count(ctx, tx, tally{documents: -1, bytes: -size}); err != nil {
-		return err
-	}
-	return logChange(ctx, tx, doc)
+	f.said.phrases.add(body)
+	return nil
 }
 
 func (f *forgetting) conclude(ctx context.Context, tx *sql.Tx) error {
@@ -231,10 +259,8 @@ func (f *forgetting) conclude(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	f.receipt.Remaining = int(t["documents"])
-	for _, id := range f.sel.IDs {
-		if !slices.Contains(f.uids, id) {
-			f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("there is no document %q", id))
-		}
+	for _, id := range f.uids()[len(f.docs):] {
+		f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("there is no document %q", id))
 	}
 	if f.runs+f.turns > 0 {
 		f.receipt.Warnings = append(f.receipt.Warnings,

@@ -10,6 +10,9 @@ import (
 	"fmt"
 	"io"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
@@ -26,9 +29,15 @@ const (
 type importer struct {
 	l     *Local
 	moved contract.Moved
-	lot   []func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error
+	lot   []item
 	size  int
 	end   bool
+}
+
+// item is a line that waits to be kept.
+type item struct {
+	line int
+	keep func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error
 }
 
 // Import reads what Export wrote; see contract.Mover.
@@ -46,15 +55,17 @@ func (l *Local) Import(ctx context.Context, r contract.Reader) (contract.Moved, 
 		if err == nil {
 			err = im.take(b, n)
 		}
-		if err == nil && (len(im.lot) >= lotLines || im.size >= lotBytes) {
-			err = im.keep(ctx)
-		}
 		if err != nil {
 			kept := im.keep(ctx) // what came before the bad line stays
-			if ctx.Err() != nil {
-				return im.moved, ctx.Err()
+			if kept != nil || ctx.Err() != nil {
+				return im.moved, errors.Join(ctx.Err(), kept)
 			}
-			return im.moved, errors.Join(badLine(n, err), kept)
+			return im.moved, badLine(n, err)
+		}
+		if len(im.lot) >= lotLines || im.size >= lotBytes {
+			if err := im.keep(ctx); err != nil {
+				return im.moved, err
+			}
 		}
 	}
 	if err := im.keep(ctx); err != nil {
@@ -66,11 +77,38 @@ func (l *Local) Import(ctx context.Context, r contract.Reader) (contract.Moved, 
 	return im.moved, nil
 }
 
+// badLine is the error that line n is to blame for; one of the disk, of a lock
+// or of reading passes as it is, with where it came.
 func badLine(n int, err error) error {
+	if ours := passing(err); ours != nil {
+		return &evidence.Problem{What: fmt.Sprintf("the import ended at line %d: %s", n, ours.What),
+			Try: ours.Try + "; then import again: what is there already is skipped", Cause: err}
+	}
 	p := evidence.BadInput(fmt.Sprintf("line %d of the export cannot be imported: %v", n, err),
 		"what came before it is kept; mend or remove the line and import again, what is there already is skipped")
 	p.Cause = err
 	return p
+}
+
+// errReading is an error of whoever gives the lines.
+var errReading = errors.New("reading the export")
+
+// passing is an error that the same line may not meet again, or nil.
+func passing(err error) *evidence.Problem {
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		switch se.Code() & 0xff {
+		case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE:
+			return nil
+		}
+	} else if !errors.Is(err, errReading) {
+		return nil
+	}
+	var p *evidence.Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	return &evidence.Problem{What: err.Error(), Try: "look whether the file and the memory can be read and written"}
 }
 
 // readLine is one line without its end; io.EOF after the last one.
@@ -86,8 +124,10 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 			continue
 		case errors.Is(err, io.EOF) && len(out) > 0, err == nil:
 			return bytes.TrimSpace(out), nil
-		default:
+		case errors.Is(err, io.EOF):
 			return nil, err
+		default:
+			return nil, fmt.Errorf("%w: %w", errReading, err)
 		}
 	}
 }
@@ -111,20 +151,20 @@ func (im *importer) take(b []byte, n int) error {
 			return fmt.Errorf("it has format %d, this program reads %d", ln.Header.Format, exportFormat)
 		}
 	case ln.Model != nil:
-		im.later(func(ctx context.Context, tx *sql.Tx, _ *contract.Moved) error { return importModel(ctx, tx, ln.Model) })
+		im.later(n, func(ctx context.Context, tx *sql.Tx, _ *contract.Moved) error { return importModel(ctx, tx, ln.Model) })
 	case ln.Document != nil:
 		e, err := im.l.readyLine(ln.Document)
 		if err != nil {
 			return err
 		}
-		im.later(func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error {
+		im.later(n, func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error {
 			return importDocument(ctx, tx, e, ln.Document, m)
 		})
 	case ln.Session != nil:
 		if ln.Session.ID == "" {
 			return errors.New("a session has no id")
 		}
-		im.later(func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error {
+		im.later(n, func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error {
 			return im.l.importSession(ctx, tx, ln.Session, m)
 		})
 	case ln.End != nil:
@@ -135,35 +175,54 @@ func (im *importer) take(b []byte, n int) error {
 	return nil
 }
 
-func (im *importer) later(fn func(context.Context, *sql.Tx, *contract.Moved) error) {
-	im.lot = append(im.lot, fn)
+func (im *importer) later(n int, fn func(context.Context, *sql.Tx, *contract.Moved) error) {
+	im.lot = append(im.lot, item{n, fn})
 }
 
-// keep writes the lot in one transaction.
+// keep writes the lot in one transaction; if a line of it fails, those before it
+// in another, and its error names the line.
 func (im *importer) keep(ctx context.Context) error {
 	lot := im.lot
 	im.lot, im.size = nil, 0
+	failed, err := im.keepAll(ctx, lot)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if failed < 0 { // not one line's fault
+		return badLine(lot[0].line, err)
+	}
+	if _, again := im.keepAll(ctx, lot[:failed]); again != nil {
+		return badLine(lot[0].line, again)
+	}
+	return badLine(lot[failed].line, err)
+}
+
+// keepAll writes items in one transaction, and tells which of them failed, or
+// -1 when it was none.
+func (im *importer) keepAll(ctx context.Context, lot []item) (failed int, err error) {
 	if len(lot) == 0 {
-		return ctx.Err()
+		return -1, ctx.Err()
 	}
 	var sum contract.Moved
-	err := im.l.write(ctx, "importing", func(tx *sql.Tx) error {
+	failed = -1
+	err = im.l.write(ctx, "importing", func(tx *sql.Tx) error {
 		sum = contract.Moved{}
-		for _, fn := range lot {
-			if err := fn(ctx, tx, &sum); err != nil {
+		for i, it := range lot {
+			if err := it.keep(ctx, tx, &sum); err != nil {
+				failed = i
 				return err
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return err
+		return failed, err
 	}
 	m := &im.moved
 	m.Documents, m.Chunks, m.Sessions = m.Documents+sum.Documents, m.Chunks+sum.Chunks, m.Sessions+sum.Sessions
 	m.Turns, m.Vectors, m.Skipped = m.Turns+sum.Turns, m.Vectors+sum.Vectors, m.Skipped+sum.Skipped
 	m.Warnings = append(m.Warnings, sum.Warnings...)
-	return nil
+	return -1, nil
 }
 
 func importModel(ctx context.Context, tx *sql.Tx, m *modelLine) error {

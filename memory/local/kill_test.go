@@ -26,6 +26,14 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if dir := os.Getenv("MEMORY_TEST_FORGETTER"); dir != "" {
+		fmt.Fprintln(os.Stderr, forgetAndStop(dir, os.Getenv("MEMORY_TEST_NAME")))
+		os.Exit(1)
+	}
+	if dir := os.Getenv("MEMORY_TEST_REINDEXER"); dir != "" {
+		fmt.Fprintln(os.Stderr, reindexAway(dir))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
@@ -209,5 +217,82 @@ func TestThreeWritersOneReader(t *testing.T) {
 	t.Logf("3 writers, %d acknowledged documents: %d lost, %d torn; check: %+v", len(acked), lost, torn, rep)
 	if len(acked) != 3*each || lost+torn > 0 || err != nil || !rep.OK || rep.Indexed != rep.Vectors || rep.Vectors != 3*each*killChunks {
 		t.Errorf("acknowledged %d, lost %d, torn %d, Check = %+v, %v", len(acked), lost, torn, rep, err)
+	}
+}
+
+// reindexAway gives the documents of dir other vectors and hangs after a few
+// batches: it is killed there.
+func reindexAway(dir string) error {
+	ctx := context.Background()
+	l, err := Open(ctx, contract.Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	_, err = l.Reindex(ctx, nextModel, func(_ context.Context, texts []string) ([][]float32, error) { return nextVectors(texts), nil }, func(p contract.Progress) {
+		if p.Done > 0 {
+			fmt.Println(p.Done)
+			select {}
+		}
+	})
+	return err
+}
+
+var nextModel = evidence.Model{Name: "next", Revision: "1", Dims: 2, Kind: evidence.KindTransformer}
+
+func nextVectors(texts []string) [][]float32 {
+	out := make([][]float32, len(texts))
+	for i := range out {
+		out[i] = []float32{0, 1}
+	}
+	return out
+}
+
+// A change of model that is killed goes on in another process: what was made is
+// not made again, and until the end the old model answers.
+func TestAKilledReindexGoesOn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	const n = 3 * batchDocs
+	for i := range n {
+		d := textDoc(i, fmt.Sprintf("text %d", i))
+		if _, err := l.Put(t.Context(), d, vectored(d, "m")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), "MEMORY_TEST_REINDEXER="+dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if !bufio.NewScanner(out).Scan() {
+		t.Fatalf("the process ended by itself: %v", cmd.Wait())
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed: the error says so
+	st, err := l.Stats(t.Context())
+	if err != nil || st.Embedder != "m@1" || st.Reindex == nil || st.Reindex.Done != batchDocs || st.Reindex.Total != n {
+		t.Fatalf("Stats after the kill = %+v, %+v, %v", st, st.Reindex, err)
+	}
+	made := 0
+	p, err := l.Reindex(t.Context(), nextModel, func(_ context.Context, texts []string) ([][]float32, error) {
+		made += len(texts)
+		return nextVectors(texts), nil
+	}, nil)
+	if err != nil || p.Done != n || made != n-batchDocs {
+		t.Errorf("Reindex afterwards = %+v, %v, %d vectors made, want %d", p, err, made, n-batchDocs)
+	}
+	if st, err := l.Stats(t.Context()); err != nil || st.Embedder != "next@1" || st.Reindex != nil {
+		t.Errorf("Stats = %+v, %v", st, err)
+	}
+	if rep, err := l.Check(t.Context()); err != nil || !rep.OK {
+		t.Errorf("Check = %+v, %v", rep, err)
 	}
 }

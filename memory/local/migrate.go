@@ -185,7 +185,7 @@ func backupBefore(ctx context.Context, db *sql.DB, path string, version int, log
 	if _, err := os.Stat(target); err == nil {
 		return nil
 	}
-	if _, err := copyInto(ctx, db, target); err != nil {
+	if _, _, err := copyInto(ctx, db, target); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("backing up before a migration: %w", err)
 	}
 	log.Info("the memory was backed up before its layout changes", "path", target)

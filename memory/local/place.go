@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	backupDir = "backups" // automatic copies, beside memory.db
+	backupDir = "backups"  // automatic copies, beside memory.db
+	cacheName = "cache.db" // what the fetch room keeps in the same folder: ours to leave alone
 	magic     = "SQLite format 3\x00"
 	headerLen = 100
 )
@@ -95,7 +96,7 @@ func onlyOurs(dir string) bool {
 		return false
 	}
 	for _, e := range entries {
-		if n := e.Name(); n != backupDir && !strings.HasPrefix(n, fileName) {
+		if n := e.Name(); n != backupDir && !strings.HasPrefix(n, fileName) && !strings.HasPrefix(n, cacheName) {
 			return false
 		}
 	}

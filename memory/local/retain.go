@@ -11,10 +11,11 @@ import (
 const retainBatch = 200
 
 // Retain removes what is older than Config.Keep allows, then the oldest of what
-// is too much; see contract.Keeper. Pinned documents stay and count. Answers that
+// is too much; see contract.Keeper. First it finishes a Forget that was broken off. Pinned documents stay and count. Answers that
 // cite what goes are kept: they say what was known then.
 func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	r := evidence.Receipt{IDs: []string{}}
+	r.Warnings = l.finishDue(ctx)
 	for more := true; more; {
 		var batch evidence.Receipt
 		err := l.write(ctx, "removing what is old", func(tx *sql.Tx) error {
@@ -23,11 +24,17 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 			if err != nil {
 				return err
 			}
+			if err := secureWords(ctx, tx, false); err != nil { // it would hold the lock for minutes
+				return err
+			}
 			for _, d := range docs {
 				if err := removeDocRow(ctx, tx, d.id); err != nil {
 					return err
 				}
 				batch.IDs, batch.Chunks = append(batch.IDs, d.uid), batch.Chunks+d.chunks
+			}
+			if err := secureWords(ctx, tx, true); err != nil {
+				return err
 			}
 			more = len(docs) == retainBatch
 			t, err := readTally(ctx, tx)
@@ -41,6 +48,9 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	}
 	if r.Documents == 0 {
 		return r, nil
+	}
+	if err := mergeWords(ctx, l.wdb); err != nil {
+		return r, l.failed(ctx, "merging the word index", err)
 	}
 	_, err := l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // the space goes back to the disk
 	return r, l.failed(ctx, "giving back space", err)

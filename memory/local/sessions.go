@@ -148,6 +148,11 @@ func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id st
 		at = l.now()
 	}
 	body := validSameLength(t.Text)
+	if quotes, err := quotesGone(ctx, tx, t.Run); err != nil {
+		return err
+	} else if quotes { // it was under way when its document was forgotten
+		body, t.Run = forgotten, nil
+	}
 	run, err := insertRun(ctx, tx, session, id, at, t.Run)
 	if err != nil {
 		return err
@@ -160,6 +165,23 @@ func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id st
 	title, _ := text.Cut(text.Squash(body), maxTitle)
 	_, err = tx.ExecContext(ctx, "UPDATE session SET title=? WHERE id=? AND title=''", title, session)
 	return err
+}
+
+// quotesGone reports whether an answer cites a document that was forgotten while
+// it was made, and has not come back since.
+func quotesGone(ctx context.Context, tx *sql.Tx, a *evidence.Answer) (bool, error) {
+	if a == nil {
+		return false, nil
+	}
+	for _, c := range a.Citations {
+		var gone bool
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=?) AND NOT EXISTS(SELECT 1 FROM doc WHERE uid=?)",
+			mark(c.DocumentID), c.DocumentID).Scan(&gone)
+		if err != nil || gone {
+			return gone, err
+		}
+	}
+	return false, nil
 }
 
 // insertRun keeps an answer and notes which documents it uses.

@@ -3,11 +3,13 @@ package local
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -17,56 +19,118 @@ const (
 	// So many words in a row are a quote, not chance; a whole sentence may be shorter.
 	quoteWords    = 8
 	shortestQuote = 5
+	// Scripts without spaces count characters instead.
+	quoteRunes    = 14
+	shortestRunes = 8
 	// maxPhrases are held at once; the conversations are searched once for each lot.
-	maxPhrases = 400_000
+	maxPhrases = 8_000_000
 )
 
 var phraseSeed = maphash.MakeSeed() // one for the process: it is never stored
 
-// phrases are the sentences of what is forgotten, as hashes of their words.
-type phrases map[uint64]struct{}
+// phrases are the sentences of what is forgotten, as sorted hashes of their
+// words once seal was called.
+type phrases struct{ hashes []uint64 }
 
-func (p phrases) add(s string) {
+func (p *phrases) add(s string) {
 	for _, sp := range text.Sentences(s) {
 		w := words(s[sp.Start:sp.End])
-		if len(w) < quoteWords {
-			if len(w) >= shortestQuote {
-				p[hashWords(w)] = struct{}{}
+		for i := range w {
+			least, most := quoteLength(w[i])
+			switch {
+			case i+most <= len(w):
+				p.hashes = append(p.hashes, hashWords(w[i:i+most]))
+			case i == 0 && len(w) >= least:
+				p.hashes = append(p.hashes, hashWords(w))
 			}
-			continue
-		}
-		for i := 0; i+quoteWords <= len(w); i++ {
-			p[hashWords(w[i:i+quoteWords])] = struct{}{}
 		}
 	}
 }
 
-// in reports whether s quotes any of them.
-func (p phrases) in(s string) bool {
-	if len(p) == 0 {
-		return false
+func (p *phrases) seal() {
+	slices.Sort(p.hashes)
+	p.hashes = slices.Compact(p.hashes)
+}
+
+// in are the pieces of s that quote any of them, as s has them. A piece that
+// lies within the one before is left out.
+func (p *phrases) in(s string) []string {
+	if len(p.hashes) == 0 {
+		return nil
 	}
+	var out []string
 	w := words(s)
 	for i := range w {
-		for n := shortestQuote; n <= quoteWords && i+n <= len(w); n++ {
-			if _, ok := p[hashWords(w[i:i+n])]; ok {
-				return true
+		least, most := quoteLength(w[i])
+		var h maphash.Hash
+		h.SetSeed(phraseSeed)
+		for n := 1; n <= most && i+n <= len(w); n++ {
+			addWord(&h, w[i+n-1])
+			if n < least {
+				continue
+			}
+			if _, ok := slices.BinarySearch(p.hashes, h.Sum64()); ok {
+				out = append(out, strings.Join(w[i:i+n], " "))
+				break
 			}
 		}
 	}
-	return false
+	return out
 }
 
+// quoteLength is how many words from this one on make a quote: of a whole
+// sentence, and of a part of one.
+func quoteLength(word string) (least, most int) {
+	if r, n := utf8.DecodeRuneInString(word); n == len(word) && unspaced(r) {
+		return shortestRunes, quoteRunes
+	}
+	return shortestQuote, quoteWords
+}
+
+// unspaced reports whether r is of a script that sets no spaces between words.
+func unspaced(r rune) bool {
+	return r >= 0x0E00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan)
+}
+
+// words are the words of s in lower case; each character of a script without
+// spaces is one, without the marks above and below it.
 func words(s string) []string {
-	return strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) })
+	var out []string
+	start := -1
+	s = strings.ToLower(s)
+	end := func(i int) {
+		if start >= 0 {
+			out = append(out, s[start:i])
+		}
+		start = -1
+	}
+	for i, r := range s {
+		switch {
+		case unicode.IsLetter(r) && unspaced(r):
+			end(i)
+			out = append(out, string(r))
+		case unicode.IsLetter(r), unicode.IsNumber(r):
+			if start < 0 {
+				start = i
+			}
+		default:
+			end(i)
+		}
+	}
+	end(len(s))
+	return out
+}
+
+func addWord(h *maphash.Hash, s string) {
+	_, _ = h.WriteString(s) // never fails
+	_ = h.WriteByte(' ')
 }
 
 func hashWords(w []string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(phraseSeed)
 	for _, s := range w {
-		_, _ = h.WriteString(s) // never fails
-		_ = h.WriteByte(' ')
+		addWord(&h, s)
 	}
 	return h.Sum64()
 }
@@ -75,7 +139,11 @@ func hashWords(w []string) uint64 {
 func (f *forgetting) removeRun(ctx context.Context, tx *sql.Tx, run string) error {
 	var session int64
 	var body string
-	if err := tx.QueryRowContext(ctx, "DELETE FROM run WHERE uid=? RETURNING session, body", run).Scan(&session, &body); err != nil {
+	err := tx.QueryRowContext(ctx, "DELETE FROM run WHERE uid=? RETURNING session, body", run).Scan(&session, &body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("removing run %s: %w", run, err)
 	}
 	f.left.add(body)
@@ -92,63 +160,6 @@ func (f *forgetting) removeRun(ctx context.Context, tx *sql.Tx, run string) erro
 	return err
 }
 
-// removeQuotes looks through all conversations for what the removed documents
-// say, cited or not.
-func (f *forgetting) removeQuotes(ctx context.Context, tx *sql.Tx) error {
-	if len(f.phrases) == 0 {
-		return nil
-	}
-	runs, err := f.quoting(ctx, tx, "SELECT uid, 0, body FROM run", func(body string) string {
-		var a evidence.Answer
-		if json.Unmarshal([]byte(body), &a) != nil {
-			return body
-		}
-		return answerText(a)
-	})
-	if err != nil {
-		return err
-	}
-	for _, r := range runs {
-		if err := f.removeRun(ctx, tx, r.key); err != nil {
-			return err
-		}
-	}
-	same := func(s string) string { return s }
-	turns, err := f.quoting(ctx, tx, "SELECT session, seq, text FROM turn", same)
-	if err != nil {
-		return err
-	}
-	for _, t := range turns {
-		f.left.add(t.text)
-		f.turns++
-		if _, err := tx.ExecContext(ctx, "UPDATE turn SET text=? WHERE session=? AND seq=?", forgotten, t.key, t.seq); err != nil {
-			return err
-		}
-		if err := f.mark(ctx, tx, "SELECT id FROM session WHERE id=?", t.key); err != nil {
-			return err
-		}
-	}
-	sessions, err := f.quoting(ctx, tx, "SELECT uid, 0, title || char(10) || summary FROM session", same)
-	if err != nil {
-		return err
-	}
-	for _, s := range sessions {
-		if err := f.mark(ctx, tx, "SELECT id FROM session WHERE uid=?", s.key); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (f *forgetting) mark(ctx context.Context, tx *sql.Tx, query, key string) error {
-	var id int64
-	if err := tx.QueryRowContext(ctx, query, key).Scan(&id); err != nil {
-		return err
-	}
-	f.sessions[id] = true
-	return nil
-}
-
 // answerText is everything in an answer that may quote.
 func answerText(a evidence.Answer) string {
 	var b strings.Builder
@@ -160,32 +171,6 @@ func answerText(a evidence.Answer) string {
 		fmt.Fprintf(&b, "%s\n", c.Quote)
 	}
 	return b.String()
-}
-
-type quoter struct {
-	key  string
-	seq  int64
-	text string
-}
-
-// quoting are the rows of key, seq and text whose text quotes a phrase.
-func (f *forgetting) quoting(ctx context.Context, tx *sql.Tx, query string, plain func(string) string) ([]quoter, error) {
-	rows, err := tx.QueryContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []quoter
-	for rows.Next() {
-		var q quoter
-		if err := rows.Scan(&q.key, &q.seq, &q.text); err != nil {
-			return nil, err
-		}
-		if f.phrases.in(plain(q.text)) {
-			out = append(out, q)
-		}
-	}
-	return out, rows.Err()
 }
 
 // resetSummaries undoes the folding of the sessions that held something. A
@@ -204,7 +189,7 @@ func (f *forgetting) resetSummaries(ctx context.Context, tx *sql.Tx) error {
 			continue
 		}
 		title := texts[1]
-		if f.phrases.in(title) {
+		if len(f.said.phrases.in(title)) > 0 {
 			title = ""
 		}
 		if _, err := tx.ExecContext(ctx, "UPDATE session SET summary='', summary_to=min(0, summary_to)-1, title=? WHERE id=?", title, id); err != nil {

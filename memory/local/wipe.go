@@ -2,12 +2,18 @@ package local
 
 import (
 	"context"
+	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
@@ -16,7 +22,7 @@ const (
 	// needleLen bytes are looked for: twice as many left anywhere are found.
 	needleLen = 16
 	// Beyond so many the file is written anew without looking.
-	maxNeedles = 500_000
+	maxNeedles = 1_500_000
 	// The log is emptied when no reader needs it; recalls last milliseconds.
 	checkpointWait = 5 * time.Second
 	hashBase       = 0x9E3779B97F4A7C15 | 1
@@ -28,7 +34,7 @@ type needles struct {
 	filter []uint64 // a bit for each hash that may be there: most bytes need no look into the set
 }
 
-const filterBits = 1 << 22
+const filterBits = 1 << 25
 
 func newNeedles() *needles {
 	return &needles{set: map[uint64]struct{}{}, filter: make([]uint64, filterBits/64)}
@@ -48,19 +54,24 @@ func (n *needles) add(s string) {
 	}
 }
 
-// in reports whether a file holds one of the needles.
-func (n *needles) in(ctx context.Context, path string) (bool, error) {
+// in are the needles that a file holds; the file need not be there.
+func (n *needles) in(ctx context.Context, path string) (map[uint64]struct{}, error) {
 	if len(n.set) == 0 {
-		return false, nil
+		return nil, nil
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer f.Close()
+	return n.inStream(ctx, f)
+}
+
+func (n *needles) inStream(ctx context.Context, f io.Reader) (map[uint64]struct{}, error) {
+	found := map[uint64]struct{}{}
 	top := uint64(1) // the weight of the byte that leaves the window
 	for range needleLen {
 		top *= hashBase
@@ -83,37 +94,121 @@ func (n *needles) in(ctx context.Context, path string) (bool, error) {
 			bit := h >> 40 % filterBits
 			if n.filter[bit/64]>>(bit%64)&1 == 1 && seen == needleLen {
 				if _, ok := n.set[h]; ok {
-					return true, nil
+					found[h] = struct{}{}
 				}
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return false, nil
+			return found, nil
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
 }
 
-// wipe sees to it that the file and its log hold no bytes of what was removed.
-// Freed pages are overwritten by SQLite itself; what page splits left behind in
-// pages that are in use is not, and needs the file to be written anew.
-func (l *Local) wipe(ctx context.Context, f *forgetting) []string {
-	const later = "what was forgotten is gone from the memory, but %s: %v; forget it again to wipe it"
-	if err := l.emptyLog(ctx); err != nil {
-		return []string{fmt.Sprintf(later, "bytes of it may stay in the write-ahead log", err)}
+// wipe sees to it that the file and its log hold no bytes of what was removed,
+// and reports whether they do not. Freed pages are overwritten by SQLite itself;
+// what page splits left behind in pages that are in use is not, and needs the
+// file to be written anew, as does what a removal that was broken off left
+// (unknown), for nobody knows what to look for.
+func (l *Local) wipe(ctx context.Context, f *forgetting, unknown bool) (notes []string, wiped bool) {
+	const later = "what was forgotten is gone from the memory, but %s: %v; the next `forget` or `serve` tries again, and so does forgetting it again"
+	if f != nil && f.receipt.Chunks > secureChunks && !unknown {
+		if err := mergeWords(ctx, l.wdb); err != nil {
+			return []string{fmt.Sprintf(later, "words of it may stay in the word index", explain(l.path, err))}, false
+		}
 	}
-	found, err := f.left.in(ctx, l.path)
-	if err == nil && (found || f.left.full()) {
+	if err := l.emptyLog(ctx); err != nil {
+		return []string{fmt.Sprintf(later, "bytes of it may stay in the write-ahead log", err)}, false
+	}
+	rewriting, err := unknown, error(nil)
+	if !unknown {
+		rewriting, err = l.leftovers(ctx, f.left)
+	}
+	if err == nil && rewriting {
 		if err = rewrite(ctx, l.wdb); err == nil {
 			err = l.emptyLog(ctx)
 		}
+		if err == nil && !unknown {
+			if still, lookErr := l.leftovers(ctx, f.left); lookErr == nil && still && !f.left.full() {
+				return []string{fmt.Sprintf("what was forgotten is gone from the memory, but bytes like it are still in %s though it was written anew; check with `research-mcp memory check --gone ID`", l.path)}, false
+			}
+		}
 	}
 	if err != nil {
-		return []string{fmt.Sprintf(later, "bytes of it may stay in the file", explain(l.path, err))}
+		return []string{fmt.Sprintf(later, "bytes of it may stay in the file", explain(l.path, err))}, false
 	}
-	return nil
+	return nil, true
+}
+
+// leftovers reports whether the file holds bytes of what was removed that are of
+// nothing that stays: texts share phrases, and those are no reason to write the
+// whole file anew.
+func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
+	if left.full() {
+		return true, nil
+	}
+	found, err := left.in(ctx, l.path)
+	if err != nil || len(found) == 0 {
+		return false, err
+	}
+	err = l.read(ctx, "looking for what is left", func(tx *sql.Tx) error {
+		for _, query := range []string{
+			"SELECT text FROM body", "SELECT terms FROM chunk", "SELECT text FROM turn", "SELECT body FROM run",
+			"SELECT uid || char(10) || url || char(10) || title || char(10) || meta FROM doc",
+			"SELECT uid || char(10) || title || char(10) || summary FROM session",
+		} {
+			if len(found) == 0 {
+				return nil
+			}
+			err := eachRow(ctx, tx, query, nil, func(row scanner) error {
+				var s string
+				if err := row.Scan(&s); err != nil {
+					return err
+				}
+				of, err := left.inStream(ctx, strings.NewReader(s))
+				for h := range of {
+					delete(found, h)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return len(found) > 0, err
+}
+
+// mergePages is how much of the word index is merged at once: others write
+// between two steps.
+const mergePages = 500
+
+// mergeWords makes one segment of the word index: what was removed from it
+// without secure delete is gone then. Each step has a transaction of its own.
+func mergeWords(ctx context.Context, db *sql.DB) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for step := -mergePages; ; step = mergePages {
+		var before, after int
+		if err := conn.QueryRowContext(ctx, "SELECT total_changes()").Scan(&before); err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, "INSERT INTO fts(fts, rank) VALUES('merge', ?)", step); err != nil {
+			return err
+		}
+		if err := conn.QueryRowContext(ctx, "SELECT total_changes()").Scan(&after); err != nil {
+			return err
+		}
+		if after-before < 2 { // as FTS5 tells that nothing was left to merge
+			return nil
+		}
+	}
 }
 
 func rewrite(ctx context.Context, db execer) error {
@@ -152,19 +247,28 @@ func (l *Local) backups() []string {
 	return found
 }
 
-// forgetInBackups makes the copies beside the memory forget the same. One that
-// holds something but cannot be changed, as it has an older layout, is removed.
-func (l *Local) forgetInBackups(ctx context.Context, f *forgetting) []string {
-	var notes []string
+// forgetInBackups makes the copies beside the memory forget the same, and
+// reports whether all have. One that holds something but cannot be changed, as it
+// has an older layout, is removed.
+func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (notes []string, whole bool) {
+	whole = true
+	sweep(filepath.Join(filepath.Dir(l.path), backupDir), time.Now())
 	for _, path := range l.backups() {
-		holds, err := forgetInCopy(ctx, path, f)
+		if foreign(path) {
+			continue
+		}
+		holds, err := l.forgetInCopy(ctx, path, sel)
 		switch {
+		case isDamaged(err):
+			notes = append(notes, fmt.Sprintf("the backup %s is damaged and may still hold it: remove it", path))
 		case err != nil && !errors.Is(err, errOldLayout):
 			// A busy or full disk passes: a whole backup is worth more than a quick end.
-			notes = append(notes, fmt.Sprintf("the backup %s may still hold it: %v; forget it again, or remove that backup", path, explain(path, err)))
+			notes = append(notes, fmt.Sprintf("the backup %s may still hold it: %v; the next `forget` or `serve` tries again, or remove that backup", path, explain(path, err)))
+			whole = false
 		case err != nil:
 			if err := os.Remove(path); err != nil {
 				notes = append(notes, fmt.Sprintf("the backup %s still holds it and cannot be removed: %v", path, err))
+				whole = false
 				continue
 			}
 			notes = append(notes, fmt.Sprintf("the backup %s was removed: it held what was forgotten and could not be changed", path))
@@ -172,15 +276,34 @@ func (l *Local) forgetInBackups(ctx context.Context, f *forgetting) []string {
 			notes = append(notes, fmt.Sprintf("the backup %s has forgotten it too", path))
 		}
 	}
-	return notes
+	return notes, whole
+}
+
+// foreign reports whether a file is another program's database.
+func foreign(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, headerLen)
+	_, err = io.ReadFull(f, head)
+	return err == nil && string(head[:len(magic)]) == magic && binary.BigEndian.Uint32(head[68:72]) != applicationID
+}
+
+func isDamaged(err error) bool {
+	var se *sqlite.Error
+	return errors.As(err, &se) && (se.Code()&0xff == sqlite3.SQLITE_NOTADB || se.Code()&0xff == sqlite3.SQLITE_CORRUPT)
 }
 
 // errOldLayout is a backup from before a migration, in which nothing can be
 // forgotten.
 var errOldLayout = errors.New("the backup has an older layout")
 
-// forgetInCopy reports whether a copy held something, and an error if it still does.
-func forgetInCopy(ctx context.Context, path string, f *forgetting) (holds bool, err error) {
+// forgetInCopy reports whether a copy held something, and an error if it still
+// does. A copy may hold what the memory lost long ago, so the selector chooses
+// anew; what the memory still keeps stays in the copy too.
+func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Selector) (holds bool, err error) {
 	steps, err := migrations()
 	if err != nil {
 		return false, err
@@ -195,31 +318,58 @@ func forgetInCopy(ctx context.Context, path string, f *forgetting) (holds bool, 
 	if err != nil {
 		return false, err
 	}
-	ids := append(append([]string{}, f.uids...), f.sel.IDs...)
-	if holds, err = holdsAny(ctx, db, ids, f.sel.Session); err != nil || !holds {
+	again := newForgetting(sel, l.voc)
+	again.sel.Confirm, again.spare = true, l.stillHeld
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	if holds, err = again.holdsAny(ctx, tx, version == len(steps)); err != nil || !holds {
 		return false, err
 	}
 	if version != len(steps) {
 		return true, fmt.Errorf("%w: %d, not %d", errOldLayout, version, len(steps))
 	}
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
+	if err := again.plan(ctx, tx); err != nil {
 		return true, err
 	}
-	again := newForgetting(contract.Selector{IDs: ids, Session: f.sel.Session, Confirm: true})
-	if err := again.run(ctx, tx); err != nil {
-		return true, errors.Join(err, tx.Rollback())
+	if err := again.run(ctx, tx, 0, false); err != nil { // notes that the copy is to be written anew
+		return true, err
 	}
 	if err := tx.Commit(); err != nil {
 		return true, err
 	}
-	return true, rewrite(ctx, db)
+	if err := rewrite(ctx, db); err != nil {
+		return true, err
+	}
+	_, err = db.ExecContext(ctx, "DELETE FROM due; DELETE FROM gone")
+	return true, err
 }
 
-func holdsAny(ctx context.Context, q querier, ids []string, session string) (bool, error) {
+// holdsAny reports whether a copy holds something that is selected, or is still
+// to be wiped.
+func (f *forgetting) holdsAny(ctx context.Context, tx *sql.Tx, newest bool) (bool, error) {
+	docs, err := f.choose(ctx, tx)
+	if err != nil || len(docs) > 0 {
+		return len(docs) > 0, err
+	}
 	var holds bool
-	err := q.QueryRowContext(ctx, `SELECT EXISTS(SELECT 1 FROM doc WHERE uid IN (SELECT value FROM json_each(?1)))
-		OR EXISTS(SELECT 1 FROM cites WHERE doc IN (SELECT value FROM json_each(?1))) OR EXISTS(SELECT 1 FROM session WHERE uid=?2)`,
-		jsonStrings(ids), session).Scan(&holds)
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS(SELECT 1 FROM cites WHERE doc IN (SELECT value FROM json_each(?1))) OR EXISTS(SELECT 1 FROM session WHERE uid=?2)`,
+		jsonStrings(f.uids()), f.sel.Session).Scan(&holds)
+	if err != nil || holds || !newest {
+		return holds, err
+	}
+	err = tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM due)").Scan(&holds)
 	return holds, err
+}
+
+// stillHeld are those of the ids that the memory holds.
+func (l *Local) stillHeld(ctx context.Context, uids []string) (map[string]bool, error) {
+	held, err := stringsOf(ctx, l.rdb, "SELECT uid FROM doc WHERE uid IN (SELECT value FROM json_each(?))", jsonStrings(uids))
+	out := map[string]bool{}
+	for _, uid := range held {
+		out[uid] = true
+	}
+	return out, err
 }

@@ -82,7 +82,7 @@ func TestNeedles(t *testing.T) {
 		if err := os.WriteFile(path, []byte(c.in), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := n.in(t.Context(), path); got != c.want || err != nil {
+		if got, err := n.in(t.Context(), path); len(got) > 0 != c.want || err != nil {
 			t.Errorf("%s: in = %v, %v, want %v", c.name, got, err, c.want)
 		}
 	}

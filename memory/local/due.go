@@ -1,0 +1,124 @@
+package local
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+const (
+	// dueAfter is when a removal that is not finished is taken for broken off: the
+	// process that began it may still be at it before.
+	dueAfter = 5 * time.Minute
+	// goneFor is how long an answer may be under way that quotes what was forgotten.
+	goneFor = 6 * time.Hour
+)
+
+// duty is a removal whose rows are gone and whose bytes may be left.
+type duty struct {
+	id  int64
+	sel *contract.Selector // what the backups have still to forget; nil: nothing
+}
+
+// note keeps what is left to do, in the transaction that removes the rows: a
+// process that is killed right after it must not leave bytes that nobody knows of.
+func (f *forgetting) note(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-goneFor.Microseconds()); err != nil {
+		return err
+	}
+	for _, uid := range f.uids() {
+		if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) VALUES(?, ?)", mark(uid), at); err != nil {
+			return err
+		}
+	}
+	pending := ""
+	if backups {
+		sel := f.sel
+		sel.IDs, sel.Confirm = f.uids(), true
+		b, err := json.Marshal(sel)
+		if err != nil {
+			return err
+		}
+		pending = string(b)
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO due(at, selector) VALUES(?, ?)", at, pending)
+	return err
+}
+
+// mark stands for an id that must not stay itself.
+func mark(uid string) int64 {
+	sum := sha256.Sum256([]byte(uid))
+	return int64(binary.LittleEndian.Uint64(sum[:8])) //nolint:gosec // bits, not a number
+}
+
+// duties are the removals that were noted before a moment, in microseconds.
+func duties(ctx context.Context, q rowsQuerier, before int64) ([]duty, error) {
+	var out []duty
+	err := eachRow(ctx, q, "SELECT id, selector FROM due WHERE at <= ? ORDER BY id", []any{before}, func(row scanner) error {
+		var d duty
+		var s string
+		if err := row.Scan(&d.id, &s); err != nil {
+			return err
+		}
+		if s != "" {
+			d.sel = &contract.Selector{}
+			if err := json.Unmarshal([]byte(s), d.sel); err != nil {
+				return fmt.Errorf("reading what is left to forget: %w", err)
+			}
+		}
+		out = append(out, d)
+		return nil
+	})
+	return out, err
+}
+
+// finishDue does what a removal that was broken off has left.
+func (l *Local) finishDue(ctx context.Context) []string {
+	due, err := duties(ctx, l.rdb, l.now().Add(-dueAfter).UnixMicro())
+	if err != nil || len(due) == 0 {
+		return nil // the next look tells
+	}
+	return l.finish(ctx, nil)
+}
+
+// finish leaves no bytes of what was removed, by f and by whoever was broken off
+// before, and says in words what it could not do. f may be nil.
+func (l *Local) finish(ctx context.Context, f *forgetting) []string {
+	const again = "what was forgotten is gone from the memory, but %s: %v; the next `forget` or `serve` tries again, and so does forgetting it again"
+	due, err := duties(ctx, l.rdb, l.now().UnixMicro())
+	if err != nil {
+		return []string{fmt.Sprintf(again, "bytes of it may stay in the file", explain(l.path, err))}
+	}
+	var notes []string
+	whole := true
+	for _, d := range due {
+		if d.sel == nil {
+			continue
+		}
+		said, ok := l.forgetInBackups(ctx, *d.sel)
+		notes, whole = append(notes, said...), whole && ok
+		if !ok {
+			continue
+		}
+		if _, err := l.wdb.ExecContext(ctx, "UPDATE due SET selector='' WHERE id=?", d.id); err != nil {
+			return append(notes, fmt.Sprintf(again, "its ids are still noted", explain(l.path, err)))
+		}
+	}
+	said, wiped := l.wipe(ctx, f, len(due) > 1 || f == nil)
+	notes = append(notes, said...)
+	if !wiped || !whole {
+		return notes
+	}
+	for _, d := range due {
+		if _, err := l.wdb.ExecContext(ctx, "DELETE FROM due WHERE id=?", d.id); err != nil {
+			return append(notes, fmt.Sprintf(again, "that is not noted", explain(l.path, err)))
+		}
+	}
+	return notes
+}

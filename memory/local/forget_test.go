@@ -1,0 +1,442 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+func keep(t *testing.T, l *Local, d evidence.Document) {
+	t.Helper()
+	if _, err := l.Put(t.Context(), d, evidence.Chunks{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func say(t *testing.T, l *Local, session string, turns ...evidence.Turn) {
+	t.Helper()
+	if err := l.Append(t.Context(), session, turns...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// holding are the files under dir that hold marker.
+func holding(t *testing.T, dir, marker string) []string {
+	t.Helper()
+	var out []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if bytes.Contains(b, []byte(marker)) {
+			out = append(out, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+const secret = "The zanzibarquux marker says that seven purple herons slept there."
+
+// forgetAndStop removes the rows of a document, prints a line and hangs: it is
+// killed before it has wiped anything.
+func forgetAndStop(dir, id string) error {
+	ctx := context.Background()
+	l, err := Open(ctx, contract.Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	if _, err := l.forgetRows(ctx, contract.Selector{IDs: []string{id}}); err != nil {
+		return err
+	}
+	fmt.Println("removed")
+	select {}
+}
+
+// A process that is killed between the removal of the rows and that of the bytes
+// leaves a note: the next one finishes, in the file and in the backups.
+func TestABrokenOffForgetIsFinished(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"tend", "again"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			d := textDoc(1, secret)
+			func() {
+				l, err := Open(t.Context(), contract.Config{Dir: dir})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer l.Close()
+				keep(t, l, d)
+				keep(t, l, textDoc(2, "What stays."))
+				if err := os.Mkdir(filepath.Join(dir, backupDir), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := l.Backup(t.Context(), filepath.Join(dir, backupDir, "old.db")); err != nil {
+					t.Fatal(err)
+				}
+			}()
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
+			cmd.Env = append(os.Environ(), "MEMORY_TEST_FORGETTER="+dir, "MEMORY_TEST_NAME="+d.ID)
+			cmd.Stderr = os.Stderr
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := out.Read(make([]byte, 100)); n == 0 {
+				t.Fatalf("the process said nothing: %v", err)
+			}
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait() // it was killed: the error says so
+			if left := holding(t, dir, "zanzibarquux"); len(left) == 0 {
+				t.Fatal("nothing is left to be wiped: the test shows nothing")
+			}
+			later := func() time.Time { return time.Now().Add(time.Hour) }
+			l, err := Open(t.Context(), contract.Config{Dir: dir, Now: later})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			if rep, err := l.Check(t.Context()); err != nil || rep.OK || !strings.Contains(rep.Try, "forget it again") {
+				t.Errorf("Check does not tell of what was broken off: %+v, %v", rep, err)
+			}
+			if how == "tend" {
+				if r, err := l.Retain(t.Context()); err != nil || len(r.Warnings) == 0 {
+					t.Errorf("Retain = %+v, %v", r, err)
+				}
+			} else if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{d.ID}}); err != nil {
+				t.Error(err)
+			}
+			for _, mark := range []string{"zanzibarquux", d.ID} {
+				if left := holding(t, dir, mark); len(left) > 0 {
+					t.Errorf("%q is still in %q", mark, left)
+				}
+			}
+			if rep, err := l.Check(t.Context()); err != nil || !rep.OK || rep.Documents != 1 {
+				t.Errorf("Check = %+v, %v", rep, err)
+			}
+		})
+	}
+}
+
+// A backup may hold what the memory has long lost: it goes by the selector, and
+// what the memory still keeps stays there.
+func TestForgetChoosesAnewInBackups(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, secret))
+	keep(t, l, textDoc(2, "What is kept."))
+	if err := os.Mkdir(filepath.Join(dir, backupDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(dir, backupDir, "old.db")
+	if _, err := l.Backup(t.Context(), copied); err != nil {
+		t.Fatal(err)
+	}
+	aside, err := os.ReadFile(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{textDoc(1, secret).ID}}); err != nil {
+		t.Fatal(err)
+	}
+	write(t, copied, aside) // put back by hand
+	r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1"})
+	if err != nil || r.Documents != 0 || !strings.Contains(strings.Join(r.Warnings, " "), "old.db has forgotten it too") {
+		t.Errorf("Forget = %+v, %v", r, err)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
+	}
+	if left := holding(t, dir, "What is kept."); len(left) != 2 {
+		t.Errorf("what is kept is in %q", left)
+	}
+}
+
+// A backup from before a migration cannot be changed: it goes as a whole, if it
+// holds what is forgotten.
+func TestForgetRemovesBackupsOfAnOlderLayout(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, "What is kept."))
+	if err := os.Mkdir(filepath.Join(dir, backupDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"without", "with"} {
+		if name == "with" {
+			keep(t, l, textDoc(2, secret))
+		}
+		path := filepath.Join(dir, backupDir, name+".db")
+		if _, err := l.Backup(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		execOn(t, path, "DROP TABLE due; DROP TABLE gone; PRAGMA user_version=1")
+	}
+	r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/2"})
+	if err != nil || !strings.Contains(strings.Join(r.Warnings, " "), "with.db was removed") {
+		t.Errorf("Forget = %+v, %v", r, err)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
+	}
+	if _, err := os.Stat(filepath.Join(dir, backupDir, "without.db")); err != nil {
+		t.Errorf("a backup without it went too: %v", err)
+	}
+}
+
+func schemaVersion(t *testing.T, l *Local) int {
+	t.Helper()
+	var n int
+	if err := l.wdb.QueryRowContext(t.Context(), "PRAGMA schema_version").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// What other documents hold too is no reason to write the whole file anew, which
+// would raise the schema's version.
+func TestForgetDoesNotRewriteForSharedText(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	shared := strings.Repeat("All rights reserved; reuse as the licence of the publisher allows. ", 5)
+	for i := range 20 {
+		keep(t, l, textDoc(i, shared+fmt.Sprintf("Number %d.", i)))
+	}
+	before := schemaVersion(t, l)
+	if r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/7"}); err != nil || r.Documents != 1 || len(r.Warnings) > 0 {
+		t.Fatalf("Forget = %+v, %v", r, err)
+	}
+	if got := schemaVersion(t, l); got != before {
+		t.Error("the file was written anew")
+	}
+}
+
+// Where split pages keep a copy, the file is written anew.
+func TestForgetRewritesWhereACopyIsLeft(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, "What stays."))
+	keep(t, l, textDoc(2, secret))
+	if err := l.emptyLog(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// Behind the cells of a page in use lie bytes that SQLite knows nothing of.
+	b, err := os.ReadFile(l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = 4096
+	spare := bytes.LastIndex(b, make([]byte, 200)) / page * page
+	at := spare + bytes.LastIndex(b[spare:min(len(b), spare+page)], make([]byte, 100))
+	f, err := os.OpenFile(l.path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt([]byte(secret), int64(at))
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	before := schemaVersion(t, l)
+	if r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/2"}); err != nil || r.Documents != 1 || len(r.Warnings) > 0 {
+		t.Fatalf("Forget = %+v, %v", r, err)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
+	}
+	if schemaVersion(t, l) == before {
+		t.Error("the file was not written anew")
+	}
+	if rep, err := l.Check(t.Context()); err != nil || !rep.OK {
+		t.Errorf("Check = %+v, %v", rep, err)
+	}
+}
+
+// A document of many pieces goes without FTS5's secure delete, which would hold
+// the lock for seconds, and leaves nothing in the word index all the same.
+func TestForgetOfManyChunks(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	var b strings.Builder
+	var c evidence.Chunks
+	for i := range 300 {
+		start := b.Len()
+		fmt.Fprintf(&b, "The zanzibarquuxword%dlong stands here. ", i)
+		c.Items = append(c.Items, evidence.Chunk{Start: start, End: b.Len()})
+	}
+	keep(t, l, textDoc(1, "What stays."))
+	if _, err := l.Put(t.Context(), textDoc(2, b.String()), c); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/2"}); err != nil || r.Chunks != 300 || len(r.Warnings) > 0 {
+		t.Fatalf("Forget = %+v, %v", r, err)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
+	}
+	var secure int
+	if err := l.wdb.QueryRowContext(t.Context(), "SELECT v FROM fts_config WHERE k='secure-delete'").Scan(&secure); err != nil || secure != 1 {
+		t.Errorf("secure delete is %d afterwards, %v", secure, err)
+	}
+	if rep, err := l.Check(t.Context()); err != nil || !rep.OK {
+		t.Errorf("Check = %+v, %v", rep, err)
+	}
+}
+
+// What is quoted without a citation goes with its document, in scripts without
+// spaces too, unless a document that stays says it as well.
+func TestForgetAndUncitedQuotes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, gone, stays, said string
+		want                    bool // the turn goes
+	}{
+		{"quoted", secret, "", "Somebody said: " + strings.ToLower(secret), true},
+		{"not quoted", secret, "", "Herons are birds of the delta, and they sleep.", false},
+		{"a short sentence that is theirs alone", "It was released in 2009.", "", "I read that it was released in 2009.", true},
+		{"a short sentence that stays elsewhere", "It was released in 2009. " + secret, "Go is a language. It was released in 2009.", "It was released in 2009.", false},
+		{"one of two stays elsewhere", "It was released in 2009. " + secret, "It was released in 2009.", "It was released in 2009. " + secret, true},
+		{"Chinese", "紫色的苍鹭在旧灯塔下睡了七个晚上。", "", "有人告诉我紫色的苍鹭在旧灯塔下睡了七个晚上,真的吗?", true},
+		{"Japanese, a part", "昔々、紫色のアオサギが古い灯台の下で七晩眠っていたと言われている。", "", "紫色のアオサギが古い灯台の下で七晩眠っていた", true},
+		{"Thai", "นกกระสาสีม่วงเจ็ดตัวนอนอยู่ใต้ประภาคารเก่า", "", "จริงไหมว่านกกระสาสีม่วงเจ็ดตัวนอนอยู่ใต้ประภาคารเก่า", true},
+		{"Chinese, something else", "紫色的苍鹭在旧灯塔下睡了七个晚上。", "", "今天天气很好,我们去公园看苍鹭吧。", false},
+		{"Chinese that stays elsewhere", "紫色的苍鹭在旧灯塔下睡了七个晚上。", "书上说紫色的苍鹭在旧灯塔下睡了七个晚上。", "紫色的苍鹭在旧灯塔下睡了七个晚上", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := openIn(t, t.TempDir())
+			keep(t, l, textDoc(1, c.gone))
+			if c.stays != "" {
+				keep(t, l, textDoc(2, c.stays))
+			}
+			say(t, l, "s_other", evidence.Turn{Role: evidence.RoleUser, Text: "Hello."}, evidence.Turn{Role: evidence.RoleAssistant, Text: c.said})
+			if _, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1"}); err != nil {
+				t.Fatal(err)
+			}
+			s, err := l.Open(t.Context(), "s_other")
+			if err != nil || len(s.Turns) != 2 || (s.Turns[1].Text != c.said) != c.want {
+				t.Errorf("the turns are %+v, %v, want gone: %v", s.Turns, err, c.want)
+			}
+		})
+	}
+}
+
+// Turns that go with a document need the person's yes when they are many.
+func TestForgetCountsTurnsForItsConfirmation(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	keep(t, l, textDoc(1, secret))
+	for range contract.ConfirmAbove {
+		say(t, l, "s_other", evidence.Turn{Role: evidence.RoleUser, Text: secret})
+	}
+	var p *evidence.Problem
+	if _, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1"}); !errors.As(err, &p) || !strings.Contains(p.What, "100 turns") {
+		t.Errorf("Forget = %v, want it to ask", err)
+	}
+	if r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1", Confirm: true}); err != nil || r.Documents != 1 {
+		t.Errorf("Forget with a yes = %+v, %v", r, err)
+	}
+}
+
+// An answer that was under way when its document was forgotten does not bring
+// its quote back; one that cites a document that came back is kept.
+func TestAppendAfterForget(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	d := textDoc(1, secret)
+	answer := func(run string) evidence.Turn {
+		return evidence.Turn{Role: evidence.RoleAssistant, Text: secret, Run: &evidence.Answer{RunID: run, Answer: secret,
+			Citations: []evidence.Citation{{N: 1, Quote: secret, DocumentID: d.ID}}}}
+	}
+	say(t, l, "s_before", answer("r_never_put")) // its document was never kept: no reason to refuse it
+	keep(t, l, d)
+	if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{d.ID}}); err != nil {
+		t.Fatal(err)
+	}
+	say(t, l, "s_late", answer("r_late"))
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("a late answer brought it back into %q", left)
+	}
+	var cites int
+	if err := l.rdb.QueryRowContext(t.Context(), "SELECT count(*) FROM cites").Scan(&cites); err != nil || cites != 0 {
+		t.Errorf("%d citations outlive their answers, %v", cites, err)
+	}
+	keep(t, l, d)
+	say(t, l, "s_again", answer("r_again"))
+	if _, ok, err := l.Run(t.Context(), "r_again"); !ok || err != nil {
+		t.Errorf("an answer on a document that came back is not kept: %v", err)
+	}
+}
+
+// A backup that was left between its removal and its rewriting says so itself,
+// and the next removal finishes it, whatever it selects.
+func TestABackupThatIsHalfWipedIsFinished(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, "What stays."))
+	keep(t, l, textDoc(2, "What goes."))
+	if err := os.Mkdir(filepath.Join(dir, backupDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, backupDir, "old.db")
+	if _, err := l.Backup(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	execOn(t, path, "INSERT INTO due(at, selector) VALUES(0, '')") // as it is in the transaction that removes
+	free, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer free.Close()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := free.WriteAt([]byte(secret), int64(bytes.LastIndex(b, make([]byte, 100)))); err != nil {
+		t.Fatal(err)
+	}
+	if len(holding(t, dir, "zanzibarquux")) != 1 {
+		t.Fatal("nothing is left to be wiped: the test shows nothing")
+	}
+	r, err := l.Forget(t.Context(), contract.Selector{IDs: []string{"d_nobody_has_this_id"}})
+	if err != nil || !strings.Contains(strings.Join(r.Warnings, " "), "old.db has forgotten it too") {
+		t.Errorf("Forget = %+v, %v", r, err)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
+	}
+	db, err := openDB(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if due, err := duties(t.Context(), db, time.Now().UnixMicro()); err != nil || len(due) != 0 {
+		t.Errorf("%d removals are due in the copy, %v", len(due), err)
+	}
+}

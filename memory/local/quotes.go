@@ -1,0 +1,179 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// supporters are the passages of other documents that are looked at before a
+// phrase counts as theirs too.
+const supporters = 20
+
+// turnKey names a turn.
+type turnKey struct{ session, seq int64 }
+
+// quotes are what the conversations say after the selected documents, cited or
+// not. They are looked for on a snapshot, without a lock; what was said since is
+// looked at when the lock is held, and is little.
+type quotes struct {
+	voc       *vocabulary
+	without   string // JSON of the row ids of the documents that go
+	phrases   phrases
+	supported map[string]bool
+	known     map[int64]int64 // last turn that was looked at, by session
+	folded    map[int64]int64 // summary_to of the summaries that were looked at
+	runs      map[string]bool
+	turns     map[turnKey]bool
+	sessions  map[int64]bool // whose title or summary quotes
+}
+
+func newQuotes(voc *vocabulary, docs []int64) *quotes {
+	return &quotes{voc: voc, without: jsonIDs(docs), supported: map[string]bool{}, known: map[int64]int64{}, folded: map[int64]int64{},
+		runs: map[string]bool{}, turns: map[turnKey]bool{}, sessions: map[int64]bool{}}
+}
+
+// look goes through what was said since it last did.
+func (q *quotes) look(ctx context.Context, tx *sql.Tx) error {
+	q.phrases.seal()
+	if len(q.phrases.hashes) == 0 {
+		return nil
+	}
+	var grown []turnKey // with the last turn that is known
+	err := eachRow(ctx, tx, "SELECT session, max(seq) FROM turn GROUP BY session", nil, func(row scanner) error {
+		var k turnKey
+		if err := row.Scan(&k.session, &k.seq); err != nil {
+			return err
+		}
+		if last := q.known[k.session]; k.seq > last {
+			grown = append(grown, turnKey{k.session, last})
+			q.known[k.session] = k.seq
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, g := range grown {
+		if err := q.lookAtTurns(ctx, tx, g); err != nil {
+			return err
+		}
+	}
+	return q.lookAtSummaries(ctx, tx)
+}
+
+func (q *quotes) lookAtTurns(ctx context.Context, tx *sql.Tx, after turnKey) error {
+	return eachRow(ctx, tx, `SELECT t.seq, t.text, coalesce(t.run, ''), coalesce(r.body, '') FROM turn t LEFT JOIN run r ON r.uid=t.run
+		WHERE t.session=? AND t.seq>?`, []any{after.session, after.seq}, func(row scanner) error {
+		var seq int64
+		var said, run, body string
+		if err := row.Scan(&seq, &said, &run, &body); err != nil {
+			return err
+		}
+		quoted, err := q.quotes(ctx, tx, said)
+		if err != nil {
+			return err
+		}
+		if quoted {
+			q.turns[turnKey{after.session, seq}] = true
+		}
+		if run == "" {
+			return nil
+		}
+		if !quoted {
+			quoted, err = q.quotes(ctx, tx, plain(body))
+		}
+		if quoted {
+			q.runs[run] = true
+		}
+		return err
+	})
+}
+
+func (q *quotes) lookAtSummaries(ctx context.Context, tx *sql.Tx) error {
+	return eachRow(ctx, tx, "SELECT id, summary_to, title || char(10) || summary FROM session", nil, func(row scanner) error {
+		var id, to int64
+		var s string
+		if err := row.Scan(&id, &to, &s); err != nil {
+			return err
+		}
+		if last, ok := q.folded[id]; ok && last == to {
+			return nil
+		}
+		q.folded[id] = to
+		quoted, err := q.quotes(ctx, tx, s)
+		if quoted {
+			q.sessions[id] = true
+		}
+		return err
+	})
+}
+
+// quotes reports whether s says something that only the documents that go say.
+// What another document says too is no trace of them: "It was released in 2009."
+// stands in many pages, and whoever quoted it may have read any of them.
+func (q *quotes) quotes(ctx context.Context, tx *sql.Tx, s string) (bool, error) {
+	for _, p := range q.phrases.in(s) {
+		also, ok := q.supported[p]
+		if !ok {
+			var err error
+			if also, err = q.saidElsewhere(ctx, tx, p); err != nil {
+				return false, err
+			}
+			q.supported[p] = also
+		}
+		if !also {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// saidElsewhere reports whether a document that stays has the words of phrase in
+// this order.
+func (q *quotes) saidElsewhere(ctx context.Context, tx *sql.Tx, phrase string) (bool, error) {
+	terms := q.voc.terms(joined(strings.Fields(phrase)))
+	if len(terms) == 0 {
+		return false, nil
+	}
+	for i, t := range terms {
+		terms[i] = `"` + strings.ReplaceAll(t, `"`, `""`) + `"`
+	}
+	found, want := false, " "+phrase+" "
+	err := eachRow(ctx, tx, `SELECT substr(CAST(b.text AS BLOB), c.start+1, c.stop-c.start) FROM
+		(SELECT k.doc, k.start, k.stop FROM fts JOIN chunk k ON k.id=fts.rowid WHERE fts MATCH ?
+			AND k.doc NOT IN (SELECT value FROM json_each(?)) LIMIT ?) c JOIN body b ON b.doc=c.doc`,
+		[]any{strings.Join(terms, " AND "), q.without, supporters}, func(row scanner) error {
+			var b []byte
+			err := row.Scan(&b)
+			found = found || strings.Contains(" "+strings.Join(words(string(b)), " ")+" ", want)
+			return err
+		})
+	return found, err
+}
+
+// joined is a text again: characters of scripts without spaces stand together.
+func joined(w []string) string {
+	var b strings.Builder
+	for i, s := range w {
+		r, _ := utf8.DecodeRuneInString(s)
+		if i > 0 && !unspaced(r) {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s)
+	}
+	return b.String()
+}
+
+// plain is what a kept answer says.
+func plain(body string) string {
+	var a evidence.Answer
+	if json.Unmarshal([]byte(body), &a) != nil {
+		return body
+	}
+	return answerText(a)
+}

@@ -1,0 +1,135 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// removeSession takes the selected session with its turns and runs.
+func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
+	if f.sel.Session == "" {
+		return nil
+	}
+	texts, err := stringsOf(ctx, tx, `SELECT t.text FROM turn t JOIN session s ON s.id=t.session WHERE s.uid=?1
+		UNION ALL SELECT r.body FROM run r JOIN session s ON s.id=r.session WHERE s.uid=?1
+		UNION ALL SELECT s.summary FROM session s WHERE s.uid=?1 UNION ALL SELECT s.title FROM session s WHERE s.uid=?1`, f.sel.Session)
+	if err != nil {
+		return err
+	}
+	for _, t := range texts {
+		f.left.add(t)
+	}
+	f.left.add(f.sel.Session)
+	res, err := tx.ExecContext(ctx, "DELETE FROM session WHERE uid=?", f.sel.Session)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil {
+		return err
+	} else if n == 0 && len(f.docs) == 0 && f.spare == nil {
+		f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("there is no session %q", f.sel.Session))
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM link WHERE session=?", f.sel.Session)
+	return err
+}
+
+// removeCiting takes the runs that cite a selected document, also one that was
+// removed earlier without its traces.
+func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
+	uids := jsonStrings(f.uids())
+	runs, err := stringsOf(ctx, tx, "SELECT DISTINCT run FROM cites WHERE doc IN (SELECT value FROM json_each(?))", uids)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if err := f.removeRun(ctx, tx, run); err != nil {
+			return err
+		}
+	}
+	_, err = tx.ExecContext(ctx, "DELETE FROM cites WHERE doc IN (SELECT value FROM json_each(?))", uids)
+	return err
+}
+
+// secureChunks are taken out of the word index with FTS5's own secure delete,
+// which costs some 15 ms each. More go at once without it, and the word index is
+// merged anew afterwards, which overwrites what they left.
+const secureChunks = 20
+
+// removeDocs takes the documents out of all tables, and notes that answers under
+// way may not quote them any more.
+func (f *forgetting) removeDocs(ctx context.Context, tx *sql.Tx) error {
+	for _, d := range f.docs {
+		f.receipt.Chunks += d.chunks
+		f.receipt.IDs = append(f.receipt.IDs, d.uid)
+		f.receipt.Documents++
+	}
+	many := f.receipt.Chunks > secureChunks
+	if many {
+		if err := secureWords(ctx, tx, false); err != nil {
+			return err
+		}
+	}
+	for _, d := range f.docs {
+		if err := removeDocRow(ctx, tx, d.id); err != nil {
+			return err
+		}
+	}
+	if many {
+		return secureWords(ctx, tx, true)
+	}
+	return nil
+}
+
+// secureWords switches FTS5's secure delete; it writes what is pending first, so
+// that the switch holds for what comes between two calls.
+func secureWords(ctx context.Context, tx *sql.Tx, on bool) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO fts(fts, rank) VALUES('secure-delete', ?)", on)
+	return err
+}
+
+// removeQuotes takes out what the conversations say after the documents.
+func (f *forgetting) removeQuotes(ctx context.Context, tx *sql.Tx) error {
+	for run := range f.said.runs {
+		if err := f.removeRun(ctx, tx, run); err != nil {
+			return err
+		}
+	}
+	for k := range f.said.turns {
+		var said string
+		err := tx.QueryRowContext(ctx, "SELECT text FROM turn WHERE session=? AND seq=?", k.session, k.seq).Scan(&said)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && said == forgotten {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		f.left.add(said)
+		f.turns++
+		f.sessions[k.session] = true
+		if _, err := tx.ExecContext(ctx, "UPDATE turn SET text=? WHERE session=? AND seq=?", forgotten, k.session, k.seq); err != nil {
+			return err
+		}
+	}
+	for id := range f.said.sessions {
+		f.sessions[id] = true
+	}
+	return nil
+}
+
+// removeDocRow takes a document out of all tables but the conversations, and
+// tells the other processes.
+func removeDocRow(ctx context.Context, tx *sql.Tx, doc int64) error {
+	if err := removeChunks(ctx, tx, doc); err != nil {
+		return err
+	}
+	var size int
+	if err := tx.QueryRowContext(ctx, "DELETE FROM doc WHERE id=? RETURNING bytes", doc).Scan(&size); err != nil {
+		return err
+	}
+	if err := count(ctx, tx, tally{documents: -1, bytes: -size}); err != nil {
+		return err
+	}
+	return logChange(ctx, tx, doc)
+}
