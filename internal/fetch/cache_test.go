@@ -326,3 +326,66 @@ func allPorts(base string) []uint16 {
 	fmt.Sscanf(base[strings.LastIndex(base, ":"):], ":%d", &port)
 	return []uint16{port}
 }
+
+func TestOldAnswerStandsInWhileTheBreakerIsOpen(t *testing.T) {
+	t.Parallel()
+	var bad atomic.Bool
+	x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) {
+		if bad.Load() {
+			w.WriteHeader(500)
+		}
+	})
+	x.get(t, "/")
+	bad.Store(true)
+	x.clock.add(2 * time.Hour)
+	for range failuresToOpen + 3 {
+		if r := x.get(t, "/"); !r.Stale {
+			t.Errorf("Get = %+v, want the stale answer", r)
+		}
+	}
+	if n := x.calls.Load(); n != 1+failuresToOpen {
+		t.Errorf("%d requests, want none while the breaker is open", n)
+	}
+	if _, err := x.door.Get(t.Context(), Request{URL: x.base + "/other"}); !IsKind(err, Broken) {
+		t.Errorf("without an old answer: %v, want broken", err)
+	}
+}
+
+// TestErrorsWithAGoodStatusAreNotKept asks again after answers that hold no
+// answer: a page instead of JSON, broken JSON, a busy service, and an error
+// that only the caller can see.
+func TestErrorsWithAGoodStatusAreNotKept(t *testing.T) {
+	t.Parallel()
+	x := newCached(t, time.Hour, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch r.URL.Path {
+		case "/page":
+			w.Header().Set("Content-Type", "text/html")
+			io.WriteString(w, "<p>blocked")
+		case "/broken":
+			io.WriteString(w, `{"a":`)
+		case "/busy":
+			w.Header().Set("Retry-After", "1")
+			io.WriteString(w, `{"error":"maxlag"}`)
+		default:
+			io.WriteString(w, `{"error":"bad"}`)
+		}
+	})
+	for _, path := range []string{"/page", "/broken", "/busy", "/error"} {
+		before := x.calls.Load()
+		for range 2 {
+			req := Request{URL: x.base + path}
+			var v struct{ Error string }
+			if _, err := x.door.GetJSON(t.Context(), req, &v); err == nil {
+				x.door.Forget(req)
+			}
+		}
+		if n := x.calls.Load() - before; n != 2 {
+			t.Errorf("%s: %d requests, want 2", path, n)
+		}
+	}
+	x.cache.flush()
+	if s, err := x.cache.Stats(t.Context()); err != nil || s.Entries != 0 {
+		t.Errorf("Stats = %+v, %v, want nothing kept", s, err)
+	}
+}
