@@ -147,7 +147,9 @@ func (d *Door) keep(a ask, old *entry, got answer) Response {
 		resp = e.response(a.url, now, false)
 		resp.RetryAfter = got.RetryAfter
 	}
-	if store {
+	// A good status with Retry-After is how a service says that it is too busy to
+	// answer, so the body is no answer.
+	if store && got.RetryAfter == 0 {
 		cache.put(a.key, e, !got.unchanged)
 	} else {
 		cache.drop(a.key)

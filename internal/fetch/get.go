@@ -40,6 +40,24 @@ func (d *Door) Backoff(t time.Duration) {
 	}
 }
 
+// Forget takes the answer to a request out of the cache: for one that came with
+// a good status and turned out to be an error, or of no use. GetJSON does so by
+// itself with what it cannot decode.
+func (d *Door) Forget(req Request) {
+	if d.client.cfg.Cache == nil || d.lifetime <= 0 {
+		return
+	}
+	accepts := []string{req.Accept}
+	if req.Accept == "" {
+		accepts = append(accepts, acceptJSON) // as GetJSON has asked
+	}
+	for _, req.Accept = range accepts {
+		if a, err := d.check(req); err == nil {
+			d.client.cfg.Cache.drop(a.key)
+		}
+	}
+}
+
 // Request is a GET.
 type Request struct {
 	URL     string
@@ -137,11 +155,13 @@ func orAddress(host string) string {
 	return host
 }
 
+const acceptJSON = "application/json"
+
 // GetJSON asks for a URL and decodes its body into v. What is not announced as
 // JSON is not decoded: a block page in HTML is a failure, not an empty result.
 func (d *Door) GetJSON(ctx context.Context, req Request, v any) (Response, error) {
 	if req.Accept == "" {
-		req.Accept = "application/json"
+		req.Accept = acceptJSON
 	}
 	resp, err := d.Get(ctx, req)
 	if err != nil {
@@ -152,9 +172,11 @@ func (d *Door) GetJSON(ctx context.Context, req Request, v any) (Response, error
 		host = d.rules.shown(u)
 	}
 	if !isJSON(resp) {
+		d.Forget(req)
 		return Response{}, &Error{Kind: ContentType, Host: host, Detail: "answered " + shortType(resp.ContentType) + " instead of JSON"}
 	}
 	if err := json.Unmarshal(resp.Body, v); err != nil {
+		d.Forget(req)
 		return Response{}, &Error{Kind: Malformed, Host: host}
 	}
 	return resp, nil

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -52,6 +53,8 @@ func (r *public) first(u *url.URL) error {
 		return &refusal{"a URL with a user name is not fetched"}
 	case u.Hostname() == "":
 		return &refusal{"the URL has no host"}
+	case isNumber(u.Hostname()):
+		return &refusal{"its address is written in an odd way"}
 	case len(u.String()) > maxURL:
 		return &refusal{"the URL is longer than 2048 bytes"}
 	}
@@ -73,10 +76,22 @@ func (r *public) redirect(from, to *url.URL) error {
 
 // shown hides literal addresses: a refused one may be an internal one.
 func (r *public) shown(u *url.URL) string {
-	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil || isNumber(u.Hostname()) {
 		return ""
 	}
 	return u.Hostname()
+}
+
+// isNumber reports whether a host is what some resolvers take for an IPv4
+// address although it is not one in its plain form: 127.1, 2130706433,
+// 0x7f000001. No name of the public internet ends in a number.
+func isNumber(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return false
+	}
+	host = strings.TrimSuffix(host, ".")
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	return last != "" && last[0] >= '0' && last[0] <= '9'
 }
 
 func (r *public) pages() bool { return true }

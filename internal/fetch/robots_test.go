@@ -1,6 +1,8 @@
 package fetch
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -274,6 +276,25 @@ func TestOpenDoorReadsWhatHoldsText(t *testing.T) {
 				t.Errorf("%d bytes, truncated %v, %v, want %d", len(r.Body), r.Truncated, err, size)
 			}
 		})
+	}
+}
+
+func TestPageThatIsABombIsCut(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, text(""), func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		w.Header().Set("Content-Encoding", "gzip")
+		z := gzip.NewWriter(w)
+		defer z.Close()
+		for range 128 {
+			if _, err := z.Write(bytes.Repeat([]byte("a"), 1<<20)); err != nil {
+				return
+			}
+		}
+	})
+	r, err := openTo(t, Config{}, s.Server).Open().Get(t.Context(), Request{URL: s.URL, Budget: NewBudget(time.Minute)})
+	if err != nil || len(r.Body) != maxPage || !r.Truncated {
+		t.Errorf("%d bytes, truncated %v, %v, want the first %d", len(r.Body), r.Truncated, err, maxPage)
 	}
 }
 
