@@ -107,6 +107,12 @@ func kindOf(raw []byte, contentType string) (kind, error) {
 	if k != refused && !strings.HasPrefix(sniffed, "text/") && len(raw) > 0 {
 		k, media = refused, sniffed // a name does not make a picture a page
 	}
+	if k == refused && (isPDFType(media) || isPDFType(sniffed)) {
+		return refused, &evidence.Problem{
+			What: "the content is a PDF (application/pdf), and the setting " + SettingPDF + " is off",
+			Try:  "set " + SettingPDF + " to true to have PDF read, or use the address of an HTML or plain text page",
+		}
+	}
 	if k == refused {
 		return refused, &evidence.Problem{
 			What: fmt.Sprintf("the content is %s, not a page of text", printable(media)),
