@@ -3,7 +3,6 @@ package isolate
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,16 +14,6 @@ const frameHead = 4
 
 // errFrame is in the chain when bytes are no frame: too long, or cut off.
 var errFrame = errors.New("bad frame")
-
-// writeFrame encodes v and writes it in one piece. It returns how many bytes
-// that were.
-func writeFrame(w io.Writer, v any) (int, error) {
-	raw, err := encode(v)
-	if err != nil {
-		return 0, fmt.Errorf("encoding a frame: %w", err)
-	}
-	return w.Write(framed(raw))
-}
 
 func framed(raw []byte) []byte {
 	out := make([]byte, frameHead, frameHead+len(raw))
@@ -77,27 +66,62 @@ func parseHello(raw []byte) (hello, error) {
 	return h, nil
 }
 
-// request is a task for a child of a pool.
+// request is a task for a child of a pool. Its input follows as a frame of its
+// own, so that nobody parses it but the task.
 type request struct {
-	Seq    uint64          `json:"seq"`
-	Task   string          `json:"task"`
-	Millis int64           `json:"millis"` // until the deadline
-	In     json.RawMessage `json:"in"`
+	Seq    uint64 `json:"seq"`
+	Task   string `json:"task"`
+	Millis int64  `json:"millis"` // until the deadline
 }
 
-// reply answers the request of the same number.
+// reply answers the request of the same number. Without an error the output
+// follows as a frame of its own.
 type reply struct {
-	Seq uint64 `json:"seq"`
-	envelope
+	Seq uint64  `json:"seq"`
+	Err *string `json:"err,omitempty"`
 }
 
-func parseReply(raw []byte, seq uint64) (envelope, error) {
+// parseReply checks what a child says about the request of this number.
+func parseReply(raw []byte, seq uint64) (reply, error) {
 	var r reply
 	if err := strictly(raw, &r); err != nil {
-		return envelope{}, err
+		return r, err
 	}
 	if r.Seq != seq {
-		return envelope{}, fmt.Errorf("%w: an answer to request %d, not %d", ErrOutput, r.Seq, seq)
+		return r, fmt.Errorf("%w: an answer to request %d, not %d", ErrOutput, r.Seq, seq)
 	}
-	return r.envelope, r.check()
+	return r, nil
+}
+
+// readReply reads a whole answer, of at most limit bytes in each of its frames.
+func readReply(r io.Reader, seq uint64, limit int64) (envelope, error) {
+	raw, err := readFrame(r, limit)
+	if err != nil {
+		return envelope{}, err
+	}
+	head, err := parseReply(raw, seq)
+	if err != nil || head.Err != nil {
+		return envelope{Err: head.Err}, err
+	}
+	out, err := readFrame(r, limit)
+	if errors.Is(err, io.EOF) {
+		err = fmt.Errorf("%w: %w before the output", errFrame, io.ErrUnexpectedEOF)
+	}
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("%w: an empty answer", ErrOutput)
+	}
+	return envelope{Out: out}, err
+}
+
+// talk encodes a head and puts the body behind it, in one piece.
+func talk(head any, body []byte) ([]byte, error) {
+	raw, err := encode(head)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a frame: %w", err)
+	}
+	out := framed(raw)
+	if body != nil {
+		out = append(out, framed(body)...)
+	}
+	return out, nil
 }

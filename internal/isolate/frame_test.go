@@ -34,34 +34,40 @@ func TestReadFrame(t *testing.T) {
 
 // What a child that a page has taken over can say to its parent.
 func FuzzFrames(f *testing.F) {
-	for _, s := range []string{`{"version":1,"walls":["seccomp"]}`, `{"seq":7,"out":{"text":"x"}}`, `{"seq":7,"err":"no"}`, `{"seq":7,"out":null}`, `{} {}`, "nonsense"} {
+	for _, s := range []string{`{"version":1,"walls":["seccomp"]}`, `{"seq":7,"err":"no"}`, `{"seq":8}`, `{"seq":7,"out":null}`, `{} {}`, "nonsense"} {
 		f.Add(framed([]byte(s)))
 	}
+	whole, err := talk(reply{Seq: 7}, []byte(`{"text":"x"}`))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
+	f.Add(whole[:len(whole)-2])
 	f.Add([]byte("\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		const limit = 1 << 16
 		frame, err := readFrame(bytes.NewReader(raw), limit)
-		if err != nil {
-			if len(frame) > 0 {
-				t.Errorf("readFrame = %q with %v", frame, err)
-			}
-			return
-		}
-		if !bytes.Equal(framed(frame), raw[:frameHead+len(frame)]) {
+		if err == nil && !bytes.Equal(framed(frame), raw[:frameHead+len(frame)]) {
 			t.Errorf("readFrame(%q) = %q", raw, frame)
 		}
 		if h, err := parseHello(frame); err == nil && h.Version != helloVersion {
 			t.Errorf("parseHello(%q) = %+v", frame, h)
 		}
-		env, err := parseReply(frame, 7)
+		env, err := readReply(bytes.NewReader(raw), 7, limit)
 		if err == nil && (env.Out == nil) == (env.Err == nil) {
-			t.Errorf("parseReply(%q) = %+v", frame, env)
+			t.Errorf("readReply(%q) = %+v", raw, env)
 		}
-		if err != nil && !errors.Is(err, ErrOutput) {
-			t.Errorf("parseReply(%q) = %v, want ErrOutput", frame, err)
+		if err != nil && !errors.Is(err, ErrOutput) && !errors.Is(err, errFrame) && !errors.Is(err, io.EOF) {
+			t.Errorf("readReply(%q) = %v", raw, err)
 		}
-		if _, err := parse(frame); err != nil && !errors.Is(err, ErrOutput) {
-			t.Errorf("parse(%q) = %v, want ErrOutput", frame, err)
+		if err == nil && env.Err == nil {
+			var out any
+			if err := deliver("fuzz", env, nil, &out); err != nil && !errors.Is(err, ErrOutput) {
+				t.Errorf("deliver(%q) = %v, want ErrOutput", env.Out, err)
+			}
+		}
+		if _, err := parse(raw); err != nil && !errors.Is(err, ErrOutput) {
+			t.Errorf("parse(%q) = %v, want ErrOutput", raw, err)
 		}
 	})
 }

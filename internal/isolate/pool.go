@@ -88,13 +88,20 @@ func (p *Pool) Run(ctx context.Context, task string, in, out any) error {
 		return fmt.Errorf("task %s: %w", task, err)
 	}
 	answer, err := w.do(ctx, task, line)
-	if err == nil && w.seq < uint64(p.opts.MaxTasks) && w.bytes < p.opts.MaxBytes { //nolint:gosec // positive
+	err = deliver(task, answer, err, out)
+	if usable(err) && w.seq < uint64(p.opts.MaxTasks) && w.bytes < p.opts.MaxBytes { //nolint:gosec // positive
 		p.put(w)
 		<-p.slots
 	} else {
 		p.replace(w, task, err)
 	}
-	return deliver(task, answer, err, out)
+	return err
+}
+
+// usable is true for the ends of a task after which its child may have another.
+func usable(err error) bool {
+	var failed *TaskError
+	return err == nil || errors.As(err, &failed)
 }
 
 // Warm starts the children that are not there yet and waits until they are
@@ -253,7 +260,7 @@ func (p *Pool) put(w *worker) {
 // start that fails is left to the next task, which gets its error.
 func (p *Pool) replace(w *worker, task string, why error) {
 	w.stop()
-	if why != nil {
+	if !usable(why) {
 		p.opts.Logger.Debug("isolated task failed", "task", task, "err", why, "stderr", w.stderr.String())
 	}
 	p.mu.Lock()

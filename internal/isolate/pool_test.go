@@ -85,7 +85,7 @@ func TestPoolReplacesAChildThatMisbehaves(t *testing.T) {
 		{task: "wrongseq", want: isolate.ErrOutput, text: "request 999"},
 		{task: "flood", want: isolate.ErrOutput, text: "more than"},
 		{task: "noisy", want: isolate.ErrCrashed, text: "exit status 4"},
-		{task: "notjson", want: isolate.ErrCrashed, text: "exit status 70"},
+		{task: "notjson", want: isolate.ErrOutput, text: "invalid character"},
 		{task: "no-such-task", want: isolate.ErrCrashed, text: "exit status 70"},
 	} {
 		t.Run(c.task, func(t *testing.T) {
@@ -351,7 +351,7 @@ func poolTasks() map[string]isolate.Task {
 		"notaframe": func(context.Context, []byte) ([]byte, error) { return sayRaw("\x00\x00\x00\x04what") },
 		"stalled":   func(context.Context, []byte) ([]byte, error) { return sayRaw("\x00\x00\xff\xffwhat") },
 		"wrongseq": func(context.Context, []byte) ([]byte, error) {
-			s := `{"seq":999,"out":1}`
+			s := `{"seq":999}`
 			return sayRaw(fmt.Sprintf("\x00\x00\x00%c%s", len(s), s))
 		},
 		"escape": isolate.JSON(escape),

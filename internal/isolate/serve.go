@@ -4,13 +4,19 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 )
 
 // poolTask is the name in a child's argv that makes it serve many tasks.
 const poolTask = "+pool"
+
+// heapGrowth makes the collector of a child that serves many tasks run seldom:
+// its garbage is a page's, and the memory limit is there anyway.
+const heapGrowth = 400 // percent
 
 // maxRequest bounds a task's input in the child, which trusts its parent: it is
 // there for whoever starts a child by hand. In bytes.
@@ -23,24 +29,29 @@ func servePool(tasks map[string]Task, stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := writeFrame(stdout, hello{Version: helloVersion, Walls: walls}); err != nil {
-		return fmt.Errorf("saying hello: %w", err)
+	debug.SetGCPercent(heapGrowth)
+	if err := say(stdout, hello{Version: helloVersion, Walls: walls}, nil); err != nil {
+		return err
 	}
-	requests, broken := make(chan []byte), make(chan error, 1)
+	requests, broken := make(chan [2][]byte), make(chan error, 1)
 	// Nobody waits for this goroutine: it ends with the process, and it is what
 	// ends the process when the parent is gone.
 	go func() {
 		in := bufio.NewReader(stdin)
 		for {
-			raw, err := readFrame(in, maxRequest)
-			if err == io.EOF { //nolint:errorlint // readFrame gives it bare
+			head, err := readFrame(in, maxRequest)
+			var body []byte
+			if err == nil {
+				body, err = readFrame(in, maxRequest)
+			}
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				die()
 			}
 			if err != nil {
 				broken <- err
 				return
 			}
-			requests <- raw
+			requests <- [2][]byte{head, body}
 		}
 	}()
 	for {
@@ -48,16 +59,16 @@ func servePool(tasks map[string]Task, stdin io.Reader, stdout io.Writer) error {
 		case err := <-broken:
 			return fmt.Errorf("reading a task: %w", err)
 		case raw := <-requests:
-			if err := serveRequest(tasks, raw, stdout); err != nil {
+			if err := serveRequest(tasks, raw[0], raw[1], stdout); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func serveRequest(tasks map[string]Task, raw []byte, stdout io.Writer) error {
+func serveRequest(tasks map[string]Task, head, in []byte, stdout io.Writer) error {
 	var req request
-	if err := json.Unmarshal(raw, &req); err != nil {
+	if err := json.Unmarshal(head, &req); err != nil {
 		return fmt.Errorf("reading a task: %w", err)
 	}
 	task, known := tasks[req.Task]
@@ -66,12 +77,20 @@ func serveRequest(tasks map[string]Task, raw []byte, stdout io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(req.Millis)*time.Millisecond)
 	defer cancel()
-	env, err := result(task(ctx, req.In))
+	env, err := result(task(ctx, in))
 	if err != nil {
 		return err
 	}
-	if _, err := writeFrame(stdout, reply{Seq: req.Seq, envelope: env}); err != nil {
-		return fmt.Errorf("writing the answer: %w", err)
+	return say(stdout, reply{Seq: req.Seq, Err: env.Err}, env.Out)
+}
+
+func say(stdout io.Writer, head any, body []byte) error {
+	message, err := talk(head, body)
+	if err != nil {
+		return err
+	}
+	if _, err := stdout.Write(message); err != nil {
+		return fmt.Errorf("writing an answer: %w", err)
 	}
 	return nil
 }

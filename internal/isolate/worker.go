@@ -84,16 +84,22 @@ func (w *worker) do(parent context.Context, task string, in []byte) (envelope, e
 	defer context.AfterFunc(ctx, w.cut)()
 	w.seq++
 	until, _ := ctx.Deadline()
-	n, err := writeFrame(w.in, request{Seq: w.seq, Task: task, Millis: time.Until(until).Milliseconds(), In: in})
-	w.bytes += int64(n)
+	message, err := talk(request{Seq: w.seq, Task: task, Millis: time.Until(until).Milliseconds()}, in)
+	if err != nil {
+		return envelope{}, err
+	}
+	_, err = w.in.Write(message)
 	// A child that does not read may have said why it will not; if not, then
 	// this fails too.
-	raw, readErr := readFrame(w.reader, w.opts.MaxOutput)
-	w.bytes += int64(len(raw))
+	answer, readErr := readReply(w.reader, w.seq, w.opts.MaxOutput)
+	w.bytes += int64(len(message) + len(answer.Out))
+	if errors.Is(readErr, ErrOutput) {
+		return envelope{}, readErr
+	}
 	if err = errors.Join(err, readErr); err != nil {
 		return envelope{}, w.verdict(ctx, parent, err)
 	}
-	return parseReply(raw, w.seq)
+	return answer, nil
 }
 
 // verdict makes an error of a talk that broke off, by why our context ended or
