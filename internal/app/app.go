@@ -20,6 +20,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/isolate"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/memory"
@@ -66,6 +67,7 @@ type App struct {
 	memory memory.Memory
 	kits   *kits
 	engine *research.Engine
+	pool   *isolate.Pool
 	pages  extract.Isolated
 	names  []string // of the sources that are on
 }
@@ -95,13 +97,13 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.kits.Close(), a.fetch.Close())
 	}
-	runner, err := newRunner(cfg, o.Log)
+	a.pool, err = newPool(cfg, o.Log)
 	if err != nil {
 		return nil, errors.Join(err, a.memory.Close(), a.kits.Close(), a.fetch.Close())
 	}
-	a.pages = extract.Isolated{Runner: runner}
+	a.pages = extract.Isolated{Runner: a.pool}
 	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: asked, Kinds: sourceKinds(), Off: sourcesOff(cfg), Memory: a.memory, Sessions: a.memory, Kits: a.kits, Analyst: analyst{runner},
+		Sources: asked, Kinds: sourceKinds(), Off: sourcesOff(cfg), Memory: a.memory, Sessions: a.memory, Kits: a.kits, Analyst: analyst{a.pool},
 		Chunk: func(text string) []evidence.Chunk { return extract.Chunks(text, extract.ChunkOptions{}) },
 		Page:  a.page, Now: o.now, NewID: o.newID, Log: o.Log,
 	})
@@ -112,7 +114,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 // which the parts lean on each other.
 func (a *App) Close() error {
 	a.engine.Close()
-	return errors.Join(a.kits.Close(), a.memory.Close(), a.fetch.Close())
+	return errors.Join(a.pool.Close(), a.kits.Close(), a.memory.Close(), a.fetch.Close())
 }
 
 func engineConfig(cfg *config.Config) research.Config {

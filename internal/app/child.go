@@ -21,7 +21,8 @@ func childTasks() map[string]isolate.Task {
 		taskAnalyse: isolate.JSON(func(_ context.Context, in evidence.AnalysisInput) (evidence.Analysis, error) {
 			return research.Analyse(in), nil
 		}),
-		extract.TaskName: extract.Task,
+		extract.TaskName:    extract.Task,
+		extract.TaskNamePDF: extract.TaskPDF,
 	}
 }
 
@@ -31,13 +32,16 @@ func Child() (code int, isChild bool) {
 	return isolate.ChildMain(os.Args, childTasks(), os.Stdin, os.Stdout, os.Stderr)
 }
 
-func newRunner(cfg *config.Config, log *slog.Logger) (*isolate.Runner, error) {
-	return isolate.NewRunner(isolate.Options{Deadline: cfg.Analysis.Timeout, MaxMemory: int64(cfg.Analysis.MemoryMB) << 20, Logger: log})
+// newPool keeps the processes that read pages and make statistics.
+func newPool(cfg *config.Config, log *slog.Logger) (*isolate.Pool, error) {
+	return isolate.NewPool(isolate.PoolOptions{Options: isolate.Options{
+		Deadline: cfg.Analysis.Timeout, MaxMemory: int64(cfg.Analysis.MemoryMB) << 20, Logger: log,
+	}})
 }
 
 // analyst makes the statistics in a child process: what it does with foreign
 // text cannot hurt the server.
-type analyst struct{ runner *isolate.Runner }
+type analyst struct{ runner extract.Runner }
 
 func (a analyst) Analyse(ctx context.Context, in evidence.AnalysisInput) evidence.Analysis {
 	var out evidence.Analysis

@@ -97,15 +97,16 @@ func (a *App) isolationCheck(ctx context.Context) Check {
 		return Check{Name: "isolation", Status: checkFail, What: "work in an isolated process does not work: " + got.Err,
 			Try: "look whether this program may start processes; answers come without statistics until then"}
 	}
-	return Check{Name: "isolation", Status: checkOK, What: fmt.Sprintf("an isolated process answers in %d ms", a.now().Sub(begun).Milliseconds())}
+	took := a.now().Sub(begun).Milliseconds()
+	walls, err := a.pool.Walls(ctx)
+	if err != nil || len(walls) == 0 {
+		walls = []string{"none but a deadline and a memory limit"}
+	}
+	return Check{Name: "isolation", Status: checkOK, What: fmt.Sprintf("an isolated process answers in %d ms; its walls: %s", took, strings.Join(walls, ", "))}
 }
 
 func (a *App) analyse(ctx context.Context) evidence.Analysis {
-	runner, err := newRunner(a.cfg, a.log)
-	if err != nil {
-		return evidence.Analysis{Status: "error", Err: err.Error()}
-	}
-	return analyst{runner}.Analyse(ctx, evidence.AnalysisInput{Question: "test", Documents: []evidence.Document{{Source: "doctor", Text: "test"}}})
+	return analyst{a.pool}.Analyse(ctx, evidence.AnalysisInput{Question: "test", Documents: []evidence.Document{{Source: "doctor", Text: "test"}}})
 }
 
 // sourceChecks ask every source that is on, all at once.

@@ -22,7 +22,7 @@ func (a *App) page(ctx context.Context, url string) (evidence.Document, error) {
 	if err != nil {
 		return evidence.Document{}, err
 	}
-	page, err := a.pages.HTML(ctx, got.Body, got.ContentType, got.URL)
+	page, err := a.pages.Page(ctx, got.Body, got.ContentType, got.URL)
 	if err != nil {
 		return evidence.Document{}, err
 	}

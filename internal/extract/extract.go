@@ -107,6 +107,12 @@ func kindOf(raw []byte, contentType string) (kind, error) {
 	if k != refused && !strings.HasPrefix(sniffed, "text/") && len(raw) > 0 {
 		k, media = refused, sniffed // a name does not make a picture a page
 	}
+	if k == refused && (isPDFType(media) || isPDFType(sniffed)) {
+		return refused, &evidence.Problem{
+			What: "the content is a PDF (application/pdf), and the setting " + SettingPDF + " is off",
+			Try:  "set " + SettingPDF + " to true to have PDF read, or use the address of an HTML or plain text page",
+		}
+	}
 	if k == refused {
 		return refused, &evidence.Problem{
 			What: fmt.Sprintf("the content is %s, not a page of text", printable(media)),
@@ -175,8 +181,31 @@ var blanks = []rune{0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0}
 // visible takes out what has no ink: text.Clean's characters, variation
 // selectors, blank letters, and joiners where there is nothing to join.
 func visible(s string) string {
-	s = strings.ReplaceAll(s, "\r\n", "\n")
-	s, _ = text.Clean(strings.ReplaceAll(s, "\r", "\n"))
+	s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
+	var out strings.Builder
+	out.Grow(len(s))
+	for line := range strings.Lines(s) { // most have nothing but ASCII, which costs little
+		if isPlainASCII(line) {
+			out.WriteString(line)
+		} else {
+			out.WriteString(inked(line))
+		}
+	}
+	return out.String()
+}
+
+func isPlainASCII(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < ' ' && c != '\n' && c != '\t') || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// inked is visible of a line.
+func inked(s string) string {
+	s, _ = text.Clean(s)
 	var before rune
 	return strings.Map(func(r rune) rune {
 		joiner := r == 0x200C || r == 0x200D

@@ -23,8 +23,17 @@ func Task(ctx context.Context, in []byte) ([]byte, error) {
 	})(ctx, in)
 }
 
-// Isolated reads pages in child processes, which have to know Task.
-type Isolated struct{ Runner *isolate.Runner }
+// Runner does tasks in child processes: *isolate.Pool, or *isolate.Runner. Its
+// contract is that of isolate.Runner.Run.
+type Runner interface {
+	Run(ctx context.Context, task string, in, out any) error
+}
+
+// Isolated reads pages in child processes, which have to know Task and TaskPDF.
+type Isolated struct {
+	Runner  Runner
+	ReadPDF bool // Page reads PDF too; otherwise it says which setting is off
+}
 
 // HTML is the function of that name, under the runner's deadline. What it
 // refuses it refuses without starting a process; its other errors are those of

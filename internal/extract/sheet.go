@@ -20,6 +20,7 @@ const (
 
 // sheet is what the page's own <style> elements hide.
 type sheet struct {
+	names    map[string]bool // ".class" and "#id" that hide by themselves, which most rules are
 	hiding   []hidingRule
 	work     int  // tries left
 	coloured bool // the page has a background that is not the browser's white
@@ -31,7 +32,7 @@ type hidingRule struct {
 }
 
 func readSheets(doc *html.Node) *sheet {
-	s := &sheet{work: maxWork}
+	s := &sheet{work: maxWork, names: map[string]bool{}}
 	room := maxSheet
 	for n := range doc.Descendants() {
 		if n.DataAtom != atom.Style || n.FirstChild == nil {
@@ -46,11 +47,26 @@ func readSheets(doc *html.Node) *sheet {
 }
 
 func (s *sheet) hides(n *html.Node) bool {
+	if len(s.names) > 0 && s.hidesByName(n) {
+		return true
+	}
 	for _, r := range s.hiding {
 		if s.work -= r.work; s.work < 0 {
 			return false
 		}
 		if r.selector.Match(n) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sheet) hidesByName(n *html.Node) bool {
+	if id := attribute(n.Attr, "id"); id != "" && s.names["#"+id] {
+		return true
+	}
+	for class := range strings.FieldsSeq(attribute(n.Attr, "class")) {
+		if s.names["."+class] {
 			return true
 		}
 	}
@@ -127,6 +143,10 @@ func (s *sheet) rule(selectors string, d style) {
 // hide adds a selector, unless it is about a state (":hover") or would cost time
 // that grows with the square of the page (":has", "~", several ancestors).
 func (s *sheet) hide(sel string) {
+	if oneName.MatchString(sel) {
+		s.names[sel] = true // bounded by maxSheet
+		return
+	}
 	ancestors := len(strings.Fields(combinator.ReplaceAllString(sel, "$1"))) - 1
 	if len(s.hiding) >= maxRules || strings.ContainsAny(sel, ":~") || ancestors > 1 {
 		return
@@ -137,5 +157,7 @@ func (s *sheet) hide(sel string) {
 	}
 	s.hiding = append(s.hiding, hidingRule{selector: parsed, work: 1 + ancestors*ancestorWork})
 }
+
+var oneName = regexp.MustCompile(`^[.#][A-Za-z_][A-Za-z0-9_-]*$`)
 
 var combinator = regexp.MustCompile(`\s*([>+])\s*`)

@@ -23,7 +23,8 @@ const (
 // Otherwise isChild is false and nothing was touched. Call it first thing in
 // main, and leave with its exit code.
 //
-// It limits the process's memory for good and points os.Stdout at stderr, so
+// It limits the process's memory for good, gives up what the kernel lets it give
+// up (see Walls), and points os.Stdout at stderr, so
 // that a library that prints cannot spoil the answer. When stdin ends while the
 // task runs, the parent is gone: the process kills its group and itself.
 func ChildMain(args []string, tasks map[string]Task, stdin io.Reader, stdout, stderr io.Writer) (exit int, isChild bool) {
@@ -40,11 +41,14 @@ func ChildMain(args []string, tasks map[string]Task, stdin io.Reader, stdout, st
 }
 
 func serveTask(name string, tasks map[string]Task, stdin io.Reader, stdout io.Writer) error {
+	if name == poolTask {
+		return servePool(tasks, stdin, stdout)
+	}
 	task, known := tasks[name]
 	if !known {
 		return fmt.Errorf("unknown task %q", name)
 	}
-	if err := limitSelf(); err != nil {
+	if _, err := confine(); err != nil {
 		return err
 	}
 	ctx, cancel := context.Background(), func() {}
@@ -66,17 +70,33 @@ func serveTask(name string, tasks map[string]Task, stdin io.Reader, stdout io.Wr
 	return answer(stdout, func() ([]byte, error) { return task(ctx, in) })
 }
 
-func answer(stdout io.Writer, work func() ([]byte, error)) error {
-	var env envelope
-	out, err := work()
+// confine limits the process for good and gives the walls that hold.
+func confine() ([]string, error) {
+	if err := limitSelf(); err != nil {
+		return nil, err
+	}
+	if os.Getenv(envWalls) == "off" {
+		return []string{}, nil
+	}
+	return raiseWalls(), nil
+}
+
+// result makes an envelope of what a task returned.
+func result(out []byte, err error) (envelope, error) {
 	switch {
 	case err != nil:
 		msg := err.Error()
-		env.Err = &msg
+		return envelope{Err: &msg}, nil //nolint:nilerr // the task's error is an answer
 	case len(out) == 0:
-		return errors.New("the task gave no output")
-	default:
-		env.Out = out
+		return envelope{}, errors.New("the task gave no output")
+	}
+	return envelope{Out: out}, nil
+}
+
+func answer(stdout io.Writer, work func() ([]byte, error)) error {
+	env, err := result(work())
+	if err != nil {
+		return err
 	}
 	raw, err := encode(env)
 	if err != nil {

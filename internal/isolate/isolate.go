@@ -2,18 +2,22 @@
 // on untrusted input can crash, hang, eat memory or print garbage without
 // harming the server.
 //
-// A task is a function from JSON to JSON, known by its name. The parent starts
-// its own image again with "__isolated NAME" as the last arguments, writes the
-// input as one line of JSON to the child's stdin, and reads one JSON value from
-// its stdout. It keeps stdin open until the child has exited: to the child, the
-// end of stdin means that the parent is gone, and it kills itself.
+// A task is a function from JSON to JSON, known by its name. A Runner starts its
+// own image again for each task, with "__isolated NAME" as the last arguments,
+// writes the input as one line of JSON to the child's stdin, and reads one JSON
+// value from its stdout. A Pool keeps children ready and gives each many tasks,
+// one after the other, as frames on the same pipes. Both keep stdin open until
+// the child has exited: to the child, the end of stdin means that the parent is
+// gone, and it kills itself.
 //
-// What the walls are: another process and process group, a hard deadline, an
-// environment without the parent's variables, a bound on stdout, and in the
-// child a memory limit (soft everywhere, hard on Linux) and no core dumps.
-// What they are not, yet: the child may still open files and sockets as the
-// user who runs the server, and a grandchild that leaves the process group is
-// not killed with it.
+// What the walls are, everywhere: another process and process group, a hard
+// deadline, an environment without the parent's variables, a bound on stdout,
+// a memory limit in the child, and no core dumps. On Linux the child also gives
+// up, before it reads its first task, what the kernel lets it give up: see
+// Walls. What they are not: a child of a pool that a page has taken over could
+// lie about the pages that it is given later, until it retires; and where there
+// are no walls the child may open files and sockets as the user who runs the
+// server.
 package isolate
 
 import (
@@ -90,4 +94,5 @@ const (
 	envMarker   = "RESEARCH_MCP_ISOLATED" // without it, Command is not ours
 	envMemory   = "RESEARCH_MCP_ISOLATED_MEMORY"
 	envDeadline = "RESEARCH_MCP_ISOLATED_DEADLINE"
+	envWalls    = "RESEARCH_MCP_ISOLATED_WALLS" // "off" leaves files, sockets and programs
 )

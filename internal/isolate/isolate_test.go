@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -107,9 +108,8 @@ func tasks() map[string]isolate.Task {
 			return json.Marshal(len(all))
 		},
 	}
-	for name, task := range unixTasks() {
-		t[name] = task
-	}
+	maps.Copy(t, unixTasks())
+	maps.Copy(t, poolTasks())
 	return t
 }
 
@@ -129,6 +129,7 @@ func hang() ([]byte, error) {
 
 func newRunner(t testing.TB, o isolate.Options) *isolate.Runner {
 	t.Helper()
+	o.NoWalls = true // tasks call the test, and start programs
 	r, err := isolate.NewRunner(o)
 	if err != nil {
 		t.Fatalf("NewRunner(%+v) = %v", o, err)
@@ -277,7 +278,7 @@ func TestChildGetsAMinimalEnvironment(t *testing.T) {
 	}
 	allowed := map[string]bool{
 		"GIVEN": true, "RESEARCH_MCP_ISOLATED": true, "RESEARCH_MCP_ISOLATED_MEMORY": true,
-		"RESEARCH_MCP_ISOLATED_DEADLINE": true, "GOMEMLIMIT": true, "GOTRACEBACK": true, "SYSTEMROOT": true,
+		"RESEARCH_MCP_ISOLATED_DEADLINE": true, "RESEARCH_MCP_ISOLATED_WALLS": true, "GOMEMLIMIT": true, "GOTRACEBACK": true, "SYSTEMROOT": true,
 	}
 	given := false
 	for _, kv := range got {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,6 +35,12 @@ func (c *child) wait() error {
 	c.mu.Unlock()
 	return c.cmd.Wait()
 }
+
+// dieWithParent has the kernel kill the child when the thread that started it
+// ends. The runtime keeps its threads as long as the process lives, but for those
+// of goroutines that end while locked to them: then a child dies early, which a
+// pool takes as any other death.
+func dieWithParent(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = unix.SIGKILL }
 
 // Room above the heap for stacks, the runtime's own tables and the address
 // space that the runtime reserves in blocks of 64 MiB.

@@ -59,15 +59,11 @@ func unixTasks() map[string]isolate.Task {
 const envMiddle = "ISOLATE_TEST_MIDDLE"
 
 // middle hangs after a call ("call ADDRESS"), or is a parent whose child does
-// so ("run ADDRESS").
+// so ("run ADDRESS", "pool ADDRESS").
 func middle() int {
 	what, addr, _ := strings.Cut(os.Getenv(envMiddle), " ")
-	if what == "run" {
-		r, err := isolate.NewRunner(isolate.Options{})
-		if err == nil {
-			err = r.Run(context.Background(), "callhang", note{Text: addr}, &note{})
-		}
-		fmt.Fprintln(os.Stderr, err)
+	if what == "run" || what == "pool" {
+		fmt.Fprintln(os.Stderr, runAsParent(what, addr))
 		return 1
 	}
 	conn, err := net.Dial("tcp", addr)
@@ -76,6 +72,22 @@ func middle() int {
 	}
 	_, _ = io.Copy(io.Discard, conn) // until the test hangs up, if nobody kills us
 	return 0
+}
+
+func runAsParent(what, addr string) error {
+	o := isolate.Options{NoWalls: true}
+	if what == "pool" {
+		p, err := isolate.NewPool(isolate.PoolOptions{Options: o})
+		if err != nil {
+			return err
+		}
+		return p.Run(context.Background(), "callhang", note{Text: addr}, &note{})
+	}
+	r, err := isolate.NewRunner(o)
+	if err != nil {
+		return err
+	}
+	return r.Run(context.Background(), "callhang", note{Text: addr}, &note{})
 }
 
 // unreaped names children of the test process that nobody waited for.
@@ -167,22 +179,27 @@ func TestChildDiesWithItsParent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, conns := phone(t)
-	parent := exec.CommandContext(bound(t), exe)
-	parent.Env = []string{envMiddle + "=run " + in.Text}
-	parent.Stderr = os.Stderr
-	if err := parent.Start(); err != nil {
-		t.Fatal(err)
+	for _, how := range []string{"run", "pool"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			in, conns := phone(t)
+			parent := exec.CommandContext(bound(t), exe)
+			parent.Env = []string{envMiddle + "=" + how + " " + in.Text}
+			parent.Stderr = os.Stderr
+			if err := parent.Start(); err != nil {
+				t.Fatal(err)
+			}
+			child, err := conns()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := parent.Process.Kill(); err != nil { // SIGKILL: the parent can do nothing about it
+				t.Fatal(err)
+			}
+			_ = parent.Wait()
+			hungUp(t, "the child", child)
+		})
 	}
-	child, err := conns()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := parent.Process.Kill(); err != nil { // SIGKILL: the parent can do nothing about it
-		t.Fatal(err)
-	}
-	_ = parent.Wait()
-	hungUp(t, "the child", child)
 }
 
 // What a person gets who starts a child by hand and ends its stdin.

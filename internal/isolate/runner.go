@@ -38,7 +38,8 @@ type Options struct {
 	Deadline  time.Duration // of one task, from the start of its process; default 15 s
 	MaxOutput int64         // bytes on stdout before the child is killed; default 8 MiB
 	MaxMemory int64         // bytes of heap a child may use; default 512 MiB
-	Parallel  int           // children at once; further calls wait. Default: the number of CPUs, at least 2
+	Parallel  int           // children at once; further calls wait. Default: the number of CPUs, at least 2; of a Pool, 2
+	NoWalls   bool          // leave the child its files, sockets and programs, where they could be taken away
 	Logger    *slog.Logger  // gets the stderr of children that failed; default: none
 }
 
@@ -53,32 +54,49 @@ type Runner struct {
 // NewRunner fills in the defaults. It fails when the program's own image cannot
 // be found.
 func NewRunner(o Options) (*Runner, error) {
-	r := &Runner{opts: o, name: o.Exe}
+	if o.Parallel <= 0 {
+		o.Parallel = max(2, runtime.GOMAXPROCS(0))
+	}
+	name, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	return &Runner{opts: o, name: name, slots: make(chan struct{}, o.Parallel)}, nil
+}
+
+// complete fills in the defaults, and gives the name that a child is called by.
+func (o *Options) complete() (name string, err error) {
+	name = o.Exe
 	if o.Exe == "" {
-		exe, err := ownImage()
-		if err != nil {
-			return nil, fmt.Errorf("finding our own binary: %w", err)
-		}
 		// A program that looks at its name, as testscript's do, finds the same.
-		r.opts.Exe, r.name = exe, os.Args[0]
+		name = os.Args[0]
+		if o.Exe, err = ownImage(); err != nil {
+			return "", fmt.Errorf("finding our own binary: %w", err)
+		}
 	}
-	if r.opts.Deadline <= 0 {
-		r.opts.Deadline = DefaultDeadline
+	if o.Deadline <= 0 {
+		o.Deadline = DefaultDeadline
 	}
-	if r.opts.MaxOutput <= 0 {
-		r.opts.MaxOutput = DefaultMaxOutput
+	if o.MaxOutput <= 0 {
+		o.MaxOutput = DefaultMaxOutput
 	}
-	if r.opts.MaxMemory <= 0 {
-		r.opts.MaxMemory = DefaultMaxMemory
+	if o.MaxMemory <= 0 {
+		o.MaxMemory = DefaultMaxMemory
 	}
-	if r.opts.Parallel <= 0 {
-		r.opts.Parallel = max(2, runtime.GOMAXPROCS(0))
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if r.opts.Logger == nil {
-		r.opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	r.slots = make(chan struct{}, r.opts.Parallel)
-	return r, nil
+	return name, nil
+}
+
+// command is a child that is not started yet, for the task of this name.
+func (o *Options) command(name, task string) *exec.Cmd {
+	cmd := exec.Command(o.Exe, append(append([]string{}, o.Args...), Command, task)...) //nolint:gosec,noctx // our own image; child.kill obeys ctx, and kills the group
+	cmd.Args[0] = name
+	cmd.Env = o.environment()
+	cmd.WaitDelay = pipeDelay
+	ownGroup(cmd)
+	return cmd
 }
 
 // Run has a child process do the task and decodes its answer into out, a
@@ -107,6 +125,11 @@ func (r *Runner) Run(ctx context.Context, task string, in, out any) error {
 	if err == nil {
 		answer, err = parse(raw)
 	}
+	return deliver(task, answer, err, out)
+}
+
+// deliver decodes a child's answer into out, or makes an error of it.
+func deliver(task string, answer envelope, err error, out any) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("task %s: %w", task, err)
@@ -126,14 +149,10 @@ func (r *Runner) process(parent context.Context, task string, line []byte) ([]by
 	ctx, cancel := context.WithTimeoutCause(ctx, r.opts.Deadline, errDeadline)
 	defer cancel()
 
-	cmd := exec.Command(r.opts.Exe, append(append([]string{}, r.opts.Args...), Command, task)...) //nolint:gosec,noctx // our own image; child.kill obeys ctx, and kills the group
-	cmd.Args[0] = r.name
-	cmd.Env = r.environment()
-	cmd.WaitDelay = pipeDelay
+	cmd := r.opts.command(r.name, task)
 	stdout := &bounded{max: r.opts.MaxOutput, over: func() { kill(errTooMuch) }}
 	stderr := &tail{max: stderrTail}
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	ownGroup(cmd)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("opening a pipe: %w", err)
@@ -143,7 +162,7 @@ func (r *Runner) process(parent context.Context, task string, line []byte) ([]by
 	}
 
 	err = supervise(ctx, cmd, stdin, line)
-	if err = r.verdict(context.Cause(ctx), parent.Err(), err); err != nil {
+	if err = r.opts.verdict(context.Cause(ctx), parent.Err(), err); err != nil {
 		r.opts.Logger.Debug("isolated task failed", "task", task, "err", err, "stderr", stderr.String())
 		return nil, err
 	}
@@ -181,16 +200,16 @@ var (
 // verdict makes an error of why our context ended, the caller's error (both nil
 // if they did not end), and what Wait said. A child that had finished well by
 // then is a success.
-func (r *Runner) verdict(cause, caller, wait error) error {
+func (o *Options) verdict(cause, caller, wait error) error {
 	if errors.Is(cause, errTooMuch) {
-		return fmt.Errorf("%w: more than %d bytes", ErrOutput, r.opts.MaxOutput)
+		return fmt.Errorf("%w: more than %d bytes", ErrOutput, o.MaxOutput)
 	}
 	// ErrWaitDelay: the child exited with 0 and somebody else holds its stdout.
 	if wait == nil || errors.Is(wait, exec.ErrWaitDelay) {
 		return nil
 	}
 	if errors.Is(cause, errDeadline) {
-		return fmt.Errorf("%w: killed after %v", ErrTimeout, r.opts.Deadline)
+		return fmt.Errorf("%w: killed after %v", ErrTimeout, o.Deadline)
 	}
 	if caller != nil {
 		return ended("", caller)
@@ -212,28 +231,46 @@ func ended(task string, err error) error {
 	return fmt.Errorf("%s%w", task, err)
 }
 
-func (r *Runner) environment() []string {
-	return append(append([]string{}, r.opts.Env...),
+func (o *Options) environment() []string {
+	walls := "on"
+	if o.NoWalls {
+		walls = "off"
+	}
+	return append(append([]string{}, o.Env...),
 		envMarker+"=1",
-		envMemory+"="+strconv.FormatInt(r.opts.MaxMemory, 10),
-		envDeadline+"="+r.opts.Deadline.String(),
-		"GOMEMLIMIT="+strconv.FormatInt(r.opts.MaxMemory, 10),
+		envMemory+"="+strconv.FormatInt(o.MaxMemory, 10),
+		envDeadline+"="+o.Deadline.String(),
+		envWalls+"="+walls,
+		"GOMEMLIMIT="+strconv.FormatInt(o.MaxMemory, 10),
 		"GOTRACEBACK=single")
 }
 
 // parse wants exactly one envelope and nothing behind it.
 func parse(raw []byte) (envelope, error) {
 	var e envelope
+	if err := strictly(raw, &e); err != nil {
+		return e, err
+	}
+	return e, e.check()
+}
+
+// check holds that either an answer or an error is there.
+func (e envelope) check() error {
+	if (e.Err == nil) == (e.Out == nil) {
+		return fmt.Errorf("%w: neither an answer nor an error", ErrOutput)
+	}
+	return nil
+}
+
+// strictly decodes one JSON value without fields that v does not have.
+func strictly(raw []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&e); err != nil {
-		return e, fmt.Errorf("%w: %w", ErrOutput, err)
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("%w: %w", ErrOutput, err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return e, fmt.Errorf("%w: something follows the answer", ErrOutput)
+		return fmt.Errorf("%w: something follows the answer", ErrOutput)
 	}
-	if (e.Err == nil) == (e.Out == nil) {
-		return e, fmt.Errorf("%w: neither an answer nor an error", ErrOutput)
-	}
-	return e, nil
+	return nil
 }

@@ -1,0 +1,97 @@
+package extract
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/isolate"
+)
+
+func newPool(t testing.TB, o isolate.Options) *isolate.Pool {
+	t.Helper()
+	p, err := isolate.NewPool(isolate.PoolOptions{Options: o})
+	if err != nil {
+		t.Fatalf("NewPool = %v", err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+	return p
+}
+
+// usualPage is 200 kB as news and reference sites send them: two fifths is the
+// article, in paragraphs with links, tables and code; the rest is scripts, style
+// sheets, menus and icons.
+func usualPage() []byte {
+	var head, menu strings.Builder
+	for i := range 250 {
+		fmt.Fprintf(&head, ".m%d a:hover{color:#333;margin:0 1em}\n.h%d{display:none}\n", i, i)
+	}
+	for i := range 300 {
+		fmt.Fprintf(&menu, `<li class="menu-item m%d"><a class="link" href="/topics/%d?from=menu">Topic %d</a></li>`, i, i, i)
+	}
+	page := `<!doctype html><html lang="en"><head><title>Ellwick harbour</title><style>` + head.String() + `</style><script>` +
+		strings.Repeat("window.state.push({id: 12345, name: 'a tracker of some kind', on: true});\n", 1100) + `</script></head><body><nav><ul>` + menu.String() +
+		`</ul></nav><svg><path d="` + strings.Repeat("M10 10L20 20", 500) + `"/></svg><article><h1>Ellwick harbour</h1>` + sections(130) + `</article><footer>Imprint</footer></body></html>`
+	return []byte(page)
+}
+
+// densePage is 200 kB of article and nothing else, four elements a sentence.
+func densePage() []byte { return []byte(article(sections(345))) }
+
+func sections(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `<h2 id="s%d">Section %d</h2>%s<p class="note">See <a href="/other/%d">the <b>other</b> page</a>, and <code>go build</code>.</p>`, i, i, lorem, i)
+		switch i % 10 {
+		case 0:
+			b.WriteString(`<table><tr><th>Year</th><th>Boats</th></tr>` + strings.Repeat(`<tr><td>1900</td><td>212</td></tr>`, 10) + `</table>`)
+		case 5:
+			b.WriteString("<pre><code class=\"language-go\">func main() {\n\tprintln(\"ahoy\")\n}</code></pre>")
+		}
+	}
+	return b.String()
+}
+
+// BenchmarkIsolatedPage200kB is the price of a page in a child that is ready
+// (warm) and in one that is started for it (cold).
+func BenchmarkIsolatedPage200kB(b *testing.B) {
+	pool := newPool(b, isolate.Options{})
+	if err := pool.Warm(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	starter, err := isolate.NewRunner(isolate.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		raw  []byte
+		read reader
+	}{
+		{"warm", usualPage(), Isolated{Runner: pool}.HTML},
+		{"warm-dense", densePage(), Isolated{Runner: pool}.HTML},
+		{"cold", usualPage(), Isolated{Runner: starter}.HTML},
+		{"same-process", usualPage(), HTML},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.SetBytes(int64(len(c.raw)))
+			took := make([]time.Duration, 0, 1024)
+			for b.Loop() {
+				start := time.Now()
+				if _, err := c.read(b.Context(), c.raw, "text/html", "https://example.org/a"); err != nil {
+					b.Fatal(err)
+				}
+				took = append(took, time.Since(start))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(len(c.raw))/1000, "page-kB")
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+		})
+	}
+}

@@ -1,0 +1,418 @@
+package isolate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/isolate"
+)
+
+func newPool(t testing.TB, o isolate.PoolOptions) *isolate.Pool {
+	t.Helper()
+	p, err := isolate.NewPool(o)
+	if err != nil {
+		t.Fatalf("NewPool(%+v) = %v", o, err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+	return p
+}
+
+// pidOf asks a child of the pool which process it is.
+func pidOf(t *testing.T, p *isolate.Pool) int {
+	t.Helper()
+	var pid int
+	if err := p.Run(bound(t), "pid", note{}, &pid); err != nil {
+		t.Fatalf("Run(pid) = %v", err)
+	}
+	return pid
+}
+
+func TestPoolServesManyTasksWithOneProcess(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, isolate.PoolOptions{})
+	first := pidOf(t, p)
+	for i := range 20 {
+		var got note
+		if err := p.Run(bound(t), "echo", note{Text: "a\nb <&> é", N: i}, &got); err != nil {
+			t.Fatalf("Run(echo) = %v", err)
+		}
+		if want := (note{Text: "a\nb <&> é!", N: i + 1}); got != want {
+			t.Errorf("Run(echo) = %+v, want %+v", got, want)
+		}
+		var te *isolate.TaskError
+		if err := p.Run(bound(t), "fail", note{}, &got); !errors.As(err, &te) || te.Message != "no such page" {
+			t.Errorf("Run(fail) = %v, want a TaskError", err)
+		}
+	}
+	if last := pidOf(t, p); last != first || first == os.Getpid() {
+		t.Errorf("the pool went from process %d to %d, want one child", first, last)
+	}
+}
+
+func TestPoolReplacesAChildThatMisbehaves(t *testing.T) {
+	t.Parallel()
+	const soon = 300 * time.Millisecond
+	for _, c := range []struct {
+		task     string
+		deadline time.Duration
+		want     error
+		text     string
+	}{
+		{task: "exit3", want: isolate.ErrCrashed, text: "exit status 3"},
+		{task: "exit0", want: isolate.ErrCrashed, text: "without an answer"},
+		{task: "panic", want: isolate.ErrCrashed, text: "exit status 2"},
+		{task: "hang", deadline: soon, want: isolate.ErrTimeout, text: "300ms"},
+		{task: "closeout", want: isolate.ErrCrashed, text: "closed its output"},
+		{task: "garbage", want: isolate.ErrOutput, text: "bad frame"},
+		{task: "half", want: isolate.ErrOutput, text: "bad frame"},
+		{task: "stalled", deadline: soon, want: isolate.ErrTimeout},
+		{task: "notaframe", want: isolate.ErrOutput, text: "invalid character"},
+		{task: "wrongseq", want: isolate.ErrOutput, text: "request 999"},
+		{task: "flood", want: isolate.ErrOutput, text: "more than"},
+		{task: "noisy", want: isolate.ErrCrashed, text: "exit status 4"},
+		{task: "notjson", want: isolate.ErrOutput, text: "invalid character"},
+		{task: "no-such-task", want: isolate.ErrCrashed, text: "exit status 70"},
+	} {
+		t.Run(c.task, func(t *testing.T) {
+			t.Parallel()
+			p := newPool(t, isolate.PoolOptions{Options: isolate.Options{Deadline: c.deadline, Parallel: 1}})
+			first := pidOf(t, p)
+			var out any
+			err := p.Run(bound(t), c.task, note{}, &out)
+			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), c.task) {
+				t.Errorf("Run(%s) = %v, want %v with %q", c.task, err, c.want, c.text)
+			}
+			for _, other := range []error{isolate.ErrCrashed, isolate.ErrOutput, isolate.ErrTimeout} {
+				if !errors.Is(other, c.want) && errors.Is(err, other) {
+					t.Errorf("Run(%s) = %v, which is %v too", c.task, err, other)
+				}
+			}
+			if second := pidOf(t, p); second == first {
+				t.Errorf("process %d goes on after %v", first, err)
+			}
+		})
+	}
+}
+
+func TestPoolRetiresItsChildren(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]isolate.PoolOptions{
+		"after so many tasks": {MaxTasks: 3},
+		"after so many bytes": {MaxBytes: 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o.Parallel = 1
+			p := newPool(t, o)
+			first := pidOf(t, p)
+			pidOf(t, p)
+			pidOf(t, p)
+			if last := pidOf(t, p); last == first {
+				t.Errorf("process %d has not retired", first)
+			}
+		})
+	}
+}
+
+func TestPoolWarm(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, isolate.PoolOptions{Options: isolate.Options{Parallel: 2}})
+	for range 3 {
+		if err := p.Warm(bound(t)); err != nil {
+			t.Fatalf("Warm = %v", err)
+		}
+	}
+	// Both answer at once: each waits for the other's word.
+	seen := map[int]bool{}
+	for range 6 {
+		seen[pidOf(t, p)] = true
+	}
+	if len(seen) > 2 {
+		t.Errorf("%d processes in a pool of 2", len(seen))
+	}
+	bad := newPool(t, isolate.PoolOptions{Options: isolate.Options{Exe: filepath.Join(t.TempDir(), "none")}})
+	if err := bad.Warm(bound(t)); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Warm of a missing binary = %v, want os.ErrNotExist", err)
+	}
+	if err := bad.Run(bound(t), "echo", note{}, &note{}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Run of a missing binary = %v, want os.ErrNotExist", err)
+	}
+}
+
+func TestPoolWorksInParallelUpToItsSize(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, isolate.PoolOptions{Options: isolate.Options{Parallel: 2, NoWalls: true}})
+	in, conns := phone(t)
+	ctx, cancel := context.WithCancel(bound(t))
+	var group sync.WaitGroup
+	for range 2 {
+		group.Go(func() {
+			if err := p.Run(ctx, "callhang", in, &note{}); !errors.Is(err, context.Canceled) {
+				t.Errorf("Run(callhang) = %v, want context.Canceled", err)
+			}
+		})
+	}
+	var calls []net.Conn
+	for range 2 { // both are at work at the same time
+		conn, err := conns()
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, conn)
+	}
+	waiting, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer stop()
+	if err := p.Run(waiting, "echo", note{}, &note{}); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, isolate.ErrTimeout) {
+		t.Errorf("Run with no free child = %v, want its context's error", err)
+	}
+	cancel()
+	for _, conn := range calls {
+		hungUp(t, "a cancelled child", conn)
+	}
+	group.Wait()
+}
+
+func TestPoolCloseEndsEverything(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, isolate.PoolOptions{Options: isolate.Options{NoWalls: true}})
+	in, conns := phone(t)
+	running := make(chan error, 1)
+	go func() { running <- p.Run(bound(t), "callhang", in, &note{}) }()
+	conn, err := conns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Errorf("Close = %v", err)
+	}
+	hungUp(t, "a closed pool's child", conn)
+	if err := <-running; !errors.Is(err, isolate.ErrClosed) {
+		t.Errorf("Run during Close = %v, want ErrClosed", err)
+	}
+	for name, err := range map[string]error{"Run": p.Run(bound(t), "echo", note{}, &note{}), "Warm": p.Warm(bound(t))} {
+		if !errors.Is(err, isolate.ErrClosed) {
+			t.Errorf("%s after Close = %v, want ErrClosed", name, err)
+		}
+	}
+	if _, err := p.Walls(bound(t)); !errors.Is(err, isolate.ErrClosed) {
+		t.Errorf("Walls after Close = %v, want ErrClosed", err)
+	}
+	if err := p.Close(); err != nil {
+		t.Errorf("Close again = %v", err)
+	}
+}
+
+func TestPoolRefusesWhatIsNotOurs(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, isolate.PoolOptions{Options: isolate.Options{Exe: os.Args[0], Env: []string{envMiddle + "=nonsense"}, Args: []string{"-test.run=^$", "--"}}})
+	var got note
+	if err := p.Run(bound(t), "echo", note{Text: "x"}, &got); err != nil || got.Text != "x!" {
+		t.Errorf("Run with arguments in front = %+v, %v", got, err)
+	}
+	if err := p.Run(bound(t), "echo", func() {}, &got); err == nil || !strings.Contains(err.Error(), "encoding the input") {
+		t.Errorf("Run(echo, a func) = %v, want an error of encoding", err)
+	}
+	var number int
+	if err := p.Run(bound(t), "echo", note{}, &number); !errors.Is(err, isolate.ErrOutput) {
+		t.Errorf("Run(echo) into an int = %v, want ErrOutput", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Run(ctx, "echo", note{}, &got); !errors.Is(err, context.Canceled) || errors.Is(err, isolate.ErrTimeout) {
+		t.Errorf("Run after the end = %v, want context.Canceled", err)
+	}
+}
+
+func TestPoolTakesBigFrames(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, isolate.PoolOptions{})
+	var got note
+	if err := p.Run(bound(t), "echo", note{Text: strings.Repeat("a", 4<<20)}, &got); err != nil || len(got.Text) != 4<<20+1 {
+		t.Errorf("Run(echo of 4 MB) = %d bytes, %v", len(got.Text), err)
+	}
+	small := newPool(t, isolate.PoolOptions{Options: isolate.Options{MaxOutput: 1 << 20}})
+	if err := small.Run(bound(t), "bigtext", note{}, new(string)); !errors.Is(err, isolate.ErrOutput) || !strings.Contains(err.Error(), "1048576") {
+		t.Errorf("Run(bigtext) over the limit = %v, want ErrOutput with the limit", err)
+	}
+}
+
+// What a child has: whatever holds is refused for real.
+func TestWallsHold(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, isolate.PoolOptions{})
+	walls, err := p.Walls(bound(t))
+	if err != nil {
+		t.Fatalf("Walls = %v", err)
+	}
+	t.Logf("walls that hold on this machine: %s", strings.Join(walls, ", "))
+	if !slices.IsSorted(walls) || walls == nil {
+		t.Errorf("Walls = %q, want them in order and not nil", walls)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	calls := make(chan net.Conn, 8)
+	go func() {
+		defer close(calls)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			calls <- conn
+		}
+	}()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]string
+	if err := p.Run(bound(t), "escape", []string{l.Addr().String(), secret, filepath.Dir(secret)}, &got); err != nil {
+		t.Fatalf("Run(escape) = %v", err)
+	}
+	for deed, wall := range deeds() {
+		held := slices.ContainsFunc(wall, func(w string) bool { return slices.Contains(walls, w) })
+		said, tried := got[deed]
+		switch {
+		case !tried:
+			t.Errorf("%s was not tried", deed)
+		case held && said == "":
+			t.Errorf("%s works although %q hold", deed, walls)
+		case !held:
+			t.Logf("no wall against this on this machine: %s (%q)", deed, said)
+		}
+	}
+	_ = l.Close()
+	n := 0
+	for conn := range calls {
+		_ = conn.Close()
+		n++
+	}
+	if n > 0 && slices.Contains(walls, isolate.WallSeccomp) {
+		t.Errorf("the listener saw %d connections, want none", n)
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(secret), "made")); err == nil && slices.Contains(walls, isolate.WallLandlock) {
+		t.Error("the child made a file")
+	}
+	if _, err := os.Stat(secret); err != nil && slices.Contains(walls, isolate.WallLandlock) {
+		t.Errorf("the child took a file away: %v", err)
+	}
+}
+
+func TestNoWallsLeavesThem(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, isolate.PoolOptions{Options: isolate.Options{NoWalls: true}})
+	walls, err := p.Walls(bound(t))
+	if diff := cmp.Diff([]string{}, walls); diff != "" || err != nil {
+		t.Errorf("Walls = %v (-want +got):\n%s", err, diff)
+	}
+}
+
+// BenchmarkPool is the price of a small task in a child that is there.
+func BenchmarkPool(b *testing.B) {
+	p := newPool(b, isolate.PoolOptions{})
+	if err := p.Warm(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	took := make([]time.Duration, 0, 1024)
+	for b.Loop() {
+		start := time.Now()
+		if err := p.Run(b.Context(), "echo", note{Text: "a"}, &note{}); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+}
+
+// poolTasks are those that only children of a pool get.
+func poolTasks() map[string]isolate.Task {
+	return map[string]isolate.Task{
+		"pid":       isolate.JSON(func(context.Context, note) (int, error) { return os.Getpid(), nil }),
+		"exit0":     func(context.Context, []byte) ([]byte, error) { os.Exit(0); return nil, nil },
+		"notaframe": func(context.Context, []byte) ([]byte, error) { return sayRaw("\x00\x00\x00\x04what") },
+		"stalled":   func(context.Context, []byte) ([]byte, error) { return sayRaw("\x00\x00\xff\xffwhat") },
+		"wrongseq": func(context.Context, []byte) ([]byte, error) {
+			s := `{"seq":999}`
+			return sayRaw(fmt.Sprintf("\x00\x00\x00%c%s", len(s), s))
+		},
+		"escape": isolate.JSON(escape),
+	}
+}
+
+// sayRaw writes to the real stdout and hangs.
+func sayRaw(s string) ([]byte, error) {
+	if _, err := rawOut().WriteString(s); err != nil {
+		return nil, err
+	}
+	return hang()
+}
+
+// deeds are what escape tries, and the walls that are against each: one of them
+// is enough.
+func deeds() map[string][]string {
+	all := map[string][]string{
+		"dialling":        {isolate.WallSeccomp, isolate.WallLandlockNet},
+		"UDP":             {isolate.WallSeccomp},
+		"listening":       {isolate.WallSeccomp, isolate.WallLandlockNet},
+		"reading a file":  {isolate.WallSeccomp, isolate.WallLandlock},
+		"the passwords":   {isolate.WallSeccomp, isolate.WallLandlock},
+		"making a file":   {isolate.WallSeccomp, isolate.WallLandlock},
+		"removing a file": {isolate.WallSeccomp, isolate.WallLandlock},
+		"listing":         {isolate.WallSeccomp, isolate.WallLandlock},
+		"a program":       {isolate.WallSeccomp, isolate.WallLandlock},
+	}
+	for deed, walls := range linuxDeeds() {
+		all[deed] = walls
+	}
+	return all
+}
+
+// escape is given an address, a file and a folder, and tells of each deed what
+// went wrong, or "".
+func escape(ctx context.Context, in []string) (map[string]string, error) {
+	said := map[string]string{}
+	try := func(deed string, err error) {
+		said[deed] = ""
+		if err != nil {
+			said[deed] = err.Error()
+		}
+	}
+	var d net.Dialer
+	_, err := d.DialContext(ctx, "tcp", in[0])
+	try("dialling", err)
+	_, err = d.DialContext(ctx, "udp", in[0])
+	try("UDP", err)
+	_, err = net.Listen("tcp", "127.0.0.1:0")
+	try("listening", err)
+	_, err = os.ReadFile(in[1])
+	try("reading a file", err)
+	_, err = os.ReadFile("/etc/passwd")
+	try("the passwords", err)
+	try("making a file", os.WriteFile(filepath.Join(in[2], "made"), nil, 0o600))
+	_, err = os.ReadDir(in[2])
+	try("listing", err)
+	try("removing a file", os.Remove(in[1]))
+	_, err = os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{})
+	try("a program", err)
+	tryLinux(try)
+	return said, nil
+}
