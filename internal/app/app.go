@@ -85,23 +85,23 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 		o.newID = newID
 	}
 	a := &App{cfg: cfg, log: o.Log, now: o.now}
+	var err error
+	if a.pool, err = newPool(cfg, o.Log); err != nil {
+		return nil, err
+	}
+	a.pages = extract.Isolated{Runner: a.pool, ReadPDF: cfg.Fetch.PDF}
 	a.fetch = newNetwork(ctx, a, o)
 	asked, err := a.buildSources()
 	if err != nil {
-		return nil, errors.Join(err, a.fetch.Close())
+		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
 	if a.kits, err = newKits(cfg, o.Log); err != nil {
-		return nil, errors.Join(err, a.fetch.Close())
+		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
 	a.memory, err = memory.Open(ctx, memory.Config{Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.now})
 	if err != nil {
-		return nil, errors.Join(err, a.kits.Close(), a.fetch.Close())
+		return nil, errors.Join(err, a.kits.Close(), a.fetch.Close(), a.pool.Close())
 	}
-	a.pool, err = newPool(cfg, o.Log)
-	if err != nil {
-		return nil, errors.Join(err, a.memory.Close(), a.kits.Close(), a.fetch.Close())
-	}
-	a.pages = extract.Isolated{Runner: a.pool}
 	a.engine = research.New(engineConfig(cfg), research.Deps{
 		Sources: asked, Kinds: sourceKinds(), Off: sourcesOff(cfg), Memory: a.memory, Sessions: a.memory, Kits: a.kits, Analyst: analyst{a.pool},
 		Chunk: func(text string) []evidence.Chunk { return extract.Chunks(text, extract.ChunkOptions{}) },
@@ -130,7 +130,9 @@ func engineConfig(cfg *config.Config) research.Config {
 func (a *App) buildSources() ([]research.Source, error) {
 	settings := map[string]sources.Settings{}
 	for _, spec := range sources.Registry() {
-		settings[spec.Name] = sourceSettings(a.cfg, spec)
+		s := sourceSettings(a.cfg, spec)
+		s.Pages = a.pages
+		settings[spec.Name] = s
 	}
 	built, err := sources.Build(settings, a.fetch.Client)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
@@ -18,7 +19,11 @@ const pageLifetime = time.Hour
 // page reads an address that a person or a model chose: through the guarded
 // door, and with its text extracted in an isolated process.
 func (a *App) page(ctx context.Context, url string) (evidence.Document, error) {
-	got, err := a.fetch.Open().Keep(pageLifetime).Get(ctx, fetch.Request{URL: url, Accept: "text/html,text/plain,text/markdown;q=0.9", Budget: fetch.NewBudget(pageTimeout)})
+	req := fetch.Request{URL: url, Accept: "text/html,text/plain,text/markdown;q=0.9", Budget: fetch.NewBudget(pageTimeout)}
+	if a.pages.ReadPDF {
+		req.Accept, req.MaxBody = req.Accept+",application/pdf;q=0.8", extract.MaxPDF
+	}
+	got, err := a.fetch.Open().Keep(pageLifetime).Get(ctx, req)
 	if err != nil {
 		return evidence.Document{}, err
 	}

@@ -31,6 +31,7 @@ type Config struct {
 	Ollama   Ollama            `koanf:"ollama"`
 	Memory   Memory            `koanf:"memory"`
 	Cache    Cache             `koanf:"cache"`
+	Fetch    Fetch             `koanf:"fetch"`
 	Sources  map[string]Source `koanf:"sources"`
 
 	settings []Setting
@@ -75,6 +76,11 @@ type Memory struct {
 // Cache bounds what is kept of the sources' answers; 0 keeps nothing.
 type Cache struct {
 	MaxMB int `koanf:"max_mb"`
+}
+
+// Fetch says what is read of pages and files.
+type Fetch struct {
+	PDF bool `koanf:"pdf"`
 }
 
 // Source is one source's settings.
@@ -130,6 +136,7 @@ var keys = []key{
 	{name: "cache.max_mb", value: "256", about: "answers of sources are kept for a time, up to so many MiB in all; 0 asks anew each time"},
 	{name: "contact", value: "", about: "your e-mail address or web page: sources see it in the User-Agent and allow more"},
 	{name: "data_dir", value: "", about: "folder of the memory; the platform's user data folder when empty"},
+	{name: "fetch.pdf", value: "false", about: "read the text of PDF files too, of pages and of your own folder"},
 	{name: "language", value: "en", about: "language of the sources, as in en.wikipedia.org"},
 	{name: "log_level", value: "warn", about: "debug, info, warn or error; logs go to stderr"},
 	{name: "memory.max_age_days", value: "0", about: "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents stay"},

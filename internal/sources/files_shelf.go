@@ -38,6 +38,17 @@ const (
 var fileTypes = map[string]string{
 	".md": "text/markdown", ".markdown": "text/markdown", ".txt": "text/plain", ".text": "text/plain", ".rst": "text/plain",
 	".org": "text/plain", ".adoc": "text/plain", ".html": "text/html", ".htm": "text/html", ".xhtml": "text/html",
+	".pdf": typePDF, // where fetch.pdf allows it; else a file without text
+}
+
+const typePDF = "application/pdf"
+
+// most is how much of a file of a type is read.
+func most(kind string) int64 {
+	if kind == typePDF {
+		return extract.MaxPDF // its table of contents stands at its end
+	}
+	return maxFileBytes
 }
 
 // book is a file that was read.
@@ -79,13 +90,14 @@ type part struct {
 // shelf keeps what was read, so that only what changed is read again. It is
 // safe for concurrent use: one refreshes, the others wait.
 type shelf struct {
+	pages PageReader
 	turn  chan struct{} // holds a token while nobody refreshes
 	books map[string]*book
 	seed  maphash.Seed
 }
 
-func newShelf() shelf {
-	s := shelf{turn: make(chan struct{}, 1), books: map[string]*book{}, seed: maphash.MakeSeed()}
+func newShelf(pages PageReader) shelf {
+	s := shelf{pages: pages, turn: make(chan struct{}, 1), books: map[string]*book{}, seed: maphash.MakeSeed()}
 	s.turn <- struct{}{}
 	return s
 }
@@ -183,15 +195,19 @@ func ending(name string) string { return strings.ToLower(path.Ext(name)) }
 
 // read reads one file. A file that holds no text is a book without parts.
 func (s *shelf) read(ctx context.Context, root *os.Root, it book) (*book, error) {
-	raw, err := readHead(root, it.path)
+	raw, err := readHead(root, it.path, most(fileTypes[ending(it.path)]))
 	if err != nil {
 		return nil, err
 	}
 	kind := fileTypes[ending(it.path)]
-	if kind != "text/html" {
+	if kind != "text/html" && kind != typePDF {
 		raw = mended(raw)
 	}
-	page, err := readText(ctx, raw, kind)
+	reader := s.pages
+	if kind != "text/html" && kind != typePDF {
+		reader = inProcess{} // nothing in it is parsed
+	}
+	page, err := reader.Page(ctx, raw, kind, "")
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -206,25 +222,14 @@ func (s *shelf) read(ctx context.Context, root *os.Root, it book) (*book, error)
 // fill takes over what is on the page.
 func (b *book) fill(page extract.Page, vocabulary func(string) []uint64) {
 	b.title, b.language, b.published = cmp.Or(page.Title, b.path), page.Language, page.Published
-	b.truncated = page.Truncated || b.size > maxFileBytes
+	b.truncated = page.Truncated || b.size > most(fileTypes[ending(b.path)])
 	for _, t := range cutParts(page.Text) {
 		b.parts = append(b.parts, &part{book: b, number: len(b.parts) + 1, text: t, vocab: vocabulary(t + "\n" + b.about())})
 	}
 }
 
-// readText is extract.HTML for files: one that a parser trips over is a file
-// without text.
-func readText(ctx context.Context, raw []byte, kind string) (page extract.Page, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			page, err = extract.Page{}, fmt.Errorf("reading a file panicked: %v", p)
-		}
-	}()
-	return extract.HTML(ctx, raw, kind, "")
-}
-
-// readHead is the file's first maxFileBytes.
-func readHead(root *os.Root, name string) ([]byte, error) {
+// readHead is the file's first bytes.
+func readHead(root *os.Root, name string, most int64) ([]byte, error) {
 	f, err := root.Open(filepath.FromSlash(name))
 	if err != nil {
 		return nil, err
@@ -233,7 +238,7 @@ func readHead(root *os.Root, name string) ([]byte, error) {
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, cmp.Or(err, fs.ErrInvalid)
 	}
-	return io.ReadAll(io.LimitReader(f, maxFileBytes))
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 // mended replaces the few broken bytes of a text that is UTF-8 for the most

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -36,12 +35,13 @@ func kiwixSpec() Spec {
 // kiwix searches what a kiwix-serve offers and reads the best pages there.
 type kiwix struct {
 	endpoint
-	book string
+	book  string
+	pages PageReader
 }
 
 func newKiwix(s Settings, client *fetch.Client) (Source, error) {
 	e, err := newEndpoint(s, client)
-	return &kiwix{endpoint: e, book: s.Options["content"]}, err
+	return &kiwix{endpoint: e, book: s.Options["content"], pages: s.Pages}, err
 }
 
 func (k *kiwix) Name() string { return "kiwix" }
@@ -116,7 +116,7 @@ func (k *kiwix) fill(ctx context.Context, budget *fetch.Budget, d *evidence.Docu
 	if err != nil {
 		return
 	}
-	page, err := extract.HTML(ctx, resp.Body, resp.ContentType, d.URL)
+	page, err := k.pages.Page(ctx, resp.Body, resp.ContentType, d.URL)
 	if err != nil || strings.TrimSpace(page.Text) == "" {
 		return
 	}

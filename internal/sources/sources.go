@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
@@ -39,6 +40,26 @@ type Settings struct {
 	Lifetime time.Duration // how long an answer may be used again without asking; 0: the spec's
 
 	Options map[string]string // what only this source knows, by Option.Name; Build fills in the defaults
+
+	Pages PageReader // nil: in this process, and no PDF
+}
+
+// PageReader makes text of the bytes of a page; see extract.Isolated.
+type PageReader interface {
+	Page(ctx context.Context, raw []byte, contentType, pageURL string) (extract.Page, error)
+}
+
+// inProcess reads what a parser may be trusted with. One that trips over a page
+// costs that page.
+type inProcess struct{}
+
+func (inProcess) Page(ctx context.Context, raw []byte, contentType, pageURL string) (page extract.Page, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			page, err = extract.Page{}, fmt.Errorf("reading a page panicked: %v", p)
+		}
+	}()
+	return extract.HTML(ctx, raw, contentType, pageURL)
 }
 
 // door opens the way to the source's base URL, where answers are kept for the
