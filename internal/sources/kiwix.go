@@ -41,7 +41,7 @@ type kiwix struct {
 
 func newKiwix(s Settings, client *fetch.Client) (Source, error) {
 	e, err := newEndpoint(s, client)
-	return &kiwix{endpoint: e, book: s.Options["content"], pages: s.Pages}, err
+	return &kiwix{endpoint: e, book: s.Options["content"], pages: s.reader()}, err
 }
 
 func (k *kiwix) Name() string { return "kiwix" }

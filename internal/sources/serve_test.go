@@ -61,7 +61,7 @@ func serve(t *testing.T, name string, options map[string]string, answers map[str
 	t.Cleanup(srv.Close)
 	client := fetch.New(fetch.Config{Contact: "test@example.org"})
 	t.Cleanup(func() { client.Close() })
-	made, err := specOf(t, name).New(Settings{URL: srv.URL, Options: options, Pages: inProcess{}}, client)
+	made, err := specOf(t, name).New(Settings{URL: srv.URL, Options: options}, client)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,6 +49,13 @@ type PageReader interface {
 	Page(ctx context.Context, raw []byte, contentType, pageURL string) (extract.Page, error)
 }
 
+func (s Settings) reader() PageReader {
+	if s.Pages == nil {
+		return inProcess{}
+	}
+	return s.Pages
+}
+
 // inProcess reads what a parser may be trusted with. One that trips over a page
 // costs that page.
 type inProcess struct{}
