@@ -90,6 +90,7 @@ func (b *breaker) broken() *Error {
 
 // HostState is what is known of a host, for a status page.
 type HostState struct {
+	Configured  bool      `json:"configured"` // by the operator; else a page of it was read
 	Host        string    `json:"host"`       // with its port
 	Breaker     string    `json:"breaker"`    // closed, open or half-open
 	LastError   string    `json:"last_error"` // without the host; empty: none
@@ -124,6 +125,7 @@ func (g *gates) states() []HostState {
 			state.Tokens = it.limiter.TokensAt(now)
 		}
 		g.mu.Lock()
+		state.Configured = it.pinned
 		state.LastError, state.LastErrorAt, state.InFlight = it.lastErr, it.lastErrAt, it.users
 		if it.until.After(now) {
 			state.WaitUntil = it.until

@@ -160,18 +160,18 @@ func TestRatesAreHalvedWithoutAContact(t *testing.T) {
 	t.Parallel()
 	for contact, want := range map[string][]HostState{
 		"": {
-			{Host: "127.0.0.1:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
-			{Host: "[::1]:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
-			{Host: "api.example.org:443", Breaker: "closed", Tokens: 2, Rate: Rate{1, 2}},
-			{Host: "localhost:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
-			{Host: "unlimited.example.org:443", Breaker: "closed"},
+			{Configured: true, Host: "127.0.0.1:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Configured: true, Host: "[::1]:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Configured: true, Host: "api.example.org:443", Breaker: "closed", Tokens: 2, Rate: Rate{1, 2}},
+			{Configured: true, Host: "localhost:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Configured: true, Host: "unlimited.example.org:443", Breaker: "closed"},
 		},
 		"ops@example.org": {
-			{Host: "127.0.0.1:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
-			{Host: "[::1]:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
-			{Host: "api.example.org:443", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
-			{Host: "localhost:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
-			{Host: "unlimited.example.org:443", Breaker: "closed"},
+			{Configured: true, Host: "127.0.0.1:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Configured: true, Host: "[::1]:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Configured: true, Host: "api.example.org:443", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Configured: true, Host: "localhost:80", Breaker: "closed", Tokens: 4, Rate: Rate{2, 4}},
+			{Configured: true, Host: "unlimited.example.org:443", Breaker: "closed"},
 		},
 	} {
 		c := New(Config{Contact: contact})

@@ -173,6 +173,8 @@ func classify(err error) *Error {
 		return &Error{Kind: Malformed, Detail: "the answer's compression is broken"}
 	case strings.Contains(err.Error(), "server response headers exceeded"):
 		return &Error{Kind: TooLarge, Detail: "the answer's header is too large"}
+	case strings.Contains(err.Error(), "failed to parse Location header"):
+		return &Error{Kind: BadRedirect, Detail: "redirected to what is not a URL"}
 	case strings.Contains(err.Error(), "tls:") || strings.Contains(err.Error(), "x509:"):
 		return &Error{Kind: Unreachable, Detail: "its certificate or TLS handshake is not acceptable"}
 	}

@@ -3,6 +3,12 @@
 // port, and one for URLs that a language model chose, which opens to public
 // addresses alone. Both say who we are, keep to each host's limits, and bound
 // what an answer may cost.
+//
+// The reading order is fetch.go (the client), get.go (a door), flight.go (equal
+// requests are one), exchange.go (redirects, a retry, one request), gate.go and
+// breaker.go (a host's queue and health), guard.go (addresses), robots.go and
+// content.go (pages), freshness.go, cache.go and cachestore.go (answers that are
+// kept), recorder.go, har.go and replay.go (a run that can be repeated).
 package fetch
 
 import (
@@ -52,7 +58,7 @@ type Config struct {
 	MaxBody       int64         // bytes of a body after decompression; 0: DefaultMaxBody
 	HeaderTimeout time.Duration // from the request's end to the response's header; 0: DefaultHeaderTimeout
 
-	OpenRate   Rate             // of each host behind the open door; zero: 2 a second, 5 at once
+	OpenRate   Rate             // of each host behind the open door; zero: 2 a second, 5 at once; half of it without a Contact
 	OpenPorts  []uint16         // that the open door allows besides 80 and 443
 	OpenExempt []netip.AddrPort // that the open door may dial although the guard forbids them; exact matches only
 	Resolver   *net.Resolver    // nil: the system's

@@ -273,7 +273,7 @@ func TestOwnDeadlineIsATimeoutNotTheCallersError(t *testing.T) {
 	t.Parallel()
 	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
 	_, door, base := serve(t, fetch.Config{}, hang(came, went))
-	budget := fetch.NewBudget(30 * time.Millisecond)
+	budget := fetch.NewBudget(time.Second)
 	_, err := door.Get(t.Context(), fetch.Request{URL: base, Budget: budget})
 	if !fetch.IsKind(err, fetch.Timeout) || errors.Is(err, context.DeadlineExceeded) || fetch.Status(err) != evidence.StatusTimeout {
 		t.Errorf("err = %v, want an own timeout", err)
@@ -288,7 +288,7 @@ func TestCallersDeadlineIsTheCallersError(t *testing.T) {
 	t.Parallel()
 	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
 	_, door, base := serve(t, fetch.Config{}, hang(came, went))
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, err := door.Get(ctx, fetch.Request{URL: base})
 	if !errors.Is(err, context.DeadlineExceeded) || fetch.Status(err) != evidence.StatusTimeout {
@@ -300,7 +300,7 @@ func TestCallersDeadlineIsTheCallersError(t *testing.T) {
 func TestHeaderTimeout(t *testing.T) {
 	t.Parallel()
 	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
-	_, door, base := serve(t, fetch.Config{HeaderTimeout: 30 * time.Millisecond}, hang(came, went))
+	_, door, base := serve(t, fetch.Config{HeaderTimeout: time.Second}, hang(came, went))
 	if _, err := door.Get(t.Context(), fetch.Request{URL: base}); !fetch.IsKind(err, fetch.Timeout) {
 		t.Errorf("err = %v, want a timeout", err)
 	}

@@ -121,7 +121,7 @@ const (
 )
 
 // maxHAR bounds the recording that is read.
-const maxHAR = 512 << 20
+const maxHAR = 256 << 20
 
 // readHAR reads a recording, or says what is wrong with it.
 func readHAR(data []byte) (*harFile, error) {

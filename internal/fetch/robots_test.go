@@ -325,7 +325,7 @@ func TestDripIsCutOffByTheBudget(t *testing.T) {
 			}
 		}
 	})
-	_, err := openTo(t, Config{}, s.Server).Open().Get(t.Context(), Request{URL: s.URL, Budget: NewBudget(500 * time.Millisecond)})
+	_, err := openTo(t, Config{}, s.Server).Open().Get(t.Context(), Request{URL: s.URL, Budget: NewBudget(time.Second)})
 	if !IsKind(err, Timeout) || sent.Load() == 0 {
 		t.Errorf("err = %v after %d bytes, want a timeout while bytes still came", err, sent.Load())
 	}
