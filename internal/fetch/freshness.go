@@ -125,6 +125,9 @@ func (d *Door) keep(a ask, old *entry, got answer) Response {
 		return got.Response
 	}
 	store, maxAge := policy(got.header)
+	if d.insists {
+		maxAge = noMaxAge
+	}
 	now := cache.now()
 	e := &entry{
 		body: got.Body, kind: got.ContentType, etag: got.ETag, modified: got.LastModified,

@@ -17,6 +17,7 @@ type Door struct {
 	rules    rules
 	http     *http.Client
 	lifetime time.Duration // of answers in the cache; 0: not kept
+	insists  bool          // on the lifetime, whatever the host's Cache-Control says of it
 }
 
 // Keep is the same door with answers kept in the client's cache: until lifetime
@@ -28,6 +29,17 @@ func (d *Door) Keep(lifetime time.Duration) *Door {
 	kept := *d
 	kept.lifetime = max(lifetime, 0)
 	return &kept
+}
+
+// KeepFor is Keep for an API whose answers its operator's users agree to be so
+// old: a max-age of the host does not shorten the lifetime. Many services mark
+// every answer as already old, because browsers show them to people who have
+// just changed something; a search asked twice is then asked twice. What must
+// not be stored is not, all the same.
+func (d *Door) KeepFor(lifetime time.Duration) *Door {
+	kept := d.Keep(lifetime)
+	kept.insists = true
+	return kept
 }
 
 // Backoff makes the door's host be left alone for a time that it asked for
@@ -44,7 +56,7 @@ func (d *Door) Backoff(t time.Duration) {
 // a good status and turned out to be an error, or of no use. GetJSON does so by
 // itself with what it cannot decode.
 func (d *Door) Forget(req Request) {
-	if d.client.cfg.Cache == nil || d.lifetime <= 0 {
+	if d.client.cache() == nil || d.lifetime <= 0 {
 		return
 	}
 	accepts := []string{req.Accept}
@@ -53,7 +65,7 @@ func (d *Door) Forget(req Request) {
 	}
 	for _, req.Accept = range accepts {
 		if a, err := d.check(req); err == nil {
-			d.client.cfg.Cache.drop(a.key)
+			d.client.cache().drop(a.key)
 		}
 	}
 }
@@ -116,7 +128,7 @@ func (d *Door) Get(ctx context.Context, req Request) (Response, error) {
 		resp, err = d.shared(ctx, a)
 	}
 	if err == nil {
-		traceOf(ctx).answered(resp)
+		traceOf(ctx).answered(resp, d, a)
 	}
 	return resp, err
 }

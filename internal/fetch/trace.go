@@ -12,6 +12,7 @@ import (
 type Trace struct {
 	mu     sync.Mutex
 	counts TraceCounts
+	kept   []func() // each takes one answer out of the cache
 }
 
 // TraceCounts are a Trace's sums.
@@ -52,12 +53,30 @@ func (t *Trace) sent(n int) {
 	t.counts.Requests += n
 }
 
-func (t *Trace) answered(r Response) {
-	if t == nil || !r.Cached {
+// Forget takes the answers so far out of the cache: for a caller to whom they
+// were of no use, such as an error that came with a good status.
+func (t *Trace) Forget() {
+	t.mu.Lock()
+	kept := t.kept
+	t.kept = nil
+	t.mu.Unlock()
+	for _, drop := range kept {
+		drop()
+	}
+}
+
+func (t *Trace) answered(r Response, d *Door, a ask) {
+	if t == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if a.lifetime > 0 && d.client.cache() != nil {
+		t.kept = append(t.kept, func() { d.client.cache().drop(a.key) })
+	}
+	if !r.Cached {
+		return
+	}
 	t.counts.Cached++
 	if r.Stale {
 		t.counts.Stale++

@@ -81,7 +81,7 @@ func (s Settings) doorTo(client *fetch.Client, base string) (*fetch.Door, error)
 	if err != nil {
 		return nil, err
 	}
-	return door.Keep(s.Lifetime), nil
+	return door.KeepFor(s.Lifetime), nil
 }
 
 // Kinds of questions that a source is good for. A source of KindGeneral is

@@ -1,0 +1,158 @@
+package app
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/config"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/tools"
+)
+
+// newsroom is a HackerNews that counts, and can fail in two ways.
+type newsroom struct {
+	*httptest.Server
+	asked atomic.Int32
+	mode  atomic.Value
+}
+
+const marker = "The quokka census of Rottnest counted eleven thousand animals."
+
+func newNewsroom(t *testing.T) *newsroom {
+	t.Helper()
+	n := &newsroom{}
+	n.mode.Store("")
+	n.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		n.asked.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "max-age=0, must-revalidate") // as many APIs do
+		switch n.mode.Load() {
+		case "down":
+			w.WriteHeader(http.StatusInternalServerError)
+		case "odd":
+			io.WriteString(w, `{"message":"try later"}`)
+		default:
+			io.WriteString(w, `{"hits":[{"objectID":"1","title":"Quokkas","comment_text":"`+marker+`","story_title":"Quokkas","created_at":"2026-01-02T03:04:05Z"}]}`)
+		}
+	}))
+	t.Cleanup(n.Close)
+	return n
+}
+
+// reader is the program with that one source and a clock of the test's.
+func (n *newsroom) reader(t *testing.T, dir string, clock *atomic.Int64) *App {
+	t.Helper()
+	flags := map[string]string{"data_dir": dir, "ollama.enabled": "false", "contact": "ops@example.org"}
+	for name := range SourceDefaults() {
+		flags["sources."+name+".enabled"] = "false"
+	}
+	flags["sources.hackernews.enabled"], flags["sources.hackernews.url"] = "true", n.URL
+	cfg, err := config.Load(config.Inputs{Sources: SourceDefaults(), Flags: flags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), cfg, Options{now: func() time.Time { return time.Unix(clock.Load(), 0) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func (n *newsroom) fetch(t *testing.T, a *App, query string) (ReadResult, evidence.SourceReport) {
+	t.Helper()
+	got, err := a.Read(t.Context(), ReadRequest{Query: query}, nil)
+	if err != nil || len(got.Sources) != 1 {
+		t.Fatalf("Read = %+v, %v", got.Sources, err)
+	}
+	return got, got.Sources[0]
+}
+
+func TestAnswersAreKeptForTheirLifetime(t *testing.T) {
+	t.Parallel()
+	n, dir := newNewsroom(t), t.TempDir()
+	var clock atomic.Int64
+	clock.Store(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC).Unix())
+	a := n.reader(t, dir, &clock)
+	step := func(a *App, query, status string, asked int32, documents int) evidence.SourceReport {
+		t.Helper()
+		got, r := n.fetch(t, a, query)
+		if r.Status != status || n.asked.Load() != asked || len(got.Documents) != documents {
+			t.Errorf("%q: %+v with %d documents after %d requests, want %s with %d after %d", query, r, len(got.Documents), n.asked.Load(), status, documents, asked)
+		}
+		return r
+	}
+	step(a, "quokka", "ok", 1, 1)
+	clock.Add(60)
+	if r := step(a, "quokka", "cached", 1, 1); r.AgeSeconds != 60 {
+		t.Errorf("age = %d s, want 60", r.AgeSeconds)
+	}
+	other := n.reader(t, dir, &clock) // as another process: what the first has kept is its too
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	step(other, "quokka", "cached", 1, 1)
+	clock.Add(int64((2 * time.Hour).Seconds()))
+	n.mode.Store("down")
+	if r := step(other, "quokka", "ok", 2, 1); r.Err == "" || r.AgeSeconds < 7200 {
+		t.Errorf("a stale answer is reported as %+v", r)
+	}
+	step(other, "wombat", "error", 3, 0)
+	n.mode.Store("odd")
+	step(other, "numbat", "error", 4, 0) // a good status, and no answer: not to be kept
+	n.mode.Store("")
+	step(other, "numbat", "ok", 5, 1)
+}
+
+// After forgetting, no file of the data folder holds the text: neither the
+// memory's nor that of the answers.
+func TestForgettingEmptiesTheCache(t *testing.T) {
+	t.Parallel()
+	n, dir := newNewsroom(t), t.TempDir()
+	var clock atomic.Int64
+	clock.Store(time.Now().Unix())
+	a := n.reader(t, dir, &clock)
+	got, _ := n.fetch(t, a, "quokka")
+	if err := a.Close(); err != nil { // what waits to be written is
+		t.Fatal(err)
+	}
+	if files := holding(t, dir, marker); len(files) < 2 {
+		t.Fatalf("before: the marker is in %v, want the memory and the cache", files)
+	}
+	a = n.reader(t, dir, &clock)
+	defer a.Close()
+	if _, err := a.Forget(t.Context(), tools.ForgetRequest{IDs: []string{got.Documents[0].ID}}); err != nil {
+		t.Fatal(err)
+	}
+	if files := holding(t, dir, marker); len(files) != 0 {
+		t.Errorf("after: the marker is in %v", files)
+	}
+}
+
+// holding are the files of a folder in which a text stands.
+func holding(t *testing.T, dir, s string) []string {
+	t.Helper()
+	var out []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		raw, err := os.ReadFile(path)
+		if bytes.Contains(raw, []byte(s)) {
+			out = append(out, filepath.Base(path))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
