@@ -158,8 +158,8 @@ func TestPDFRefusesHostileFiles(t *testing.T) {
 	for name, c := range hostilePDFs() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, plain := PDF(t.Context(), c.raw, PDFOptions{})
-			_, isolated := iso.PDF(t.Context(), c.raw, PDFOptions{})
+			_, plain := PDF(t.Context(), c.raw, PDFOptions{MaxTime: time.Second})
+			_, isolated := iso.PDF(t.Context(), c.raw, PDFOptions{MaxTime: time.Second})
 			for how, err := range map[string]error{"PDF": plain, "Isolated.PDF": isolated} {
 				var p *evidence.Problem
 				if !errors.As(err, &p) || !strings.Contains(p.What, c.what) || p.Try == "" || len(p.What) > 250 {
