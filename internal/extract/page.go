@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"codeberg.org/readeck/go-readability/v2"
@@ -153,11 +152,11 @@ func flatten(n *html.Node, depth int) {
 	}
 }
 
-var subtag = regexp.MustCompile(`^[A-Za-z]{2,3}`)
+var subtag = text.Pattern(`^[A-Za-z]{2,3}`)
 
 func primarySubtag(lang string) string {
 	first, _, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(lang), "_", "-"), "-")
-	if subtag.FindString(first) != first {
+	if subtag().FindString(first) != first {
 		return ""
 	}
 	return strings.ToLower(first)

@@ -1,12 +1,13 @@
 package extract
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/andybalholm/cascadia"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Bounds on a page's own style sheets: each hiding rule is tried on each node,
@@ -143,11 +144,11 @@ func (s *sheet) rule(selectors string, d style) {
 // hide adds a selector, unless it is about a state (":hover") or would cost time
 // that grows with the square of the page (":has", "~", several ancestors).
 func (s *sheet) hide(sel string) {
-	if oneName.MatchString(sel) {
+	if oneName().MatchString(sel) {
 		s.names[sel] = true // bounded by maxSheet
 		return
 	}
-	ancestors := len(strings.Fields(combinator.ReplaceAllString(sel, "$1"))) - 1
+	ancestors := len(strings.Fields(combinator().ReplaceAllString(sel, "$1"))) - 1
 	if len(s.hiding) >= maxRules || strings.ContainsAny(sel, ":~") || ancestors > 1 {
 		return
 	}
@@ -158,6 +159,6 @@ func (s *sheet) hide(sel string) {
 	s.hiding = append(s.hiding, hidingRule{selector: parsed, work: 1 + ancestors*ancestorWork})
 }
 
-var oneName = regexp.MustCompile(`^[.#][A-Za-z_][A-Za-z0-9_-]*$`)
+var oneName = text.Pattern(`^[.#][A-Za-z_][A-Za-z0-9_-]*$`)
 
-var combinator = regexp.MustCompile(`\s*([>+])\s*`)
+var combinator = text.Pattern(`\s*([>+])\s*`)

@@ -1,9 +1,10 @@
 package extract
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // style is a set of CSS declarations, names and values in lower case.
@@ -26,13 +27,13 @@ func declarations(s string) style {
 	return out
 }
 
-var cssComment = regexp.MustCompile(`(?s)/\*.*?(\*/|$)`)
+var cssComment = text.Pattern(`(?s)/\*.*?(\*/|$)`)
 
 func dropCSSComments(s string) string {
 	if !strings.Contains(s, "/*") {
 		return s
 	}
-	return cssComment.ReplaceAllString(s, "")
+	return cssComment().ReplaceAllString(s, "")
 }
 
 // Further out than this nobody scrolls; further in, it is layout, for which
@@ -43,11 +44,11 @@ const (
 )
 
 var (
-	zeroScale    = regexp.MustCompile(`scale[xy3d]*\(\s*0*\.?0*\s*[,)]`)
-	farTranslate = regexp.MustCompile(`translate[xy3d]*\([^)]*-\s*\d{3,}(px|%|vw|vh|em|rem)`)
-	zeroClip     = regexp.MustCompile(`^(inset\(\s*(100|[5-9]\d)%|circle\(\s*0|polygon\(\s*0(px|%)?\s+0(px|%)?\s*,\s*0(px|%)?\s+0)`)
-	zeroRect     = regexp.MustCompile(`^rect\(\s*[01](px)?[\s,]+[01](px)?[\s,]+[01](px)?[\s,]+[01](px)?\s*\)`)
-	zeroFilter   = regexp.MustCompile(`opacity\(\s*0(\.0*)?%?\s*\)`)
+	zeroScale    = text.Pattern(`scale[xy3d]*\(\s*0*\.?0*\s*[,)]`)
+	farTranslate = text.Pattern(`translate[xy3d]*\([^)]*-\s*\d{3,}(px|%|vw|vh|em|rem)`)
+	zeroClip     = text.Pattern(`^(inset\(\s*(100|[5-9]\d)%|circle\(\s*0|polygon\(\s*0(px|%)?\s+0(px|%)?\s*,\s*0(px|%)?\s+0)`)
+	zeroRect     = text.Pattern(`^rect\(\s*[01](px)?[\s,]+[01](px)?[\s,]+[01](px)?[\s,]+[01](px)?\s*\)`)
+	zeroFilter   = text.Pattern(`opacity\(\s*0(\.0*)?%?\s*\)`)
 )
 
 // hide reports whether these declarations alone make text unreadable.
@@ -59,9 +60,9 @@ func (s style) hide() bool {
 	case s["display"] == "none",
 		s["visibility"] == "hidden", s["visibility"] == "collapse",
 		s["content-visibility"] == "hidden",
-		zeroScale.MatchString(s["transform"]), farTranslate.MatchString(s["transform"]), s["scale"] == "0",
-		zeroClip.MatchString(s["clip-path"]), zeroRect.MatchString(s["clip"]),
-		zeroFilter.MatchString(s["filter"]):
+		zeroScale().MatchString(s["transform"]), farTranslate().MatchString(s["transform"]), s["scale"] == "0",
+		zeroClip().MatchString(s["clip-path"]), zeroRect().MatchString(s["clip"]),
+		zeroFilter().MatchString(s["filter"]):
 		return true
 	}
 	if v, ok := number(s["opacity"]); ok && v <= 0.05 {
@@ -122,12 +123,12 @@ func (s style) inkless() bool {
 	return false
 }
 
-var length = regexp.MustCompile(`^([-+]?\d*\.?\d+)\s*(px|pt|pc|em|rem|ex|ch|vw|vh|cm|mm|in|%)?$`)
+var length = text.Pattern(`^([-+]?\d*\.?\d+)\s*(px|pt|pc|em|rem|ex|ch|vw|vh|cm|mm|in|%)?$`)
 
 // pixels is a length in CSS pixels, about: 16 px to the em, and a percentage of
 // a font's size, or, below zero, of a box of 200.
 func pixels(s string) (float64, bool) {
-	m := length.FindStringSubmatch(s)
+	m := length().FindStringSubmatch(s)
 	if m == nil {
 		return 0, false
 	}
@@ -165,9 +166,9 @@ func (c colour) near(d colour) bool {
 }
 
 var (
-	hexColour = regexp.MustCompile(`#([0-9a-f]{3,8})\b`)
-	rgbColour = regexp.MustCompile(`rgba?\(\s*(\d{1,3})\s*[,\s]\s*(\d{1,3})\s*[,\s]\s*(\d{1,3})\s*(?:[,/]\s*([\d.]+%?)\s*)?\)`)
-	hslWhite  = regexp.MustCompile(`hsla?\([^)]*[,\s]100%\s*[,/)]`)
+	hexColour = text.Pattern(`#([0-9a-f]{3,8})\b`)
+	rgbColour = text.Pattern(`rgba?\(\s*(\d{1,3})\s*[,\s]\s*(\d{1,3})\s*[,\s]\s*(\d{1,3})\s*(?:[,/]\s*([\d.]+%?)\s*)?\)`)
+	hslWhite  = text.Pattern(`hsla?\([^)]*[,\s]100%\s*[,/)]`)
 	colourful = map[string]colour{
 		"white": {255, 255, 255}, "black": {}, "snow": {255, 250, 250}, "ivory": {255, 255, 240},
 		"whitesmoke": {245, 245, 245}, "ghostwhite": {248, 248, 255}, "floralwhite": {255, 250, 240},
@@ -179,17 +180,17 @@ var (
 // parseColour finds a colour in a value such as "#fff" or "url(x) white".
 func parseColour(s string) (colour, bool) {
 	s = strings.ToLower(s)
-	if m := hexColour.FindStringSubmatch(s); m != nil {
+	if m := hexColour().FindStringSubmatch(s); m != nil {
 		return fromHex(m[1])
 	}
-	if m := rgbColour.FindStringSubmatch(s); m != nil {
+	if m := rgbColour().FindStringSubmatch(s); m != nil {
 		var c colour
 		for i := range c {
 			c[i], _ = strconv.Atoi(m[i+1])
 		}
 		return c, true
 	}
-	if hslWhite.MatchString(s) {
+	if hslWhite().MatchString(s) {
 		return colourful["white"], true
 	}
 	for word := range strings.FieldsSeq(s) {
@@ -213,7 +214,7 @@ func fromHex(h string) (colour, bool) {
 
 // alphaOf is a colour's opacity, or -1 when it has none.
 func alphaOf(s string) float64 {
-	m := rgbColour.FindStringSubmatch(s)
+	m := rgbColour().FindStringSubmatch(s)
 	if m == nil || m[4] == "" {
 		return -1
 	}

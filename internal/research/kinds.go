@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -75,7 +76,7 @@ var clueWords = []struct {
 }
 
 // clues are clueWords by stem, or by two stems with a space between them.
-var clues = func() map[string][]clue {
+var clues = sync.OnceValue(func() map[string][]clue {
 	out := map[string][]clue{}
 	for _, list := range clueWords {
 		for _, word := range strings.Fields(list.words) {
@@ -90,36 +91,36 @@ var clues = func() map[string][]clue {
 		}
 	}
 	return out
-}()
+})
 
 // shapes are what a kind of question looks like, whatever its words.
 var shapes = []struct {
 	kind  string
-	shape *regexp.Regexp
+	shape func() *regexp.Regexp
 }{
-	{kindCode, regexp.MustCompile("`[^`]+`")},
-	{kindCode, regexp.MustCompile(`\b[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*\(\)`)},                                                                  // foo.Bar()
-	{kindCode, regexp.MustCompile(`\b\w+(?:::|->)\w+`)},                                                                                       // std::move
-	{kindCode, regexp.MustCompile(`\b[a-z]{2,}[A-Z][a-z]{3,}\w*`)},                                                                            // getElement
-	{kindCode, regexp.MustCompile(`\b[a-z]+(?:_[a-z0-9]+)+\b`)},                                                                               // snake_case
-	{kindCode, regexp.MustCompile(`(?i)\b(?:error|exception|panic|fatal|warning):`)},                                                          // error: …
-	{kindCode, regexp.MustCompile(`\b[A-Z]\w+(?:Error|Exception)\b`)},                                                                         // TypeError
-	{kindCode, regexp.MustCompile(`\bv\d+(?:\.\d+)+\b|\b\d{1,3}\.\d{1,3}\.\d{1,3}\b`)},                                                        // v1.2, 1.2.3
-	{kindCode, regexp.MustCompile(`(?i)(?:^|\s)(?:c\+\+|c#|f#|\.net\b|objective-c\b)`)},                                                       // languages that are no words
-	{kindCode, regexp.MustCompile(`\S\s+(?:Go|Rust|Swift|Ruby|Dart|Julia|Lua)\b`)},                                                            // … and those that are, inside a sentence
-	{kindCode, regexp.MustCompile(`(?:^|\s)--?[a-z][\w-]*=?\S*\s|\s--[a-z][\w-]+`)},                                                           // --flag
-	{kindCode, regexp.MustCompile(`\bgithub\.com/|\b(?:import|#include) [<"]`)},                                                               // imports
-	{kindCode, regexp.MustCompile(`\b[\w-]+\.(?:go|py|js|jsx|ts|tsx|rs|cpp|hpp|java|rb|php|sh|sql|json|yaml|yml|toml|css|html|ipynb|mod)\b`)}, // main.go
-	{kindScience, regexp.MustCompile(`\b\d{4}\.\d{4,5}(?:v\d+)?\b`)},                                                                          // an arXiv number
-	{kindScience, regexp.MustCompile(`\b10\.\d{4,9}/\S+`)},                                                                                    // a DOI
-	{kindScience, regexp.MustCompile(`(?i)\bet al\b`)},
-	{kindMedicine, regexp.MustCompile(`(?i)\b\d+(?:\.\d+)?\s?(?:mg|mcg|µg|ml)\b`)},                         // a dose
-	{kindMedicine, regexp.MustCompile(`(?i)\b[a-z]{3,}(?:itis|ectomy|cytes?|kinases?|statins?|cillin)\b`)}, // what only medicine calls so
-	{kindMedicine, regexp.MustCompile(`\bPMID:? ?\d+`)},
+	{kindCode, text.Pattern("`[^`]+`")},
+	{kindCode, text.Pattern(`\b[A-Za-z_]\w*(?:(?:\.|::|->)\w+)*\(\)`)},                                                                  // foo.Bar()
+	{kindCode, text.Pattern(`\b\w+(?:::|->)\w+`)},                                                                                       // std::move
+	{kindCode, text.Pattern(`\b[a-z]{2,}[A-Z][a-z]{3,}\w*`)},                                                                            // getElement
+	{kindCode, text.Pattern(`\b[a-z]+(?:_[a-z0-9]+)+\b`)},                                                                               // snake_case
+	{kindCode, text.Pattern(`(?i)\b(?:error|exception|panic|fatal|warning):`)},                                                          // error: …
+	{kindCode, text.Pattern(`\b[A-Z]\w+(?:Error|Exception)\b`)},                                                                         // TypeError
+	{kindCode, text.Pattern(`\bv\d+(?:\.\d+)+\b|\b\d{1,3}\.\d{1,3}\.\d{1,3}\b`)},                                                        // v1.2, 1.2.3
+	{kindCode, text.Pattern(`(?i)(?:^|\s)(?:c\+\+|c#|f#|\.net\b|objective-c\b)`)},                                                       // languages that are no words
+	{kindCode, text.Pattern(`\S\s+(?:Go|Rust|Swift|Ruby|Dart|Julia|Lua)\b`)},                                                            // … and those that are, inside a sentence
+	{kindCode, text.Pattern(`(?:^|\s)--?[a-z][\w-]*=?\S*\s|\s--[a-z][\w-]+`)},                                                           // --flag
+	{kindCode, text.Pattern(`\bgithub\.com/|\b(?:import|#include) [<"]`)},                                                               // imports
+	{kindCode, text.Pattern(`\b[\w-]+\.(?:go|py|js|jsx|ts|tsx|rs|cpp|hpp|java|rb|php|sh|sql|json|yaml|yml|toml|css|html|ipynb|mod)\b`)}, // main.go
+	{kindScience, text.Pattern(`\b\d{4}\.\d{4,5}(?:v\d+)?\b`)},                                                                          // an arXiv number
+	{kindScience, text.Pattern(`\b10\.\d{4,9}/\S+`)},                                                                                    // a DOI
+	{kindScience, text.Pattern(`(?i)\bet al\b`)},
+	{kindMedicine, text.Pattern(`(?i)\b\d+(?:\.\d+)?\s?(?:mg|mcg|µg|ml)\b`)},                         // a dose
+	{kindMedicine, text.Pattern(`(?i)\b[a-z]{3,}(?:itis|ectomy|cytes?|kinases?|statins?|cillin)\b`)}, // what only medicine calls so
+	{kindMedicine, text.Pattern(`\bPMID:? ?\d+`)},
 }
 
 // yearNumber is a year of this century.
-var yearNumber = regexp.MustCompile(`\b20\d\d\b`)
+var yearNumber = text.Pattern(`\b20\d\d\b`)
 
 // finding is a kind that a question is of, and the words that say so.
 type finding struct {
@@ -155,11 +156,11 @@ func kindsOf(question string, keywords []string, year, least int) []finding {
 		}
 	}
 	for _, s := range shapes {
-		if m := s.shape.FindString(question); m != "" {
+		if m := s.shape().FindString(question); m != "" {
 			add(clue{s.kind, firm}, strings.Trim(m, " `\n\t"))
 		}
 	}
-	for _, y := range yearNumber.FindAllString(question, -1) {
+	for _, y := range yearNumber().FindAllString(question, -1) {
 		if n := 2000 + int(y[2]-'0')*10 + int(y[3]-'0'); n >= year {
 			add(clue{kindNews, firm}, y)
 			break
@@ -185,7 +186,7 @@ func readWords(s string, add func(clue, string)) {
 			return
 		}
 		seen[key] = true
-		for _, c := range clues[key] {
+		for _, c := range clues()[key] {
 			add(c, word)
 		}
 	}

@@ -2,7 +2,6 @@ package research
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -88,10 +87,10 @@ func (e *Engine) complete(req Request) (Request, error) {
 }
 
 // language is a BCP 47 primary subtag, and what Wikipedia makes of it.
-var language = regexp.MustCompile(`^[a-z]{2,3}(-[a-z]{2,8})?$`)
+var language = text.Pattern(`^[a-z]{2,3}(-[a-z]{2,8})?$`)
 
 func checkLanguage(l string) error {
-	if language.MatchString(l) {
+	if language().MatchString(l) {
 		return nil
 	}
 	return evidence.BadInput(fmt.Sprintf("there is no language %q", l), "give a code such as en, de or zh")

@@ -3,11 +3,11 @@ package research
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // verify checks every sentence of the draft against the spans that it cites,
@@ -73,12 +73,12 @@ func (r *run) write(v *verifier, claims []checked) {
 
 // foreignMark is a reference of the source's own, which would read as one of
 // ours.
-var foreignMark = regexp.MustCompile(`\[(\d+)\]`)
+var foreignMark = text.Pattern(`\[(\d+)\]`)
 
 // sentence is a claim as it stands in the answer.
 func sentence(c checked, citations []int) string {
 	var b strings.Builder
-	b.WriteString(foreignMark.ReplaceAllString(strings.Join(strings.Fields(c.text), " "), "($1)"))
+	b.WriteString(foreignMark().ReplaceAllString(strings.Join(strings.Fields(c.text), " "), "($1)"))
 	if c.verdict == evidence.Weak {
 		b.WriteString(" (weakly supported)")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/xml"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -158,12 +157,12 @@ func escaped(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(text.Squash(s))
 }
 
-var arxivID = regexp.MustCompile(`^https?://(?:[a-z]+\.)?arxiv\.org/abs/([A-Za-z0-9./-]+?)(?:(v[0-9]+))?$`)
+var arxivID = text.Pattern(`^https?://(?:[a-z]+\.)?arxiv\.org/abs/([A-Za-z0-9./-]+?)(?:(v[0-9]+))?$`)
 
 // arxivPlace is where people read a paper whatever its version, and the version.
 func arxivPlace(base *url.URL, id string) (string, string) {
 	id = strings.TrimSpace(id)
-	if m := arxivID.FindStringSubmatch(id); m != nil {
+	if m := arxivID().FindStringSubmatch(id); m != nil {
 		return "https://arxiv.org/abs/" + m[1], m[2]
 	}
 	return webURL(base, id), ""

@@ -61,7 +61,7 @@ func discussed(hits []hackerNewsHit) []string {
 		} else if hit.Comments == "" || hit.Comments == "0" {
 			continue
 		}
-		if numeric.MatchString(id) && !slices.Contains(out, id) {
+		if numeric().MatchString(id) && !slices.Contains(out, id) {
 			out = append(out, id)
 		}
 	}

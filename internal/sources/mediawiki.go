@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // wiki is what the sources that read a MediaWiki share.
@@ -28,8 +28,8 @@ const defaultScriptPath = "/w"
 
 // Wikipedia has a host for each language; any other wiki has just its own.
 var (
-	wikipediaHost = regexp.MustCompile(`^[a-z]{2,3}(-[a-z]+)*\.wikipedia\.org$`)
-	languageCode  = regexp.MustCompile(`^[a-z]{2,3}$`)
+	wikipediaHost = text.Pattern(`^[a-z]{2,3}(-[a-z]+)*\.wikipedia\.org$`)
+	languageCode  = text.Pattern(`^[a-z]{2,3}$`)
 )
 
 // license of the text of all Wikipedias. Another wiki's is not known.
@@ -52,7 +52,7 @@ func (w *wiki) in(language string) (*url.URL, *fetch.Door, error) {
 		language = w.language
 	}
 	base := w.base
-	if languageCode.MatchString(language) && wikipediaHost.MatchString(base.Host) {
+	if languageCode().MatchString(language) && wikipediaHost().MatchString(base.Host) {
 		other := *base
 		other.Host = language + ".wikipedia.org"
 		base = &other
@@ -63,7 +63,7 @@ func (w *wiki) in(language string) (*url.URL, *fetch.Door, error) {
 
 // languageOf is the language that a base URL tells of, or empty.
 func languageOf(base *url.URL) string {
-	if !wikipediaHost.MatchString(base.Host) {
+	if !wikipediaHost().MatchString(base.Host) {
 		return ""
 	}
 	lang, _, _ := strings.Cut(base.Host, ".")
@@ -133,7 +133,7 @@ func orUnknown(code loose) string {
 // only if it looks like one.
 func apiError(host, code string, after time.Duration) error {
 	e := &fetch.Error{Kind: fetch.API, Host: host, RetryAfter: after, Detail: "its API reported an error"}
-	if codePattern.MatchString(code) {
+	if codePattern().MatchString(code) {
 		e.Detail = "its API reported " + code
 	}
 	switch code {
@@ -143,7 +143,7 @@ func apiError(host, code string, after time.Duration) error {
 	return e
 }
 
-var codePattern = regexp.MustCompile(`^[a-zA-Z0-9_-]{1,40}$`)
+var codePattern = text.Pattern(`^[a-zA-Z0-9_-]{1,40}$`)
 
 // pageURL is where people read a title.
 func pageURL(base *url.URL, title string) string {
@@ -154,7 +154,7 @@ func pageURL(base *url.URL, title string) string {
 
 // license is Wikipedia's for a Wikipedia, else empty.
 func license(base *url.URL) string {
-	if wikipediaHost.MatchString(base.Host) {
+	if wikipediaHost().MatchString(base.Host) {
 		return wikipediaLicense
 	}
 	return ""

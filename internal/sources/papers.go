@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/mail"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -206,8 +205,8 @@ func doiURL(doi string) string {
 }
 
 var (
-	licenseName = regexp.MustCompile(`^cc[ -]by((?:-(?:nc|nd|sa))*)(?:[ -]([0-9.]+))?$`)
-	licenseURL  = regexp.MustCompile(`^https?://(?:www\.)?creativecommons\.org/(?:licenses/(by(?:-nc|-nd|-sa)*)|publicdomain/(zero))/([0-9.]+)/?`)
+	licenseName = text.Pattern(`^cc[ -]by((?:-(?:nc|nd|sa))*)(?:[ -]([0-9.]+))?$`)
+	licenseURL  = text.Pattern(`^https?://(?:www\.)?creativecommons\.org/(?:licenses/(by(?:-nc|-nd|-sa)*)|publicdomain/(zero))/([0-9.]+)/?`)
 )
 
 // openLicense is the short name of a Creative Commons license, and empty for
@@ -217,10 +216,10 @@ func openLicense(s string) string {
 	if s == "cc0" {
 		return "CC0 1.0"
 	}
-	if m := licenseName.FindStringSubmatch(s); m != nil {
+	if m := licenseName().FindStringSubmatch(s); m != nil {
 		return strings.TrimSpace("CC BY" + strings.ToUpper(m[1]) + " " + m[2])
 	}
-	if m := licenseURL.FindStringSubmatch(s); m != nil {
+	if m := licenseURL().FindStringSubmatch(s); m != nil {
 		return strings.Replace("CC "+strings.ToUpper(cmp.Or(m[1], "0")), "CC 0", "CC0", 1) + " " + m[3]
 	}
 	return ""
@@ -238,7 +237,7 @@ func languageTag(code string) string {
 	if two := threeLetters[code]; two != "" {
 		return two
 	}
-	if len(code) == 2 && languageCode.MatchString(code) {
+	if len(code) == 2 && languageCode().MatchString(code) {
 		return code
 	}
 	return ""

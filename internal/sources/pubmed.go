@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,7 +119,7 @@ type pubmedAnswer struct {
 	}] `json:"esearchresult"`
 }
 
-var pubmedID = regexp.MustCompile(`^[0-9]{1,10}$`)
+var pubmedID = text.Pattern(`^[0-9]{1,10}$`)
 
 // ids are the numbers of the articles found, best first.
 func (a *pubmedAnswer) ids(base *url.URL) ([]string, error) {
@@ -136,7 +135,7 @@ func (a *pubmedAnswer) ids(base *url.URL) ([]string, error) {
 	for _, raw := range a.Result.v.IDs {
 		var id loose
 		_ = id.UnmarshalJSON(raw) // never fails
-		if pubmedID.MatchString(string(id)) {
+		if pubmedID().MatchString(string(id)) {
 			out = append(out, string(id))
 		}
 	}

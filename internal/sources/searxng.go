@@ -38,7 +38,7 @@ func (x *searxNG) Name() string { return "searxng" }
 
 func (x *searxNG) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	params := url.Values{"q": {cutWords(q.Text, maxSearchText)}, "format": {"json"}}
-	if l := cmp.Or(q.Language, x.language); languageCode.MatchString(l) {
+	if l := cmp.Or(q.Language, x.language); languageCode().MatchString(l) {
 		params.Set("language", l)
 	}
 	if x.categories != "" {
@@ -83,7 +83,7 @@ func (a *searxAnswer) silent() string {
 	var names []string
 	for _, raw := range a.Unresponsive {
 		var pair []loose
-		if json.Unmarshal(raw, &pair) == nil && len(pair) > 0 && codePattern.MatchString(string(pair[0])) && len(names) < namedEngines {
+		if json.Unmarshal(raw, &pair) == nil && len(pair) > 0 && codePattern().MatchString(string(pair[0])) && len(names) < namedEngines {
 			names = append(names, string(pair[0]))
 		}
 	}

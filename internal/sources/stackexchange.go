@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"html"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // An address may ask 300 times a day without a key: what may be asked at once
@@ -224,11 +224,11 @@ func (a *stackExchangeAnswer) pause(now time.Time) time.Duration {
 	return max(a.pauseAsked(), throttledFor(string(a.ErrorText)))
 }
 
-var moreRequestsIn = regexp.MustCompile(`available in (\d{1,6}) seconds`)
+var moreRequestsIn = text.Pattern(`available in (\d{1,6}) seconds`)
 
 // throttledFor is the time that the text of a throttle_violation names.
 func throttledFor(message string) time.Duration {
-	m := moreRequestsIn.FindStringSubmatch(message)
+	m := moreRequestsIn().FindStringSubmatch(message)
 	if m == nil {
 		return 0
 	}
@@ -290,19 +290,19 @@ func (p stackExchangePost) document(source, site, title string) evidence.Documen
 
 // siteLanguage is English but for the sites that say otherwise: es.stackoverflow.
 func siteLanguage(site string) string {
-	if lang, _, ok := strings.Cut(site, "."); ok && len(lang) == 2 && languageCode.MatchString(lang) {
+	if lang, _, ok := strings.Cut(site, "."); ok && len(lang) == 2 && languageCode().MatchString(lang) {
 		return lang
 	}
 	return "en"
 }
 
-var numeric = regexp.MustCompile(`^[0-9]{1,18}$`)
+var numeric = text.Pattern(`^[0-9]{1,18}$`)
 
 // answered are the ids of the best questions that have answers.
 func answered(posts []stackExchangePost) []string {
 	var out []string
 	for _, p := range posts {
-		if id := string(p.QuestionID); numeric.MatchString(id) && p.Answers != "" && p.Answers != "0" && len(out) < answeredQuestions {
+		if id := string(p.QuestionID); numeric().MatchString(id) && p.Answers != "" && p.Answers != "0" && len(out) < answeredQuestions {
 			out = append(out, id)
 		}
 	}

@@ -48,7 +48,7 @@ func (w *wikidata) Name() string { return "wikidata" }
 func (w *wikidata) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	limit, budget := clamp(q.Limit, 1, maxEntities), fetch.NewBudget(w.timeout)
 	language := "en"
-	if l := cmp.Or(q.Language, w.language); languageCode.MatchString(l) {
+	if l := cmp.Or(q.Language, w.language); languageCode().MatchString(l) {
 		language = l
 	}
 	name, worth := cutWords(q.Text, maxSearchText), 1.0
@@ -138,7 +138,7 @@ func (w *wikidata) read(a *wikidataAnswer, language string, retrieved time.Time)
 	return byScore(docs), true
 }
 
-func entityID(s string) bool { return len(s) > 1 && s[0] == 'Q' && numeric.MatchString(s[1:]) }
+func entityID(s string) bool { return len(s) > 1 && s[0] == 'Q' && numeric().MatchString(s[1:]) }
 
 // document is an entity before it is cleaned. Its score is 1, or less for one
 // that does not say what it is. It has no text when it is a page and no thing.

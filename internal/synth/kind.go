@@ -23,21 +23,21 @@ const (
 )
 
 var (
-	asksNumber = regexp.MustCompile(`(?i)\bhow (many|much|long|old|big|large|tall|high|far|fast|often|deep|heavy|wide)\b|` +
+	asksNumber = text.Pattern(`(?i)\bhow (many|much|long|old|big|large|tall|high|far|fast|often|deep|heavy|wide)\b|` +
 		`\bwhat (is|was|are|were)? ?(the )?(percentage|percent|number|amount|population|size|age|distance|speed|price|cost)\b`)
-	asksWhen = regexp.MustCompile(`(?i)^(since |until )?when\b|\b(what|which) (year|date|day|month|century|decade)\b`)
+	asksWhen = text.Pattern(`(?i)^(since |until )?when\b|\b(what|which) (year|date|day|month|century|decade)\b`)
 	// "which city" asks for a place, "which of those cities" may ask for anything.
-	asksWhere = regexp.MustCompile(`(?i)^where\b|\b(what|which) (city|country|state|town|place|location|continent|county|region)\b`)
-	asksWhy   = regexp.MustCompile(`(?i)^why\b|\b(the reason|caused?\b)`)
-	asksWho   = regexp.MustCompile(`(?i)^(who|whom|whose)\b|\b(by|from|to|with) whom\b|\b(what|which) (person|man|woman|president|king|queen|actor|author|player|scientist|singer)\b`)
-	asksWhat  = regexp.MustCompile(`(?i)^(what|who) (is|are|was|were) (an? |the )?\S+( \S+){0,3}$|^define\b|\bmeans?$`)
+	asksWhere = text.Pattern(`(?i)^where\b|\b(what|which) (city|country|state|town|place|location|continent|county|region)\b`)
+	asksWhy   = text.Pattern(`(?i)^why\b|\b(the reason|caused?\b)`)
+	asksWho   = text.Pattern(`(?i)^(who|whom|whose)\b|\b(by|from|to|with) whom\b|\b(what|which) (person|man|woman|president|king|queen|actor|author|player|scientist|singer)\b`)
+	asksWhat  = text.Pattern(`(?i)^(what|who) (is|are|was|were) (an? |the )?\S+( \S+){0,3}$|^define\b|\bmeans?$`)
 
-	hasDate = regexp.MustCompile(`\b(1[0-9]{3}|20[0-9]{2})s?\b|\b[0-9]{1,2}(st|nd|rd|th) century\b|\bBCE?\b|` +
+	hasDate = text.Pattern(`\b(1[0-9]{3}|20[0-9]{2})s?\b|\b[0-9]{1,2}(st|nd|rd|th) century\b|\bBCE?\b|` +
 		`\b(January|February|March|April|May|June|July|August|September|October|November|December)\b`)
-	hasNumber = regexp.MustCompile(`\d|\b(?i:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion|half|twice|once|percent)\b`)
-	hasPlace  = regexp.MustCompile(`\b(?:in|at|near|from|to|of|on) (?:the )?\p{Lu}`)
-	hasReason = regexp.MustCompile(`(?i)\b(because|due to|since|so that|in order to|reasons?|caused?|causes|results? (of|in|from)|resulted|led to|therefore|thus)\b`)
-	isA       = regexp.MustCompile(`(?i)\b(is|are|was|were|refers? to|means?|describes?)\b`)
+	hasNumber = text.Pattern(`\d|\b(?i:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million|billion|half|twice|once|percent)\b`)
+	hasPlace  = text.Pattern(`\b(?:in|at|near|from|to|of|on) (?:the )?\p{Lu}`)
+	hasReason = text.Pattern(`(?i)\b(because|due to|since|so that|in order to|reasons?|caused?|causes|results? (of|in|from)|resulted|led to|therefore|thus)\b`)
+	isA       = text.Pattern(`(?i)\b(is|are|was|were|refers? to|means?|describes?)\b`)
 )
 
 // subjectReach is how far into a sentence the verb of a definition may stand.
@@ -46,12 +46,12 @@ const subjectReach = 100
 func kindOf(question string) kind {
 	q := strings.TrimRight(strings.TrimSpace(question), "?!. ")
 	for _, k := range []struct {
-		asks *regexp.Regexp
+		asks func() *regexp.Regexp
 		kind kind
 	}{
 		{asksNumber, kindNumber}, {asksWhen, kindWhen}, {asksWhere, kindWhere}, {asksWhy, kindWhy}, {asksWhat, kindDefinition}, {asksWho, kindWho},
 	} {
-		if k.asks.MatchString(q) {
+		if k.asks().MatchString(q) {
 			return k.kind
 		}
 	}
@@ -81,13 +81,13 @@ func (k kind) fits(q query, c *candidate) bool {
 	case kindWho:
 		return hasName(q, c)
 	case kindWhen:
-		return hasDate.MatchString(c.text)
+		return hasDate().MatchString(c.text)
 	case kindWhere:
-		return hasPlace.MatchString(c.text)
+		return hasPlace().MatchString(c.text)
 	case kindNumber:
-		return hasNumber.MatchString(c.text)
+		return hasNumber().MatchString(c.text)
 	case kindWhy:
-		return hasReason.MatchString(c.text)
+		return hasReason().MatchString(c.text)
 	case kindDefinition:
 		return defines(q, c)
 	}
@@ -116,7 +116,7 @@ func hasName(q query, c *candidate) bool {
 
 // defines reports whether something that was asked about stands before the verb.
 func defines(q query, c *candidate) bool {
-	verb := isA.FindStringIndex(c.text)
+	verb := isA().FindStringIndex(c.text)
 	if verb == nil || verb[0] > subjectReach {
 		return false
 	}

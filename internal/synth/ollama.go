@@ -177,7 +177,7 @@ func (o *Ollama) draft(in evidence.Brief, res ollama.ChatResult, used []int, err
 // wholeSentences cuts off the last sentence if it is not whole: half of one
 // claims what its end might deny.
 func wholeSentences(prose string) string {
-	bare := strings.TrimRight(marks.ReplaceAllString(prose, ""), " \n\"”’)*")
+	bare := strings.TrimRight(marks().ReplaceAllString(prose, ""), " \n\"”’)*")
 	if bare == "" || strings.HasSuffix(bare, ".") || strings.HasSuffix(bare, "!") || strings.HasSuffix(bare, "?") || strings.HasSuffix(bare, "。") {
 		return prose
 	}

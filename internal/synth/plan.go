@@ -96,7 +96,7 @@ func (o *Ollama) Summarise(ctx context.Context, summary string, turns []evidence
 		if t.Role == evidence.RoleUser {
 			asked = append(asked, t.Text)
 		}
-		b.WriteString(line(t.Role+": ", marks.ReplaceAllString(t.Text, ""), turnBytes) + "\n")
+		b.WriteString(line(t.Role+": ", marks().ReplaceAllString(t.Text, ""), turnBytes) + "\n")
 	}
 	b.WriteString("\nThe new notes:")
 	res, err := o.say(ctx, summaryRules, b.String(), summaryTokens, nil)

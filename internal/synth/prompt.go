@@ -59,7 +59,7 @@ func conversation(summary string, turns []evidence.Turn) string {
 	}
 	turns = turns[max(0, len(turns)-turnsInPrompt):]
 	for _, t := range turns {
-		b.WriteString(line(t.Role+": ", marks.ReplaceAllString(t.Text, ""), turnBytes) + "\n")
+		b.WriteString(line(t.Role+": ", marks().ReplaceAllString(t.Text, ""), turnBytes) + "\n")
 	}
 	if len(turns) > 0 {
 		b.WriteByte('\n')

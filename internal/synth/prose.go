@@ -1,7 +1,6 @@
 package synth
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,15 +10,15 @@ import (
 )
 
 var (
-	marks   = regexp.MustCompile(`\s*[\[【]\d+(?:\s*[,;]\s*\d+)*[\]】]`)
-	numbers = regexp.MustCompile(`\d+`)
+	marks   = text.Pattern(`\s*[\[【]\d+(?:\s*[,;]\s*\d+)*[\]】]`)
+	numbers = text.Pattern(`\d+`)
 	// markBehind is the end of a sentence with the marks behind it, as most
 	// models write: a sentence splitter would give them to the next one.
-	markBehind = regexp.MustCompile(`([.!?。]["”’)]*)((?:[ \t]*[\[【]\d+(?:\s*[,;]\s*\d+)*[\]】])+)`)
-	bullet     = regexp.MustCompile(`(?m)^[ \t]*(?:[-*•+]|\d+[.)])[ \t]+`)
-	emphasis   = regexp.MustCompile(`\*\*([^*\n]+)\*\*|__([^_\n]+)__`)
-	preamble   = regexp.MustCompile(`(?i)^\s*(?:answer|sure|certainly|here is the answer)[:!,]\s*`)
-	references = regexp.MustCompile(`(?im)^[#*\s]*(?:sources|references|citations|passages)\s*:?\s*\**\s*$`)
+	markBehind = text.Pattern(`([.!?。]["”’)]*)((?:[ \t]*[\[【]\d+(?:\s*[,;]\s*\d+)*[\]】])+)`)
+	bullet     = text.Pattern(`(?m)^[ \t]*(?:[-*•+]|\d+[.)])[ \t]+`)
+	emphasis   = text.Pattern(`\*\*([^*\n]+)\*\*|__([^_\n]+)__`)
+	preamble   = text.Pattern(`(?i)^\s*(?:answer|sure|certainly|here is the answer)[:!,]\s*`)
+	references = text.Pattern(`(?im)^[#*\s]*(?:sources|references|citations|passages)\s*:?\s*\**\s*$`)
 )
 
 // parse takes a model's prose apart into sentences and their marks. Marks of
@@ -28,17 +27,17 @@ var (
 // an abstention are no sentences.
 func parse(prose string, used []int) []evidence.Sentence {
 	prose, _ = text.Clean(prose)
-	if at := references.FindStringIndex(prose); at != nil {
+	if at := references().FindStringIndex(prose); at != nil {
 		prose = prose[:at[0]]
 	}
-	prose = preamble.ReplaceAllString(prose, "")
-	prose = emphasis.ReplaceAllString(prose, "$1$2")
-	prose = bullet.ReplaceAllString(prose, "\n")
-	prose = markBehind.ReplaceAllString(prose, "$2$1")
+	prose = preamble().ReplaceAllString(prose, "")
+	prose = emphasis().ReplaceAllString(prose, "$1$2")
+	prose = bullet().ReplaceAllString(prose, "\n")
+	prose = markBehind().ReplaceAllString(prose, "$2$1")
 	var out []evidence.Sentence
 	for _, sp := range text.Sentences(prose) {
 		raw := prose[sp.Start:sp.End]
-		s := evidence.Sentence{Text: closeGaps(marks.ReplaceAllString(raw, "")), Marks: marksIn(raw, used)}
+		s := evidence.Sentence{Text: closeGaps(marks().ReplaceAllString(raw, "")), Marks: marksIn(raw, used)}
 		switch {
 		case len(text.Tokenize(s.Text)) == 0: // marks on a line of their own belong to what is above
 			if len(out) > 0 {
@@ -55,8 +54,8 @@ func parse(prose string, used []int) []evidence.Sentence {
 // marksIn are the marks in a sentence, each once, in order.
 func marksIn(raw string, used []int) []int {
 	var out []int
-	for _, m := range marks.FindAllString(raw, -1) {
-		for _, digits := range numbers.FindAllString(m, -1) {
+	for _, m := range marks().FindAllString(raw, -1) {
+		for _, digits := range numbers().FindAllString(m, -1) {
 			n, err := strconv.Atoi(digits)
 			if err == nil && slices.Contains(used, n-1) {
 				out = union(out, []int{n})

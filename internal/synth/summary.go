@@ -56,7 +56,7 @@ func gist(question string, t evidence.Turn) string {
 	if t.Run != nil && t.Run.Status == evidence.Insufficient {
 		return ""
 	}
-	body := marks.ReplaceAllString(t.Text, "")
+	body := marks().ReplaceAllString(t.Text, "")
 	if ranked := RankSentences(question, []string{body}); len(ranked) > 0 {
 		return body[ranked[0].Span.Start:ranked[0].Span.End]
 	}
