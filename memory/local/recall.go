@@ -20,7 +20,7 @@ const depth = 200
 
 // rerank is how many of the chunks that the words find best are compared by
 // vectors that have to be read from the file, while the index is loading.
-const rerank = 64
+const rerank = 100
 
 // question is a recall made ready: bounded, with its terms and its filter.
 type question struct {
@@ -125,6 +125,10 @@ func (q *question) noVectors(why, try string) error {
 func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *semantics) ([]candidate, error) {
 	var words []int64
 	var nearby []near
+	warming := sem.state == evidence.IndexWarming && q.Mode == evidence.ModeHybrid
+	if warming { // the first answer of a process should not wait for more
+		q.depth = max(rerank, 4*q.K)
+	}
 	stats, err := l.termStats(ctx, tx, q.terms)
 	if err != nil {
 		return nil, err
@@ -163,8 +167,8 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *se
 		return nil, err
 	}
 	scoreWords(cands, stats)
-	if sem.state == evidence.IndexWarming && q.Mode == evidence.ModeHybrid {
-		cands = bestWords(cands, max(rerank, 4*q.K))
+	if warming {
+		cands = bestWords(cands, q.depth)
 	}
 	table, err := l.compareGrams(ctx, tx, q, cands, stats.chunks)
 	if err != nil {
