@@ -150,7 +150,7 @@ func (d *Door) send(ctx context.Context, u *url.URL, a ask, old *entry) (answer,
 		URL:          u.String(),
 		ETag:         resp.Header.Get("ETag"),
 		LastModified: resp.Header.Get("Last-Modified"),
-		RetryAfter:   retryAfter(resp.Header.Get("Retry-After"), c.cfg.Now()),
+		RetryAfter:   patience(resp, c.cfg.Now()),
 		Retrieved:    c.cfg.Now(),
 	}}
 	c.gates.leaveAlone(hostPort(u), c.cfg.OpenRate, got.RetryAfter)
@@ -209,7 +209,7 @@ func (d *Door) judge(code int, after time.Duration) error {
 	switch {
 	case code >= 200 && code < 300:
 		return nil
-	case code == http.StatusTooManyRequests:
+	case code == http.StatusTooManyRequests, code == http.StatusForbidden && after > 0:
 		e.Kind = Throttled
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusUnavailableForLegalReasons:
 		e.Kind = Forbidden
@@ -225,6 +225,23 @@ func (d *Door) judge(code int, after time.Duration) error {
 		e.Kind = BadStatus
 	}
 	return e
+}
+
+// patience is how long a host wants to be left alone. Where the budget that a
+// refusal tells of is used up, as GitHub says it with status 403, that is until
+// it is filled again.
+func patience(resp *http.Response, now time.Time) time.Duration {
+	if wait := retryAfter(resp.Header.Get("Retry-After"), now); wait > 0 {
+		return wait
+	}
+	if resp.StatusCode != http.StatusForbidden && resp.StatusCode != http.StatusTooManyRequests || resp.Header.Get("X-Ratelimit-Remaining") != "0" {
+		return 0
+	}
+	at, err := strconv.ParseInt(resp.Header.Get("X-Ratelimit-Reset"), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return min(max(time.Unix(at, 0).Sub(now), 0), time.Hour)
 }
 
 // retryAfter reads the header's two forms: seconds and an HTTP date.
