@@ -58,37 +58,49 @@ func (s slowServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // benchSource is a source over real HTTP with one document.
 type benchSource struct {
-	name string
-	url  string
-	door *fetch.Door
+	name    string
+	url     string
+	door    *fetch.Door
+	timeout time.Duration
 }
 
 func (s benchSource) Name() string { return s.name }
 
 func (s benchSource) Search(ctx context.Context, _ evidence.Query) ([]evidence.Document, error) {
 	var got struct{ Text string }
-	if _, err := s.door.GetJSON(ctx, fetch.Request{URL: s.url, Budget: fetch.NewBudget(2 * time.Second)}, &got); err != nil {
+	if _, err := s.door.GetJSON(ctx, fetch.Request{URL: s.url, Budget: fetch.NewBudget(s.timeout)}, &got); err != nil {
 		return nil, err
 	}
 	return []evidence.Document{{ID: evidence.DocumentID(s.name, s.url, ""), Source: s.name, URL: s.url, Title: s.name, Text: got.Text}}, nil
 }
 
-// startSources starts n servers on loopback, each with its own port as real
-// sources have their own hosts, with latencies from 50 to 500 ms.
+// startSources starts n servers with latencies from 50 to 500 ms.
 func startSources(b *testing.B, n, badPercent int, client *fetch.Client) []research.Source {
+	b.Helper()
+	faults := []string{"500", "hang", "reset", "garbage"}
+	var all []slowServer
+	for i := range n {
+		s := slowServer{latency: time.Duration(50+450*i/max(1, n-1)) * time.Millisecond}
+		if badPercent > 0 && i%(100/badPercent) == 1 {
+			s.bad = faults[i/(100/badPercent)%len(faults)]
+		}
+		all = append(all, s)
+	}
+	return startServers(b, client, 2*time.Second, all...)
+}
+
+// startServers makes each a source of its own on loopback, with its own port as
+// real sources have their own hosts.
+func startServers(b *testing.B, client *fetch.Client, timeout time.Duration, servers ...slowServer) []research.Source {
 	b.Helper()
 	text := strings.Repeat("Latency hides behind latency when everything is asked at once. ", 100) // 6 kB
 	body, err := json.Marshal(map[string]string{"text": text})
 	if err != nil {
 		b.Fatal(err)
 	}
-	faults := []string{"500", "hang", "reset", "garbage"}
 	var out []research.Source
-	for i := range n {
-		s := slowServer{latency: time.Duration(50+450*i/max(1, n-1)) * time.Millisecond, body: body}
-		if badPercent > 0 && i%(100/badPercent) == 1 {
-			s.bad = faults[i/(100/badPercent)%len(faults)]
-		}
+	for i, s := range servers {
+		s.body = body
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			b.Fatal(err)
@@ -101,9 +113,40 @@ func startSources(b *testing.B, n, badPercent int, client *fetch.Client) []resea
 		if err != nil {
 			b.Fatal(err)
 		}
-		out = append(out, benchSource{name: fmt.Sprintf("s%04d", i), url: url + "/", door: door})
+		out = append(out, benchSource{name: fmt.Sprintf("s%04d", i), url: url + "/", door: door, timeout: timeout})
 	}
 	return out
+}
+
+// benchEngine reads from sources and keeps nothing.
+func benchEngine(sources []research.Source) *research.Engine {
+	return research.New(research.DefaultConfig(), research.Deps{
+		Sources: sources, Memory: nowhere{}, Kits: builtInKits(), Now: time.Now, NewID: newID,
+		Chunk: func(string) []evidence.Chunk { return nil },
+	})
+}
+
+// BenchmarkHangAmongFour is one source in four that never answers and has 8 s to
+// do so: "s-gather" is when the three others' documents stand, "lost" how many
+// of those do not.
+func BenchmarkHangAmongFour(b *testing.B) {
+	client := fetch.New(fetch.Config{Version: version})
+	defer client.Close()
+	ms := time.Millisecond
+	e := benchEngine(startServers(b, client, 8*time.Second, slowServer{latency: 10 * ms}, slowServer{latency: 25 * ms}, slowServer{bad: "hang"}, slowServer{latency: 50 * ms}))
+	defer e.Close()
+	took, lost := 0.0, 0
+	for b.Loop() {
+		begun := time.Now()
+		got, err := e.Read(b.Context(), ReadRequest{Query: "latency", Budget: time.Minute}, nil)
+		if err != nil {
+			b.Fatal(err)
+		}
+		took += time.Since(begun).Seconds()
+		lost += 3 - len(got.Documents)
+	}
+	b.ReportMetric(took/float64(b.N), "s-gather")
+	b.ReportMetric(float64(lost), "lost")
 }
 
 // nowhere is a memory that keeps nothing: here the fan-out is measured.
@@ -128,11 +171,7 @@ func BenchmarkFanOut(b *testing.B) {
 			b.Run(fmt.Sprintf("sources=%d/bad=%d%%", n, bad), func(b *testing.B) {
 				client := fetch.New(fetch.Config{Version: version})
 				defer client.Close()
-				kits := builtInKits()
-				e := research.New(research.DefaultConfig(), research.Deps{
-					Sources: startSources(b, n, bad, client), Memory: nowhere{}, Kits: kits, Now: time.Now, NewID: newID,
-					Chunk: func(string) []evidence.Chunk { return nil },
-				})
+				e := benchEngine(startSources(b, n, bad, client))
 				defer e.Close()
 				gathered, lost := 0.0, 0
 				for b.Loop() {

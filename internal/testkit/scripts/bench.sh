@@ -11,6 +11,10 @@ export BENCH_BINARY=$PWD/bin/research-mcp
 run() { go test -run '^$' -bench "$1" -benchtime "$2" "$3" | tee -a "$raw" >&2; }
 run 'FanOut|Answer|Hang' 3x ./internal/app
 run 'Isolated|Start' 30x ./internal/app
+MEMORY_BENCH=100k run ServeLarge 10x ./internal/app
+run 'Busy|Beside|Cache' 20x ./internal/fetch
+run 'Page200kB' 40x ./internal/extract
+run . 30x ./internal/isolate
 run 'Chunk' 1s ./internal/app
 run . 1s ./internal/embed
 run . 1s ./internal/text
@@ -33,6 +37,12 @@ cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
       process included. `ms-beside-network` is the whole less the slowest source.
     - **Hang**: the same with one source of three that never answers.
     - **Isolated**: one analysis in a child process, its start and end included.
+    - **HangAmongFour**: four sources over real HTTP, one of which hangs for its 8 s.
+    - **ServeLarge**: the server as a process beside 100k chunks x 384 of the built-in
+      embedder: from its start to `initialize` and to the first recall, then recalls
+      through the tool, and its resident memory after them.
+    - **Page200kB**: extraction of a page in an isolated process that is ready (warm)
+      or is started for it (cold).
     - **Start**: from starting the process to its answer to `initialize`, and its end.
     - The memory's benchmarks name the number of chunks, each with 384 dimensions.
 
