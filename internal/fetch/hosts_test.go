@@ -1,0 +1,522 @@
+package fetch
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/time/rate"
+)
+
+// processes are clients on one cache file, each with a handle of its own, and a
+// server that counts.
+type processes struct {
+	clock *ticker
+	path  string
+	base  string
+	rate  Rate
+	calls atomic.Int64
+	h     atomic.Pointer[http.HandlerFunc]
+}
+
+// process is one of them.
+type process struct {
+	cache  *Cache
+	client *Client
+	door   *Door
+}
+
+func newProcesses(t *testing.T, r Rate, h http.HandlerFunc) *processes {
+	t.Helper()
+	x := &processes{clock: newTicker(), path: filepath.Join(t.TempDir(), "cache.db"), rate: r}
+	x.h.Store(&h)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		x.calls.Add(1)
+		(*x.h.Load())(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	x.base = srv.URL
+	return x
+}
+
+func (x *processes) start(t *testing.T) *process {
+	t.Helper()
+	p := &process{cache: openCache(t, x.path, CacheConfig{Now: x.clock.now})}
+	p.client = New(Config{Contact: "ops@example.org", Cache: p.cache, Now: x.clock.now})
+	t.Cleanup(func() { p.client.Close() })
+	var err error
+	if p.door, err = p.client.Operator(x.base, x.rate); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// get asks with a deadline that is far for an answer and near for a queue.
+func (x *processes) get(t *testing.T, p *process) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err := p.door.Get(ctx, Request{URL: x.base})
+	return err
+}
+
+// kept is the one host as the file has it.
+func (x *processes) kept(t *testing.T) HostState {
+	t.Helper()
+	got, err := ReadHosts(t.Context(), x.path, x.clock.now())
+	if err != nil || len(got) != 1 {
+		t.Fatalf("ReadHosts = %+v, %v, want one host", got, err)
+	}
+	return got[0]
+}
+
+func busy(seconds string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", seconds)
+		w.WriteHeader(http.StatusTooManyRequests)
+	}
+}
+
+func fine(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }
+
+func (x *processes) serve(h http.HandlerFunc) { x.h.Store(&h) }
+
+func TestRetryAfterHoldsForOtherProcesses(t *testing.T) {
+	t.Parallel()
+	for name, refuse := range map[string]func(t *testing.T, x *processes, p *process){
+		"header": func(t *testing.T, x *processes, p *process) {
+			x.serve(busy("60"))
+			if err := x.get(t, p); !IsKind(err, Throttled) {
+				t.Fatalf("err = %v, want throttled", err)
+			}
+			x.serve(fine)
+		},
+		"backoff inside of a good answer": func(t *testing.T, x *processes, p *process) {
+			if err := x.get(t, p); err != nil {
+				t.Fatal(err)
+			}
+			p.door.Backoff(time.Minute)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newProcesses(t, Rate{}, fine)
+			early, first := x.start(t), x.start(t)
+			if err := x.get(t, early); err != nil { // it has asked before, and knows of nothing
+				t.Fatal(err)
+			}
+			refuse(t, x, first)
+			first.cache.flush()
+			asked := x.calls.Load()
+			for _, p := range []*process{early, x.start(t)} {
+				var e *Error
+				if err := x.get(t, p); !errors.As(err, &e) || e.Kind != Throttled || e.RetryAfter.Round(2*time.Second) != time.Minute {
+					t.Errorf("err = %v, want throttled for a minute", err)
+				}
+			}
+			if n := x.calls.Load(); n != asked {
+				t.Errorf("%d requests reached the host that wanted to be left alone", n-asked)
+			}
+			if got, want := x.kept(t).WaitUntil, x.clock.now().Add(time.Minute); got.Sub(want).Abs() > 10*time.Second {
+				t.Errorf("WaitUntil = %s, want about %s", got, want)
+			}
+			x.clock.add(61 * time.Second)
+			if err := x.get(t, x.start(t)); err != nil {
+				t.Errorf("after the minute: %v", err)
+			}
+			if got := x.kept(t).WaitUntil; !got.IsZero() {
+				t.Errorf("WaitUntil = %s after that time", got)
+			}
+		})
+	}
+}
+
+func TestBucketIsShared(t *testing.T) {
+	t.Parallel()
+	x := newProcesses(t, Rate{PerSecond: 0.01, Burst: 3}, fine)
+	for i := range 3 { // three short runs
+		p := x.start(t)
+		if err := x.get(t, p); err != nil {
+			t.Fatalf("run %d: %v", i, err)
+		}
+		if err := errors.Join(p.client.Close(), p.cache.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := x.kept(t); math.Abs(got.Tokens) > 0.1 || got.Spent != 3 || got.Rate != x.rate {
+		t.Errorf("kept = %+v, want nothing left and 3 spent", got)
+	}
+	fourth := x.start(t)
+	if err := x.get(t, fourth); !IsKind(err, Throttled) || err == nil || !strings.Contains(err.Error(), errWaitTooLong) {
+		t.Errorf("err = %v, want that the rate leaves no time", err)
+	}
+	fourth.cache.flush()
+	if got := x.kept(t); got.Spent != 3 || math.Abs(got.Tokens) > 0.1 || x.calls.Load() != 3 {
+		t.Errorf("after a request that was not made: %+v, %d calls", got, x.calls.Load())
+	}
+	x.clock.add(101 * time.Second)
+	fifth := x.start(t)
+	if err := x.get(t, fifth); err != nil {
+		t.Errorf("with one token more: %v", err)
+	}
+	fifth.cache.flush()
+	if err := x.get(t, x.start(t)); !IsKind(err, Throttled) {
+		t.Errorf("err = %v, want throttled: that token is spent", err)
+	}
+	x.clock.add(24 * time.Hour)
+	if got := x.kept(t); got.Tokens != 3 || got.Spent != 0 {
+		t.Errorf("a day later: %+v, want a full bucket and nothing spent", got)
+	}
+}
+
+// Processes that wait for their turn stand in one line.
+func TestProcessesQueueInOneLine(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "cache.db")
+	synctest.Test(t, func(t *testing.T) {
+		r := Rate{PerSecond: 1.0 / 3, Burst: 1}
+		open := func() (*gates, *Cache) {
+			c, err := OpenCache(t.Context(), path, CacheConfig{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := newGates()
+			g.cache = func() *Cache { return c }
+			g.pin("h:80", r)
+			return g, c
+		}
+		start := time.Now()
+		var after []time.Duration
+		g1, c1 := open()
+		g2, c2 := open()
+		for i := range 6 {
+			g, c := g1, c1
+			if i%2 == 1 {
+				g, c = g2, c2
+			}
+			p, err := g.enter(t.Context(), "h:80", r, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after = append(after, time.Since(start).Round(time.Second))
+			p.leave(nil)
+			c.flush()
+		}
+		want := []time.Duration{0, 3 * time.Second, 6 * time.Second, 9 * time.Second, 12 * time.Second, 15 * time.Second}
+		if diff := cmp.Diff(want, after); diff != "" {
+			t.Errorf("requests began after (-want +got):\n%s", diff)
+		}
+		if err := errors.Join(c1.Close(), c2.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestOpenBreakerHoldsForOtherProcesses(t *testing.T) {
+	t.Parallel()
+	x := newProcesses(t, Rate{}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	first := x.start(t)
+	for range failuresToOpen {
+		if err := x.get(t, first); !IsKind(err, Server) {
+			t.Fatalf("err = %v, want a server error", err)
+		}
+	}
+	first.cache.flush()
+	x.serve(fine)
+	second := x.start(t)
+	if err := x.get(t, second); !IsKind(err, Broken) || !strings.Contains(err.Error(), "has failed 5 times in a row") {
+		t.Errorf("err = %v, want broken", err)
+	}
+	live := second.client.Hosts()[0]
+	if k := x.kept(t); k.Breaker != "open" || k.BrokenUntil.Before(x.clock.now()) || live.Breaker != "open" || live.LastError != "server error (500)" || k.LastErrorKind != Server {
+		t.Errorf("kept %+v, live %+v, want open with the error", k, live)
+	}
+	if n := x.calls.Load(); n != failuresToOpen {
+		t.Errorf("%d requests, want %d", n, failuresToOpen)
+	}
+	x.clock.add(openFor + 5*time.Second)
+	if k := x.kept(t); k.Breaker != "half-open" {
+		t.Errorf("later: %+v, want half-open", k)
+	}
+	third := x.start(t)
+	if err := x.get(t, third); err != nil {
+		t.Fatalf("the probe: %v", err)
+	}
+	third.cache.flush()
+	if k := x.kept(t); k.Breaker != "closed" || k.LastError == "" || k.LastErrorAt.IsZero() {
+		t.Errorf("after the probe: %+v, want closed, with the last error", k)
+	}
+}
+
+func TestHostsBehindTheOpenDoor(t *testing.T) {
+	t.Parallel()
+	x := newProcesses(t, Rate{}, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/robots") {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain")
+		fine(w, r)
+	})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*x.h.Load())(w, r) }))
+	t.Cleanup(srv.Close)
+	p := x.start(t)
+	page := openTo(t, Config{Contact: "ops@example.org", Cache: p.cache, Now: x.clock.now}, srv).Open()
+	hosts := func() int {
+		p.cache.flush()
+		got, err := p.cache.Hosts(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(got)
+	}
+	ask := func(path string) error {
+		_, err := page.Get(t.Context(), Request{URL: srv.URL + path})
+		return err
+	}
+	robotless := hosts() // a missing robots.txt is no failure to tell of
+	if err := ask("/good"); err != nil || robotless != 0 {
+		t.Fatalf("%v, %d hosts kept", err, robotless)
+	}
+	if err := x.get(t, p); err != nil {
+		t.Fatal(err)
+	}
+	x.serve(busy("60"))
+	if err := ask("/busy"); !IsKind(err, Throttled) {
+		t.Fatalf("err = %v, want throttled", err)
+	}
+	if n := hosts(); n != 2 {
+		t.Errorf("%d hosts kept, want the configured one and the one that refused", n)
+	}
+	if err := p.cache.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := x.kept(t); "http://"+got.Host != x.base || got.Spent != 1 {
+		t.Errorf("after Clear: %+v, want the configured host alone", got)
+	}
+	if name := strings.TrimPrefix(srv.URL, "http://"); len(holding(t, filepath.Dir(x.path), name)) > 0 {
+		t.Errorf("after Clear the file still names %s", name)
+	}
+}
+
+// Whatever is wrong with the file, requests are answered as without one.
+func TestHostsInABrokenFileChangeNothing(t *testing.T) {
+	t.Parallel()
+	t.Run("locked", func(t *testing.T) {
+		t.Parallel()
+		x := newProcesses(t, Rate{}, fine)
+		p := x.start(t)
+		db, err := sql.Open("sqlite", x.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		tx, err := db.Begin()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec("DELETE FROM hosts"); err != nil { // takes the lock for writers
+			t.Fatal(err)
+		}
+		for range 3 {
+			if err := x.get(t, p); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		p.cache.flush()
+		if err := x.get(t, p); err != nil { // which has what could not be written taken along
+			t.Error(err)
+		}
+		p.cache.flush()
+		if got := x.kept(t); got.Spent != 4 {
+			t.Errorf("kept = %+v, want 4 spent", got)
+		}
+	})
+	t.Run("no table", func(t *testing.T) {
+		t.Parallel()
+		x := newProcesses(t, Rate{}, fine)
+		p := x.start(t)
+		if _, err := p.cache.db.Exec("DROP TABLE hosts"); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			if err := x.get(t, p); err != nil {
+				t.Error(err)
+			}
+			p.cache.flush()
+		}
+		if got, err := ReadHosts(t.Context(), x.path, x.clock.now()); got != nil || err != nil {
+			t.Errorf("ReadHosts of a file of an earlier version = %v, %v, want nothing", got, err)
+		}
+		again := x.start(t)
+		if err := x.get(t, again); err != nil {
+			t.Error(err)
+		}
+		again.cache.flush()
+		if got := x.kept(t); got.Spent != 1 {
+			t.Errorf("kept = %+v, want that the table is made anew", got)
+		}
+	})
+	t.Run("closed", func(t *testing.T) {
+		t.Parallel()
+		x := newProcesses(t, Rate{PerSecond: 0.01, Burst: 2}, fine)
+		p := x.start(t)
+		p.cache.Close()
+		for i, want := range []bool{true, true, false} {
+			if err := x.get(t, p); (err == nil) != want {
+				t.Errorf("request %d: %v, want ok %t", i, err, want)
+			}
+		}
+	})
+	t.Run("a tape", func(t *testing.T) {
+		t.Parallel()
+		x := newProcesses(t, Rate{}, fine)
+		p := x.start(t)
+		c := New(Config{Cache: p.cache, Tape: NewRecorder("test", "1", nil)})
+		defer c.Close()
+		door, err := c.Operator(x.base, Rate{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := door.Get(t.Context(), Request{URL: x.base}); err != nil {
+			t.Fatal(err)
+		}
+		p.cache.flush()
+		if got, err := p.cache.Hosts(t.Context()); err != nil || len(got) != 0 {
+			t.Errorf("Hosts = %v, %v, want none from a recording", got, err)
+		}
+	})
+}
+
+func TestReadHostsMakesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "no", "cache.db")
+	if got, err := ReadHosts(t.Context(), path, time.Now()); got != nil || err != nil {
+		t.Errorf("without a file: %v, %v", got, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("it made %v, %v", entries, err)
+	}
+	path = filepath.Join(dir, "garbage.db")
+	garbage := strings.Repeat("garbage ", 4096)
+	if err := os.WriteFile(path, []byte(garbage), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadHosts(t.Context(), path, time.Now()); err == nil {
+		t.Errorf("of garbage: %v, no error", got)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != garbage {
+		t.Errorf("the file was changed (%v)", err)
+	}
+}
+
+func TestDrainTakesParts(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	for _, r := range []Rate{{1.0 / 3, 1}, {0.0023, 90}, {2, 5}} {
+		for _, x := range []float64{-1, 0, 0.25, 1, 2.5, 7.75} {
+			l := rate.NewLimiter(rate.Limit(r.PerSecond), r.Burst)
+			drain(l, start, x)
+			want := float64(r.Burst) - max(x, 0)
+			if got := l.TokensAt(start); math.Abs(got-want) > 1e-6 {
+				t.Errorf("%+v less %g = %g, want %g", r, x, got, want)
+			}
+			drain(l, start, 0.5) // once more, of what is no longer full
+			if got := l.TokensAt(start.Add(time.Second)); math.Abs(got-min(want-0.5+r.PerSecond, float64(r.Burst))) > 1e-6 {
+				t.Errorf("%+v less %g less 0.5, a second later = %g", r, x, got)
+			}
+		}
+	}
+}
+
+func TestHostRowAdds(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	slow := Rate{PerSecond: 0.1, Burst: 4}
+	full := hostRow{tokens: 1, rate: slow, day: dayOf(now), spent: 7, kind: Server, err: "old", errAt: now.Add(-time.Hour),
+		wait: now.Add(time.Minute), updated: now.Add(-10 * time.Second)}
+	for _, c := range []struct {
+		name string
+		row  hostRow
+		news hostNews
+		want hostRow
+	}{
+		{"the first news", hostRow{}, hostNews{rate: slow, spent: 1}, hostRow{tokens: 3, rate: slow, day: dayOf(now), spent: 1, updated: now}},
+		{"refilled, then spent", full, hostNews{rate: slow, spent: 3}, hostRow{tokens: -1, rate: slow, day: full.day, spent: 10, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
+		{"an older error and a shorter wait", full, hostNews{rate: slow, kind: Timeout, err: "older", errAt: now.Add(-2 * time.Hour), wait: now}, hostRow{tokens: 2, rate: slow, day: full.day, spent: 7, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
+		{"a newer error and a longer wait", full, hostNews{rate: slow, kind: Timeout, err: "new", errAt: now, wait: now.Add(time.Hour)}, hostRow{tokens: 2, rate: slow, day: full.day, spent: 7, kind: Timeout, err: "new", errAt: now, wait: now.Add(time.Hour), updated: now}},
+		{"given back", full, hostNews{rate: slow, spent: -1}, hostRow{tokens: 3, rate: slow, day: full.day, spent: 6, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
+		{"another day", hostRow{rate: slow, tokens: 4, day: dayOf(now) - 1, spent: 200, updated: now.Add(-24 * time.Hour)}, hostNews{rate: slow, spent: 1}, hostRow{tokens: 3, rate: slow, day: dayOf(now), spent: 1, updated: now}},
+		{"a clock that was set back", hostRow{rate: slow, tokens: 2, day: dayOf(now), updated: now.Add(time.Hour)}, hostNews{rate: slow, spent: 1}, hostRow{tokens: 1, rate: slow, day: dayOf(now), spent: 1, updated: now}},
+		{"an absurd debt", hostRow{rate: slow, tokens: -1e12, day: dayOf(now), updated: now}, hostNews{rate: slow}, hostRow{tokens: -longestQueue, rate: slow, day: dayOf(now), updated: now}},
+		{"no longer limited", full, hostNews{spent: 1}, hostRow{day: full.day, spent: 8, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
+		{"a breaker opens", hostRow{rate: slow, tokens: 4, updated: now}, hostNews{rate: slow, breaker: true, since: now, until: now.Add(openFor)}, hostRow{tokens: 4, rate: slow, day: dayOf(now), since: now, until: now.Add(openFor), updated: now}},
+		{"and closes", hostRow{rate: slow, tokens: 4, since: now, until: now, updated: now}, hostNews{rate: slow, breaker: true}, hostRow{tokens: 4, rate: slow, day: dayOf(now), updated: now}},
+	} {
+		c.row.add(c.news, now)
+		if diff := cmp.Diff(c.want, c.row, cmp.AllowUnexported(hostRow{}), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, diff)
+		}
+	}
+}
+
+// A row of a clock that ran ahead must not silence a host.
+func TestRowsFromTheFutureAreNotBelieved(t *testing.T) {
+	t.Parallel()
+	x := newProcesses(t, Rate{}, busy("3600"))
+	p := x.start(t)
+	if err := x.get(t, p); !IsKind(err, Throttled) {
+		t.Fatalf("err = %v", err)
+	}
+	p.cache.flush()
+	x.serve(fine)
+	x.clock.add(-30 * 24 * time.Hour)
+	if err := x.get(t, x.start(t)); err != nil {
+		t.Errorf("after the clock was set back by a month: %v", err)
+	}
+	if got := x.kept(t); !got.WaitUntil.IsZero() {
+		t.Errorf("kept = %+v", got)
+	}
+}
+
+func TestMergeHosts(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	live := []HostState{
+		{Host: "a:443", Breaker: "closed", Rate: Rate{1, 4}, Tokens: 3, InFlight: 1, LastError: "new", LastErrorAt: now},
+		{Host: "c:443", Breaker: "open", BrokenUntil: now, WaitUntil: now},
+	}
+	kept := []HostState{
+		{Host: "a:443", Breaker: "half-open", Rate: Rate{2, 9}, Tokens: 1, Spent: 5, LastError: "old", LastErrorAt: now.Add(-1), WaitUntil: now},
+		{Host: "b:443", Breaker: "closed", Spent: 2},
+		{Host: "c:443", Breaker: "closed", LastError: "x", LastErrorKind: API, LastErrorAt: now, WaitUntil: now.Add(-1)},
+	}
+	want := []HostState{
+		{Host: "a:443", Breaker: "half-open", Rate: Rate{1, 4}, Tokens: 1, InFlight: 1, Spent: 5, LastError: "new", LastErrorAt: now, WaitUntil: now},
+		{Host: "b:443", Breaker: "closed", Spent: 2},
+		{Host: "c:443", Breaker: "open", BrokenUntil: now, WaitUntil: now, LastError: "x", LastErrorKind: API, LastErrorAt: now},
+	}
+	if diff := cmp.Diff(want, MergeHosts(live, kept)); diff != "" {
+		t.Errorf("MergeHosts (-want +got):\n%s", diff)
+	}
+	if live[0].Tokens != 3 {
+		t.Error("MergeHosts changed its argument")
+	}
+}
