@@ -108,7 +108,8 @@ type HostState struct {
 }
 
 // Hosts are the hosts that were asked or configured, sorted by name. Hosts
-// behind the open door are forgotten after a while.
+// behind the open door are forgotten after a while. What other processes know of
+// a host is in it once this one has asked the host; Cache.Hosts has all of that.
 func (c *Client) Hosts() []HostState { return c.gates.states() }
 
 func (g *gates) states() []HostState {

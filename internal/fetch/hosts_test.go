@@ -466,6 +466,16 @@ func TestReadHostsMakesNothing(t *testing.T) {
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("it made %v, %v", entries, err)
 	}
+	path = filepath.Join(dir, "cache.db")
+	if err := openCache(t, path, CacheConfig{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadHosts(t.Context(), path, time.Now()); len(got) != 0 || err != nil {
+		t.Errorf("of an empty cache: %v, %v", got, err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("after it the folder holds %v, %v, want the file alone", entries, err)
+	}
 	path = filepath.Join(dir, "garbage.db")
 	garbage := strings.Repeat("garbage ", 4096)
 	if err := os.WriteFile(path, []byte(garbage), 0o600); err != nil {

@@ -218,7 +218,9 @@ func ReadHosts(ctx context.Context, path string, now time.Time) ([]HostState, er
 	if err != nil {
 		return nil, fmt.Errorf("reading the cache's hosts: %w", err)
 	}
-	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: "mode=ro&_busy_timeout=250"}
+	// Never made, and never written by us; but a reader without the right to write
+	// leaves the files of SQLite's log behind.
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: "mode=rw&_busy_timeout=250"}
 	if !strings.HasPrefix(u.Path, "/") { // a drive letter
 		u.Path = "/" + u.Path
 	}
