@@ -113,8 +113,8 @@ func (g *gates) reserve(it *gate) (token *rate.Reservation, giveBack func()) {
 	token = it.limiter.Reserve()
 	g.count(it, 1)
 	return token, func() {
+		g.count(it, -1) // first: learn must not take the bucket for too full
 		token.Cancel()
-		g.count(it, -1)
 	}
 }
 

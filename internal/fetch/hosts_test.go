@@ -64,6 +64,14 @@ func (x *processes) start(t *testing.T) *process {
 	return p
 }
 
+// stop ends what is under way and writes what waits.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := errors.Join(p.client.Close(), p.cache.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // get asks with a deadline that is far for an answer and near for a queue.
 func (x *processes) get(t *testing.T, p *process) error {
 	t.Helper()
@@ -152,9 +160,7 @@ func TestBucketIsShared(t *testing.T) {
 		if err := x.get(t, p); err != nil {
 			t.Fatalf("run %d: %v", i, err)
 		}
-		if err := errors.Join(p.client.Close(), p.cache.Close()); err != nil {
-			t.Fatal(err)
-		}
+		p.stop(t)
 	}
 	if got := x.kept(t); math.Abs(got.Tokens) > 0.1 || got.Spent != 3 || got.Rate != x.rate {
 		t.Errorf("kept = %+v, want nothing left and 3 spent", got)
@@ -163,7 +169,7 @@ func TestBucketIsShared(t *testing.T) {
 	if err := x.get(t, fourth); !IsKind(err, Throttled) || err == nil || !strings.Contains(err.Error(), errWaitTooLong) {
 		t.Errorf("err = %v, want that the rate leaves no time", err)
 	}
-	fourth.cache.flush()
+	fourth.stop(t)
 	if got := x.kept(t); got.Spent != 3 || math.Abs(got.Tokens) > 0.1 || x.calls.Load() != 3 {
 		t.Errorf("after a request that was not made: %+v, %d calls", got, x.calls.Load())
 	}
@@ -172,10 +178,12 @@ func TestBucketIsShared(t *testing.T) {
 	if err := x.get(t, fifth); err != nil {
 		t.Errorf("with one token more: %v", err)
 	}
-	fifth.cache.flush()
-	if err := x.get(t, x.start(t)); !IsKind(err, Throttled) {
+	fifth.stop(t)
+	sixth := x.start(t)
+	if err := x.get(t, sixth); !IsKind(err, Throttled) {
 		t.Errorf("err = %v, want throttled: that token is spent", err)
 	}
+	sixth.stop(t)
 	x.clock.add(24 * time.Hour)
 	if got := x.kept(t); got.Tokens != 3 || got.Spent != 0 {
 		t.Errorf("a day later: %+v, want a full bucket and nothing spent", got)
