@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -55,13 +56,13 @@ func newConfig(c *console) *cobra.Command {
 
 func newSources(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "sources", Short: "Each source: on or off and why, what it is asked about, where it is, and its limits", Args: none,
-		RunE: func(*cobra.Command, []string) error {
+		Use: "sources", Short: "Each source: on or off and why, what it is asked about, where it is, its limits, and how it stands", Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.settings()
 			if err != nil {
 				return err
 			}
-			list := app.Sources(cfg)
+			list := app.SourcesNow(cmd.Context(), cfg, c.logger(cfg.LogLevel))
 			if c.json {
 				return c.print(map[string]any{"sources": list})
 			}
@@ -83,6 +84,9 @@ func (c *console) printSources(list []app.SourceInfo) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if err := c.printHealth(list); err != nil {
+		return err
+	}
 	var own strings.Builder
 	for _, s := range list {
 		for _, o := range s.Options {
@@ -98,6 +102,36 @@ func (c *console) printSources(list []app.SourceInfo) error {
 	}
 	_, err := fmt.Fprintf(c.out, "\nSettings of their own:\n%s", own.String())
 	return err
+}
+
+// printHealth writes how each source that is on stands just now.
+func (c *console) printHealth(list []app.SourceInfo) error {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
+	for _, s := range list {
+		if s.Budget == "" {
+			continue // it is off, or has no host
+		}
+		var trouble []string
+		if !s.WaitUntil.IsZero() {
+			trouble = append(trouble, "asked to be left alone until "+app.Clock(s.WaitUntil))
+		}
+		if s.LastError != "" {
+			ago := max(time.Since(s.LastErrorAt), 0).Round(time.Second)
+			trouble = append(trouble, fmt.Sprintf("last error %s ago: %s", ago, s.LastError))
+		}
+		fmt.Fprintf(w, "  %s\t%s\tbreaker %s\t%s\n", s.Name, s.Budget, s.Breaker, strings.Join(trouble, "; "))
+	}
+	if err := w.Flush(); err != nil || b.Len() == 0 {
+		return err
+	}
+	fmt.Fprintln(c.out, "\nHow they stand now, for all processes of this data folder (days are UTC's):")
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(c.out, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newDoctor(c *console) *cobra.Command {

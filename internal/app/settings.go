@@ -1,14 +1,12 @@
 package app
 
 import (
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/config"
-	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
 
@@ -100,6 +98,8 @@ type SourceInfo struct {
 	Timeout string       `json:"timeout"`
 	Limits  string       `json:"limits"`
 	Options []OptionInfo `json:"options"`
+
+	SourceHealth
 }
 
 // place is where the source looks: its base URL, else the settings that say so.
@@ -154,12 +154,4 @@ func sourceInfo(cfg *config.Config, spec sources.Spec, shown map[string]string) 
 		info.On, info.State = true, "on"
 	}
 	return info
-}
-
-// limits says what a source allows, in words.
-func limits(r fetch.Rate) string {
-	if r.PerSecond <= 0 {
-		return "no limit"
-	}
-	return fmt.Sprintf("%g requests a second, %d at once", r.PerSecond, max(r.Burst, 1))
 }

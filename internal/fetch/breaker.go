@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-	"golang.org/x/time/rate"
 )
 
 // A host that fails so often in a row is spared for so long; then one request
@@ -85,7 +84,11 @@ func (b *breaker) broken() *Error {
 	if left <= 0 {
 		return &Error{Kind: Broken, Detail: fmt.Sprintf("has failed since %s; one request is finding out whether it is back", clock(since))}
 	}
-	return &Error{Kind: Broken, Detail: fmt.Sprintf("has failed %d times in a row; not asked since %s, tried again at %s", failuresToOpen, clock(since), clock(since.Add(openFor)))}
+	return &Error{Kind: Broken, Detail: brokenDetail(since, since.Add(openFor))}
+}
+
+func brokenDetail(since, until time.Time) string {
+	return fmt.Sprintf("has failed %d times in a row; not asked since %s, tried again at %s", failuresToOpen, clock(since), clock(until))
 }
 
 // HostState is what is known of a host, for a status page.
@@ -99,10 +102,15 @@ type HostState struct {
 	Tokens      float64   `json:"tokens"`              // requests that may be made at once; negative: so many wait
 	Rate        Rate      `json:"rate"`                // zero: not limited
 	InFlight    int       `json:"in_flight"`           // requests that wait or are under way
+
+	BrokenUntil   time.Time `json:"broken_until,omitzero"` // while the breaker is open
+	LastErrorKind Kind      `json:"last_error_kind,omitempty"`
+	Spent         int       `json:"spent"` // requests since midnight UTC, of all processes; only from a cache
 }
 
 // Hosts are the hosts that were asked or configured, sorted by name. Hosts
-// behind the open door are forgotten after a while.
+// behind the open door are forgotten after a while. What other processes know of
+// a host is in it once this one has asked the host; Cache.Hosts has all of that.
 func (c *Client) Hosts() []HostState { return c.gates.states() }
 
 func (g *gates) states() []HostState {
@@ -120,13 +128,19 @@ func (g *gates) states() []HostState {
 	for _, key := range keys {
 		it := all[key]
 		state := HostState{Host: key, Breaker: it.breaker.two.State().String()}
-		if limit := it.limiter.Limit(); limit != rate.Inf {
-			state.Rate = Rate{PerSecond: float64(limit), Burst: it.limiter.Burst()}
+		if state.Rate = it.rate(); state.Rate != (Rate{}) {
 			state.Tokens = it.limiter.TokensAt(now)
+		}
+		if state.Breaker == breakerOpen {
+			state.BrokenUntil = it.breaker.openSince().Add(openFor)
 		}
 		g.mu.Lock()
 		state.Configured = it.pinned
 		state.LastError, state.LastErrorAt, state.InFlight = it.lastErr, it.lastErrAt, it.users
+		state.LastErrorKind = it.lastErrKind
+		if state.Breaker == breakerClosed && it.others.until.After(now) {
+			state.Breaker, state.BrokenUntil = breakerOpen, it.others.until
+		}
 		if it.until.After(now) {
 			state.WaitUntil = it.until
 		}

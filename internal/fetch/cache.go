@@ -56,8 +56,11 @@ type Cache struct {
 	closed  bool
 	damaged bool
 	warned  time.Time
-	hits    int64
-	misses  int64
+
+	hostsAfter time.Time // before it, hosts are not read
+
+	hits   int64
+	misses int64
 }
 
 type waitingEntry struct{ entry *entry } // nil: it is to be removed
@@ -275,7 +278,9 @@ func (c *Cache) complain(doing string, err error) {
 }
 
 // Clear removes every answer, so that no byte of a body is left in the file or
-// in the logs beside it. Answers that other processes are about to write are
+// in the logs beside it, and the hosts behind the open door, whose names tell
+// what was read. What is known of configured hosts stays: it holds no content,
+// and a host that asked to be left alone still means it. Answers that other processes are about to write are
 // not held back.
 func (c *Cache) Clear(ctx context.Context) error {
 	c.mu.Lock()

@@ -119,6 +119,9 @@ func layOut(ctx context.Context, db *sql.DB) error {
 			return err
 		}
 	}
+	if _, err := tx.ExecContext(ctx, hostSchema); err != nil {
+		return err
+	}
 	return tx.Commit()
 }
 
@@ -223,7 +226,7 @@ func wipeStore(ctx context.Context, db *sql.DB) error {
 	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout=%d", cacheClearWait.Milliseconds())); err != nil {
 		return err
 	}
-	for _, step := range []string{"DELETE FROM entries", "VACUUM"} {
+	for _, step := range []string{"DELETE FROM entries", "DELETE FROM hosts WHERE open", "VACUUM"} {
 		if _, err := conn.ExecContext(ctx, step); err != nil {
 			return err
 		}

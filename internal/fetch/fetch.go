@@ -110,6 +110,9 @@ func New(cfg Config) *Client {
 	if !c.Identified() {
 		c.cfg.OpenRate = c.cfg.OpenRate.halved()
 	}
+	if cfg.Tape == nil { // what was recorded says nothing of the hosts as they are now
+		c.gates.cache = c.cache
+	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 
 	plain := &net.Dialer{Timeout: dialTimeout, Resolver: cfg.Resolver}

@@ -35,6 +35,7 @@ func (r Rate) halved() Rate { return Rate{PerSecond: r.PerSecond / 2, Burst: (r.
 
 // gate is a host's queue, and what is known of the host's health.
 type gate struct {
+	key     string
 	slots   chan struct{}
 	limiter *rate.Limiter
 	breaker *breaker
@@ -45,14 +46,21 @@ type gate struct {
 	until     time.Time // the host asked to be left alone until then
 	lastErr   string
 	lastErrAt time.Time
+
+	lastErrKind Kind
+	others      sharing
 }
 
 type gates struct {
 	mu sync.Mutex
 	m  map[string]*gate
+
+	cache func() *Cache // where the processes meet; gives nil where there is none
 }
 
-func newGates() *gates { return &gates{m: map[string]*gate{}} }
+func newGates() *gates {
+	return &gates{m: map[string]*gate{}, cache: func() *Cache { return nil }}
+}
 
 // get finds or makes the gate; the caller holds g.mu.
 func (g *gates) get(key string, r Rate) *gate {
@@ -63,7 +71,7 @@ func (g *gates) get(key string, r Rate) *gate {
 		g.forgetIdle()
 	}
 	limit, burst := r.limit()
-	made := &gate{slots: make(chan struct{}, perHost), limiter: rate.NewLimiter(limit, burst), breaker: newBreaker()}
+	made := &gate{key: key, slots: make(chan struct{}, perHost), limiter: rate.NewLimiter(limit, burst), breaker: newBreaker()}
 	g.m[key] = made
 	return made
 }
@@ -97,11 +105,12 @@ func (g *gates) leaveAlone(key string, r Rate, d time.Duration) {
 		return
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	it := g.get(key, r)
 	if until := time.Now().Add(min(d, longestLeave)); until.After(it.until) {
 		it.until = until
 	}
+	g.mu.Unlock()
+	g.tell(it, true)
 }
 
 // pass is the right to one request. Give it back with leave.
@@ -116,6 +125,7 @@ type pass struct {
 func (p *pass) leave(err error) {
 	var e *Error
 	failed := errors.As(err, &e)
+	good := err == nil
 	switch {
 	case err == nil:
 		p.report(nil)
@@ -123,16 +133,12 @@ func (p *pass) leave(err error) {
 		p.report(err)
 	case failed && e.Kind != Refused && e.Kind != Closed:
 		p.report(nil) // it answers, though not as we would like
+		good = true
 	default:
 		p.report(errNotCounted)
 	}
 	<-p.gate.slots
-	p.gates.mu.Lock()
-	defer p.gates.mu.Unlock()
-	p.gate.users--
-	if failed && e.Kind != Closed {
-		p.gate.lastErr, p.gate.lastErrAt = e.text(), time.Now()
-	}
+	p.gates.ended(p.gate, e, good)
 }
 
 // enter waits for a slot and a token of the host, and for the end of a time
@@ -149,7 +155,11 @@ func (g *gates) enter(ctx context.Context, key string, r Rate, early func(time.T
 		g.mu.Unlock()
 		return nil, err
 	}
+	g.learn(ctx, it)
 	if err := it.breaker.closedOrDue(); err != nil { // without a wait for slots that failing requests hold
+		return out(err)
+	}
+	if err := g.broken(it); err != nil {
 		return out(err)
 	}
 	if err := g.mustWait(it); err != nil {
@@ -170,10 +180,10 @@ func (g *gates) enter(ctx context.Context, key string, r Rate, early func(time.T
 
 // turn is the wait of one that holds a slot.
 func (g *gates) turn(ctx context.Context, it *gate, early func(time.Time)) (func(error), error) {
-	token := it.limiter.Reserve()
+	token, giveBack := g.reserve(it)
 	for {
 		if err := g.mustWait(it); err != nil {
-			token.Cancel()
+			giveBack()
 			return nil, err
 		}
 		g.mu.Lock()
@@ -190,15 +200,20 @@ func (g *gates) turn(ctx context.Context, it *gate, early func(time.Time)) (func
 			early(at)
 		}
 		if err := sleep(ctx, at.Sub(now)); err != nil {
-			token.Cancel()
+			giveBack()
 			return nil, err
 		}
+		g.learn(ctx, it) // others may have been told to wait for longer
 	}
 	if err := ctx.Err(); err != nil {
-		token.Cancel()
+		giveBack()
 		return nil, err
 	}
-	return it.breaker.allow()
+	report, err := it.breaker.allow()
+	if err != nil {
+		giveBack()
+	}
+	return report, err
 }
 
 // mustWait is the error of a host that asked for more patience than a request
