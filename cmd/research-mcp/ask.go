@@ -114,11 +114,12 @@ func (c *console) record(ctx context.Context, file string, req app.Request) erro
 	got, err := app.Record(ctx, cfg, app.Options{Log: c.logger(cfg.LogLevel)}, file, req, p.observe)
 	p.close()
 	if got.Requests >= 0 {
-		fmt.Fprintf(c.err, "recorded %d requests in %s; the same answer without a network: research-mcp ask --replay %[2]s\n", got.Requests, file)
+		fmt.Fprintf(c.err, "%s holds what was heard, %d requests\n", file, got.Requests)
 	}
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(c.err, "the same answer without a network: research-mcp ask --replay %s\n", file)
 	return c.show(got.Answer)
 }
 

@@ -34,8 +34,9 @@ const filesSource = "files"
 
 // Record answers a question as Research does, in an empty memory of its own that
 // is removed afterwards, and writes every exchange into a new HAR file, without
-// secrets. The file is written too when the question fails or is interrupted. A
-// file that cannot be made is an error before anything is asked.
+// secrets. The file is written too when the question fails, or is interrupted,
+// after something was asked. A file that cannot be made is an error before
+// anything is.
 func Record(ctx context.Context, cfg *config.Config, o Options, file string, req Request, observe func(Event)) (out Recorded, err error) {
 	out.Requests = -1
 	if err := noSession(req); err != nil {
@@ -79,7 +80,7 @@ func Record(ctx context.Context, cfg *config.Config, o Options, file string, req
 	}
 	har, n, made := s.har(out.Answer, cfg) // before Close: what is under way is shown as that
 	err = errors.Join(err, a.Close(), made)
-	if made != nil {
+	if made != nil || n == 0 && err != nil { // a question that was refused leaves its file's name free
 		return out, err
 	}
 	if failed := page.write(har); failed != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
 
 // Recording is a file that Record wrote. It answers its question again without a
@@ -153,7 +154,10 @@ func (r *Recording) request(over Request) (req Request, other bool) {
 	if len(over.Sources) > 0 {
 		req.Sources = over.Sources
 	}
-	other = req.Question != n.Question || req.Depth != n.Depth || req.Language != n.Language || !slices.Equal(req.Sources, n.Sources)
+	language := n.Settings["language"]
+	other = req.Question != n.Question || !slices.Equal(req.Sources, n.Sources) ||
+		cmp.Or(req.Depth, research.DepthStandard) != cmp.Or(n.Depth, research.DepthStandard) ||
+		cmp.Or(req.Language, language) != cmp.Or(n.Language, language)
 	return req, other
 }
 
