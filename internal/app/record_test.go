@@ -444,6 +444,17 @@ func TestReplayWithOllama(t *testing.T) {
 				t.Fatalf("(-recorded +replayed):\n%s", diff)
 			}
 		}
+		// Other settings than the recorded ones are told, and work.
+		r, err := OpenRecording(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, value := range map[string]string{"ollama.enabled": "false", "ollama.chat_model": "absent"} {
+			again, err := r.Replay(t.Context(), Options{}, Request{}, map[string]string{key: value}, nil)
+			if err != nil || again.Synthesizer != "extractive" || again.Status != evidence.Answered || !slices.ContainsFunc(again.Warnings, func(w string) bool { return strings.Contains(w, key) }) {
+				t.Errorf("with %s=%s: %s by %s, %q, %v", key, value, again.Status, again.Synthesizer, again.Warnings, err)
+			}
+		}
 		// Another question is not in it: the built-in parts stand in, and say so.
 		other := replayOf(t, file, Options{}, Request{Question: "Who introduced attention in transformers?"})
 		if len(other.Warnings) == 0 {
