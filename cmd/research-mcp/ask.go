@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,30 +42,108 @@ func (q *question) request(cmd *cobra.Command, text string) (app.Request, error)
 
 func newAsk(c *console) *cobra.Command {
 	var q question
+	var record, replay string
 	cmd := &cobra.Command{
-		Use: "ask QUESTION", Short: "Answer one question, with citations", Args: exactly(1, "one question"),
-		Example: `research-mcp ask "How does Go schedule goroutines?"`,
+		Use: "ask QUESTION", Short: "Answer one question, with citations",
+		Long: `Answers one question, with citations.
+
+--record FILE writes every exchange with the sources and with Ollama into a new
+HAR file, which the developer tools of a browser open. Keys and the contact are
+left out. --replay FILE gives the same answer from that file, without a network;
+QUESTION and the flags may be left out, as they are in the file. Both ask in an
+empty memory of their own, which is removed afterwards: nothing that you had read
+before is in the answer or in the file, nothing is remembered of it, and --session
+cannot go with them. The source files, which reads your disk, is not asked. A
+replay uses the settings in the file, and of yours only those of --set.`,
+		Example: `research-mcp ask "How does Go schedule goroutines?"
+  research-mcp ask --record run.har "How does Go schedule goroutines?"
+  research-mcp ask --replay run.har`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("replay") && len(args) == 0 {
+				return nil
+			}
+			return exactly(1, "one question")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			req, err := q.request(cmd, args[0])
+			req, err := q.request(cmd, strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
-			if err := app.CheckQuestion(req.Question); err != nil {
-				return err
+			if len(args) > 0 {
+				if err := app.CheckQuestion(req.Question); err != nil {
+					return err
+				}
 			}
-			a, err := c.open(cmd.Context())
-			if err != nil {
-				return err
+			switch recorded, replayed := cmd.Flags().Changed("record"), cmd.Flags().Changed("replay"); {
+			case recorded && replayed:
+				return evidence.BadInput("--record and --replay do not go together", "a replay asks nobody: copy the file if you want another")
+			case recorded:
+				return c.record(cmd.Context(), record, req)
+			case replayed:
+				return c.replay(cmd.Context(), replay, req)
 			}
-			answer, err := c.answer(cmd.Context(), a, req)
-			if err == nil {
-				err = c.show(answer)
-			}
-			return errors.Join(err, a.Close())
+			return c.ask(cmd.Context(), req)
 		},
 	}
 	q.flags(cmd)
+	cmd.Flags().StringVar(&record, "record", "", "write every exchange into a new HAR `FILE`, without secrets; asks in an empty memory")
+	cmd.Flags().StringVar(&replay, "replay", "", "answer from a `FILE` that --record wrote, without a network; QUESTION may be left out")
 	return cmd
+}
+
+func (c *console) ask(ctx context.Context, req app.Request) error {
+	a, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := c.answer(ctx, a, req)
+	if err == nil {
+		err = c.show(answer)
+	}
+	return errors.Join(err, a.Close())
+}
+
+// record asks and keeps what passes. The file stands also where the question
+// failed, and then says what did.
+func (c *console) record(ctx context.Context, file string, req app.Request) error {
+	cfg, err := c.settings()
+	if err != nil {
+		return err
+	}
+	p := newProgress(c)
+	got, err := app.Record(ctx, cfg, app.Options{Log: c.logger(cfg.LogLevel)}, file, req, p.observe)
+	p.close()
+	if got.Requests >= 0 {
+		fmt.Fprintf(c.err, "%s holds what was heard, %d requests\n", file, got.Requests)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.err, "the same answer without a network: research-mcp ask --replay %s\n", file)
+	return c.show(got.Answer)
+}
+
+// replay answers from a recording. The settings of this machine are no part of
+// it, but for those of --set.
+func (c *console) replay(ctx context.Context, file string, req app.Request) error {
+	set, err := c.setFlags()
+	if err != nil {
+		return err
+	}
+	r, err := app.OpenRecording(file)
+	if err != nil {
+		return err
+	}
+	if req.Question == "" && !c.json {
+		fmt.Fprintln(c.err, "replaying: "+short(r.Question(), width))
+	}
+	p := newProgress(c)
+	answer, err := r.Replay(ctx, app.Options{Log: c.logger(c.logLevel)}, req, set, p.observe)
+	p.close()
+	if err != nil {
+		return err
+	}
+	return c.show(answer)
 }
 
 // show prints an answer for a script or a person.

@@ -130,15 +130,11 @@ First steps:
 
 // settings loads the configuration as the flags and the environment say.
 func (c *console) settings() (*config.Config, error) {
-	in := config.Inputs{Sources: app.SourceDefaults(), Environ: c.environ, File: c.settingsFile(),
-		Flags: map[string]string{}, From: map[string]string{}}
+	in := config.Inputs{Sources: app.SourceDefaults(), Environ: c.environ, File: c.settingsFile(), From: map[string]string{}}
 	in.Must = in.File != config.DefaultFile()
-	for _, kv := range c.set {
-		name, value, ok := strings.Cut(kv, "=")
-		if !ok {
-			return nil, evidence.BadInput(fmt.Sprintf("--set %q has no value", kv), "write it as key=value, such as --set research.budget=60s")
-		}
-		in.Flags[name] = value
+	var err error
+	if in.Flags, err = c.setFlags(); err != nil {
+		return nil, err
 	}
 	for flag, value := range map[string]string{"data_dir": c.dataDir, "log_level": c.logLevel} {
 		if value != "" {
@@ -146,6 +142,19 @@ func (c *console) settings() (*config.Config, error) {
 		}
 	}
 	return config.Load(in)
+}
+
+// setFlags are the settings of --set.
+func (c *console) setFlags() (map[string]string, error) {
+	out := map[string]string{}
+	for _, kv := range c.set {
+		name, value, ok := strings.Cut(kv, "=")
+		if !ok {
+			return nil, evidence.BadInput(fmt.Sprintf("--set %q has no value", kv), "write it as key=value, such as --set research.budget=60s")
+		}
+		out[name] = value
+	}
+	return out, nil
 }
 
 // settingsFile is where the settings file is looked for.
@@ -196,7 +205,8 @@ func exactly(n int, what string) cobra.PositionalArgs {
 		if len(args) == n {
 			return nil
 		}
-		try := fmt.Sprintf("write it as in `%s`", strings.TrimSpace(cmd.Example))
+		example, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
+		try := fmt.Sprintf("write it as in `%s`", example)
 		if len(args) > n {
 			try = "quote what is of several words; " + try
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/research-mcp/research-mcp/internal/app"
@@ -34,7 +35,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, Setup: startWorld,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"grab": grab, "bytes": makeBytes, "damage": damage, "remembermany": rememberMany},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"grab": grab, "bytes": makeBytes, "damage": damage, "alike": alike, "remembermany": rememberMany},
 	})
 }
 
@@ -80,6 +81,20 @@ func grab(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no match for %s in stdout", args[1])
 	}
 	ts.Setenv(args[0], got[1])
+}
+
+// timesAndIDs are what two replays of one recording differ in.
+var timesAndIDs = regexp.MustCompile(`"(session|run_id|[a-z_]+_ms)": [^,\n]+`)
+
+// alike FILE FILE compares two answers but for times and ids.
+func alike(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: alike FILE FILE")
+	}
+	a, b := timesAndIDs.ReplaceAllString(ts.ReadFile(args[0]), ""), timesAndIDs.ReplaceAllString(ts.ReadFile(args[1]), "")
+	if a != b || a == "" {
+		ts.Fatalf("%s and %s differ:\n%s", args[0], args[1], cmp.Diff(a, b))
+	}
 }
 
 // makeBytes FILE N TEXT writes TEXT, with Go's escapes, N times into FILE.

@@ -19,7 +19,6 @@ import (
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
-	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/isolate"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
@@ -55,7 +54,7 @@ type Options struct {
 	Log   *slog.Logger
 	now   func() time.Time
 	newID func(prefix string) string
-	tape  fetch.Tape // stands between the sources and the network
+	stage stage // of a question that is recorded or replayed; nil: neither
 }
 
 // App is the program, ready to work. It is safe for concurrent use. Close it.
@@ -91,19 +90,23 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	}
 	a.pages = extract.Isolated{Runner: a.pool, ReadPDF: cfg.Fetch.PDF}
 	a.fetch = newNetwork(ctx, a, o)
-	asked, err := a.buildSources()
+	asked, err := a.buildSources(o.stage)
 	if err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	if a.kits, err = newKits(cfg, o.Log); err != nil {
+	if a.kits, err = newKits(cfg, o.Log, o.stage); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
 	a.memory, err = memory.Open(ctx, memory.Config{Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.now})
 	if err != nil {
 		return nil, errors.Join(err, a.kits.Close(), a.fetch.Close(), a.pool.Close())
 	}
+	var remembered research.Memory = a.memory
+	if o.stage != nil {
+		remembered = blank{a.memory}
+	}
 	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: asked, Kinds: sourceKinds(), Off: sourcesOff(cfg), Memory: a.memory, Sessions: a.memory, Kits: a.kits, Analyst: analyst{a.pool},
+		Sources: asked, Kinds: sourceKinds(), Off: sourcesOff(cfg), Memory: remembered, Sessions: a.memory, Kits: a.kits, Analyst: analyst{a.pool},
 		Chunk: func(text string) []evidence.Chunk { return extract.Chunks(text, extract.ChunkOptions{}) },
 		Page:  a.page, Now: o.now, NewID: o.newID, Log: o.Log,
 	})
@@ -127,7 +130,7 @@ func engineConfig(cfg *config.Config) research.Config {
 }
 
 // buildSources makes the sources that are on.
-func (a *App) buildSources() ([]research.Source, error) {
+func (a *App) buildSources(on stage) ([]research.Source, error) {
 	settings := map[string]sources.Settings{}
 	for _, spec := range sources.Registry() {
 		s := sourceSettings(a.cfg, spec)
@@ -140,7 +143,11 @@ func (a *App) buildSources() ([]research.Source, error) {
 	}
 	var out []research.Source
 	for _, s := range built {
-		out = append(out, traced{s})
+		var asked research.Source = traced{s}
+		if on != nil {
+			asked = on.source(traced{s})
+		}
+		out = append(out, asked)
 		a.names = append(a.names, s.Name())
 	}
 	return out, nil

@@ -113,7 +113,7 @@ func (a *App) analyse(ctx context.Context) evidence.Analysis {
 func (a *App) sourceChecks(ctx context.Context, offline bool) []Check {
 	infos, how := Sources(a.cfg), sourcesOff(a.cfg)
 	out := make([]Check, len(infos))
-	asked, err := a.buildSources()
+	asked, err := a.buildSources(nil)
 	if err != nil {
 		return []Check{{Name: "sources", Status: checkFail, What: err.Error()}}
 	}

@@ -21,16 +21,23 @@ type kits struct {
 	client  *ollama.Client // nil: not to be used
 	wished  bool           // the user named a host or a model, and wants to hear of its absence
 	builtIn research.Kit
+	stage   stage // nil: the question is neither recorded nor replayed
 }
 
-func newKits(cfg *config.Config, log *slog.Logger) (*kits, error) {
+func newKits(cfg *config.Config, log *slog.Logger, on stage) (*kits, error) {
 	k := builtInKits()
+	k.stage = on
 	if !cfg.Ollama.Enabled {
 		return k, nil
 	}
+	own := ollama.Config{Host: cfg.Ollama.Host, ChatModel: cfg.Ollama.ChatModel, EmbedModel: cfg.Ollama.EmbedModel,
+		KeepAlive: cfg.Ollama.KeepAlive, Silence: cfg.Ollama.Silence, Log: log}
+	if on != nil {
+		own.Transport, own.Readable = on.transport, on.readable
+		own.Silence, own.Patience = on.patience(own.Silence)
+	}
 	var err error
-	k.client, err = ollama.New(ollama.Config{Host: cfg.Ollama.Host, ChatModel: cfg.Ollama.ChatModel, EmbedModel: cfg.Ollama.EmbedModel,
-		KeepAlive: cfg.Ollama.KeepAlive, Silence: cfg.Ollama.Silence, Log: log})
+	k.client, err = ollama.New(own)
 	k.wished = cmp.Or(cfg.Ollama.Host, cfg.Ollama.ChatModel, cfg.Ollama.EmbedModel) != ""
 	return k, err
 }
@@ -58,10 +65,13 @@ func (k *kits) Pick(ctx context.Context) research.Kit {
 	if k.client == nil {
 		return kit
 	}
-	s := k.client.Probe(ctx)
+	s := k.look(ctx)
 	if s.Chat != nil {
-		writer := synth.NewOllama(k.client, *s.Chat, func() string { return newID("b_") })
+		writer := synth.NewOllama(k.client, *s.Chat, k.fence)
 		kit.Synthesizer, kit.Linguist = writer, writer
+		if k.stage != nil {
+			kit.Linguist = k.stage.linguist(writer)
+		}
 	}
 	if s.Embed != nil {
 		kit.Embedder = embed.NewOllama(k.client, *s.Embed)
@@ -70,6 +80,21 @@ func (k *kits) Pick(ctx context.Context) research.Kit {
 		kit.Warnings = warnings(s.ChatProblem, s.EmbedProblem)
 	}
 	return kit
+}
+
+func (k *kits) look(ctx context.Context) ollama.State {
+	if k.stage != nil {
+		return k.stage.look(ctx, k.client.Probe)
+	}
+	return k.client.Probe(ctx)
+}
+
+// fence is a word that nobody who wrote a page can have guessed.
+func (k *kits) fence() string {
+	if k.stage != nil {
+		return k.stage.fence()
+	}
+	return newID("b_")
 }
 
 func warnings(problems ...*evidence.Problem) []string {

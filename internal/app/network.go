@@ -29,8 +29,11 @@ type network struct {
 func newNetwork(ctx context.Context, a *App, o Options) *network {
 	n := &network{}
 	n.cache = sync.OnceValue(func() *fetch.Cache { return n.open(context.WithoutCancel(ctx), a) })
-	cfg := fetch.Config{Version: version, Contact: a.cfg.Contact, Logger: a.log, Now: a.now, Tape: o.tape}
-	if a.cfg.Cache.MaxMB > 0 && o.tape == nil { // a recording holds what was truly said
+	cfg := fetch.Config{Version: version, Contact: a.cfg.Contact, Logger: a.log, Now: a.now}
+	if o.stage != nil {
+		cfg.Tape = o.stage.tape()
+	}
+	if a.cfg.Cache.MaxMB > 0 && o.stage == nil { // a recording holds what was truly said
 		cfg.OpenCache = n.cache
 	} else {
 		n.cache = func() *fetch.Cache { return nil }

@@ -23,6 +23,8 @@ type (
 		Creator harName    `json:"creator"`
 		Pages   []struct{} `json:"pages"`
 		Entries []harEntry `json:"entries"`
+
+		Note json.RawMessage `json:"_note,omitempty"` // of whoever asked for the recording
 	}
 	harName struct {
 		Name    string `json:"name"`
@@ -37,6 +39,7 @@ type (
 		Timings  harTimings  `json:"timings"`
 
 		Level    string     `json:"_level"`              // levelGet or levelTransport
+		Track    string     `json:"_track,omitempty"`    // see WithTrack
 		BodyHash string     `json:"_bodySha256"`         // of the request
 		FinalURL string     `json:"_finalURL,omitempty"` // after redirects, when there were some
 		Answer   *harAnswer `json:"_answer,omitempty"`
@@ -117,6 +120,8 @@ const (
 	kindCanceled   = "canceled"   // the caller went away
 	kindDeadline   = "deadline"   // the caller's own deadline came
 	kindUnfinished = "unfinished" // still under way when the recording was written
+	kindRefused    = "refused"    // nothing listens there; of transports only
+	kindNetwork    = "network"    // no answer for another reason; of transports only
 	kindOther      = "other"
 )
 

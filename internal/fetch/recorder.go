@@ -9,11 +9,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -32,6 +34,7 @@ type Recorder struct {
 
 	mu    sync.Mutex
 	takes []*take // in the order in which they began
+	note  json.RawMessage
 }
 
 // take is one recorded request; guarded by Recorder.mu.
@@ -49,11 +52,19 @@ func NewRecorder(name, version string, now func() time.Time) *Recorder {
 	return &Recorder{creator: harName{name, version}, now: now}
 }
 
+// Note puts a JSON value into the recording, in place of the one before it.
+// Secrets in it are the caller's to leave out.
+func (r *Recorder) Note(note json.RawMessage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.note = note
+}
+
 // HAR is the recording so far, ordered by the beginnings of the requests. What
 // is still under way is in it as unfinished.
 func (r *Recorder) HAR() ([]byte, error) {
 	r.mu.Lock()
-	f := harFile{Log: harLog{Version: "1.2", Creator: r.creator, Pages: []struct{}{}, Entries: []harEntry{}}}
+	f := harFile{Log: harLog{Version: "1.2", Creator: r.creator, Pages: []struct{}{}, Entries: []harEntry{}, Note: r.note}}
 	takes := slices.Clone(r.takes)
 	slices.SortStableFunc(takes, func(a, b *take) int { return a.began.Compare(b.began) })
 	for _, t := range takes {
@@ -122,10 +133,25 @@ func (r *Recorder) end(t *take, fill func(*harEntry)) {
 	fill(&t.entry)
 }
 
-func (r *Recorder) get(_ context.Context, a ask, wire func() (Response, error)) (Response, error) {
+type trackKey struct{}
+
+// WithTrack names the work that requests under the returned context are for. Of
+// equal requests of several works, a replay gives each work its own outcome,
+// whichever asks first.
+func WithTrack(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, trackKey{}, name)
+}
+
+func trackOf(ctx context.Context) string {
+	name, _ := ctx.Value(trackKey{}).(string)
+	return name
+}
+
+func (r *Recorder) get(ctx context.Context, a ask, wire func() (Response, error)) (Response, error) {
 	t := r.begin(levelGet, http.MethodGet, a.url, http.Header{"Accept": {a.accept}}, nil)
 	resp, err := wire()
 	r.end(t, func(e *harEntry) {
+		e.Track = trackOf(ctx)
 		if err != nil {
 			e.Error = recordedError(err)
 			return
@@ -159,6 +185,7 @@ func recordResponse(e *harEntry, a ask, resp Response) {
 // recordedError keeps of an error what a replay needs to fail in the same way.
 func recordedError(err error) *harError {
 	var e *Error
+	var broken net.Error
 	switch {
 	case errors.As(err, &e):
 		return &harError{Kind: string(e.Kind), Text: e.Error(), Host: e.Host, Code: e.Code, RetryAfter: e.RetryAfter, Detail: e.Detail}
@@ -166,6 +193,10 @@ func recordedError(err error) *harError {
 		return &harError{Kind: kindDeadline, Text: "the caller's deadline came first"}
 	case errors.Is(err, context.Canceled):
 		return &harError{Kind: kindCanceled, Text: "the caller went away first"}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return &harError{Kind: kindRefused, Text: "nothing listens there"}
+	case errors.As(err, &broken):
+		return &harError{Kind: kindNetwork, Text: "the network gave no answer"}
 	}
 	return &harError{Kind: kindOther, Text: "the request failed"} // the text may hold addresses
 }
@@ -197,14 +228,24 @@ func (r *Recorder) Transport(base http.RoundTripper) http.RoundTripper {
 		t := r.begin(levelTransport, req.Method, req.URL, req.Header, body)
 		resp, err := base.RoundTrip(req)
 		if err != nil {
-			r.end(t, func(e *harEntry) { e.Error = recordedError(err) })
+			r.end(t, func(e *harEntry) { e.Error = recordedError(ended(req.Context(), err)) })
 			return nil, err
 		}
 		resp.Body = &tee{ReadCloser: resp.Body, done: func(got []byte, err error) {
+			err = ended(req.Context(), err)
 			r.end(t, func(e *harEntry) { recordExchange(e, resp, got, err) })
 		}}
 		return resp, nil
 	})
+}
+
+// ended is the end of ctx where that is why there is an error, whatever cause
+// the caller gave to it.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 func recordExchange(e *harEntry, resp *http.Response, body []byte, err error) {

@@ -3,10 +3,15 @@ package fetch
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"slices"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -14,6 +19,8 @@ import (
 // times gets the recorded outcomes in their order; the last one repeats. It is
 // safe for concurrent use.
 type Replay struct {
+	note json.RawMessage
+
 	mu    sync.Mutex
 	takes map[string]*reel
 }
@@ -31,7 +38,7 @@ func NewReplay(har []byte) (*Replay, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Replay{takes: map[string]*reel{}}
+	r := &Replay{note: f.Log.Note, takes: map[string]*reel{}}
 	for i := range f.Log.Entries {
 		e := &f.Log.Entries[i]
 		if _, err := e.Response.Content.body(); err != nil {
@@ -40,14 +47,36 @@ func NewReplay(har []byte) (*Replay, error) {
 		if e.Response.Status < 0 || e.Response.Status > 999 {
 			return nil, fmt.Errorf("reading the recording: entry %d has the status %d", i+1, e.Response.Status)
 		}
-		key := e.key()
-		if r.takes[key] == nil {
-			r.takes[key] = &reel{}
+		r.add(e.key(), e)
+		if e.Track != "" {
+			r.add(onTrack(e.key(), e.Track), e)
 		}
-		r.takes[key].entries = append(r.takes[key].entries, e)
+	}
+	for _, it := range r.takes { // what had no outcome is the last to be given
+		slices.SortStableFunc(it.entries, func(a, b *harEntry) int { return a.open() - b.open() })
 	}
 	return r, nil
 }
+
+func (r *Replay) add(key string, e *harEntry) {
+	if r.takes[key] == nil {
+		r.takes[key] = &reel{}
+	}
+	r.takes[key].entries = append(r.takes[key].entries, e)
+}
+
+func onTrack(key, track string) string { return key + " " + track }
+
+// open is 1 for a request that was under way when the recording was written.
+func (e *harEntry) open() int {
+	if e.Error != nil && e.Error.Kind == kindUnfinished {
+		return 1
+	}
+	return 0
+}
+
+// Note is what Recorder.Note put in; nil for another program's file.
+func (r *Replay) Note() json.RawMessage { return r.note }
 
 // key is what equal requests share. Secrets are taken out of URLs of foreign
 // files, too, as those of requests are.
@@ -89,7 +118,11 @@ func (r *Replay) get(ctx context.Context, a ask, _ func() (Response, error)) (Re
 	if err := ctx.Err(); err != nil {
 		return Response{}, fmt.Errorf("asking %s: %w", orAddress(a.host), err)
 	}
-	e := r.play(replayKey(levelGet, http.MethodGet, cleanURL(a.url), hashOf(nil)))
+	key := replayKey(levelGet, http.MethodGet, cleanURL(a.url), hashOf(nil))
+	e := r.play(onTrack(key, trackOf(ctx)))
+	if e == nil {
+		e = r.play(key)
+	}
 	if e == nil {
 		return Response{}, notRecorded(a.host)
 	}
@@ -113,6 +146,10 @@ func (e *harError) replayed(host string) error {
 		return fmt.Errorf("asking %s: %w", orAddress(host), context.DeadlineExceeded)
 	case kindCanceled:
 		return fmt.Errorf("asking %s: %w", orAddress(host), context.Canceled)
+	case kindRefused:
+		return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	case kindNetwork:
+		return &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no answer when this was recorded")}
 	case kindOther:
 		return &Error{Kind: Unreachable, Host: host, Detail: "cannot be reached"}
 	}

@@ -48,6 +48,27 @@ func cleanText(s string) string {
 	return cleanURL(u)
 }
 
+// WithoutSecrets is a URL as a recording shows it.
+func WithoutSecrets(url string) string { return cleanText(url) }
+
+// SecretsIn are the values that WithoutSecrets takes out of a URL.
+func SecretsIn(address string) []string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for name, values := range u.Query() {
+		if isSecret(name) {
+			out = append(out, values...)
+		}
+	}
+	if password, set := u.User.Password(); set {
+		out = append(out, password)
+	}
+	return out
+}
+
 // cleanQuery keeps the order and the spelling of what it leaves in.
 func cleanQuery(raw string) string {
 	if raw == "" {

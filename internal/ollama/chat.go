@@ -164,7 +164,11 @@ func (c *Client) Readable(m ModelInfo, d time.Duration) int {
 	if !ok {
 		pace = unknownPace
 	}
-	return int(pace * d.Seconds())
+	tokens := int(pace * d.Seconds())
+	if c.cfg.Readable != nil {
+		tokens = c.cfg.Readable(tokens)
+	}
+	return tokens
 }
 
 // Room is how many tokens of prompt and answer a model can take at most.

@@ -53,6 +53,12 @@ type Config struct {
 	Patience   time.Duration // 0: DefaultPatience
 	Probe      time.Duration // 0, or longer than DefaultProbe: DefaultProbe
 
+	// Transport stands before the way out, to record what passes or to answer in
+	// its place; nil: nothing does.
+	Transport func(wire http.RoundTripper) http.RoundTripper
+	// Readable has the last word on what Client.Readable measured; nil: nobody.
+	Readable func(tokens int) int
+
 	Now func() time.Time // nil: time.Now; only differences are used
 	Log *slog.Logger     // nil: nothing is logged
 }
@@ -102,8 +108,12 @@ func New(cfg Config) (*Client, error) {
 		details: map[string]details{}, learning: map[string]bool{}, failures: map[string]failure{}, slow: map[string]time.Time{}, windows: map[string]int{}, paces: map[string]float64{},
 	}
 	c.begin = func(f func(context.Context)) { c.work.Go(func() { f(life) }) }
+	var way http.RoundTripper = transport
+	if cfg.Transport != nil {
+		way = cfg.Transport(transport)
+	}
 	c.api = api.NewClient(base, &http.Client{
-		Transport: limitBody{transport},
+		Transport: limitBody{way},
 		// A local server has nowhere to send us to.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})

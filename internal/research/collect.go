@@ -50,8 +50,9 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 		r.answer.Timing.SlowestSourceMS = max(r.answer.Timing.SlowestSourceMS, s.LatencyMS)
 	}
 	tail := r.e.deps.Now()
-	docs := pipeline.wait(whole)
+	docs := pipeline.wait(whole, gather.finds)
 	back := <-recalled
+	r.sortWarnings()
 	r.answer.Timing.DigestMS = r.since(tail)
 	return docs, back
 }

@@ -121,8 +121,9 @@ func (d *digestion) set(i int, out *digested) {
 }
 
 // wait returns all documents in a stable order: that of their scores at their
-// sources, then of their ids.
-func (d *digestion) wait(ctx context.Context) []*digested {
+// sources, then of their ids. finds are the documents as they were found in the
+// end, by id.
+func (d *digestion) wait(ctx context.Context, finds map[string]find) []*digested {
 	left := keepWithin
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
@@ -152,6 +153,9 @@ func (d *digestion) wait(ctx context.Context) []*digested {
 	for i, x := range docs {
 		if x.chunks.Items == nil { // its turn had not come yet: it counts by its words
 			docs[i] = &digested{doc: x.doc, chunks: evidence.Chunks{Items: d.r.e.deps.Chunk(x.doc.Text)}}
+		}
+		if f, ok := finds[x.doc.ID]; ok {
+			docs[i] = &digested{doc: f.doc, chunks: docs[i].chunks}
 		}
 	}
 	slices.SortFunc(docs, func(a, b *digested) int {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -200,6 +201,14 @@ func (r *run) warn(text string) {
 		}
 	}
 	r.answer.Warnings = append(r.answer.Warnings, text)
+}
+
+// sortWarnings puts those of steps that ran side by side into an order of their
+// own, behind what was known before.
+func (r *run) sortWarnings() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	slices.Sort(r.answer.Warnings[min(len(r.kit.Warnings), len(r.answer.Warnings)):])
 }
 
 // since is the time from t in whole milliseconds.

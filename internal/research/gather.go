@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 // found is what one source said to one keyword.
 type found struct {
 	source string
+	topic  int // its place among the keywords
 	docs   []evidence.Document
 	origin Origin
 	more   bool // the pages that the documents link to are still being read
@@ -38,6 +40,7 @@ type gathering struct {
 	pending map[string]int // searches under way, by source
 	tally   map[string]*tally
 	seen    map[string]bool // documents handed on
+	finds   map[string]find // the documents, by id
 	heard   bool            // a source has answered, if only that it has nothing
 	asked   map[string]bool // keywords
 }
@@ -50,16 +53,25 @@ type tally struct {
 	asked    bool // it was truly asked: not all of what it said was kept from earlier
 	stale    bool
 	age      time.Duration // of the oldest that was kept
-	failed   error
+	failures map[int]error // by topic
+}
+
+// failed joins the failures in the order of the topics, whichever came first.
+func (t *tally) failed() error {
+	var all []error
+	for _, topic := range slices.Sorted(maps.Keys(t.failures)) {
+		all = append(all, t.failures[topic])
+	}
+	return errors.Join(all...)
 }
 
 func (r *run) newGathering(ctx context.Context, sources []chosen) (*gathering, func() bool) {
 	g := &gathering{r: r, sources: sources, begun: r.e.deps.Now(), group: new(errgroup.Group),
 		results: make(chan found, 2*len(sources)*r.depth.topics), // a search never waits to report
-		pending: map[string]int{}, tally: map[string]*tally{}, seen: map[string]bool{}, asked: map[string]bool{}}
+		pending: map[string]int{}, tally: map[string]*tally{}, seen: map[string]bool{}, finds: map[string]find{}, asked: map[string]bool{}}
 	g.ctx, g.cancel = context.WithTimeout(r.e.life, r.e.cfg.SourceDeadline)
 	for _, s := range sources {
-		g.tally[s.Name()] = &tally{report: evidence.SourceReport{Name: s.Name(), Why: s.why}}
+		g.tally[s.Name()] = &tally{failures: map[int]error{}, report: evidence.SourceReport{Name: s.Name(), Why: s.why}}
 	}
 	return g, context.AfterFunc(ctx, g.cancel)
 }
@@ -70,6 +82,7 @@ func (g *gathering) ask(topic string) {
 	if topic == "" || g.asked[key] || len(g.asked) >= g.r.depth.topics {
 		return
 	}
+	place := len(g.asked)
 	g.asked[key] = true
 	g.r.answer.Topics = append(g.r.answer.Topics, topic)
 	q := evidence.Query{Text: topic, Question: g.r.req.Question, Limit: g.r.depth.limit, Language: g.r.req.Language, FullText: g.r.depth.full}
@@ -77,7 +90,7 @@ func (g *gathering) ask(topic string) {
 		g.pending[s.Name()]++
 		g.tally[s.Name()].report.Status = "" // it is asked again
 		g.group.Go(func() error {
-			f := found{source: s.Name()}
+			f := found{source: s.Name(), topic: place}
 			f.docs, f.origin, f.err = g.r.e.search(g.ctx, s.Source, q)
 			f.took = g.r.e.deps.Now().Sub(g.begun)
 			links := g.r.e.linked(f.docs)
@@ -85,11 +98,32 @@ func (g *gathering) ask(topic string) {
 			g.results <- f
 			if f.more {
 				pages := g.r.e.readLinked(g.ctx, links)
-				g.results <- found{source: s.Name(), docs: pages, origin: f.origin, took: g.r.e.deps.Now().Sub(g.begun)}
+				g.results <- found{source: s.Name(), topic: place, docs: pages, origin: f.origin, took: g.r.e.deps.Now().Sub(g.begun)}
 			}
 			return nil // one source's failure is data: it must not end the others
 		})
 	}
+}
+
+// find is a document as the first of the keywords that found it gave it, with
+// the best of its scores: which answer came first decides nothing.
+type find struct {
+	topic int
+	doc   evidence.Document
+}
+
+// again books a document that another keyword has found already.
+func (g *gathering) again(topic int, d evidence.Document) {
+	have, ok := g.finds[d.ID]
+	if !ok || d.Text != have.doc.Text { // an empty one, or another one of the same id
+		return
+	}
+	best := max(have.doc.Score, d.Score)
+	if topic < have.topic {
+		have = find{topic, d}
+	}
+	have.doc.Score = best
+	g.finds[d.ID] = have
 }
 
 // search calls a source and survives its panic.
@@ -153,16 +187,18 @@ func (g *gathering) take(f found, handOn func([]evidence.Document)) {
 	}
 	t.report.LatencyMS = max(t.report.LatencyMS, f.took.Milliseconds())
 	if f.err != nil {
-		t.failed = errors.Join(t.failed, f.err)
+		t.failures[f.topic] = f.err
 	} else {
 		t.answered, g.heard = true, true
 		t.asked, t.stale, t.age = t.asked || !f.origin.Cached, t.stale || f.origin.Stale, max(t.age, f.origin.Age)
 		fresh := slices.DeleteFunc(slices.Clone(f.docs), func(d evidence.Document) bool {
 			if d.Text == "" || g.seen[d.ID] {
 				t.known = t.known || d.Text != ""
+				g.again(f.topic, d)
 				return true
 			}
 			g.seen[d.ID] = true
+			g.finds[d.ID] = find{f.topic, d}
 			return false
 		})
 		t.report.Documents += len(fresh)
@@ -188,21 +224,22 @@ func (g *gathering) settled() int {
 // settle decides a source's status once all its searches are in: one that
 // answered some keyword is ok, and says what failed beside it.
 func (g *gathering) settle(t *tally) {
+	failed := t.failed()
 	switch {
 	case t.report.Documents > 0, t.known:
 		t.report.Status = evidence.StatusOK
 		if !t.asked {
 			t.report.Status = evidence.StatusCached
 		}
-	case t.answered && t.failed == nil:
+	case t.answered && failed == nil:
 		t.report.Status = evidence.StatusEmpty
 	default:
-		t.report.Status = statusOf(t.failed)
+		t.report.Status = statusOf(failed)
 	}
 	t.report.AgeSeconds = int64(t.age.Seconds())
 	switch {
-	case t.failed != nil:
-		t.report.Err = firstLine(t.failed)
+	case failed != nil:
+		t.report.Err = firstLine(failed)
 	case t.stale:
 		t.report.Err = fmt.Sprintf("could not be asked: this is what it said %s ago", t.age.Round(max(time.Second, t.age/50)))
 	}
@@ -242,8 +279,8 @@ func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.Sou
 // giveUp reports a source that did not answer every keyword in time.
 func (g *gathering) giveUp(t *tally, waited time.Duration) {
 	t.report.LatencyMS = waited.Milliseconds()
-	t.failed = errors.Join(fmt.Errorf("no full answer within %s; it is not waited for any longer", waited.Round(10*time.Millisecond)), t.failed)
-	t.report.Err = strings.ReplaceAll(t.failed.Error(), "\n", "; ")
+	failed := errors.Join(fmt.Errorf("no full answer within %s; it is not waited for any longer", waited.Round(10*time.Millisecond)), t.failed())
+	t.report.Err = strings.ReplaceAll(failed.Error(), "\n", "; ")
 	t.report.Status = evidence.StatusTimeout
 	if t.report.Documents > 0 {
 		t.report.Status = evidence.StatusOK
