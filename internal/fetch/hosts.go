@@ -35,6 +35,7 @@ type sharing struct {
 	mended bool      // the host answered although others had found it broken
 
 	since, until time.Time // others' breaker is open
+	heard        time.Time // the latest wish to be left alone that was read, in the cache's time
 }
 
 // learn reads what others know of the host. It takes next to no time and fails
@@ -64,9 +65,11 @@ func (g *gates) learn(ctx context.Context, it *gate) {
 	if it.others.until.After(now.Add(openFor)) { // of a clock that was set back
 		it.others.since, it.others.until = time.Time{}, time.Time{}
 	}
-	if until := here(row.wait); until.After(it.until) && !until.After(now.Add(longestLeave)) {
+	// A wish counts once: by a clock of the cache that stands still it would never end.
+	if until := here(row.wait); row.wait.After(it.others.heard) && until.After(it.until) && !until.After(now.Add(longestLeave)) {
 		it.until = until
 	}
+	it.others.heard = row.wait
 	if at := here(row.errAt); at.After(it.lastErrAt) && !at.After(now) {
 		it.lastErr, it.lastErrKind, it.lastErrAt = row.err, row.kind, at
 	}
