@@ -105,9 +105,13 @@ func TestAnswersAreKeptForTheirLifetime(t *testing.T) {
 	if r := step(other, "quokka", "ok", 2, 1); r.Err == "" || r.AgeSeconds < 7200 {
 		t.Errorf("a stale answer is reported as %+v", r)
 	}
-	step(other, "wombat", "error", 3, 0)
+	if r := step(other, "wombat", "error", 3, 0); r.Kind != "server" {
+		t.Errorf("kind = %q, want server", r.Kind)
+	}
 	n.mode.Store("odd")
-	step(other, "numbat", "error", 4, 0) // a good status, and no answer: not to be kept
+	if r := step(other, "numbat", "error", 4, 0); r.Kind != "malformed" { // a good status, and no answer: not to be kept
+		t.Errorf("kind = %q, want malformed", r.Kind)
+	}
 	n.mode.Store("")
 	step(other, "numbat", "ok", 5, 1)
 }

@@ -120,6 +120,9 @@ func (e *Error) SourceStatus() string {
 	return statusError
 }
 
+// SourceKind is the Kind for a source's report.
+func (e *Error) SourceKind() string { return string(e.Kind) }
+
 // Status maps any error to the status of a source's report. An error that
 // is no *Error is a timeout when a deadline caused it, else an error.
 func Status(err error) string {

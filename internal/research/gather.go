@@ -73,7 +73,12 @@ func (r *run) newGathering(ctx context.Context, sources []chosen) (*gathering, f
 	for _, s := range sources {
 		g.tally[s.Name()] = &tally{failures: map[int]error{}, report: evidence.SourceReport{Name: s.Name(), Why: s.why}}
 	}
-	return g, context.AfterFunc(ctx, g.cancel)
+	// Time that is over does not end them: stragglers go on in the background.
+	return g, context.AfterFunc(ctx, func() {
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			g.cancel()
+		}
+	})
 }
 
 // ask starts a search for topic at every source.
@@ -98,7 +103,7 @@ func (g *gathering) ask(topic string) {
 			g.results <- f
 			if f.more {
 				pages := g.r.e.readLinked(g.ctx, links)
-				g.results <- found{source: s.Name(), topic: place, docs: pages, origin: f.origin, took: g.r.e.deps.Now().Sub(g.begun)}
+				g.results <- found{source: s.Name(), topic: place, docs: pages, took: g.r.e.deps.Now().Sub(g.begun)}
 			}
 			return nil // one source's failure is data: it must not end the others
 		})
@@ -239,7 +244,7 @@ func (g *gathering) settle(t *tally) {
 	t.report.AgeSeconds = int64(t.age.Seconds())
 	switch {
 	case failed != nil:
-		t.report.Err = firstLine(failed)
+		t.report.Err, t.report.Kind = firstLine(failed), kindOf(failed)
 	case t.stale:
 		t.report.Err = fmt.Sprintf("could not be asked: this is what it said %s ago", t.age.Round(max(time.Second, t.age/50)))
 	}
@@ -330,6 +335,15 @@ func statusOf(err error) string {
 	default:
 		return evidence.StatusError
 	}
+}
+
+// kindOf is what a source says of its error, if it does.
+func kindOf(err error) string {
+	var s interface{ SourceKind() string }
+	if errors.As(err, &s) {
+		return s.SourceKind()
+	}
+	return ""
 }
 
 // firstLine keeps a report short: joined errors repeat themselves.
