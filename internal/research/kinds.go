@@ -107,7 +107,7 @@ var shapes = []struct {
 	{kindCode, text.Pattern(`\b[A-Z]\w+(?:Error|Exception)\b`)},                                                                         // TypeError
 	{kindCode, text.Pattern(`\bv\d+(?:\.\d+)+\b|\b\d{1,3}\.\d{1,3}\.\d{1,3}\b`)},                                                        // v1.2, 1.2.3
 	{kindCode, text.Pattern(`(?i)(?:^|\s)(?:c\+\+|c#|f#|\.net\b|objective-c\b)`)},                                                       // languages that are no words
-	{kindCode, text.Pattern(`\S\s+(?:Go|Rust|Swift|Ruby|Dart|Julia|Lua)\b`)},                                                            // … and those that are, inside a sentence
+	{kindCode, text.Pattern(`\S\s+(Go|Rust|Swift|Ruby|Dart|Julia|Lua)\b`)},                                                              // … and those that are, inside a sentence
 	{kindCode, text.Pattern(`(?:^|\s)--?[a-z][\w-]*=?\S*\s|\s--[a-z][\w-]+`)},                                                           // --flag
 	{kindCode, text.Pattern(`\bgithub\.com/|\b(?:import|#include) [<"]`)},                                                               // imports
 	{kindCode, text.Pattern(`\b[\w-]+\.(?:go|py|js|jsx|ts|tsx|rs|cpp|hpp|java|rb|php|sh|sql|json|yaml|yml|toml|css|html|ipynb|mod)\b`)}, // main.go
@@ -156,8 +156,8 @@ func kindsOf(question string, keywords []string, year, least int) []finding {
 		}
 	}
 	for _, s := range shapes {
-		if m := s.shape().FindString(question); m != "" {
-			add(clue{s.kind, firm}, strings.Trim(m, " `\n\t"))
+		if m := s.shape().FindStringSubmatch(question); m != nil { // a group is the part that says it
+			add(clue{s.kind, firm}, strings.Trim(m[len(m)-1], " `\n\t"))
 		}
 	}
 	for _, y := range yearNumber().FindAllString(question, -1) {
