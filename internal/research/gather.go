@@ -151,7 +151,7 @@ func (e *Engine) search(ctx context.Context, s Source, q evidence.Query) (docs [
 // while others are on their way.
 func (g *gathering) wait(ctx context.Context, topics <-chan []string, handOn func([]evidence.Document)) {
 	var soft <-chan time.Time
-	for g.open() > 0 || topics != nil && len(g.seen) == 0 {
+	for g.open() > 0 || topics != nil && len(g.seen) == 0 || g.relax() {
 		if soft == nil && (g.heard || g.open() == 0) {
 			timer := time.NewTimer(time.Duration(float64(g.r.e.cfg.SoftBudget) * g.r.depth.soft))
 			defer timer.Stop()

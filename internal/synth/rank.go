@@ -151,6 +151,7 @@ func score(q query, pool []candidate) {
 	bm := text.NewBM25(docs)
 	alike := similarities(q, pool)
 	words := make([]float64, len(pool))
+	most := leadingIDF(q, pool, bm)
 	for i := range pool {
 		c := &pool[i]
 		var before []string
@@ -175,6 +176,9 @@ func score(q query, pool []candidate) {
 					best = max(best, impliedCoverage)
 				}
 			}
+			if t.weight == aspectWeight {
+				idf = t.weight * min(bm.IDF(t.term), most)
+			}
 			said, all = said+idf*best, all+idf
 		}
 		if all > 0 {
@@ -192,6 +196,25 @@ func score(q query, pool []candidate) {
 			c.score += kindWeight
 		}
 	}
+}
+
+// leadingIDF is how rare the rarest of the question's own words is that is
+// spoken of at all: an aspect, such as "work" in "how do goroutines work", is
+// never more telling than the subject. That no text has it says little.
+func leadingIDF(q query, pool []candidate, bm *text.BM25) float64 {
+	most := 0.0
+	for _, t := range q.terms {
+		if t.weight != 1 {
+			continue
+		}
+		if slices.ContainsFunc(pool, func(c candidate) bool { return slices.Contains(c.terms, t.term) }) {
+			most = max(most, bm.IDF(t.term))
+		}
+	}
+	if most == 0 {
+		return math.Inf(1)
+	}
+	return most
 }
 
 // saturated is BM25's part for one term but its IDF.
