@@ -60,7 +60,7 @@ func loadCollection(dir string) (*collection, error) {
 	if c.queries, err = readRecords(filepath.Join(dir, "queries.jsonl")); err != nil {
 		return nil, err
 	}
-	if err := c.readGrades(filepath.Join(dir, "qrels.tsv")); err != nil {
+	if err := c.readGrades(gradesIn(dir)); err != nil {
 		return nil, err
 	}
 	if len(c.docs) == 0 || len(c.grades) == 0 {
@@ -69,12 +69,24 @@ func loadCollection(dir string) (*collection, error) {
 	return c, nil
 }
 
+// gradesIn is where a collection's judgements are: qrels.tsv, or a split as BEIR
+// ships it, the one for tests first.
+func gradesIn(dir string) string {
+	whole := filepath.Join(dir, "qrels.tsv")
+	for _, path := range []string{whole, filepath.Join(dir, "qrels", "test.tsv"), filepath.Join(dir, "qrels", "dev.tsv"), filepath.Join(dir, "qrels", "train.tsv")} {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return whole
+}
+
 // open is os.Open with words for who named the wrong folder.
 func open(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, &evidence.Problem{What: "the collection cannot be read: " + err.Error(), Usage: true, Cause: err,
-			Try: "name a folder that holds corpus.jsonl, queries.jsonl and qrels.tsv"}
+			Try: "name a folder that holds corpus.jsonl, queries.jsonl and qrels.tsv or qrels/test.tsv"}
 	}
 	return f, nil
 }

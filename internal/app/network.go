@@ -38,6 +38,10 @@ func newNetwork(ctx context.Context, a *App, o Options) *network {
 	} else {
 		n.cache = func() *fetch.Cache { return nil }
 	}
+	allowed, _ := a.cfg.Fetch.Allowed() // the settings were checked when they were read
+	for _, at := range allowed {
+		cfg.OpenExempt, cfg.OpenPorts = append(cfg.OpenExempt, at), append(cfg.OpenPorts, at.Port())
+	}
 	n.Client = fetch.New(cfg)
 	return n
 }

@@ -160,3 +160,39 @@ func holding(t *testing.T, dir, s string) []string {
 	}
 	return out
 }
+
+// A page of one's own net is read where the settings name its address, and no
+// other.
+func TestOnlyAllowedAddressesAreRead(t *testing.T) {
+	t.Parallel()
+	asked := atomic.Int32{}
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if r.URL.Path == "/robots.txt" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, "<html><title>Inside</title><body><p>"+marker+" It is a long enough text for a page.</p></body></html>")
+	})
+	mine, other := httptest.NewServer(page), httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("reached what is not allowed") }))
+	t.Cleanup(mine.Close)
+	t.Cleanup(other.Close)
+	flags := map[string]string{"data_dir": t.TempDir(), "ollama.enabled": "false", "fetch.allow": mine.Listener.Addr().String()}
+	for name := range SourceDefaults() {
+		flags["sources."+name+".enabled"] = "false"
+	}
+	cfg, err := config.Load(config.Inputs{Sources: SourceDefaults(), Flags: flags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(t.Context(), cfg, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	got, err := a.Read(t.Context(), ReadRequest{URLs: []string{mine.URL, other.URL}}, nil)
+	if err != nil || len(got.Documents) != 1 || len(got.Sources) != 2 || got.Sources[1].Kind != "refused" || asked.Load() == 0 {
+		t.Errorf("Read = %d documents, %+v, %v", len(got.Documents), got.Sources, err)
+	}
+}

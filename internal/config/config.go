@@ -6,12 +6,14 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/adrg/xdg"
 )
@@ -80,7 +82,21 @@ type Cache struct {
 
 // Fetch says what is read of pages and files.
 type Fetch struct {
-	PDF bool `koanf:"pdf"`
+	PDF   bool   `koanf:"pdf"`
+	Allow string `koanf:"allow"`
+}
+
+// Allowed are the addresses inside of a private net from which pages may be read.
+func (f Fetch) Allowed() ([]netip.AddrPort, error) {
+	var out []netip.AddrPort
+	for _, one := range strings.FieldsFunc(f.Allow, func(r rune) bool { return r == ',' || r == ' ' }) {
+		a, err := netip.ParseAddrPort(one)
+		if err != nil {
+			return nil, bad("fetch.allow", one, "addresses with ports and commas between them, such as 10.0.0.5:8080,192.168.1.7:80")
+		}
+		out = append(out, a)
+	}
+	return out, nil
 }
 
 // Source is one source's settings.
@@ -136,6 +152,7 @@ var keys = []key{
 	{name: "cache.max_mb", value: "256", about: "answers of sources are kept for a time, up to so many MiB in all; 0 asks anew each time"},
 	{name: "contact", value: "", about: "your e-mail address or web page: sources see it in the User-Agent and allow more"},
 	{name: "data_dir", value: "", about: "folder of the memory; the platform's user data folder when empty"},
+	{name: "fetch.allow", value: "", about: "addresses of your own net that pages may be read from, as in 10.0.0.5:8080,192.168.1.7:80; a model may name them, too"},
 	{name: "fetch.pdf", value: "false", about: "read the text of PDF files too, of pages and of your own folder"},
 	{name: "language", value: "en", about: "language of the sources, as in en.wikipedia.org"},
 	{name: "log_level", value: "warn", about: "debug, info, warn or error; logs go to stderr"},
@@ -272,6 +289,12 @@ func (c *Config) validate() error {
 	}
 	if c.Language == "" || len(c.Language) > 12 || strings.ContainsFunc(c.Language, func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' }) {
 		return bad("language", c.Language, "a language code such as en or pt-br")
+	}
+	if strings.ContainsFunc(c.Contact, unicode.IsControl) {
+		return bad("contact", c.Contact, "one line: an e-mail address or the address of a page")
+	}
+	if _, err := c.Fetch.Allowed(); err != nil {
+		return err
 	}
 	return c.validateSources()
 }

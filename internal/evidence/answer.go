@@ -62,7 +62,7 @@ type SourceReport struct {
 	// was due), malformed (JSON of another shape), api (an error inside a good
 	// answer), timeout, unreachable, broken (spared after failures), …
 	Kind       string `json:"kind,omitempty"`
-	AgeSeconds int64 `json:"age_seconds,omitempty"` // of the oldest answer that was kept from earlier
+	AgeSeconds int64  `json:"age_seconds,omitempty"` // of the oldest answer that was kept from earlier
 }
 
 // NotAsked is a source that is on and was left out, and what it is for.

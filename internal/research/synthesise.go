@@ -118,7 +118,23 @@ func (r *run) nothingFound() string {
 	}
 	out := "Nothing that was read answers this question. Asked were " + strings.Join(append(tried, memory), "; ") + "."
 	if len(tried) > 0 && !slices.ContainsFunc(r.answer.Sources, reached) {
-		out += " No source could be reached: `research-mcp doctor` tells why."
+		return out + " No source could be reached: `research-mcp doctor` tells why."
 	}
-	return out
+	return out + " " + r.nextStep()
+}
+
+// nextStep is what may help after sources were reached and did not answer.
+func (r *run) nextStep() string {
+	steps := []string{"ask in fewer words"}
+	if r.req.Depth != DepthDeep {
+		steps = append(steps, "ask at depth deep, which reads whole pages")
+	}
+	var rest []string
+	for _, n := range r.answer.NotAsked {
+		rest = append(rest, n.Name)
+	}
+	if len(rest) > 0 {
+		steps = append(steps, "name sources that were not asked: "+strings.Join(rest, ", "))
+	}
+	return "To find more, " + strings.Join(steps, "; or ") + "."
 }

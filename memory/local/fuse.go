@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -121,6 +122,23 @@ func (b *bounds) scale(x float64) float64 {
 	return 0
 }
 
+// sameNumbers reports whether two texts hold the same numbers: "port 1194" and
+// "port 51820" are alike, and one of them is wrong.
+func sameNumbers(a, b string) bool {
+	return slices.Equal(numbers(a), numbers(b))
+}
+
+func numbers(terms string) []string {
+	var out []string
+	for t := range strings.FieldsSeq(terms) {
+		if strings.ContainsAny(t, "0123456789") {
+			out = append(out, t)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
 // fold keeps the best of each group of near-duplicates, until k are found.
 func fold(cands []candidate, k int) []candidate {
 	out := make([]candidate, 0, min(k, len(cands)))
@@ -129,7 +147,7 @@ func fold(cands []candidate, k int) []candidate {
 			break
 		}
 		twin := slices.ContainsFunc(out, func(o candidate) bool {
-			return o.simhash != 0 && c.simhash != 0 && text.Distance(o.simhash, c.simhash) <= text.NearDuplicate
+			return o.simhash != 0 && c.simhash != 0 && text.Distance(o.simhash, c.simhash) <= text.NearDuplicate && sameNumbers(o.terms, c.terms)
 		})
 		if !twin {
 			out = append(out, c)
