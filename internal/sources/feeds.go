@@ -26,9 +26,12 @@ import (
 // Bounds of feeds, so that neither the operator's list nor a feed can make a
 // question slow.
 const (
-	maxFeeds     = 50
-	maxFeedItems = 1000 // of one feed
-	maxFeedDepth = 64   // of its elements: the parser behind it recurses
+	maxFeeds        = 50
+	maxFeedItems    = 1000    // of one feed that are looked at
+	maxFeedDepth    = 64      // of its elements: the parser behind it recurses
+	maxFeedEntries  = 5000    // of one feed: beyond, it is not read at all
+	maxFeedElements = 200_000 // and attributes of one feed: the parser keeps them all
+	feedsParsed     = 2       // at once: a parsed feed takes many times its bytes
 )
 
 func feedsSpec() Spec {
@@ -45,6 +48,7 @@ func feedsSpec() Spec {
 type feeds struct {
 	list    []feed
 	timeout time.Duration
+	parsing turns
 }
 
 // feed is one address behind its own door: the operator chose it.
@@ -54,7 +58,7 @@ type feed struct {
 }
 
 func newFeeds(s Settings, client *fetch.Client) (Source, error) {
-	f := &feeds{timeout: s.Timeout}
+	f := &feeds{timeout: s.Timeout, parsing: make(turns, feedsParsed)}
 	names := strings.FieldsFunc(s.Options["urls"], func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	if len(names) == 0 || len(names) > maxFeeds {
 		return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls lists %d feeds", len(names)), fmt.Sprintf("list 1 to %d", maxFeeds))
@@ -122,19 +126,29 @@ func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, er
 	if err != nil {
 		return nil, err
 	}
+	if err := f.parsing.take(ctx); err != nil {
+		return nil, err
+	}
+	defer f.parsing.give()
 	parsed, err := parseFeed(resp.Body)
-	if err != nil {
+	switch {
+	case errors.Is(err, errFeedTooLarge):
+		return nil, &fetch.Error{Kind: fetch.TooLarge, Host: it.url.Host, Detail: "the feed has more items or elements than are read"}
+	case err != nil:
 		return nil, malformed
 	}
 	return items(it.url, parsed, resp.Retrieved), nil
 }
 
-var errNoFeed = errors.New("neither RSS nor Atom")
+var (
+	errNoFeed       = errors.New("neither RSS nor Atom")
+	errFeedTooLarge = errors.New("more than a feed holds")
+)
 
 // parseFeed reads RSS and Atom and nothing else: any JSON object would count as
 // an empty JSON Feed, and an outage as nothing new.
 func parseFeed(raw []byte) (*gofeed.Feed, error) {
-	if err := checkDepth(raw); err != nil {
+	if err := checkSize(raw); err != nil {
 		return nil, err
 	}
 	switch gofeed.DetectFeedType(bytes.NewReader(raw)) {
@@ -144,17 +158,17 @@ func parseFeed(raw []byte) (*gofeed.Feed, error) {
 	return nil, errNoFeed
 }
 
-// checkDepth refuses XML that nests deeper than any feed does. It counts every
-// end tag once, as the lenient parser closes at least one element for each, so
-// that what passes is no deeper there.
-func checkDepth(raw []byte) error {
+// checkSize refuses XML that nests deeper or holds more than any feed does. It
+// counts every end tag once, as the lenient parser closes at least one element
+// for each, so that what passes is no deeper there.
+func checkSize(raw []byte) error {
 	clean := slices.DeleteFunc(slices.Clone(raw), func(b byte) bool { // the parser drops them, too
 		return b < ' ' && b != '\t' && b != '\n' && b != '\r'
 	})
 	d := xml.NewDecoder(bytes.NewReader(clean))
 	d.Strict = false
 	d.CharsetReader = charset.NewReaderLabel
-	for depth := 0; ; {
+	for depth, elements, entries := 0, 0, 0; ; {
 		token, err := d.RawToken()
 		switch {
 		case errors.Is(err, io.EOF):
@@ -162,10 +176,16 @@ func checkDepth(raw []byte) error {
 		case err != nil:
 			return err // the parser would trip here, too
 		}
-		switch token.(type) {
+		switch tag := token.(type) {
 		case xml.StartElement:
 			if depth++; depth > maxFeedDepth {
 				return errNoFeed
+			}
+			if name := tag.Name.Local; strings.EqualFold(name, "item") || strings.EqualFold(name, "entry") {
+				entries++
+			}
+			if elements += 1 + len(tag.Attr); elements > maxFeedElements || entries > maxFeedEntries {
+				return errFeedTooLarge
 			}
 		case xml.EndElement:
 			depth = max(depth-1, 0)

@@ -100,9 +100,9 @@ type apiHead struct {
 	Error *struct {
 		Code loose `json:"code"`
 	} `json:"error"`
-	Errors []struct {
+	Errors few[struct {
 		Code loose `json:"code"`
-	} `json:"errors"`
+	}] `json:"errors"`
 	Complete json.RawMessage `json:"batchcomplete"`
 	Continue json.RawMessage `json:"continue"`
 }

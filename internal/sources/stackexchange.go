@@ -188,11 +188,11 @@ func (x *stackExchange) read(questions, answers []stackExchangePost, retrieved t
 
 // stackExchangeAnswer is what wraps every answer of the API.
 type stackExchangeAnswer struct {
-	Items     []json.RawMessage `json:"items"`
-	Backoff   loose             `json:"backoff"` // seconds
-	Remaining loose             `json:"quota_remaining"`
-	ErrorName loose             `json:"error_name"`
-	ErrorText loose             `json:"error_message"`
+	Items     few[json.RawMessage] `json:"items"`
+	Backoff   loose                `json:"backoff"` // seconds
+	Remaining loose                `json:"quota_remaining"`
+	ErrorName loose                `json:"error_name"`
+	ErrorText loose                `json:"error_message"`
 }
 
 // heed takes over what another answer says of the service's load.
@@ -249,17 +249,17 @@ func (a *stackExchangeAnswer) problem(host string) error {
 
 // stackExchangePost is a question or an answer. Any field may be null or absent.
 type stackExchangePost struct {
-	QuestionID loose    `json:"question_id"`
-	AnswerID   loose    `json:"answer_id"`
-	Title      loose    `json:"title"` // HTML; of questions alone
-	Body       loose    `json:"body"`  // HTML
-	Link       loose    `json:"link"`
-	Score      loose    `json:"score"`
-	Answers    loose    `json:"answer_count"`
-	Accepted   bool     `json:"is_accepted"`
-	Created    loose    `json:"creation_date"` // seconds since 1970
-	License    loose    `json:"content_license"`
-	Tags       []string `json:"tags"`
+	QuestionID loose       `json:"question_id"`
+	AnswerID   loose       `json:"answer_id"`
+	Title      loose       `json:"title"` // HTML; of questions alone
+	Body       loose       `json:"body"`  // HTML
+	Link       loose       `json:"link"`
+	Score      loose       `json:"score"`
+	Answers    loose       `json:"answer_count"`
+	Accepted   bool        `json:"is_accepted"`
+	Created    loose       `json:"creation_date"` // seconds since 1970
+	License    loose       `json:"content_license"`
+	Tags       few[string] `json:"tags"`
 	Owner      struct {
 		Name loose `json:"display_name"` // HTML
 	} `json:"owner"`

@@ -90,16 +90,16 @@ func (w *wikidata) look(ctx context.Context, budget *fetch.Budget, name, languag
 
 type wikidataAnswer struct {
 	apiHead
-	Search []json.RawMessage `json:"search"`
+	Search few[json.RawMessage] `json:"search"`
 }
 
 // wikidataEntity is one that was found. Any field may be null or absent.
 type wikidataEntity struct {
-	ID          loose   `json:"id"`
-	URL         loose   `json:"url"` // without its scheme
-	Label       loose   `json:"label"`
-	Description loose   `json:"description"`
-	Aliases     []loose `json:"aliases"` // that matched
+	ID          loose      `json:"id"`
+	URL         loose      `json:"url"` // without its scheme
+	Label       loose      `json:"label"`
+	Description loose      `json:"description"`
+	Aliases     few[loose] `json:"aliases"` // that matched
 	Display     struct {
 		Label       wikidataTerm `json:"label"`
 		Description wikidataTerm `json:"description"`

@@ -71,7 +71,7 @@ func (w *wikipedia) Search(ctx context.Context, q evidence.Query) ([]evidence.Do
 type searchAnswer struct {
 	apiHead
 	Query *struct { // absent when nothing was found
-		Pages []json.RawMessage `json:"pages"`
+		Pages few[json.RawMessage] `json:"pages"`
 	} `json:"query"`
 }
 

@@ -69,7 +69,7 @@ func (w *wikipediaSummary) Search(ctx context.Context, q evidence.Query) ([]evid
 type titlesAnswer struct {
 	apiHead
 	Query *struct {
-		Search []json.RawMessage `json:"search"`
+		Search few[json.RawMessage] `json:"search"`
 	} `json:"query"`
 }
 
