@@ -89,7 +89,8 @@ func newFeeds(s Settings, client *fetch.Client) (Source, error) {
 
 func (f *feeds) Name() string { return "feeds" }
 
-// Search fails only when every feed does.
+// Search fails when every feed does, and when no item matches while a feed
+// failed: what it would have said is not known.
 func (f *feeds) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	docs := make([][]evidence.Document, len(f.list))
 	failed := make([]error, len(f.list))
@@ -104,13 +105,18 @@ func (f *feeds) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("reading %d feeds: %w", len(f.list), err)
 	}
-	if !slices.Contains(failed, nil) {
-		if len(failed) == 1 {
-			return nil, failed[0]
-		}
-		return nil, fmt.Errorf("all %d feeds failed, the first with: %w", len(failed), failed[0])
+	found := []evidence.Document{}
+	if slices.Contains(failed, nil) {
+		found = rankItems(slices.Concat(docs...), q)
 	}
-	return rankItems(slices.Concat(docs...), q), nil
+	failed = slices.DeleteFunc(failed, func(err error) bool { return err == nil })
+	if len(found) > 0 || len(failed) == 0 {
+		return found, nil
+	}
+	if len(f.list) == 1 {
+		return nil, failed[0]
+	}
+	return nil, fmt.Errorf("%d of %d feeds failed, the first with: %w", len(failed), len(f.list), failed[0])
 }
 
 // read is every item of one feed. A fault in its parsing is that feed's alone.
@@ -121,8 +127,9 @@ func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, er
 			docs, err = nil, malformed
 		}
 	}()
-	resp, err := it.door.Get(ctx, fetch.Request{URL: it.url.String(),
-		Accept: "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9", Budget: fetch.NewBudget(f.timeout)})
+	req := fetch.Request{URL: it.url.String(),
+		Accept: "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9", Budget: fetch.NewBudget(f.timeout)}
+	resp, err := it.door.Get(ctx, req)
 	if err != nil {
 		return nil, err
 	}

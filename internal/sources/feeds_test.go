@@ -134,8 +134,27 @@ func TestOneFailingFeedCostsTheOthersNothing(t *testing.T) {
 	}
 	docs, err = s.Search(t.Context(), evidence.Query{Text: "bread", Limit: 10})
 	var e *fetch.Error
-	if !errors.As(err, &e) || e.Kind != fetch.Server || docs != nil || !strings.HasPrefix(err.Error(), "all 2 feeds failed, the first with: ") {
+	if !errors.As(err, &e) || e.Kind != fetch.Server || docs != nil || !strings.HasPrefix(err.Error(), "2 of 2 feeds failed, the first with: ") {
 		t.Errorf("with all of them down: %v, %v", docs, err)
+	}
+}
+
+func TestNothingFoundWhileAFeedFailedIsAnError(t *testing.T) {
+	t.Parallel()
+	at := feedServer(t)
+	for urls, want := range map[string]string{
+		at + "/rss.xml " + at + "/down":                    "1 of 2 feeds failed, the first with: ",
+		at + "/nowhere " + at + "/rss.xml " + at + "/down": "2 of 3 feeds failed, the first with: ",
+	} {
+		s, err := openFeeds(t, urls)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs, err := s.Search(t.Context(), evidence.Query{Text: "zebra", Limit: 10})
+		var e *fetch.Error
+		if docs != nil || !errors.As(err, &e) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, %v, want an error that begins with %q", urls, docs, err, want)
+		}
 	}
 }
 
