@@ -67,6 +67,7 @@ func newFeeds(s Settings, client *fetch.Client) (Source, error) {
 	for _, name := range names {
 		u, err := url.Parse(name)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+			name, _, _ = strings.Cut(name, "?") // a key may stand behind it
 			return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls holds %q, which is no address of a feed", withoutUser(name)),
 				"list addresses such as https://example.org/feed.xml, with commas or spaces between them")
 		}
@@ -202,6 +203,7 @@ func checkSize(raw []byte) error {
 
 // items makes documents of a feed's items, in its order.
 func items(at *url.URL, f *gofeed.Feed, retrieved time.Time) []evidence.Document {
+	at = withoutQuery(at)
 	base := at
 	if home, err := at.Parse(strings.TrimSpace(f.Link)); err == nil {
 		base = home
@@ -227,6 +229,14 @@ func items(at *url.URL, f *gofeed.Feed, retrieved time.Time) []evidence.Document
 		}
 	}
 	return out
+}
+
+// withoutQuery is the address of a feed as others may see it: many who give out
+// private feeds put the key to them into the query.
+func withoutQuery(at *url.URL) *url.URL {
+	shown := *at
+	shown.RawQuery, shown.ForceQuery = "", false
+	return &shown
 }
 
 // itemURL is where an item is read: its link, else its id where that is an

@@ -117,6 +117,25 @@ func TestFeedItemsWithoutLinkOrDate(t *testing.T) {
 	}
 }
 
+func TestAFeedsSecretIsNotInItsItems(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2"
+	for name, inner := range map[string]string{
+		"no link": "<guid>7</guid>", "nothing at all": "", "a place in it": "<link>#7</link>", "relative": "<link>?p=7</link>",
+	} {
+		for _, head := range []string{"", "<link>#home</link>", "<link>https://home.example/</link>"} {
+			f, err := parseFeed([]byte(`<rss version="2.0"><channel>` + head + `<item><title>Cats</title>` + inner + `</item></channel></rss>`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			docs := items(mustURL(t, "https://example.org/feed.xml?token="+secret), f, time.Time{})
+			if len(docs) != 1 || strings.Contains(docs[0].URL, secret) || strings.Contains(docs[0].Meta["feed"], secret) {
+				t.Errorf("%s, %q: %+v", name, head, docs)
+			}
+		}
+	}
+}
+
 func TestOneFailingFeedCostsTheOthersNothing(t *testing.T) {
 	t.Parallel()
 	at := feedServer(t)
@@ -160,7 +179,7 @@ func TestNothingFoundWhileAFeedFailedIsAnError(t *testing.T) {
 
 func TestFeedsRefuseWhatIsNoAddress(t *testing.T) {
 	t.Parallel()
-	for _, urls := range []string{"example.org/feed.xml", "file:///etc/passwd", "https://", "https://me:hunter2@example.org/feed", ",", "https://a.example,ftp://b.example"} {
+	for _, urls := range []string{"example.org/feed.xml", "file:///etc/passwd", "https://", "https://me:hunter2@example.org/feed", "example.org/feed?token=hunter2", "https:///feed?a=b&token=hunter2", ",", "https://a.example,ftp://b.example"} {
 		_, err := openFeeds(t, urls)
 		if p := evidence.AsProblem(err); err == nil || !p.Usage || !strings.Contains(p.What, "sources.feeds.urls") || strings.Contains(p.Error(), "hunter2") {
 			t.Errorf("urls %q: %v, want a problem that names the setting", urls, err)
