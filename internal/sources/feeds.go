@@ -122,14 +122,17 @@ func (f *feeds) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 
 // read is every item of one feed. A fault in its parsing is that feed's alone.
 func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, err error) {
+	req := fetch.Request{URL: it.url.String(),
+		Accept: "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9", Budget: fetch.NewBudget(f.timeout)}
 	malformed := &fetch.Error{Kind: fetch.Malformed, Host: it.url.Host, Detail: "the answer is not the RSS or Atom that was expected"}
 	defer func() {
 		if recover() != nil {
 			docs, err = nil, malformed
 		}
+		if fetch.IsKind(err, fetch.Malformed) || fetch.IsKind(err, fetch.TooLarge) {
+			it.door.Forget(req)
+		}
 	}()
-	req := fetch.Request{URL: it.url.String(),
-		Accept: "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9", Budget: fetch.NewBudget(f.timeout)}
 	resp, err := it.door.Get(ctx, req)
 	if err != nil {
 		return nil, err

@@ -177,6 +177,23 @@ func TestNothingFoundWhileAFeedFailedIsAnError(t *testing.T) {
 	}
 }
 
+func TestAPageInPlaceOfAFeedIsNotKept(t *testing.T) {
+	t.Parallel()
+	const rss = "application/rss+xml"
+	s, srv := serveKept(t, "feeds", map[string]string{"urls": "{{url}}/a {{url}}/b"}, map[string][]canned{
+		"/a": {{kind: rss, body: `<rss version="2.0"><channel><item><title>Cats</title></item></channel></rss>`}},
+		"/b": {{kind: "text/html", body: "<p>Back soon"}, {kind: rss, body: `<rss version="2.0"><channel><item><title>More cats</title></item></channel></rss>`}},
+	})
+	for _, want := range []int{1, 2, 2} {
+		if docs := found(t, s, evidence.Query{Text: "cats", Limit: 5}); len(docs) != want {
+			t.Errorf("%q, want %d", titles(docs), want)
+		}
+	}
+	if len(srv.asked) != 3 {
+		t.Errorf("asked %q, want the page asked for again", srv.asked)
+	}
+}
+
 func TestFeedsRefuseWhatIsNoAddress(t *testing.T) {
 	t.Parallel()
 	for _, urls := range []string{"example.org/feed.xml", "file:///etc/passwd", "https://", "https://me:hunter2@example.org/feed", "example.org/feed?token=hunter2", "https:///feed?a=b&token=hunter2", ",", "https://a.example,ftp://b.example"} {
