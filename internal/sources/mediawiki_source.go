@@ -43,6 +43,8 @@ type parseAnswer struct {
 	} `json:"parse"`
 }
 
+func (a *parseAnswer) whole() bool { return a.Parse != nil }
+
 // parsed fills in the texts of the best pages by their HTML, for wikis that
 // give no extracts.
 func (w *wiki) parsed(ctx context.Context, base *url.URL, door *fetch.Door, budget *fetch.Budget, pages []searchPage) error {

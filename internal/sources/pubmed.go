@@ -78,6 +78,7 @@ func (p *pubmed) Search(ctx context.Context, q evidence.Query) ([]evidence.Docum
 	}
 	ids, err := a.ids(p.base)
 	if err != nil {
+		p.door.Forget(search)
 		return nil, err
 	}
 	if len(ids) == 0 {

@@ -74,11 +74,13 @@ func (w *wikidata) look(ctx context.Context, budget *fetch.Budget, name, languag
 		"limit": {strconv.Itoa(limit + 2)}, // two more, as some may be no things
 	}
 	var a wikidataAnswer
-	resp, err := w.door.GetJSON(ctx, fetch.Request{URL: w.base.String() + "/w/api.php?" + params.Encode(), Budget: budget}, &a)
+	req := fetch.Request{URL: w.base.String() + "/w/api.php?" + params.Encode(), Budget: budget}
+	resp, err := w.door.GetJSON(ctx, req, &a)
 	if err != nil {
 		return nil, err
 	}
 	if code := a.problem(); code != "" {
+		w.door.Forget(req)
 		return nil, apiError(w.base.Host, code, resp.RetryAfter)
 	}
 	docs, ok := w.read(&a, language, resp.Retrieved)

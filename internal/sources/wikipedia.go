@@ -94,6 +94,8 @@ func (p searchPage) disambiguation() bool {
 	return is
 }
 
+func (a *searchAnswer) whole() bool { return a.Query != nil || a.answered() }
+
 // pages are those that were found, best first. It reports false when the answer
 // is of another shape.
 func (a *searchAnswer) pages() ([]searchPage, bool) {

@@ -73,6 +73,8 @@ type titlesAnswer struct {
 	} `json:"query"`
 }
 
+func (a *titlesAnswer) whole() bool { return a.Query != nil || a.answered() }
+
 // titles are the best ones. It reports false when the answer is of another shape.
 func (a *titlesAnswer) titles() ([]string, bool) {
 	if a.Query == nil {
