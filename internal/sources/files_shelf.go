@@ -20,6 +20,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -61,6 +62,20 @@ type book struct {
 	published time.Time
 	truncated bool
 	parts     []*part // none: it holds no text, or cannot be read
+	failed    int     // how often reading it failed for a reason that may pass
+}
+
+// maxTries is how often a file is read that the reader fails on: a reader that
+// is busy or was ended may do better, one that the file itself brings down
+// would hold up every question.
+const maxTries = 3
+
+// current is b if it is of the file as it is now, else nil.
+func (b *book) current(now book) *book {
+	if b == nil || b.size != now.size || !b.modified.Equal(now.modified) {
+		return nil
+	}
+	return b
 }
 
 func (b *book) bytes() int {
@@ -129,6 +144,7 @@ func (s *shelf) refresh(ctx context.Context, root *os.Root) ([]*book, error) {
 		s.books = fresh
 	}
 	out := slices.SortedFunc(maps.Values(s.books), func(a, b *book) int { return cmp.Compare(a.path, b.path) })
+	out = slices.DeleteFunc(out, func(b *book) bool { return b.failed > 0 })
 	if unreadable > 0 && len(out) == 0 && ctx.Err() == nil {
 		return nil, errUnreadable
 	}
@@ -140,16 +156,22 @@ func (s *shelf) refresh(ctx context.Context, root *os.Root) ([]*book, error) {
 func (s *shelf) readChanged(ctx context.Context, root *os.Root, found []book) (map[string]*book, int) {
 	fresh, total, unreadable := map[string]*book{}, 0, 0
 	for _, it := range found {
-		b := s.books[it.path]
-		if b == nil || b.size != it.size || !b.modified.Equal(it.modified) {
+		b := s.books[it.path].current(it)
+		if b == nil || b.failed > 0 && b.failed < maxTries {
 			if ctx.Err() != nil {
 				break
+			}
+			if b != nil {
+				it.failed = b.failed
 			}
 			var err error
 			if b, err = s.read(ctx, root, it); err != nil {
 				unreadable++ // gone by now, or closed to us: the others are read all the same
 				continue
 			}
+		}
+		if b.failed > 0 {
+			unreadable++
 		}
 		if total += b.bytes(); total > maxShelfBytes {
 			break
@@ -193,7 +215,8 @@ func list(ctx context.Context, root *os.Root) ([]book, error) {
 
 func ending(name string) string { return strings.ToLower(path.Ext(name)) }
 
-// read reads one file. A file that holds no text is a book without parts.
+// read reads one file. A file that holds no text is a book without parts, and so
+// is one that the reader failed on.
 func (s *shelf) read(ctx context.Context, root *os.Root, it book) (*book, error) {
 	raw, err := readHead(root, it.path, most(fileTypes[ending(it.path)]))
 	if err != nil {
@@ -213,8 +236,15 @@ func (s *shelf) read(ctx context.Context, root *os.Root, it book) (*book, error)
 	}
 	b := &it
 	b.title = it.path
-	if err == nil { // else its name says text and its bytes do not
+	var refused *evidence.Problem
+	switch {
+	case err == nil:
+		b.failed = 0
 		b.fill(page, s.vocabulary)
+	case errors.As(err, &refused): // its name says text and its bytes do not
+		b.failed = 0
+	default:
+		b.failed++
 	}
 	return b, nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
 )
 
 // write puts a file into the folder, with the folders on its way.
@@ -117,6 +118,61 @@ func TestFilesGoesOnBehindAnUnreadableOne(t *testing.T) {
 	}
 	if got := paths(find(t, openFiles(t, dir), "heron")); got["b.md"] != 1 {
 		t.Errorf("files %v, want b.md among them", got)
+	}
+}
+
+// moody fails with the errors in its list, one for each page, and then reads.
+type moody struct {
+	errs  []error
+	asked int
+}
+
+// Page knows one text.
+func (m *moody) Page(context.Context, []byte, string, string) (extract.Page, error) {
+	m.asked++
+	if m.asked <= len(m.errs) {
+		return extract.Page{}, m.errs[m.asked-1]
+	}
+	return extract.Page{Title: "Heron", Text: "The heron stands still."}, nil
+}
+
+func TestFilesReadsAgainWhatFailedInPassing(t *testing.T) {
+	t.Parallel()
+	killed, refused := errors.New("killed after 15s"), &evidence.Problem{What: "the content is image/png, not a page of text"}
+	for _, c := range []struct {
+		name  string
+		errs  []error
+		found []int // documents of a.html at each search; -1: an error, as there is no other file
+		asked int
+	}{
+		{"no failure", nil, []int{1, 1}, 1},
+		{"once", []error{killed}, []int{-1, 1, 1}, 2},
+		{"again and again", []error{killed, killed, killed, killed}, []int{-1, -1, -1, -1, -1}, maxTries},
+		{"refused", []error{refused}, []int{0, 0}, 1},
+		{"failed, then refused", []error{killed, refused}, []int{-1, 0, 0}, 2},
+	} {
+		dir, pages := t.TempDir(), &moody{errs: c.errs}
+		file := write(t, dir, "a.html", "<p>heron")
+		s := openFiles(t, dir)
+		s.shelf = newShelf(pages)
+		for i, want := range c.found {
+			docs, err := s.Search(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+			if got := len(docs); err != nil && want != -1 || err == nil && got != want {
+				t.Errorf("%s, search %d: %d documents, %v, want %d", c.name, i+1, got, err, want)
+			}
+		}
+		if pages.asked != c.asked {
+			t.Errorf("%s: read %d times, want %d", c.name, pages.asked, c.asked)
+		}
+		pages.errs = nil
+		write(t, dir, "b.txt", "No bird.") // what is read without the reader
+		write(t, dir, "a.html", "<p>another heron")
+		if err := os.Chtimes(file, time.Time{}, time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if docs := find(t, s, "heron"); len(docs) != 1 {
+			t.Errorf("%s: %d documents after the file changed, want it read anew", c.name, len(docs))
+		}
 	}
 }
 

@@ -139,6 +139,19 @@ func TestSummaryTakesTheFirstTitleThatHasOne(t *testing.T) {
 	}
 }
 
+func TestAWikiWithoutSummariesIsNoEmptyResult(t *testing.T) {
+	t.Parallel()
+	s, rec := start(t, specOf(t, "wikipedia-summary"), map[string][]byte{"search": []byte(`{"batchcomplete":true,"query":{"search":[{"title":"A"},{"title":"B"}]}}`)})
+	docs, err := s.Search(t.Context(), evidence.Query{Text: "go", Limit: 5})
+	if docs != nil || !fetch.IsKind(err, fetch.NotFound) || len(rec.paths) != 3 {
+		t.Errorf("Search = %v, %v after %q, want the failure", docs, err, rec.paths)
+	}
+	s, _ = start(t, specOf(t, "wikipedia-summary"), map[string][]byte{"search": []byte(`{"batchcomplete":true,"query":{"search":[]}}`)})
+	if docs, err := s.Search(t.Context(), evidence.Query{Text: "go", Limit: 5}); err != nil || docs == nil || len(docs) != 0 {
+		t.Errorf("Search without titles = %v, %v, want none", docs, err)
+	}
+}
+
 func TestLanguageChoosesTheHostOfWikipediaAlone(t *testing.T) {
 	t.Parallel()
 	client := fetch.New(fetch.Config{})

@@ -46,11 +46,15 @@ func (w *wikipediaSummary) Search(ctx context.Context, q evidence.Query) ([]evid
 	if !ok {
 		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
 	}
+	var missing error
+	absent := 0
 	for _, title := range titles {
 		u := base.String() + "/api/rest_v1/page/summary/" + url.PathEscape(strings.ReplaceAll(title, " ", "_")) + "?redirect=true"
 		var s summaryAnswer
 		resp, err := door.GetJSON(ctx, fetch.Request{URL: u, Budget: budget}, &s)
 		if fetch.IsKind(err, fetch.NotFound) {
+			missing = err
+			absent++
 			continue
 		}
 		if err != nil {
@@ -62,6 +66,9 @@ func (w *wikipediaSummary) Search(ctx context.Context, q evidence.Query) ([]evid
 		if d, ok := w.read(&s, base, resp.Retrieved); ok {
 			return []evidence.Document{d}, nil
 		}
+	}
+	if absent == len(titles) && absent > 0 { // the wiki has the articles, and serves no summaries
+		return nil, missing
 	}
 	return []evidence.Document{}, nil
 }
