@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func (w *wiki) in(language string) (*url.URL, *fetch.Door, error) {
 		language = w.language
 	}
 	base := w.base
-	if languageCode().MatchString(language) && wikipediaHost().MatchString(base.Host) {
+	if slices.Contains(wikipediaLanguages(), language) && wikipediaHost().MatchString(base.Host) {
 		other := *base
 		other.Host = language + ".wikipedia.org"
 		base = &other
