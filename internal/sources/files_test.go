@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -154,7 +155,7 @@ func TestFilesReadsAgainWhatFailedInPassing(t *testing.T) {
 		dir, pages := t.TempDir(), &moody{errs: c.errs}
 		file := write(t, dir, "a.html", "<p>heron")
 		s := openFiles(t, dir)
-		s.shelf = newShelf(pages)
+		s.shelf = newShelf(pages, slog.New(slog.DiscardHandler))
 		for i, want := range c.found {
 			docs, err := s.Search(t.Context(), evidence.Query{Text: "heron", Limit: 5})
 			if got := len(docs); err != nil && want != -1 || err == nil && got != want {
@@ -272,6 +273,42 @@ func TestFilesKeepsWithinBounds(t *testing.T) {
 
 // When the time is over, what was read by then is searched, and the next search
 // goes on.
+func TestFilesTellsOnceWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		most  bounds
+		found int
+		told  int
+	}{
+		{"room for all", bounds{files: 3, entries: 5, bytes: 100}, 3, 0},
+		{"too many files", bounds{files: 2, entries: 5, bytes: 100}, 2, 1},
+		{"too many entries", bounds{files: 3, entries: 3, bytes: 100}, 2, 1},
+		{"too much text", bounds{files: 3, entries: 5, bytes: 29}, 2, 1},
+	} {
+		dir := t.TempDir()
+		for _, name := range []string{"a.md", "b.md", "c.md"} {
+			write(t, dir, name, "A heron "+name[:1]+".") // 10 bytes
+		}
+		write(t, dir, "d.png", "")
+		var log strings.Builder
+		made, err := newFiles(Settings{Timeout: time.Hour, Options: map[string]string{"dir": dir}, Logger: slog.New(slog.NewTextHandler(&log, nil))}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := made.(*files)
+		s.shelf.bounds = c.most
+		for range 3 {
+			if docs := find(t, s, "heron"); len(docs) != c.found {
+				t.Errorf("%s: found %q, want %d", c.name, titles(docs), c.found)
+			}
+		}
+		if told := strings.Count(log.String(), "sources.files.dir"); told != c.told {
+			t.Errorf("%s: told %d times, want %d:\n%s", c.name, told, c.told, log.String())
+		}
+	}
+}
+
 func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -288,7 +325,7 @@ func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
 	}
 	defer root.Close()
 	cancel()
-	if fresh, _ := s.shelf.readChanged(ctx, root, []book{{path: "b.md", size: 1}}); len(fresh) != 0 {
+	if fresh, _, _ := s.shelf.readChanged(ctx, root, []book{{path: "b.md", size: 1}}); len(fresh) != 0 {
 		t.Errorf("a file was read although the time is over")
 	}
 	if got := len(find(t, s, "heron")); got != 2 {
