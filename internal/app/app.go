@@ -134,7 +134,7 @@ func (a *App) buildSources(on stage) ([]research.Source, error) {
 	settings := map[string]sources.Settings{}
 	for _, spec := range sources.Registry() {
 		s := sourceSettings(a.cfg, spec)
-		s.Pages = a.pages
+		s.Pages, s.Logger = a.pages, a.log
 		settings[spec.Name] = s
 	}
 	built, err := sources.Build(settings, a.fetch.Client)

@@ -54,7 +54,7 @@ func stripped(content string) Page {
 }
 
 func hiddenToken(tok html.Token) bool {
-	return noText[tok.Data] || hiddenByAttribute(tok.Attr) || declarations(attribute(tok.Attr, "style")).hide()
+	return noText[tok.Data] || HiddenBy(tok.Attr)
 }
 
 // breakLine ends a paragraph, once.

@@ -85,9 +85,9 @@ func arxivTerms(s string) string {
 }
 
 type arxivFeed struct {
-	XMLName xml.Name     `xml:"http://www.w3.org/2005/Atom feed"`
-	Total   *string      `xml:"http://a9.com/-/spec/opensearch/1.1/ totalResults"`
-	Entries []arxivEntry `xml:"http://www.w3.org/2005/Atom entry"`
+	XMLName xml.Name        `xml:"http://www.w3.org/2005/Atom feed"`
+	Total   *string         `xml:"http://a9.com/-/spec/opensearch/1.1/ totalResults"`
+	Entries few[arxivEntry] `xml:"http://www.w3.org/2005/Atom entry"`
 }
 
 type arxivEntry struct {
@@ -95,12 +95,12 @@ type arxivEntry struct {
 	Title     string `xml:"http://www.w3.org/2005/Atom title"`
 	Summary   string `xml:"http://www.w3.org/2005/Atom summary"`
 	Published string `xml:"http://www.w3.org/2005/Atom published"`
-	Authors   []struct {
+	Authors   few[struct {
 		Name string `xml:"http://www.w3.org/2005/Atom name"`
-	} `xml:"http://www.w3.org/2005/Atom author"`
-	Categories []struct {
+	}] `xml:"http://www.w3.org/2005/Atom author"`
+	Categories few[struct {
 		Term string `xml:"term,attr"`
-	} `xml:"http://www.w3.org/2005/Atom category"`
+	}] `xml:"http://www.w3.org/2005/Atom category"`
 	DOI     string `xml:"http://arxiv.org/schemas/atom doi"`
 	Journal string `xml:"http://arxiv.org/schemas/atom journal_ref"`
 	Comment string `xml:"http://arxiv.org/schemas/atom comment"`

@@ -79,34 +79,34 @@ func (c *crossref) Search(ctx context.Context, q evidence.Query) ([]evidence.Doc
 type crossrefAnswer struct {
 	Status  loose `json:"status"`
 	Message maybe[struct {
-		Items []json.RawMessage `json:"items"`
+		Items few[json.RawMessage] `json:"items"`
 	}] `json:"message"`
 }
 
 // crossrefWork is one entry. Any field may be null, absent or empty.
 type crossrefWork struct {
-	DOI       loose           `json:"DOI"`
-	URL       loose           `json:"URL"`
-	Type      loose           `json:"type"`
-	Title     maybe[[]loose]  `json:"title"`
-	Container maybe[[]loose]  `json:"container-title"`
-	Publisher loose           `json:"publisher"`
-	Abstract  loose           `json:"abstract"` // JATS
-	Cited     loose           `json:"is-referenced-by-count"`
-	Issued    maybe[dateJSON] `json:"issued"`
-	Authors   maybe[[]struct {
+	DOI       loose             `json:"DOI"`
+	URL       loose             `json:"URL"`
+	Type      loose             `json:"type"`
+	Title     maybe[few[loose]] `json:"title"`
+	Container maybe[few[loose]] `json:"container-title"`
+	Publisher loose             `json:"publisher"`
+	Abstract  loose             `json:"abstract"` // JATS
+	Cited     loose             `json:"is-referenced-by-count"`
+	Issued    maybe[dateJSON]   `json:"issued"`
+	Authors   maybe[few[struct {
 		Given  loose `json:"given"`
 		Family loose `json:"family"`
 		Name   loose `json:"name"` // of a group
-	}] `json:"author"`
-	Licenses maybe[[]struct {
+	}]] `json:"author"`
+	Licenses maybe[few[struct {
 		URL loose `json:"URL"`
-	}] `json:"license"`
+	}]] `json:"license"`
 }
 
 // dateJSON is a list of dates, each of one to three numbers or nulls.
 type dateJSON struct {
-	Parts [][]loose `json:"date-parts"`
+	Parts few[few[loose]] `json:"date-parts"`
 }
 
 func (d dateJSON) time() time.Time {

@@ -72,7 +72,7 @@ func (e *europePMC) Search(ctx context.Context, q evidence.Query) ([]evidence.Do
 type europePMCAnswer struct {
 	Error loose `json:"errCode"`
 	List  maybe[struct {
-		Results []json.RawMessage `json:"result"`
+		Results few[json.RawMessage] `json:"result"`
 	}] `json:"resultList"`
 }
 
@@ -91,7 +91,7 @@ type europePMCResult struct {
 		} `json:"journal"`
 	}] `json:"journalInfo"`
 	Types maybe[struct {
-		Type []loose `json:"pubType"`
+		Type few[loose] `json:"pubType"`
 	}] `json:"pubTypeList"`
 	Language  loose `json:"language"`
 	License   loose `json:"license"`

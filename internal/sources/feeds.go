@@ -26,9 +26,12 @@ import (
 // Bounds of feeds, so that neither the operator's list nor a feed can make a
 // question slow.
 const (
-	maxFeeds     = 50
-	maxFeedItems = 1000 // of one feed
-	maxFeedDepth = 64   // of its elements: the parser behind it recurses
+	maxFeeds        = 50
+	maxFeedItems    = 1000    // of one feed that are looked at
+	maxFeedDepth    = 64      // of its elements: the parser behind it recurses
+	maxFeedEntries  = 5000    // of one feed: beyond, it is not read at all
+	maxFeedElements = 200_000 // and attributes of one feed: the parser keeps them all
+	feedsParsed     = 2       // at once: a parsed feed takes many times its bytes
 )
 
 func feedsSpec() Spec {
@@ -45,6 +48,7 @@ func feedsSpec() Spec {
 type feeds struct {
 	list    []feed
 	timeout time.Duration
+	parsing turns
 }
 
 // feed is one address behind its own door: the operator chose it.
@@ -54,7 +58,7 @@ type feed struct {
 }
 
 func newFeeds(s Settings, client *fetch.Client) (Source, error) {
-	f := &feeds{timeout: s.Timeout}
+	f := &feeds{timeout: s.Timeout, parsing: make(turns, feedsParsed)}
 	names := strings.FieldsFunc(s.Options["urls"], func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	if len(names) == 0 || len(names) > maxFeeds {
 		return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls lists %d feeds", len(names)), fmt.Sprintf("list 1 to %d", maxFeeds))
@@ -63,6 +67,7 @@ func newFeeds(s Settings, client *fetch.Client) (Source, error) {
 	for _, name := range names {
 		u, err := url.Parse(name)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+			name, _, _ = strings.Cut(name, "?") // a key may stand behind it
 			return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls holds %q, which is no address of a feed", withoutUser(name)),
 				"list addresses such as https://example.org/feed.xml, with commas or spaces between them")
 		}
@@ -85,7 +90,8 @@ func newFeeds(s Settings, client *fetch.Client) (Source, error) {
 
 func (f *feeds) Name() string { return "feeds" }
 
-// Search fails only when every feed does.
+// Search fails when every feed does, and when no item matches while a feed
+// failed: what it would have said is not known.
 func (f *feeds) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	docs := make([][]evidence.Document, len(f.list))
 	failed := make([]error, len(f.list))
@@ -100,41 +106,60 @@ func (f *feeds) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("reading %d feeds: %w", len(f.list), err)
 	}
-	if !slices.Contains(failed, nil) {
-		if len(failed) == 1 {
-			return nil, failed[0]
-		}
-		return nil, fmt.Errorf("all %d feeds failed, the first with: %w", len(failed), failed[0])
+	found := []evidence.Document{}
+	if slices.Contains(failed, nil) {
+		found = rankItems(slices.Concat(docs...), q)
 	}
-	return rankItems(slices.Concat(docs...), q), nil
+	failed = slices.DeleteFunc(failed, func(err error) bool { return err == nil })
+	if len(found) > 0 || len(failed) == 0 {
+		return found, nil
+	}
+	if len(f.list) == 1 {
+		return nil, failed[0]
+	}
+	return nil, fmt.Errorf("%d of %d feeds failed, the first with: %w", len(failed), len(f.list), failed[0])
 }
 
 // read is every item of one feed. A fault in its parsing is that feed's alone.
 func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, err error) {
+	req := fetch.Request{URL: it.url.String(),
+		Accept: "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9", Budget: fetch.NewBudget(f.timeout)}
 	malformed := &fetch.Error{Kind: fetch.Malformed, Host: it.url.Host, Detail: "the answer is not the RSS or Atom that was expected"}
 	defer func() {
 		if recover() != nil {
 			docs, err = nil, malformed
 		}
+		if fetch.IsKind(err, fetch.Malformed) || fetch.IsKind(err, fetch.TooLarge) {
+			it.door.Forget(req)
+		}
 	}()
-	resp, err := it.door.Get(ctx, fetch.Request{URL: it.url.String(),
-		Accept: "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9", Budget: fetch.NewBudget(f.timeout)})
+	resp, err := it.door.Get(ctx, req)
 	if err != nil {
 		return nil, err
 	}
+	if err := f.parsing.take(ctx); err != nil {
+		return nil, err
+	}
+	defer f.parsing.give()
 	parsed, err := parseFeed(resp.Body)
-	if err != nil {
+	switch {
+	case errors.Is(err, errFeedTooLarge):
+		return nil, &fetch.Error{Kind: fetch.TooLarge, Host: it.url.Host, Detail: "the feed has more items or elements than are read"}
+	case err != nil:
 		return nil, malformed
 	}
 	return items(it.url, parsed, resp.Retrieved), nil
 }
 
-var errNoFeed = errors.New("neither RSS nor Atom")
+var (
+	errNoFeed       = errors.New("neither RSS nor Atom")
+	errFeedTooLarge = errors.New("more than a feed holds")
+)
 
 // parseFeed reads RSS and Atom and nothing else: any JSON object would count as
 // an empty JSON Feed, and an outage as nothing new.
 func parseFeed(raw []byte) (*gofeed.Feed, error) {
-	if err := checkDepth(raw); err != nil {
+	if err := checkSize(raw); err != nil {
 		return nil, err
 	}
 	switch gofeed.DetectFeedType(bytes.NewReader(raw)) {
@@ -144,17 +169,17 @@ func parseFeed(raw []byte) (*gofeed.Feed, error) {
 	return nil, errNoFeed
 }
 
-// checkDepth refuses XML that nests deeper than any feed does. It counts every
-// end tag once, as the lenient parser closes at least one element for each, so
-// that what passes is no deeper there.
-func checkDepth(raw []byte) error {
+// checkSize refuses XML that nests deeper or holds more than any feed does. It
+// counts every end tag once, as the lenient parser closes at least one element
+// for each, so that what passes is no deeper there.
+func checkSize(raw []byte) error {
 	clean := slices.DeleteFunc(slices.Clone(raw), func(b byte) bool { // the parser drops them, too
 		return b < ' ' && b != '\t' && b != '\n' && b != '\r'
 	})
 	d := xml.NewDecoder(bytes.NewReader(clean))
 	d.Strict = false
 	d.CharsetReader = charset.NewReaderLabel
-	for depth := 0; ; {
+	for depth, elements, entries := 0, 0, 0; ; {
 		token, err := d.RawToken()
 		switch {
 		case errors.Is(err, io.EOF):
@@ -162,10 +187,16 @@ func checkDepth(raw []byte) error {
 		case err != nil:
 			return err // the parser would trip here, too
 		}
-		switch token.(type) {
+		switch tag := token.(type) {
 		case xml.StartElement:
 			if depth++; depth > maxFeedDepth {
 				return errNoFeed
+			}
+			if name := tag.Name.Local; strings.EqualFold(name, "item") || strings.EqualFold(name, "entry") {
+				entries++
+			}
+			if elements += 1 + len(tag.Attr); elements > maxFeedElements || entries > maxFeedEntries {
+				return errFeedTooLarge
 			}
 		case xml.EndElement:
 			depth = max(depth-1, 0)
@@ -175,6 +206,7 @@ func checkDepth(raw []byte) error {
 
 // items makes documents of a feed's items, in its order.
 func items(at *url.URL, f *gofeed.Feed, retrieved time.Time) []evidence.Document {
+	at = withoutQuery(at)
 	base := at
 	if home, err := at.Parse(strings.TrimSpace(f.Link)); err == nil {
 		base = home
@@ -200,6 +232,14 @@ func items(at *url.URL, f *gofeed.Feed, retrieved time.Time) []evidence.Document
 		}
 	}
 	return out
+}
+
+// withoutQuery is the address of a feed as others may see it: many who give out
+// private feeds put the key to them into the query.
+func withoutQuery(at *url.URL) *url.URL {
+	shown := *at
+	shown.RawQuery, shown.ForceQuery = "", false
+	return &shown
 }
 
 // itemURL is where an item is read: its link, else its id where that is an

@@ -117,6 +117,25 @@ func TestFeedItemsWithoutLinkOrDate(t *testing.T) {
 	}
 }
 
+func TestAFeedsSecretIsNotInItsItems(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2"
+	for name, inner := range map[string]string{
+		"no link": "<guid>7</guid>", "nothing at all": "", "a place in it": "<link>#7</link>", "relative": "<link>?p=7</link>",
+	} {
+		for _, head := range []string{"", "<link>#home</link>", "<link>https://home.example/</link>"} {
+			f, err := parseFeed([]byte(`<rss version="2.0"><channel>` + head + `<item><title>Cats</title>` + inner + `</item></channel></rss>`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			docs := items(mustURL(t, "https://example.org/feed.xml?token="+secret), f, time.Time{})
+			if len(docs) != 1 || strings.Contains(docs[0].URL, secret) || strings.Contains(docs[0].Meta["feed"], secret) {
+				t.Errorf("%s, %q: %+v", name, head, docs)
+			}
+		}
+	}
+}
+
 func TestOneFailingFeedCostsTheOthersNothing(t *testing.T) {
 	t.Parallel()
 	at := feedServer(t)
@@ -134,14 +153,50 @@ func TestOneFailingFeedCostsTheOthersNothing(t *testing.T) {
 	}
 	docs, err = s.Search(t.Context(), evidence.Query{Text: "bread", Limit: 10})
 	var e *fetch.Error
-	if !errors.As(err, &e) || e.Kind != fetch.Server || docs != nil || !strings.HasPrefix(err.Error(), "all 2 feeds failed, the first with: ") {
+	if !errors.As(err, &e) || e.Kind != fetch.Server || docs != nil || !strings.HasPrefix(err.Error(), "2 of 2 feeds failed, the first with: ") {
 		t.Errorf("with all of them down: %v, %v", docs, err)
+	}
+}
+
+func TestNothingFoundWhileAFeedFailedIsAnError(t *testing.T) {
+	t.Parallel()
+	at := feedServer(t)
+	for urls, want := range map[string]string{
+		at + "/rss.xml " + at + "/down":                    "1 of 2 feeds failed, the first with: ",
+		at + "/nowhere " + at + "/rss.xml " + at + "/down": "2 of 3 feeds failed, the first with: ",
+	} {
+		s, err := openFeeds(t, urls)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs, err := s.Search(t.Context(), evidence.Query{Text: "zebra", Limit: 10})
+		var e *fetch.Error
+		if docs != nil || !errors.As(err, &e) || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, %v, want an error that begins with %q", urls, docs, err, want)
+		}
+	}
+}
+
+func TestAPageInPlaceOfAFeedIsNotKept(t *testing.T) {
+	t.Parallel()
+	const rss = "application/rss+xml"
+	s, srv := serveKept(t, "feeds", map[string]string{"urls": "{{url}}/a {{url}}/b"}, map[string][]canned{
+		"/a": {{kind: rss, body: `<rss version="2.0"><channel><item><title>Cats</title></item></channel></rss>`}},
+		"/b": {{kind: "text/html", body: "<p>Back soon"}, {kind: rss, body: `<rss version="2.0"><channel><item><title>More cats</title></item></channel></rss>`}},
+	})
+	for _, want := range []int{1, 2, 2} {
+		if docs := found(t, s, evidence.Query{Text: "cats", Limit: 5}); len(docs) != want {
+			t.Errorf("%q, want %d", titles(docs), want)
+		}
+	}
+	if len(srv.asked) != 3 {
+		t.Errorf("asked %q, want the page asked for again", srv.asked)
 	}
 }
 
 func TestFeedsRefuseWhatIsNoAddress(t *testing.T) {
 	t.Parallel()
-	for _, urls := range []string{"example.org/feed.xml", "file:///etc/passwd", "https://", "https://me:hunter2@example.org/feed", ",", "https://a.example,ftp://b.example"} {
+	for _, urls := range []string{"example.org/feed.xml", "file:///etc/passwd", "https://", "https://me:hunter2@example.org/feed", "example.org/feed?token=hunter2", "https:///feed?a=b&token=hunter2", ",", "https://a.example,ftp://b.example"} {
 		_, err := openFeeds(t, urls)
 		if p := evidence.AsProblem(err); err == nil || !p.Usage || !strings.Contains(p.What, "sources.feeds.urls") || strings.Contains(p.Error(), "hunter2") {
 			t.Errorf("urls %q: %v, want a problem that names the setting", urls, err)

@@ -46,7 +46,7 @@ func newFiles(s Settings, _ *fetch.Client) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding sources.files.dir: %w", err)
 	}
-	return &files{dir: abs, timeout: s.Timeout, shelf: newShelf(s.reader()), now: time.Now}, nil
+	return &files{dir: abs, timeout: s.Timeout, shelf: newShelf(s.reader(), s.logger()), now: time.Now}, nil
 }
 
 func (f *files) Name() string { return "files" }

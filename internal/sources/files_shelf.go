@@ -9,6 +9,7 @@ import (
 	"hash/maphash"
 	"io"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"math"
 	"net/url"
@@ -20,6 +21,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -33,6 +35,9 @@ const (
 	maxShelfBytes = 32 << 20 // of all texts
 	maxPart       = 16 << 10 // of a text: longer ones are cut into parts
 )
+
+// bounds are how much of a folder is read.
+type bounds struct{ files, entries, bytes int }
 
 // fileTypes are the files that are read, by their ending.
 var fileTypes = map[string]string{
@@ -61,6 +66,20 @@ type book struct {
 	published time.Time
 	truncated bool
 	parts     []*part // none: it holds no text, or cannot be read
+	failed    int     // how often reading it failed for a reason that may pass
+}
+
+// maxTries is how often a file is read that the reader fails on: a reader that
+// is busy or was ended may do better, one that the file itself brings down
+// would hold up every question.
+const maxTries = 3
+
+// current is b if it is of the file as it is now, else nil.
+func (b *book) current(now book) *book {
+	if b == nil || b.size != now.size || !b.modified.Equal(now.modified) {
+		return nil
+	}
+	return b
 }
 
 func (b *book) bytes() int {
@@ -90,14 +109,18 @@ type part struct {
 // shelf keeps what was read, so that only what changed is read again. It is
 // safe for concurrent use: one refreshes, the others wait.
 type shelf struct {
-	pages PageReader
-	turn  chan struct{} // holds a token while nobody refreshes
-	books map[string]*book
-	seed  maphash.Seed
+	pages  PageReader
+	log    *slog.Logger
+	bounds bounds
+	told   bool          // that the folder holds more than is read
+	turn   chan struct{} // holds a token while nobody refreshes
+	books  map[string]*book
+	seed   maphash.Seed
 }
 
-func newShelf(pages PageReader) shelf {
-	s := shelf{pages: pages, turn: make(chan struct{}, 1), books: map[string]*book{}, seed: maphash.MakeSeed()}
+func newShelf(pages PageReader, log *slog.Logger) shelf {
+	s := shelf{pages: pages, log: log, bounds: bounds{maxFiles, maxEntries, maxShelfBytes},
+		turn: make(chan struct{}, 1), books: map[string]*book{}, seed: maphash.MakeSeed()}
 	s.turn <- struct{}{}
 	return s
 }
@@ -118,32 +141,47 @@ func (s *shelf) refresh(ctx context.Context, root *os.Root) ([]*book, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	found, err := list(ctx, root)
+	found, all, err := s.list(ctx, root)
 	if err != nil && ctx.Err() == nil {
 		return nil, err
 	}
-	fresh, unreadable := s.readChanged(ctx, root, found)
+	fresh, unreadable, full := s.readChanged(ctx, root, found)
+	s.tell(full || !all && ctx.Err() == nil, len(fresh))
 	if ctx.Err() != nil {
 		maps.Copy(s.books, fresh) // who is not listed is forgotten when there is time to look
 	} else {
 		s.books = fresh
 	}
 	out := slices.SortedFunc(maps.Values(s.books), func(a, b *book) int { return cmp.Compare(a.path, b.path) })
+	out = slices.DeleteFunc(out, func(b *book) bool { return b.failed > 0 })
 	if unreadable > 0 && len(out) == 0 && ctx.Err() == nil {
 		return nil, errUnreadable
 	}
 	return out, ctx.Err()
 }
 
+// tell logs once that files are left out, and again after it was otherwise.
+func (s *shelf) tell(leftOut bool, read int) {
+	if leftOut && !s.told {
+		s.log.Warn("the folder of sources.files.dir holds more than is searched: name a smaller folder, or move files that are of no use",
+			"files searched", read, "most files", s.bounds.files, "most files and folders looked at", s.bounds.entries, "most MB of text", s.bounds.bytes>>20)
+	}
+	s.told = leftOut
+}
+
 // readChanged is the books of the files that were found, as far as time and
-// room go, and how many could not be read.
-func (s *shelf) readChanged(ctx context.Context, root *os.Root, found []book) (map[string]*book, int) {
-	fresh, total, unreadable := map[string]*book{}, 0, 0
+// room go, how many could not be read, and whether there was no room for all.
+func (s *shelf) readChanged(ctx context.Context, root *os.Root, found []book) (fresh map[string]*book, unreadable int, full bool) {
+	fresh = map[string]*book{}
+	total := 0
 	for _, it := range found {
-		b := s.books[it.path]
-		if b == nil || b.size != it.size || !b.modified.Equal(it.modified) {
+		b := s.books[it.path].current(it)
+		if b == nil || b.failed > 0 && b.failed < maxTries {
 			if ctx.Err() != nil {
 				break
+			}
+			if b != nil {
+				it.failed = b.failed
 			}
 			var err error
 			if b, err = s.read(ctx, root, it); err != nil {
@@ -151,21 +189,26 @@ func (s *shelf) readChanged(ctx context.Context, root *os.Root, found []book) (m
 				continue
 			}
 		}
-		if total += b.bytes(); total > maxShelfBytes {
-			break
+		if b.failed > 0 {
+			unreadable++
+		}
+		if total += b.bytes(); total > s.bounds.bytes {
+			return fresh, unreadable, true
 		}
 		fresh[it.path] = b
 	}
-	return fresh, unreadable
+	return fresh, unreadable, false
 }
 
 // list is the files to read, in the order of their paths: no hidden ones, none
-// behind a symbolic link, nothing but regular files of a known type.
-func list(ctx context.Context, root *os.Root) ([]book, error) {
-	var out []book
+// behind a symbolic link, nothing but regular files of a known type. all is
+// false when there are more than are looked at.
+func (s *shelf) list(ctx context.Context, root *os.Root) (out []book, all bool, err error) {
 	entries := 0
-	err := fs.WalkDir(root.FS(), ".", func(at string, d fs.DirEntry, err error) error {
-		if entries++; entries > maxEntries || len(out) >= maxFiles {
+	all = true
+	err = fs.WalkDir(root.FS(), ".", func(at string, d fs.DirEntry, err error) error {
+		if entries++; entries > s.bounds.entries {
+			all = false
 			return fs.SkipAll
 		}
 		switch {
@@ -182,18 +225,22 @@ func list(ctx context.Context, root *os.Root) ([]book, error) {
 			return nil
 		case !d.Type().IsRegular() || fileTypes[ending(at)] == "":
 			return nil
+		case len(out) >= s.bounds.files:
+			all = false
+			return fs.SkipAll
 		}
 		if info, err := d.Info(); err == nil { // else it is gone
 			out = append(out, book{path: at, size: info.Size(), modified: info.ModTime()})
 		}
 		return nil
 	})
-	return out, err
+	return out, all, err
 }
 
 func ending(name string) string { return strings.ToLower(path.Ext(name)) }
 
-// read reads one file. A file that holds no text is a book without parts.
+// read reads one file. A file that holds no text is a book without parts, and so
+// is one that the reader failed on.
 func (s *shelf) read(ctx context.Context, root *os.Root, it book) (*book, error) {
 	raw, err := readHead(root, it.path, most(fileTypes[ending(it.path)]))
 	if err != nil {
@@ -213,8 +260,15 @@ func (s *shelf) read(ctx context.Context, root *os.Root, it book) (*book, error)
 	}
 	b := &it
 	b.title = it.path
-	if err == nil { // else its name says text and its bytes do not
+	var refused *evidence.Problem
+	switch {
+	case err == nil:
+		b.failed = 0
 		b.fill(page, s.vocabulary)
+	case errors.As(err, &refused): // its name says text and its bytes do not
+		b.failed = 0
+	default:
+		b.failed++
 	}
 	return b, nil
 }

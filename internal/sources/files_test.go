@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
 )
 
 // write puts a file into the folder, with the folders on its way.
@@ -120,6 +122,61 @@ func TestFilesGoesOnBehindAnUnreadableOne(t *testing.T) {
 	}
 }
 
+// moody fails with the errors in its list, one for each page, and then reads.
+type moody struct {
+	errs  []error
+	asked int
+}
+
+// Page knows one text.
+func (m *moody) Page(context.Context, []byte, string, string) (extract.Page, error) {
+	m.asked++
+	if m.asked <= len(m.errs) {
+		return extract.Page{}, m.errs[m.asked-1]
+	}
+	return extract.Page{Title: "Heron", Text: "The heron stands still."}, nil
+}
+
+func TestFilesReadsAgainWhatFailedInPassing(t *testing.T) {
+	t.Parallel()
+	killed, refused := errors.New("killed after 15s"), &evidence.Problem{What: "the content is image/png, not a page of text"}
+	for _, c := range []struct {
+		name  string
+		errs  []error
+		found []int // documents of a.html at each search; -1: an error, as there is no other file
+		asked int
+	}{
+		{"no failure", nil, []int{1, 1}, 1},
+		{"once", []error{killed}, []int{-1, 1, 1}, 2},
+		{"again and again", []error{killed, killed, killed, killed}, []int{-1, -1, -1, -1, -1}, maxTries},
+		{"refused", []error{refused}, []int{0, 0}, 1},
+		{"failed, then refused", []error{killed, refused}, []int{-1, 0, 0}, 2},
+	} {
+		dir, pages := t.TempDir(), &moody{errs: c.errs}
+		file := write(t, dir, "a.html", "<p>heron")
+		s := openFiles(t, dir)
+		s.shelf = newShelf(pages, slog.New(slog.DiscardHandler))
+		for i, want := range c.found {
+			docs, err := s.Search(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+			if got := len(docs); err != nil && want != -1 || err == nil && got != want {
+				t.Errorf("%s, search %d: %d documents, %v, want %d", c.name, i+1, got, err, want)
+			}
+		}
+		if pages.asked != c.asked {
+			t.Errorf("%s: read %d times, want %d", c.name, pages.asked, c.asked)
+		}
+		pages.errs = nil
+		write(t, dir, "b.txt", "No bird.") // what is read without the reader
+		write(t, dir, "a.html", "<p>another heron")
+		if err := os.Chtimes(file, time.Time{}, time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if docs := find(t, s, "heron"); len(docs) != 1 {
+			t.Errorf("%s: %d documents after the file changed, want it read anew", c.name, len(docs))
+		}
+	}
+}
+
 func TestFilesSaysWhatIsWrongWithTheFolder(t *testing.T) {
 	t.Parallel()
 	f := openFiles(t, t.TempDir())
@@ -216,6 +273,42 @@ func TestFilesKeepsWithinBounds(t *testing.T) {
 
 // When the time is over, what was read by then is searched, and the next search
 // goes on.
+func TestFilesTellsOnceWhatItLeavesOut(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		most  bounds
+		found int
+		told  int
+	}{
+		{"room for all", bounds{files: 3, entries: 5, bytes: 100}, 3, 0},
+		{"too many files", bounds{files: 2, entries: 5, bytes: 100}, 2, 1},
+		{"too many entries", bounds{files: 3, entries: 3, bytes: 100}, 2, 1},
+		{"too much text", bounds{files: 3, entries: 5, bytes: 29}, 2, 1},
+	} {
+		dir := t.TempDir()
+		for _, name := range []string{"a.md", "b.md", "c.md"} {
+			write(t, dir, name, "A heron "+name[:1]+".") // 10 bytes
+		}
+		write(t, dir, "d.png", "")
+		var log strings.Builder
+		made, err := newFiles(Settings{Timeout: time.Hour, Options: map[string]string{"dir": dir}, Logger: slog.New(slog.NewTextHandler(&log, nil))}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := made.(*files)
+		s.shelf.bounds = c.most
+		for range 3 {
+			if docs := find(t, s, "heron"); len(docs) != c.found {
+				t.Errorf("%s: found %q, want %d", c.name, titles(docs), c.found)
+			}
+		}
+		if told := strings.Count(log.String(), "sources.files.dir"); told != c.told {
+			t.Errorf("%s: told %d times, want %d:\n%s", c.name, told, c.told, log.String())
+		}
+	}
+}
+
 func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -232,7 +325,7 @@ func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
 	}
 	defer root.Close()
 	cancel()
-	if fresh, _ := s.shelf.readChanged(ctx, root, []book{{path: "b.md", size: 1}}); len(fresh) != 0 {
+	if fresh, _, _ := s.shelf.readChanged(ctx, root, []book{{path: "b.md", size: 1}}); len(fresh) != 0 {
 		t.Errorf("a file was read although the time is over")
 	}
 	if got := len(find(t, s, "heron")); got != 2 {

@@ -65,21 +65,21 @@ func explainGitHub(e *fetch.Error) {
 }
 
 type gitHubAnswer struct {
-	Incomplete bool              `json:"incomplete_results"` // the search ran out of time
-	Items      []json.RawMessage `json:"items"`
+	Incomplete bool                 `json:"incomplete_results"` // the search ran out of time
+	Items      few[json.RawMessage] `json:"items"`
 }
 
 // gitHubRepository is one that was found. Any field may be null or absent.
 type gitHubRepository struct {
-	FullName    loose    `json:"full_name"`
-	URL         loose    `json:"html_url"`
-	Description loose    `json:"description"`
-	Language    loose    `json:"language"`
-	Stars       loose    `json:"stargazers_count"`
-	Topics      []string `json:"topics"`
-	Created     loose    `json:"created_at"`
-	Pushed      loose    `json:"pushed_at"`
-	Archived    bool     `json:"archived"`
+	FullName    loose       `json:"full_name"`
+	URL         loose       `json:"html_url"`
+	Description loose       `json:"description"`
+	Language    loose       `json:"language"`
+	Stars       loose       `json:"stargazers_count"`
+	Topics      few[string] `json:"topics"`
+	Created     loose       `json:"created_at"`
+	Pushed      loose       `json:"pushed_at"`
+	Archived    bool        `json:"archived"`
 	License     struct {
 		ID loose `json:"spdx_id"`
 	} `json:"license"`

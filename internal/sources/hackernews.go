@@ -73,7 +73,7 @@ func (h *hackerNews) Search(ctx context.Context, q evidence.Query) ([]evidence.D
 }
 
 type hackerNewsAnswer struct {
-	Hits []json.RawMessage `json:"hits"`
+	Hits few[json.RawMessage] `json:"hits"`
 }
 
 // hackerNewsHit is a story, a comment or a job. Any field may be null or absent.

@@ -34,8 +34,8 @@ func (h *hackerNews) discuss(ctx context.Context, budget *fetch.Budget, a *hacke
 		if place == discussions {
 			break
 		}
-		u := h.base.String() + "/api/v1/items/" + story
-		resp, err := h.door.Get(ctx, fetch.Request{URL: u, Accept: "application/json", Budget: budget, MaxBody: discussionBytes})
+		req := fetch.Request{URL: h.base.String() + "/api/v1/items/" + story, Accept: "application/json", Budget: budget, MaxBody: discussionBytes}
+		resp, err := h.door.Get(ctx, req)
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("reading comments: %w", ctx.Err())
 		}
@@ -44,6 +44,7 @@ func (h *hackerNews) discuss(ctx context.Context, budget *fetch.Budget, a *hacke
 		}
 		item, err := readItem(resp.Body)
 		if err != nil {
+			h.door.Forget(req)
 			continue
 		}
 		docs = join(docs, h.discussion(story, item, resp.Retrieved, rankScore(place)))

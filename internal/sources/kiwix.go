@@ -149,8 +149,8 @@ func (k *kiwix) rawURL(page string) string {
 type kiwixAnswer struct {
 	XMLName xml.Name `xml:"rss"`
 	Channel *struct {
-		Total *string    `xml:"http://a9.com/-/spec/opensearch/1.1/ totalResults"`
-		Items []kiwixHit `xml:"item"`
+		Total *string       `xml:"http://a9.com/-/spec/opensearch/1.1/ totalResults"`
+		Items few[kiwixHit] `xml:"item"`
 	} `xml:"channel"`
 }
 

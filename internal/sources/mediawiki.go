@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,7 +53,7 @@ func (w *wiki) in(language string) (*url.URL, *fetch.Door, error) {
 		language = w.language
 	}
 	base := w.base
-	if languageCode().MatchString(language) && wikipediaHost().MatchString(base.Host) {
+	if slices.Contains(wikipediaLanguages(), language) && wikipediaHost().MatchString(base.Host) {
 		other := *base
 		other.Host = language + ".wikipedia.org"
 		base = &other
@@ -70,7 +71,8 @@ func languageOf(base *url.URL) string {
 	return lang
 }
 
-// api asks the Action API, to query unless params name another action. The error may stand in a good answer: see apiError.
+// api asks the Action API, to query unless params name another action. The
+// error may stand in a good answer, which is not kept then: see apiError.
 func (w *wiki) api(ctx context.Context, base *url.URL, door *fetch.Door, budget *fetch.Budget, params url.Values, v apiAnswer) (fetch.Response, error) {
 	if !params.Has("action") {
 		params.Set("action", "query")
@@ -81,10 +83,13 @@ func (w *wiki) api(ctx context.Context, base *url.URL, door *fetch.Door, budget 
 	} {
 		params.Set(key, value)
 	}
-	u := base.String() + w.script + "/api.php?" + params.Encode()
-	resp, err := door.GetJSON(ctx, fetch.Request{URL: u, Budget: budget}, v)
+	req := fetch.Request{URL: base.String() + w.script + "/api.php?" + params.Encode(), Budget: budget}
+	resp, err := door.GetJSON(ctx, req, v)
 	if err != nil {
 		return resp, err
+	}
+	if v.problem() != "" || !v.whole() {
+		door.Forget(req)
 	}
 	if code := v.problem(); code != "" {
 		return resp, apiError(base.Host, code, resp.RetryAfter)
@@ -92,7 +97,11 @@ func (w *wiki) api(ctx context.Context, base *url.URL, door *fetch.Door, budget 
 	return resp, nil
 }
 
-type apiAnswer interface{ problem() string }
+// apiAnswer is an answer of the Action API.
+type apiAnswer interface {
+	problem() string
+	whole() bool // it has the result that was asked for, or says that there is none
+}
 
 // apiHead is what every answer of the Action API may carry beside its result.
 // Warnings, whose shape differs between error formats, are not read.
@@ -100,9 +109,9 @@ type apiHead struct {
 	Error *struct {
 		Code loose `json:"code"`
 	} `json:"error"`
-	Errors []struct {
+	Errors few[struct {
 		Code loose `json:"code"`
-	} `json:"errors"`
+	}] `json:"errors"`
 	Complete json.RawMessage `json:"batchcomplete"`
 	Continue json.RawMessage `json:"continue"`
 }

@@ -43,6 +43,8 @@ type parseAnswer struct {
 	} `json:"parse"`
 }
 
+func (a *parseAnswer) whole() bool { return a.Parse != nil }
+
 // parsed fills in the texts of the best pages by their HTML, for wikis that
 // give no extracts.
 func (w *wiki) parsed(ctx context.Context, base *url.URL, door *fetch.Door, budget *fetch.Budget, pages []searchPage) error {
@@ -73,7 +75,14 @@ func (w *wiki) parse(ctx context.Context, base *url.URL, door *fetch.Door, budge
 	if a.Parse == nil {
 		return &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
 	}
-	text := plainText(a.Parse.Text)
+	read, err := w.settings.reader().Page(ctx, []byte(a.Parse.Text), "text/html; charset=utf-8", pageURL(base, page.Title))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	text := strings.TrimSpace(read.Text)
+	if err != nil || text == "" {
+		text = plainText(a.Parse.Text)
+	}
 	page.Extract, page.Revision = &text, a.Parse.Revision
 	return nil
 }

@@ -78,7 +78,7 @@ func (o *openAlex) Search(ctx context.Context, q evidence.Query) ([]evidence.Doc
 }
 
 type openAlexAnswer struct {
-	Results []json.RawMessage `json:"results"`
+	Results few[json.RawMessage] `json:"results"`
 }
 
 // openAlexWork is one work. Any field may be null or absent.
@@ -101,15 +101,15 @@ type openAlexWork struct {
 			Name loose `json:"display_name"`
 		}] `json:"source"`
 	}] `json:"primary_location"`
-	Authors maybe[[]struct {
+	Authors maybe[few[struct {
 		Author struct {
 			Name loose `json:"display_name"`
 		} `json:"author"`
-	}] `json:"authorships"`
+	}]] `json:"authorships"`
 }
 
 // inverted is a text as the places of each of its words.
-type inverted map[string][]int
+type inverted map[string]few[int]
 
 // text puts the words in their places. Gaps are closed: a place is an order,
 // not an offset into memory.

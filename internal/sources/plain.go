@@ -1,20 +1,77 @@
 package sources
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
+	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
+// maxTree is how much HTML is made a tree of: with less markup than text, more
+// than a document holds.
+const maxTree = 4 * maxText
+
+// mayHide matches what could hide an element: most texts have none of it, and
+// need no tree.
+var mayHide = text.Pattern(`(?i)hidden|popover|style|<template|<dialog`)
+
+// shown is HTML without the elements that are hidden by their attributes. It is
+// empty for what nests deeper than the parser follows.
+func shown(s string) string {
+	if !mayHide().MatchString(s) {
+		return s
+	}
+	s, _ = text.Cut(s, maxTree)
+	nodes, err := html.ParseFragment(strings.NewReader(s), &html.Node{Type: html.ElementNode, Data: "body", DataAtom: atom.Body})
+	if err != nil {
+		return ""
+	}
+	var out strings.Builder
+	for _, n := range nodes {
+		if hides(n) {
+			continue
+		}
+		dropHidden(n)
+		if html.Render(&out, n) != nil {
+			return ""
+		}
+	}
+	return out.String()
+}
+
+// dropHidden takes hidden elements out of what is below n.
+func dropHidden(n *html.Node) {
+	for child := n.FirstChild; child != nil; {
+		next := child.NextSibling
+		if hides(child) {
+			n.RemoveChild(child)
+		} else {
+			dropHidden(child) // the parser nests no deeper than 512
+		}
+		child = next
+	}
+}
+
+func hides(n *html.Node) bool {
+	if n.Type != html.ElementNode {
+		return false
+	}
+	open := slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "open" })
+	return n.DataAtom == atom.Template || n.DataAtom == atom.Dialog && !open || extract.HiddenBy(n.Attr)
+}
+
 // plainText makes text of the simple HTML that services put into JSON: entities
-// are read, tags dropped, paragraphs kept as blank lines, code as it stands.
+// are read, tags dropped, paragraphs kept as blank lines, code as it stands. What
+// a reader of the HTML would not see is left out.
 func plainText(s string) string {
 	if !strings.ContainsAny(s, "<&") {
 		return strings.TrimSpace(s)
 	}
+	s = shown(s)
 	var (
 		blocks []string
 		part   strings.Builder

@@ -78,6 +78,7 @@ func (p *pubmed) Search(ctx context.Context, q evidence.Query) ([]evidence.Docum
 	}
 	ids, err := a.ids(p.base)
 	if err != nil {
+		p.door.Forget(search)
 		return nil, err
 	}
 	if len(ids) == 0 {
@@ -114,8 +115,8 @@ func (p *pubmed) request(path string, budget *fetch.Budget, params url.Values) f
 type pubmedAnswer struct {
 	Error  loose `json:"error"`
 	Result maybe[struct {
-		Error loose             `json:"ERROR"`
-		IDs   []json.RawMessage `json:"idlist"`
+		Error loose                `json:"ERROR"`
+		IDs   few[json.RawMessage] `json:"idlist"`
 	}] `json:"esearchresult"`
 }
 
@@ -146,9 +147,9 @@ func (a *pubmedAnswer) ids(base *url.URL) ([]string, error) {
 }
 
 type pubmedSet struct {
-	XMLName  xml.Name       `xml:"PubmedArticleSet"`
-	Articles []pubmedRecord `xml:"PubmedArticle>MedlineCitation"`
-	Books    []pubmedRecord `xml:"PubmedBookArticle>BookDocument"`
+	XMLName  xml.Name          `xml:"PubmedArticleSet"`
+	Articles few[pubmedRecord] `xml:"PubmedArticle>MedlineCitation"`
+	Books    few[pubmedRecord] `xml:"PubmedBookArticle>BookDocument"`
 }
 
 // pubmedRecord is an article, or a chapter whose fields stand one level higher.
@@ -168,20 +169,20 @@ type pubmedContent struct {
 		Title rich       `xml:"BookTitle"`
 		Date  pubmedDate `xml:"PubDate"`
 	} `xml:"Book"`
-	Online   pubmedDate   `xml:"ArticleDate"`
-	Sections []pubmedPart `xml:"Abstract>AbstractText"`
-	Rights   string       `xml:"Abstract>CopyrightInformation"`
-	Authors  []struct {
+	Online   pubmedDate      `xml:"ArticleDate"`
+	Sections few[pubmedPart] `xml:"Abstract>AbstractText"`
+	Rights   string          `xml:"Abstract>CopyrightInformation"`
+	Authors  few[struct {
 		Last  string `xml:"LastName"`
 		Fore  string `xml:"ForeName"`
 		Group string `xml:"CollectiveName"`
-	} `xml:"AuthorList>Author"`
-	Languages []string `xml:"Language"`
-	Types     []string `xml:"PublicationTypeList>PublicationType"`
-	Places    []struct {
+	}] `xml:"AuthorList>Author"`
+	Languages few[string] `xml:"Language"`
+	Types     few[string] `xml:"PublicationTypeList>PublicationType"`
+	Places    few[struct {
 		Type  string `xml:"EIdType,attr"`
 		Value string `xml:",chardata"`
-	} `xml:"ELocationID"`
+	}] `xml:"ELocationID"`
 }
 
 type pubmedDate struct {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -139,6 +140,19 @@ func TestSummaryTakesTheFirstTitleThatHasOne(t *testing.T) {
 	}
 }
 
+func TestAWikiWithoutSummariesIsNoEmptyResult(t *testing.T) {
+	t.Parallel()
+	s, rec := start(t, specOf(t, "wikipedia-summary"), map[string][]byte{"search": []byte(`{"batchcomplete":true,"query":{"search":[{"title":"A"},{"title":"B"}]}}`)})
+	docs, err := s.Search(t.Context(), evidence.Query{Text: "go", Limit: 5})
+	if docs != nil || !fetch.IsKind(err, fetch.NotFound) || len(rec.paths) != 3 {
+		t.Errorf("Search = %v, %v after %q, want the failure", docs, err, rec.paths)
+	}
+	s, _ = start(t, specOf(t, "wikipedia-summary"), map[string][]byte{"search": []byte(`{"batchcomplete":true,"query":{"search":[]}}`)})
+	if docs, err := s.Search(t.Context(), evidence.Query{Text: "go", Limit: 5}); err != nil || docs == nil || len(docs) != 0 {
+		t.Errorf("Search without titles = %v, %v, want none", docs, err)
+	}
+}
+
 func TestLanguageChoosesTheHostOfWikipediaAlone(t *testing.T) {
 	t.Parallel()
 	client := fetch.New(fetch.Config{})
@@ -151,6 +165,10 @@ func TestLanguageChoosesTheHostOfWikipediaAlone(t *testing.T) {
 		{"https://zh-yue.wikipedia.org", "", "ja", "https://ja.wikipedia.org"},
 		{"https://en.wikipedia.org", "", "evil.example/", "https://en.wikipedia.org"},
 		{"https://en.wikipedia.org", "", "DE", "https://en.wikipedia.org"},
+		{"https://en.wikipedia.org", "", "xx", "https://en.wikipedia.org"},
+		{"https://en.wikipedia.org", "qqq", "", "https://en.wikipedia.org"},
+		{"https://en.wikipedia.org", "", "www", "https://en.wikipedia.org"},
+		{"https://en.wikipedia.org", "", "ceb", "https://ceb.wikipedia.org"},
 		{"http://wiki.local:8080/m", "", "de", "http://wiki.local:8080/m"},
 		{"https://en.wikipedia.org.evil.example", "", "de", "https://en.wikipedia.org.evil.example"},
 	} {
@@ -162,5 +180,20 @@ func TestLanguageChoosesTheHostOfWikipediaAlone(t *testing.T) {
 		if err != nil || door == nil || base.String() != c.want {
 			t.Errorf("base %s, own %q, asked %q: %v, %v, want %s", c.base, c.own, c.asked, base, err, c.want)
 		}
+	}
+}
+
+func TestWikipediaLanguagesAreCodesEachOnce(t *testing.T) {
+	t.Parallel()
+	all := wikipediaLanguages()
+	seen := map[string]bool{}
+	for _, l := range all {
+		if !languageCode().MatchString(l) || seen[l] {
+			t.Errorf("%q is no code, or stands there twice", l)
+		}
+		seen[l] = true
+	}
+	if !slices.IsSorted(all) || len(all) < 300 {
+		t.Errorf("%d languages, sorted: %v", len(all), slices.IsSorted(all))
 	}
 }

@@ -71,8 +71,8 @@ func explainSearx(e *fetch.Error) {
 }
 
 type searxAnswer struct {
-	Results      []json.RawMessage `json:"results"`
-	Unresponsive []json.RawMessage `json:"unresponsive_engines"` // pairs of a name and a reason
+	Results      few[json.RawMessage] `json:"results"`
+	Unresponsive few[json.RawMessage] `json:"unresponsive_engines"` // pairs of a name and a reason
 }
 
 // namedEngines is how many of those that did not answer are named.
@@ -98,11 +98,11 @@ func (a *searxAnswer) silent() string {
 
 // searxResult is a page that an engine found. Any field may be null or absent.
 type searxResult struct {
-	URL       loose   `json:"url"`
-	Title     loose   `json:"title"`
-	Content   loose   `json:"content"` // text, not HTML
-	Engines   []loose `json:"engines"`
-	Published loose   `json:"publishedDate"`
+	URL       loose      `json:"url"`
+	Title     loose      `json:"title"`
+	Content   loose      `json:"content"` // text, not HTML
+	Engines   few[loose] `json:"engines"`
+	Published loose      `json:"publishedDate"`
 }
 
 // read makes documents of an answer, best first. It reports false when it is of

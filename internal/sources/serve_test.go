@@ -3,8 +3,11 @@ package sources
 import (
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
@@ -56,12 +59,32 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // serve makes a source with a server of its own behind it.
 func serve(t *testing.T, name string, options map[string]string, answers map[string][]canned) (Source, *server) {
 	t.Helper()
+	return serveWith(t, name, options, answers, nil)
+}
+
+// serveKept is serve with a cache, in which answers stay good for an hour.
+func serveKept(t *testing.T, name string, options map[string]string, answers map[string][]canned) (Source, *server) {
+	t.Helper()
+	cache, err := fetch.OpenCache(t.Context(), filepath.Join(t.TempDir(), "cache.db"), fetch.CacheConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cache.Close() })
+	return serveWith(t, name, options, answers, cache)
+}
+
+func serveWith(t *testing.T, name string, options map[string]string, answers map[string][]canned, cache *fetch.Cache) (Source, *server) {
+	t.Helper()
 	s := &server{answers: answers}
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
-	client := fetch.New(fetch.Config{Contact: "test@example.org"})
+	client := fetch.New(fetch.Config{Contact: "test@example.org", Cache: cache})
 	t.Cleanup(func() { client.Close() })
-	made, err := specOf(t, name).New(Settings{URL: srv.URL, Options: options}, client)
+	given := map[string]string{}
+	for name, value := range options {
+		given[name] = strings.ReplaceAll(value, "{{url}}", srv.URL)
+	}
+	made, err := specOf(t, name).New(Settings{URL: srv.URL, Options: given, Lifetime: time.Hour}, client)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/netip"
 	"net/url"
@@ -42,11 +43,20 @@ type Settings struct {
 	Options map[string]string // what only this source knows, by Option.Name; Build fills in the defaults
 
 	Pages PageReader // nil: in this process, and no PDF
+
+	Logger *slog.Logger // nil: none
 }
 
 // PageReader makes text of the bytes of a page; see extract.Isolated.
 type PageReader interface {
 	Page(ctx context.Context, raw []byte, contentType, pageURL string) (extract.Page, error)
+}
+
+func (s Settings) logger() *slog.Logger {
+	if s.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Logger
 }
 
 func (s Settings) reader() PageReader {

@@ -87,23 +87,19 @@ func (x *stackExchange) Search(ctx context.Context, q evidence.Query) ([]evidenc
 	limit := clamp(q.Limit, 1, 30) // their bodies are long
 	budget := fetch.NewBudget(x.timeout)
 	var a stackExchangeAnswer
-	resp, err := x.get(ctx, budget, "/2.3/search/advanced", url.Values{
+	posts, resp, err := x.get(ctx, budget, "/2.3/search/advanced", url.Values{
 		"q": {cutWords(q.Text, maxSearchText)}, "sort": {"relevance"}, "pagesize": {strconv.Itoa(limit)},
 	}, &a)
 	defer func() { x.rest(&a, resp.Retrieved) }() // it counts for the search alone, not for the answers
 	if err != nil {
 		return nil, err
 	}
-	posts, ok := each[stackExchangePost](a.Items)
-	if !ok || a.Items == nil {
-		return nil, x.malformed()
-	}
 	best := answered(posts)
 	if len(best) == 0 {
 		return x.read(posts, nil, resp.Retrieved, limit), nil
 	}
 	var more stackExchangeAnswer
-	_, err = x.get(ctx, budget, "/2.3/questions/"+strings.Join(best, ";")+"/answers", url.Values{
+	answers, _, err := x.get(ctx, budget, "/2.3/questions/"+strings.Join(best, ";")+"/answers", url.Values{
 		"sort": {"votes"}, "pagesize": {strconv.Itoa(answersPage)},
 	}, &more)
 	a.heed(&more)
@@ -113,28 +109,39 @@ func (x *stackExchange) Search(ctx context.Context, q evidence.Query) ([]evidenc
 	if err != nil { // the questions alone are better than nothing
 		return x.read(posts, nil, resp.Retrieved, limit), nil
 	}
-	answers, _ := each[stackExchangePost](more.Items)
 	return x.read(posts, answers, resp.Retrieved, limit), nil
 }
 
-// get asks one method of the API.
-func (x *stackExchange) get(ctx context.Context, budget *fetch.Budget, path string, params url.Values, a *stackExchangeAnswer) (fetch.Response, error) {
+// get asks one method of the API. What a kept answer says of the service's load
+// is past.
+func (x *stackExchange) get(ctx context.Context, budget *fetch.Budget, path string, params url.Values, a *stackExchangeAnswer) ([]stackExchangePost, fetch.Response, error) {
 	params.Set("site", x.site)
 	params.Set("filter", "withbody")
 	params.Set("order", "desc")
 	if x.key != "" {
 		params.Set("key", x.key)
 	}
-	resp, err := x.door.GetJSON(ctx, fetch.Request{URL: x.base.String() + path + "?" + params.Encode(), Budget: budget}, a)
-	if err == nil {
-		return resp, a.problem(x.base.Host)
+	req := fetch.Request{URL: x.base.String() + path + "?" + params.Encode(), Budget: budget}
+	resp, err := x.door.GetJSON(ctx, req, a)
+	if err != nil {
+		err = rephrased(err, x.explain)
+		var e *fetch.Error
+		if errors.As(err, &e) && e.Kind == fetch.Throttled && e.Code != 0 && e.RetryAfter == 0 {
+			a.Backoff = unnamedPause // who goes on asking is shut out for longer
+		}
+		return nil, resp, err
 	}
-	err = rephrased(err, x.explain)
-	var e *fetch.Error
-	if errors.As(err, &e) && e.Kind == fetch.Throttled && e.Code != 0 && e.RetryAfter == 0 {
-		a.Backoff = unnamedPause // who goes on asking is shut out for longer
+	posts, ok := each[stackExchangePost](a.Items)
+	if err = a.problem(x.base.Host); err == nil && (!ok || a.Items == nil) {
+		err = x.malformed()
 	}
-	return resp, err
+	if err != nil {
+		x.door.Forget(req)
+	}
+	if resp.Cached {
+		a.Backoff, a.Remaining, a.ErrorText = "", "", ""
+	}
+	return posts, resp, err
 }
 
 // explain tells a refusal from a fault. Their API says 400 to whoever has used
@@ -188,11 +195,11 @@ func (x *stackExchange) read(questions, answers []stackExchangePost, retrieved t
 
 // stackExchangeAnswer is what wraps every answer of the API.
 type stackExchangeAnswer struct {
-	Items     []json.RawMessage `json:"items"`
-	Backoff   loose             `json:"backoff"` // seconds
-	Remaining loose             `json:"quota_remaining"`
-	ErrorName loose             `json:"error_name"`
-	ErrorText loose             `json:"error_message"`
+	Items     few[json.RawMessage] `json:"items"`
+	Backoff   loose                `json:"backoff"` // seconds
+	Remaining loose                `json:"quota_remaining"`
+	ErrorName loose                `json:"error_name"`
+	ErrorText loose                `json:"error_message"`
 }
 
 // heed takes over what another answer says of the service's load.
@@ -249,17 +256,17 @@ func (a *stackExchangeAnswer) problem(host string) error {
 
 // stackExchangePost is a question or an answer. Any field may be null or absent.
 type stackExchangePost struct {
-	QuestionID loose    `json:"question_id"`
-	AnswerID   loose    `json:"answer_id"`
-	Title      loose    `json:"title"` // HTML; of questions alone
-	Body       loose    `json:"body"`  // HTML
-	Link       loose    `json:"link"`
-	Score      loose    `json:"score"`
-	Answers    loose    `json:"answer_count"`
-	Accepted   bool     `json:"is_accepted"`
-	Created    loose    `json:"creation_date"` // seconds since 1970
-	License    loose    `json:"content_license"`
-	Tags       []string `json:"tags"`
+	QuestionID loose       `json:"question_id"`
+	AnswerID   loose       `json:"answer_id"`
+	Title      loose       `json:"title"` // HTML; of questions alone
+	Body       loose       `json:"body"`  // HTML
+	Link       loose       `json:"link"`
+	Score      loose       `json:"score"`
+	Answers    loose       `json:"answer_count"`
+	Accepted   bool        `json:"is_accepted"`
+	Created    loose       `json:"creation_date"` // seconds since 1970
+	License    loose       `json:"content_license"`
+	Tags       few[string] `json:"tags"`
 	Owner      struct {
 		Name loose `json:"display_name"` // HTML
 	} `json:"owner"`

@@ -254,3 +254,40 @@ func FuzzStackExchange(f *testing.F) {
 		checkParsed(t, x.read(questions, more, retrieved, 30))
 	})
 }
+
+func TestStackExchangeRestsOnceForAnAnswer(t *testing.T) {
+	t.Parallel()
+	s, srv := serveKept(t, "stackexchange", nil, map[string][]canned{
+		advanced:                   {{body: `{"items":[{"question_id":1,"answer_count":1,"link":"https://x.org/1","body":"one"}],"backoff":30}`}},
+		"/2.3/questions/1/answers": {{body: `{"items":[],"backoff":40,"quota_remaining":50}`}},
+	})
+	var got []time.Duration
+	s.(*stackExchange).backoff = func(d time.Duration) { got = append(got, d) }
+	for range 3 {
+		found(t, s, evidence.Query{Text: "x", Limit: 5})
+	}
+	if diff := cmp.Diff([]time.Duration{40 * time.Second}, got); diff != "" || len(srv.asked) != 2 {
+		t.Errorf("%d requests, pauses (-want +got):\n%s", len(srv.asked), diff)
+	}
+}
+
+func TestStackExchangeKeepsNoAnswersThatAreNone(t *testing.T) {
+	t.Parallel()
+	for name, bad := range map[string]string{
+		"throttled": `{"error_id":502,"error_name":"throttle_violation"}`, "error": `{"error_id":500,"error_name":"internal_error"}`,
+		"no shape": `{}`, "other items": `{"items":[1,2]}`,
+	} {
+		s, srv := serveKept(t, "stackexchange", nil, map[string][]canned{
+			advanced:                   {{body: `{"items":[{"question_id":1,"answer_count":1,"link":"https://x.org/1","body":"one"}]}`}},
+			"/2.3/questions/1/answers": {{body: bad}, {body: `{"items":[{"answer_id":4,"question_id":1,"body":"four"}]}`}},
+		})
+		for _, want := range []int{1, 2, 2} {
+			if docs := found(t, s, evidence.Query{Text: "x", Limit: 5}); len(docs) != want {
+				t.Errorf("%s: %d documents, want %d", name, len(docs), want)
+			}
+		}
+		if len(srv.asked) != 3 {
+			t.Errorf("%s: asked %q, want the search once and the answers twice", name, srv.asked)
+		}
+	}
+}

@@ -74,11 +74,13 @@ func (w *wikidata) look(ctx context.Context, budget *fetch.Budget, name, languag
 		"limit": {strconv.Itoa(limit + 2)}, // two more, as some may be no things
 	}
 	var a wikidataAnswer
-	resp, err := w.door.GetJSON(ctx, fetch.Request{URL: w.base.String() + "/w/api.php?" + params.Encode(), Budget: budget}, &a)
+	req := fetch.Request{URL: w.base.String() + "/w/api.php?" + params.Encode(), Budget: budget}
+	resp, err := w.door.GetJSON(ctx, req, &a)
 	if err != nil {
 		return nil, err
 	}
 	if code := a.problem(); code != "" {
+		w.door.Forget(req)
 		return nil, apiError(w.base.Host, code, resp.RetryAfter)
 	}
 	docs, ok := w.read(&a, language, resp.Retrieved)
@@ -90,16 +92,16 @@ func (w *wikidata) look(ctx context.Context, budget *fetch.Budget, name, languag
 
 type wikidataAnswer struct {
 	apiHead
-	Search []json.RawMessage `json:"search"`
+	Search few[json.RawMessage] `json:"search"`
 }
 
 // wikidataEntity is one that was found. Any field may be null or absent.
 type wikidataEntity struct {
-	ID          loose   `json:"id"`
-	URL         loose   `json:"url"` // without its scheme
-	Label       loose   `json:"label"`
-	Description loose   `json:"description"`
-	Aliases     []loose `json:"aliases"` // that matched
+	ID          loose      `json:"id"`
+	URL         loose      `json:"url"` // without its scheme
+	Label       loose      `json:"label"`
+	Description loose      `json:"description"`
+	Aliases     few[loose] `json:"aliases"` // that matched
 	Display     struct {
 		Label       wikidataTerm `json:"label"`
 		Description wikidataTerm `json:"description"`

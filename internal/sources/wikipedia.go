@@ -71,7 +71,7 @@ func (w *wikipedia) Search(ctx context.Context, q evidence.Query) ([]evidence.Do
 type searchAnswer struct {
 	apiHead
 	Query *struct { // absent when nothing was found
-		Pages []json.RawMessage `json:"pages"`
+		Pages few[json.RawMessage] `json:"pages"`
 	} `json:"query"`
 }
 
@@ -93,6 +93,8 @@ func (p searchPage) disambiguation() bool {
 	_, is := props["disambiguation"]
 	return is
 }
+
+func (a *searchAnswer) whole() bool { return a.Query != nil || a.answered() }
 
 // pages are those that were found, best first. It reports false when the answer
 // is of another shape.

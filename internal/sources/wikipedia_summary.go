@@ -46,11 +46,15 @@ func (w *wikipediaSummary) Search(ctx context.Context, q evidence.Query) ([]evid
 	if !ok {
 		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
 	}
+	var missing error
+	absent := 0
 	for _, title := range titles {
 		u := base.String() + "/api/rest_v1/page/summary/" + url.PathEscape(strings.ReplaceAll(title, " ", "_")) + "?redirect=true"
 		var s summaryAnswer
 		resp, err := door.GetJSON(ctx, fetch.Request{URL: u, Budget: budget}, &s)
 		if fetch.IsKind(err, fetch.NotFound) {
+			missing = err
+			absent++
 			continue
 		}
 		if err != nil {
@@ -63,15 +67,20 @@ func (w *wikipediaSummary) Search(ctx context.Context, q evidence.Query) ([]evid
 			return []evidence.Document{d}, nil
 		}
 	}
+	if absent == len(titles) && absent > 0 { // the wiki has the articles, and serves no summaries
+		return nil, missing
+	}
 	return []evidence.Document{}, nil
 }
 
 type titlesAnswer struct {
 	apiHead
 	Query *struct {
-		Search []json.RawMessage `json:"search"`
+		Search few[json.RawMessage] `json:"search"`
 	} `json:"query"`
 }
+
+func (a *titlesAnswer) whole() bool { return a.Query != nil || a.answered() }
 
 // titles are the best ones. It reports false when the answer is of another shape.
 func (a *titlesAnswer) titles() ([]string, bool) {

@@ -1,0 +1,79 @@
+package sources
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAListIsReadToItsThousandthItem(t *testing.T) {
+	t.Parallel()
+	many := func(item, between string) string { return strings.Repeat(item+between, 100_000) + item }
+	var a crossrefAnswer
+	decode(t, []byte(`{"status":"ok","message":{"items":[{"title":[`+many("1", ",")+`],"author":[`+many("{}", ",")+`]},`+many("{}", ",")+`]}}`), &a)
+	works, ok := each[crossrefWork](a.Message.v.Items)
+	if !ok || len(works) != maxItems || cap(a.Message.v.Items) > 2*maxItems {
+		t.Fatalf("%d works, room for %d, want %d and little more room", len(works), cap(a.Message.v.Items), maxItems)
+	}
+	if n, m := len(works[0].Title.v), len(works[0].Authors.v); n != maxItems || m != maxItems {
+		t.Errorf("%d titles and %d authors, want %d of each", n, m, maxItems)
+	}
+	var feed arxivFeed
+	err := decodeXML([]byte(`<feed xmlns="http://www.w3.org/2005/Atom"><entry>`+many("<author/>", "")+`</entry>`+many("<entry/>", "")+`</feed>`), &feed)
+	if err != nil || len(feed.Entries) != maxItems || cap(feed.Entries) > 2*maxItems || len(feed.Entries[0].Authors) != maxItems {
+		t.Errorf("%v, %d entries, room for %d", err, len(feed.Entries), cap(feed.Entries))
+	}
+}
+
+func TestAListKeepsWhatItIs(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]few[int]{
+		`{}`: nil, `{"l":null}`: nil, `{"l":[]}`: {}, `{"l":[3,1]}`: {3, 1},
+	} {
+		var v struct {
+			L few[int] `json:"l"`
+		}
+		decode(t, []byte(body), &v)
+		if diff := cmp.Diff(want, v.L); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", body, diff)
+		}
+	}
+	for _, body := range []string{`{}`, `"x"`, `1`, `["x"]`, `[1,{}]`} {
+		var l few[int]
+		if err := json.Unmarshal([]byte(body), &l); err == nil {
+			t.Errorf("%s = %v, want an error", body, l)
+		}
+	}
+}
+
+func TestParseFeedRefusesWhatIsTooMuch(t *testing.T) {
+	t.Parallel()
+	rss := func(inner string) string {
+		return `<rss version="2.0" xmlns:x="urn:x"><channel><item><title>t</title>` + inner + `</item></channel></rss>`
+	}
+	attributes := func() string {
+		var b strings.Builder
+		for i := range maxFeedElements {
+			b.WriteString(" a" + strconv.Itoa(i) + `=""`)
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct {
+		body string
+		ok   bool
+	}{
+		"a long feed":          {rss(strings.Repeat("</item><item><title>t</title>", maxFeedItems)), true},
+		"empty items":          {rss("</item>" + strings.Repeat("<item/>", 2*maxFeedEntries) + "<item>"), false},
+		"empty ITEMS":          {rss("</item>" + strings.Repeat("<ITEM/>", 2*maxFeedEntries) + "<item>"), false},
+		"empty entries":        {`<feed xmlns="http://www.w3.org/2005/Atom">` + strings.Repeat("<entry/>", 2*maxFeedEntries) + `</feed>`, false},
+		"elements of no use":   {rss(strings.Repeat("<x:a/>", maxFeedElements)), false},
+		"attributes of no use": {rss("<x:a" + attributes() + "/>"), false},
+	} {
+		if f, err := parseFeed([]byte(c.body)); (err == nil) != c.ok {
+			t.Errorf("%s: %v, %v", name, f != nil, err)
+		}
+	}
+}
