@@ -27,7 +27,7 @@ func (a *App) page(ctx context.Context, url string) (evidence.Document, error) {
 	if err != nil {
 		return evidence.Document{}, err
 	}
-	page, err := a.pages.Page(ctx, got.Body, got.ContentType, got.URL)
+	page, err := a.pages.Page(ctx, got.Body, got.FullType(), got.URL)
 	if err != nil {
 		return evidence.Document{}, err
 	}

@@ -154,7 +154,7 @@ func (d *Door) send(ctx context.Context, u *url.URL, a ask, old *entry) (answer,
 		Retrieved:    c.cfg.Now(),
 	}}
 	c.gates.leaveAlone(hostPort(u), c.cfg.OpenRate, got.RetryAfter)
-	got.ContentType = mediaType(resp.Header.Get("Content-Type"))
+	got.setType(resp.Header.Get("Content-Type"))
 	if asked && resp.StatusCode == http.StatusNotModified {
 		got.unchanged = true
 		return got, nil

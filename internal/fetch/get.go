@@ -83,6 +83,7 @@ type Response struct {
 	Body         []byte
 	URL          string // after redirects
 	ContentType  string // lower case, without parameters
+	Charset      string // of the body, as the header names it, in lower case; empty: it does not
 	ETag         string
 	LastModified string
 	RetryAfter   time.Duration // that a good answer carried; a service may signal load this way
@@ -92,6 +93,20 @@ type Response struct {
 	Cached bool          // the body came from the cache
 	Stale  bool          // past its lifetime: the host could not be asked
 	Age    time.Duration // of a cached answer: since the host gave or confirmed it
+}
+
+// FullType is the content type with its charset, as a reader of pages needs it:
+// many hosts name the charset in the header alone.
+func (r *Response) FullType() string {
+	if r.Charset == "" || r.ContentType == "" {
+		return r.ContentType
+	}
+	return r.ContentType + "; charset=" + r.Charset
+}
+
+// setType is the contrary of FullType; it takes any header, too.
+func (r *Response) setType(header string) {
+	r.ContentType, r.Charset = mediaType(header), charsetOf(header)
 }
 
 // ask is a Request that passed the door's rules.
