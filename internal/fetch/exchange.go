@@ -20,6 +20,10 @@ const (
 	minPause    = 100 * time.Millisecond
 	maxPause    = 300 * time.Millisecond
 	longestWait = 2 * time.Second // a longer Retry-After is for the caller to obey
+
+	// fairTime is what a host must be given before a missing answer says anything
+	// of it: a question that spent its budget elsewhere has less.
+	fairTime = 200 * time.Millisecond
 )
 
 // answer is what one exchange brought.
@@ -108,6 +112,12 @@ func (d *Door) hop(f *flight, u *url.URL, a ask, old *entry) (answer, error) {
 			return answer{}, err
 		}
 	}
+	if c.flights.outOfTime(f) {
+		if ended := f.ended(); ended != nil {
+			return answer{}, ended
+		}
+		return answer{}, &Error{Kind: Timeout} // before the host's breaker: it was not asked
+	}
 	pass, err := c.gates.enter(f.ctx, hostPort(u), c.cfg.OpenRate, func(at time.Time) { c.flights.notBefore(f, at) })
 	if err != nil {
 		if ended := f.ended(); ended != nil {
@@ -126,7 +136,11 @@ func (d *Door) hop(f *flight, u *url.URL, a ask, old *entry) (answer, error) {
 	} else if err != nil {
 		err = classify(err)
 	}
-	pass.leave(err)
+	if IsKind(err, Timeout) && time.Since(start) < fairTime {
+		pass.leave(errNotCounted)
+	} else {
+		pass.leave(err)
+	}
 	return got, err
 }
 

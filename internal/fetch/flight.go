@@ -18,6 +18,7 @@ import (
 // caller alone, which runs while the flight is on the wire, so the shorter
 // Budget of the one who came first ends that one's wait and no other's.
 type flight struct {
+	key    string
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	sent   atomic.Int64 // requests on the wire
@@ -98,7 +99,7 @@ func (fs *flights) join(ctx context.Context, key string, w *waiter) (f *flight, 
 	defer fs.mu.Unlock()
 	f = fs.m[key]
 	if own = f == nil; own {
-		f = &flight{done: make(chan struct{}), waiters: map[*waiter]struct{}{}}
+		f = &flight{key: key, done: make(chan struct{}), waiters: map[*waiter]struct{}{}}
 		f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 		fs.m[key] = f
 	}
@@ -175,6 +176,22 @@ func (fs *flights) left(f *flight) time.Duration {
 		most = max(most, w.budget.Left())
 	}
 	return most
+}
+
+// outOfTime reports whether nobody who waits has any time left. Then nobody can
+// join any more either: who has time gets a flight of its own.
+func (fs *flights) outOfTime(f *flight) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for w := range f.waiters {
+		if w.budget.Left() > 0 {
+			return false
+		}
+	}
+	if fs.m[f.key] == f {
+		delete(fs.m, f.key)
+	}
+	return true
 }
 
 func (fs *flights) keepStale(f *flight, r Response) {

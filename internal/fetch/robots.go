@@ -157,6 +157,9 @@ func (d *Door) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code in
 
 func (d *Door) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body []byte, code int, next *url.URL, err error) {
 	c := d.client
+	if budget.Left() <= 0 { // spent on other hosts, of which this one knows nothing
+		return nil, 0, nil, &Error{Kind: Timeout}
+	}
 	pass, err := c.gates.enter(c.ctx, hostPort(u), c.cfg.OpenRate, nil)
 	if err != nil {
 		if c.ctx.Err() != nil {
