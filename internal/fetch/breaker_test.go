@@ -249,3 +249,27 @@ func TestNextToNoTimeSaysNothingOfTheHost(t *testing.T) {
 		t.Errorf("another caller with time of its own: %v", err)
 	}
 }
+
+func TestInBandIsWhatAGoodAnswerHeld(t *testing.T) {
+	t.Parallel()
+	g := newGates()
+	g.leaveAlone("h:80", Rate{}, time.Hour)
+	_, waits := g.enter(t.Context(), "h:80", Rate{}, nil)
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{waits, false},
+		{&Error{Kind: Throttled, Code: 429}, false},
+		{&Error{Kind: Throttled, RetryAfter: time.Second}, true},
+		{&Error{Kind: API}, true},
+		{&Error{Kind: Malformed}, true},
+		{&Error{Kind: ContentType}, true},
+		{&Error{Kind: Server, Code: 500}, false},
+	} {
+		var e *Error
+		if !errors.As(c.err, &e) || e.InBand() != c.want {
+			t.Errorf("%v: in band is not %v", c.err, c.want)
+		}
+	}
+}

@@ -75,7 +75,7 @@ func (w *waiter) stopClock() {
 // refuse ends the wait of a caller whose deadline comes before the request can.
 func (w *waiter) refuse(start time.Time) {
 	if !w.deadline.IsZero() && start.After(w.deadline) {
-		w.tell(&Error{Kind: Throttled, Detail: errWaitTooLong})
+		w.tell(&Error{Kind: Throttled, unsent: true, Detail: errWaitTooLong})
 	}
 }
 

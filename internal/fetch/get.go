@@ -136,6 +136,9 @@ func (d *Door) Get(ctx context.Context, req Request) (Response, error) {
 		return Response{}, &Error{Kind: Closed, Host: a.host}
 	}
 	defer d.client.flying.Done()
+	if ctx.Value(anewKey{}) != nil {
+		a.lifetime = 0
+	}
 	var resp Response
 	if tape := d.client.cfg.Tape; tape != nil {
 		resp, err = tape.get(ctx, a, func() (Response, error) { return d.shared(ctx, a) })
@@ -147,6 +150,13 @@ func (d *Door) Get(ctx context.Context, req Request) (Response, error) {
 	}
 	return resp, err
 }
+
+type anewKey struct{}
+
+// Anew makes the requests under the returned context ask their hosts, whatever
+// is kept, and keeps nothing of their answers: for who wants to know whether a
+// host can be reached. The hosts' limits and wishes hold.
+func Anew(ctx context.Context) context.Context { return context.WithValue(ctx, anewKey{}, true) }
 
 // check applies the rules that look at the URL alone.
 func (d *Door) check(req Request) (ask, error) {
