@@ -227,6 +227,6 @@ func TestDoctorAsksTheSources(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	n.Server.Close()
+	n.Close()
 	check(checkWarn)
 }
