@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -229,7 +230,7 @@ func (d *Door) shared(ctx context.Context, a ask) (Response, error) {
 			defer c.flying.Done()
 			stop := context.AfterFunc(c.ctx, func() { f.cancel(errShutdown) })
 			defer stop()
-			resp, err := d.fly(f, a)
+			resp, err := d.survive(f, a)
 			c.flights.land(key, f, resp, err)
 		}()
 	}
@@ -252,6 +253,18 @@ func (d *Door) shared(ctx context.Context, a ask) (Response, error) {
 	e := classify(err)
 	e.Host = a.host
 	return Response{}, e
+}
+
+// survive is fly, with an error for a panic of ours: one answer must not end the
+// program.
+func (d *Door) survive(f *flight, a ask) (resp Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.client.cfg.Logger.Error("a request panicked", "host", a.host, "panic", p, "stack", string(debug.Stack()))
+			resp, err = Response{}, &Error{Kind: Malformed, Detail: "the answer cannot be read: an error in this program"}
+		}
+	}()
+	return d.fly(f, a)
 }
 
 // wait is one caller's part of a flight.

@@ -160,13 +160,19 @@ func (d *Door) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body [
 	if budget.Left() <= 0 { // spent on other hosts, of which this one knows nothing
 		return nil, 0, nil, &Error{Kind: Timeout}
 	}
-	pass, err := c.gates.enter(c.ctx, hostPort(u), c.cfg.OpenRate, nil)
+	pass, err := c.gates.enter(c.ctx, d.gateOf(u), c.cfg.OpenRate, nil)
 	if err != nil {
 		if c.ctx.Err() != nil {
 			err = &Error{Kind: Closed}
 		}
 		return nil, 0, nil, err
 	}
+	left := false
+	defer func() {
+		if !left { // as in hop
+			pass.leave(errNotCounted)
+		}
+	}()
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(c.ctx, budget.Left())
 	defer cancel()
@@ -181,6 +187,7 @@ func (d *Door) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body [
 		err = classify(err)
 	}
 	budget.spend(time.Since(start))
+	left = true
 	if err == nil && code >= 500 {
 		pass.leave(&Error{Kind: Server, Code: code})
 	} else {
@@ -204,7 +211,7 @@ func (d *Door) sendRobots(ctx context.Context, u *url.URL) (body []byte, code in
 	if next, err = redirectTo(resp, u); err != nil || next != nil {
 		return nil, 0, next, err
 	}
-	d.client.gates.leaveAlone(hostPort(u), d.client.cfg.OpenRate, retryAfter(resp.Header.Get("Retry-After"), d.client.cfg.Now()))
+	d.client.gates.leaveAlone(d.gateOf(u), d.client.cfg.OpenRate, retryAfter(resp.Header.Get("Retry-After"), d.client.cfg.Now()))
 	body, err = io.ReadAll(io.LimitReader(resp.Body, robotsBytes))
 	return body, resp.StatusCode, nil, err
 }
