@@ -38,16 +38,16 @@ func stageLine(stage string) string {
 
 // reportLine is a source's report as in "hackernews: 4 documents in 512 ms".
 func reportLine(r evidence.SourceReport) string {
+	line := fmt.Sprintf("%s: %s after %d ms", r.Name, r.Status, r.LatencyMS)
 	switch r.Status {
 	case evidence.StatusOK:
-		return fmt.Sprintf("%s: %s in %d ms", r.Name, count(r.Documents, "document"), r.LatencyMS)
+		line = fmt.Sprintf("%s: %s in %d ms", r.Name, count(r.Documents, "document"), r.LatencyMS)
 	case evidence.StatusCached:
-		return fmt.Sprintf("%s: %s from the cache", r.Name, count(r.Documents, "document"))
+		line = fmt.Sprintf("%s: %s from the cache", r.Name, count(r.Documents, "document"))
 	case evidence.StatusEmpty:
-		return fmt.Sprintf("%s: nothing found in %d ms", r.Name, r.LatencyMS)
+		line = fmt.Sprintf("%s: nothing found in %d ms", r.Name, r.LatencyMS)
 	}
-	line := fmt.Sprintf("%s: %s after %d ms", r.Name, r.Status, r.LatencyMS)
-	if r.Err != "" {
+	if r.Err != "" { // also of one that answered: not everything, or long ago
 		line += ": " + text.Squash(r.Err)
 	}
 	return line

@@ -20,6 +20,8 @@ func TestDescribe(t *testing.T) {
 		{report(evidence.StatusOK, "", 1), "hackernews: 1 document in 512 ms"},
 		{report(evidence.StatusOK, "", 4), "hackernews: 4 documents in 512 ms"},
 		{report(evidence.StatusCached, "", 4), "hackernews: 4 documents from the cache"},
+		{report(evidence.StatusOK, "could not be asked: this is what it said 2h ago", 1), "hackernews: 1 document in 512 ms: could not be asked: this is what it said 2h ago"},
+		{report(evidence.StatusCached, "one of two failed", 1), "hackernews: 1 document from the cache: one of two failed"},
 		{report(evidence.StatusEmpty, "", 0), "hackernews: nothing found in 512 ms"},
 		{report(evidence.StatusTimeout, "", 0), "hackernews: timeout after 512 ms"},
 		{report(evidence.StatusError, "HTTP 500\nfrom it", 0), "hackernews: error after 512 ms: HTTP 500 from it"},
@@ -32,5 +34,19 @@ func TestDescribe(t *testing.T) {
 		if got := Describe(tt.ev); got != tt.want {
 			t.Errorf("Describe(%+v) = %q, want %q", tt.ev, got, tt.want)
 		}
+	}
+}
+
+func TestSourcesLineTellsWhatIsOld(t *testing.T) {
+	t.Parallel()
+	got := sourcesLine([]evidence.SourceReport{
+		{Name: "a", Status: evidence.StatusOK, Documents: 2, LatencyMS: 5},
+		{Name: "b", Status: evidence.StatusOK, Documents: 1, LatencyMS: 7, Err: "could not be asked: this is what it said 2h ago"},
+		{Name: "c", Status: evidence.StatusCached, Documents: 1, Err: "one of\ntwo failed"},
+		{Name: "d", Status: evidence.StatusError, Err: "answered 500"},
+	})
+	want := "a 2 (5 ms); b 1 (7 ms): could not be asked: this is what it said 2h ago; c 1 (cached): one of two failed; d error: answered 500"
+	if got != want {
+		t.Errorf("sourcesLine = %q, want %q", got, want)
 	}
 }

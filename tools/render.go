@@ -47,9 +47,9 @@ func sourcesLine(reports []evidence.SourceReport) string {
 			parts[i] = fmt.Sprintf("%s %d (cached)", r.Name, r.Documents)
 		default:
 			parts[i] = r.Name + " " + r.Status
-			if r.Err != "" {
-				parts[i] += ": " + line(r.Err, 160)
-			}
+		}
+		if r.Err != "" { // also of one that answered: not everything, or long ago
+			parts[i] += ": " + line(r.Err, 160)
 		}
 	}
 	return strings.Join(parts, "; ")

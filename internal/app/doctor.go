@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
@@ -145,7 +146,7 @@ func (a *App) sourceChecks(ctx context.Context, offline bool) []Check {
 }
 
 func sourceCheck(ctx context.Context, now func() time.Time, info SourceInfo, s research.Source) Check {
-	ctx, cancel := context.WithTimeout(ctx, sourcePatience)
+	ctx, cancel := context.WithTimeout(fetch.Anew(ctx), sourcePatience) // a kept answer says nothing of the source
 	defer cancel()
 	begun := now()
 	docs, err := s.Search(ctx, evidence.Query{Text: "computer", Question: "computer", Limit: 1, Language: "en"})

@@ -76,11 +76,15 @@ type traced struct{ sources.Source }
 func (t traced) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, research.Origin, error) {
 	ctx, trace := fetch.WithTrace(ctx)
 	docs, err := t.Search(ctx, q)
-	for _, k := range []fetch.Kind{fetch.API, fetch.Malformed, fetch.ContentType} {
-		if fetch.IsKind(err, k) {
-			trace.Forget() // or the outage would be kept as if it were an answer
-		}
+	var failed *fetch.Error
+	if errors.As(err, &failed) && failed.InBand() {
+		trace.Forget() // or the outage would be kept as if it were an answer
 	}
+	return docs, origin(trace), err
+}
+
+// origin says how what a trace has counted was come by.
+func origin(trace *fetch.Trace) research.Origin {
 	c := trace.Counts()
-	return docs, research.Origin{Cached: c.Requests == 0 && c.Cached > 0, Stale: c.Stale > 0, Age: c.Oldest}, err
+	return research.Origin{Cached: c.Requests == 0 && c.Cached > 0, Stale: c.Stale > 0, Age: c.Oldest}
 }

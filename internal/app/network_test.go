@@ -8,12 +8,15 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/tools"
 )
 
@@ -195,4 +198,75 @@ func TestOnlyAllowedAddressesAreRead(t *testing.T) {
 	if err != nil || len(got.Documents) != 1 || len(got.Sources) != 2 || got.Sources[1].Kind != "refused" || asked.Load() == 0 {
 		t.Errorf("Read = %d documents, %+v, %v", len(got.Documents), got.Sources, err)
 	}
+}
+
+// TestThrottleInsideAGoodAnswerIsNotKept has a service that says with status 200
+// that it was asked too often.
+func TestThrottleInsideAGoodAnswerIsNotKept(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if asked.Add(1) == 1 {
+			io.WriteString(w, `{"errors":[{"code":"ratelimited"}]}`)
+			return
+		}
+		io.WriteString(w, `{"search":[{"id":"Q1","label":"volcano","description":"a mountain","url":"//www.wikidata.org/wiki/Q1"}]}`)
+	}))
+	defer srv.Close()
+	cache, err := fetch.OpenCache(t.Context(), filepath.Join(t.TempDir(), "cache.db"), fetch.CacheConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cache.Close()
+	client := fetch.New(fetch.Config{Contact: "test@example.org", Cache: cache})
+	defer client.Close()
+	built, err := sources.Build(map[string]sources.Settings{"wikidata": {Enabled: true, URL: srv.URL}}, client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(built, func(s sources.Source) bool { return s.Name() == "wikidata" })
+	search := func() ([]evidence.Document, error) {
+		docs, _, err := traced{built[at]}.SearchTraced(t.Context(), evidence.Query{Text: "volcano", Limit: 3})
+		return docs, err
+	}
+	if _, err := search(); !fetch.IsKind(err, fetch.Throttled) {
+		t.Fatalf("the throttle is told as %v", err)
+	}
+	if docs, err := search(); err != nil || len(docs) != 1 {
+		t.Errorf("the second search: %d documents, %v after %d requests: the throttle was kept as if it were an answer", len(docs), err, asked.Load())
+	}
+}
+
+// TestDoctorAsksTheSources has a source that went away after it was asked.
+func TestDoctorAsksTheSources(t *testing.T) {
+	t.Parallel()
+	n, dir := newNewsroom(t), t.TempDir()
+	flags := map[string]string{"data_dir": dir, "ollama.enabled": "false", "contact": "ops@example.org"}
+	for name := range SourceDefaults() {
+		flags["sources."+name+".enabled"] = "false"
+	}
+	flags["sources.hackernews.enabled"], flags["sources.hackernews.url"] = "true", n.URL
+	cfg, err := config.Load(config.Inputs{Sources: SourceDefaults(), Flags: flags})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(want string) {
+		t.Helper()
+		checks := Doctor(t.Context(), cfg, DoctorOptions{}).Checks
+		at := slices.IndexFunc(checks, func(c Check) bool { return c.Name == "hackernews" })
+		if at < 0 || checks[at].Status != want {
+			t.Errorf("the checks are %+v, want hackernews %s", checks, want)
+		}
+	}
+	check(checkOK)
+	var clock atomic.Int64
+	clock.Store(time.Now().Unix())
+	a := n.reader(t, dir, &clock)
+	n.fetch(t, a, "computer") // its answer is kept
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n.Close()
+	check(checkWarn)
 }

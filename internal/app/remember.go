@@ -47,13 +47,16 @@ func (a *App) Remember(ctx context.Context, req tools.RememberRequest) (evidence
 	if req.URL == "" {
 		return a.keepText(ctx, sourceNote, "", req.Title, req.Text, req.Tags)
 	}
-	doc, err := a.page(ctx, req.URL)
+	doc, from, err := a.readPage(ctx, req.URL)
 	if err != nil {
 		return evidence.Receipt{}, unreadable(ctx, req.URL, err)
 	}
 	var notes []string
 	if doc.Truncated {
 		notes = append(notes, fmt.Sprintf("the page is longer than %d bytes: its beginning was kept", extract.MaxInput))
+	}
+	if from.Stale {
+		notes = append(notes, fmt.Sprintf("the page could not be asked for: this is what it said %s ago", from.Age.Round(time.Second)))
 	}
 	doc.Title, doc.Tags = cmp.Or(strings.TrimSpace(req.Title), doc.Title), req.Tags
 	return a.keep(ctx, doc, notes)

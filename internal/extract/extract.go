@@ -178,6 +178,10 @@ func heading(content string) string {
 // blanks are letters and symbols without ink, which text.Clean keeps.
 var blanks = []rune{0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0}
 
+// Visible is what a reader sees of s, as all text of a Page is, in valid UTF-8:
+// for who does not trust the process that a Page came from.
+func Visible(s string) string { return visible(strings.ToValidUTF8(s, "\uFFFD")) }
+
 // visible takes out what has no ink: text.Clean's characters, variation
 // selectors, blank letters, and joiners where there is nothing to join.
 func visible(s string) string {

@@ -192,3 +192,84 @@ func TestRatesAreHalvedWithoutAContact(t *testing.T) {
 		c.Close()
 	}
 }
+
+// TestSpentBudgetSaysNothingOfTheHost asks with budgets that an earlier request
+// used up.
+func TestSpentBudgetSaysNothingOfTheHost(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer srv.Close()
+	c := New(Config{})
+	defer c.Close()
+	door, err := c.Operator(srv.URL, Rate{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	budget := NewBudget(time.Second)
+	budget.spend(time.Second)
+	for range failuresToOpen + 3 {
+		if _, err := door.Get(t.Context(), Request{URL: srv.URL, Budget: budget}); !IsKind(err, Timeout) {
+			t.Errorf("without time: %v, want a timeout", err)
+		}
+	}
+	if asked.Load() != 0 {
+		t.Errorf("asked %d times by who could not wait for an answer", asked.Load())
+	}
+	if _, err := door.Get(t.Context(), Request{URL: srv.URL}); err != nil {
+		t.Errorf("another caller with time of its own: %v", err)
+	}
+}
+
+// TestNextToNoTimeSaysNothingOfTheHost has a host that would answer, and callers
+// whose budgets are all but spent.
+func TestNextToNoTimeSaysNothingOfTheHost(t *testing.T) {
+	t.Parallel()
+	free := make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-free:
+		case <-r.Context().Done():
+		}
+	}))
+	defer srv.Close()
+	c := New(Config{})
+	defer c.Close()
+	door, err := c.Operator(srv.URL, Rate{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range failuresToOpen + 1 {
+		if _, err := door.Get(t.Context(), Request{URL: srv.URL, Budget: NewBudget(time.Microsecond)}); !IsKind(err, Timeout) {
+			t.Errorf("next to no time: %v, want a timeout", err)
+		}
+	}
+	close(free)
+	if _, err := door.Get(t.Context(), Request{URL: srv.URL, Budget: NewBudget(time.Minute)}); err != nil {
+		t.Errorf("another caller with time of its own: %v", err)
+	}
+}
+
+func TestInBandIsWhatAGoodAnswerHeld(t *testing.T) {
+	t.Parallel()
+	g := newGates()
+	g.leaveAlone("h:80", Rate{}, time.Hour)
+	_, waits := g.enter(t.Context(), "h:80", Rate{}, nil)
+	for _, c := range []struct {
+		err  error
+		want bool
+	}{
+		{waits, false},
+		{&Error{Kind: Throttled, Code: 429}, false},
+		{&Error{Kind: Throttled, RetryAfter: time.Second}, true},
+		{&Error{Kind: API}, true},
+		{&Error{Kind: Malformed}, true},
+		{&Error{Kind: ContentType}, true},
+		{&Error{Kind: Server, Code: 500}, false},
+	} {
+		var e *Error
+		if !errors.As(c.err, &e) || e.InBand() != c.want {
+			t.Errorf("%v: in band is not %v", c.err, c.want)
+		}
+	}
+}

@@ -21,6 +21,7 @@ const (
 	cacheClearWait = 10 * time.Second
 	waitingBytes   = 16 << 20    // of answers that wait to be written; what is more is not kept
 	waitingOps     = 256         // writes of any kind that may wait
+	waitingDrops   = 1024        // removals that failed and are remembered
 	touchAfter     = time.Minute // uses within it are one use
 	warnEvery      = time.Minute // a broken disk says so once in this time
 	biggestShare   = 4           // an answer larger than a quarter of the cache is not kept
@@ -63,7 +64,10 @@ type Cache struct {
 	misses int64
 }
 
-type waitingEntry struct{ entry *entry } // nil: it is to be removed
+type waitingEntry struct {
+	entry  *entry // nil: it is to be removed
+	undone bool   // the removal failed; it is tried again after the next write
+}
 
 func (w *waitingEntry) size() int64 {
 	if w.entry == nil {
@@ -119,6 +123,7 @@ func OpenCache(ctx context.Context, path string, cfg CacheConfig) (*Cache, error
 		for op := range c.ops {
 			c.writing.Lock()
 			op(work)
+			c.dropAgain(work)
 			c.writing.Unlock()
 		}
 	}()
@@ -171,12 +176,15 @@ func (c *Cache) put(key cacheKey, e *entry, whole bool) {
 	}
 	kept := *e
 	kept.body = bytes.Clone(e.body)
-	it := &waitingEntry{&kept}
+	it := &waitingEntry{entry: &kept}
 	c.mu.Lock()
-	if old := c.waiting[key]; old != nil {
+	old := c.waiting[key]
+	if old != nil {
 		c.bytes -= old.size()
 		whole = true // what it stood for may never have been written
-		delete(c.waiting, key)
+		if old.entry != nil {
+			delete(c.waiting, key)
+		}
 	}
 	if c.bytes+size > waitingBytes {
 		c.mu.Unlock()
@@ -194,6 +202,9 @@ func (c *Cache) put(key cacheKey, e *entry, whole bool) {
 	}, func() { c.written(key, it) })
 	if !queued {
 		c.written(key, it)
+		if old != nil && old.entry == nil {
+			c.dropped(key, old, false) // what was to be removed is so still
+		}
 	}
 }
 
@@ -225,8 +236,61 @@ func (c *Cache) drop(key cacheKey) {
 	}
 	c.waiting[key] = it
 	c.mu.Unlock()
-	queued := c.later("removing", func(ctx context.Context) error { return dropEntry(ctx, c.db, key) }, func() { c.written(key, it) })
+	removed := false
+	queued := c.later("removing", func(ctx context.Context) error {
+		err := dropEntry(ctx, c.db, key)
+		removed = err == nil
+		return err
+	}, func() {
+		if removed {
+			c.written(key, it)
+		} else {
+			c.dropped(key, it, true)
+		}
+	})
 	if !queued {
+		c.dropped(key, it, true)
+	}
+}
+
+// dropped remembers a removal that has failed, so that what was found to be of no
+// use does not come back. present is whether it must still be waited for.
+func (c *Cache) dropped(key cacheKey, it *waitingEntry, present bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := c.waiting[key]; present && now != it || !present && now != nil {
+		return // another write has taken its place, or the cache was cleared
+	}
+	it.undone = !c.damaged && len(c.waiting) < waitingOps+waitingDrops
+	if it.undone {
+		c.waiting[key] = it
+	} else {
+		delete(c.waiting, key)
+	}
+}
+
+// dropAgain tries what was not removed, until one fails.
+func (c *Cache) dropAgain(ctx context.Context) {
+	for {
+		var key cacheKey
+		var it *waitingEntry
+		c.mu.Lock()
+		for k, w := range c.waiting {
+			if w.undone {
+				key, it = k, w
+				break
+			}
+		}
+		c.mu.Unlock()
+		if it == nil {
+			return
+		}
+		bounded, cancel := context.WithTimeout(ctx, cacheWriteWait)
+		err := dropEntry(bounded, c.db, key)
+		cancel()
+		if err != nil {
+			return
+		}
 		c.written(key, it)
 	}
 }

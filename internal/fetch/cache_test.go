@@ -389,3 +389,17 @@ func TestErrorsWithAGoodStatusAreNotKept(t *testing.T) {
 		t.Errorf("Stats = %+v, %v, want nothing kept", s, err)
 	}
 }
+
+func TestAnewAsksWhateverIsKept(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, asked.Add(1)) })
+	x.get(t, "/")
+	got, err := x.door.Get(Anew(t.Context()), Request{URL: x.base + "/"})
+	if err != nil || string(got.Body) != "2" || got.Cached {
+		t.Errorf("anew: %q, cached %v, %v, want the second answer", got.Body, got.Cached, err)
+	}
+	if got := x.get(t, "/"); string(got.Body) != "1" || !got.Cached {
+		t.Errorf("then: %q, cached %v, want the first, which was kept", got.Body, got.Cached)
+	}
+}

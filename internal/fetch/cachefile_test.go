@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -220,5 +221,65 @@ func TestBrokenCacheFailsNoRequest(t *testing.T) {
 	again := openCache(t, x.path, CacheConfig{})
 	if _, err := again.Stats(context.Background()); err != nil {
 		t.Errorf("after a damage: %v", err)
+	}
+}
+
+// TestRemovalThatFailsIsTriedAgain has removals that find no place in the queue,
+// and removals that fail. Neither lets the entry come back.
+func TestRemovalThatFailsIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	full := func(t *testing.T, c *Cache, _ *sql.DB, drop func()) {
+		c.writing.Lock()
+		var queue sync.WaitGroup
+		queue.Add(1)
+		for c.later("waiting", func(context.Context) error { queue.Done(); return nil }, nil) {
+			queue.Add(1)
+		}
+		queue.Done() // the one that found no place
+		drop()
+		c.writing.Unlock()
+		queue.Wait() // flush needs a place
+	}
+	fails := func(t *testing.T, c *Cache, db *sql.DB, drop func()) {
+		if _, err := db.Exec("ALTER TABLE entries RENAME TO away"); err != nil {
+			t.Fatal(err)
+		}
+		drop()
+		c.flush()
+		if _, err := db.Exec("ALTER TABLE away RENAME TO entries"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, while := range map[string]func(*testing.T, *Cache, *sql.DB, func()){"the queue is full": full, "the write fails": fails} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "cache.db")
+			c := openCache(t, path, CacheConfig{})
+			db, err := sql.Open("sqlite", path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			key := newCacheKey("bad")
+			c.put(key, &entry{body: []byte("bad"), checked: time.Now(), used: time.Now()}, true)
+			c.flush()
+			if _, ok := c.get(t.Context(), key); !ok {
+				t.Fatal("the entry was not kept")
+			}
+			while(t, c, db, func() { c.drop(key) })
+			if _, ok := c.get(t.Context(), key); ok {
+				t.Error("the entry came back")
+			}
+			c.flush() // any write
+			c.flush() // … after which the removal is made up for
+			if s, err := c.Stats(t.Context()); err != nil || s.Entries != 0 || len(c.waiting) != 0 {
+				t.Errorf("%+v, %v, %d waiting: want nothing in the file", s, err, len(c.waiting))
+			}
+			c.put(key, &entry{body: []byte("good"), checked: time.Now(), used: time.Now()}, true)
+			c.flush()
+			if e, ok := c.get(t.Context(), key); !ok || string(e.body) != "good" {
+				t.Errorf("a new entry: %v", ok)
+			}
+		})
 	}
 }

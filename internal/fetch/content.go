@@ -83,3 +83,20 @@ func mediaType(s string) string {
 	t, _, _ := mime.ParseMediaType(s)
 	return t
 }
+
+// maxCharset is longer than any name of a charset.
+const maxCharset = 40
+
+// charsetOf is the charset of a content type in lower case; empty when there is
+// none, or what is there cannot be a name of one.
+func charsetOf(s string) string {
+	_, parameters, _ := mime.ParseMediaType(s)
+	name := strings.ToLower(parameters["charset"])
+	strange := strings.ContainsFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.:+", r)
+	})
+	if strange || len(name) > maxCharset {
+		return ""
+	}
+	return name
+}

@@ -55,6 +55,7 @@ type Error struct {
 
 	again  bool // one more try may help
 	passes bool // it will pass, though its kind does not say so
+	unsent bool // our own queue gave up: nothing was asked
 }
 
 func (e *Error) Error() string {
@@ -79,6 +80,18 @@ func (e *Error) text() string {
 // breaks reports whether a row of such failures opens the host's breaker.
 func (e *Error) breaks() bool {
 	return e.Kind == Timeout || e.Kind == Server || e.Kind == Unreachable
+}
+
+// InBand reports whether the failure stood in an answer with a good status, or
+// was what such an answer looked like: the answer is of no use to keep.
+func (e *Error) InBand() bool {
+	switch e.Kind {
+	case API, Malformed, ContentType:
+		return true
+	case Throttled:
+		return e.Code == 0 && !e.unsent
+	}
+	return false
 }
 
 // passing reports whether an old answer is better than this failure.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,6 +21,10 @@ const (
 	minPause    = 100 * time.Millisecond
 	maxPause    = 300 * time.Millisecond
 	longestWait = 2 * time.Second // a longer Retry-After is for the caller to obey
+
+	// fairTime is what a host must be given before a missing answer says anything
+	// of it: a question that spent its budget elsewhere has less.
+	fairTime = 200 * time.Millisecond
 )
 
 // answer is what one exchange brought.
@@ -108,13 +113,25 @@ func (d *Door) hop(f *flight, u *url.URL, a ask, old *entry) (answer, error) {
 			return answer{}, err
 		}
 	}
-	pass, err := c.gates.enter(f.ctx, hostPort(u), c.cfg.OpenRate, func(at time.Time) { c.flights.notBefore(f, at) })
+	if c.flights.outOfTime(f) {
+		if ended := f.ended(); ended != nil {
+			return answer{}, ended
+		}
+		return answer{}, &Error{Kind: Timeout} // before the host's breaker: it was not asked
+	}
+	pass, err := c.gates.enter(f.ctx, d.gateOf(u), c.cfg.OpenRate, func(at time.Time) { c.flights.notBefore(f, at) })
 	if err != nil {
 		if ended := f.ended(); ended != nil {
 			return answer{}, ended
 		}
 		return answer{}, err
 	}
+	left := false
+	defer func() {
+		if !left { // a panic of ours says nothing of the host, and must not keep its slot
+			pass.leave(errNotCounted)
+		}
+	}()
 	f.sent.Add(1)
 	stop := c.flights.wire(f)
 	start := time.Now()
@@ -126,8 +143,28 @@ func (d *Door) hop(f *flight, u *url.URL, a ask, old *entry) (answer, error) {
 	} else if err != nil {
 		err = classify(err)
 	}
-	pass.leave(err)
+	left = true
+	if IsKind(err, Timeout) && time.Since(start) < fairTime {
+		pass.leave(errNotCounted)
+	} else {
+		pass.leave(err)
+	}
 	return got, err
+}
+
+// gateOf names the gate of an address. Behind the open door it is one for both
+// ports of the web, as they are one host: the operator's, if there is one.
+func (d *Door) gateOf(u *url.URL) string {
+	key := hostPort(u)
+	host, port, err := net.SplitHostPort(key)
+	if !d.rules.pages() || err != nil || port != "80" && port != "443" || d.client.registered(key) {
+		return key
+	}
+	secure, plain := net.JoinHostPort(host, "443"), net.JoinHostPort(host, "80")
+	if d.client.registered(plain) && !d.client.registered(secure) {
+		return plain
+	}
+	return secure
 }
 
 // send makes the request and reads the answer to its end.
@@ -153,8 +190,8 @@ func (d *Door) send(ctx context.Context, u *url.URL, a ask, old *entry) (answer,
 		RetryAfter:   patience(resp, c.cfg.Now()),
 		Retrieved:    c.cfg.Now(),
 	}}
-	c.gates.leaveAlone(hostPort(u), c.cfg.OpenRate, got.RetryAfter)
-	got.ContentType = mediaType(resp.Header.Get("Content-Type"))
+	c.gates.leaveAlone(d.gateOf(u), c.cfg.OpenRate, got.RetryAfter)
+	got.setType(resp.Header.Get("Content-Type"))
 	if asked && resp.StatusCode == http.StatusNotModified {
 		got.unchanged = true
 		return got, nil

@@ -86,7 +86,7 @@ func TestResponse(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := fetch.Response{
-		Body: []byte("hello"), URL: base + "/new?x=1", ContentType: "text/plain", ETag: `W/"7"`,
+		Body: []byte("hello"), URL: base + "/new?x=1", ContentType: "text/plain", Charset: "utf-8", ETag: `W/"7"`,
 		LastModified: "Sun, 22 Nov 2026 11:00:00 GMT", RetryAfter: 30 * time.Second, Retrieved: testClock,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ import (
 // caller alone, which runs while the flight is on the wire, so the shorter
 // Budget of the one who came first ends that one's wait and no other's.
 type flight struct {
+	key    string
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	sent   atomic.Int64 // requests on the wire
@@ -74,7 +76,7 @@ func (w *waiter) stopClock() {
 // refuse ends the wait of a caller whose deadline comes before the request can.
 func (w *waiter) refuse(start time.Time) {
 	if !w.deadline.IsZero() && start.After(w.deadline) {
-		w.tell(&Error{Kind: Throttled, Detail: errWaitTooLong})
+		w.tell(&Error{Kind: Throttled, unsent: true, Detail: errWaitTooLong})
 	}
 }
 
@@ -98,7 +100,7 @@ func (fs *flights) join(ctx context.Context, key string, w *waiter) (f *flight, 
 	defer fs.mu.Unlock()
 	f = fs.m[key]
 	if own = f == nil; own {
-		f = &flight{done: make(chan struct{}), waiters: map[*waiter]struct{}{}}
+		f = &flight{key: key, done: make(chan struct{}), waiters: map[*waiter]struct{}{}}
 		f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 		fs.m[key] = f
 	}
@@ -177,6 +179,22 @@ func (fs *flights) left(f *flight) time.Duration {
 	return most
 }
 
+// outOfTime reports whether nobody who waits has any time left. Then nobody can
+// join any more either: who has time gets a flight of its own.
+func (fs *flights) outOfTime(f *flight) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	for w := range f.waiters {
+		if w.budget.Left() > 0 {
+			return false
+		}
+	}
+	if fs.m[f.key] == f {
+		delete(fs.m, f.key)
+	}
+	return true
+}
+
 func (fs *flights) keepStale(f *flight, r Response) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -212,7 +230,7 @@ func (d *Door) shared(ctx context.Context, a ask) (Response, error) {
 			defer c.flying.Done()
 			stop := context.AfterFunc(c.ctx, func() { f.cancel(errShutdown) })
 			defer stop()
-			resp, err := d.fly(f, a)
+			resp, err := d.survive(f, a)
 			c.flights.land(key, f, resp, err)
 		}()
 	}
@@ -235,6 +253,18 @@ func (d *Door) shared(ctx context.Context, a ask) (Response, error) {
 	e := classify(err)
 	e.Host = a.host
 	return Response{}, e
+}
+
+// survive is fly, with an error for a panic of ours: one answer must not end the
+// program.
+func (d *Door) survive(f *flight, a ask) (resp Response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.client.cfg.Logger.Error("a request panicked", "host", a.host, "panic", p, "stack", string(debug.Stack()))
+			resp, err = Response{}, &Error{Kind: Malformed, Detail: "the answer cannot be read: an error in this program"}
+		}
+	}()
+	return d.fly(f, a)
 }
 
 // wait is one caller's part of a flight.

@@ -53,7 +53,7 @@ func policy(h http.Header) (store bool, maxAge time.Duration) {
 type entry struct {
 	body      []byte
 	final     string // URL after redirects; empty: the one asked for
-	kind      string // content type
+	kind      string // content type, with its charset
 	etag      string
 	modified  string
 	retrieved time.Time // when the body came
@@ -79,9 +79,10 @@ func (e *entry) usable(now time.Time) bool { return e.age(now) <= staleFor }
 
 func (e *entry) response(asked *url.URL, now time.Time, stale bool) Response {
 	r := Response{
-		Body: e.body, URL: e.final, ContentType: e.kind, ETag: e.etag, LastModified: e.modified,
+		Body: e.body, URL: e.final, ETag: e.etag, LastModified: e.modified,
 		Retrieved: e.retrieved, Truncated: e.truncated, Cached: true, Stale: stale, Age: e.age(now),
 	}
+	r.setType(e.kind)
 	if r.URL == "" {
 		r.URL = asked.String()
 	}
@@ -130,7 +131,7 @@ func (d *Door) keep(a ask, old *entry, got answer) Response {
 	}
 	now := cache.now()
 	e := &entry{
-		body: got.Body, kind: got.ContentType, etag: got.ETag, modified: got.LastModified,
+		body: got.Body, kind: got.FullType(), etag: got.ETag, modified: got.LastModified,
 		retrieved: got.Retrieved, checked: now, maxAge: maxAge, truncated: got.Truncated, used: now,
 	}
 	if got.URL != a.url.String() {

@@ -226,7 +226,7 @@ func (g *gates) mustWait(it *gate) error {
 	if left <= longestWait {
 		return nil
 	}
-	return &Error{Kind: Throttled, RetryAfter: left.Round(time.Second), Detail: "it asked to be left alone until " + clock(until)}
+	return &Error{Kind: Throttled, unsent: true, RetryAfter: left.Round(time.Second), Detail: "it asked to be left alone until " + clock(until)}
 }
 
 // sleep waits for d; ctx's error when it ends first.

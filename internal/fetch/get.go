@@ -83,6 +83,7 @@ type Response struct {
 	Body         []byte
 	URL          string // after redirects
 	ContentType  string // lower case, without parameters
+	Charset      string // of the body, as the header names it, in lower case; empty: it does not
 	ETag         string
 	LastModified string
 	RetryAfter   time.Duration // that a good answer carried; a service may signal load this way
@@ -92,6 +93,20 @@ type Response struct {
 	Cached bool          // the body came from the cache
 	Stale  bool          // past its lifetime: the host could not be asked
 	Age    time.Duration // of a cached answer: since the host gave or confirmed it
+}
+
+// FullType is the content type with its charset, as a reader of pages needs it:
+// many hosts name the charset in the header alone.
+func (r *Response) FullType() string {
+	if r.Charset == "" || r.ContentType == "" {
+		return r.ContentType
+	}
+	return r.ContentType + "; charset=" + r.Charset
+}
+
+// setType is the contrary of FullType; it takes any header, too.
+func (r *Response) setType(header string) {
+	r.ContentType, r.Charset = mediaType(header), charsetOf(header)
 }
 
 // ask is a Request that passed the door's rules.
@@ -121,6 +136,9 @@ func (d *Door) Get(ctx context.Context, req Request) (Response, error) {
 		return Response{}, &Error{Kind: Closed, Host: a.host}
 	}
 	defer d.client.flying.Done()
+	if ctx.Value(anewKey{}) != nil {
+		a.lifetime = 0
+	}
 	var resp Response
 	if tape := d.client.cfg.Tape; tape != nil {
 		resp, err = tape.get(ctx, a, func() (Response, error) { return d.shared(ctx, a) })
@@ -132,6 +150,13 @@ func (d *Door) Get(ctx context.Context, req Request) (Response, error) {
 	}
 	return resp, err
 }
+
+type anewKey struct{}
+
+// Anew makes the requests under the returned context ask their hosts, whatever
+// is kept, and keeps nothing of their answers: for who wants to know whether a
+// host can be reached. The hosts' limits and wishes hold.
+func Anew(ctx context.Context) context.Context { return context.WithValue(ctx, anewKey{}, true) }
 
 // check applies the rules that look at the URL alone.
 func (d *Door) check(req Request) (ask, error) {

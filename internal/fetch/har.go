@@ -91,6 +91,7 @@ type (
 	harAnswer struct {
 		Retrieved    time.Time     `json:"retrieved"`
 		ContentType  string        `json:"contentType"`
+		Charset      string        `json:"charset,omitempty"`
 		ETag         string        `json:"etag,omitempty"`
 		LastModified string        `json:"lastModified,omitempty"`
 		RetryAfter   time.Duration `json:"retryAfterNS,omitempty"`

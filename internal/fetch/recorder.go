@@ -164,20 +164,20 @@ func (r *Recorder) get(ctx context.Context, a ask, wire func() (Response, error)
 func recordResponse(e *harEntry, a ask, resp Response) {
 	e.Response.Status, e.Response.StatusText = http.StatusOK, "OK"
 	h := http.Header{}
-	for name, value := range map[string]string{"Content-Type": resp.ContentType, "ETag": resp.ETag, "Last-Modified": resp.LastModified} {
+	for name, value := range map[string]string{"Content-Type": resp.FullType(), "ETag": resp.ETag, "Last-Modified": resp.LastModified} {
 		if value != "" {
 			h[name] = []string{value}
 		}
 	}
 	e.Response.Headers = pairs(h)
 	e.Response.BodySize = len(resp.Body)
-	e.Response.Content.MimeType = resp.ContentType
+	e.Response.Content.MimeType = resp.FullType()
 	e.Response.Content.setBody(resp.Body)
 	if final := cleanText(resp.URL); final != cleanURL(a.url) {
 		e.FinalURL = final
 	}
 	e.Answer = &harAnswer{
-		Retrieved: resp.Retrieved, ContentType: resp.ContentType, ETag: resp.ETag, LastModified: resp.LastModified, RetryAfter: resp.RetryAfter,
+		Retrieved: resp.Retrieved, ContentType: resp.ContentType, Charset: resp.Charset, ETag: resp.ETag, LastModified: resp.LastModified, RetryAfter: resp.RetryAfter,
 		Truncated: resp.Truncated, Cached: resp.Cached, Stale: resp.Stale, Age: resp.Age,
 	}
 }

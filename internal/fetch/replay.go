@@ -168,11 +168,12 @@ func (e *harEntry) response(a ask) (Response, error) {
 	}
 	if as := e.Answer; as != nil {
 		resp.Retrieved, resp.ContentType, resp.ETag, resp.LastModified = as.Retrieved, as.ContentType, as.ETag, as.LastModified
-		resp.RetryAfter, resp.Truncated, resp.Cached, resp.Stale, resp.Age = as.RetryAfter, as.Truncated, as.Cached, as.Stale, as.Age
+		resp.Charset, resp.RetryAfter, resp.Truncated, resp.Cached, resp.Stale, resp.Age = as.Charset, as.RetryAfter, as.Truncated, as.Cached, as.Stale, as.Age
 		return resp, nil
 	}
 	h := e.header()
-	resp.ContentType, resp.ETag, resp.LastModified = mediaType(h.Get("Content-Type")), h.Get("ETag"), h.Get("Last-Modified")
+	resp.setType(h.Get("Content-Type"))
+	resp.ETag, resp.LastModified = h.Get("ETag"), h.Get("Last-Modified")
 	resp.Retrieved, _ = time.Parse(time.RFC3339Nano, e.Started) // unknown is zero
 	return resp, nil
 }

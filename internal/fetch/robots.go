@@ -1,19 +1,16 @@
 package fetch
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/temoto/robotstxt"
 )
 
 // How robots.txt files are read: RFC 9309, with shorter patience.
@@ -35,8 +32,8 @@ type robots struct {
 // verdict is one host's robots.txt. The fields are set before done is closed.
 type verdict struct {
 	done  chan struct{}
-	group *robotstxt.Group // nil: everything is allowed
-	err   error            // nothing is allowed, and why
+	rules robotsRules // none: everything is allowed
+	err   error       // nothing is allowed, and why
 	until time.Time
 }
 
@@ -54,14 +51,7 @@ func (d *Door) mayRead(ctx context.Context, u *url.URL, sent *atomic.Int64) erro
 	if v.err != nil {
 		return v.err
 	}
-	path := u.EscapedPath()
-	if path == "" {
-		path = "/"
-	}
-	if u.RawQuery != "" {
-		path += "?" + u.RawQuery
-	}
-	if v.group == nil || path == "/robots.txt" || v.group.Test(path) {
+	if v.rules.allows(u) {
 		return nil
 	}
 	return &Error{Kind: Robots, Detail: "its robots.txt asks programs not to read this page"}
@@ -83,9 +73,20 @@ func (d *Door) robotsOf(u *url.URL, sent *atomic.Int64) *verdict {
 	go func() {
 		defer c.flying.Done()
 		defer close(v.done)
+		defer d.robotsPanic(v)
 		d.readRobots(v, file, sent)
 	}()
 	return v
+}
+
+// robotsPanic makes a failure of a panic in our own code: one file must not end
+// the program.
+func (d *Door) robotsPanic(v *verdict) {
+	if p := recover(); p != nil {
+		d.client.cfg.Logger.Error("reading a robots.txt panicked", "panic", p, "stack", string(debug.Stack()))
+		v.rules, v.until = nil, time.Now().Add(robotsFailed)
+		v.err = &Error{Kind: Robots, passes: true, Detail: "its robots.txt cannot be read, which counts as no"}
+	}
 }
 
 func (v *verdict) over() bool {
@@ -133,40 +134,8 @@ func (d *Door) readRobots(v *verdict, file *url.URL, sent *atomic.Int64) {
 		v.err = &Error{Kind: Robots, Code: code, passes: true, Detail: fmt.Sprintf("its robots.txt answered %d, which counts as no", code)}
 		v.until = time.Now().Add(robotsFailed)
 	case code >= 200 && code < 300:
-		v.group = parseRobots(body)
+		v.rules = parseRobots(body)
 	}
-}
-
-// parseRobots is the group of rules that is for us; nil when everything is
-// allowed. Lines of no use are left out first, as the parser would otherwise
-// give up on the whole file for one of them.
-func parseRobots(body []byte) *robotstxt.Group {
-	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	var kept strings.Builder
-	agent := false
-	for line := range strings.FieldsFuncSeq(string(body), func(r rune) bool { return r == '\n' || r == '\r' }) {
-		line, _, _ = strings.Cut(line, "#")
-		field, value, ok := strings.Cut(line, ":")
-		if !ok {
-			continue
-		}
-		switch field = strings.ToLower(strings.TrimSpace(field)); field {
-		case "user-agent":
-			agent = true
-		case "allow", "disallow":
-			if !agent {
-				continue
-			}
-		default:
-			continue
-		}
-		fmt.Fprintf(&kept, "%s: %s\n", field, strings.Join(strings.Fields(strings.ToValidUTF8(value, "")), ""))
-	}
-	rules, err := robotstxt.FromString(kept.String())
-	if err != nil {
-		return nil
-	}
-	return rules.FindGroup(robotsAgent)
 }
 
 // fetchRobots gets the file through the same guard and queue as the page.
@@ -188,13 +157,22 @@ func (d *Door) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code in
 
 func (d *Door) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body []byte, code int, next *url.URL, err error) {
 	c := d.client
-	pass, err := c.gates.enter(c.ctx, hostPort(u), c.cfg.OpenRate, nil)
+	if budget.Left() <= 0 { // spent on other hosts, of which this one knows nothing
+		return nil, 0, nil, &Error{Kind: Timeout}
+	}
+	pass, err := c.gates.enter(c.ctx, d.gateOf(u), c.cfg.OpenRate, nil)
 	if err != nil {
 		if c.ctx.Err() != nil {
 			err = &Error{Kind: Closed}
 		}
 		return nil, 0, nil, err
 	}
+	left := false
+	defer func() {
+		if !left { // as in hop
+			pass.leave(errNotCounted)
+		}
+	}()
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(c.ctx, budget.Left())
 	defer cancel()
@@ -209,6 +187,7 @@ func (d *Door) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body [
 		err = classify(err)
 	}
 	budget.spend(time.Since(start))
+	left = true
 	if err == nil && code >= 500 {
 		pass.leave(&Error{Kind: Server, Code: code})
 	} else {
@@ -232,7 +211,7 @@ func (d *Door) sendRobots(ctx context.Context, u *url.URL) (body []byte, code in
 	if next, err = redirectTo(resp, u); err != nil || next != nil {
 		return nil, 0, next, err
 	}
-	d.client.gates.leaveAlone(hostPort(u), d.client.cfg.OpenRate, retryAfter(resp.Header.Get("Retry-After"), d.client.cfg.Now()))
+	d.client.gates.leaveAlone(d.gateOf(u), d.client.cfg.OpenRate, retryAfter(resp.Header.Get("Retry-After"), d.client.cfg.Now()))
 	body, err = io.ReadAll(io.LimitReader(resp.Body, robotsBytes))
 	return body, resp.StatusCode, nil, err
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -329,21 +328,4 @@ func TestDripIsCutOffByTheBudget(t *testing.T) {
 	if !IsKind(err, Timeout) || sent.Load() == 0 {
 		t.Errorf("err = %v after %d bytes, want a timeout while bytes still came", err, sent.Load())
 	}
-}
-
-func FuzzRobots(f *testing.F) {
-	for _, s := range []string{"", "User-agent: *\nDisallow: /*.pdf$\nAllow: /a", "Disallow: /", "user-agent:a\nallow:\xff*$$**", "User-agent: research-mcp\nDisallow: /(["} {
-		f.Add(s, "/a?b=c")
-	}
-	f.Fuzz(func(t *testing.T, file, path string) {
-		if _, err := url.Parse(path); err != nil {
-			return
-		}
-		if g := parseRobots([]byte(file)); g != nil {
-			g.Test(path)
-		}
-		if g := parseRobots([]byte("User-agent: *\nDisallow: /\n" + strings.ReplaceAll(strings.ToLower(file), "a", "") + "\n")); g == nil || g.Test("/x") {
-			t.Errorf("%q lifted an order", file)
-		}
-	})
 }

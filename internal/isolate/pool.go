@@ -89,7 +89,7 @@ func (p *Pool) Run(ctx context.Context, task string, in, out any) error {
 	}
 	answer, err := w.do(ctx, task, line)
 	err = deliver(task, answer, err, out)
-	if usable(err) && w.seq < uint64(p.opts.MaxTasks) && w.bytes < p.opts.MaxBytes { //nolint:gosec // positive
+	if usable(err) && !w.spent && w.seq < uint64(p.opts.MaxTasks) && w.bytes < p.opts.MaxBytes { //nolint:gosec // positive
 		p.put(w)
 		<-p.slots
 	} else {

@@ -29,6 +29,7 @@ type worker struct {
 	walls  []string
 	seq    uint64
 	bytes  int64 // that went over its pipes
+	spent  bool  // it has been cut, though its last talk ended well
 	exited chan struct{}
 	wait   error // what Wait said, when exited is closed
 }
@@ -66,22 +67,27 @@ func startWorker(ctx context.Context, o *Options, name string) (*worker, error) 
 func (w *worker) greet(parent context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(parent, startPatience, errDeadline)
 	defer cancel()
-	defer context.AfterFunc(ctx, w.cut)()
+	stop := context.AfterFunc(ctx, w.cut)
+	defer stop()
 	raw, err := readFrame(w.reader, maxHello)
 	if err != nil {
 		return w.verdict(ctx, parent, err)
+	}
+	if !stop() { // its end came with the hello
+		return w.verdict(ctx, parent, context.Cause(ctx))
 	}
 	h, err := parseHello(raw)
 	w.walls = h.Walls
 	return err
 }
 
-// do sends a task and waits for its answer. After an error the worker is of no
-// use any more: stop it.
+// do sends a task and waits for its answer. After an error, or when the worker
+// is spent, it is of no use any more: stop it.
 func (w *worker) do(parent context.Context, task string, in []byte) (envelope, error) {
 	ctx, cancel := context.WithTimeoutCause(parent, w.opts.Deadline, errDeadline)
 	defer cancel()
-	defer context.AfterFunc(ctx, w.cut)()
+	stop := context.AfterFunc(ctx, w.cut)
+	defer stop()
 	w.seq++
 	until, _ := ctx.Deadline()
 	message, err := talk(request{Seq: w.seq, Task: task, Millis: time.Until(until).Milliseconds()}, in)
@@ -99,6 +105,7 @@ func (w *worker) do(parent context.Context, task string, in []byte) (envelope, e
 	if err = errors.Join(err, readErr); err != nil {
 		return envelope{}, w.verdict(ctx, parent, err)
 	}
+	w.spent = !stop() // the task's end came with the answer: the next task would lose its child
 	return answer, nil
 }
 

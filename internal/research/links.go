@@ -38,7 +38,16 @@ func (e *Engine) linked(docs []evidence.Document) []evidence.Document {
 // readLinked reads the pages behind documents, all at once. A page that cannot
 // be read is missing, as before it was asked for: the document is still there.
 func (e *Engine) readLinked(ctx context.Context, docs []evidence.Document) []evidence.Document {
-	pages := make([]*evidence.Document, len(docs))
+	pages, from := e.readLinkedTraced(ctx, docs)
+	if from.Stale {
+		e.deps.Log.Info("linked pages could not be asked for and are old", "age", from.Age)
+	}
+	return pages
+}
+
+// readLinkedTraced is readLinked, and how the pages were come by.
+func (e *Engine) readLinkedTraced(ctx context.Context, docs []evidence.Document) ([]evidence.Document, Origin) {
+	pages, froms := make([]*evidence.Document, len(docs)), make([]Origin, len(docs))
 	var group errgroup.Group
 	for i, d := range docs {
 		group.Go(func() error {
@@ -49,6 +58,7 @@ func (e *Engine) readLinked(ctx context.Context, docs []evidence.Document) []evi
 				e.deps.Log.Info("linked page was not read", "source", d.Source, "err", err)
 				return nil // the other pages matter no less for it
 			}
+			froms[i] = takeOrigin(&page)
 			page.Score = d.Score
 			if page.Meta == nil {
 				page.Meta = map[string]string{}
@@ -60,13 +70,16 @@ func (e *Engine) readLinked(ctx context.Context, docs []evidence.Document) []evi
 		})
 	}
 	_ = group.Wait() // always nil
-	out := []evidence.Document{}
-	for _, p := range pages {
-		if p != nil {
-			out = append(out, *p)
+	out, all := []evidence.Document{}, Origin{Cached: true}
+	for i, p := range pages {
+		if p == nil {
+			continue
 		}
+		out = append(out, *p)
+		all = Origin{Cached: all.Cached && froms[i].Cached, Stale: all.Stale || froms[i].Stale, Age: max(all.Age, froms[i].Age)}
 	}
-	return out
+	all.Cached = all.Cached && len(out) > 0
+	return out, all
 }
 
 func (e *Engine) readPage(ctx context.Context, url string) (doc evidence.Document, err error) {

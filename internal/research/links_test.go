@@ -2,7 +2,11 @@ package research
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
@@ -81,6 +85,69 @@ func TestReportsTellOfKeptAnswers(t *testing.T) {
 	for _, r := range got.Sources {
 		if x := want[r.Name]; r.Status != x.Status || r.AgeSeconds != x.AgeSeconds || r.Err != x.Err {
 			t.Errorf("report %+v, want %+v", r, x)
+		}
+	}
+}
+
+// markedPage is a page whose reader says how it was come by.
+func markedPage(ctx context.Context, url string) (evidence.Document, error) {
+	doc, err := readPage(ctx, url)
+	doc.Meta = map[string]string{"requested_url": url}
+	switch {
+	case strings.Contains(url, "stale"):
+		doc.Meta[evidence.MetaStale] = "2h0m0s"
+	case strings.Contains(url, "kept"):
+		doc.Meta[evidence.MetaKept] = "1m40s"
+	}
+	return doc, err
+}
+
+func TestReportsTellOfKeptPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(nil)
+	w.deps.Page = markedPage
+	want := map[string]evidence.SourceReport{
+		"https://fresh.test/": {Status: "ok"}, "https://kept.test/": {Status: "cached", AgeSeconds: 100},
+		"https://stale.test/": {Status: "ok", AgeSeconds: 7200, Err: "could not be asked: this is what it said 2h0m0s ago"},
+	}
+	got, err := w.Read(t.Context(), ReadRequest{URLs: slices.Sorted(maps.Keys(want))}, nil)
+	if err != nil || len(got.Documents) != 3 {
+		t.Fatalf("%d documents, %v", len(got.Documents), err)
+	}
+	for _, r := range got.Sources {
+		if x := want[r.Name]; r.Status != x.Status || r.AgeSeconds != x.AgeSeconds || r.Err != x.Err {
+			t.Errorf("report %+v, want %+v", r, x)
+		}
+	}
+	for _, d := range got.Documents {
+		if len(d.Meta) != 1 || d.Meta["requested_url"] == "" {
+			t.Errorf("document %s keeps %v", d.URL, d.Meta)
+		}
+	}
+}
+
+func TestLinkedPagesTellHowTheyWereComeBy(t *testing.T) {
+	t.Parallel()
+	w := newWorld(nil)
+	w.deps.Page = markedPage
+	for urls, want := range map[string]Origin{
+		"https://fresh.test/": {}, "https://kept.test/": {Cached: true, Age: 100 * time.Second},
+		"https://kept.test/ https://fresh.test/": {Age: 100 * time.Second},
+		"https://kept.test/ https://stale.test/": {Stale: true, Age: 2 * time.Hour},
+		"https://down.test/kept":                 {},
+	} {
+		var docs []evidence.Document
+		for _, u := range strings.Fields(urls) {
+			docs = append(docs, evidence.Document{URL: u, Source: "news"})
+		}
+		pages, got := w.readLinkedTraced(t.Context(), docs)
+		if got != want {
+			t.Errorf("%s: %+v, want %+v", urls, got, want)
+		}
+		for _, d := range pages {
+			if len(d.Meta) != 1 || d.Meta["via"] != "news" {
+				t.Errorf("page %s keeps %v", d.URL, d.Meta)
+			}
 		}
 	}
 }

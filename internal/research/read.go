@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -49,12 +50,35 @@ type page struct {
 
 func (p page) Name() string { return p.url }
 
-func (p page) Search(ctx context.Context, _ evidence.Query) ([]evidence.Document, error) {
+func (p page) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	docs, _, err := p.SearchTraced(ctx, q)
+	return docs, err
+}
+
+func (p page) SearchTraced(ctx context.Context, _ evidence.Query) ([]evidence.Document, Origin, error) {
 	doc, err := p.read(ctx, p.url)
 	if err != nil {
-		return nil, err
+		return nil, Origin{}, err
 	}
-	return []evidence.Document{doc}, nil
+	from := takeOrigin(&doc)
+	return []evidence.Document{doc}, from, nil
+}
+
+// takeOrigin is how a page was come by, as its reader marked it. The marks are no
+// part of a document.
+func takeOrigin(doc *evidence.Document) Origin {
+	kept, stale := doc.Meta[evidence.MetaKept], doc.Meta[evidence.MetaStale]
+	if kept == "" && stale == "" {
+		return Origin{}
+	}
+	doc.Meta = maps.Clone(doc.Meta)
+	delete(doc.Meta, evidence.MetaKept)
+	delete(doc.Meta, evidence.MetaStale)
+	age, err := time.ParseDuration(cmp.Or(stale, kept))
+	if err != nil {
+		age = 0 // unknown
+	}
+	return Origin{Cached: stale == "", Stale: stale != "", Age: age}
 }
 
 // Read gathers documents and remembers them, without an answer. Errors are

@@ -1,0 +1,82 @@
+package fetch
+
+import (
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// TestPanicOfOursEndsOneRequest panics while an answer and while a robots.txt
+// is read. After that, the host's slots are free again.
+func TestPanicOfOursEndsOneRequest(t *testing.T) {
+	t.Parallel()
+	var panics atomic.Bool
+	now := func() time.Time {
+		if panics.Load() {
+			panic("the clock is gone")
+		}
+		return time.Now()
+	}
+	s := newSite(t, text("User-agent: *\nDisallow: /x\n"), nil)
+	c := openTo(t, Config{Now: now}, s.Server)
+	own, err := c.Operator(s.URL, Rate{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	panics.Store(true)
+	for range perHost + 1 {
+		if _, err := own.Get(t.Context(), Request{URL: s.URL + "/a"}); !IsKind(err, Malformed) {
+			t.Errorf("while a request panics: %v", err)
+		}
+	}
+	if _, err := c.Open().Get(t.Context(), Request{URL: s.URL + "/a"}); !IsKind(err, Robots) {
+		t.Errorf("while the reading of robots.txt panics: %v", err)
+	}
+	panics.Store(false)
+	if r, err := own.Get(t.Context(), Request{URL: s.URL + "/a"}); err != nil || string(r.Body) != "page" {
+		t.Errorf("after it: %q, %v", r.Body, err)
+	}
+	for _, h := range c.Hosts() {
+		if h.InFlight != 0 {
+			t.Errorf("%s: %d requests hold a slot", h.Host, h.InFlight)
+		}
+	}
+}
+
+func TestPortsOfAHostShareAGate(t *testing.T) {
+	t.Parallel()
+	c := New(Config{})
+	defer c.Close()
+	for _, base := range []string{"https://secure.example", "http://plain.example", "http://both.example", "https://both.example"} {
+		if _, err := c.Operator(base, Rate{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own, err := c.Operator("http://secure.example", Rate{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		door *Door
+		url  string
+		want string
+	}{
+		{c.Open(), "http://Example.org/a", "example.org:443"},
+		{c.Open(), "https://example.org/b", "example.org:443"},
+		{c.Open(), "https://plain.example/", "plain.example:80"},
+		{c.Open(), "http://both.example/", "both.example:80"},
+		{c.Open(), "https://both.example/", "both.example:443"},
+		{c.Open(), "http://[2001:db8::1]/", "[2001:db8::1]:443"},
+		{c.Open(), "http://example.org:8080/", "example.org:8080"},
+		{own, "http://example.org/", "example.org:80"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.door.gateOf(r.URL); got != c.want {
+			t.Errorf("gate of %s = %s, want %s", c.url, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package isolate
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+)
+
+// wholeFrames gives so many frames at once, and calls then as soon as it has them.
+type wholeFrames struct {
+	from io.Reader
+	n    int
+	then func()
+	got  bytes.Buffer
+}
+
+func (f *wholeFrames) Read(p []byte) (int, error) {
+	for ; f.n > 0; f.n-- {
+		raw, err := readFrame(f.from, 1<<20)
+		if err != nil {
+			return 0, err
+		}
+		f.got.Write(framed(raw))
+		if f.n == 1 {
+			f.then()
+		}
+	}
+	return f.got.Read(p)
+}
+
+// TestCancellationWithTheAnswerSparesTheNextTask cancels a task at the moment
+// when its answer is there, and nobody has looked at it.
+func TestCancellationWithTheAnswerSparesTheNextTask(t *testing.T) {
+	t.Parallel()
+	p, err := NewPool(PoolOptions{Options: Options{Parallel: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	w := p.ready[0]
+	w.reader = bufio.NewReader(&wholeFrames{from: w.out, n: 2, then: cancel})
+	var first, second int
+	if err := p.Run(ctx, "pid", struct{}{}, &first); err != nil || ctx.Err() == nil {
+		t.Fatalf("Run = %v with %v, want the answer and a cancellation", err, ctx.Err())
+	}
+	if err := p.Run(t.Context(), "pid", struct{}{}, &second); err != nil || second == first || first != w.child.cmd.Process.Pid {
+		t.Errorf("the next task: %v from process %d after %d, want another", err, second, first)
+	}
+}
+
+// TestCancellationWithTheHelloGivesNoChild is the same while a child starts.
+func TestCancellationWithTheHelloGivesNoChild(t *testing.T) {
+	t.Parallel()
+	p, err := NewPool(PoolOptions{Options: Options{Parallel: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	w, err := startWorker(t.Context(), &p.opts.Options, p.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.stop()
+	raw, err := encode(hello{Version: helloVersion, Walls: []string{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	w.reader = bufio.NewReader(&wholeFrames{from: bytes.NewReader(framed(raw)), n: 1, then: cancel})
+	if err := w.greet(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("greet = %v, want a cancellation", err)
+	}
+}
