@@ -91,6 +91,8 @@ func (l *Local) finishDue(ctx context.Context) []string {
 // before, and says in words what it could not do. f may be nil.
 func (l *Local) finish(ctx context.Context, f *forgetting) []string {
 	const again = "what was forgotten is gone from the memory, but %s: %v; the next `forget` or `serve` tries again, and so does forgetting it again"
+	l.copies <- struct{}{} // whoever has it ends by itself
+	defer func() { <-l.copies }()
 	due, err := duties(ctx, l.rdb, l.now().UnixMicro())
 	if err != nil {
 		return []string{fmt.Sprintf(again, "bytes of it may stay in the file", explain(l.path, err))}

@@ -54,23 +54,11 @@ func (n *needles) add(s string) {
 	}
 }
 
-// in are the needles that a file holds; the file need not be there.
-func (n *needles) in(ctx context.Context, path string) (map[uint64]struct{}, error) {
+// in are the needles that a stream holds.
+func (n *needles) in(ctx context.Context, f io.Reader) (map[uint64]struct{}, error) {
 	if len(n.set) == 0 {
 		return nil, nil
 	}
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return n.inStream(ctx, f)
-}
-
-func (n *needles) inStream(ctx context.Context, f io.Reader) (map[uint64]struct{}, error) {
 	found := map[uint64]struct{}{}
 	top := uint64(1) // the weight of the byte that leaves the window
 	for range needleLen {
@@ -149,7 +137,7 @@ func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
 	if left.full() {
 		return true, nil
 	}
-	found, err := left.in(ctx, l.path)
+	found, err := left.in(ctx, l.raw.reader())
 	if err != nil || len(found) == 0 {
 		return false, err
 	}
@@ -167,7 +155,7 @@ func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
 				if err := row.Scan(&s); err != nil {
 					return err
 				}
-				of, err := left.inStream(ctx, strings.NewReader(s))
+				of, err := left.in(ctx, strings.NewReader(s))
 				for h := range of {
 					delete(found, h)
 				}
