@@ -97,8 +97,7 @@ func (l *Local) finish(ctx context.Context, f *forgetting) []string {
 	if err != nil {
 		return []string{fmt.Sprintf(again, "bytes of it may stay in the file", explain(l.path, err))}
 	}
-	var notes []string
-	whole := true
+	notes, whole := l.sweepCopies()
 	for _, d := range due {
 		if d.sel == nil {
 			continue

@@ -229,19 +229,42 @@ func (l *Local) emptyLog(ctx context.Context) error {
 	return err
 }
 
+// sweepCopies takes away what backups that were killed have left in the folder
+// of backups, and what one that is under way has written so far: it begins anew.
+func (l *Local) sweepCopies() (notes []string, gone bool) {
+	dir := filepath.Join(filepath.Dir(l.path), backupDir)
+	if sweep(dir, time.Now().Add(staleAfter)) {
+		return nil, true
+	}
+	return []string{fmt.Sprintf("an unfinished backup in %s may still hold what was forgotten; the next `forget` or `serve` tries again", dir)}, false
+}
+
 // backups are the copies in the folder of backups.
-func (l *Local) backups() []string {
-	found, _ := filepath.Glob(filepath.Join(filepath.Dir(l.path), backupDir, "*.db")) // the pattern is good
-	return found
+func (l *Local) backups() ([]string, error) {
+	dir := filepath.Join(filepath.Dir(l.path), backupDir)
+	entries, err := os.ReadDir(dir) // not by a pattern: the folder's own name may be one
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var out []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".db") && !e.IsDir() {
+			out = append(out, filepath.Join(dir, e.Name()))
+		}
+	}
+	return out, err
 }
 
 // forgetInBackups makes the copies beside the memory forget the same, and
 // reports whether all have. One that holds something but cannot be changed, as it
-// has an older layout, is removed.
+// has an older layout, is removed. One that nobody here can read counts as done:
+// it is told, and never gets better.
 func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (notes []string, whole bool) {
-	whole = true
-	sweep(filepath.Join(filepath.Dir(l.path), backupDir), time.Now())
-	for _, path := range l.backups() {
+	all, err := l.backups()
+	if whole = err == nil; !whole {
+		notes = append(notes, fmt.Sprintf("the backups may still hold it: %v; the next `forget` or `serve` tries again", err))
+	}
+	for _, path := range all {
 		if foreign(path) {
 			continue
 		}
@@ -249,6 +272,8 @@ func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (not
 		switch {
 		case isDamaged(err):
 			notes = append(notes, fmt.Sprintf("the backup %s is damaged and may still hold it: remove it", path))
+		case errors.Is(err, errNewerLayout):
+			notes = append(notes, fmt.Sprintf("the backup %s was written by a newer version of research-mcp and may still hold it: remove it, or forget with that version", path))
 		case err != nil && !errors.Is(err, errOldLayout):
 			// A busy or full disk passes: a whole backup is worth more than a quick end.
 			notes = append(notes, fmt.Sprintf("the backup %s may still hold it: %v; the next `forget` or `serve` tries again, or remove that backup", path, explain(path, err)))
@@ -267,7 +292,7 @@ func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (not
 	return notes, whole
 }
 
-// foreign reports whether a file is another program's database.
+// foreign reports whether a file is another program's database, or empty.
 func foreign(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
@@ -275,8 +300,11 @@ func foreign(path string) bool {
 	}
 	defer f.Close()
 	head := make([]byte, headerLen)
-	_, err = io.ReadFull(f, head)
-	return err == nil && string(head[:len(magic)]) == magic && binary.BigEndian.Uint32(head[68:72]) != applicationID
+	n, err := io.ReadFull(f, head)
+	if err != nil {
+		return n == 0 && errors.Is(err, io.EOF)
+	}
+	return string(head[:len(magic)]) == magic && binary.BigEndian.Uint32(head[68:72]) != applicationID
 }
 
 func isDamaged(err error) bool {
