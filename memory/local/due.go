@@ -78,13 +78,13 @@ func duties(ctx context.Context, q rowsQuerier, before int64) ([]duty, error) {
 	return out, err
 }
 
-// finishDue does what a removal that was broken off has left.
-func (l *Local) finishDue(ctx context.Context) []string {
+// finishDue does what a removal that was broken off has left, if there is any.
+func (l *Local) finishDue(ctx context.Context) (notes []string, some bool) {
 	due, err := duties(ctx, l.rdb, l.now().Add(-dueAfter).UnixMicro())
 	if err != nil || len(due) == 0 {
-		return nil // the next look tells
+		return nil, false // the next look tells
 	}
-	return l.finish(ctx, nil)
+	return l.finish(ctx, nil), true
 }
 
 // finish leaves no bytes of what was removed, by f and by whoever was broken off

@@ -15,8 +15,22 @@ const retainBatch = 200
 // cite what goes are kept: they say what was known then.
 func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	r := evidence.Receipt{IDs: []string{}}
-	r.Warnings = l.finishDue(ctx)
-	for more := true; more; {
+	r.Warnings, r.Resumed = l.finishDue(ctx)
+	more := false // nothing is written where nothing is to go
+	err := l.read(ctx, "looking for what is old", func(tx *sql.Tx) error {
+		docs, err := l.tooOld(ctx, tx)
+		if err != nil {
+			return err
+		}
+		more = len(docs) > 0
+		t, err := readTally(ctx, tx)
+		r.Remaining = int(t["documents"])
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	for more {
 		var batch evidence.Receipt
 		err := l.write(ctx, "removing what is old", func(tx *sql.Tx) error {
 			batch, more = evidence.Receipt{}, false
@@ -52,7 +66,7 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	if err := mergeWords(ctx, l.wdb); err != nil {
 		return r, l.failed(ctx, "merging the word index", err)
 	}
-	_, err := l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // the space goes back to the disk
+	_, err = l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // the space goes back to the disk
 	return r, l.failed(ctx, "giving back space", err)
 }
 
