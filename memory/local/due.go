@@ -32,10 +32,12 @@ func (f *forgetting) note(ctx context.Context, tx *sql.Tx, at int64, backups boo
 	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-goneFor.Microseconds()); err != nil {
 		return err
 	}
+	var gone []int64
 	for _, uid := range f.uids() {
-		if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) VALUES(?, ?)", mark(uid), at); err != nil {
-			return err
-		}
+		gone = append(gone, mark(uid))
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) SELECT value, ? FROM json_each(?)", at, jsonIDs(gone)); err != nil {
+		return err
 	}
 	pending := ""
 	if backups {

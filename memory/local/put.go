@@ -203,7 +203,7 @@ func putEntry(ctx context.Context, tx *sql.Tx, e *entry, r *evidence.Receipt) er
 		r.Deduplicated = true // the text is; only where it is cut has changed
 	}
 	if old.id != 0 {
-		if err := removeChunks(ctx, tx, old.id); err != nil {
+		if err := removeChunks(ctx, tx, jsonIDs([]int64{old.id})); err != nil {
 			return err
 		}
 		err = updateDoc(ctx, tx, old, e)

@@ -41,11 +41,13 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 			if err := secureWords(ctx, tx, false); err != nil { // it would hold the lock for minutes
 				return err
 			}
+			ids := make([]int64, 0, len(docs))
 			for _, d := range docs {
-				if err := removeDocRow(ctx, tx, d.id); err != nil {
-					return err
-				}
+				ids = append(ids, d.id)
 				batch.IDs, batch.Chunks = append(batch.IDs, d.uid), batch.Chunks+d.chunks
+			}
+			if err := removeDocRows(ctx, tx, ids); err != nil {
+				return err
 			}
 			if err := secureWords(ctx, tx, true); err != nil {
 				return err
@@ -63,7 +65,7 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	if r.Documents == 0 {
 		return r, nil
 	}
-	if err := mergeWords(ctx, l.wdb); err != nil {
+	if err := tidyWords(ctx, l.wdb); err != nil {
 		return r, l.failed(ctx, "merging the word index", err)
 	}
 	_, err = l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // the space goes back to the disk

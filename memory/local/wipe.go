@@ -102,8 +102,8 @@ func (n *needles) in(ctx context.Context, f io.Reader) (map[uint64]struct{}, err
 // (unknown), for nobody knows what to look for.
 func (l *Local) wipe(ctx context.Context, f *forgetting, unknown bool) (notes []string, wiped bool) {
 	const later = "what was forgotten is gone from the memory, but %s: %v; the next `forget` or `serve` tries again, and so does forgetting it again"
-	if f != nil && f.receipt.Chunks > secureChunks && !unknown {
-		if err := mergeWords(ctx, l.wdb); err != nil {
+	if unknown || f != nil && f.receipt.Chunks > secureChunks {
+		if err := tidyWords(ctx, l.wdb); err != nil {
 			return []string{fmt.Sprintf(later, "words of it may stay in the word index", explain(l.path, err))}, false
 		}
 	}
@@ -168,6 +168,47 @@ func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
 		return nil
 	})
 	return len(found) > 0, err
+}
+
+// tidyWords leaves nothing in the word index of what was removed from it without
+// secure delete. FTS5 drops such leftovers where it merges into its last level
+// only, and that need not be where its first merge of everything goes: then all is
+// one segment, leftovers among it, which it takes for merged. A small index is made
+// anew instead; in a large one a second segment has it merged once more.
+func tidyWords(ctx context.Context, db *sql.DB) error {
+	var chunks int
+	if err := db.QueryRowContext(ctx, "SELECT n FROM tally WHERE name='chunks'").Scan(&chunks); err != nil {
+		return err
+	}
+	if chunks <= smallMemory {
+		_, err := db.ExecContext(ctx, "INSERT INTO fts(fts) VALUES('rebuild')")
+		return err
+	}
+	if err := mergeWords(ctx, db); err != nil {
+		return err
+	}
+	if err := touchWords(ctx, db); err != nil {
+		return err
+	}
+	return mergeWords(ctx, db)
+}
+
+// touchWords writes the words of one chunk again, into a segment of their own.
+func touchWords(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	for _, query := range []string{
+		"INSERT INTO fts(fts, rowid, terms) SELECT 'delete', id, terms FROM chunk WHERE id=(SELECT max(id) FROM chunk)",
+		"INSERT INTO fts(rowid, terms) SELECT id, terms FROM chunk WHERE id=(SELECT max(id) FROM chunk)",
+	} {
+		if _, err := tx.ExecContext(ctx, query); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
 
 // mergePages is how much of the word index is merged at once: others write
@@ -355,6 +396,11 @@ func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Sele
 	}
 	if err := tx.Commit(); err != nil {
 		return true, err
+	}
+	if n := again.receipt.Chunks; n == 0 || n > secureChunks { // also one that was broken off
+		if _, err := db.ExecContext(ctx, "INSERT INTO fts(fts) VALUES('rebuild')"); err != nil {
+			return true, err
+		}
 	}
 	if err := rewrite(ctx, db); err != nil {
 		return true, err
