@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/config"
@@ -86,7 +87,7 @@ func (a *App) MemoryExportFile(ctx context.Context, path string, vectors bool) (
 		return moved, evidence.BadInput(path+" is already there", "name a file that is not there yet")
 	}
 	sweepExports(filepath.Dir(path), time.Now())
-	f, err := os.CreateTemp(filepath.Dir(path), tempExport) // 0600
+	f, err := os.CreateTemp(filepath.Dir(path), tempExport+"*") // 0600
 	if err != nil {
 		return moved, evidence.BadInput(fmt.Sprintf("%s cannot be written: %v", path, err), "name a file in a folder that is there and yours")
 	}
@@ -140,16 +141,19 @@ func placeExport(temp, path string) error {
 }
 
 const (
-	tempExport = ".research-mcp-export-*" // such a file is ours, wherever the export goes
+	tempExport = ".research-mcp-export-" // such a file is ours, wherever the export goes
 	// staleExport is when what a killed process left half-written is removed.
 	staleExport = time.Hour
 )
 
 func sweepExports(dir string, now time.Time) {
-	found, _ := filepath.Glob(filepath.Join(dir, tempExport)) // a bad pattern finds nothing
-	for _, old := range found {
-		if info, err := os.Lstat(old); err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > staleExport {
-			_ = os.Remove(old) // the next one tries again
+	entries, _ := os.ReadDir(dir) // not by a pattern: the folder's own name may be one
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), tempExport) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > staleExport {
+			_ = os.Remove(filepath.Join(dir, e.Name())) // the next one tries again
 		}
 	}
 }

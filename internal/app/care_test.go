@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -123,7 +124,23 @@ func TestExportsAtOnceDoNotOverwrite(t *testing.T) {
 	if err := placeExport(young, path); !errors.Is(err, os.ErrExist) {
 		t.Errorf("placeExport over a file = %v", err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, tempExport)); len(left) != 1 || left[0] != young {
+	if left := exportsIn(t, dir); len(left) != 1 || left[0] != young {
 		t.Errorf("left are %q", left)
 	}
+}
+
+// exportsIn are the unfinished exports in a folder.
+func exportsIn(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), tempExport) {
+			out = append(out, filepath.Join(dir, e.Name()))
+		}
+	}
+	return out
 }

@@ -66,7 +66,13 @@ func loadCollection(dir string) (*collection, error) {
 	if len(c.docs) == 0 || len(c.grades) == 0 {
 		return nil, evidence.BadInput(fmt.Sprintf("%s has %d documents and %d judged queries", dir, len(c.docs), len(c.grades)), "name a folder with a whole collection")
 	}
-	return c, nil
+	for _, q := range c.queries {
+		if len(c.grades[q.ID]) > 0 {
+			return c, nil
+		}
+	}
+	return nil, evidence.BadInput(fmt.Sprintf("none of the %d judged queries of %s is among the %d of queries.jsonl", len(c.grades), dir, len(c.queries)),
+		"name a folder whose qrels.tsv judges the queries of queries.jsonl")
 }
 
 // gradesIn is where a collection's judgements are: qrels.tsv, or a split as BEIR

@@ -15,17 +15,20 @@ type (
 	ForgetOut = tools.ForgetOut
 )
 
-// Forget removes from the memory what req selects; see memory.Store.
+// Forget removes from the memory what req selects; see memory.Store. Which
+// answers of sources a document came in is not known, so that all that are kept
+// go: once before, as nothing tells of them any more when the memory has
+// forgotten and the process is killed, and once after, for what came meanwhile.
 func (a *App) Forget(ctx context.Context, req tools.ForgetRequest) (evidence.Receipt, error) {
+	if !memory.Selector(req).Empty() {
+		_ = a.fetch.clear(ctx) // what keeps it from that is told below
+	}
 	got, err := a.memory.Forget(ctx, memory.Selector(req))
 	if err != nil {
 		return evidence.Receipt{}, err
 	}
-	if cache := a.fetch.cache(); cache != nil {
-		// Which answers a document came in is not known, so that all of them go.
-		if err := cache.Clear(ctx); err != nil {
-			got.Warnings = append(got.Warnings, fmt.Sprintf("answers of sources that are kept in %s may still hold it (%v): stop other research-mcp processes and delete that file", cacheFile, err))
-		}
+	if err := a.fetch.clear(ctx); err != nil {
+		got.Warnings = append(got.Warnings, fmt.Sprintf("answers of sources that are kept in %s may still hold it (%v): stop other research-mcp processes and delete that file", cacheFile, err))
 	}
 	if got.Documents == 0 && req.Session == "" && len(got.Warnings) == 0 {
 		got.Warnings = append(got.Warnings, fmt.Sprintf("nothing in %s was selected: nothing went", a.cfg.DataDir))

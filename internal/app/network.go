@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -19,7 +20,8 @@ const cacheFile = "cache.db"
 // network is the way out and what is kept of the answers.
 type network struct {
 	*fetch.Client
-	cache func() *fetch.Cache // opened at the first call; nil where there is none
+	path  string                       // of the cache's file
+	cache func() (*fetch.Cache, error) // opened at the first call, whatever the settings say
 
 	mu     sync.Mutex
 	opened *fetch.Cache
@@ -27,16 +29,20 @@ type network struct {
 
 // newNetwork dials nothing and opens nothing: a server answers initialize first.
 func newNetwork(ctx context.Context, a *App, o Options) *network {
-	n := &network{}
-	n.cache = sync.OnceValue(func() *fetch.Cache { return n.open(context.WithoutCancel(ctx), a) })
+	n := &network{path: filepath.Join(a.cfg.DataDir, cacheFile)}
+	n.cache = sync.OnceValues(func() (*fetch.Cache, error) { return n.open(context.WithoutCancel(ctx), a) })
 	cfg := fetch.Config{Version: version, Contact: a.cfg.Contact, Logger: a.log, Now: a.now}
 	if o.stage != nil {
 		cfg.Tape = o.stage.tape()
 	}
 	if a.cfg.Cache.MaxMB > 0 && o.stage == nil { // a recording holds what was truly said
-		cfg.OpenCache = n.cache
-	} else {
-		n.cache = func() *fetch.Cache { return nil }
+		cfg.OpenCache = func() *fetch.Cache {
+			c, err := n.cache()
+			if err != nil {
+				a.log.Warn("answers are not kept: every question asks anew", "err", err)
+			}
+			return c
+		}
 	}
 	allowed, _ := a.cfg.Fetch.Allowed() // the settings were checked when they were read
 	for _, at := range allowed {
@@ -46,16 +52,28 @@ func newNetwork(ctx context.Context, a *App, o Options) *network {
 	return n
 }
 
-func (n *network) open(ctx context.Context, a *App) *fetch.Cache {
-	c, err := fetch.OpenCache(ctx, filepath.Join(a.cfg.DataDir, cacheFile), fetch.CacheConfig{MaxBytes: int64(a.cfg.Cache.MaxMB) << 20, Now: a.now, Logger: a.log})
+func (n *network) open(ctx context.Context, a *App) (*fetch.Cache, error) {
+	c, err := fetch.OpenCache(ctx, n.path, fetch.CacheConfig{MaxBytes: int64(a.cfg.Cache.MaxMB) << 20, Now: a.now, Logger: a.log})
 	if err != nil {
-		a.log.Warn("answers are not kept: every question asks anew", "err", err)
-		return nil
+		return nil, err
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.opened = c
-	return c
+	return c, nil
+}
+
+// clear removes all answers that are kept, also those of a time when the
+// settings kept some.
+func (n *network) clear(ctx context.Context) error {
+	if _, err := os.Lstat(n.path); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	c, err := n.cache()
+	if err != nil {
+		return err
+	}
+	return c.Clear(ctx)
 }
 
 // Close ends what is under way, then closes the cache.

@@ -2,6 +2,8 @@ package app
 
 import (
 	"bytes"
+	"database/sql"
+	"errors"
 	"io"
 	"io/fs"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +20,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/sources"
+	"github.com/research-mcp/research-mcp/memory"
 	"github.com/research-mcp/research-mcp/tools"
 )
 
@@ -53,11 +57,19 @@ func newNewsroom(t *testing.T) *newsroom {
 // reader is the program with that one source and a clock of the test's.
 func (n *newsroom) reader(t *testing.T, dir string, clock *atomic.Int64) *App {
 	t.Helper()
+	return n.readerWith(t, dir, clock, nil)
+}
+
+func (n *newsroom) readerWith(t *testing.T, dir string, clock *atomic.Int64, more map[string]string) *App {
+	t.Helper()
 	flags := map[string]string{"data_dir": dir, "ollama.enabled": "false", "contact": "ops@example.org"}
 	for name := range SourceDefaults() {
 		flags["sources."+name+".enabled"] = "false"
 	}
 	flags["sources.hackernews.enabled"], flags["sources.hackernews.url"] = "true", n.URL
+	for k, v := range more {
+		flags[k] = v
+	}
 	cfg, err := config.Load(config.Inputs{Sources: SourceDefaults(), Flags: flags})
 	if err != nil {
 		t.Fatal(err)
@@ -141,6 +153,68 @@ func TestForgettingEmptiesTheCache(t *testing.T) {
 	}
 	if files := holding(t, dir, marker); len(files) != 0 {
 		t.Errorf("after: the marker is in %v", files)
+	}
+}
+
+// Kept answers go also where the settings no longer keep any, and when a server
+// finishes a removal that was broken off; a cache that cannot be opened is told.
+func TestForgettingReachesTheCacheInTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		more map[string]string
+		do   func(t *testing.T, a *App, dir, id string)
+		left int // files that hold the text afterwards
+	}{
+		{"the settings keep none now", map[string]string{"cache.max_mb": "0"}, func(t *testing.T, a *App, _, id string) {
+			if r, err := a.Forget(t.Context(), tools.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) > 0 {
+				t.Errorf("Forget = %+v, %v", r, err)
+			}
+		}, 0},
+		{"a removal was broken off", nil, func(t *testing.T, a *App, dir, id string) {
+			if _, err := a.memory.Forget(t.Context(), memory.Selector{IDs: []string{id}}); err != nil {
+				t.Fatal(err)
+			}
+			db, err := sql.Open("sqlite", filepath.Join(dir, "memory.db")) // as a process that was killed leaves it
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = db.ExecContext(t.Context(), "INSERT INTO due(at, selector) VALUES(0, '')")
+			if err = errors.Join(err, db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			a.retain(t.Context())
+		}, 0},
+		{"the cache cannot be opened", nil, func(t *testing.T, a *App, dir, id string) {
+			kept := filepath.Join(dir, cacheFile)
+			if err := errors.Join(os.Rename(kept, kept+".away"), os.Mkdir(kept, 0o700)); err != nil {
+				t.Fatal(err)
+			}
+			if r, err := a.Forget(t.Context(), tools.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], cacheFile) {
+				t.Errorf("Forget = %+v, %v", r, err)
+			}
+		}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			n, dir := newNewsroom(t), t.TempDir()
+			var clock atomic.Int64
+			clock.Store(time.Now().Unix())
+			a := n.reader(t, dir, &clock)
+			got, _ := n.fetch(t, a, "quokka")
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if files := holding(t, dir, marker); len(files) < 2 {
+				t.Fatalf("before: the marker is in %v, want the memory and the cache", files)
+			}
+			a = n.readerWith(t, dir, &clock, c.more)
+			defer a.Close()
+			c.do(t, a, dir, got.Documents[0].ID)
+			if files := holding(t, dir, marker); len(files) != c.left {
+				t.Errorf("after: the marker is in %v", files)
+			}
+		})
 	}
 }
 

@@ -38,7 +38,8 @@ const (
 	// embedPatience is how long a document waits for Ollama's vectors before the
 	// built-in embedder makes them: a client gives up after a minute.
 	embedPatience = 30 * time.Second
-	titleLength   = 80 // bytes of a text's first line that make its title
+	titleLength   = 80  // bytes of a text's first line that make its title
+	longestTitle  = 300 // bytes of one that was given or stands as a heading
 )
 
 // Remember keeps a text or a page. Who hands a text over need not have written
@@ -184,7 +185,7 @@ func (a *App) keepText(ctx context.Context, source, address, title, body string,
 		notes = append(notes, "the text was not valid UTF-8: bytes that are no character were replaced by \uFFFD")
 	}
 	title, _ = text.Clean(title)
-	title = text.Squash(title)
+	title = shortened(text.Squash(title), longestTitle)
 	doc := evidence.Document{ID: evidence.DocumentID(source, address, clean), Source: source, URL: address, Title: title, Text: clean,
 		Retrieved: a.now(), Untrusted: true, Tags: tags}
 	if title == "" {
@@ -208,8 +209,11 @@ func heading(body string) string {
 
 func firstLine(body string) string {
 	line, _, _ := strings.Cut(body, "\n")
-	line = text.Squash(strings.TrimLeft(line, "# "))
-	short, cut := text.Cut(line, titleLength)
+	return shortened(text.Squash(strings.TrimLeft(line, "# ")), titleLength)
+}
+
+func shortened(s string, limit int) string {
+	short, cut := text.Cut(s, limit)
 	if cut {
 		short += "…"
 	}

@@ -45,6 +45,11 @@ func (a *App) tend(ctx context.Context) {
 // retain also finishes a removal that was broken off, whatever the settings say.
 func (a *App) retain(ctx context.Context) {
 	r, err := a.memory.Retain(ctx)
+	if r.Resumed { // whoever was broken off may not have come to the answers that are kept
+		if err := a.fetch.clear(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("kept answers of sources may hold what was forgotten; stop research-mcp and delete the file", "file", cacheFile, "err", err)
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:

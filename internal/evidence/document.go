@@ -112,4 +112,5 @@ type Receipt struct {
 	IDs          []string `json:"ids,omitempty"`
 	Remaining    int      `json:"remaining,omitempty"`
 	Warnings     []string `json:"warnings,omitempty"`
+	Resumed      bool     `json:"-"` // a removal that was broken off earlier was taken up
 }

@@ -34,6 +34,7 @@ const KindTurn = "turn"
 // Limits that hold for every backend.
 const (
 	DefaultMaxText = 10 << 20 // bytes of text in one document
+	MaxTitle       = 1000     // bytes of a title; a longer one is cut
 	DefaultK       = 10       // hits of a recall that asks for none or fewer
 	MaxK           = 1000     // most hits of one recall
 	ConfirmAbove   = 100      // more documents than this are forgotten only with Selector.Confirm

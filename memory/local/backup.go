@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -50,49 +51,99 @@ func (l *Local) Backup(ctx context.Context, path string) (contract.BackupReport,
 	return r, nil
 }
 
+// source is what a copy is made of.
+type source interface {
+	execer
+	querier
+}
+
+// copyTries is how often a copy is made before whoever removes is let go first.
+const copyTries = 5
+
 // copyInto writes a whole copy of db as of one moment to path, which must not be
 // there, through a temporary file, and returns its size and how many documents
-// it holds. Readers and writers go on meanwhile.
-func copyInto(ctx context.Context, db execer, path string) (size int64, docs int, err error) {
-	sweep(filepath.Dir(path), time.Now())
+// it holds. Readers and writers go on meanwhile. A copy that was begun before
+// something was forgotten gives way to a new one.
+func copyInto(ctx context.Context, db source, path string) (size int64, docs int, err error) {
+	sweep(filepath.Dir(path), time.Now().Add(-staleAfter))
+	for range copyTries {
+		var again bool
+		if size, docs, again, err = copyOnce(ctx, db, path); !again {
+			return size, docs, err
+		}
+	}
+	return 0, 0, &evidence.Problem{What: "a backup was not made: documents were removed each time while it was under way", Try: "try again", Cause: err}
+}
+
+// copyOnce also reports whether it met a removal: either found the unfinished
+// copy and took it away, or it came too late to find the finished one.
+func copyOnce(ctx context.Context, db source, path string) (size int64, docs int, again bool, err error) {
 	dir, err := os.MkdirTemp(filepath.Dir(path), tempPrefix) // 0700: nobody else sees the copy grow
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, false, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	temp := filepath.Join(dir, "copy.db")
+	temp := filepath.Join(dir, tempCopy)
+	size, docs, known, err := fillCopy(ctx, db, temp)
+	if err == nil {
+		err = place(temp, path)
+	}
+	if err != nil {
+		_, lost := os.Stat(dir)
+		return 0, 0, ctx.Err() == nil && errors.Is(lost, os.ErrNotExist), err
+	}
+	now, err := removals(ctx, db)
+	if err != nil || now != known {
+		return 0, 0, err == nil, errors.Join(err, os.Remove(path))
+	}
+	return size, docs, false, nil
+}
+
+// fillCopy writes the copy and reads how many removals it knows of.
+func fillCopy(ctx context.Context, db source, temp string) (size int64, docs int, known int64, err error) {
 	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", temp); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	if err := ctx.Err(); err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
-	if docs, err = countIn(ctx, temp); err != nil {
-		return 0, 0, err
+	if docs, known, err = lookInto(ctx, temp); err != nil {
+		return 0, 0, 0, err
 	}
 	f, err := os.OpenFile(temp, os.O_RDWR, 0)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	err = errors.Join(f.Chmod(0o600), f.Sync())
 	if info, statErr := f.Stat(); statErr == nil {
 		size = info.Size()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return 0, 0, err
-	}
-	return size, docs, place(temp, path)
+	return size, docs, known, errors.Join(err, f.Close())
 }
 
-// countIn counts the documents of a copy.
-func countIn(ctx context.Context, path string) (n int, err error) {
+// lookInto counts the documents and the removals of a copy.
+func lookInto(ctx context.Context, path string) (docs int, known int64, err error) {
 	db, err := openDB(path, true)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	t, err := readTally(ctx, db)
-	return int(t["documents"]), err
+	if err == nil {
+		known, err = removals(ctx, db)
+	}
+	return int(t["documents"]), known, err
+}
+
+// removals is how often something was forgotten, ever.
+func removals(ctx context.Context, db querier) (n int64, err error) {
+	var counted bool
+	err = db.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='sqlite_sequence')").Scan(&counted)
+	if err != nil || !counted { // an old layout
+		return 0, err
+	}
+	err = db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name='due'").Scan(&n)
+	return n, err
 }
 
 // place gives a finished file its name, and never takes the place of one that is
@@ -107,31 +158,43 @@ func place(temp, path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), os.Rename(temp, path))
+	if err := errors.Join(f.Close(), os.Rename(temp, path)); err != nil {
+		return errors.Join(err, os.Remove(path)) // the name was ours, and is empty
+	}
+	return nil
 }
 
 const (
 	tempPrefix = ".research-mcp-backup-" // such a folder is ours, wherever the backup goes
+	tempCopy   = "copy.db"
 	// staleAfter is when what a killed process left half-done is removed.
 	staleAfter = time.Hour
 )
 
-// sweep removes unfinished copies that nobody writes to any more.
-func sweep(dir string, now time.Time) {
-	found, _ := filepath.Glob(filepath.Join(dir, tempPrefix+"*")) // a bad pattern finds nothing
-	for _, old := range found {
-		last := time.Time{}
-		for _, p := range []string{old, filepath.Join(old, "copy.db")} {
+// sweep removes the unfinished copies in a folder that were last written to
+// before a moment, and reports whether none of these is left.
+func sweep(dir string, before time.Time) bool {
+	entries, err := os.ReadDir(dir) // not by a pattern: the folder's own name may be one
+	gone := err == nil || errors.Is(err, os.ErrNotExist)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), tempPrefix) || !e.IsDir() {
+			continue
+		}
+		old, last := filepath.Join(dir, e.Name()), time.Time{}
+		for _, p := range []string{old, filepath.Join(old, tempCopy)} {
 			if info, err := os.Stat(p); err == nil && info.ModTime().After(last) {
 				last = info.ModTime()
 			}
 		}
-		if now.Sub(last) <= staleAfter {
+		if !last.Before(before) {
 			continue
 		}
-		for _, name := range []string{"copy.db", "copy.db-journal"} {
-			_ = os.Remove(filepath.Join(old, name)) // the next one tries again
+		for _, name := range []string{tempCopy, tempCopy + "-journal"} {
+			if err := os.Remove(filepath.Join(old, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+				gone = false // the next one tries again
+			}
 		}
 		_ = os.Remove(old) // not with what somebody else put into it
 	}
+	return gone
 }

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -24,6 +25,15 @@ type candidate struct {
 	cos         float64   // valid when vector is not nil
 	vector      []float32 // of the chunk, read-only
 	score       float64
+}
+
+// within refuses offsets that are no piece of a text of so many bytes, as those
+// of a damaged file may be.
+func (c *candidate) within(size int) error {
+	if c.start < 0 || c.start > c.stop || c.stop > size {
+		return fmt.Errorf("chunk %d goes from byte %d to %d of a text of %d", c.id, c.start, c.stop, size)
+	}
+	return nil
 }
 
 // gather reads the candidates that the words and the vectors name, each with the

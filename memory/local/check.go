@@ -250,6 +250,12 @@ func (l *Local) goneFromIndex(ctx context.Context, r *contract.GoneReport) error
 
 // goneFromFiles searches all bytes under the data folder.
 func (l *Local) goneFromFiles(ctx context.Context, id string, r *contract.GoneReport) error {
+	select {
+	case l.copies <- struct{}{}:
+		defer func() { <-l.copies }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	dir := filepath.Dir(l.path)
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -261,7 +267,7 @@ func (l *Local) goneFromFiles(ctx context.Context, id string, r *contract.GoneRe
 		if filepath.Dir(path) == dir && strings.HasPrefix(d.Name(), cacheName) {
 			return nil // pages as the network gave them: no part of the memory
 		}
-		found, err := fileHolds(ctx, path, []byte(id))
+		found, err := l.fileHolds(ctx, path, []byte(id))
 		if err != nil || !found {
 			return err
 		}
@@ -271,7 +277,11 @@ func (l *Local) goneFromFiles(ctx context.Context, id string, r *contract.GoneRe
 	})
 }
 
-func fileHolds(ctx context.Context, path string, want []byte) (bool, error) {
+// fileHolds looks for bytes in a file under the data folder; it need not be there.
+func (l *Local) fileHolds(ctx context.Context, path string, want []byte) (bool, error) {
+	if path == l.path {
+		return holdsBytes(ctx, l.raw.reader(), want)
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -280,6 +290,10 @@ func fileHolds(ctx context.Context, path string, want []byte) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
+	return holdsBytes(ctx, f, want)
+}
+
+func holdsBytes(ctx context.Context, f io.Reader, want []byte) (bool, error) {
 	buf, kept := make([]byte, 1<<20), 0
 	for {
 		n, err := f.Read(buf[kept:])

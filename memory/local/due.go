@@ -32,10 +32,12 @@ func (f *forgetting) note(ctx context.Context, tx *sql.Tx, at int64, backups boo
 	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-goneFor.Microseconds()); err != nil {
 		return err
 	}
+	var gone []int64
 	for _, uid := range f.uids() {
-		if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) VALUES(?, ?)", mark(uid), at); err != nil {
-			return err
-		}
+		gone = append(gone, mark(uid))
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) SELECT value, ? FROM json_each(?)", at, jsonIDs(gone)); err != nil {
+		return err
 	}
 	pending := ""
 	if backups {
@@ -78,25 +80,26 @@ func duties(ctx context.Context, q rowsQuerier, before int64) ([]duty, error) {
 	return out, err
 }
 
-// finishDue does what a removal that was broken off has left.
-func (l *Local) finishDue(ctx context.Context) []string {
+// finishDue does what a removal that was broken off has left, if there is any.
+func (l *Local) finishDue(ctx context.Context) (notes []string, some bool) {
 	due, err := duties(ctx, l.rdb, l.now().Add(-dueAfter).UnixMicro())
 	if err != nil || len(due) == 0 {
-		return nil // the next look tells
+		return nil, false // the next look tells
 	}
-	return l.finish(ctx, nil)
+	return l.finish(ctx, nil), true
 }
 
 // finish leaves no bytes of what was removed, by f and by whoever was broken off
 // before, and says in words what it could not do. f may be nil.
 func (l *Local) finish(ctx context.Context, f *forgetting) []string {
 	const again = "what was forgotten is gone from the memory, but %s: %v; the next `forget` or `serve` tries again, and so does forgetting it again"
+	l.copies <- struct{}{} // whoever has it ends by itself
+	defer func() { <-l.copies }()
 	due, err := duties(ctx, l.rdb, l.now().UnixMicro())
 	if err != nil {
 		return []string{fmt.Sprintf(again, "bytes of it may stay in the file", explain(l.path, err))}
 	}
-	var notes []string
-	whole := true
+	notes, whole := l.sweepCopies()
 	for _, d := range due {
 		if d.sel == nil {
 			continue

@@ -61,7 +61,8 @@ func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgett
 					return err
 				}
 			}
-			return f.run(ctx, tx, l.now().UnixMicro(), len(l.backups()) > 0)
+			// The backups are always to be looked at: one may be under way.
+			return f.run(ctx, tx, l.now().UnixMicro(), true)
 		})
 		if !errors.Is(err, errChanged) {
 			return f, err

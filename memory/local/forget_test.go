@@ -440,3 +440,52 @@ func TestABackupThatIsHalfWipedIsFinished(t *testing.T) {
 		t.Errorf("%d removals are due in the copy, %v", len(due), err)
 	}
 }
+
+// Many documents go at once: counters, word index and the log that the others
+// follow are right afterwards.
+func TestForgetOfManyDocuments(t *testing.T) {
+	t.Parallel()
+	for _, stay := range []int{1, smallMemory + 50} { // the word index is made anew, and merged
+		t.Run(fmt.Sprint(stay), func(t *testing.T) {
+			t.Parallel()
+			forgetMany(t, stay)
+		})
+	}
+}
+
+func forgetMany(t *testing.T, stay int) {
+	dir := t.TempDir()
+	l, other := openIn(t, dir), openIn(t, dir)
+	const n = cutChanges + 200
+	var lines bytes.Buffer
+	fmt.Fprintln(&lines, `{"memory":{"format":1,"written_at":"2026-01-01T00:00:00Z"}}`)
+	var ids []string
+	for i := range n {
+		ids = append(ids, fmt.Sprintf("d_%d", i))
+		fmt.Fprintf(&lines, `{"document":{"id":"d_%d","source":"s","url":"https://x.test/%d","title":"T","text":"zanzibarquux number %d","retrieved_at":"2026-01-01T00:00:00Z","own":true,"chunks":[]}}`+"\n", i, i, i)
+	}
+	for i := range stay {
+		fmt.Fprintf(&lines, `{"document":{"id":"s_%d","source":"s","url":"https://y.test/%d","title":"T","text":"What stays %d.","retrieved_at":"2026-01-01T00:00:00Z","own":true,"chunks":[]}}`+"\n", i, i, i)
+	}
+	if m, err := l.Import(t.Context(), &lines); err != nil || m.Documents != n+stay {
+		t.Fatalf("Import = %+v, %v", m, err)
+	}
+	before, err := lastChange(t.Context(), l.rdb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := l.Forget(t.Context(), contract.Selector{IDs: ids, Confirm: true}); err != nil || r.Documents != n || r.Chunks != n || r.Remaining != stay || len(r.Warnings) > 0 {
+		t.Fatalf("Forget = %d documents, %d chunks, %q, %v", r.Documents, r.Chunks, r.Warnings, err)
+	}
+	if after, err := lastChange(t.Context(), l.rdb); err != nil || after != before+n {
+		t.Errorf("%d changes were logged, %v, want %d", after-before, err, n)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
+	}
+	for _, m := range []*Local{l, other} {
+		if rep, err := m.Check(t.Context()); err != nil || !rep.OK || rep.Documents != stay {
+			t.Errorf("Check = %+v, %v", rep, err)
+		}
+	}
+}

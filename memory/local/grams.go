@@ -184,12 +184,12 @@ func readSurfaces(ctx context.Context, tx *sql.Tx, cands []candidate, titled boo
 		}
 		for _, i := range of[doc] {
 			c := &cands[i]
-			if c.stop > len(body) {
-				return fmt.Errorf("chunk %d ends at byte %d of a text of %d", c.id, c.stop, len(body))
+			if err := c.within(len(body)); err != nil {
+				return err
 			}
 			c.surface = string(body[c.start:c.stop])
 			if titled {
-				c.surface = title + " " + c.surface
+				c.surface = titleHead(title) + " " + c.surface
 			}
 		}
 	}

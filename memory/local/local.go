@@ -39,6 +39,10 @@ type Local struct {
 	cfg  contract.Config
 	log  *slog.Logger
 	path string
+	raw  *raw // the file itself; see hold
+	// copies holds one token: who has it opens the files of the backups, whose
+	// locks would go as raw's would if two of this process did.
+	copies chan struct{}
 
 	wdb *sql.DB // one connection: writers of this process queue in Go, in order
 	rdb *sql.DB // read-only connections
@@ -59,20 +63,28 @@ var _ contract.Memory = (*Local)(nil)
 // background: Open does not wait for it.
 func Open(ctx context.Context, cfg contract.Config) (*Local, error) {
 	cfg = withDefaults(cfg)
-	path, err := prepare(cfg.Dir)
+	path, file, err := prepare(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
+	l, err := open(ctx, cfg, path, file)
+	if err != nil {
+		return nil, errors.Join(err, file.release())
+	}
+	return l, nil
+}
+
+func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Local, error) {
 	if err := migrate(ctx, path, cfg.Logger); err != nil {
 		return nil, err
 	}
 	tighten(filepath.Dir(path), path, cfg.Logger) // now that it is known to be ours
-	l := &Local{cfg: cfg, log: cfg.Logger, path: path, voc: newVocabulary(), df: newFrequencies()}
+	l := &Local{cfg: cfg, log: cfg.Logger, path: path, raw: file, copies: make(chan struct{}, 1), voc: newVocabulary(), df: newFrequencies()}
 	if err := l.connect(ctx); err != nil {
 		return nil, explain(path, fmt.Errorf("opening the memory: %w", err))
 	}
-	l.index, err = startIndex(path, l.log, cfg.ActiveModel)
-	if err != nil {
+	var err error
+	if l.index, err = startIndex(path, l.log, cfg.ActiveModel); err != nil {
 		return nil, errors.Join(explain(path, err), l.rdb.Close(), l.wdb.Close())
 	}
 	return l, nil
@@ -184,6 +196,7 @@ func (l *Local) Close() error {
 	l.closing.Do(func() {
 		err := l.index.close()
 		l.closed = errors.Join(err, l.rdb.Close(), l.wdb.Close())
+		l.closed = errors.Join(l.closed, l.raw.release()) // after all connections
 	})
 	return l.closed
 }

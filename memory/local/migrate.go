@@ -94,6 +94,9 @@ func migrateTo(ctx context.Context, path string, steps []string, log *slog.Logge
 	return nil
 }
 
+// errNewerLayout is a file of a newer program.
+var errNewerLayout = errors.New("the file has a newer layout")
+
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
@@ -117,8 +120,9 @@ func layout(ctx context.Context, db querier, path string, newest int) (int, erro
 			"choose another data folder with --data-dir; the file was left as it is")
 	case version > newest:
 		return 0, &evidence.Problem{
-			What: fmt.Sprintf("%s was written by a newer version of research-mcp (layout %d, this program knows up to %d)", path, version, newest),
-			Try:  "update research-mcp, or choose another data folder with --data-dir; the file was left as it is",
+			What:  fmt.Sprintf("%s was written by a newer version of research-mcp (layout %d, this program knows up to %d)", path, version, newest),
+			Try:   "update research-mcp, or choose another data folder with --data-dir; the file was left as it is",
+			Cause: errNewerLayout,
 		}
 	}
 	return version, nil

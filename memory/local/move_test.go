@@ -135,7 +135,7 @@ func TestStaleCopiesAreRemoved(t *testing.T) {
 			}
 		}
 	}
-	sweep(dir, now)
+	sweep(dir, now.Add(-staleAfter))
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 2 || left[0].Name() != ".backup-theirs" || left[1].Name() != tempPrefix+"new" {
 		t.Errorf("left are %v, %v", left, err)

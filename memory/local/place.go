@@ -21,33 +21,37 @@ const (
 )
 
 // prepare makes the folder usable and returns the path of the database, which
-// exists when it returns. Nothing that is there is changed.
-func prepare(dir string) (string, error) {
+// exists when it returns, and the file itself, to be released. Nothing that is
+// there is changed.
+func prepare(dir string) (string, *raw, error) {
 	if dir == "" {
-		return "", evidence.BadInput("no data folder is given", "set --data-dir or RESEARCH_MCP_DATA_DIR")
+		return "", nil, evidence.BadInput("no data folder is given", "set --data-dir or RESEARCH_MCP_DATA_DIR")
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return "", fmt.Errorf("finding the data folder: %w", err)
+		return "", nil, fmt.Errorf("finding the data folder: %w", err)
 	}
 	if err := makeFolder(dir); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if name, bad := onNetwork(dir); bad {
-		return "", evidence.BadInput(fmt.Sprintf("the data folder %s is on a network file system (%s), where several processes cannot share a memory safely", dir, name),
+		return "", nil, evidence.BadInput(fmt.Sprintf("the data folder %s is on a network file system (%s), where several processes cannot share a memory safely", dir, name),
 			"choose a folder on a local disk with --data-dir, or reach one memory from many machines through `serve --http`")
 	}
 	path := filepath.Join(dir, fileName)
-	if err := inspect(path); err != nil {
-		return "", err
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return "", nil, evidence.BadInput(fmt.Sprintf("%s is a folder", path), "choose another data folder with --data-dir")
 	}
 	// Made by us first: SQLite's own files would be readable by others, and the
 	// write-ahead log takes its mode from this one.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := hold(path)
 	if err != nil {
-		return "", unusable(dir, err)
+		return "", nil, unusable(dir, err)
 	}
-	return path, f.Close()
+	if err := inspect(path, file); err != nil {
+		return "", nil, errors.Join(err, file.release())
+	}
+	return path, file, nil
 }
 
 func makeFolder(dir string) error {
@@ -104,29 +108,29 @@ func onlyOurs(dir string) bool {
 }
 
 // inspect refuses a file that is no SQLite database, or is shorter than it says,
-// before SQLite could touch it.
-func inspect(path string) error {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+// before SQLite could touch it. A checkpoint of another process may be writing
+// the file meanwhile: what looks damaged is looked at again.
+func inspect(path string, f io.ReaderAt) error {
+	const looks = 3
+	var err error
+	for range looks {
+		if err = inspectOnce(path, f); err == nil {
+			return nil
+		}
 	}
-	if err != nil {
-		return unusable(filepath.Dir(path), err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return unusable(filepath.Dir(path), err)
-	}
-	if info.IsDir() {
-		return evidence.BadInput(fmt.Sprintf("%s is a folder", path), "choose another data folder with --data-dir")
-	}
-	if info.Size() == 0 { // another process is making it
-		return nil
-	}
+	return damaged(path, err)
+}
+
+func inspectOnce(path string, f io.ReaderAt) error {
 	head := make([]byte, headerLen)
-	if _, err := io.ReadFull(f, head); err != nil || string(head[:len(magic)]) != magic {
-		return damaged(path, err)
+	n, err := f.ReadAt(head, 0)
+	switch {
+	case n == 0 && errors.Is(err, io.EOF): // another process is making it
+		return nil
+	case n < headerLen:
+		return fmt.Errorf("reading the header: %w", err)
+	case string(head[:len(magic)]) != magic:
+		return errors.New("it does not begin as a SQLite database")
 	}
 	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
 		return nil // the log may hold what is missing in the file
@@ -135,8 +139,12 @@ func inspect(path string) error {
 	if size == 1 {
 		size = 65536
 	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
 	if pages := int64(binary.BigEndian.Uint32(head[28:32])); pages*size > info.Size() {
-		return damaged(path, fmt.Errorf("%d bytes of %d are there", info.Size(), pages*size))
+		return fmt.Errorf("%d bytes of %d are there", info.Size(), pages*size)
 	}
 	return nil
 }

@@ -65,7 +65,7 @@ func (l *Local) ready(doc evidence.Document, chunks evidence.Chunks) (*entry, er
 	}
 	if len(doc.Text) > l.cfg.MaxText {
 		return nil, evidence.BadInput(fmt.Sprintf("the text of %q is %d bytes; the limit is %d", name(doc), len(doc.Text), l.cfg.MaxText),
-			"split it, or raise memory.max_text_bytes")
+			"split it into parts")
 	}
 	e := &entry{doc: cleaned(doc)}
 	if e.doc.Text != doc.Text {
@@ -113,6 +113,7 @@ func cleaned(doc evidence.Document) evidence.Document {
 	}
 	slices.Sort(tags)
 	doc.Tags = tags
+	doc.Title, _ = text.Cut(doc.Title, contract.MaxTitle)
 	meta := make(map[string]string, len(doc.Meta))
 	for k, v := range doc.Meta {
 		meta[strings.ToValidUTF8(k, "\uFFFD")] = strings.ToValidUTF8(v, "\uFFFD")
@@ -141,11 +142,20 @@ func validSameLength(s string) string {
 	return string(b)
 }
 
+// indexedTitle bytes of a title stand before each chunk: all of a long one would
+// make the memory grow with the square of what is kept.
+const indexedTitle = 300
+
+func titleHead(title string) string {
+	head, _ := text.Cut(title, indexedTitle)
+	return head
+}
+
 func (e *entry) cutUp(voc *vocabulary, items []evidence.Chunk) error {
 	if len(items) == 0 {
 		items = []evidence.Chunk{{Start: 0, End: len(e.doc.Text)}}
 	}
-	head := e.doc.Title
+	head := titleHead(e.doc.Title)
 	if e.turn.Valid && !e.doc.Published.IsZero() { // people ask for a day: it must be findable
 		head += " " + e.doc.Published.UTC().Format("2 January 2006")
 	}
@@ -193,7 +203,7 @@ func putEntry(ctx context.Context, tx *sql.Tx, e *entry, r *evidence.Receipt) er
 		r.Deduplicated = true // the text is; only where it is cut has changed
 	}
 	if old.id != 0 {
-		if err := removeChunks(ctx, tx, old.id); err != nil {
+		if err := removeChunks(ctx, tx, jsonIDs([]int64{old.id})); err != nil {
 			return err
 		}
 		err = updateDoc(ctx, tx, old, e)

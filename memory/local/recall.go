@@ -251,8 +251,8 @@ func hits(ctx context.Context, tx *sql.Tx, q *question, cands []candidate) ([]ev
 			docs[c.doc], texts[c.doc] = d, body
 		}
 		body := texts[c.doc]
-		if c.stop > len(body) {
-			return nil, fmt.Errorf("chunk %d ends at byte %d of a text of %d", c.id, c.stop, len(body))
+		if err := c.within(len(body)); err != nil {
+			return nil, err
 		}
 		d := docs[c.doc]
 		d.Tags, d.Meta = slices.Clone(d.Tags), cloneMap(d.Meta)

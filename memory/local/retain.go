@@ -15,8 +15,22 @@ const retainBatch = 200
 // cite what goes are kept: they say what was known then.
 func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	r := evidence.Receipt{IDs: []string{}}
-	r.Warnings = l.finishDue(ctx)
-	for more := true; more; {
+	r.Warnings, r.Resumed = l.finishDue(ctx)
+	more := false // nothing is written where nothing is to go
+	err := l.read(ctx, "looking for what is old", func(tx *sql.Tx) error {
+		docs, err := l.tooOld(ctx, tx)
+		if err != nil {
+			return err
+		}
+		more = len(docs) > 0
+		t, err := readTally(ctx, tx)
+		r.Remaining = int(t["documents"])
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	for more {
 		var batch evidence.Receipt
 		err := l.write(ctx, "removing what is old", func(tx *sql.Tx) error {
 			batch, more = evidence.Receipt{}, false
@@ -27,11 +41,13 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 			if err := secureWords(ctx, tx, false); err != nil { // it would hold the lock for minutes
 				return err
 			}
+			ids := make([]int64, 0, len(docs))
 			for _, d := range docs {
-				if err := removeDocRow(ctx, tx, d.id); err != nil {
-					return err
-				}
+				ids = append(ids, d.id)
 				batch.IDs, batch.Chunks = append(batch.IDs, d.uid), batch.Chunks+d.chunks
+			}
+			if err := removeDocRows(ctx, tx, ids); err != nil {
+				return err
 			}
 			if err := secureWords(ctx, tx, true); err != nil {
 				return err
@@ -49,10 +65,10 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	if r.Documents == 0 {
 		return r, nil
 	}
-	if err := mergeWords(ctx, l.wdb); err != nil {
+	if err := tidyWords(ctx, l.wdb); err != nil {
 		return r, l.failed(ctx, "merging the word index", err)
 	}
-	_, err := l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // the space goes back to the disk
+	_, err = l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // the space goes back to the disk
 	return r, l.failed(ctx, "giving back space", err)
 }
 

@@ -52,12 +52,27 @@ func TestRetain(t *testing.T) {
 			if err != nil || !slices.Equal(r.IDs, want) || r.Documents != len(want) || r.Remaining != 6-len(want) {
 				t.Errorf("Retain = %+v, %v, want %q", r, err, want)
 			}
-			if r, err := l.Retain(t.Context()); err != nil || r.Documents != 0 {
+			before := dataVersion(t, l)
+			if r, err := l.Retain(t.Context()); err != nil || r.Documents != 0 || r.Remaining != 6-len(want) {
 				t.Errorf("second Retain = %+v, %v", r, err)
+			}
+			if dataVersion(t, l) != before {
+				t.Error("a Retain that removes nothing writes")
 			}
 			if r, err := l.Check(t.Context()); err != nil || !r.OK {
 				t.Errorf("Check = %+v, %v", r, err)
 			}
 		})
 	}
+}
+
+// dataVersion changes with each commit of another connection.
+func dataVersion(t *testing.T, l *Local) (n int64) {
+	t.Helper()
+	l.index.follow <- struct{}{}
+	defer func() { <-l.index.follow }()
+	if err := l.index.pin.QueryRowContext(t.Context(), "PRAGMA data_version").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

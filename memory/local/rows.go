@@ -152,31 +152,23 @@ func insertChunks(ctx context.Context, tx *sql.Tx, doc int64, cuts []cut) (first
 	return first, count(ctx, tx, tally{chunks: len(cuts), terms: terms})
 }
 
-// removeChunks takes a document's chunks out of all tables and of the word index,
-// which must be told what it held, and its vectors.
-func removeChunks(ctx context.Context, tx *sql.Tx, doc int64) error {
-	rows, err := tx.QueryContext(ctx, "SELECT terms FROM chunk WHERE doc=?", doc)
+// removeChunks takes the chunks of documents out of all tables and of the word
+// index, which must be told what it held, and their vectors. docs are row ids as
+// JSON.
+func removeChunks(ctx context.Context, tx *sql.Tx, docs string) error {
+	const these = " WHERE doc IN (SELECT value FROM json_each(?))"
+	var chunks, terms int // terms stand with one space between two
+	err := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(length(terms) - length(replace(terms, ' ', '')) + (terms <> '')), 0) FROM chunk"+these, docs).
+		Scan(&chunks, &terms)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	chunks, terms := 0, 0
-	for rows.Next() {
-		var t string
-		if err := rows.Scan(&t); err != nil {
-			return err
-		}
-		chunks, terms = chunks+1, terms+len(strings.Fields(t))
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
 	for _, q := range []string{
-		"INSERT INTO fts(fts, rowid, terms) SELECT 'delete', id, terms FROM chunk WHERE doc=?",
-		"DELETE FROM vec WHERE doc=?",
-		"DELETE FROM chunk WHERE doc=?",
+		"INSERT INTO fts(fts, rowid, terms) SELECT 'delete', id, terms FROM chunk" + these,
+		"DELETE FROM vec" + these,
+		"DELETE FROM chunk" + these,
 	} {
-		if _, err := tx.ExecContext(ctx, q, doc); err != nil {
+		if _, err := tx.ExecContext(ctx, q, docs); err != nil {
 			return err
 		}
 	}
@@ -224,15 +216,18 @@ type rowsQuerier interface {
 
 // keepChanges is how many changes are kept for other processes to follow; one
 // that missed more reads everything anew.
-const keepChanges = 50_000
+const (
+	keepChanges = 50_000
+	cutChanges  = 1000 // after so many the log is cut
+)
 
-func logChange(ctx context.Context, tx *sql.Tx, doc int64) error {
-	res, err := tx.ExecContext(ctx, "INSERT INTO change(doc) VALUES(?)", doc)
-	if err != nil {
+func logChange(ctx context.Context, tx *sql.Tx, docs ...int64) error {
+	res, err := tx.ExecContext(ctx, "INSERT INTO change(doc) SELECT value FROM json_each(?)", jsonIDs(docs))
+	if err != nil || len(docs) == 0 {
 		return err
 	}
 	seq, err := res.LastInsertId()
-	if err != nil || seq%1000 != 0 {
+	if err != nil || seq/cutChanges == (seq-int64(len(docs)))/cutChanges {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, "DELETE FROM change WHERE seq <= ?", seq-keepChanges)

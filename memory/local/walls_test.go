@@ -169,3 +169,25 @@ func TestImportKeepsOwners(t *testing.T) {
 		t.Errorf("what the person remembered went with the session: %v, %v", ok, err)
 	}
 }
+
+// Offsets of a damaged file are an error, not a panic.
+func TestDamagedOffsetsAreRefused(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	d := textDoc(1, "whales swim in the sea")
+	if _, err := l.Put(t.Context(), d, vectored(d, "m")); err != nil {
+		t.Fatal(err)
+	}
+	q := evidence.RecallQuery{Text: "whales", Vector: []float32{1, 0}, Model: vectored(d, "m").Model}
+	for _, set := range []string{"start=-1", "start=9, stop=3", "start=0, stop=99"} {
+		for _, mode := range []string{evidence.ModeBM25, evidence.ModeHybrid} {
+			if _, err := l.wdb.ExecContext(t.Context(), "UPDATE chunk SET "+set); err != nil {
+				t.Fatal(err)
+			}
+			q.Mode = mode
+			if r, err := l.Recall(t.Context(), q); err == nil {
+				t.Errorf("%s, %s: Recall = %+v, want an error", set, mode, r)
+			}
+		}
+	}
+}

@@ -54,23 +54,11 @@ func (n *needles) add(s string) {
 	}
 }
 
-// in are the needles that a file holds; the file need not be there.
-func (n *needles) in(ctx context.Context, path string) (map[uint64]struct{}, error) {
+// in are the needles that a stream holds.
+func (n *needles) in(ctx context.Context, f io.Reader) (map[uint64]struct{}, error) {
 	if len(n.set) == 0 {
 		return nil, nil
 	}
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return n.inStream(ctx, f)
-}
-
-func (n *needles) inStream(ctx context.Context, f io.Reader) (map[uint64]struct{}, error) {
 	found := map[uint64]struct{}{}
 	top := uint64(1) // the weight of the byte that leaves the window
 	for range needleLen {
@@ -114,8 +102,8 @@ func (n *needles) inStream(ctx context.Context, f io.Reader) (map[uint64]struct{
 // (unknown), for nobody knows what to look for.
 func (l *Local) wipe(ctx context.Context, f *forgetting, unknown bool) (notes []string, wiped bool) {
 	const later = "what was forgotten is gone from the memory, but %s: %v; the next `forget` or `serve` tries again, and so does forgetting it again"
-	if f != nil && f.receipt.Chunks > secureChunks && !unknown {
-		if err := mergeWords(ctx, l.wdb); err != nil {
+	if unknown || f != nil && f.receipt.Chunks > secureChunks {
+		if err := tidyWords(ctx, l.wdb); err != nil {
 			return []string{fmt.Sprintf(later, "words of it may stay in the word index", explain(l.path, err))}, false
 		}
 	}
@@ -149,7 +137,7 @@ func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
 	if left.full() {
 		return true, nil
 	}
-	found, err := left.in(ctx, l.path)
+	found, err := left.in(ctx, l.raw.reader())
 	if err != nil || len(found) == 0 {
 		return false, err
 	}
@@ -167,7 +155,7 @@ func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
 				if err := row.Scan(&s); err != nil {
 					return err
 				}
-				of, err := left.inStream(ctx, strings.NewReader(s))
+				of, err := left.in(ctx, strings.NewReader(s))
 				for h := range of {
 					delete(found, h)
 				}
@@ -180,6 +168,47 @@ func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
 		return nil
 	})
 	return len(found) > 0, err
+}
+
+// tidyWords leaves nothing in the word index of what was removed from it without
+// secure delete. FTS5 drops such leftovers where it merges into its last level
+// only, and that need not be where its first merge of everything goes: then all is
+// one segment, leftovers among it, which it takes for merged. A small index is made
+// anew instead; in a large one a second segment has it merged once more.
+func tidyWords(ctx context.Context, db *sql.DB) error {
+	var chunks int
+	if err := db.QueryRowContext(ctx, "SELECT n FROM tally WHERE name='chunks'").Scan(&chunks); err != nil {
+		return err
+	}
+	if chunks <= smallMemory {
+		_, err := db.ExecContext(ctx, "INSERT INTO fts(fts) VALUES('rebuild')")
+		return err
+	}
+	if err := mergeWords(ctx, db); err != nil {
+		return err
+	}
+	if err := touchWords(ctx, db); err != nil {
+		return err
+	}
+	return mergeWords(ctx, db)
+}
+
+// touchWords writes the words of one chunk again, into a segment of their own.
+func touchWords(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	for _, query := range []string{
+		"INSERT INTO fts(fts, rowid, terms) SELECT 'delete', id, terms FROM chunk WHERE id=(SELECT max(id) FROM chunk)",
+		"INSERT INTO fts(rowid, terms) SELECT id, terms FROM chunk WHERE id=(SELECT max(id) FROM chunk)",
+	} {
+		if _, err := tx.ExecContext(ctx, query); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
 }
 
 // mergePages is how much of the word index is merged at once: others write
@@ -241,19 +270,42 @@ func (l *Local) emptyLog(ctx context.Context) error {
 	return err
 }
 
+// sweepCopies takes away what backups that were killed have left in the folder
+// of backups, and what one that is under way has written so far: it begins anew.
+func (l *Local) sweepCopies() (notes []string, gone bool) {
+	dir := filepath.Join(filepath.Dir(l.path), backupDir)
+	if sweep(dir, time.Now().Add(staleAfter)) {
+		return nil, true
+	}
+	return []string{fmt.Sprintf("an unfinished backup in %s may still hold what was forgotten; the next `forget` or `serve` tries again", dir)}, false
+}
+
 // backups are the copies in the folder of backups.
-func (l *Local) backups() []string {
-	found, _ := filepath.Glob(filepath.Join(filepath.Dir(l.path), backupDir, "*.db")) // the pattern is good
-	return found
+func (l *Local) backups() ([]string, error) {
+	dir := filepath.Join(filepath.Dir(l.path), backupDir)
+	entries, err := os.ReadDir(dir) // not by a pattern: the folder's own name may be one
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var out []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".db") && !e.IsDir() {
+			out = append(out, filepath.Join(dir, e.Name()))
+		}
+	}
+	return out, err
 }
 
 // forgetInBackups makes the copies beside the memory forget the same, and
 // reports whether all have. One that holds something but cannot be changed, as it
-// has an older layout, is removed.
+// has an older layout, is removed. One that nobody here can read counts as done:
+// it is told, and never gets better.
 func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (notes []string, whole bool) {
-	whole = true
-	sweep(filepath.Join(filepath.Dir(l.path), backupDir), time.Now())
-	for _, path := range l.backups() {
+	all, err := l.backups()
+	if whole = err == nil; !whole {
+		notes = append(notes, fmt.Sprintf("the backups may still hold it: %v; the next `forget` or `serve` tries again", err))
+	}
+	for _, path := range all {
 		if foreign(path) {
 			continue
 		}
@@ -261,6 +313,8 @@ func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (not
 		switch {
 		case isDamaged(err):
 			notes = append(notes, fmt.Sprintf("the backup %s is damaged and may still hold it: remove it", path))
+		case errors.Is(err, errNewerLayout):
+			notes = append(notes, fmt.Sprintf("the backup %s was written by a newer version of research-mcp and may still hold it: remove it, or forget with that version", path))
 		case err != nil && !errors.Is(err, errOldLayout):
 			// A busy or full disk passes: a whole backup is worth more than a quick end.
 			notes = append(notes, fmt.Sprintf("the backup %s may still hold it: %v; the next `forget` or `serve` tries again, or remove that backup", path, explain(path, err)))
@@ -279,7 +333,7 @@ func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (not
 	return notes, whole
 }
 
-// foreign reports whether a file is another program's database.
+// foreign reports whether a file is another program's database, or empty.
 func foreign(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
@@ -287,8 +341,11 @@ func foreign(path string) bool {
 	}
 	defer f.Close()
 	head := make([]byte, headerLen)
-	_, err = io.ReadFull(f, head)
-	return err == nil && string(head[:len(magic)]) == magic && binary.BigEndian.Uint32(head[68:72]) != applicationID
+	n, err := io.ReadFull(f, head)
+	if err != nil {
+		return n == 0 && errors.Is(err, io.EOF)
+	}
+	return string(head[:len(magic)]) == magic && binary.BigEndian.Uint32(head[68:72]) != applicationID
 }
 
 func isDamaged(err error) bool {
@@ -339,6 +396,11 @@ func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Sele
 	}
 	if err := tx.Commit(); err != nil {
 		return true, err
+	}
+	if n := again.receipt.Chunks; n == 0 || n > secureChunks { // also one that was broken off
+		if _, err := db.ExecContext(ctx, "INSERT INTO fts(fts) VALUES('rebuild')"); err != nil {
+			return true, err
+		}
 	}
 	if err := rewrite(ctx, db); err != nil {
 		return true, err

@@ -32,6 +32,7 @@ func Run(t *testing.T, open Open) {
 		{"PutReplaces", s.putReplaces},
 		{"PutRefuses", s.putRefuses},
 		{"PutCleans", s.putCleans},
+		{"LongTitle", s.longTitle},
 		{"PutBadVectors", s.putBadVectors},
 		{"CallersMapChangedAfterwards", s.callersMap},
 		{"Reopen", s.reopen},

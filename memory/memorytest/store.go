@@ -1,6 +1,7 @@
 package memorytest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,6 +35,44 @@ func (s suite) putAndGet(t *testing.T) {
 	}
 	if _, ok, err := m.Document(t.Context(), "two"); ok || err != nil {
 		t.Errorf("Document(two) = %v, %v, want false", ok, err)
+	}
+}
+
+// A title without end is cut, and does not stand whole before each chunk: the
+// memory would grow with its square. An export that holds one is no other document.
+func (s suite) longTitle(t *testing.T) {
+	m := s.start(t)
+	doc := Doc("one", strings.Repeat("A sentence about whales.\n\n", 2000))
+	doc.Title = "About whales " + strings.Repeat("é filler ", 20000)
+	put(t, m, doc)
+	if r := put(t, m, doc); !r.Deduplicated {
+		t.Errorf("second Put = %+v, want deduplicated", r)
+	}
+	got, _, err := m.Document(t.Context(), "one")
+	if err != nil || len(got.Title) > contract.MaxTitle || len(got.Title) < contract.MaxTitle-3 || !strings.HasPrefix(doc.Title, got.Title) || got.Text != doc.Text {
+		t.Errorf("Document has a title of %d bytes, %v", len(got.Title), err)
+	}
+	st, err := m.Stats(t.Context())
+	if limit := int64(8 << 20); err != nil || st.Bytes > limit {
+		t.Errorf("Stats = %d bytes, %v, want at most %d", st.Bytes, err, limit)
+	}
+	if r := recall(t, m, evidence.RecallQuery{Text: "whales"}); len(r.Hits) == 0 {
+		t.Error("Recall finds nothing")
+	}
+	var b bytes.Buffer
+	if _, err := m.Export(t.Context(), &b, contract.ExportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	whole := strings.Replace(b.String(), `"title":"`+got.Title, `"title":"`+doc.Title, 1)
+	whole = strings.Replace(whole, evidence.ContentHash(got.Title, got.Text), evidence.ContentHash(doc.Title, doc.Text), 1)
+	for _, export := range []string{b.String(), whole} { // the second as one that was written before titles were cut
+		other := s.start(t)
+		if moved, err := other.Import(t.Context(), strings.NewReader(export)); err != nil || moved.Documents != 1 {
+			t.Errorf("Import = %+v, %v", moved, err)
+		}
+		if back, ok, err := other.Document(t.Context(), "one"); err != nil || !ok || back.Title != got.Title {
+			t.Errorf("Document after the import: a title of %d bytes, %v, %v", len(back.Title), ok, err)
+		}
 	}
 }
 

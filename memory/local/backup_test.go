@@ -1,0 +1,162 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// backupsOf makes the folder of backups.
+func backupsOf(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, backupDir)
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func forgetSecret(t *testing.T, l *Local) []string {
+	t.Helper()
+	r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1"})
+	if err != nil || r.Documents != 1 {
+		t.Fatalf("Forget = %+v, %v", r, err)
+	}
+	return r.Warnings
+}
+
+func dueOf(t *testing.T, l *Local) (n int) {
+	t.Helper()
+	if err := l.rdb.QueryRowContext(t.Context(), "SELECT count(*) FROM due").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// A folder whose name is a pattern has backups that forget.
+func TestForgetInAFolderNamedAsAPattern(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "notes [work]")
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, secret))
+	if _, err := l.Backup(t.Context(), filepath.Join(backupsOf(t, dir), "x.db")); err != nil {
+		t.Fatal(err)
+	}
+	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "has forgotten it too") {
+		t.Errorf("warnings %q", said)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
+	}
+}
+
+// What a backup that was killed left behind forgets by going.
+func TestForgetAfterAKilledBackup(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, secret))
+	temp := filepath.Join(backupsOf(t, dir), tempPrefix+"123")
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.wdb.ExecContext(t.Context(), "VACUUM INTO ?", filepath.Join(temp, tempCopy)); err != nil {
+		t.Fatal(err)
+	}
+	if said := forgetSecret(t, l); len(said) != 0 {
+		t.Errorf("warnings %q", said)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 || dueOf(t, l) != 0 {
+		t.Errorf("it is still in %q, %d removals are due", left, dueOf(t, l))
+	}
+}
+
+// An unfinished copy that cannot be taken away keeps the removal due.
+func TestForgetBesideACopyThatStays(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, secret))
+	stuck := filepath.Join(backupsOf(t, dir), tempPrefix+"123", tempCopy, "inside")
+	if err := os.MkdirAll(stuck, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "an unfinished backup") || dueOf(t, l) != 1 {
+		t.Errorf("warnings %q, %d removals are due", said, dueOf(t, l))
+	}
+	if err := os.Remove(stuck); err != nil {
+		t.Fatal(err)
+	}
+	if said := l.finish(t.Context(), nil); len(said) != 0 || dueOf(t, l) != 0 {
+		t.Errorf("finish = %q, %d removals are due", said, dueOf(t, l))
+	}
+}
+
+// meeting is a memory in which something happens between the copy and its name.
+type meeting struct {
+	*sql.DB
+	copies int
+	then   func()
+}
+
+func (m *meeting) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	r, err := m.DB.ExecContext(ctx, query, args...)
+	if m.copies++; m.copies == 1 {
+		m.then()
+	}
+	return r, err
+}
+
+// A backup that is under way when something is forgotten begins anew, whether
+// its unfinished copy was found or, elsewhere, was not.
+func TestABackupMeetsAForget(t *testing.T) {
+	t.Parallel()
+	for _, folder := range []string{backupDir, "elsewhere"} {
+		t.Run(folder, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			l := openIn(t, dir)
+			keep(t, l, textDoc(1, secret))
+			keep(t, l, textDoc(2, "What stays."))
+			if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			m := &meeting{DB: l.wdb, then: func() { forgetSecret(t, l) }}
+			path := filepath.Join(dir, folder, "x.db")
+			if _, docs, err := copyInto(t.Context(), m, path); err != nil || docs != 1 || m.copies != 2 {
+				t.Errorf("copyInto = %d documents, %v, after %d copies", docs, err, m.copies)
+			}
+			if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+				t.Errorf("it is still in %q", left)
+			}
+			entries, err := os.ReadDir(filepath.Join(dir, folder))
+			if err != nil || len(entries) != 1 {
+				t.Errorf("the folder holds %v, %v", entries, err)
+			}
+		})
+	}
+}
+
+// Files that no memory of this version can read do not keep a removal due for ever.
+func TestForgetBesideBackupsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, secret))
+	write(t, filepath.Join(backupsOf(t, dir), "empty.db"), nil)
+	newer := filepath.Join(dir, backupDir, "newer.db")
+	execOn(t, newer, fmt.Sprintf("PRAGMA application_id=%d", applicationID))
+	execOn(t, newer, "PRAGMA user_version=999")
+	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "newer version") || dueOf(t, l) != 0 {
+		t.Errorf("warnings %q, %d removals are due", said, dueOf(t, l))
+	}
+	if _, err := os.Stat(newer); err != nil {
+		t.Error(err)
+	}
+}
