@@ -14,7 +14,7 @@ import (
 // A host that fails so often in a row is spared for so long; then one request
 // finds out whether it is back.
 const (
-	failuresToOpen = 5
+	failuresToOpen = 8
 	openFor        = 30 * time.Second
 )
 

@@ -40,7 +40,7 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 		}
 		one(bad)
 		_, err := enter()
-		if want := "has failed 5 times in a row; not asked since 00:00:00 UTC, tried again at 00:00:30 UTC"; !IsKind(err, Broken) || err.Error() != want {
+		if want := "has failed 8 times in a row; not asked since 00:00:00 UTC, tried again at 00:00:30 UTC"; !IsKind(err, Broken) || err.Error() != want {
 			t.Fatalf("err = %v, want %s", err, want)
 		}
 		if Status(err) != "skipped" {
@@ -106,12 +106,12 @@ func TestUnhealthyHostIsNotAsked(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		h     http.HandlerFunc
-		kind  Kind  // of the seventh request
+		kind  Kind  // of the last request
 		calls int64 // that reached the host
 	}{
-		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, Broken, 5},
-		{"404", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, NotFound, 7},
-		{"429", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, Throttled, 7},
+		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, Broken, failuresToOpen},
+		{"404", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, NotFound, failuresToOpen + 2},
+		{"429", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, Throttled, failuresToOpen + 2},
 		{"429 for long", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "60"); w.WriteHeader(429) }, Throttled, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestUnhealthyHostIsNotAsked(t *testing.T) {
 				t.Fatal(err)
 			}
 			var last error
-			for range 7 {
+			for range failuresToOpen + 2 {
 				_, last = door.Get(t.Context(), Request{URL: srv.URL})
 			}
 			if !IsKind(last, c.kind) || calls.Load() != c.calls {

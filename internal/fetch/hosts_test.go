@@ -291,7 +291,7 @@ func TestOpenBreakerHoldsForOtherProcesses(t *testing.T) {
 	first.cache.flush()
 	x.serve(fine)
 	second := x.start(t)
-	if err := x.get(t, second); !IsKind(err, Broken) || !strings.Contains(err.Error(), "has failed 5 times in a row") {
+	if err := x.get(t, second); !IsKind(err, Broken) || !strings.Contains(err.Error(), "has failed 8 times in a row") {
 		t.Errorf("err = %v, want broken", err)
 	}
 	live := second.client.Hosts()[0]

@@ -102,8 +102,8 @@ func (g *gathering) ask(topic string) {
 			f.more = len(links) > 0
 			g.results <- f
 			if f.more {
-				pages := g.r.e.readLinked(g.ctx, links)
-				g.results <- found{source: s.Name(), topic: place, docs: pages, took: g.r.e.deps.Now().Sub(g.begun)}
+				pages, from := g.r.e.readLinked(g.ctx, links)
+				g.results <- found{source: s.Name(), topic: place, docs: pages, origin: from, took: g.r.e.deps.Now().Sub(g.begun)}
 			}
 			return nil // one source's failure is data: it must not end the others
 		})

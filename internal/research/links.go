@@ -37,16 +37,8 @@ func (e *Engine) linked(docs []evidence.Document) []evidence.Document {
 
 // readLinked reads the pages behind documents, all at once. A page that cannot
 // be read is missing, as before it was asked for: the document is still there.
-func (e *Engine) readLinked(ctx context.Context, docs []evidence.Document) []evidence.Document {
-	pages, from := e.readLinkedTraced(ctx, docs)
-	if from.Stale {
-		e.deps.Log.Info("linked pages could not be asked for and are old", "age", from.Age)
-	}
-	return pages
-}
-
-// readLinkedTraced is readLinked, and how the pages were come by.
-func (e *Engine) readLinkedTraced(ctx context.Context, docs []evidence.Document) ([]evidence.Document, Origin) {
+// The origin is that of all pages together.
+func (e *Engine) readLinked(ctx context.Context, docs []evidence.Document) ([]evidence.Document, Origin) {
 	pages, froms := make([]*evidence.Document, len(docs)), make([]Origin, len(docs))
 	var group errgroup.Group
 	for i, d := range docs {

@@ -140,7 +140,7 @@ func TestLinkedPagesTellHowTheyWereComeBy(t *testing.T) {
 		for _, u := range strings.Fields(urls) {
 			docs = append(docs, evidence.Document{URL: u, Source: "news"})
 		}
-		pages, got := w.readLinkedTraced(t.Context(), docs)
+		pages, got := w.readLinked(t.Context(), docs)
 		if got != want {
 			t.Errorf("%s: %+v, want %+v", urls, got, want)
 		}

@@ -116,7 +116,7 @@ func (k *kiwix) fill(ctx context.Context, budget *fetch.Budget, d *evidence.Docu
 	if err != nil {
 		return
 	}
-	page, err := k.pages.Page(ctx, resp.Body, resp.ContentType, d.URL)
+	page, err := k.pages.Page(ctx, resp.Body, resp.FullType(), d.URL)
 	if err != nil || strings.TrimSpace(page.Text) == "" {
 		return
 	}
