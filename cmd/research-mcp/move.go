@@ -55,7 +55,9 @@ func newMemoryImport(c *console) *cobra.Command {
 				var moved app.MemoryMoved
 				var err error
 				if args[0] == "-" {
-					moved, err = a.MemoryImport(cmd.Context(), c.in, c.reindexing)
+					stream, done := interruptible(cmd.Context(), c.in)
+					defer done()
+					moved, err = a.MemoryImport(cmd.Context(), stream, c.reindexing)
 				} else {
 					moved, err = a.MemoryImportFile(cmd.Context(), args[0], c.reindexing)
 				}

@@ -41,7 +41,9 @@ by its path and a page by its URL: a later version takes the place of an earlier
 func (c *console) remember(cmd *cobra.Command, a *app.App, what string, in app.RememberIn) (app.RememberOut, error) {
 	switch {
 	case what == "-":
-		return a.RememberStream(cmd.Context(), c.in, in.Title, in.Tags)
+		stream, done := interruptible(cmd.Context(), c.in)
+		defer done()
+		return a.RememberStream(cmd.Context(), stream, in.Title, in.Tags)
 	case strings.Contains(what, "://"): // the tool says what is wrong with another scheme
 		in.URL = what
 		return a.RememberTool(cmd.Context(), in)

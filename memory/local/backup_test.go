@@ -160,3 +160,18 @@ func TestForgetBesideBackupsThatCannotBeRead(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A copy from before an earlier change of the layout is no reason to make none.
+func TestEachMigrationIsBackedUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	for want := 1; want <= 2; want++ {
+		if err := backupBefore(t.Context(), l.wdb, l.path, 1, l.log); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := l.backups(); err != nil || len(all) != want {
+			t.Errorf("backups = %q, %v, want %d", all, err, want)
+		}
+	}
+}

@@ -33,6 +33,9 @@ func (f *forgetting) note(ctx context.Context, tx *sql.Tx, at int64, backups boo
 		return err
 	}
 	var gone []int64
+	if f.sel.Session != "" {
+		gone = append(gone, mark(f.sel.Session))
+	}
 	for _, uid := range f.uids() {
 		gone = append(gone, mark(uid))
 	}

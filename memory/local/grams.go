@@ -155,7 +155,17 @@ func sampleChunks(ctx context.Context, tx *sql.Tx) ([]candidate, error) {
 	for id := lo.Int64; id <= hi.Int64 && hi.Valid; id += step {
 		ids = append(ids, id)
 	}
-	return readCandidates(ctx, tx, "c.id IN (SELECT value FROM json_each(?))", jsonIDs(ids))
+	found, err := readCandidates(ctx, tx, "c.id IN (SELECT value FROM json_each(?))", jsonIDs(ids))
+	if err != nil || 2*len(found) >= len(ids) {
+		return found, err
+	}
+	// So much was removed that most distances end nowhere: rows are counted instead.
+	var n int64
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM chunk").Scan(&n); err != nil {
+		return nil, err
+	}
+	every := max(1, (n+gramSample-1)/gramSample)
+	return readCandidates(ctx, tx, "c.id IN (SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM chunk) WHERE n % ? = 0)", every)
 }
 
 // readSurfaces gives each candidate its words as they were written, with the

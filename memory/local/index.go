@@ -27,6 +27,8 @@ const (
 	loaders     = 2
 	// In all so long a loading index gives way to recalls.
 	loadPatience = 300 * time.Millisecond
+	// What could not be loaded is tried again when somebody asks after this long.
+	reloadAfter = time.Minute
 )
 
 // index holds the spaces in RAM and keeps them true to the file. One goroutine,
@@ -59,6 +61,7 @@ type held struct {
 	err    error
 	seq    int64 // the last change that is in the space; for who has index.follow
 	used   time.Time
+	tried  time.Time // when it was loaded, or failed to be
 }
 
 func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, error) {
@@ -137,6 +140,10 @@ func (ix *index) want(row modelRow) *held {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	h, ok := ix.spaces[row.id]
+	if ok && h.isReady() && h.err != nil && time.Since(h.tried) >= reloadAfter {
+		delete(ix.spaces, row.id)
+		ok = false
+	}
 	if !ok {
 		h = &held{row: row, loaded: make(chan struct{})}
 		ix.evict()
@@ -193,7 +200,7 @@ func (ix *index) loadWanted(ctx context.Context) {
 			ix.warn(ctx, "loading the index", err)
 		}
 		ix.follow <- struct{}{} // whoever has it ends by itself
-		h.space, h.seq, h.err = space, seq, err
+		h.space, h.seq, h.err, h.tried = space, seq, err, time.Now()
 		ix.version = -1 // what changed while it was loaded is not in it
 		close(h.loaded)
 		<-ix.follow

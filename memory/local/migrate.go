@@ -178,16 +178,16 @@ func applySteps(ctx context.Context, db *sql.DB, path string, steps []string) er
 	return tx.Commit()
 }
 
-// backupBefore copies the file as it was before a migration. Two processes that
-// migrate at once both find one copy enough.
+// backupBefore copies the file as it was before a migration. A copy that is there
+// already may be of another memory: it stays, and this one is named after the time.
 func backupBefore(ctx context.Context, db *sql.DB, path string, version int, log *slog.Logger) error {
 	dir := filepath.Join(filepath.Dir(path), backupDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the folder for backups: %w", err)
 	}
 	target := filepath.Join(dir, fmt.Sprintf("memory-layout%d.db", version))
-	if _, err := os.Stat(target); err == nil {
-		return nil
+	if _, err := os.Stat(target); err == nil { // of an earlier memory, or made just now by another process
+		target = filepath.Join(dir, fmt.Sprintf("memory-layout%d-%s.db", version, time.Now().UTC().Format("20060102T150405.000Z")))
 	}
 	if _, _, err := copyInto(ctx, db, target); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("backing up before a migration: %w", err)

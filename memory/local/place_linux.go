@@ -26,6 +26,7 @@ func networkFS(magic uint32) (string, bool) {
 		0x0BD00BD0: "Lustre",
 		0x47504653: "GPFS",
 		0xAAD7AAEA: "PanFS",
+		0x01021997: "9P",
 	}
 	name, bad := names[magic]
 	return name, bad

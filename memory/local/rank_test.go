@@ -185,3 +185,27 @@ func TestALoadingIndexGivesWayButNotForEver(t *testing.T) {
 		t.Errorf("after the answer %v of patience is left, want all", got)
 	}
 }
+
+// A memory of which most was removed is sampled by its rows: hardly any id at an
+// even distance is left.
+func TestSampleOfAThinnedMemory(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	for i := range 100 {
+		keep(t, l, textDoc(i, fmt.Sprintf("whales number %d", i)))
+	}
+	// All ids but the last stand close together.
+	if _, err := l.wdb.ExecContext(t.Context(), "PRAGMA foreign_keys=0; UPDATE chunk SET id=1000000 WHERE id=(SELECT max(id) FROM chunk)"); err != nil {
+		t.Fatal(err)
+	}
+	err := l.read(t.Context(), "sampling", func(tx *sql.Tx) error {
+		found, err := sampleChunks(t.Context(), tx)
+		if len(found) != 100 {
+			t.Errorf("%d chunks were sampled, want 100", len(found))
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

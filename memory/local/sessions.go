@@ -116,6 +116,15 @@ func (l *Local) Append(ctx context.Context, id string, turns ...evidence.Turn) e
 	}
 	return l.write(ctx, "keeping a turn", func(tx *sql.Tx) error {
 		now := l.now().UnixMicro()
+		var gone bool // an answer was under way when its session was forgotten
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=? AND at > ?) AND NOT EXISTS(SELECT 1 FROM session WHERE uid=?)",
+			mark(id), now-goneFor.Microseconds(), id).Scan(&gone)
+		if err != nil {
+			return err
+		}
+		if gone {
+			return evidence.BadInput("the session was forgotten: nothing is kept of this turn", "begin a new session")
+		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO session(uid, title, summary, summary_to, created, updated)
 			VALUES(?, '', '', 0, ?, ?) ON CONFLICT(uid) DO NOTHING`, id, now, now); err != nil {
 			return err
