@@ -233,7 +233,12 @@ func (s *replayStage) readable(tokens int) int {
 	return s.note.Readable[s.read-1]
 }
 
+// patience is without end where the recorded model was too slow for the time that
+// was left: that time has to pass again, or its slowness would read as silence.
 func (s *replayStage) patience(time.Duration) (time.Duration, time.Duration) {
+	if s.replay.OutOfTime() {
+		return time.Hour, time.Hour
+	}
 	return silence, silence
 }
 

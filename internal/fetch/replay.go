@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -56,6 +57,19 @@ func NewReplay(har []byte) (*Replay, error) {
 		slices.SortStableFunc(it.entries, func(a, b *harEntry) int { return a.open() - b.open() })
 	}
 	return r, nil
+}
+
+// OutOfTime reports whether a request of another client of the program ended
+// because its caller's time was over.
+func (r *Replay) OutOfTime() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key, it := range r.takes {
+		if strings.HasPrefix(key, levelTransport+" ") && slices.ContainsFunc(it.entries, func(e *harEntry) bool { return e.Error != nil && e.Error.Kind == kindDeadline }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *Replay) add(key string, e *harEntry) {
