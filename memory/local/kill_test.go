@@ -128,6 +128,9 @@ func lostOrTorn(t *testing.T, l *Local, acked []string) (lost, torn int) {
 func TestKilledWritersLoseNothing(t *testing.T) {
 	t.Parallel()
 	kills := 6
+	if raced {
+		kills = 2
+	}
 	if n, err := strconv.Atoi(os.Getenv("MEMORY_KILLS")); err == nil {
 		kills = n
 	}
@@ -176,6 +179,9 @@ func TestKilledWritersLoseNothing(t *testing.T) {
 func TestThreeWritersOneReader(t *testing.T) {
 	t.Parallel()
 	dir, each := t.TempDir(), 40
+	if raced {
+		each = 10
+	}
 	l := openIn(t, dir)
 	seen := make(chan string, 3*each)
 	done := make(chan error, 3)
