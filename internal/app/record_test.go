@@ -433,17 +433,27 @@ func TestRecordingLeavesTheMemoryAlone(t *testing.T) {
 func TestReplayWithOllama(t *testing.T) {
 	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
 		w := startWorld(t, world.Options{})
-		cfg := worldSettings(t, w.URLs(), map[string]string{"ollama.enabled": "true", "ollama.host": target.Host})
+		more := map[string]string{"ollama.enabled": "true", "ollama.host": target.Host}
+		cfg := worldSettings(t, w.URLs(), more)
 		file, first := recordOf(t, cfg, Request{Question: DemoQuestions()[0]})
 		if !strings.HasPrefix(first.Embedder, "ollama/") {
 			t.Errorf("embedded by %s", first.Embedder)
 		}
-		rounds := 5
-		if target.Real { // which may need all of its time each time
-			rounds = 1
+		// Which documents a slow embedder had done when its time was over is not in
+		// a recording: then a replay is an answer, and not always the same one.
+		hurried := slices.ContainsFunc(first.Warnings, func(w string) bool { return strings.Contains(w, "in time") })
+		if hurried && !target.Real {
+			t.Fatalf("the stand-in ran out of time: %q", first.Warnings)
 		}
-		for range rounds {
+		for range 5 {
 			again := replayOf(t, file, Options{}, Request{})
+			if hurried {
+				t.Logf("the model ran out of time when this was recorded, so that the answers are not compared: %q and %q", first.Warnings, again.Warnings)
+				if len(again.Sources) != len(first.Sources) || again.Status == "" {
+					t.Fatalf("the replay is no answer: %+v", again)
+				}
+				break
+			}
 			if diff := cmp.Diff(normal(first), normal(again)); diff != "" {
 				t.Fatalf("(-recorded +replayed):\n%s", diff)
 			}
