@@ -59,6 +59,7 @@ func NewDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
 	}
 	flags := map[string]string{
 		"data_dir": d.dir, "ollama.enabled": "false", "contact": "demo@localhost",
+		"cache.max_mb":       "0", // the demo shows what asking costs
 		"session.fold_after": fmt.Sprint(demoFoldAfter), "session.fold_keep": "0",
 	}
 	urls := w.URLs()
