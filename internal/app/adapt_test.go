@@ -23,7 +23,7 @@ func TestOllamaComesAndGoes(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	kit := a.kits.Pick(t.Context())
+	kit := a.kits.Choose(t.Context())
 	if !strings.HasPrefix(kit.Embedder.Model().Name, "ollama/") || !strings.HasPrefix(kit.Synthesizer.Name(), "ollama/") || len(kit.Warnings) > 0 {
 		t.Fatalf("with Ollama: %s, %s, warnings %q", kit.Embedder.Model().Name, kit.Synthesizer.Name(), kit.Warnings)
 	}
@@ -55,7 +55,7 @@ func TestAModelThatComesIsFollowed(t *testing.T) {
 	}()
 	a.followModel(t.Context())
 	s, err := a.memory.Stats(t.Context())
-	model := a.kits.Pick(t.Context()).Embedder.Model()
+	model := a.kits.Choose(t.Context()).Embedder.Model()
 	if err != nil || !covered(s, model) || s.Documents == 0 {
 		t.Fatalf("stats %+v, %v, want all documents in the space of %s", s, err, model.Name)
 	}

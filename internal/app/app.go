@@ -106,7 +106,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 		remembered = blank{a.memory}
 	}
 	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: asked, Kinds: sourceKinds(), Off: sourcesOff(cfg), Memory: remembered, Sessions: a.memory, Kits: a.kits, Analyst: analyst{a.pool},
+		Sources: asked, Kinds: sourceKinds(), Off: sourcesOff(cfg), Memory: remembered, Sessions: a.memory, Models: a.kits, Analyst: analyst{a.pool},
 		Chunk: func(text string) []evidence.Chunk { return extract.Chunks(text, extract.ChunkOptions{}) },
 		Page:  a.page, Now: o.now, NewID: o.newID, Log: o.Log,
 	})
@@ -182,7 +182,7 @@ const embedBound = 3 * time.Second
 
 // Recall searches the memory, with the vector of whatever embedder is there.
 func (a *App) Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error) {
-	kit := a.kits.Pick(ctx)
+	kit := a.kits.Choose(ctx)
 	bounded, cancel := context.WithTimeout(ctx, embedBound)
 	defer cancel()
 	vectors, err := kit.Embedder.Embed(bounded, []string{q.Text})

@@ -121,7 +121,7 @@ func startServers(b *testing.B, client *fetch.Client, timeout time.Duration, ser
 // benchEngine reads from sources and keeps nothing.
 func benchEngine(sources []research.Source) *research.Engine {
 	return research.New(research.DefaultConfig(), research.Deps{
-		Sources: sources, Memory: nowhere{}, Kits: builtInKits(), Now: time.Now, NewID: newID,
+		Sources: sources, Memory: nowhere{}, Models: builtInKits(), Now: time.Now, NewID: newID,
 		Chunk: func(string) []evidence.Chunk { return nil },
 	})
 }

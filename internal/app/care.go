@@ -15,7 +15,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/memory"
 )
 
@@ -33,7 +33,7 @@ type (
 // it would use.
 func (a *App) MemoryStats(ctx context.Context) (MemoryStats, error) {
 	s, err := a.memory.Stats(ctx)
-	s.Embedder = cmp.Or(s.Embedder, modelName(a.kits.Pick(ctx).Embedder.Model()))
+	s.Embedder = cmp.Or(s.Embedder, modelName(a.kits.Choose(ctx).Embedder.Model()))
 	return s, err
 }
 
@@ -210,7 +210,7 @@ func (a *App) MemoryBackup(ctx context.Context, path string) (MemoryBackup, erro
 
 // MemoryReindex gives every document vectors of the embedder that is there now.
 func (a *App) MemoryReindex(ctx context.Context, progress func(MemoryProgress)) (MemoryProgress, error) {
-	by := a.kits.Pick(ctx).Embedder
+	by := a.kits.Choose(ctx).Embedder
 	// Some models tell their dimension with the first vector only.
 	if _, err := vectorsOf(ctx, by, []string{"dimension"}); err != nil {
 		return MemoryProgress{}, err
@@ -218,6 +218,6 @@ func (a *App) MemoryReindex(ctx context.Context, progress func(MemoryProgress)) 
 	return a.memory.Reindex(ctx, by.Model(), embedWith(by), progress)
 }
 
-func embedWith(by research.Embedder) memory.EmbedFunc {
+func embedWith(by models.Embedder) memory.EmbedFunc {
 	return func(ctx context.Context, texts []string) ([][]float32, error) { return vectorsOf(ctx, by, texts) }
 }

@@ -76,7 +76,7 @@ func Eval(ctx context.Context, cfg *config.Config, o EvalOptions, log *slog.Logg
 // evalRecall asks the memory every judged query, through the path that recall
 // takes.
 func (a *App) evalRecall(ctx context.Context, c *collection, mode string) (RecallScore, error) {
-	score := RecallScore{Task: TaskRecall, Mode: mode, Embedder: a.kits.Pick(ctx).Embedder.Model().Name, Docs: len(c.docs)}
+	score := RecallScore{Task: TaskRecall, Mode: mode, Embedder: a.kits.Choose(ctx).Embedder.Model().Name, Docs: len(c.docs)}
 	ids, err := a.fill(ctx, c)
 	if err != nil {
 		return score, err
@@ -96,7 +96,7 @@ func (c *collection) inConversation() bool {
 func (a *App) fill(ctx context.Context, c *collection) (map[string]string, error) {
 	turns := c.inConversation()
 	ids := map[string]string{}
-	kit := a.kits.Pick(ctx)
+	kit := a.kits.Choose(ctx)
 	for i, r := range c.docs {
 		body, _ := text.Clean(r.Text)
 		if strings.TrimSpace(body) == "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/embed"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/ollama"
-	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/synth"
 )
 
@@ -20,7 +20,7 @@ import (
 type kits struct {
 	client  *ollama.Client // nil: not to be used
 	wished  bool           // the user named a host or a model, and wants to hear of its absence
-	builtIn research.Kit
+	builtIn models.Set
 	stage   stage // nil: the question is neither recorded nor replayed
 }
 
@@ -44,7 +44,7 @@ func newKits(cfg *config.Config, log *slog.Logger, on stage) (*kits, error) {
 
 func builtInKits() *kits {
 	b := synth.NewBuiltin()
-	return &kits{builtIn: research.Kit{Embedder: embed.NewBuiltin(), Synthesizer: synth.NewExtractive(), Linguist: b}}
+	return &kits{builtIn: models.Set{Embedder: embed.NewBuiltin(), Synthesizer: synth.NewExtractive(), Planner: b, Summarizer: b}}
 }
 
 // Close ends what the client began.
@@ -56,11 +56,11 @@ func (k *kits) Close() error {
 }
 
 // BuiltIn needs nothing and is always there.
-func (k *kits) BuiltIn() research.Kit { return k.builtIn }
+func (k *kits) BuiltIn() models.Set { return k.builtIn }
 
 // Pick looks what is there now, for 200 ms at most. An Ollama that nobody asked
 // for and that is not there is nothing to warn of.
-func (k *kits) Pick(ctx context.Context) research.Kit {
+func (k *kits) Choose(ctx context.Context) models.Set {
 	kit := k.builtIn
 	if k.client == nil {
 		return kit
@@ -68,9 +68,9 @@ func (k *kits) Pick(ctx context.Context) research.Kit {
 	s := k.look(ctx)
 	if s.Chat != nil {
 		writer := synth.NewOllama(k.client, *s.Chat, k.fence)
-		kit.Synthesizer, kit.Linguist = writer, writer
+		kit.Synthesizer, kit.Planner, kit.Summarizer = writer, writer, writer
 		if k.stage != nil {
-			kit.Linguist = k.stage.linguist(writer)
+			kit.Planner = k.stage.planner(writer)
 		}
 	}
 	if s.Embed != nil {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
-	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory"
 	"github.com/research-mcp/research-mcp/tools"
@@ -248,7 +248,7 @@ func (a *App) embed(ctx context.Context, chunks *evidence.Chunks) (warning strin
 	for i, c := range chunks.Items {
 		texts[i] = c.Text
 	}
-	by := a.kits.Pick(ctx).Embedder
+	by := a.kits.Choose(ctx).Embedder
 	bounded, cancel := context.WithTimeout(ctx, embedPatience)
 	defer cancel()
 	vectors, err := vectorsOf(bounded, by, texts)
@@ -271,7 +271,7 @@ func (a *App) embed(ctx context.Context, chunks *evidence.Chunks) (warning strin
 	return warning, nil
 }
 
-func vectorsOf(ctx context.Context, by research.Embedder, texts []string) ([][]float32, error) {
+func vectorsOf(ctx context.Context, by models.Embedder, texts []string) ([][]float32, error) {
 	vectors, err := by.Embed(ctx, texts)
 	if err == nil && len(vectors) != len(texts) {
 		err = fmt.Errorf("%d vectors for %d texts", len(vectors), len(texts))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/ollama"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
@@ -27,7 +28,7 @@ type stage interface {
 	readable(tokens int) int                                        // of a prompt, in the time that was left
 	patience(pause time.Duration) (silence, patience time.Duration) // with Ollama
 	look(ctx context.Context, probe func(context.Context) ollama.State) ollama.State
-	linguist(l research.Linguist) research.Linguist
+	planner(p models.Planner) models.Planner
 	source(s traced) research.Source
 }
 
@@ -110,7 +111,7 @@ func (s *recordingStage) look(ctx context.Context, probe func(context.Context) o
 	return found
 }
 
-func (s *recordingStage) linguist(l research.Linguist) research.Linguist { return l }
+func (s *recordingStage) planner(p models.Planner) models.Planner { return p }
 
 func (s *recordingStage) source(t traced) research.Source { return listened{t, s} }
 
@@ -251,17 +252,17 @@ func (s *replayStage) look(ctx context.Context, probe func(context.Context) olla
 	return probe(ctx)
 }
 
-func (s *replayStage) linguist(l research.Linguist) research.Linguist {
+func (s *replayStage) planner(p models.Planner) models.Planner {
 	if !s.same || len(s.note.Topics) == 0 {
-		return l
+		return p
 	}
-	return planned{l, s.note.Topics}
+	return planned{p, s.note.Topics}
 }
 
 // planned is a linguist whose keywords are those that were used then; others may
 // have come too late to be used.
 type planned struct {
-	research.Linguist
+	models.Planner
 	topics []string
 }
 

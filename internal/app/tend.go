@@ -66,7 +66,7 @@ func (a *App) retain(ctx context.Context) {
 // away, its vectors wait. Where it is the one in use, what lacks its vectors,
 // as after an import that was broken off, is given them.
 func (a *App) followModel(ctx context.Context) {
-	by := a.kits.Pick(ctx).Embedder
+	by := a.kits.Choose(ctx).Embedder
 	stats, err := a.memory.Stats(ctx)
 	if err != nil {
 		return

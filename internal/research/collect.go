@@ -60,18 +60,18 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 // plan gives the keywords to start with and, where a model is at work on
 // better ones, the channel on which they come: the fan-out does not wait.
 func (r *run) plan(ctx context.Context) ([]string, <-chan []string) {
-	builtIn := r.e.deps.Kits.BuiltIn().Linguist
+	builtIn := r.e.deps.Models.BuiltIn().Planner
 	first, err := builtIn.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
 	if err != nil || len(first) == 0 {
 		first = []string{r.req.Question}
 	}
-	if r.kit.Linguist.Name() == builtIn.Name() || r.depth.topics == 1 {
+	if r.models.Planner.Name() == builtIn.Name() || r.depth.topics == 1 {
 		return first, nil
 	}
 	more := make(chan []string, 1)
 	r.e.spawn("planning", func() {
 		defer close(more)
-		better, err := r.kit.Linguist.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
+		better, err := r.models.Planner.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
 		if err == nil {
 			more <- better
 		}
@@ -85,10 +85,10 @@ func (r *run) recall(ctx context.Context) recollection {
 	var out recollection
 	q := evidence.RecallQuery{Text: r.req.Question, K: r.e.cfg.RecallK}
 	bounded, cancel := context.WithTimeout(ctx, time.Duration(float64(r.req.Budget)*embedShare))
-	vectors, err := r.kit.Embedder.Embed(bounded, []string{r.req.Question})
+	vectors, err := r.models.Embedder.Embed(bounded, []string{r.req.Question})
 	cancel()
 	if err == nil && len(vectors) == 1 {
-		out.vector, q.Vector, q.Model = vectors[0], vectors[0], r.kit.Embedder.Model()
+		out.vector, q.Vector, q.Model = vectors[0], vectors[0], r.models.Embedder.Model()
 	} else if ctx.Err() == nil {
 		r.warn(fmt.Sprintf("the question was not embedded (%v): remembered texts were searched by their words alone", err))
 	}

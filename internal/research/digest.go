@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 )
 
 // digesters work on documents side by side: one more than two cores need, as
@@ -89,8 +90,8 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 	d.set(i, &digested{}) // so that a text on which we trip is left out
 	out := &digested{doc: doc, chunks: evidence.Chunks{Items: e.deps.Chunk(doc.Text)}}
 	d.set(i, out)
-	out = e.embedded(d.embed, d.r.kit, out)
-	if by := d.r.kit.Embedder.Model().Name; out.chunks.Model.Name != by && len(out.chunks.Items) > 0 {
+	out = e.embedded(d.embed, d.r.models, out)
+	if by := d.r.models.Embedder.Model().Name; out.chunks.Model.Name != by && len(out.chunks.Items) > 0 {
 		d.r.warn(by + " did not embed every document in time: the rest was embedded without a model")
 	}
 	d.set(i, out)
@@ -166,12 +167,12 @@ func (d *digestion) wait(ctx context.Context, finds map[string]find) []*digested
 
 // embedded is a document with vectors: the kit's, or where that embedder fails
 // or is too slow, the built-in one's, or none.
-func (e *Engine) embedded(ctx context.Context, kit Kit, in *digested) *digested {
+func (e *Engine) embedded(ctx context.Context, set models.Set, in *digested) *digested {
 	out := &digested{doc: in.doc, chunks: evidence.Chunks{Items: slices.Clone(in.chunks.Items)}}
-	err := e.embed(ctx, kit.Embedder, &out.chunks)
+	err := e.embed(ctx, set.Embedder, &out.chunks)
 	if err != nil {
 		e.deps.Log.Debug("embedding fell back to the built-in one", "source", in.doc.Source, "url", in.doc.URL, "err", err)
-		err = e.embed(e.life, e.deps.Kits.BuiltIn().Embedder, &out.chunks)
+		err = e.embed(e.life, e.deps.Models.BuiltIn().Embedder, &out.chunks)
 	}
 	if err != nil {
 		return in
@@ -188,7 +189,7 @@ func (e *Engine) keep(d *digested) error {
 }
 
 // embed fills in the vectors of all chunks, or of none.
-func (e *Engine) embed(ctx context.Context, by Embedder, chunks *evidence.Chunks) error {
+func (e *Engine) embed(ctx context.Context, by models.Embedder, chunks *evidence.Chunks) error {
 	if len(chunks.Items) == 0 {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 )
 
 // Config bounds the engine. Default gives values for every field.
@@ -39,7 +40,7 @@ type Deps struct {
 	Off      map[string]string   // sources that are off, and what to do to turn each on
 	Memory   Memory
 	Sessions Sessions
-	Kits     Kits
+	Models   models.Chooser
 	Analyst  Analyst
 	Chunk    func(text string) []evidence.Chunk
 	Page     func(ctx context.Context, url string) (evidence.Document, error) // reads an address that a person or a model chose
@@ -97,7 +98,7 @@ type run struct {
 	e       *Engine
 	req     Request
 	depth   depth
-	kit     Kit
+	models  models.Set
 	session evidence.Session
 	observe func(Event)
 	started time.Time
@@ -171,12 +172,12 @@ func (e *Engine) begin(ctx context.Context, req Request, observe func(Event)) (*
 		observe = func(Event) {}
 	}
 	r := &run{e: e, req: req, depth: depths[req.Depth], session: session, observe: ordered(observe), started: started}
-	r.kit = e.deps.Kits.Pick(ctx)
+	r.models = e.deps.Models.Choose(ctx)
 	r.answer = evidence.Answer{
 		Question: req.Question, Session: session.ID, RunID: e.deps.NewID("r_"),
 		Claims: []evidence.Claim{}, Citations: []evidence.Citation{}, Sources: []evidence.SourceReport{}, Topics: []string{},
-		Embedder: r.kit.Embedder.Model().Name, Synthesizer: r.kit.Synthesizer.Name(),
-		Warnings: append([]string{}, r.kit.Warnings...),
+		Embedder: r.models.Embedder.Model().Name, Synthesizer: r.models.Synthesizer.Name(),
+		Warnings: append([]string{}, r.models.Warnings...),
 	}
 	return r, nil
 }
@@ -208,7 +209,7 @@ func (r *run) warn(text string) {
 func (r *run) sortWarnings() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	slices.Sort(r.answer.Warnings[min(len(r.kit.Warnings), len(r.answer.Warnings)):])
+	slices.Sort(r.answer.Warnings[min(len(r.models.Warnings), len(r.answer.Warnings)):])
 }
 
 // since is the time from t in whole milliseconds.
@@ -250,7 +251,7 @@ func (r *run) remember(ctx context.Context) {
 	err := r.e.deps.Sessions.Append(bounded, r.session.ID, turns...)
 	switch {
 	case err == nil:
-		r.e.foldLater(r.session.ID, r.kit)
+		r.e.foldLater(r.session.ID, r.models)
 	case errors.Is(err, context.DeadlineExceeded):
 		r.warn("the memory is busy: this turn will be kept in the background")
 		r.e.spawn("keeping a turn", func() {

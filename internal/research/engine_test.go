@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 )
 
 const (
@@ -303,7 +304,7 @@ func TestAModelPlansBesideTheFanOut(t *testing.T) {
 		w := newWorld(nil, wiki, summary, news)
 		defer w.Close()
 		model := &fakeModel{name: "ollama/x", keywords: []string{"self-attention"}, planning: 300 * time.Millisecond}
-		w.kits.kit = Kit{Embedder: model, Synthesizer: model, Linguist: model}
+		w.chooser.set = models.Set{Embedder: model, Synthesizer: model, Planner: model, Summarizer: model}
 		a, err := w.Research(t.Context(), Request{Question: "What is a transformer?"}, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -184,7 +185,7 @@ func (m *fakeModel) Keywords(ctx context.Context, question string, _ evidence.Se
 	return m.keywords[:min(most, len(m.keywords))], nil
 }
 
-func (m *fakeModel) Summarise(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
+func (m *fakeModel) Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
 	if m.err != nil {
 		return "", m.err
 	}
@@ -214,20 +215,20 @@ func (m *fakeModel) Write(ctx context.Context, in evidence.Brief, stream func(st
 	return d, nil
 }
 
-type fakeKits struct {
-	kit     Kit
+type fakeChooser struct {
+	set     models.Set
 	builtIn *fakeModel
 }
 
-func (k *fakeKits) BuiltIn() Kit {
-	return Kit{Embedder: k.builtIn, Synthesizer: k.builtIn, Linguist: k.builtIn}
+func (c *fakeChooser) BuiltIn() models.Set {
+	return models.Set{Embedder: c.builtIn, Synthesizer: c.builtIn, Planner: c.builtIn, Summarizer: c.builtIn}
 }
 
-func (k *fakeKits) Pick(context.Context) Kit {
-	if k.kit.Embedder == nil {
-		return k.BuiltIn()
+func (c *fakeChooser) Choose(context.Context) models.Set {
+	if c.set.Embedder == nil {
+		return c.BuiltIn()
 	}
-	return k.kit
+	return c.set
 }
 
 type fakeAnalyst struct{}
@@ -241,18 +242,18 @@ type world struct {
 	*Engine
 	memory   *fakeMemory
 	sessions *fakeSessions
-	kits     *fakeKits
+	chooser  *fakeChooser
 }
 
 func newWorld(cfg func(*Config), sources ...Source) *world {
-	w := &world{memory: newFakeMemory(), sessions: &fakeSessions{all: map[string]*evidence.Session{}}, kits: &fakeKits{builtIn: &fakeModel{name: "built-in"}}}
+	w := &world{memory: newFakeMemory(), sessions: &fakeSessions{all: map[string]*evidence.Session{}}, chooser: &fakeChooser{builtIn: &fakeModel{name: "built-in"}}}
 	c := DefaultConfig()
 	if cfg != nil {
 		cfg(&c)
 	}
 	n := 0
 	w.Engine = New(c, Deps{
-		Sources: sources, Memory: w.memory, Sessions: w.sessions, Kits: w.kits, Analyst: fakeAnalyst{}, Now: time.Now,
+		Sources: sources, Memory: w.memory, Sessions: w.sessions, Models: w.chooser, Analyst: fakeAnalyst{}, Now: time.Now,
 		NewID: func(p string) string { n++; return fmt.Sprint(p, n) },
 		Chunk: func(s string) []evidence.Chunk { return []evidence.Chunk{{End: len(s), Text: s}} },
 	})

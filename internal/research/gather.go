@@ -317,7 +317,7 @@ func (e *Engine) keepLate(f found, session string) {
 			continue
 		}
 		late := &digested{doc: d, chunks: evidence.Chunks{Items: e.deps.Chunk(d.Text)}}
-		if err := e.keep(e.embedded(e.life, e.deps.Kits.BuiltIn(), late).of(session)); err != nil && e.life.Err() == nil {
+		if err := e.keep(e.embedded(e.life, e.deps.Models.BuiltIn(), late).of(session)); err != nil && e.life.Err() == nil {
 			e.deps.Log.Warn("late document was not kept", "source", f.source, "url", d.URL, "err", err)
 		}
 	}

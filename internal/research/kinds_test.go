@@ -35,7 +35,7 @@ func TestKindsOfQuestions(t *testing.T) {
 		{"Who proved Fermat's last theorem?", "science"},
 		{"How far away is the Andromeda galaxy?", "science"},
 		{"What is quantum entanglement?", "science"},
-		{"Summarise arXiv 1706.03762", "science"},
+		{"Summarize arXiv 1706.03762", "science"},
 		{"Which paper first described the experiment of Michelson and Morley?", "science"},
 		{"How do black holes evaporate?", "science"},
 		{"What did Vaswani et al propose?", "science"},

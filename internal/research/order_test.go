@@ -45,7 +45,7 @@ func TestArrivalOrderDecidesNothing(t *testing.T) {
 		for _, slow := range []string{"first", "second"} {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(nil, echoing{slow: slow, fail: fail})
-				w.kits.builtIn.keywords = []string{"first", "second"}
+				w.chooser.builtIn.keywords = []string{"first", "second"}
 				a, err := w.Research(t.Context(), Request{Question: "What is a transformer?"}, nil)
 				if err != nil {
 					t.Fatal(err)

@@ -56,45 +56,7 @@ type Sessions interface {
 	Fold(ctx context.Context, id string, from, to int64, summary string) (bool, error)
 }
 
-// Embedder makes vectors, one for each text, in order, of unit length, in the
-// space of Model. It is safe for concurrent use.
-type Embedder interface {
-	Model() evidence.Model
-	Embed(ctx context.Context, texts []string) ([][]float32, error)
-}
-
-// Synthesizer writes a draft from numbered evidence. stream, when not nil, gets
-// the prose as it is written, from one goroutine.
-type Synthesizer interface {
-	Name() string
-	Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error)
-}
-
-// Linguist plans search keywords and folds turns into a summary.
-type Linguist interface {
-	Name() string
-	// Keywords are 1 to max search queries for the question, best first.
-	Keywords(ctx context.Context, question string, s evidence.Session, max int) ([]string, error)
-	// Summarise folds turns into the summary so far.
-	Summarise(ctx context.Context, summary string, turns []evidence.Turn) (string, error)
-}
-
 // Analyst makes statistics of what was read. Its failure is data: a status.
 type Analyst interface {
 	Analyse(ctx context.Context, in evidence.AnalysisInput) evidence.Analysis
-}
-
-// Kit is who does the language work for one question. The built-in three are
-// always there to fall back to.
-type Kit struct {
-	Embedder    Embedder
-	Synthesizer Synthesizer
-	Linguist    Linguist
-	Warnings    []string // why it is not the kit that was hoped for
-}
-
-// Kits chooses a kit for a question: it looks what is there now, within 200 ms.
-type Kits interface {
-	Pick(ctx context.Context) Kit
-	BuiltIn() Kit
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 )
 
 // foldBound is the longest that a model may work on a summary.
@@ -58,14 +59,14 @@ func (f *folds) start(session string) (end func(), ok bool) {
 // foldLater folds the session's older turns into its summary, in the
 // background. A fold that is under way already will be followed by the next
 // question's.
-func (e *Engine) foldLater(session string, kit Kit) {
+func (e *Engine) foldLater(session string, set models.Set) {
 	end, ok := e.folds.start(session)
 	if !ok {
 		return
 	}
 	e.spawn("folding", func() {
 		defer end()
-		if err := e.fold(session, kit); err != nil {
+		if err := e.fold(session, set); err != nil {
 			e.deps.Log.Warn("session was not folded; its turns stay as they are", "session", session, "err", err)
 		}
 	})
@@ -74,7 +75,7 @@ func (e *Engine) foldLater(session string, kit Kit) {
 // fold goes on for a moment when the engine closes: then the built-in linguist
 // writes the summary, which takes no time. A fold that is broken off loses
 // nothing: the next question's does it.
-func (e *Engine) fold(session string, kit Kit) error {
+func (e *Engine) fold(session string, set models.Set) error {
 	ctx, cancel := e.lingering(foldBound)
 	defer cancel()
 	s, err := e.deps.Sessions.Open(ctx, session)
@@ -85,7 +86,7 @@ func (e *Engine) fold(session string, kit Kit) error {
 		return nil
 	}
 	old := s.Turns[:len(s.Turns)-e.cfg.FoldKeep]
-	summary, err := e.summarise(s.Summary, old, kit)
+	summary, err := e.summarise(s.Summary, old, set)
 	if err != nil {
 		return err
 	}
@@ -93,12 +94,12 @@ func (e *Engine) fold(session string, kit Kit) error {
 	return err // another process may have folded first: that is as good
 }
 
-func (e *Engine) summarise(summary string, old []evidence.Turn, kit Kit) (string, error) {
+func (e *Engine) summarise(summary string, old []evidence.Turn, set models.Set) (string, error) {
 	ctx, cancel := context.WithTimeout(e.life, foldBound)
 	defer cancel()
-	out, err := kit.Linguist.Summarise(ctx, summary, old)
+	out, err := set.Summarizer.Summarize(ctx, summary, old)
 	if err == nil && ctx.Err() == nil && out != "" {
 		return out, nil
 	}
-	return e.deps.Kits.BuiltIn().Linguist.Summarise(context.WithoutCancel(ctx), summary, old)
+	return e.deps.Models.BuiltIn().Summarizer.Summarize(context.WithoutCancel(ctx), summary, old)
 }

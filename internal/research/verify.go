@@ -20,7 +20,7 @@ func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evid
 
 	v := newVerifier(ranked)
 	claims := v.check(draft)
-	builtIn := r.e.deps.Kits.BuiltIn().Synthesizer.Name()
+	builtIn := r.e.deps.Models.BuiltIn().Synthesizer.Name()
 	if !standing(claims) && len(ranked) > 0 && r.answer.Synthesizer != builtIn {
 		why := "none of its sentences is supported by what was read"
 		if draft.Abstain {

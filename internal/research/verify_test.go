@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 )
 
 func passage(title, body string) evidence.Evidence {
@@ -70,7 +71,7 @@ func TestWhatIsNotSupportedLeavesTheAnswer(t *testing.T) {
 		model := &fakeModel{name: "ollama/x", draft: &evidence.Draft{Sentences: []evidence.Sentence{
 			{Text: "The transformer architecture was published in 2017."}, {Text: "It was invented by Napoleon in 1812."},
 		}}}
-		w.kits.kit = Kit{Embedder: model, Synthesizer: model, Linguist: w.kits.builtIn}
+		w.chooser.set = models.Set{Embedder: model, Synthesizer: model, Planner: w.chooser.builtIn, Summarizer: w.chooser.builtIn}
 		a, err := w.Research(t.Context(), Request{Question: "When was the transformer published?"}, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +99,7 @@ func TestAModelThatFailsOrInventsIsReplacedByQuotes(t *testing.T) {
 				wiki, summary, news := three(0, 0, 0)
 				w := newWorld(nil, wiki, summary, news)
 				defer w.Close()
-				w.kits.kit = Kit{Embedder: w.kits.builtIn, Synthesizer: c.model, Linguist: w.kits.builtIn}
+				w.chooser.set = models.Set{Embedder: w.chooser.builtIn, Synthesizer: c.model, Planner: w.chooser.builtIn, Summarizer: w.chooser.builtIn}
 				a, err := w.Research(t.Context(), Request{Question: "What is a transformer?"}, nil)
 				want := evidence.Answered
 				if c.model.draft != nil && c.model.draft.Abstain {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 )
 
 // locked is a memory behind another process's write lock: a write waits until
@@ -106,7 +107,7 @@ func TestASlowEmbedderLosesNoDocument(t *testing.T) {
 			source := &fakeSource{name: "wiki", delay: time.Second, texts: []string{wikiText, newsText, sumText, "Four is a text.", "Five is a text."}}
 			w := newWorld(nil, source)
 			defer w.Close()
-			w.kits.kit = Kit{Embedder: slowEmbedder{&fakeModel{name: "big"}}, Synthesizer: w.kits.builtIn, Linguist: w.kits.builtIn}
+			w.chooser.set = models.Set{Embedder: slowEmbedder{&fakeModel{name: "big"}}, Synthesizer: w.chooser.builtIn, Planner: w.chooser.builtIn, Summarizer: w.chooser.builtIn}
 			a, err := w.Research(t.Context(), Request{Question: "What is a transformer?", Budget: budget}, nil)
 			if err != nil || a.Status != evidence.Answered || len(w.memory.docs) != 5 {
 				t.Errorf("budget %v: %s, %v, %d documents kept, want answered and 5", budget, a.Status, err, len(w.memory.docs))
@@ -155,7 +156,7 @@ func TestASoftBudgetHoldsWithoutADocument(t *testing.T) {
 			defer w.Close()
 			w.memory.remember("wiki", wikiText)
 			if c.model != nil {
-				w.kits.kit = Kit{Embedder: w.kits.builtIn, Synthesizer: w.kits.builtIn, Linguist: c.model}
+				w.chooser.set = models.Set{Embedder: w.chooser.builtIn, Synthesizer: w.chooser.builtIn, Planner: c.model, Summarizer: c.model}
 			}
 			begun := time.Now()
 			if _, err := w.Research(t.Context(), Request{Question: "What is a transformer?"}, nil); err != nil || time.Since(begun) != c.want {

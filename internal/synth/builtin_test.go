@@ -106,17 +106,17 @@ func TestSummarise(t *testing.T) {
 		{Role: evidence.RoleUser, Text: "Who patented the telephone?"},
 		{Role: evidence.RoleAssistant, Text: "Wires carry voices over land. [2] Alexander Graham Bell patented the telephone in 1876. [1][3]"},
 	}
-	got, err := b.Summarise(t.Context(), "", turns)
+	got, err := b.Summarize(t.Context(), "", turns)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := "Asked: Who patented the telephone?\nAnswer: Alexander Graham Bell patented the telephone in 1876."
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("Summarise (-want +got):\n%s", diff)
+		t.Errorf("Summarize (-want +got):\n%s", diff)
 	}
 	failed := evidence.Turn{Role: evidence.RoleAssistant, Text: "Nothing that was read answers this.", Run: &evidence.Answer{Status: evidence.Insufficient}}
-	if got, err = b.Summarise(t.Context(), want, []evidence.Turn{{Role: evidence.RoleUser, Text: "And the fax?"}, failed}); err != nil || got != want+"\nAsked: And the fax?" {
-		t.Errorf("Summarise of a question without an answer = %q, %v", got, err)
+	if got, err = b.Summarize(t.Context(), want, []evidence.Turn{{Role: evidence.RoleUser, Text: "And the fax?"}, failed}); err != nil || got != want+"\nAsked: And the fax?" {
+		t.Errorf("Summarize of a question without an answer = %q, %v", got, err)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestSummariseStaysShort(t *testing.T) {
 	summary := "A model once wrote this about the Antikythera Mechanism. " + strings.Repeat("ü", 500)
 	for range 30 {
 		var err error
-		summary, err = NewBuiltin().Summarise(t.Context(), summary, []evidence.Turn{
+		summary, err = NewBuiltin().Summarize(t.Context(), summary, []evidence.Turn{
 			{Role: evidence.RoleUser, Text: "What is said of this matter, at some length, so that it fills the page? " + strings.Repeat("ä", 300)},
 			{Role: evidence.RoleAssistant, Text: "Much is said of this matter: " + strings.Repeat("so it goes, ", 60) + "and so on."},
 		})

@@ -116,7 +116,7 @@ func TestExtractiveAbstains(t *testing.T) {
 
 func TestExtractiveFollowUp(t *testing.T) {
 	t.Parallel()
-	summary, err := NewBuiltin().Summarise(t.Context(), "", []evidence.Turn{{Role: evidence.RoleUser, Text: "How do BERT and GPT differ?"}})
+	summary, err := NewBuiltin().Summarize(t.Context(), "", []evidence.Turn{{Role: evidence.RoleUser, Text: "How do BERT and GPT differ?"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -341,22 +341,22 @@ func TestOllamaSummarise(t *testing.T) {
 	w := newWriter(t, s.Host())
 	s.OnChat(says("The user asked about BERT,\n", "a model of 2018. "))
 	turns := []evidence.Turn{{Role: evidence.RoleUser, Text: "What is BERT?"}, {Role: evidence.RoleAssistant, Text: "A model. [1]"}}
-	got, err := w.Summarise(t.Context(), "Asked: What is GPT?\nGPT is a model.", turns)
+	got, err := w.Summarize(t.Context(), "Asked: What is GPT?\nGPT is a model.", turns)
 	want := "Asked: What is GPT?\nAsked: What is BERT?\nThe user asked about BERT, a model of 2018."
 	if err != nil || got != want {
-		t.Errorf("Summarise = %q, %v, want %q", got, err, want)
+		t.Errorf("Summarize = %q, %v, want %q", got, err, want)
 	}
 	if p := lastChat(t, s).Prompt(); !strings.Contains(p, "GPT is a model.") || !strings.Contains(p, "assistant: A model.\n") {
 		t.Errorf("prompt = %s", p)
 	}
 	s.OnChat(says(strings.Repeat("Much was said. ", 300)))
-	if got, err = w.Summarise(t.Context(), "", turns); err != nil || len(got) > summaryBytes {
+	if got, err = w.Summarize(t.Context(), "", turns); err != nil || len(got) > summaryBytes {
 		t.Errorf("a summary of %d bytes, %v", len(got), err)
 	}
 	for name, reply := range map[string]ollamakit.Reply{"nothing": {}, "error": {Status: 500, Error: "no"}} {
 		s.OnChat(func(ollamakit.Call) ollamakit.Reply { return reply })
-		if got, err := w.Summarise(t.Context(), "", turns); err == nil {
-			t.Errorf("%s: Summarise = %q, no error", name, got)
+		if got, err := w.Summarize(t.Context(), "", turns); err == nil {
+			t.Errorf("%s: Summarize = %q, no error", name, got)
 		}
 	}
 }

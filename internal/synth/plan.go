@@ -86,9 +86,9 @@ func looksLikeQuery(q string) bool {
 		strings.ContainsFunc(q, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
-// Summarise has the model fold the turns into the summary. The questions stay
+// Summarize has the model fold the turns into the summary. The questions stay
 // beside its prose, word for word: what a follow-up leans on is found in them.
-func (o *Ollama) Summarise(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
+func (o *Ollama) Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
 	asked, notes := askedIn(summary)
 	var b strings.Builder
 	fmt.Fprintf(&b, "Notes so far:\n%s\n\nSaid since then:\n", strings.TrimSpace(notes))

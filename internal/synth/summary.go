@@ -20,10 +20,10 @@ const (
 	answerBytes   = 300  // of the sentence that is kept of an answer
 )
 
-// Summarise keeps what was asked and the one sentence of each answer that
+// Summarize keeps what was asked and the one sentence of each answer that
 // answers it best. When that becomes too long the oldest answers go first, then
 // the oldest questions: what was asked tells a follow-up what "it" is.
-func (*Builtin) Summarise(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
+func (*Builtin) Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
