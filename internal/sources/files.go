@@ -51,6 +51,8 @@ func newFiles(s Settings, _ *fetch.Client) (Source, error) {
 
 func (f *files) Name() string { return "files" }
 
+func (f *files) Timeout() time.Duration { return f.timeout }
+
 // Search looks at the folder anew: what changed since the last time is read
 // again. When the time is over before all is read, it searches what was; the
 // next search goes on from there.
@@ -137,7 +139,7 @@ func (f *files) rank(ctx context.Context, books []*book, q evidence.Query) ([]ev
 			docs = append(docs, d)
 		}
 	}
-	return byScore(docs)[:min(len(docs), clamp(q.Limit, 1, 50))], nil
+	return byScore(docs)[:min(len(docs), clamp(q.Limit, 1, maxLimit))], nil
 }
 
 // document is a part of a file before it is cleaned.

@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
@@ -32,53 +30,37 @@ const openAlexFields = "id,doi,title,display_name,publication_date,publication_y
 
 // openAlex searches OpenAlex.
 type openAlex struct {
-	base    *url.URL
-	door    *fetch.Door
-	timeout time.Duration
-	key     string
+	endpoint
+	key string
 }
 
 func newOpenAlex(s Settings, client *fetch.Client) (Source, error) {
-	base, err := url.Parse(s.URL)
-	if err != nil {
-		return nil, err
-	}
-	door, err := s.door(client)
-	if err != nil {
-		return nil, err
-	}
-	return &openAlex{base: base, door: door, timeout: s.Timeout, key: s.Options["key"]}, nil
+	e, err := newEndpoint("openalex", s, client)
+	return &openAlex{endpoint: e, key: s.Options["key"]}, err
 }
-
-func (o *openAlex) Name() string { return "openalex" }
 
 func (o *openAlex) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	words := searchWords(q.Text, maxSearchWords) // wildcards and the like are refused
 	if len(words) == 0 {
 		return []evidence.Document{}, nil
 	}
-	limit := clamp(q.Limit, 1, 50)
+	limit := clamp(q.Limit, 1, maxLimit)
 	params := url.Values{
 		"search": {strings.Join(words, " ")}, "per_page": {strconv.Itoa(limit)}, "select": {openAlexFields}, "api_key": {o.key},
 	}
-	var a openAlexAnswer
-	resp, err := o.door.GetJSON(ctx, fetch.Request{URL: o.base.String() + "/works?" + params.Encode(), Budget: fetch.NewBudget(o.timeout)}, &a)
-	var turned *fetch.Error
-	switch {
-	case errors.As(err, &turned) && turned.Code == http.StatusUnauthorized:
-		return nil, &fetch.Error{Kind: fetch.Forbidden, Host: o.base.Host, Code: turned.Code, Detail: "does not accept sources.openalex.key"}
-	case err != nil:
-		return nil, err
+	docs, err := o.searchPapers(ctx, "/works", params, limit, &openAlexAnswer{})
+	return docs, rephrased(err, explainOpenAlex)
+}
+
+// explainOpenAlex names the setting behind a refusal.
+func explainOpenAlex(e *fetch.Error) {
+	if e.Code == http.StatusUnauthorized {
+		e.Kind, e.Detail = fetch.Forbidden, "does not accept sources.openalex.key"
 	}
-	found, err := a.papers(o.base)
-	if err != nil {
-		return nil, err
-	}
-	return papers(o.Name(), found, limit, resp.Retrieved), nil
 }
 
 type openAlexAnswer struct {
-	Results few[json.RawMessage] `json:"results"`
+	Results capped[json.RawMessage] `json:"results"`
 }
 
 // openAlexWork is one work. Any field may be null or absent.
@@ -101,7 +83,7 @@ type openAlexWork struct {
 			Name loose `json:"display_name"`
 		}] `json:"source"`
 	}] `json:"primary_location"`
-	Authors maybe[few[struct {
+	Authors maybe[capped[struct {
 		Author struct {
 			Name loose `json:"display_name"`
 		} `json:"author"`
@@ -109,7 +91,7 @@ type openAlexWork struct {
 }
 
 // inverted is a text as the places of each of its words.
-type inverted map[string]few[int]
+type inverted map[string]capped[int]
 
 // text puts the words in their places. Gaps are closed: a place is an order,
 // not an offset into memory.
@@ -140,9 +122,9 @@ func (v inverted) text() string {
 
 // papers reads the works in their order.
 func (a *openAlexAnswer) papers(base *url.URL) ([]paper, error) {
-	works, ok := each[openAlexWork](a.Results)
-	if !ok || a.Results == nil {
-		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+	works, ok := decodeHits[openAlexWork](a.Results)
+	if !ok {
+		return nil, malformed(base)
 	}
 	out := make([]paper, 0, len(works))
 	for _, w := range works {

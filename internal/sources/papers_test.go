@@ -304,13 +304,13 @@ func TestLongQueriesStillGoThrough(t *testing.T) {
 func TestTurnsWaitForEachOtherAndForNobodyElse(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		one := make(turns, 1)
-		if err := one.take(t.Context()); err != nil {
+		one := make(semaphore, 1)
+		if err := one.acquire(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		second := make(chan error)
-		go func() { second <- one.take(ctx) }()
+		go func() { second <- one.acquire(ctx) }()
 		synctest.Wait()
 		select {
 		case err := <-second:
@@ -321,8 +321,8 @@ func TestTurnsWaitForEachOtherAndForNobodyElse(t *testing.T) {
 		if err := <-second; !errors.Is(err, context.Canceled) {
 			t.Errorf("cancelled wait = %v", err)
 		}
-		one.give()
-		if err := one.take(t.Context()); err != nil {
+		one.release()
+		if err := one.acquire(t.Context()); err != nil {
 			t.Errorf("turn given back = %v", err)
 		}
 	})

@@ -60,7 +60,7 @@ func readWikipedia(t testing.TB, base string, raw []byte) ([]evidence.Document, 
 	var a searchAnswer
 	decode(t, raw, &a)
 	pages, ok := a.pages()
-	return (&wikipedia{&wiki{name: "wikipedia"}}).read(pages, mustURL(t, base), retrieved), ok
+	return wikiAt("wikipedia", mustURL(t, base)).read(pages, maxLimit, retrieved), ok
 }
 
 func TestWikipediaReadsByRank(t *testing.T) {
@@ -95,11 +95,11 @@ func TestWikipediaLeavesOutWhatIsNoArticle(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	t.Parallel()
-	w := &wikipediaSummary{&wiki{name: "wikipedia-summary"}}
+	w := wikiAt("wikipedia-summary", mustURL(t, wikiHost))
 	read := func(name string) (evidence.Document, bool) {
 		var s summaryAnswer
 		decode(t, fixture(t, "wikipedia-summary", name), &s)
-		return w.read(&s, mustURL(t, wikiHost), retrieved)
+		return w.readSummary(&s, retrieved)
 	}
 	got, ok := read("standard.json")
 	want := evidence.Document{
@@ -124,7 +124,7 @@ func TestHackerNewsReadsEveryKindOfHit(t *testing.T) {
 	t.Parallel()
 	var a hackerNewsAnswer
 	decode(t, fixture(t, "hackernews", "hits.json"), &a)
-	docs, ok := (&hackerNews{base: mustURL(t, "https://hn.algolia.com")}).read(&a, retrieved)
+	docs, ok := (&hackerNews{endpoint{name: "hackernews", base: mustURL(t, "https://hn.algolia.com")}}).read(&a, retrieved)
 	item := "https://news.ycombinator.com/item?id="
 	want := []brief{
 		{Title: "Ask HN: errgroup or channels?", Text: "I'm asking: errgroup or channels?\n\nSecond paragraph with a link", URL: item + "46000009"},
@@ -151,7 +151,7 @@ func TestHackerNewsKeepsOneOfEqualPages(t *testing.T) {
 	var a hackerNewsAnswer
 	decode(t, []byte(`{"hits":[{"objectID":"1","title":"x < y","url":"https://a.org/"},{"objectID":"2","title":"again","url":"https://a.org/"},
 		{"objectID":3,"title":"relative","url":"/item"},{"title":"nowhere"},{"objectID":"4","title":"script","url":"javascript:x"}]}`), &a)
-	docs, ok := (&hackerNews{base: mustURL(t, "https://hn.algolia.com")}).read(&a, retrieved)
+	docs, ok := (&hackerNews{endpoint{name: "hackernews", base: mustURL(t, "https://hn.algolia.com")}}).read(&a, retrieved)
 	item := "https://news.ycombinator.com/item?id="
 	want := []brief{{Title: "x < y", Text: "x < y", URL: "https://a.org/"}, {Title: "relative", Text: "relative", URL: item + "3"}, {Title: "script", Text: "script", URL: item + "4"}}
 	if diff := cmp.Diff(want, briefs(docs)); diff != "" || !ok {

@@ -39,55 +39,44 @@ const pubmedArticle = "https://pubmed.ncbi.nlm.nih.gov/"
 // pubmed searches PubMed and then reads what it found: a search gives nothing
 // but numbers.
 type pubmed struct {
-	base    *url.URL
-	door    *fetch.Door
-	timeout time.Duration
-	key     string
-	email   string
+	endpoint
+	key   string
+	email string
 }
 
 func newPubMed(s Settings, client *fetch.Client) (Source, error) {
-	base, err := url.Parse(s.URL)
-	if err != nil {
-		return nil, err
-	}
 	key := s.Options["key"]
 	s.Rate = pubmedRate(s.Rate, key)
-	door, err := s.door(client)
-	if err != nil {
-		return nil, err
-	}
-	return &pubmed{base: base, door: door, timeout: s.Timeout, key: key, email: email(client)}, nil
+	e, err := newEndpoint("pubmed", s, client)
+	return &pubmed{endpoint: e, key: key, email: email(client)}, err
 }
-
-func (p *pubmed) Name() string { return "pubmed" }
 
 func (p *pubmed) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	words := searchWords(q.Text, maxSearchWords) // every one has to match
 	if len(words) == 0 {
 		return []evidence.Document{}, nil
 	}
-	limit := clamp(q.Limit, 1, 50)
-	budget := fetch.NewBudget(p.timeout) // for both requests together
-	search := p.request("/esearch.fcgi", budget, url.Values{
+	limit := clamp(q.Limit, 1, maxLimit)
+	budget := p.budget() // for both requests together
+	search := p.identified("/esearch.fcgi", budget, url.Values{
 		"term": {strings.Join(words, " ")}, "retmax": {strconv.Itoa(limit)}, "retmode": {"json"}, "sort": {"relevance"},
 	})
 	var a pubmedAnswer
-	if _, err := p.door.GetJSON(ctx, search, &a); err != nil {
+	if _, err := p.client.GetJSON(ctx, search, &a); err != nil {
 		return nil, err
 	}
 	ids, err := a.ids(p.base)
 	if err != nil {
-		p.door.Forget(search)
+		p.client.Forget(search)
 		return nil, err
 	}
 	if len(ids) == 0 {
 		return []evidence.Document{}, nil
 	}
 	ids = ids[:min(len(ids), limit)]
-	read := p.request("/efetch.fcgi", budget, url.Values{"id": {strings.Join(ids, ",")}, "retmode": {"xml"}})
+	read := p.identified("/efetch.fcgi", budget, url.Values{"id": {strings.Join(ids, ",")}, "retmode": {"xml"}})
 	var set pubmedSet
-	resp, err := getXML(ctx, p.door, read, p.base.Host, "text/xml", &set)
+	resp, err := p.getXML(ctx, read, "text/xml", &set)
 	if err != nil {
 		return nil, err
 	}
@@ -95,12 +84,12 @@ func (p *pubmed) Search(ctx context.Context, q evidence.Query) ([]evidence.Docum
 	if err != nil {
 		return nil, err
 	}
-	return papers(p.Name(), found, limit, resp.Retrieved), nil
+	return paperDocuments(p.name, found, limit, resp.Retrieved), nil
 }
 
-// request adds who is asking. The key is in the URL, as NCBI reads it nowhere
-// else; no error of a door shows more of a URL than its host.
-func (p *pubmed) request(path string, budget *fetch.Budget, params url.Values) fetch.Request {
+// identified is a request that says who is asking. The key is in the URL, as
+// NCBI reads it nowhere else; errors show no more of a URL than its host.
+func (p *pubmed) identified(path string, budget *fetch.Budget, params url.Values) fetch.Request {
 	params.Set("db", "pubmed")
 	params.Set("tool", "research-mcp")
 	if p.email != "" {
@@ -109,14 +98,14 @@ func (p *pubmed) request(path string, budget *fetch.Budget, params url.Values) f
 	if p.key != "" {
 		params.Set("api_key", p.key)
 	}
-	return fetch.Request{URL: p.base.String() + path + "?" + params.Encode(), Budget: budget}
+	return p.request(path, params, budget)
 }
 
 type pubmedAnswer struct {
 	Error  loose `json:"error"`
 	Result maybe[struct {
-		Error loose                `json:"ERROR"`
-		IDs   few[json.RawMessage] `json:"idlist"`
+		Error loose                   `json:"ERROR"`
+		IDs   capped[json.RawMessage] `json:"idlist"`
 	}] `json:"esearchresult"`
 }
 
@@ -130,7 +119,7 @@ func (a *pubmedAnswer) ids(base *url.URL) ([]string, error) {
 	case problem != "":
 		return nil, apiError(base.Host, "", 0)
 	case a.Result.v.IDs == nil:
-		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+		return nil, malformed(base)
 	}
 	var out []string
 	for _, raw := range a.Result.v.IDs {
@@ -141,15 +130,15 @@ func (a *pubmedAnswer) ids(base *url.URL) ([]string, error) {
 		}
 	}
 	if len(out) == 0 && len(a.Result.v.IDs) > 0 {
-		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+		return nil, malformed(base)
 	}
 	return out, nil
 }
 
 type pubmedSet struct {
-	XMLName  xml.Name          `xml:"PubmedArticleSet"`
-	Articles few[pubmedRecord] `xml:"PubmedArticle>MedlineCitation"`
-	Books    few[pubmedRecord] `xml:"PubmedBookArticle>BookDocument"`
+	XMLName  xml.Name             `xml:"PubmedArticleSet"`
+	Articles capped[pubmedRecord] `xml:"PubmedArticle>MedlineCitation"`
+	Books    capped[pubmedRecord] `xml:"PubmedBookArticle>BookDocument"`
 }
 
 // pubmedRecord is an article, or a chapter whose fields stand one level higher.
@@ -160,26 +149,26 @@ type pubmedRecord struct {
 }
 
 type pubmedContent struct {
-	Title   rich `xml:"ArticleTitle"`
+	Title   innerText `xml:"ArticleTitle"`
 	Journal struct {
 		Title string     `xml:"Title"`
 		Date  pubmedDate `xml:"JournalIssue>PubDate"`
 	} `xml:"Journal"`
 	Book struct {
-		Title rich       `xml:"BookTitle"`
+		Title innerText  `xml:"BookTitle"`
 		Date  pubmedDate `xml:"PubDate"`
 	} `xml:"Book"`
-	Online   pubmedDate      `xml:"ArticleDate"`
-	Sections few[pubmedPart] `xml:"Abstract>AbstractText"`
-	Rights   string          `xml:"Abstract>CopyrightInformation"`
-	Authors  few[struct {
+	Online   pubmedDate         `xml:"ArticleDate"`
+	Sections capped[pubmedPart] `xml:"Abstract>AbstractText"`
+	Rights   string             `xml:"Abstract>CopyrightInformation"`
+	Authors  capped[struct {
 		Last  string `xml:"LastName"`
 		Fore  string `xml:"ForeName"`
 		Group string `xml:"CollectiveName"`
 	}] `xml:"AuthorList>Author"`
-	Languages few[string] `xml:"Language"`
-	Types     few[string] `xml:"PublicationTypeList>PublicationType"`
-	Places    few[struct {
+	Languages capped[string] `xml:"Language"`
+	Types     capped[string] `xml:"PublicationTypeList>PublicationType"`
+	Places    capped[struct {
 		Type  string `xml:"EIdType,attr"`
 		Value string `xml:",chardata"`
 	}] `xml:"ELocationID"`
@@ -195,7 +184,7 @@ type pubmedDate struct {
 // pubmedPart is a part of an abstract, such as METHODS.
 type pubmedPart struct {
 	label string
-	text  rich
+	text  innerText
 }
 
 // UnmarshalXML reads to the element's end.

@@ -151,8 +151,8 @@ func TestStackExchangeRestsAsLongAsItIsAsked(t *testing.T) {
 		}
 	}
 	a, b := stackExchangeAnswer{Backoff: "5", Remaining: "9"}, stackExchangeAnswer{Backoff: "8", Remaining: "0"}
-	if a.heed(&b); a.Backoff != "8" || a.Remaining != "0" {
-		t.Errorf("heed = %+v, want the longer rest and the later count", a)
+	if a.mergeLoad(&b); a.Backoff != "8" || a.Remaining != "0" {
+		t.Errorf("mergeLoad = %+v, want the longer rest and the later count", a)
 	}
 }
 
@@ -248,8 +248,8 @@ func FuzzStackExchange(f *testing.F) {
 		if json.Unmarshal(search, &a) != nil || json.Unmarshal(answers, &b) != nil {
 			return
 		}
-		questions, _ := each[stackExchangePost](a.Items)
-		more, _ := each[stackExchangePost](b.Items)
+		questions, _ := decodeEach[stackExchangePost](a.Items)
+		more, _ := decodeEach[stackExchangePost](b.Items)
 		x := &stackExchange{endpoint: endpoint{base: mustURL(t, "https://api.stackexchange.com")}, site: "stackoverflow"}
 		checkParsed(t, x.read(questions, more, retrieved, 30))
 	})

@@ -130,10 +130,7 @@ func buildLocal(t *testing.T, spec sources.Spec, options map[string]string, dir 
 	t.Helper()
 	client := fetch.New(fetch.Config{Version: "test", Now: func() time.Time { return Clock }})
 	t.Cleanup(func() { client.Close() })
-	settings := map[string]sources.Settings{}
-	for _, name := range sources.Names() {
-		settings[name] = sources.Settings{}
-	}
+	settings := AllOff()
 	own := sources.Settings{Enabled: true, Options: map[string]string{}}
 	for name, value := range options {
 		own.Options[name] = strings.ReplaceAll(value, "{{dir}}", filepath.ToSlash(dir))

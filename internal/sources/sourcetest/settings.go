@@ -17,6 +17,16 @@ import (
 // taken are the settings of every source, which none may have as an option.
 var taken = []string{"enabled", "url", "timeout", "language", "rate", "lifetime"}
 
+// AllOff are settings in which every source is off, to which a test adds those
+// that it wants.
+func AllOff() map[string]sources.Settings {
+	out := map[string]sources.Settings{}
+	for _, spec := range sources.Registry() {
+		out[spec.Name] = sources.Settings{}
+	}
+	return out
+}
+
 // testOptions holds what a source declares of its own settings.
 func testOptions(t *testing.T, spec sources.Spec, c *contract) {
 	var names []string
@@ -53,10 +63,7 @@ func testMisspelt(t *testing.T, spec sources.Spec, _ *contract) {
 // testDefaults: a source that needs nothing is made of nothing, and one that
 // needs something stays off until it has that.
 func testDefaults(t *testing.T, spec sources.Spec, c *contract) {
-	off := map[string]sources.Settings{}
-	for _, name := range sources.Names() {
-		off[name] = sources.Settings{}
-	}
+	off := AllOff()
 	if built, err := sources.Build(off, client(t, nil)); err != nil || len(built) != 0 {
 		t.Fatalf("Build with all off = %v, %v", built, err)
 	}

@@ -153,12 +153,8 @@ func client(t testing.TB, log *journal) *fetch.Client {
 // buildAt makes the source with its base URL at a server.
 func buildAt(t testing.TB, spec sources.Spec, c *contract, base string, timeout time.Duration, client *fetch.Client) sources.Source {
 	t.Helper()
-	settings := map[string]sources.Settings{}
-	for _, name := range sources.Names() {
-		settings[name] = sources.Settings{Enabled: name == spec.Name, URL: base, Timeout: timeout}
-	}
-	own := settings[spec.Name]
-	own.Options = map[string]string{}
+	settings := AllOff()
+	own := sources.Settings{Enabled: true, URL: base, Timeout: timeout, Options: map[string]string{}}
 	for name, value := range c.Options {
 		own.Options[name] = strings.ReplaceAll(value, "{{url}}", base)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/sources"
+	"github.com/research-mcp/research-mcp/internal/sources/sourcetest"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
@@ -47,10 +48,7 @@ func ask(t *testing.T, w *world.World) map[string]sources.Source {
 	t.Helper()
 	client := fetch.New(fetch.Config{Version: "test", Contact: "test@example.org"})
 	t.Cleanup(func() { client.Close() })
-	settings := map[string]sources.Settings{}
-	for _, name := range sources.Names() {
-		settings[name] = sources.Settings{} // off: the world has no such place
-	}
+	settings := sourcetest.AllOff()
 	for name, u := range w.URLs() {
 		settings[name] = sources.Settings{Enabled: true, URL: u}
 	}

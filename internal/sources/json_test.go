@@ -14,7 +14,7 @@ func TestAListIsReadToItsThousandthItem(t *testing.T) {
 	many := func(item, between string) string { return strings.Repeat(item+between, 100_000) + item }
 	var a crossrefAnswer
 	decode(t, []byte(`{"status":"ok","message":{"items":[{"title":[`+many("1", ",")+`],"author":[`+many("{}", ",")+`]},`+many("{}", ",")+`]}}`), &a)
-	works, ok := each[crossrefWork](a.Message.v.Items)
+	works, ok := decodeEach[crossrefWork](a.Message.v.Items)
 	if !ok || len(works) != maxItems || cap(a.Message.v.Items) > 2*maxItems {
 		t.Fatalf("%d works, room for %d, want %d and little more room", len(works), cap(a.Message.v.Items), maxItems)
 	}
@@ -30,11 +30,11 @@ func TestAListIsReadToItsThousandthItem(t *testing.T) {
 
 func TestAListKeepsWhatItIs(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]few[int]{
+	for body, want := range map[string]capped[int]{
 		`{}`: nil, `{"l":null}`: nil, `{"l":[]}`: {}, `{"l":[3,1]}`: {3, 1},
 	} {
 		var v struct {
-			L few[int] `json:"l"`
+			L capped[int] `json:"l"`
 		}
 		decode(t, []byte(body), &v)
 		if diff := cmp.Diff(want, v.L); diff != "" {
@@ -42,7 +42,7 @@ func TestAListKeepsWhatItIs(t *testing.T) {
 		}
 	}
 	for _, body := range []string{`{}`, `"x"`, `1`, `["x"]`, `[1,{}]`} {
-		var l few[int]
+		var l capped[int]
 		if err := json.Unmarshal([]byte(body), &l); err == nil {
 			t.Errorf("%s = %v, want an error", body, l)
 		}

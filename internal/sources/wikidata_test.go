@@ -116,8 +116,8 @@ func TestSearxNGSaysWhatIsWrong(t *testing.T) {
 		says   string
 	}{
 		{"JSON is off", canned{code: 403, kind: "text/html", body: "<h1>Forbidden</h1>"}, fetch.Forbidden, "answered 403; add json to search.formats in its settings.yml"},
-		{"outage", canned{body: string(fixture(t, "searxng", "outage.json"))}, fetch.API, "found nothing, and did not hear from duckduckgo and 1 more engines"},
-		{"outage without names", canned{body: `{"results":[],"unresponsive_engines":[["<b>","x"],7]}`}, fetch.API, "did not hear from 2 engines"},
+		{"outage", canned{body: string(fixture(t, "searxng", "outage.json"))}, fetch.API, "found nothing, and had no answer from duckduckgo and 1 more engines"},
+		{"outage without names", canned{body: `{"results":[],"unresponsive_engines":[["<b>","x"],7]}`}, fetch.API, "had no answer from 2 engines"},
 		{"no list", canned{body: `{"results":null}`}, fetch.Malformed, "not the JSON"},
 	} {
 		s, _ := serve(t, "searxng", nil, map[string][]canned{"/search": {c.answer}})

@@ -176,9 +176,9 @@ func TestLanguageChoosesTheHostOfWikipediaAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		base, door, err := w.in(c.asked)
-		if err != nil || door == nil || base.String() != c.want {
-			t.Errorf("base %s, own %q, asked %q: %v, %v, want %s", c.base, c.own, c.asked, base, err, c.want)
+		in, err := w.in(c.asked)
+		if err != nil || in.client == nil || in.base.String() != c.want {
+			t.Errorf("base %s, own %q, asked %q: %v, %v, want %s", c.base, c.own, c.asked, in.base, err, c.want)
 		}
 	}
 }

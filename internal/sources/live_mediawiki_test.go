@@ -19,6 +19,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/sources"
+	"github.com/research-mcp/research-mcp/internal/sources/sourcetest"
 )
 
 // realWiki is the URL of a MediaWiki with the pages of internal/testkit/wiki.
@@ -39,7 +40,8 @@ func realServer(t *testing.T, env, script string) string {
 // realNames are those of the names that the registry has.
 func realNames(t *testing.T, names ...string) []string {
 	t.Helper()
-	names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(sources.Names(), name) })
+	all := sourcetest.AllOff()
+	names = slices.DeleteFunc(names, func(name string) bool { _, ok := all[name]; return !ok })
 	if len(names) == 0 {
 		t.Skip("no source for this server is in the registry")
 	}
@@ -51,10 +53,7 @@ func realSource(t *testing.T, name string, own sources.Settings) sources.Source 
 	t.Helper()
 	client := fetch.New(fetch.Config{Version: "test", Contact: "test@example.org"})
 	t.Cleanup(func() { client.Close() })
-	settings := map[string]sources.Settings{}
-	for _, other := range sources.Names() {
-		settings[other] = sources.Settings{}
-	}
+	settings := sourcetest.AllOff()
 	own.Enabled = true
 	settings[name] = own
 	built, err := sources.Build(settings, client)
