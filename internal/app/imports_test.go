@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/testkit":  {"internal/evidence"},
 	"tools":             {"internal/evidence", "internal/research"},
 	"server":            {"tools", "internal/evidence"},
+	"server/stdio":      {"server"},
 	"internal/app":      {"*"},
 	"cmd/research-mcp":  {"internal/app", "internal/config", "internal/evidence"},
 }

@@ -1,26 +1,24 @@
-package server
+package stdio
 
 import (
 	"bufio"
 	"errors"
 	"io"
 	"regexp"
+
+	"github.com/research-mcp/research-mcp/server"
 )
 
-// lineLimit is the longest message that is read, in bytes. Tools take far less;
-// a client that sends more is broken, and must not fill our memory.
-const lineLimit = 8 << 20
-
-// inbound is a line of input, without its end, or what became of it.
+// inbound is a line of input with its end, or the reason why there is none.
 type inbound struct {
 	line    []byte
-	tooLong bool   // the line was longer than lineLimit and is not here
-	id      []byte // of a line that was too long, if it could be told
-	err     error  // input ended
+	tooLong bool   // the line was longer than server.MaxMessage and was discarded
+	id      []byte // of a line that was too long, if it was found
+	err     error  // of the input, which has ended
 }
 
 // readLines sends the lines of in until it ends or stop is closed. The last
-// thing it sends has err set.
+// value that it sends has err set.
 func readLines(in io.Reader, lines chan<- inbound, stop <-chan struct{}) {
 	r := bufio.NewReaderSize(in, 64<<10)
 	for {
@@ -37,16 +35,16 @@ func readLines(in io.Reader, lines chan<- inbound, stop <-chan struct{}) {
 }
 
 // readLine reads a line. A last line without an end counts: its message may be
-// whole.
+// complete.
 func readLine(r *bufio.Reader) inbound {
-	var line, tail []byte // line is only a head once it is too long
+	var line, tail []byte // once it is too long, line is its head
 	tooLong := false
 	for {
 		part, err := r.ReadSlice('\n')
 		switch {
 		case tooLong:
 			tail = last(append(tail, part...))
-		case len(line)+len(part) > lineLimit:
+		case len(line)+len(part) > server.MaxMessage:
 			tooLong = true
 			tail = last(append(tail, part...))
 			line = append([]byte(nil), line[:min(len(line), idReach)]...)
@@ -65,8 +63,8 @@ func readLine(r *bufio.Reader) inbound {
 	}
 }
 
-// idReach is how much of the head and the tail of a line that was too long is
-// looked through for its id, in bytes.
+// idReach is how many bytes at either end of a line that was too long are
+// searched for its id.
 const idReach = 256
 
 func last(b []byte) []byte {
@@ -77,14 +75,14 @@ func last(b []byte) []byte {
 }
 
 var (
-	// Nothing but short members of the outermost object stands before the id.
+	// Only short members of the outermost object precede the id.
 	idAtHead = regexp.MustCompile(`^\s*\{(?:\s*"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"\s*,)*\s*"id"\s*:\s*("[^"\\]*"|-?\d+)\s*,`)
-	// One brace follows the id and then nothing: it is the outermost object's.
+	// Only one brace follows the id, so it belongs to the outermost object.
 	idAtTail = regexp.MustCompile(`"id"\s*:\s*("[^"\\]*"|-?\d+)\s*\}\s*$`)
 )
 
-// idOf is the id of a message of which only the head and the tail are known, or
-// nil. Clients write the id near the one or at the other.
+// idOf returns the id of a message of which only the head and the tail are known,
+// or nil. Clients write the id near the head or at the tail.
 func idOf(head, tail []byte) []byte {
 	if m := idAtHead.FindSubmatch(head); m != nil {
 		return m[1]

@@ -1,25 +1,20 @@
 package server
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/tools"
 )
 
-// world is what the tools stand on in a test; a nil function answers at once.
+// world implements what the tools need; a nil function answers at once.
 type world struct {
 	research func(ctx context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error)
 	recall   func(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error)
@@ -57,93 +52,43 @@ func answerTo(r research.Request, observe func(research.Event)) evidence.Answer 
 		Sources: []evidence.SourceReport{report}, Analysis: evidence.Analysis{Status: "skipped"}}
 }
 
-// reports is how many progress notifications answerTo makes.
+// reports is the number of progress notifications that answerTo causes.
 const reports = 5
 
-func testServer(w world, log io.Writer) *Server {
-	return New(Options{
+func testHandler(w world, log io.Writer) *Handler {
+	return NewHandler(Options{
 		Name: "research-mcp", Title: "Research", Version: "1.2.3", Instructions: "Ask.",
 		Tools:     tools.All(tools.Deps{Research: w, Fetch: w, Recall: w, Sources: w.sources, Boundary: func() string { return "b0b0b0" }}),
 		Logger:    slog.New(slog.NewTextHandler(log, nil)),
-		SlowLimit: 4,
+		SlowLimit: slowLimit,
 	})
 }
 
-// client is the other end of a stdio connection.
-type client struct {
-	t      *testing.T
-	in     *io.PipeWriter
-	out    *io.PipeReader
-	log    *lockedBuffer
-	lines  chan string // what the server wrote; closed when its output ends
-	served chan error  // what ServeStdio returned
-}
+// slowLimit is the number of slow calls that run at once in testHandler.
+const slowLimit = 4
 
-// connect starts a server for w on a pipe pair, until ctx ends.
-func connect(ctx context.Context, t *testing.T, w world) *client {
+func open(t *testing.T, h *Handler) *Session {
 	t.Helper()
-	inR, inW := io.Pipe()
-	outR, outW := io.Pipe()
-	c := &client{t: t, in: inW, out: outR, log: &lockedBuffer{}, lines: make(chan string, 1<<16), served: make(chan error, 1)}
-	s := testServer(w, c.log)
-	go func() {
-		err := s.ServeStdio(ctx, inR, outW)
-		outW.Close()
-		c.served <- err
-	}()
-	go func() {
-		defer close(c.lines)
-		for r := bufio.NewReader(outR); ; {
-			line, err := r.ReadString('\n')
-			if err != nil {
-				return
-			}
-			c.lines <- line
-		}
-	}()
-	return c
-}
-
-func (c *client) send(format string, args ...any) {
-	c.t.Helper()
-	if _, err := fmt.Fprintf(c.in, format+"\n", args...); err != nil {
-		c.t.Fatalf("writing to the server: %v", err)
+	s, err := h.Open(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.Close(context.WithoutCancel(t.Context())) })
+	return s
 }
 
-// patience is how long a test waits for what must come; far longer than it
-// takes on any machine.
-const patience = time.Minute
-
-func (c *client) next() message {
-	c.t.Helper()
-	select {
-	case line, ok := <-c.lines:
-		if !ok {
-			c.t.Fatal("the server's output has ended")
-		}
-		return parse(c.t, line)
-	case <-time.After(patience):
-		c.t.Fatal("the server is silent")
+// exchange accepts a message, runs its request if it is one, and returns what
+// was sent to the client.
+func exchange(ctx context.Context, s *Session, message string) []string {
+	var sent []string
+	reply, request := s.Accept(ctx, []byte(message))
+	if reply != nil {
+		sent = append(sent, string(reply))
 	}
-	return message{}
-}
-
-// end closes the input and returns what else the server wrote, and ServeStdio's
-// error.
-func (c *client) end() ([]message, error) {
-	c.t.Helper()
-	c.in.Close()
-	return c.rest()
-}
-
-func (c *client) rest() ([]message, error) {
-	c.t.Helper()
-	var rest []message
-	for line := range c.lines {
-		rest = append(rest, parse(c.t, line))
+	if request != nil {
+		request.Run(ctx, func(message []byte) { sent = append(sent, string(message)) })
 	}
-	return rest, <-c.served
+	return sent
 }
 
 // message is any JSON-RPC message of the server's.
@@ -178,7 +123,7 @@ func (m message) text() string {
 	return strings.Join(parts, "\n")
 }
 
-func parse(t *testing.T, line string) message {
+func decode(t *testing.T, line string) message {
 	t.Helper()
 	var m message
 	if err := json.Unmarshal([]byte(line), &m); err != nil || m.JSONRPC != "2.0" {
@@ -196,23 +141,3 @@ func cancelCall(id string) string {
 }
 
 const ping = `{"jsonrpc":"2.0","id":"ping","method":"ping"}`
-
-// lockedBuffer is a log that a test reads while it is written.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-var errBroken = errors.New("the client does not read")

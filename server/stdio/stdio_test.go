@@ -1,42 +1,38 @@
-package server
+package stdio
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/server"
+	"github.com/research-mcp/research-mcp/tools"
 )
 
-// hanging is a researcher that says when a call begins and when its context
-// ends.
+// hanging is a tool that reports when a call begins and when its context ends.
 type hanging struct{ begun, ended chan string }
 
 func newHanging() hanging {
 	return hanging{begun: make(chan string, 100), ended: make(chan string, 100)}
 }
 
-func (h hanging) world() world {
-	return world{research: func(ctx context.Context, r research.Request, _ func(research.Event)) (evidence.Answer, error) {
-		h.begun <- r.Question
-		<-ctx.Done()
-		h.ended <- r.Question
-		return evidence.Answer{}, ctx.Err()
-	}}
+func (h hanging) research(ctx context.Context, question string, _ tools.Observe) (tools.Result, error) {
+	h.begun <- question
+	<-ctx.Done()
+	h.ended <- question
+	return tools.Result{}, ctx.Err()
 }
 
 func TestProgressIsOrderedAndNeverLost(t *testing.T) {
 	t.Parallel()
 	const calls = 300
-	c := connect(t.Context(), t, world{})
+	c := connect(t.Context(), t, atOnce)
 	for i := range calls {
 		c.send("%s", callTool(i, "research", `{"question":"q"}`))
 	}
@@ -67,7 +63,7 @@ func TestCancelledCallIsNotAnswered(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			h := newHanging()
-			c := connect(t.Context(), t, h.world())
+			c := connect(t.Context(), t, h.research)
 			c.send(`{"jsonrpc":"2.0","id":%s,"method":"tools/call","params":{"name":"research","arguments":{"question":"q"},"_meta":{"progressToken":1}}}`, id)
 			<-h.begun
 			c.send("%s", cancelCall(id))
@@ -83,35 +79,15 @@ func TestCancelledCallIsNotAnswered(t *testing.T) {
 	}
 }
 
-// TestIDsOfTwoTypesAreTwo cancels the number 1 and not the text "1".
-func TestIDsOfTwoTypesAreTwo(t *testing.T) {
-	t.Parallel()
-	h := newHanging()
-	c := connect(t.Context(), t, h.world())
-	c.send(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"research","arguments":{"question":"number"}}}`)
-	c.send(`{"jsonrpc":"2.0","id":"1","method":"tools/call","params":{"name":"research","arguments":{"question":"text"}}}`)
-	<-h.begun
-	<-h.begun
-	c.send("%s", cancelCall("1"))
-	if got := <-h.ended; got != "number" {
-		t.Errorf("%q was cancelled, want the number", got)
-	}
-	c.send("%s", cancelCall(`"1"`))
-	<-h.ended
-	if rest, err := c.end(); err != nil || len(rest) > 0 {
-		t.Errorf("at the end: %v, and %+v", err, rest)
-	}
-}
-
 // TestSlowCallsDoNotBlockOthers fills every slot and the queue behind them.
 func TestSlowCallsDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	h := newHanging()
-	c := connect(t.Context(), t, h.world())
+	c := connect(t.Context(), t, h.research)
 	for i := range 20 {
 		c.send("%s", callTool(i, "research", fmt.Sprintf(`{"question":"q%d"}`, i)))
 	}
-	for range 4 { // the slots of testServer
+	for range 4 { // the slots of testHandler
 		<-h.begun
 	}
 	c.send("%s", callTool(100, "recall", `{"query":"q"}`))
@@ -133,22 +109,6 @@ func TestSlowCallsDoNotBlockOthers(t *testing.T) {
 	}
 }
 
-func TestSameIDTwiceIsRefused(t *testing.T) {
-	t.Parallel()
-	h := newHanging()
-	c := connect(t.Context(), t, h.world())
-	c.send("%s", callTool(1, "research", `{"question":"q"}`))
-	<-h.begun
-	c.send("%s", callTool(1, "recall", `{"query":"q"}`))
-	if m := c.next(); m.Error == nil || m.Error.Message != "a request with this id is still under way" {
-		t.Errorf("message = %+v", m)
-	}
-	c.send("%s", cancelCall("1"))
-	if _, err := c.end(); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestTooLongLineIsRefusedAndTheRestServed(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 9<<20)
@@ -161,7 +121,7 @@ func TestTooLongLineIsRefusedAndTheRestServed(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c := connect(t.Context(), t, world{})
+			c := connect(t.Context(), t, atOnce)
 			c.send("%s", tt.line)
 			m := c.next()
 			if string(m.ID) != tt.id || m.Error == nil || m.Error.Message != "the message is longer than 8388608 bytes and was not read" {
@@ -180,7 +140,7 @@ func TestTooLongLineIsRefusedAndTheRestServed(t *testing.T) {
 
 func TestLastLineNeedsNoEnd(t *testing.T) {
 	t.Parallel()
-	c := connect(t.Context(), t, world{})
+	c := connect(t.Context(), t, atOnce)
 	if _, err := io.WriteString(c.in, ping); err != nil {
 		t.Fatal(err)
 	}
@@ -189,66 +149,24 @@ func TestLastLineNeedsNoEnd(t *testing.T) {
 	}
 }
 
-func TestToolsThatFail(t *testing.T) {
-	t.Parallel()
-	tests := []struct {
-		name, want string
-		logged     []string
-		research   func(context.Context, research.Request, func(research.Event)) (evidence.Answer, error)
-	}{
-		{"a problem of the caller's", `session "s_9" does not exist; leave it out to start a new one`, nil,
-			func(context.Context, research.Request, func(research.Event)) (evidence.Answer, error) {
-				return evidence.Answer{}, fmt.Errorf("opening: %w", evidence.BadInput(`session "s_9" does not exist`, "leave it out to start a new one"))
-			}},
-		{"an error of ours", `research failed inside the server; try again, and if it stays so, look at call 1 in the server's log`, []string{"secret path", "call=1", "tool=research"},
-			func(context.Context, research.Request, func(research.Event)) (evidence.Answer, error) {
-				return evidence.Answer{}, errors.New("secret path")
-			}},
-		{"a panic", `research failed inside the server; try again, and if it stays so, look at call 1 in the server's log`, []string{"secret slip", "stdio_test.go", "call=1"},
-			func(context.Context, research.Request, func(research.Event)) (evidence.Answer, error) {
-				panic("secret slip")
-			}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			c := connect(t.Context(), t, world{research: tt.research})
-			c.send("%s", callTool(1, "research", `{"question":"q"}`))
-			m := c.next()
-			if diff := cmp.Diff(tt.want, m.text()); diff != "" || !m.Result.IsError || m.Result.Structured != nil {
-				t.Errorf("isError %t, structured %s, text (-want +got):\n%s", m.Result.IsError, m.Result.Structured, diff)
-			}
-			if _, err := c.end(); err != nil {
-				t.Error(err)
-			}
-			for _, want := range tt.logged {
-				if !strings.Contains(c.log.String(), want) {
-					t.Errorf("log lacks %q:\n%s", want, c.log)
-				}
-			}
-		})
-	}
-}
-
-// after answers when d has passed, or obeys its context if it ends before.
-func after(d time.Duration) world {
-	return world{research: func(ctx context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error) {
+// after returns a tool that answers after d, or when its context ends.
+func after(d time.Duration) researchFunc {
+	return func(ctx context.Context, question string, observe tools.Observe) (tools.Result, error) {
 		select {
 		case <-time.After(d):
-			return answerTo(r, observe), nil
+			return atOnce(ctx, question, observe)
 		case <-ctx.Done():
-			return evidence.Answer{}, ctx.Err()
+			return tools.Result{}, ctx.Err()
 		}
-	}}
+	}
 }
 
-// TestEnds measures, on a clock that only tests have, how a connection ends
-// while a call is under way.
+// TestEnds measures how long a connection takes to end while a call is running.
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
-		world    world
+		research researchFunc
 		eof      bool // the input ends; else ctx does
 		want     time.Duration
 		answered bool
@@ -262,7 +180,7 @@ func TestEnds(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				c := connect(ctx, t, tt.world)
+				c := connect(ctx, t, tt.research)
 				c.send("%s", callTool(1, "research", `{"question":"q"}`))
 				synctest.Wait()
 				start := time.Now()
@@ -291,10 +209,10 @@ func TestStubbornCallDoesNotHoldTheEnd(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			release := make(chan struct{})
-			c := connect(ctx, t, world{research: func(context.Context, research.Request, func(research.Event)) (evidence.Answer, error) {
+			c := connect(ctx, t, func(context.Context, string, tools.Observe) (tools.Result, error) {
 				<-release
-				return evidence.Answer{}, nil
-			}})
+				return tools.Result{}, nil
+			})
 			c.send("%s", callTool(1, "research", `{"question":"q"}`))
 			synctest.Wait()
 			start := time.Now()
@@ -307,7 +225,7 @@ func TestStubbornCallDoesNotHoldTheEnd(t *testing.T) {
 			if took := time.Since(start); took >= 2*time.Second || err != nil || len(rest) > 0 {
 				t.Errorf("input ended %t: it took %v with %v and %+v", eof, took, err, rest)
 			}
-			if !strings.Contains(c.log.String(), "calls are still running at the end") {
+			if !strings.Contains(c.log.String(), "requests are still running at the end") {
 				t.Errorf("log:\n%s", c.log)
 			}
 			close(release)
@@ -316,7 +234,7 @@ func TestStubbornCallDoesNotHoldTheEnd(t *testing.T) {
 	}
 }
 
-// TestClientThatDoesNotRead fills the outbox and every place for a request, and
+// TestClientThatDoesNotRead fills the outbox and every slot for a request, and
 // then ends the input.
 func TestClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
@@ -325,8 +243,10 @@ func TestClientThatDoesNotRead(t *testing.T) {
 		outR, outW := io.Pipe()
 		served := make(chan error, 1)
 		var log lockedBuffer
-		go func() { served <- testServer(world{}, &log).ServeStdio(t.Context(), inR, outW) }()
-		for i := range outboxSize + 2*inflightLimit {
+		go func() {
+			served <- Serve(t.Context(), testHandler(atOnce), inR, outW, slog.New(slog.NewTextHandler(&log, nil)))
+		}()
+		for i := range outboxSize + 2*server.MaxInFlight {
 			fmt.Fprintln(inW, strings.Replace(ping, `"ping"`, fmt.Sprint(i), 1))
 		}
 		start := time.Now()
@@ -342,12 +262,12 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	})
 }
 
-// TestBrokenOutputEndsIt has a client that goes away while a call is running.
+// TestBrokenOutputEndsIt has a client that disconnects while a call is running.
 func TestBrokenOutputEndsIt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := newHanging()
-		c := connect(t.Context(), t, h.world())
+		c := connect(t.Context(), t, h.research)
 		c.send("%s", callTool(1, "research", `{"question":"q"}`))
 		<-h.begun
 		c.out.CloseWithError(errBroken)
@@ -362,28 +282,11 @@ func TestBrokenOutputEndsIt(t *testing.T) {
 	})
 }
 
-func TestLongCallSaysThatItLives(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		c := connect(t.Context(), t, after(20*time.Second))
-		c.send("%s", callTool(1, "research", `{"question":"q"}`))
-		for i, want := range []string{"still at work after 8 s", "still at work after 16 s", "asking 1 source"} {
-			if m := c.next(); m.Params.Message != want || m.Params.Progress != float64(i+1) {
-				t.Errorf("message = %+v, want %q", m, want)
-			}
-		}
-		if rest, err := c.end(); err != nil || len(rest) != reports {
-			t.Errorf("at the end: %v, and %+v", err, rest)
-		}
-	})
-}
-
 // TestTwoConnections are two clients of one server that use the same ids.
 func TestTwoConnections(t *testing.T) {
 	t.Parallel()
 	h := newHanging()
-	w := h.world()
-	s := testServer(w, io.Discard)
+	handler := testHandler(h.research)
 	var clients [2]struct {
 		in  *io.PipeWriter
 		out *io.PipeReader
@@ -393,7 +296,7 @@ func TestTwoConnections(t *testing.T) {
 		inR, inW := io.Pipe()
 		outR, outW := io.Pipe()
 		clients[i].in, clients[i].out = inW, outR
-		go func() { served <- s.ServeStdio(t.Context(), inR, outW); outW.Close() }()
+		go func() { served <- Serve(t.Context(), handler, inR, outW, nil); outW.Close() }()
 		fmt.Fprintln(inW, callTool(1, "research", fmt.Sprintf(`{"question":"q%d"}`, i)))
 		<-h.begun
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package server
+package stdio
 
 import (
 	"os"
@@ -9,9 +9,9 @@ import (
 )
 
 // detachStdout moves standard output to another descriptor and puts standard
-// error in its place, so that neither a child process nor C code can write into
-// the stream. It also makes a client that went away an error of Write: on
-// descriptor 1 it would be the signal that ends a Go program.
+// error in its place, so that neither a child process nor C code can write to
+// the stream. It also turns a client that has disconnected into an error of
+// Write: on descriptor 1 it would be SIGPIPE, which ends a Go program.
 func detachStdout() *os.File {
 	fd, err := unix.FcntlInt(1, unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {

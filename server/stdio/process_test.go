@@ -1,4 +1,4 @@
-package server
+package stdio
 
 import (
 	"bufio"
@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	fmt.Println("noise on standard output")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := testServer(newHanging().world(), os.Stderr).ServeStdio(ctx, os.Stdin, out); err != nil {
+	if err := Serve(ctx, testHandler(newHanging().research), os.Stdin, out, nil); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -1,10 +1,9 @@
-package server
+package stdio
 
 import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"io"
 	"strings"
 	"testing"
 )
@@ -21,21 +20,21 @@ func FuzzServe(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		var out bytes.Buffer
-		if err := testServer(world{}, io.Discard).ServeStdio(t.Context(), bytes.NewReader(input), &out); err != nil {
-			t.Fatalf("ServeStdio(%q) = %v", input, err)
+		if err := Serve(t.Context(), testHandler(atOnce), bytes.NewReader(input), &out, nil); err != nil {
+			t.Fatalf("Serve(%q) = %v", input, err)
 		}
 		for line := range strings.Lines(out.String()) {
 			var m struct {
 				JSONRPC string `json:"jsonrpc"`
 			}
 			if err := json.Unmarshal([]byte(line), &m); err != nil || m.JSONRPC != "2.0" || !strings.HasSuffix(line, "\n") {
-				t.Fatalf("ServeStdio(%q) wrote %q: %v", input, line, err)
+				t.Fatalf("Serve(%q) wrote %q: %v", input, line, err)
 			}
 		}
 	})
 }
 
-// FuzzReadLine checks lines against what a program with endless memory reads.
+// FuzzReadLine checks that the lines of an input, joined, are the input.
 func FuzzReadLine(f *testing.F) {
 	f.Add([]byte("a\nb"), byte(3))
 	f.Add([]byte("\n\n"), byte(0))
