@@ -14,7 +14,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/models"
-	"github.com/research-mcp/research-mcp/internal/ollama"
+	"github.com/research-mcp/research-mcp/internal/models/ollama"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 

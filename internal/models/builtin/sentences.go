@@ -1,8 +1,4 @@
-// Package synth writes: answers from numbered evidence, search keywords from a
-// question, summaries of a conversation. Each comes in two forms, with a model
-// of a local Ollama and with nothing. What is built in invents nothing: its
-// answers are sentences of the sources, word for word.
-package synth
+package builtin
 
 import (
 	"unicode/utf8"

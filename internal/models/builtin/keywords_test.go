@@ -1,4 +1,4 @@
-package synth
+package builtin
 
 import (
 	"strings"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/conversation"
 )
 
 func TestKeywords(t *testing.T) {
@@ -32,14 +33,14 @@ func TestKeywords(t *testing.T) {
 		{"the who", []string{"the who"}},
 		{"?!", []string{"?!"}},
 	} {
-		got, err := NewBuiltin().Keywords(t.Context(), c.question, evidence.Session{}, 4)
+		got, err := NewPlanner().Keywords(t.Context(), c.question, evidence.Session{}, 4)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(c.want, got[:min(len(got), len(c.want))]); diff != "" {
 			t.Errorf("Keywords(%q) (-want +got):\n%s", c.question, diff)
 		}
-		one, err := NewBuiltin().Keywords(t.Context(), c.question, evidence.Session{}, 1)
+		one, err := NewPlanner().Keywords(t.Context(), c.question, evidence.Session{}, 1)
 		if err != nil || len(one) != 1 || one[0] != got[0] {
 			t.Errorf("one of Keywords(%q) = %q, %v", c.question, one, err)
 		}
@@ -73,7 +74,7 @@ func TestKeywordsOfFollowUps(t *testing.T) {
 		{"needs nothing", "Why do cats purr when they sleep?", evidence.Session{Turns: said("What is BERT?")}, []string{"cats purr sleep"}},
 		{"says it itself", "What is GPT?", evidence.Session{Turns: said("What is BERT?")}, []string{"GPT"}},
 	} {
-		got, err := NewBuiltin().Keywords(t.Context(), c.question, c.session, 3)
+		got, err := NewPlanner().Keywords(t.Context(), c.question, c.session, 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +88,7 @@ func FuzzKeywords(f *testing.F) {
 	f.Add("How does it work?", "Asked: What is “BERT”?")
 	f.Add("\"a\" 'b' `c` «d» \xff", "")
 	f.Fuzz(func(t *testing.T, question, summary string) {
-		got, err := NewBuiltin().Keywords(t.Context(), question, evidence.Session{Summary: summary}, 3)
+		got, err := NewPlanner().Keywords(t.Context(), question, evidence.Session{Summary: summary}, 3)
 		if err != nil || len(got) == 0 || len(got) > 3 {
 			t.Fatalf("Keywords(%q) = %q, %v", question, got, err)
 		}
@@ -101,7 +102,7 @@ func FuzzKeywords(f *testing.F) {
 
 func TestSummarise(t *testing.T) {
 	t.Parallel()
-	b := NewBuiltin()
+	b := NewSummarizer()
 	turns := []evidence.Turn{
 		{Role: evidence.RoleUser, Text: "Who patented the telephone?"},
 		{Role: evidence.RoleAssistant, Text: "Wires carry voices over land. [2] Alexander Graham Bell patented the telephone in 1876. [1][3]"},
@@ -127,18 +128,18 @@ func TestSummariseStaysShort(t *testing.T) {
 	summary := "A model once wrote this about the Antikythera Mechanism. " + strings.Repeat("ü", 500)
 	for range 30 {
 		var err error
-		summary, err = NewBuiltin().Summarize(t.Context(), summary, []evidence.Turn{
+		summary, err = NewSummarizer().Summarize(t.Context(), summary, []evidence.Turn{
 			{Role: evidence.RoleUser, Text: "What is said of this matter, at some length, so that it fills the page? " + strings.Repeat("ä", 300)},
 			{Role: evidence.RoleAssistant, Text: "Much is said of this matter: " + strings.Repeat("so it goes, ", 60) + "and so on."},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(summary) > summaryBytes || !utf8.ValidString(summary) {
+		if len(summary) > conversation.MaxSummary || !utf8.ValidString(summary) {
 			t.Fatalf("a summary of %d bytes, valid: %v", len(summary), utf8.ValidString(summary))
 		}
 	}
-	if n := strings.Count(summary, askedPrefix); n < 2 {
+	if n := strings.Count(summary, conversation.QuestionPrefix); n < 2 {
 		t.Errorf("%d questions kept in %q", n, summary)
 	}
 }

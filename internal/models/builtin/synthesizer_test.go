@@ -1,4 +1,4 @@
-package synth
+package builtin
 
 import (
 	"context"
@@ -10,42 +10,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/modelstest"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// whole is evidence of a document's whole text.
-func whole(source, title, body string, score float64) evidence.Evidence {
-	id := evidence.DocumentID(source, "https://example.org/"+title, body)
-	return evidence.Evidence{
-		Document: evidence.Document{ID: id, Source: source, Title: title, URL: "https://example.org/" + title, Text: body},
-		Passage:  evidence.Passage{DocumentID: id, Start: 0, End: len(body), Text: body, Score: score},
-	}
-}
-
-var library = []evidence.Evidence{
-	whole("wikipedia", "BERT", "BERT is a language model that reads text in both directions.\n"+
-		"It was introduced in October 2018 by Jacob Devlin at Google. BERT base has 12 layers.", 0.9),
-	whole("news", "GPT", "GPT is a language model that is trained to predict the next token. "+
-		"OpenAI introduced the first GPT in June 2018.", 0.8),
-	whole("mirror", "BERT copy", "BERT is a language model that reads text in both directions.", 0.7),
-	whole("wikipedia", "Wheat", "Wheat is a grass that is grown for its grain. It is grown in Kansas.", 0.1),
-}
-
 func write(t *testing.T, in evidence.Brief) evidence.Draft {
 	t.Helper()
-	d, err := NewExtractive().Write(t.Context(), in, nil)
+	d, err := NewSynthesizer().Write(t.Context(), in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
-}
-
-func prose(d evidence.Draft) string {
-	var parts []string
-	for _, s := range d.Sentences {
-		parts = append(parts, s.Text)
-	}
-	return strings.Join(parts, " | ")
 }
 
 // checkQuotes holds a draft to what extraction promises.
@@ -67,7 +42,7 @@ func checkQuotes(t *testing.T, in evidence.Brief, d evidence.Draft) {
 	}
 }
 
-func TestExtractive(t *testing.T) {
+func TestSynthesizer(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, question string
@@ -80,30 +55,30 @@ func TestExtractive(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			in := evidence.Brief{Question: c.question, Evidence: library, MaxTokens: 800}
+			in := evidence.Brief{Question: c.question, Evidence: modelstest.Library(), MaxTokens: 800}
 			d := write(t, in)
 			checkQuotes(t, in, d)
 			if d.Abstain || len(d.Sentences) < 1 || d.Sentences[0].Text != c.first {
 				t.Fatalf("Write(%q) = %+v, want %q first", c.question, d, c.first)
 			}
-			if got := prose(d); !strings.Contains(got, c.with) || c.without != "" && strings.Contains(got, c.without) {
+			if got := modelstest.Prose(d); !strings.Contains(got, c.with) || c.without != "" && strings.Contains(got, c.without) {
 				t.Errorf("Write(%q) = %s", c.question, got)
 			}
 		})
 	}
 }
 
-func TestExtractiveAbstains(t *testing.T) {
+func TestSynthesizerAbstains(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, question string
 		list           []evidence.Evidence
 	}{
-		{"about something else", "Who painted the ceiling of the Sistine Chapel?", library},
-		{"one word in common", "Which grass feeds koala bears in Queensland zoos?", library},
+		{"about something else", "Who painted the ceiling of the Sistine Chapel?", modelstest.Library()},
+		{"one word in common", "Which grass feeds koala bears in Queensland zoos?", modelstest.Library()},
 		{"no evidence", "What is BERT?", nil},
-		{"nothing to quote", "What is BERT?", []evidence.Evidence{whole("a", "BERT", "BERT", 1)}},
-		{"a passage that is not there", "What is BERT?", []evidence.Evidence{{Document: library[0].Document, Passage: evidence.Passage{Start: 10, End: 9999}}}},
+		{"nothing to quote", "What is BERT?", []evidence.Evidence{modelstest.Whole("a", "BERT", "BERT", 1)}},
+		{"a passage that is not there", "What is BERT?", []evidence.Evidence{{Document: modelstest.Library()[0].Document, Passage: evidence.Passage{Start: 10, End: 9999}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -114,23 +89,23 @@ func TestExtractiveAbstains(t *testing.T) {
 	}
 }
 
-func TestExtractiveFollowUp(t *testing.T) {
+func TestSynthesizerFollowUp(t *testing.T) {
 	t.Parallel()
-	summary, err := NewBuiltin().Summarize(t.Context(), "", []evidence.Turn{{Role: evidence.RoleUser, Text: "How do BERT and GPT differ?"}})
+	summary, err := NewSummarizer().Summarize(t.Context(), "", []evidence.Turn{{Role: evidence.RoleUser, Text: "How do BERT and GPT differ?"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := evidence.Brief{Question: "Which of those models were introduced in 2018, and by whom?", Evidence: library, Summary: summary}
+	in := evidence.Brief{Question: "Which of those models were introduced in 2018, and by whom?", Evidence: modelstest.Library(), Summary: summary}
 	d := write(t, in)
 	checkQuotes(t, in, d)
-	if got := prose(d); !strings.Contains(got, "Jacob Devlin") || !strings.Contains(got, "OpenAI introduced the first GPT") {
+	if got := modelstest.Prose(d); !strings.Contains(got, "Jacob Devlin") || !strings.Contains(got, "OpenAI introduced the first GPT") {
 		t.Errorf("Write = %s", got)
 	}
 }
 
 // A chunk that begins and ends in the middle of a sentence gives whole sentences
 // of the document, and no sentence twice when chunks overlap.
-func TestExtractiveChunks(t *testing.T) {
+func TestSynthesizerChunks(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat("Filler about gardens and weather goes here. ", 30) +
 		"The telephone was patented by Alexander Graham Bell in 1876. Ünïcode — “quotes” surround the telephone's story. " +
@@ -145,15 +120,15 @@ func TestExtractiveChunks(t *testing.T) {
 	d := write(t, in)
 	checkQuotes(t, in, d)
 	if len(d.Sentences) == 0 || d.Sentences[0].Text != "The telephone was patented by Alexander Graham Bell in 1876." {
-		t.Errorf("Write = %s", prose(d))
+		t.Errorf("Write = %s", modelstest.Prose(d))
 	}
 }
 
-func TestExtractiveLimits(t *testing.T) {
+func TestSynthesizerLimits(t *testing.T) {
 	t.Parallel()
 	var list []evidence.Evidence
 	for i := range 12 {
-		list = append(list, whole(fmt.Sprint("source", i), fmt.Sprint("Bees ", i),
+		list = append(list, modelstest.Whole(fmt.Sprint("source", i), fmt.Sprint("Bees ", i),
 			fmt.Sprintf("Honey bees of region %d pollinate the flowers of %s while they gather nectar.", i, strings.Repeat(string(rune('a'+i)), 7)), 0.5))
 	}
 	for _, c := range []struct{ tokens, least, most int }{{0, 2, 5}, {4000, 2, 5}, {60, 1, 3}, {1, 1, 1}} {
@@ -161,30 +136,30 @@ func TestExtractiveLimits(t *testing.T) {
 		if n := len(d.Sentences); n < c.least || n > c.most {
 			t.Errorf("MaxTokens %d: %d sentences, want %d to %d", c.tokens, n, c.least, c.most)
 		}
-		if got := text.EstimateTokens(prose(d)); c.tokens >= 60 && got > c.tokens {
+		if got := text.EstimateTokens(modelstest.Prose(d)); c.tokens >= 60 && got > c.tokens {
 			t.Errorf("MaxTokens %d: %d tokens", c.tokens, got)
 		}
 	}
 }
 
-func TestExtractiveStream(t *testing.T) {
+func TestSynthesizerStream(t *testing.T) {
 	t.Parallel()
 	var got strings.Builder
-	in := evidence.Brief{Question: "What is BERT?", Evidence: library}
-	d, err := NewExtractive().Write(t.Context(), in, func(s string) { got.WriteString(s) })
+	in := evidence.Brief{Question: "What is BERT?", Evidence: modelstest.Library()}
+	d, err := NewSynthesizer().Write(t.Context(), in, func(s string) { got.WriteString(s) })
 	if err != nil || !strings.HasPrefix(got.String(), d.Sentences[0].Text+" [1] ") {
 		t.Errorf("streamed %q, %v", got.String(), err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := NewExtractive().Write(ctx, in, nil); !errors.Is(err, context.Canceled) {
+	if _, err := NewSynthesizer().Write(ctx, in, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Write with an ended context: %v", err)
 	}
 }
 
-func TestExtractiveIsTheSameEachTime(t *testing.T) {
+func TestSynthesizerIsTheSameEachTime(t *testing.T) {
 	t.Parallel()
-	in := evidence.Brief{Question: "How do BERT and GPT read text?", Evidence: library}
+	in := evidence.Brief{Question: "How do BERT and GPT read text?", Evidence: modelstest.Library()}
 	if diff := cmp.Diff(write(t, in), write(t, in)); diff != "" {
 		t.Errorf("two drafts of one brief:\n%s", diff)
 	}

@@ -1,4 +1,4 @@
-package synth
+package builtin
 
 import (
 	"cmp"
@@ -11,16 +11,16 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Extractive answers with sentences of the evidence, word for word. It needs no
+// Synthesizer answers with sentences of the evidence, word for word. It needs no
 // model, takes milliseconds, and would rather say that it found nothing than
 // quote what does not answer.
-type Extractive struct{}
+type Synthesizer struct{}
 
-// NewExtractive returns the synthesizer that is always there.
-func NewExtractive() *Extractive { return &Extractive{} }
+// NewSynthesizer returns the synthesizer that is always there.
+func NewSynthesizer() *Synthesizer { return &Synthesizer{} }
 
 // Name is "extractive".
-func (*Extractive) Name() string { return "extractive" }
+func (*Synthesizer) Name() string { return "extractive" }
 
 // The share of the question that the sentences of an answer have to speak of
 // together, and that of the best of them, a rare word counting more there. Below
@@ -37,7 +37,7 @@ const (
 // Write picks the sentences. Each has one mark and one quote, and its text is
 // the document's text between the quote's offsets. It fails by the end of ctx
 // only.
-func (*Extractive) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
+func (*Synthesizer) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
 	if err := ctx.Err(); err != nil {
 		return evidence.Draft{}, err
 	}

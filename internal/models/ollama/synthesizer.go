@@ -1,4 +1,4 @@
-package synth
+package ollama
 
 import (
 	"context"
@@ -8,26 +8,26 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/ollama"
+	"github.com/research-mcp/research-mcp/internal/models/conversation"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Ollama writes answers, keywords and summaries with a model of a local Ollama.
+// Writer writes answers, keywords and summaries with a model of a local Ollama.
 // It keeps nothing between calls: making one for each question costs nothing.
-type Ollama struct {
-	client   *ollama.Client
-	model    ollama.ModelInfo
+type Writer struct {
+	client   *Client
+	model    ModelInfo
 	boundary func() string
 }
 
-// NewOllama returns a writer with a model that Probe found. boundary gives a word
+// NewWriter returns a writer with a model that Probe found. boundary gives a word
 // that nobody can guess, a new one for each prompt: it fences foreign text.
-func NewOllama(client *ollama.Client, model ollama.ModelInfo, boundary func() string) *Ollama {
-	return &Ollama{client: client, model: model, boundary: boundary}
+func NewWriter(client *Client, model ModelInfo, boundary func() string) *Writer {
+	return &Writer{client: client, model: model, boundary: boundary}
 }
 
 // Name is "ollama/" and the model's name.
-func (o *Ollama) Name() string { return "ollama/" + o.model.Name }
+func (w *Writer) Name() string { return "ollama/" + w.model.Name }
 
 const (
 	defaultAnswer = 600 // tokens, when the brief sets no limit
@@ -40,7 +40,7 @@ const (
 // a Partial draft of the whole sentences that were written; without any it is an
 // error, an *evidence.Problem. A sentence has the marks that the model gave it,
 // none when it gave none: whoever verifies looks for its evidence.
-func (o *Ollama) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
+func (w *Writer) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
 	if err := ctx.Err(); err != nil {
 		return evidence.Draft{}, err
 	}
@@ -50,16 +50,16 @@ func (o *Ollama) Write(ctx context.Context, in evidence.Brief, stream func(strin
 	if in.MaxTokens <= 0 {
 		in.MaxTokens = defaultAnswer
 	}
-	model, err := o.client.Info(ctx, o.model)
+	model, err := w.client.Info(ctx, w.model)
 	if err != nil {
 		return evidence.Draft{}, err
 	}
-	in.MaxTokens = max(min(in.MaxTokens, o.client.Room(model)/3), leastAnswer)
+	in.MaxTokens = max(min(in.MaxTokens, w.client.Room(model)/3), leastAnswer)
 	if deadline, ok := ctx.Deadline(); ok {
-		in.Evidence = o.inTime(model, in, time.Until(deadline))
+		in.Evidence = w.inTime(model, in, time.Until(deadline))
 	}
-	res, used, err := o.ask(ctx, model, in, stream)
-	return o.draft(in, res, used, err)
+	res, used, err := w.ask(ctx, model, in, stream)
+	return w.draft(in, res, used, err)
 }
 
 // readShare of the time that is left is for reading the prompt, the rest for
@@ -68,10 +68,10 @@ const readShare = 0.5
 
 // inTime is the evidence that the model can read in time, the best of it and at
 // least one passage.
-func (o *Ollama) inTime(model ollama.ModelInfo, in evidence.Brief, left time.Duration) []evidence.Evidence {
-	room := o.client.Readable(model, time.Duration(readShare*float64(left)))
+func (w *Writer) inTime(model ModelInfo, in evidence.Brief, left time.Duration) []evidence.Evidence {
+	room := w.client.Readable(model, time.Duration(readShare*float64(left)))
 	for n, e := range in.Evidence {
-		if room -= ollama.EstimatePrompt(e.Passage.Text); room < 0 && n > 0 {
+		if room -= EstimatePrompt(e.Passage.Text); room < 0 && n > 0 {
 			return in.Evidence[:n]
 		}
 	}
@@ -80,58 +80,58 @@ func (o *Ollama) inTime(model ollama.ModelInfo, in evidence.Brief, left time.Dur
 
 // ask sends the prompt. When the estimate of its length was wrong, it is sent
 // once more with twice the room.
-func (o *Ollama) ask(ctx context.Context, model ollama.ModelInfo, in evidence.Brief, stream func(string)) (ollama.ChatResult, []int, error) {
-	var res ollama.ChatResult
+func (w *Writer) ask(ctx context.Context, model ModelInfo, in evidence.Brief, stream func(string)) (ChatResult, []int, error) {
+	var res ChatResult
 	var used []int
 	for _, caution := range []int{1, 2} {
-		var req ollama.ChatRequest
-		req, used = o.fit(model, in, caution)
+		var req ChatRequest
+		req, used = w.fit(model, in, caution)
 		if len(used) == 0 {
 			return res, nil, &evidence.Problem{
-				What: fmt.Sprintf("the context of the Ollama model %s, %d tokens, is too short for the question and one passage", model.Name, o.client.Room(model)),
+				What: fmt.Sprintf("the context of the Ollama model %s, %d tokens, is too short for the question and one passage", model.Name, w.client.Room(model)),
 				Try:  "use a model with a longer context",
 			}
 		}
 		written := false
 		var err error
-		res, err = o.client.Chat(ctx, req, func(s string) {
+		res, err = w.client.Chat(ctx, req, func(s string) {
 			written = true
 			if stream != nil {
 				stream(s)
 			}
 		})
-		if !errors.Is(err, ollama.ErrTooLong) && (!res.Truncated || written) {
+		if !errors.Is(err, ErrTooLong) && (!res.Truncated || written) {
 			return res, used, err
 		}
 	}
 	return res, used, &evidence.Problem{
 		What:  fmt.Sprintf("the Ollama model %s takes less than it says it can", model.Name),
 		Try:   "use another model",
-		Cause: ollama.ErrTooLong,
+		Cause: ErrTooLong,
 	}
 }
 
 // fit makes the prompt with as much of the evidence as there is room for, and
 // tells which passages are in it by their index.
-func (o *Ollama) fit(model ollama.ModelInfo, in evidence.Brief, caution int) (ollama.ChatRequest, []int) {
-	room := o.client.Room(model) - in.MaxTokens
+func (w *Writer) fit(model ModelInfo, in evidence.Brief, caution int) (ChatRequest, []int) {
+	room := w.client.Room(model) - in.MaxTokens
 	used := make([]int, len(in.Evidence))
 	for i := range used {
 		used[i] = i
 	}
-	fence := o.boundary()
+	fence := w.boundary()
 	for len(used) > 0 {
-		req := ollama.ChatRequest{Model: model, Messages: prompt(in, used, fence), MaxTokens: in.MaxTokens}
+		req := ChatRequest{Model: model, Messages: prompt(in, used, fence), MaxTokens: in.MaxTokens}
 		for _, m := range req.Messages {
 			const template = 16 // tokens that the model's template puts around a message
-			req.PromptTokens += caution*ollama.EstimatePrompt(m.Content) + template
+			req.PromptTokens += caution*EstimatePrompt(m.Content) + template
 		}
 		if req.PromptTokens <= room {
 			return req, used
 		}
 		used = withoutLeast(in.Evidence, used)
 	}
-	return ollama.ChatRequest{}, nil
+	return ChatRequest{}, nil
 }
 
 // withoutLeast takes out the passage with the lowest score, the last of equals.
@@ -146,7 +146,7 @@ func withoutLeast(list []evidence.Evidence, used []int) []int {
 }
 
 // draft makes sentences of what was written.
-func (o *Ollama) draft(in evidence.Brief, res ollama.ChatResult, used []int, err error) (evidence.Draft, error) {
+func (w *Writer) draft(in evidence.Brief, res ChatResult, used []int, err error) (evidence.Draft, error) {
 	prose := res.Text
 	early := err != nil || res.Cut
 	if early {
@@ -161,15 +161,15 @@ func (o *Ollama) draft(in evidence.Brief, res ollama.ChatResult, used []int, err
 	case err != nil:
 		d.Partial, d.Why = true, evidence.AsProblem(err).What
 	case len(d.Sentences) == 0 && abstains(res.Text):
-		return evidence.Draft{Abstain: true, Why: o.Name() + " found no answer in the passages"}, nil
+		return evidence.Draft{Abstain: true, Why: w.Name() + " found no answer in the passages"}, nil
 	case len(d.Sentences) == 0:
-		return evidence.Draft{}, &evidence.Problem{What: o.Name() + " wrote no sentence", Try: "try a larger model"}
+		return evidence.Draft{}, &evidence.Problem{What: w.Name() + " wrote no sentence", Try: "try a larger model"}
 	case res.Cut:
-		d.Partial, d.Why = true, fmt.Sprintf("%s reached its limit of %d tokens", o.Name(), in.MaxTokens)
+		d.Partial, d.Why = true, fmt.Sprintf("%s reached its limit of %d tokens", w.Name(), in.MaxTokens)
 	case res.Truncated:
-		d.Partial, d.Why = true, o.Name()+" did not read the whole prompt"
+		d.Partial, d.Why = true, w.Name()+" did not read the whole prompt"
 	case len(used) < len(in.Evidence):
-		d.Why = fmt.Sprintf("%s had room for %d of %d passages", o.Name(), len(used), len(in.Evidence))
+		d.Why = fmt.Sprintf("%s had room for %d of %d passages", w.Name(), len(used), len(in.Evidence))
 	}
 	return d, nil
 }
@@ -177,7 +177,7 @@ func (o *Ollama) draft(in evidence.Brief, res ollama.ChatResult, used []int, err
 // wholeSentences cuts off the last sentence if it is not whole: half of one
 // claims what its end might deny.
 func wholeSentences(prose string) string {
-	bare := strings.TrimRight(marks().ReplaceAllString(prose, ""), " \n\"”’)*")
+	bare := strings.TrimRight(conversation.WithoutMarks(prose), " \n\"”’)*")
 	if bare == "" || strings.HasSuffix(bare, ".") || strings.HasSuffix(bare, "!") || strings.HasSuffix(bare, "?") || strings.HasSuffix(bare, "。") {
 		return prose
 	}

@@ -1,4 +1,6 @@
-package embed
+// Package modelstest is the contract suite of models: every implementation of
+// an interface in package models runs the test of that interface.
+package modelstest
 
 import (
 	"context"
@@ -10,25 +12,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 )
 
-// embedder is what the rest of the program sees of every embedder.
-type embedder interface {
-	Model() evidence.Model
-	Embed(ctx context.Context, texts []string) ([][]float32, error)
-}
-
-func dot(a, b []float32) float64 {
-	sum := 0.0
-	for i := range a {
-		sum += float64(a[i]) * float64(b[i])
-	}
-	return sum
-}
-
-// testContract holds an embedder to what the package promises.
-func testContract(t *testing.T, e embedder) {
+// Embedder tests e against the contract of models.Embedder. The model may learn
+// its dimensions with the first call.
+func Embedder(t *testing.T, e models.Embedder) {
 	t.Helper()
 	texts := []string{
 		"The transformer is built on attention.", "transformers", "日本語の文章", "", " \n\t", "…!?", "\xff\xfe broken",
@@ -53,24 +42,26 @@ func testContract(t *testing.T, e embedder) {
 			t.Errorf("vector of %.20q has squared length %v, want 1", texts[i], n)
 		}
 	}
-	t.Run("order and sameness", func(t *testing.T) { testSame(t, e) })
-	t.Run("nothing", func(t *testing.T) {
+	t.Run("order", func(t *testing.T) { testOrder(t, e) })
+	t.Run("no texts", func(t *testing.T) {
 		if v, err := e.Embed(t.Context(), nil); err != nil || len(v) != 0 {
-			t.Errorf("Embed(nil) = %v, %v, want nothing", v, err)
+			t.Errorf("Embed(nil) = %v, %v, want no vectors", v, err)
 		}
 	})
-	t.Run("ended context", func(t *testing.T) {
+	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if v, err := e.Embed(ctx, texts[:2]); !errors.Is(err, context.Canceled) || v != nil {
-			t.Errorf("Embed with an ended context = %d vectors, %v, want context.Canceled", len(v), err)
+			t.Errorf("Embed with a cancelled context = %d vectors, %v, want context.Canceled", len(v), err)
 		}
 	})
 }
 
-func testSame(t *testing.T, e embedder) {
+// testOrder embeds texts alone, at the same time, and in a batch.
+func testOrder(t *testing.T, e models.Embedder) {
+	before := e.Model()
 	texts := []string{"attention is all you need", "wheat grows in Kansas"}
-	both, err := e.Embed(t.Context(), texts)
+	batch, err := e.Embed(t.Context(), texts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,21 +73,24 @@ func testSame(t *testing.T, e embedder) {
 				t.Error(err)
 				return
 			}
-			if d := dot(one[0], both[i]); d < 0.999 {
+			if d := dot(one[0], batch[i]); d < 0.999 {
 				t.Errorf("%q alone and in a batch have a cosine of %v, want 1", s, d)
 			}
 		})
 	}
 	wg.Wait()
-	if d := dot(both[0], both[1]); d > 0.9 {
+	if d := dot(batch[0], batch[1]); d > 0.9 {
 		t.Errorf("two texts without a common word have a cosine of %v", d)
 	}
-	if before := e.Model(); cmp.Diff(before, e.Model()) != "" {
-		t.Error("Model() changes from call to call")
+	if diff := cmp.Diff(before, e.Model()); diff != "" {
+		t.Errorf("Model() changes from call to call (-before +after):\n%s", diff)
 	}
 }
 
-func TestBuiltinContract(t *testing.T) {
-	t.Parallel()
-	testContract(t, NewBuiltin())
+func dot(a, b []float32) float64 {
+	sum := 0.0
+	for i := range a {
+		sum += float64(a[i]) * float64(b[i])
+	}
+	return sum
 }

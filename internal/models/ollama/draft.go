@@ -1,4 +1,4 @@
-package synth
+package ollama
 
 import (
 	"slices"
@@ -6,11 +6,11 @@ import (
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/conversation"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 var (
-	marks   = text.Pattern(`\s*[\[【]\d+(?:\s*[,;]\s*\d+)*[\]】]`)
 	numbers = text.Pattern(`\d+`)
 	// markBehind is the end of a sentence with the marks behind it, as most
 	// models write: a sentence splitter would give them to the next one.
@@ -37,7 +37,7 @@ func parse(prose string, used []int) []evidence.Sentence {
 	var out []evidence.Sentence
 	for _, sp := range text.Sentences(prose) {
 		raw := prose[sp.Start:sp.End]
-		s := evidence.Sentence{Text: closeGaps(marks().ReplaceAllString(raw, "")), Marks: marksIn(raw, used)}
+		s := evidence.Sentence{Text: closeGaps(conversation.WithoutMarks(raw)), Marks: marksIn(raw, used)}
 		switch {
 		case len(text.Tokenize(s.Text)) == 0: // marks on a line of their own belong to what is above
 			if len(out) > 0 {
@@ -54,7 +54,7 @@ func parse(prose string, used []int) []evidence.Sentence {
 // marksIn are the marks in a sentence, each once, in order.
 func marksIn(raw string, used []int) []int {
 	var out []int
-	for _, m := range marks().FindAllString(raw, -1) {
+	for _, m := range conversation.Marks(raw) {
 		for _, digits := range numbers().FindAllString(m, -1) {
 			n, err := strconv.Atoi(digits)
 			if err == nil && slices.Contains(used, n-1) {

@@ -1,4 +1,4 @@
-package synth
+package ollama
 
 import (
 	"context"
@@ -10,7 +10,8 @@ import (
 	"unicode"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/ollama"
+	"github.com/research-mcp/research-mcp/internal/models/builtin"
+	"github.com/research-mcp/research-mcp/internal/models/conversation"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -33,23 +34,23 @@ found, and every name, number and date that matters, in less than 120 words of p
 // Keywords has the model plan, for three seconds at most: whatever goes wrong,
 // the built-in keywords take their place, without an error. A model that was too
 // slow is not asked again for a while.
-func (o *Ollama) Keywords(ctx context.Context, question string, s evidence.Session, most int) ([]string, error) {
+func (w *Writer) Keywords(ctx context.Context, question string, s evidence.Session, most int) ([]string, error) {
 	most = max(most, 1)
-	if !o.client.Slow(o.model) {
+	if !w.client.Slow(w.model) {
 		bounded, cancel := context.WithTimeout(ctx, planLimit)
 		defer cancel()
-		queries, err := o.plan(bounded, question, s, most)
+		queries, err := w.plan(bounded, question, s, most)
 		if err == nil && len(queries) > 0 {
 			return queries, nil
 		}
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			o.client.NoteSlow(o.model)
+			w.client.NoteSlow(w.model)
 		}
 	}
-	return NewBuiltin().Keywords(ctx, question, s, most)
+	return builtin.NewPlanner().Keywords(ctx, question, s, most)
 }
 
-func (o *Ollama) plan(ctx context.Context, question string, s evidence.Session, most int) ([]string, error) {
+func (w *Writer) plan(ctx context.Context, question string, s evidence.Session, most int) ([]string, error) {
 	schema, err := json.Marshal(map[string]any{
 		"type": "object", "required": []string{"queries"},
 		"properties": map[string]any{"queries": map[string]any{
@@ -59,7 +60,7 @@ func (o *Ollama) plan(ctx context.Context, question string, s evidence.Session, 
 	if err != nil {
 		return nil, fmt.Errorf("describing keywords: %w", err)
 	}
-	res, err := o.say(ctx, fmt.Sprintf(planRules, most), conversation(s.Summary, s.Turns)+"Question: "+question, planTokens, schema)
+	res, err := w.say(ctx, fmt.Sprintf(planRules, most), transcript(s.Summary, s.Turns)+"Question: "+question, planTokens, schema)
 	if err != nil {
 		return nil, err
 	}
@@ -76,30 +77,30 @@ func (o *Ollama) plan(ctx context.Context, question string, s evidence.Session, 
 			queries = append(queries, q)
 		}
 	}
-	queries = distinct(queries)
+	queries = conversation.DistinctQueries(queries)
 	return queries[:min(len(queries), most)], nil
 }
 
 func looksLikeQuery(q string) bool {
 	words := strings.Fields(q)
-	return len(words) > 0 && len(words) <= longestQuery && len(q) <= longestPhrase &&
+	return len(words) > 0 && len(words) <= longestQuery && len(q) <= conversation.MaxQuery &&
 		strings.ContainsFunc(q, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
 
 // Summarize has the model fold the turns into the summary. The questions stay
 // beside its prose, word for word: what a follow-up leans on is found in them.
-func (o *Ollama) Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
-	asked, notes := askedIn(summary)
+func (w *Writer) Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
+	asked, notes := conversation.Questions(summary)
 	var b strings.Builder
 	fmt.Fprintf(&b, "Notes so far:\n%s\n\nSaid since then:\n", strings.TrimSpace(notes))
 	for _, t := range turns {
 		if t.Role == evidence.RoleUser {
 			asked = append(asked, t.Text)
 		}
-		b.WriteString(line(t.Role+": ", marks().ReplaceAllString(t.Text, ""), turnBytes) + "\n")
+		b.WriteString(conversation.Line(t.Role+": ", conversation.WithoutMarks(t.Text), turnBytes) + "\n")
 	}
 	b.WriteString("\nThe new notes:")
-	res, err := o.say(ctx, summaryRules, b.String(), summaryTokens, nil)
+	res, err := w.say(ctx, summaryRules, b.String(), summaryTokens, nil)
 	if err != nil {
 		return "", err
 	}
@@ -108,23 +109,23 @@ func (o *Ollama) Summarize(ctx context.Context, summary string, turns []evidence
 		prose = wholeSentences(prose)
 	}
 	if prose = text.Squash(prose); prose == "" {
-		return "", &evidence.Problem{What: o.Name() + " wrote no summary"}
+		return "", &evidence.Problem{What: w.Name() + " wrote no summary"}
 	}
 	const questionsKept = 4
 	var lines []string
 	for _, q := range asked[max(0, len(asked)-questionsKept):] {
-		lines = append(lines, line(askedPrefix, q, questionBytes))
+		lines = append(lines, conversation.QuestionLine(q))
 	}
-	room := summaryBytes - len(strings.Join(lines, "\n")) - 1
-	return strings.Join(append(lines, line("", prose, max(room-len("…"), 0))), "\n"), nil
+	room := conversation.MaxSummary - len(strings.Join(lines, "\n")) - 1
+	return strings.Join(append(lines, conversation.Line("", prose, max(room-len("…"), 0))), "\n"), nil
 }
 
 // say is one small job for the model.
-func (o *Ollama) say(ctx context.Context, rules, body string, most int, format json.RawMessage) (ollama.ChatResult, error) {
-	return o.client.Chat(ctx, ollama.ChatRequest{
-		Model:        o.model,
-		Messages:     []ollama.Message{{Role: "system", Content: rules}, {Role: "user", Content: body}},
-		PromptTokens: ollama.EstimatePrompt(rules + body),
+func (w *Writer) say(ctx context.Context, rules, body string, most int, format json.RawMessage) (ChatResult, error) {
+	return w.client.Chat(ctx, ChatRequest{
+		Model:        w.model,
+		Messages:     []Message{{Role: "system", Content: rules}, {Role: "user", Content: body}},
+		PromptTokens: EstimatePrompt(rules + body),
 		MaxTokens:    most,
 		Format:       format,
 	}, nil)

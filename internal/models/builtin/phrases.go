@@ -1,4 +1,4 @@
-package synth
+package builtin
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/conversation"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -315,7 +316,7 @@ func topics(question, summary string, turns []evidence.Turn) []string {
 			add(said)
 		}
 	}
-	asks, prose := askedIn(summary)
+	asks, prose := conversation.Questions(summary)
 	for _, s := range slices.Backward(asks) {
 		add(s)
 	}

@@ -1,10 +1,11 @@
-package embed
+package builtin
 
 import (
 	"context"
 	"math"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -16,11 +17,11 @@ const (
 	builtinDims     = 384
 )
 
-// Builtin is the embedder that is always there. It knows the shapes of words
+// Embedder is the embedder that is always there. It knows the shapes of words
 // and nothing of their meaning: "transformers" is near "transformer", "colour"
 // near "color", "car" far from "automobile". Its Kind says so, and a fusion
 // should let BM25 lead.
-type Builtin struct {
+type Embedder struct {
 	words wordVectors
 }
 
@@ -33,17 +34,17 @@ type wordVectors interface {
 	add(v []float32, word, stem string, weight float32)
 }
 
-// NewBuiltin returns the built-in embedder. It costs nothing to make.
-func NewBuiltin() *Builtin { return &Builtin{words: hashed{}} }
+// NewEmbedder returns the built-in embedder. It costs nothing to make.
+func NewEmbedder() *Embedder { return &Embedder{words: hashed{}} }
 
 // Model names the space of the vectors.
-func (b *Builtin) Model() evidence.Model {
+func (b *Embedder) Model() evidence.Model {
 	return evidence.Model{Name: builtinName, Revision: builtinRevision, Dims: b.words.dims(), Kind: evidence.KindLexical}
 }
 
 // Embed fails by the end of ctx only. A text without a word gets a vector that
 // is near to no other but that of another such text.
-func (b *Builtin) Embed(ctx context.Context, texts []string) ([][]float32, error) {
+func (b *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, error) {
 	out := make([][]float32, 0, len(texts))
 	for _, s := range texts {
 		if err := ctx.Err(); err != nil {
@@ -54,15 +55,15 @@ func (b *Builtin) Embed(ctx context.Context, texts []string) ([][]float32, error
 	return out, nil
 }
 
-func (b *Builtin) vector(s string) []float32 {
+func (b *Embedder) vector(s string) []float32 {
 	v := make([]float32, b.words.dims())
 	for _, w := range countWords(s) {
 		// The tenth mention of a word says little more than the third.
 		b.words.add(v, w.Word, w.Term, float32(1+math.Log(float64(w.n))))
 	}
-	if !normalise(v) {
+	if !models.Normalize(v) {
 		scatter(v, hash("without words"), 1)
-		normalise(v)
+		models.Normalize(v)
 	}
 	return v
 }

@@ -1,4 +1,4 @@
-package synth
+package builtin
 
 import (
 	"context"
@@ -6,17 +6,18 @@ import (
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/conversation"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Builtin plans keywords and summarises without a model.
-type Builtin struct{}
+// Planner extracts keywords from a question without a model.
+type Planner struct{}
 
-// NewBuiltin returns the linguist that is always there.
-func NewBuiltin() *Builtin { return &Builtin{} }
+// NewPlanner returns the built-in planner.
+func NewPlanner() *Planner { return &Planner{} }
 
 // Name is "built-in".
-func (*Builtin) Name() string { return "built-in" }
+func (*Planner) Name() string { return "built-in" }
 
 // wordsOfQuery is how many words a query has at most: search engines that want
 // every word find nothing for more. A name or a quoted phrase is not cut.
@@ -25,7 +26,7 @@ const wordsOfQuery = 3
 // Keywords are 1 to most search queries, best first: what the question is about
 // together with its second subject or its verb, then each subject alone. A
 // question that leans on the conversation borrows its subjects from there.
-func (*Builtin) Keywords(ctx context.Context, question string, s evidence.Session, most int) ([]string, error) {
+func (*Planner) Keywords(ctx context.Context, question string, s evidence.Session, most int) ([]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -44,9 +45,9 @@ func (*Builtin) Keywords(ctx context.Context, question string, s evidence.Sessio
 			queries = append(queries, p.text)
 		}
 	}
-	queries = distinct(queries)
+	queries = conversation.DistinctQueries(queries)
 	if len(queries) == 0 {
-		cut, _ := text.Cut(text.Squash(question), longestPhrase)
+		cut, _ := text.Cut(text.Squash(question), conversation.MaxQuery)
 		queries = []string{cut}
 	}
 	return queries[:min(len(queries), max(most, 1))], nil
@@ -130,22 +131,4 @@ func join(a, b string) string {
 		words = append(words, w)
 	}
 	return strings.Join(words, " ")
-}
-
-// distinct drops what is empty or says the same as a query before it.
-func distinct(queries []string) []string {
-	seen := map[string]bool{}
-	out := []string{}
-	for _, q := range queries {
-		q, _ = text.Cut(text.Squash(strings.Trim(q, " .,;:!?\"'")), longestPhrase)
-		terms := text.QueryTerms(q)
-		slices.Sort(terms)
-		key := strings.Join(terms, " ")
-		if key == "" || seen[key] {
-			continue
-		}
-		seen[key] = true
-		out = append(out, q)
-	}
-	return out
 }

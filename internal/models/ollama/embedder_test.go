@@ -1,4 +1,4 @@
-package embed
+package ollama
 
 import (
 	"context"
@@ -8,14 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/ollama"
+	"github.com/research-mcp/research-mcp/internal/models/modelstest"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
-func newOllama(t *testing.T, host string) *Ollama {
+func newEmbedder(t *testing.T, host string) *Embedder {
 	t.Helper()
-	client, err := ollama.New(ollama.Config{Host: host})
+	client, err := New(Config{Host: host})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,18 +26,18 @@ func newOllama(t *testing.T, host string) *Ollama {
 	if s.Embed == nil {
 		t.Fatalf("no embedding model: %v", s.EmbedProblem)
 	}
-	return NewOllama(client, *s.Embed)
+	return NewEmbedder(client, *s.Embed)
 }
 
-func TestOllamaContract(t *testing.T) {
+func TestEmbedderContract(t *testing.T) {
 	t.Parallel()
-	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) { testContract(t, newOllama(t, target.Host)) })
+	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) { modelstest.Embedder(t, newEmbedder(t, target.Host)) })
 }
 
-func TestOllamaBatches(t *testing.T) {
+func TestEmbedderBatches(t *testing.T) {
 	t.Parallel()
 	s := ollamakit.Start(t)
-	e := newOllama(t, s.Host())
+	e := newEmbedder(t, s.Host())
 	texts := make([]string, 2*batchTexts+1)
 	for i := range texts {
 		texts[i] = fmt.Sprint("text ", i)
@@ -48,12 +50,12 @@ func TestOllamaBatches(t *testing.T) {
 		t.Errorf("%d calls for %d texts, want 3", n, len(texts))
 	}
 	last, err := e.Embed(t.Context(), texts[2*batchTexts:])
-	if err != nil || dot(last[0], got[2*batchTexts]) < 0.999 {
+	if err != nil || !cmp.Equal(last[0], got[2*batchTexts]) {
 		t.Errorf("the last vector is not that of the last text: %v", err)
 	}
 }
 
-func TestOllamaBadVectors(t *testing.T) {
+func TestEmbedderBadVectors(t *testing.T) {
 	t.Parallel()
 	good := make([]float32, 384)
 	good[0] = 3
@@ -69,7 +71,7 @@ func TestOllamaBadVectors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := ollamakit.Start(t)
-			e := newOllama(t, s.Host())
+			e := newEmbedder(t, s.Host())
 			s.OnEmbed(func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Vectors: [][]float32{good}} })
 			if _, err := e.Embed(t.Context(), []string{"a"}); err != nil {
 				t.Fatal(err)
@@ -84,10 +86,10 @@ func TestOllamaBadVectors(t *testing.T) {
 	}
 }
 
-func TestOllamaHang(t *testing.T) {
+func TestEmbedderHang(t *testing.T) {
 	t.Parallel()
 	s := ollamakit.Start(t)
-	e := newOllama(t, s.Host())
+	e := newEmbedder(t, s.Host())
 	s.OnEmbed(func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Hang: true} })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

@@ -1,11 +1,11 @@
-package synth
+package ollama
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/ollama"
+	"github.com/research-mcp/research-mcp/internal/models/conversation"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -26,9 +26,9 @@ const (
 
 // prompt are the messages for the passages used, by index. fence is a word that
 // the passages cannot know.
-func prompt(in evidence.Brief, used []int, fence string) []ollama.Message {
+func prompt(in evidence.Brief, used []int, fence string) []Message {
 	var b strings.Builder
-	b.WriteString(conversation(in.Summary, in.Turns))
+	b.WriteString(transcript(in.Summary, in.Turns))
 	fmt.Fprintf(&b, "%s\n", fence)
 	for _, n := range used {
 		e := in.Evidence[n]
@@ -42,7 +42,7 @@ func prompt(in evidence.Brief, used []int, fence string) []ollama.Message {
 		fmt.Fprintf(&b, "Answer in the language with the code %q. ", in.Language)
 	}
 	fmt.Fprintf(&b, "Question: %s", strings.TrimSpace(in.Question))
-	return []ollama.Message{{Role: "system", Content: fmt.Sprintf(answerRules, fence)}, {Role: "user", Content: b.String()}}
+	return []Message{{Role: "system", Content: fmt.Sprintf(answerRules, fence)}, {Role: "user", Content: b.String()}}
 }
 
 // foreign makes a text that strangers wrote safe to stand between fences.
@@ -51,15 +51,15 @@ func foreign(s, fence string) string {
 	return strings.TrimSpace(strings.ReplaceAll(s, fence, ""))
 }
 
-// conversation tells what was said before, or is "".
-func conversation(summary string, turns []evidence.Turn) string {
+// transcript tells what was said before, or is "".
+func transcript(summary string, turns []evidence.Turn) string {
 	var b strings.Builder
 	if summary = strings.TrimSpace(summary); summary != "" {
 		fmt.Fprintf(&b, "What was said before:\n%s\n\n", summary)
 	}
 	turns = turns[max(0, len(turns)-turnsInPrompt):]
 	for _, t := range turns {
-		b.WriteString(line(t.Role+": ", marks().ReplaceAllString(t.Text, ""), turnBytes) + "\n")
+		b.WriteString(conversation.Line(t.Role+": ", conversation.WithoutMarks(t.Text), turnBytes) + "\n")
 	}
 	if len(turns) > 0 {
 		b.WriteByte('\n')

@@ -1,29 +1,27 @@
-package synth
+package builtin
 
 import (
 	"context"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/conversation"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// The lines of a built-in summary.
-const (
-	askedPrefix  = "Asked: "
-	answerPrefix = "Answer: "
-)
+// Summarizer folds turns into a summary without a model.
+type Summarizer struct{}
 
-const (
-	summaryBytes  = 1200 // of a whole summary
-	questionBytes = 200  // of a question in it
-	answerBytes   = 300  // of the sentence that is kept of an answer
-)
+// NewSummarizer returns the built-in summarizer.
+func NewSummarizer() *Summarizer { return &Summarizer{} }
+
+// Name is "built-in".
+func (*Summarizer) Name() string { return "built-in" }
 
 // Summarize keeps what was asked and the one sentence of each answer that
 // answers it best. When that becomes too long the oldest answers go first, then
 // the oldest questions: what was asked tells a follow-up what "it" is.
-func (*Builtin) Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
+func (*Summarizer) Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}
@@ -32,23 +30,14 @@ func (*Builtin) Summarize(ctx context.Context, summary string, turns []evidence.
 	for _, t := range turns {
 		if t.Role == evidence.RoleUser {
 			question = t.Text
-			lines = append(lines, line(askedPrefix, question, questionBytes))
+			lines = append(lines, conversation.QuestionLine(question))
 			continue
 		}
 		if s := gist(question, t); s != "" {
-			lines = append(lines, line(answerPrefix, s, answerBytes))
+			lines = append(lines, conversation.AnswerLine(s))
 		}
 	}
 	return shrink(lines), nil
-}
-
-func line(prefix, s string, most int) string {
-	s, _ = text.Clean(s)
-	s, cut := text.Cut(text.Squash(s), most)
-	if cut {
-		s += "…"
-	}
-	return prefix + s
 }
 
 // gist is the sentence that stands for an answer.
@@ -56,7 +45,7 @@ func gist(question string, t evidence.Turn) string {
 	if t.Run != nil && t.Run.Status == evidence.Insufficient {
 		return ""
 	}
-	body := marks().ReplaceAllString(t.Text, "")
+	body := conversation.WithoutMarks(t.Text)
 	if ranked := RankSentences(question, []string{body}); len(ranked) > 0 {
 		return body[ranked[0].Span.Start:ranked[0].Span.End]
 	}
@@ -75,10 +64,10 @@ func shrink(lines []string) string {
 		}
 	}
 	for _, dispensable := range []func(string) bool{
-		func(l string) bool { return !strings.HasPrefix(l, askedPrefix) },
+		func(l string) bool { return !strings.HasPrefix(l, conversation.QuestionPrefix) },
 		func(string) bool { return true },
 	} {
-		for i := 0; i < len(kept)-2 && size > summaryBytes; {
+		for i := 0; i < len(kept)-2 && size > conversation.MaxSummary; {
 			if !dispensable(kept[i]) {
 				i++
 				continue
@@ -87,19 +76,6 @@ func shrink(lines []string) string {
 			kept = append(kept[:i], kept[i+1:]...)
 		}
 	}
-	out, _ := text.Cut(strings.Join(kept, "\n"), summaryBytes)
+	out, _ := text.Cut(strings.Join(kept, "\n"), conversation.MaxSummary)
 	return out
-}
-
-// askedIn gives the questions that a built-in summary lists and the rest of it.
-func askedIn(summary string) (questions []string, rest string) {
-	var prose []string
-	for _, l := range strings.Split(summary, "\n") {
-		if q, ok := strings.CutPrefix(l, askedPrefix); ok {
-			questions = append(questions, q)
-		} else {
-			prose = append(prose, strings.TrimPrefix(l, answerPrefix))
-		}
-	}
-	return questions, strings.Join(prose, "\n")
 }

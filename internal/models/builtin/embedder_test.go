@@ -1,13 +1,29 @@
-package embed
+package builtin
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/research-mcp/research-mcp/internal/models/modelstest"
 )
 
-func TestBuiltinNearness(t *testing.T) {
+func TestEmbedderContract(t *testing.T) {
 	t.Parallel()
-	e := NewBuiltin()
+	modelstest.Embedder(t, NewEmbedder())
+}
+
+// cosine is that of two unit vectors.
+func cosine(a, b []float32) float64 {
+	sum := 0.0
+	for i := range a {
+		sum += float64(a[i]) * float64(b[i])
+	}
+	return sum
+}
+
+func TestEmbedderNearness(t *testing.T) {
+	t.Parallel()
+	e := NewEmbedder()
 	for _, c := range []struct{ name, a, near, far string }{
 		{"inflection", "transformer attention", "Transformers attend to tokens", "The harvest of wheat in Kansas"},
 		{"spelling", "colour theory", "theory of color", "steam engines of Cornwall"},
@@ -20,7 +36,7 @@ func TestBuiltinNearness(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			near, far := dot(v[0], v[1]), dot(v[0], v[2])
+			near, far := cosine(v[0], v[1]), cosine(v[0], v[2])
 			if near < far+0.2 {
 				t.Errorf("%q: cosine %.2f with %q, %.2f with %q", c.a, near, c.near, far, c.far)
 			}
@@ -30,9 +46,9 @@ func TestBuiltinNearness(t *testing.T) {
 
 // A vector that an older binary kept is compared with a new one as long as the
 // revision stays, so this must fail when somebody changes the hashing without it.
-func TestBuiltinRevision(t *testing.T) {
+func TestEmbedderRevision(t *testing.T) {
 	t.Parallel()
-	v, err := NewBuiltin().Embed(t.Context(), []string{"Attention is all you need."})
+	v, err := NewEmbedder().Embed(t.Context(), []string{"Attention is all you need."})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,14 +62,14 @@ func TestBuiltinRevision(t *testing.T) {
 	}
 }
 
-func BenchmarkBuiltin(b *testing.B) {
+func BenchmarkEmbedder(b *testing.B) {
 	chunk := strings.Repeat("The transformer is a deep learning architecture based on the multi-head attention mechanism, "+
 		"in which text is converted to numerical representations called tokens. ", 6)
 	texts := make([]string, 64)
 	for i := range texts {
 		texts[i] = chunk
 	}
-	e := NewBuiltin()
+	e := NewEmbedder()
 	b.SetBytes(int64(len(chunk) * len(texts)))
 	for b.Loop() {
 		if _, err := e.Embed(b.Context(), texts); err != nil {
