@@ -7,7 +7,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// style is a set of CSS declarations, names and values in lower case.
+// style maps CSS property names to values, both in lower case.
 type style map[string]string
 
 func declarations(s string) style {
@@ -36,8 +36,8 @@ func dropCSSComments(s string) string {
 	return cssComment().ReplaceAllString(s, "")
 }
 
-// Further out than this nobody scrolls; further in, it is layout, for which
-// margins of a column's width are common. In CSS pixels.
+// Offsets in CSS pixels beyond which an element counts as off-screen. Smaller
+// ones are layout; negative margins as wide as a column are common.
 const (
 	offScreen  = -200.0
 	farMargins = -900.0
@@ -71,7 +71,7 @@ func (s style) hide() bool {
 	if v, ok := pixels(s["font-size"]); ok && v < 2 {
 		return true
 	}
-	return s.outside() || s.boxedIn() || s.inkless()
+	return s.outside() || s.boxedIn() || s.colourless()
 }
 
 func (s style) outside() bool {
@@ -102,8 +102,9 @@ func (s style) boxedIn() bool {
 	return false
 }
 
-// inkless is text in no colour, or in the background of the same declarations.
-func (s style) inkless() bool {
+// colourless reports whether text is transparent, or has the background colour of
+// the same declarations.
+func (s style) colourless() bool {
 	ink := s["color"]
 	if ink == "transparent" || s["-webkit-text-fill-color"] == "transparent" && s["background-clip"]+s["-webkit-background-clip"] == "" {
 		return true
@@ -125,8 +126,8 @@ func (s style) inkless() bool {
 
 var length = text.Pattern(`^([-+]?\d*\.?\d+)\s*(px|pt|pc|em|rem|ex|ch|vw|vh|cm|mm|in|%)?$`)
 
-// pixels is a length in CSS pixels, about: 16 px to the em, and a percentage of
-// a font's size, or, below zero, of a box of 200.
+// pixels converts a length to approximate CSS pixels: an em is 16 px, a positive
+// percentage is relative to the font size, a negative one to a box of 200 px.
 func pixels(s string) (float64, bool) {
 	m := length().FindStringSubmatch(s)
 	if m == nil {
@@ -156,7 +157,7 @@ func number(s string) (float64, bool) {
 // colour is red, green and blue, 0 to 255.
 type colour [3]int
 
-// near is true for colours that an eye hardly tells apart.
+// near reports whether two colours are hard to tell apart.
 func (c colour) near(d colour) bool {
 	sum := 0
 	for i := range c {
@@ -212,7 +213,7 @@ func fromHex(h string) (colour, bool) {
 	return colour{int(v >> 16), int(v >> 8 & 255), int(v & 255)}, err == nil
 }
 
-// alphaOf is a colour's opacity, or -1 when it has none.
+// alphaOf returns the alpha of a colour, 0 to 1, or -1 if it has none.
 func alphaOf(s string) float64 {
 	m := rgbColour().FindStringSubmatch(s)
 	if m == nil || m[4] == "" {

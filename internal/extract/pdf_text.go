@@ -10,9 +10,8 @@ import (
 	"github.com/ledongthuc/pdf"
 )
 
-// pageText is the text of a page in the order in which it is written, at most
-// about room bytes. What was read before something went wrong comes with the
-// error.
+// pageText returns the text of a page in the order of its content stream, about
+// room bytes at most. With an error it returns the text read before it.
 func pageText(p pdf.Page, room int) (string, error) {
 	t := &pdfText{page: p, room: room, fonts: map[string]*pdfFont{}}
 	err := caught(func() error {
@@ -29,8 +28,8 @@ func pageText(p pdf.Page, room int) (string, error) {
 	return t.out.String(), err
 }
 
-// checkContents unpacks a page's streams once, to refuse bombs before anything
-// is made of them.
+// checkContents decompresses streams once and refuses those larger than
+// maxContent.
 func checkContents(v pdf.Value) error {
 	streams := []pdf.Value{v}
 	if v.Kind() == pdf.Array {
@@ -42,11 +41,11 @@ func checkContents(v pdf.Value) error {
 	left := int64(maxContent)
 	for _, s := range streams {
 		if s.Kind() != pdf.Stream {
-			return errors.New("a page's content is no stream")
+			return errors.New("the content of a page is not a stream")
 		}
 		n, err := io.CopyN(io.Discard, s.Reader(), left+1)
 		if left -= n; left < 0 {
-			return errors.New("a page is too long")
+			return errors.New("the content of a page is too long")
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
@@ -55,15 +54,15 @@ func checkContents(v pdf.Value) error {
 	return nil
 }
 
-// pdfFont is what is asked of a font for each string, read once.
+// pdfFont caches what is needed of a font for each string.
 type pdfFont struct {
 	encoding pdf.TextEncoding
 	first    int
-	widths   []float64 // in thousandths of the font's size; empty if unknown
+	widths   []float64 // in thousandths of the font size; empty if unknown
 }
 
-// width of a string in this font at size 1, of which decoded is the text; known
-// is false for an estimate: half the height for each character.
+// width returns the width of raw at font size 1. decoded is its text. If the font
+// has no widths, known is false and the width is half an em per character.
 func (f *pdfFont) width(raw, decoded string) (width float64, known bool) {
 	if len(f.widths) == 0 {
 		return float64(utf8.RuneCountInString(decoded)) * 0.5, false
@@ -76,9 +75,9 @@ func (f *pdfFont) width(raw, decoded string) (width float64, known bool) {
 	return width / 1000, true
 }
 
-// pdfText writes what a page's operators show, and tells by their places on the
-// page where words, lines and paragraphs end. The page's own coordinates are not
-// followed, only those of its text.
+// pdfText interprets a content stream. It derives the ends of words, lines and
+// paragraphs from the positions of strings in text space; the page's own
+// transformations (cm) are ignored.
 type pdfText struct {
 	page  pdf.Page
 	room  int
@@ -88,14 +87,14 @@ type pdfText struct {
 	font    *pdfFont
 	size    float64
 	leading float64
-	scaleX  float64 // of the text's matrix
+	scaleX  float64 // of the text matrix
 	scaleY  float64
-	lineX   float64 // where the line begins
-	x, y    float64 // where the next string stands
+	lineX   float64 // start of the line
+	x, y    float64 // position of the next string
 
-	shown      bool // something was, and ended at:
+	shown      bool // a string was shown, which ended at:
 	endX, endY float64
-	sure       bool // endX is known rather than estimated
+	sure       bool // endX is exact rather than estimated
 }
 
 func (t *pdfText) operator(stk *pdf.Stack, op string) {
@@ -178,7 +177,7 @@ func (t *pdfText) show(raw string) {
 	t.shown, t.endX, t.endY, t.sure = true, t.x, t.y, sure
 }
 
-// gap writes what lies between the last string and the next.
+// gap writes the space or line break between the last string and the next.
 func (t *pdfText) gap() {
 	if !t.shown {
 		return
@@ -205,7 +204,7 @@ func (t *pdfText) fontOf(name string) *pdfFont {
 	}
 	f := &pdfFont{encoding: asIs{}}
 	t.fonts[name] = f
-	// A font that cannot be read leaves its text as it is.
+	// Without a readable font, text is passed through unchanged.
 	_ = caught(func() error {
 		font := t.page.Font(name)
 		if font.V.IsNull() {
@@ -225,13 +224,13 @@ func (t *pdfText) fontOf(name string) *pdfFont {
 	return f
 }
 
-// asIs is the encoding of a font that says none.
+// asIs is the encoding of a font without one.
 type asIs struct{}
 
 func (asIs) Decode(raw string) string { return raw }
 
-// errFull ends the interpreter when there is text enough; see tooLate.
+// errFull is a panic value that stops the interpreter at the size limit; see tooLate.
 type errFull struct{}
 
-func (errFull) Error() string { return "there is more text than is read" }
+func (errFull) Error() string { return "the text is longer than the limit" }
 func (errFull) RuntimeError() {}

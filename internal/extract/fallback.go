@@ -6,13 +6,13 @@ import (
 	"golang.org/x/net/html"
 )
 
-// stripped reads a page without building a tree of it, for pages that no parser
-// takes. It knows paragraphs and titles, and what attributes and inline styles
-// hide; it cannot tell the main text from the rest.
+// stripped reads a page from its token stream, for pages that the parser refuses.
+// It handles the title, paragraphs, and elements hidden by attributes and inline
+// styles, but cannot find the main text or apply style sheets.
 func stripped(content string) Page {
 	var page Page
 	var out strings.Builder
-	var skip struct { // the element that is being left out, and how deep it is nested in itself
+	var skip struct { // the element being skipped, and how deep it is nested in itself
 		name  string
 		depth int
 	}
@@ -20,7 +20,7 @@ func stripped(content string) Page {
 	z := html.NewTokenizer(strings.NewReader(content))
 	for {
 		switch kind := z.Next(); kind {
-		case html.ErrorToken: // the end: the reader itself cannot fail
+		case html.ErrorToken: // end of input: a strings.Reader does not fail
 			page.Text = out.String()
 			return page
 		case html.TextToken:
@@ -57,7 +57,7 @@ func hiddenToken(tok html.Token) bool {
 	return noText[tok.Data] || HiddenBy(tok.Attr)
 }
 
-// breakLine ends a paragraph, once.
+// breakLine ends a paragraph if one is open.
 func breakLine(out *strings.Builder) {
 	if s := out.String(); s != "" && !strings.HasSuffix(s, "\n\n") {
 		out.WriteString("\n\n")
@@ -69,7 +69,7 @@ var void = map[string]bool{
 	"meta": true, "param": true, "source": true, "track": true, "wbr": true,
 }
 
-// endsItself names elements that the next of their kind ends.
+// endsItself holds elements that are closed by the next element of the same name.
 var endsItself = map[string]bool{
 	"dd": true, "dt": true, "li": true, "option": true, "p": true, "td": true, "th": true, "tr": true,
 }

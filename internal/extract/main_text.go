@@ -18,8 +18,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// fromHTML reads a page with the libraries, or without them when they give up:
-// the parser does at 512 nested elements.
+// fromHTML reads a page with the libraries, or with stripped if they fail: the
+// parser refuses more than 512 nested elements.
 func fromHTML(ctx context.Context, content string, at *url.URL) (Page, error) {
 	page, err := readable(ctx, content, at)
 	if ctx.Err() != nil {
@@ -32,9 +32,9 @@ func fromHTML(ctx context.Context, content string, at *url.URL) (Page, error) {
 	return page, nil
 }
 
-// readable is the main text of a page, or all of it when no part stands out.
+// readable extracts the main text of a page, or all text if there is no main part.
 func readable(ctx context.Context, content string, at *url.URL) (page Page, err error) {
-	// These libraries index slices by what a stranger wrote.
+	// The libraries panic on some malformed pages.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("reading the page: panic: %v", r)
@@ -44,12 +44,12 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 	if err != nil {
 		return Page{}, fmt.Errorf("parsing the page: %w", err)
 	}
-	dropInvisible(doc)
+	removeHidden(doc)
 	if err := ctx.Err(); err != nil {
 		return Page{}, err
 	}
 	parser := readability.NewParser()
-	parser.KeepClasses = true // the language of a code block is a class
+	parser.KeepClasses = true // a class holds the language of a code block
 	parser.Logger = slog.New(slog.DiscardHandler)
 	article, err := parser.ParseDocument(doc, at)
 	if err != nil {
@@ -66,14 +66,15 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 	return page, err
 }
 
-// Readability is made for articles. A page with less main text than this that
-// has several times as much elsewhere is not one.
+// Readability is made for articles. A page is not an article if its main text has
+// fewer letters than fewLetters and the body more than muchMore times as many.
 const (
 	fewLetters = 250
 	muchMore   = 4
 )
 
-// mainNode is the article, or the body without its furniture.
+// mainNode returns the article, or the body without navigation, headers, footers,
+// asides and forms.
 func mainNode(article, doc *html.Node) *html.Node {
 	body := find(doc, atom.Body)
 	if body == nil {
@@ -104,7 +105,7 @@ func markdown(n *html.Node) (string, error) {
 			commonmark.NewCommonmarkPlugin(commonmark.WithListEndComment(false)),
 			table.NewTablePlugin(table.WithCellPaddingBehavior(table.CellPaddingBehaviorMinimal)),
 		),
-		// Text is quoted verbatim: no backslash that the page does not have.
+		// Text is quoted verbatim, so nothing is escaped.
 		converter.WithEscapeMode(converter.EscapeModeDisabled),
 	)
 	out, err := conv.ConvertNode(n)
@@ -114,8 +115,8 @@ func markdown(n *html.Node) (string, error) {
 	return string(out), nil
 }
 
-// plainInlines takes links and emphasis for their text and drops pictures, so
-// that a sentence reads, is searched and is quoted without marks.
+// plainInlines replaces links and emphasis by their text and removes images, so
+// that sentences are indexed and quoted without markup.
 func plainInlines(n *html.Node) {
 	remove(n, func(n *html.Node) bool {
 		return n.DataAtom == atom.Img || n.DataAtom == atom.Picture || n.DataAtom == atom.Source
@@ -128,12 +129,12 @@ func plainInlines(n *html.Node) {
 	})
 }
 
-// maxIndent is how deep quotes, lists and tables may stand in each other. Each
-// level is written in front of each of its lines, so a small page of deep levels
-// would make gigabytes.
+// maxIndent is the depth to which quotations, lists and tables may be nested. Each
+// line is prefixed once per level, so a small page with deep nesting would
+// otherwise become gigabytes of Markdown.
 const maxIndent = 8
 
-// flatten makes plain blocks of what is nested too deep.
+// flatten replaces elements nested deeper than maxIndent by plain blocks.
 func flatten(n *html.Node, depth int) {
 	for c := range n.ChildNodes() {
 		inner := depth
@@ -162,7 +163,7 @@ func primarySubtag(lang string) string {
 	return strings.ToLower(first)
 }
 
-// letters is about how many bytes of text n has.
+// letters returns the approximate number of bytes of text in n.
 func letters(n *html.Node) int {
 	sum := 0
 	each(n, func(n *html.Node) {
@@ -189,7 +190,7 @@ func each(n *html.Node, do func(*html.Node)) {
 	}
 }
 
-// remove takes out the topmost nodes below n that match.
+// remove removes the topmost descendants of n that match.
 func remove(n *html.Node, match func(*html.Node) bool) {
 	for c := n.FirstChild; c != nil; {
 		next := c.NextSibling

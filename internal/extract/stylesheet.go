@@ -10,21 +10,21 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Bounds on a page's own style sheets: each hiding rule is tried on each node,
-// and one that looks at ancestors on each of those.
+// Bounds on a page's own style sheets: each hiding rule is matched against each
+// node, and a rule with ancestors against the ancestors of each node.
 const (
 	maxSheet     = 256 << 10 // bytes
-	maxRules     = 100       // that hide something
-	maxWork      = 20 << 20  // tries, about half a second
-	ancestorWork = 64        // tries that a rule with ancestors counts for
+	maxRules     = 100       // hiding rules
+	maxWork      = 20 << 20  // match attempts, about half a second
+	ancestorWork = 64        // match attempts that an ancestor counts for
 )
 
-// sheet is what the page's own <style> elements hide.
-type sheet struct {
-	names    map[string]bool // ".class" and "#id" that hide by themselves, which most rules are
+// stylesheet holds the hiding rules of the page's own <style> elements.
+type stylesheet struct {
+	names    map[string]bool // simple selectors that hide: ".class" and "#id"
 	hiding   []hidingRule
-	work     int  // tries left
-	coloured bool // the page has a background that is not the browser's white
+	work     int  // match attempts left
+	coloured bool // the root element or all elements have a background
 }
 
 type hidingRule struct {
@@ -32,8 +32,8 @@ type hidingRule struct {
 	work     int
 }
 
-func readSheets(doc *html.Node) *sheet {
-	s := &sheet{work: maxWork, names: map[string]bool{}}
+func readStylesheets(doc *html.Node) *stylesheet {
+	s := &stylesheet{work: maxWork, names: map[string]bool{}}
 	room := maxSheet
 	for n := range doc.Descendants() {
 		if n.DataAtom != atom.Style || n.FirstChild == nil {
@@ -47,7 +47,7 @@ func readSheets(doc *html.Node) *sheet {
 	return s
 }
 
-func (s *sheet) hides(n *html.Node) bool {
+func (s *stylesheet) hides(n *html.Node) bool {
 	if len(s.names) > 0 && s.hidesByName(n) {
 		return true
 	}
@@ -62,7 +62,7 @@ func (s *sheet) hides(n *html.Node) bool {
 	return false
 }
 
-func (s *sheet) hidesByName(n *html.Node) bool {
+func (s *stylesheet) hidesByName(n *html.Node) bool {
 	if id := attribute(n.Attr, "id"); id != "" && s.names["#"+id] {
 		return true
 	}
@@ -74,8 +74,9 @@ func (s *sheet) hidesByName(n *html.Node) bool {
 	return false
 }
 
-// read takes in rules. Of nested blocks it reads those that hold on any screen.
-func (s *sheet) read(css string, depth int) {
+// read adds the rules of css. Of the conditional blocks it reads those that apply
+// to any screen.
+func (s *stylesheet) read(css string, depth int) {
 	for len(css) > 0 {
 		open := strings.IndexByte(css, '{')
 		if open < 0 {
@@ -97,7 +98,8 @@ func (s *sheet) read(css string, depth int) {
 	}
 }
 
-// block cuts css behind the brace that closes the one already read.
+// block splits css after the closing brace that matches an opening brace before
+// css.
 func block(css string) (body, rest string) {
 	depth := 1
 	for i := range len(css) {
@@ -126,7 +128,7 @@ func alwaysOn(atRule string) bool {
 	return false
 }
 
-func (s *sheet) rule(selectors string, d style) {
+func (s *stylesheet) rule(selectors string, d style) {
 	if bg := d["background-color"] + d["background"]; bg != "" {
 		for sel := range strings.SplitSeq(strings.ToLower(selectors), ",") {
 			sel = strings.TrimSpace(sel)
@@ -141,9 +143,9 @@ func (s *sheet) rule(selectors string, d style) {
 	}
 }
 
-// hide adds a selector, unless it is about a state (":hover") or would cost time
-// that grows with the square of the page (":has", "~", several ancestors).
-func (s *sheet) hide(sel string) {
+// hide adds a selector, unless it depends on a state (":hover") or takes time
+// quadratic in the size of the page (":has", "~", several ancestors).
+func (s *stylesheet) hide(sel string) {
 	if oneName().MatchString(sel) {
 		s.names[sel] = true // bounded by maxSheet
 		return

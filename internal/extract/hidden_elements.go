@@ -7,25 +7,25 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// dropInvisible takes out of a parsed page what a browser would not show:
-// comments, code, closed dialogs, and elements that attributes, inline styles
-// or the page's own style sheets hide. Style sheets elsewhere are not fetched.
-func dropInvisible(doc *html.Node) {
-	sheet := readSheets(doc)
+// removeHidden removes from a parsed page what a browser does not show: comments,
+// scripts, closed dialogs, and elements hidden by attributes, inline styles or
+// the page's own style sheets. External style sheets are not fetched.
+func removeHidden(doc *html.Node) {
+	sheet := readStylesheets(doc)
 	remove(doc, func(n *html.Node) bool {
 		switch n.Type {
 		case html.CommentNode:
 			return true
 		case html.ElementNode:
-			return neverText(n) || !isFrame(n) && (hiddenByAttribute(n.Attr) || hiddenByStyle(n, sheet) || sheet.hides(n))
+			return neverText(n) || !isRoot(n) && (hiddenByAttribute(n.Attr) || hiddenByStyle(n, sheet) || sheet.hides(n))
 		}
 		return false
 	})
 }
 
-// isFrame is true for what holds the page together. Pages hide the body until a
-// script has run or while a dialog is open; what a reader comes for is in it.
-func isFrame(n *html.Node) bool {
+// isRoot reports whether n is html, head or body. Pages hide the body until a
+// script has run or while a dialog is open, so these are never removed.
+func isRoot(n *html.Node) bool {
 	switch n.DataAtom {
 	case atom.Html, atom.Head, atom.Body:
 		return true
@@ -33,8 +33,8 @@ func isFrame(n *html.Node) bool {
 	return false
 }
 
-// neverText is true for elements whose content is not text of the page. Linked
-// data stays: readability takes the date from it and drops it then.
+// neverText reports whether the content of n is not text of the page. JSON-LD is
+// kept, because readability reads the date from it and removes it afterwards.
 func neverText(n *html.Node) bool {
 	if n.DataAtom == atom.Script {
 		return !strings.EqualFold(strings.TrimSpace(attribute(n.Attr, "type")), "application/ld+json")
@@ -48,7 +48,7 @@ var noText = map[string]bool{
 	"template": true, "textarea": true, "video": true,
 }
 
-// hiddenByAttribute holds for attributes of an element by themselves.
+// hiddenByAttribute reports whether an attribute other than style hides an element.
 func hiddenByAttribute(attrs []html.Attribute) bool {
 	for _, a := range attrs {
 		switch strings.ToLower(a.Key) {
@@ -63,8 +63,9 @@ func hiddenByAttribute(attrs []html.Attribute) bool {
 	return false
 }
 
-// hiddenByStyle judges inline styles, and text in the colour of what is behind it.
-func hiddenByStyle(n *html.Node, sheet *sheet) bool {
+// hiddenByStyle reports whether n is a closed dialog, is hidden by its inline
+// style, or has text in the colour of its background.
+func hiddenByStyle(n *html.Node, sheet *stylesheet) bool {
 	if n.DataAtom == atom.Dialog && !has(n.Attr, "open") {
 		return true
 	}
@@ -83,13 +84,13 @@ func hiddenByStyle(n *html.Node, sheet *sheet) bool {
 	return ok && ink.near(paper)
 }
 
-// maxBehind is how many elements behind a text are asked for their colour.
-const maxBehind = 32
+// maxAncestors is how many ancestors are searched for a background colour.
+const maxAncestors = 32
 
-// background is the nearest colour behind n that is written inline, or white
-// when neither an element nor the page's own style sheet says another.
-func background(n *html.Node, sheet *sheet) (colour, bool) {
-	for range maxBehind {
+// background returns the nearest inline background colour of n or its ancestors.
+// Without one it returns white, and false if a style sheet sets a background.
+func background(n *html.Node, sheet *stylesheet) (colour, bool) {
+	for range maxAncestors {
 		if n == nil {
 			break
 		}
@@ -121,4 +122,10 @@ func has(attrs []html.Attribute, key string) bool {
 		}
 	}
 	return false
+}
+
+// HiddenBy reports whether an element's own attributes, including its inline
+// style, hide its content.
+func HiddenBy(attrs []html.Attribute) bool {
+	return hiddenByAttribute(attrs) || declarations(attribute(attrs, "style")).hide()
 }
