@@ -99,7 +99,7 @@ func (s *recordingStage) har(answer evidence.Answer, cfg *config.Config) ([]byte
 	if err != nil {
 		return nil, 0, fmt.Errorf("describing the question: %w", err)
 	}
-	s.recorder.Note(text)
+	s.recorder.SetNote(text)
 	har, err := s.recorder.HAR()
 	if err != nil {
 		return nil, 0, err
@@ -192,7 +192,7 @@ func cleanURLs(value string) string {
 	parts := fieldsOf(value)
 	for i, p := range parts {
 		if strings.Contains(p, "://") {
-			parts[i] = fetch.WithoutSecrets(p)
+			parts[i] = fetch.RedactURL(p)
 		}
 	}
 	return strings.Join(parts, ",")
@@ -213,7 +213,7 @@ func secretsOf(cfg *config.Config) []string {
 				out = append(out, value)
 			}
 			for _, address := range fieldsOf(value) {
-				out = append(out, fetch.SecretsIn(address)...)
+				out = append(out, fetch.URLSecrets(address)...)
 			}
 		}
 	}

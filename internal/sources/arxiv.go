@@ -29,12 +29,12 @@ const arxivLicense = "CC0"
 // arxiv searches arXiv's Atom interface.
 type arxiv struct {
 	base    *url.URL
-	door    *fetch.Door
+	door    *fetch.Client
 	timeout time.Duration
 	turns   turns // its terms allow one connection
 }
 
-func newArxiv(s Settings, client *fetch.Client) (Source, error) {
+func newArxiv(s Settings, client *fetch.Network) (Source, error) {
 	base, err := url.Parse(s.URL)
 	if err != nil {
 		return nil, err

@@ -29,13 +29,13 @@ const crossrefFields = "DOI,URL,title,container-title,author,issued,abstract,lic
 // crossref searches the registry of DOIs.
 type crossref struct {
 	base    *url.URL
-	door    *fetch.Door
+	door    *fetch.Client
 	timeout time.Duration
 	mailto  string
 	turns   turns // whom it cannot reach may ask one thing at a time
 }
 
-func newCrossref(s Settings, client *fetch.Client) (Source, error) {
+func newCrossref(s Settings, client *fetch.Network) (Source, error) {
 	base, err := url.Parse(s.URL)
 	if err != nil {
 		return nil, err

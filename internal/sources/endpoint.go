@@ -13,11 +13,11 @@ import (
 // endpoint is a source's base URL, the door to it, and what one search may cost.
 type endpoint struct {
 	base    *url.URL
-	door    *fetch.Door
+	door    *fetch.Client
 	timeout time.Duration
 }
 
-func newEndpoint(s Settings, client *fetch.Client) (endpoint, error) {
+func newEndpoint(s Settings, client *fetch.Network) (endpoint, error) {
 	base, err := url.Parse(s.URL)
 	if err != nil {
 		return endpoint{}, err

@@ -29,11 +29,11 @@ const europePMCArticle = "https://europepmc.org/article/"
 // europePMC searches Europe PMC.
 type europePMC struct {
 	base    *url.URL
-	door    *fetch.Door
+	door    *fetch.Client
 	timeout time.Duration
 }
 
-func newEuropePMC(s Settings, client *fetch.Client) (Source, error) {
+func newEuropePMC(s Settings, client *fetch.Network) (Source, error) {
 	base, err := url.Parse(s.URL)
 	if err != nil {
 		return nil, err

@@ -54,10 +54,10 @@ type feeds struct {
 // feed is one address behind its own door: the operator chose it.
 type feed struct {
 	url  *url.URL
-	door *fetch.Door
+	door *fetch.Client
 }
 
-func newFeeds(s Settings, client *fetch.Client) (Source, error) {
+func newFeeds(s Settings, client *fetch.Network) (Source, error) {
 	f := &feeds{timeout: s.Timeout, parsing: make(turns, feedsParsed)}
 	names := strings.FieldsFunc(s.Options["urls"], func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	if len(names) == 0 || len(names) > maxFeeds {
@@ -130,7 +130,7 @@ func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, er
 			docs, err = nil, malformed
 		}
 		if fetch.IsKind(err, fetch.Malformed) || fetch.IsKind(err, fetch.TooLarge) {
-			it.door.Forget(req)
+			it.door.Invalidate(req)
 		}
 	}()
 	resp, err := it.door.Get(ctx, req)

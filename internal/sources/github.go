@@ -29,7 +29,7 @@ func githubSpec() Spec {
 // topics, not what is in them.
 type gitHub struct{ endpoint }
 
-func newGitHub(s Settings, client *fetch.Client) (Source, error) {
+func newGitHub(s Settings, client *fetch.Network) (Source, error) {
 	e, err := newEndpoint(s, client)
 	return &gitHub{e}, err
 }

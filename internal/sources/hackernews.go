@@ -26,11 +26,11 @@ const bareTitle = 0.5
 // tells by its title what it links to.
 type hackerNews struct {
 	base    *url.URL
-	door    *fetch.Door
+	door    *fetch.Client
 	timeout time.Duration
 }
 
-func newHackerNews(s Settings, client *fetch.Client) (Source, error) {
+func newHackerNews(s Settings, client *fetch.Network) (Source, error) {
 	base, err := url.Parse(s.URL)
 	if err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func (h *hackerNews) discuss(ctx context.Context, budget *fetch.Budget, a *hacke
 		}
 		item, err := readItem(resp.Body)
 		if err != nil {
-			h.door.Forget(req)
+			h.door.Invalidate(req)
 			continue
 		}
 		docs = join(docs, h.discussion(story, item, resp.Retrieved, rankScore(place)))

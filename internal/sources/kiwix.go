@@ -39,7 +39,7 @@ type kiwix struct {
 	pages PageReader
 }
 
-func newKiwix(s Settings, client *fetch.Client) (Source, error) {
+func newKiwix(s Settings, client *fetch.Network) (Source, error) {
 	e, err := newEndpoint(s, client)
 	return &kiwix{endpoint: e, book: s.Options["content"], pages: s.reader()}, err
 }

@@ -17,7 +17,7 @@ import (
 type wiki struct {
 	name     string
 	base     *url.URL
-	client   *fetch.Client
+	client   *fetch.Network
 	settings Settings
 	timeout  time.Duration
 	language string
@@ -36,7 +36,7 @@ var (
 // license of the text of all Wikipedias. Another wiki's is not known.
 const wikipediaLicense = "CC BY-SA 4.0"
 
-func newWiki(name string, s Settings, client *fetch.Client) (*wiki, error) {
+func newWiki(name string, s Settings, client *fetch.Network) (*wiki, error) {
 	base, err := url.Parse(s.URL)
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func newWiki(name string, s Settings, client *fetch.Client) (*wiki, error) {
 
 // in is the base URL and the door for a language. A language that the wiki has
 // no host for means the configured base.
-func (w *wiki) in(language string) (*url.URL, *fetch.Door, error) {
+func (w *wiki) in(language string) (*url.URL, *fetch.Client, error) {
 	if language == "" {
 		language = w.language
 	}
@@ -73,7 +73,7 @@ func languageOf(base *url.URL) string {
 
 // api asks the Action API, to query unless params name another action. The
 // error may stand in a good answer, which is not kept then: see apiError.
-func (w *wiki) api(ctx context.Context, base *url.URL, door *fetch.Door, budget *fetch.Budget, params url.Values, v apiAnswer) (fetch.Response, error) {
+func (w *wiki) api(ctx context.Context, base *url.URL, door *fetch.Client, budget *fetch.Budget, params url.Values, v apiAnswer) (fetch.Response, error) {
 	if !params.Has("action") {
 		params.Set("action", "query")
 	}
@@ -89,7 +89,7 @@ func (w *wiki) api(ctx context.Context, base *url.URL, door *fetch.Door, budget 
 		return resp, err
 	}
 	if v.problem() != "" || !v.whole() {
-		door.Forget(req)
+		door.Invalidate(req)
 	}
 	if code := v.problem(); code != "" {
 		return resp, apiError(base.Host, code, resp.RetryAfter)

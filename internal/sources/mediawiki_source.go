@@ -24,7 +24,7 @@ func mediawikiSpec() Spec {
 	}
 }
 
-func newMediaWiki(s Settings, client *fetch.Client) (Source, error) {
+func newMediaWiki(s Settings, client *fetch.Network) (Source, error) {
 	w, err := newWiki("mediawiki", s, client)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (a *parseAnswer) whole() bool { return a.Parse != nil }
 
 // parsed fills in the texts of the best pages by their HTML, for wikis that
 // give no extracts.
-func (w *wiki) parsed(ctx context.Context, base *url.URL, door *fetch.Door, budget *fetch.Budget, pages []searchPage) error {
+func (w *wiki) parsed(ctx context.Context, base *url.URL, door *fetch.Client, budget *fetch.Budget, pages []searchPage) error {
 	var failed error
 	for i := range pages[:min(len(pages), parsedPages)] {
 		if failed = w.parse(ctx, base, door, budget, &pages[i]); failed != nil {
@@ -64,7 +64,7 @@ func (w *wiki) parsed(ctx context.Context, base *url.URL, door *fetch.Door, budg
 }
 
 // parse fills in the text of one page.
-func (w *wiki) parse(ctx context.Context, base *url.URL, door *fetch.Door, budget *fetch.Budget, page *searchPage) error {
+func (w *wiki) parse(ctx context.Context, base *url.URL, door *fetch.Client, budget *fetch.Budget, page *searchPage) error {
 	var a parseAnswer
 	_, err := w.api(ctx, base, door, budget, url.Values{
 		"action": {"parse"}, "page": {page.Title}, "prop": {"text|revid"}, "disableeditsection": {"1"}, "disabletoc": {"1"},
@@ -89,7 +89,7 @@ func (w *wiki) parse(ctx context.Context, base *url.URL, door *fetch.Door, budge
 
 // whole puts the full text of the best page in place of its introduction. It
 // leaves it where that cannot be had.
-func (w *wiki) whole(ctx context.Context, base *url.URL, door *fetch.Door, budget *fetch.Budget, docs []evidence.Document) error {
+func (w *wiki) whole(ctx context.Context, base *url.URL, door *fetch.Client, budget *fetch.Budget, docs []evidence.Document) error {
 	if len(docs) == 0 {
 		return nil
 	}

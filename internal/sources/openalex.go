@@ -33,12 +33,12 @@ const openAlexFields = "id,doi,title,display_name,publication_date,publication_y
 // openAlex searches OpenAlex.
 type openAlex struct {
 	base    *url.URL
-	door    *fetch.Door
+	door    *fetch.Client
 	timeout time.Duration
 	key     string
 }
 
-func newOpenAlex(s Settings, client *fetch.Client) (Source, error) {
+func newOpenAlex(s Settings, client *fetch.Network) (Source, error) {
 	base, err := url.Parse(s.URL)
 	if err != nil {
 		return nil, err

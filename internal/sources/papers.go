@@ -160,7 +160,7 @@ func (t turns) take(ctx context.Context) error {
 func (t turns) give() { <-t }
 
 // email is the address by which the operator can be reached, or empty.
-func email(client *fetch.Client) string {
+func email(client *fetch.Network) string {
 	if client == nil {
 		return ""
 	}

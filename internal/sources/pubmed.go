@@ -40,13 +40,13 @@ const pubmedArticle = "https://pubmed.ncbi.nlm.nih.gov/"
 // but numbers.
 type pubmed struct {
 	base    *url.URL
-	door    *fetch.Door
+	door    *fetch.Client
 	timeout time.Duration
 	key     string
 	email   string
 }
 
-func newPubMed(s Settings, client *fetch.Client) (Source, error) {
+func newPubMed(s Settings, client *fetch.Network) (Source, error) {
 	base, err := url.Parse(s.URL)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (p *pubmed) Search(ctx context.Context, q evidence.Query) ([]evidence.Docum
 	}
 	ids, err := a.ids(p.base)
 	if err != nil {
-		p.door.Forget(search)
+		p.door.Invalidate(search)
 		return nil, err
 	}
 	if len(ids) == 0 {

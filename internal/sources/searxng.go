@@ -29,7 +29,7 @@ type searxNG struct {
 	language, categories string
 }
 
-func newSearxNG(s Settings, client *fetch.Client) (Source, error) {
+func newSearxNG(s Settings, client *fetch.Network) (Source, error) {
 	e, err := newEndpoint(s, client)
 	return &searxNG{endpoint: e, language: s.Language, categories: s.Options["categories"]}, err
 }

@@ -81,17 +81,17 @@ func (inProcess) Page(ctx context.Context, raw []byte, contentType, pageURL stri
 
 // door opens the way to the source's base URL, where answers are kept for the
 // source's lifetime.
-func (s Settings) door(client *fetch.Client) (*fetch.Door, error) {
+func (s Settings) door(client *fetch.Network) (*fetch.Client, error) {
 	return s.doorTo(client, s.URL)
 }
 
 // doorTo is door for another base URL of the source's.
-func (s Settings) doorTo(client *fetch.Client, base string) (*fetch.Door, error) {
-	door, err := client.Operator(base, s.Rate)
+func (s Settings) doorTo(client *fetch.Network, base string) (*fetch.Client, error) {
+	door, err := client.ForHost(base, s.Rate)
 	if err != nil {
 		return nil, err
 	}
-	return door.KeepFor(s.Lifetime), nil
+	return door.WithFixedCache(s.Lifetime), nil
 }
 
 // Kinds of questions that a source is good for. A source of KindGeneral is
@@ -127,7 +127,7 @@ type Spec struct {
 	Options        []Option
 	Needs          []string // "url" or options without which it stays off although it is enabled
 
-	New func(Settings, *fetch.Client) (Source, error)
+	New func(Settings, *fetch.Network) (Source, error)
 }
 
 // defaultLifetime suits what changes from day to day rather than from minute
@@ -149,11 +149,11 @@ func Names() []string {
 // Build makes the enabled sources, in the registry's order. A source that is
 // not in settings has its spec's defaults. The error is an *evidence.Problem
 // that names the setting.
-func Build(settings map[string]Settings, client *fetch.Client) ([]Source, error) {
+func Build(settings map[string]Settings, client *fetch.Network) ([]Source, error) {
 	return build(Registry(), settings, client)
 }
 
-func build(specs []Spec, settings map[string]Settings, client *fetch.Client) ([]Source, error) {
+func build(specs []Spec, settings map[string]Settings, client *fetch.Network) ([]Source, error) {
 	if err := checkNames(specs, settings); err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ type stackExchange struct {
 	backoff   func(time.Duration) // leaves the host alone for a time
 }
 
-func newStackExchange(s Settings, client *fetch.Client) (Source, error) {
+func newStackExchange(s Settings, client *fetch.Network) (Source, error) {
 	out := &stackExchange{site: cmp.Or(s.Options["site"], "stackoverflow"), key: s.Options["key"]}
 	if out.key != "" && s.Rate == stackExchangeKeyless {
 		s.Rate = stackExchangeKeyed
@@ -136,7 +136,7 @@ func (x *stackExchange) get(ctx context.Context, budget *fetch.Budget, path stri
 		err = x.malformed()
 	}
 	if err != nil {
-		x.door.Forget(req)
+		x.door.Invalidate(req)
 	}
 	if resp.Cached {
 		a.Backoff, a.Remaining, a.ErrorText = "", "", ""

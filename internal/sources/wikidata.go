@@ -38,7 +38,7 @@ type wikidata struct {
 	language string
 }
 
-func newWikidata(s Settings, client *fetch.Client) (Source, error) {
+func newWikidata(s Settings, client *fetch.Network) (Source, error) {
 	e, err := newEndpoint(s, client)
 	return &wikidata{endpoint: e, language: s.Language}, err
 }
@@ -80,7 +80,7 @@ func (w *wikidata) look(ctx context.Context, budget *fetch.Budget, name, languag
 		return nil, err
 	}
 	if code := a.problem(); code != "" {
-		w.door.Forget(req)
+		w.door.Invalidate(req)
 		return nil, apiError(w.base.Host, code, resp.RetryAfter)
 	}
 	docs, ok := w.read(&a, language, resp.Retrieved)

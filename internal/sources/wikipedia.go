@@ -20,7 +20,7 @@ const maxExtracts = 20
 // in one request.
 type wikipedia struct{ *wiki }
 
-func newWikipedia(s Settings, client *fetch.Client) (Source, error) {
+func newWikipedia(s Settings, client *fetch.Network) (Source, error) {
 	w, err := newWiki("wikipedia", s, client)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ const summaryTitles = 3
 // summary's address takes an exact title, so a search comes first.
 type wikipediaSummary struct{ *wiki }
 
-func newWikipediaSummary(s Settings, client *fetch.Client) (Source, error) {
+func newWikipediaSummary(s Settings, client *fetch.Network) (Source, error) {
 	w, err := newWiki("wikipedia-summary", s, client)
 	if err != nil {
 		return nil, err

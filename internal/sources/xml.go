@@ -17,7 +17,7 @@ const maxXMLDepth = 64
 // getXML asks for a URL and decodes its body into v, whose root element must
 // match. What is not announced as XML is not decoded. accept is the service's
 // own type of XML; host is named in errors.
-func getXML(ctx context.Context, door *fetch.Door, req fetch.Request, host, accept string, v any) (fetch.Response, error) {
+func getXML(ctx context.Context, door *fetch.Client, req fetch.Request, host, accept string, v any) (fetch.Response, error) {
 	req.Accept = accept
 	resp, err := door.Get(ctx, req)
 	if err != nil {

@@ -136,7 +136,7 @@ func build(t *testing.T, spec sources.Spec, c *contract, timeout time.Duration, 
 }
 
 // client says where it comes from. Its log, if any, keeps everything.
-func client(t testing.TB, log *journal) *fetch.Client {
+func client(t testing.TB, log *journal) *fetch.Network {
 	t.Helper()
 	cfg := fetch.Config{
 		Version: "test", Contact: "test@example.org", MaxBody: 256 << 10, HeaderTimeout: time.Hour,
@@ -151,7 +151,7 @@ func client(t testing.TB, log *journal) *fetch.Client {
 }
 
 // buildAt makes the source with its base URL at a server.
-func buildAt(t testing.TB, spec sources.Spec, c *contract, base string, timeout time.Duration, client *fetch.Client) sources.Source {
+func buildAt(t testing.TB, spec sources.Spec, c *contract, base string, timeout time.Duration, client *fetch.Network) sources.Source {
 	t.Helper()
 	settings := map[string]sources.Settings{}
 	for _, name := range sources.Names() {

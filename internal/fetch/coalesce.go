@@ -18,7 +18,7 @@ import (
 // The flight has no deadline either. Each caller's Budget is a clock of that
 // caller alone, which runs while the flight is on the wire, so the shorter
 // Budget of the one who came first ends that one's wait and no other's.
-type flight struct {
+type call struct {
 	key    string
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -32,7 +32,7 @@ type flight struct {
 	waiters map[*waiter]struct{}
 	shared  bool // more than one caller has joined
 	onWire  bool
-	start   time.Time // no request is made before it
+	earliest   time.Time // no request is made before it
 	stale   *Response // an old answer, for callers who run out of time
 }
 
@@ -52,7 +52,7 @@ func newWaiter(ctx context.Context, b *Budget) *waiter {
 	return w
 }
 
-func (w *waiter) tell(e *Error) {
+func (w *waiter) stop(e *Error) {
 	select {
 	case w.quit <- e:
 	default:
@@ -61,7 +61,7 @@ func (w *waiter) tell(e *Error) {
 
 func (w *waiter) startClock() {
 	w.since = time.Now()
-	w.timer = time.AfterFunc(w.budget.Left(), func() { w.tell(&Error{Kind: Timeout}) })
+	w.timer = time.AfterFunc(w.budget.Left(), func() { w.stop(&Error{Kind: Timeout}) })
 }
 
 func (w *waiter) stopClock() {
@@ -74,39 +74,39 @@ func (w *waiter) stopClock() {
 }
 
 // refuse ends the wait of a caller whose deadline comes before the request can.
-func (w *waiter) refuse(start time.Time) {
+func (w *waiter) checkStart(start time.Time) {
 	if !w.deadline.IsZero() && start.After(w.deadline) {
-		w.tell(&Error{Kind: Throttled, unsent: true, Detail: errWaitTooLong})
+		w.stop(&Error{Kind: Throttled, unsent: true, Detail: noTimeForQueue})
 	}
 }
 
 // Why a flight ended before its end.
 var (
-	errNobodyWaits = errors.New("nobody waits for the answer")
-	errTimeUp      = errors.New("nobody who waits has time left")
+	errNoWaiters = errors.New("nobody waits for the answer")
+	errBudgetsSpent      = errors.New("nobody who waits has time left")
 	errShutdown    = errors.New("the client is closed")
 )
 
-type flights struct {
+type coalescer struct {
 	mu sync.Mutex
-	m  map[string]*flight
+	calls  map[string]*call
 }
 
-func newFlights() *flights { return &flights{m: map[string]*flight{}} }
+func newCoalescer() *coalescer { return &coalescer{calls: map[string]*call{}} }
 
 // join finds the flight under way or makes one; own reports the latter.
-func (fs *flights) join(ctx context.Context, key string, w *waiter) (f *flight, own bool) {
+func (fs *coalescer) join(ctx context.Context, key string, w *waiter) (f *call, own bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	f = fs.m[key]
+	f = fs.calls[key]
 	if own = f == nil; own {
-		f = &flight{key: key, done: make(chan struct{}), waiters: map[*waiter]struct{}{}}
+		f = &call{key: key, done: make(chan struct{}), waiters: map[*waiter]struct{}{}}
 		f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-		fs.m[key] = f
+		fs.calls[key] = f
 	}
 	f.shared = f.shared || !own
 	f.waiters[w] = struct{}{}
-	w.refuse(f.start)
+	w.checkStart(f.earliest)
 	if f.onWire {
 		w.startClock()
 	}
@@ -114,7 +114,7 @@ func (fs *flights) join(ctx context.Context, key string, w *waiter) (f *flight, 
 }
 
 // leave takes a caller out, and ends the flight after the last one.
-func (fs *flights) leave(key string, f *flight, w *waiter, why error) {
+func (fs *coalescer) leave(key string, f *call, w *waiter, why error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	w.stopClock()
@@ -122,17 +122,17 @@ func (fs *flights) leave(key string, f *flight, w *waiter, why error) {
 	if len(f.waiters) > 0 {
 		return
 	}
-	if fs.m[key] == f { // nobody joins what is about to end
-		delete(fs.m, key)
+	if fs.calls[key] == f { // nobody joins what is about to end
+		delete(fs.calls, key)
 	}
 	f.cancel(why)
 }
 
 // land gives the outcome to all who wait.
-func (fs *flights) land(key string, f *flight, resp Response, err error) {
+func (fs *coalescer) finish(key string, f *call, resp Response, err error) {
 	fs.mu.Lock()
-	if fs.m[key] == f {
-		delete(fs.m, key)
+	if fs.calls[key] == f {
+		delete(fs.calls, key)
 	}
 	f.resp, f.err = resp, err
 	fs.mu.Unlock()
@@ -141,7 +141,7 @@ func (fs *flights) land(key string, f *flight, resp Response, err error) {
 }
 
 // wire starts the clocks of all who wait; the returned function stops them.
-func (fs *flights) wire(f *flight) func() {
+func (fs *coalescer) runClocks(f *call) func() {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	f.onWire = true
@@ -159,17 +159,17 @@ func (fs *flights) wire(f *flight) func() {
 }
 
 // notBefore sends away who cannot wait until at.
-func (fs *flights) notBefore(f *flight, at time.Time) {
+func (fs *coalescer) setEarliest(f *call, at time.Time) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	f.start = at
+	f.earliest = at
 	for w := range f.waiters {
-		w.refuse(at)
+		w.checkStart(at)
 	}
 }
 
 // left is the most that anybody who waits may still spend.
-func (fs *flights) left(f *flight) time.Duration {
+func (fs *coalescer) maxLeft(f *call) time.Duration {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	var most time.Duration
@@ -181,7 +181,7 @@ func (fs *flights) left(f *flight) time.Duration {
 
 // outOfTime reports whether nobody who waits has any time left. Then nobody can
 // join any more either: who has time gets a flight of its own.
-func (fs *flights) outOfTime(f *flight) bool {
+func (fs *coalescer) outOfTime(f *call) bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for w := range f.waiters {
@@ -189,19 +189,19 @@ func (fs *flights) outOfTime(f *flight) bool {
 			return false
 		}
 	}
-	if fs.m[f.key] == f {
-		delete(fs.m, f.key)
+	if fs.calls[f.key] == f {
+		delete(fs.calls, f.key)
 	}
 	return true
 }
 
-func (fs *flights) keepStale(f *flight, r Response) {
+func (fs *coalescer) setStale(f *call, r Response) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	f.stale = &r
 }
 
-func (fs *flights) staleOf(f *flight) (Response, bool) {
+func (fs *coalescer) staleFor(f *call) (Response, bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f.stale == nil {
@@ -212,36 +212,36 @@ func (fs *flights) staleOf(f *flight) (Response, bool) {
 	return r, true
 }
 
-func (fs *flights) isShared(f *flight) bool {
+func (fs *coalescer) isShared(f *call) bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	return f.shared
 }
 
 // shared asks through a flight: a new one, or that of an equal request.
-func (d *Door) shared(ctx context.Context, a ask) (Response, error) {
-	c := d.client
-	key := a.flightKey()
+func (d *Client) coalesced(ctx context.Context, a checkedRequest) (Response, error) {
+	c := d.network
+	key := a.coalesceKey()
 	w := newWaiter(ctx, a.budget)
-	f, own := c.flights.join(ctx, key, w)
+	f, own := c.coalescer.join(ctx, key, w)
 	if own {
-		c.flying.Add(1) // the caller is counted in, so Close has not begun to wait for none
+		c.inFlight.Add(1) // the caller is counted in, so Close has not begun to wait for none
 		go func() {
-			defer c.flying.Done()
+			defer c.inFlight.Done()
 			stop := context.AfterFunc(c.ctx, func() { f.cancel(errShutdown) })
 			defer stop()
-			resp, err := d.survive(f, a)
-			c.flights.land(key, f, resp, err)
+			resp, err := d.resolveRecovered(f, a)
+			c.coalescer.finish(key, f, resp, err)
 		}()
 	}
 	resp, err := d.wait(ctx, f, w)
-	why := errNobodyWaits
+	why := errNoWaiters
 	if IsKind(err, Timeout) {
-		why = errTimeUp
+		why = errBudgetsSpent
 	}
-	c.flights.leave(key, f, w, why)
-	traceOf(ctx).sent(int(f.sent.Load()))
-	if c.flights.isShared(f) {
+	c.coalescer.leave(key, f, w, why)
+	traceOf(ctx).addRequests(int(f.sent.Load()))
+	if c.coalescer.isShared(f) {
 		resp.Body = bytes.Clone(resp.Body) // each caller's to change
 	}
 	switch {
@@ -257,18 +257,18 @@ func (d *Door) shared(ctx context.Context, a ask) (Response, error) {
 
 // survive is fly, with an error for a panic of ours: one answer must not end the
 // program.
-func (d *Door) survive(f *flight, a ask) (resp Response, err error) {
+func (d *Client) resolveRecovered(f *call, a checkedRequest) (resp Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			d.client.cfg.Logger.Error("a request panicked", "host", a.host, "panic", p, "stack", string(debug.Stack()))
+			d.network.cfg.Logger.Error("a request panicked", "host", a.host, "panic", p, "stack", string(debug.Stack()))
 			resp, err = Response{}, &Error{Kind: Malformed, Detail: "the answer cannot be read: an error in this program"}
 		}
 	}()
-	return d.fly(f, a)
+	return d.resolve(f, a)
 }
 
 // wait is one caller's part of a flight.
-func (d *Door) wait(ctx context.Context, f *flight, w *waiter) (Response, error) {
+func (d *Client) wait(ctx context.Context, f *call, w *waiter) (Response, error) {
 	select {
 	case <-f.done:
 		return f.resp, f.err
@@ -280,7 +280,7 @@ func (d *Door) wait(ctx context.Context, f *flight, w *waiter) (Response, error)
 			return f.resp, f.err
 		default:
 		}
-		if old, ok := d.client.flights.staleOf(f); ok {
+		if old, ok := d.network.coalescer.staleFor(f); ok {
 			return old, nil
 		}
 		return Response{}, why
@@ -288,13 +288,13 @@ func (d *Door) wait(ctx context.Context, f *flight, w *waiter) (Response, error)
 }
 
 // ended is the error of a flight whose context ended.
-func (f *flight) ended() error {
+func (f *call) endError() error {
 	switch cause := context.Cause(f.ctx); {
 	case cause == nil:
 		return nil
 	case errors.Is(cause, errShutdown):
 		return &Error{Kind: Closed}
-	case errors.Is(cause, errTimeUp):
+	case errors.Is(cause, errBudgetsSpent):
 		return &Error{Kind: Timeout}
 	default:
 		return errNotCounted

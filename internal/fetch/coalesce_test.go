@@ -13,8 +13,8 @@ import (
 
 // slow is a server whose answers wait until they are let go.
 type slow struct {
-	door  *Door
-	c     *Client
+	door  *Client
+	c     *Network
 	base  string
 	came  chan struct{}
 	free  chan struct{}
@@ -39,7 +39,7 @@ func newSlow(t *testing.T) *slow {
 	s.c, s.base = New(Config{}), srv.URL
 	t.Cleanup(func() { s.c.Close() })
 	var err error
-	if s.door, err = s.c.Operator(srv.URL, Rate{}); err != nil {
+	if s.door, err = s.c.ForHost(srv.URL, Rate{}); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -63,14 +63,14 @@ func (s *slow) ask(ctx context.Context, budget time.Duration) <-chan outcome {
 func (s *slow) joined(t *testing.T, n int) {
 	t.Helper()
 	for t.Context().Err() == nil {
-		s.c.flights.mu.Lock()
-		for _, f := range s.c.flights.m {
+		s.c.coalescer.mu.Lock()
+		for _, f := range s.c.coalescer.calls {
 			if len(f.waiters) == n {
-				s.c.flights.mu.Unlock()
+				s.c.coalescer.mu.Unlock()
 				return
 			}
 		}
-		s.c.flights.mu.Unlock()
+		s.c.coalescer.mu.Unlock()
 	}
 }
 

@@ -27,7 +27,7 @@ func TestOperatorDoorOpensToItsHostAlone(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"", "localhost:8080", "ftp://x", "http://", "http://bücher.example"} {
-		if _, err := c.Operator(bad, fetch.Rate{}); err == nil {
+		if _, err := c.ForHost(bad, fetch.Rate{}); err == nil {
 			t.Errorf("Operator(%q) succeeded", bad)
 		}
 	}
@@ -76,13 +76,13 @@ func TestOpenDoorServesWhatIsExempt(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := netip.MustParseAddrPort(u.Host)
-	c := fetch.New(fetch.Config{OpenExempt: []netip.AddrPort{at}, OpenPorts: []uint16{at.Port()}})
+	c := fetch.New(fetch.Config{AllowedAddrs: []netip.AddrPort{at}, PublicPorts: []uint16{at.Port()}})
 	t.Cleanup(func() { c.Close() })
-	if got, err := c.Open().Get(t.Context(), fetch.Request{URL: srv.URL}); err != nil || string(got.Body) != "page" {
+	if got, err := c.ForPublic().Get(t.Context(), fetch.Request{URL: srv.URL}); err != nil || string(got.Body) != "page" {
 		t.Errorf("Get = %q, %v, want the page", got.Body, err)
 	}
 	for _, path := range []string{"/inside", "/file"} {
-		_, err := c.Open().Get(t.Context(), fetch.Request{URL: srv.URL + path})
+		_, err := c.ForPublic().Get(t.Context(), fetch.Request{URL: srv.URL + path})
 		if !fetch.IsKind(err, fetch.Refused) {
 			t.Errorf("%s: err = %v, want refused", path, err)
 			continue

@@ -12,9 +12,9 @@ import (
 
 // What a breaker is called on a status page.
 const (
-	breakerClosed   = "closed"
-	breakerOpen     = "open"
-	breakerHalfOpen = "half-open"
+	circuitClosed   = "closed"
+	circuitOpen     = "open"
+	circuitHalfOpen = "half-open"
 )
 
 // sharing is what a gate has to do with the other processes of the data folder,
@@ -25,28 +25,28 @@ const (
 // spend the same token; the debt is paid by whoever asks next.
 //
 // Guarded by gates.mu.
-type sharing struct {
+type sharedState struct {
 	queued  bool // a write waits
 	writing bool // a write is under way
 	writes  int  // that have ended
 	spent   int  // tokens that no write has taken along
 
-	said   time.Time // since when the breaker is open, as it was last written
-	mended bool      // the host answered although others had found it broken
+	publishedOpen   time.Time // since when the breaker is open, as it was last written
+	recovered bool      // the host answered although others had found it broken
 
-	since, until time.Time // others' breaker is open
-	heard        time.Time // the latest wish to be left alone that was read, in the cache's time
+	openSince, openUntil time.Time // others' breaker is open
+	lastWait        time.Time // the latest wish to be left alone that was read, in the cache's time
 }
 
 // learn reads what others know of the host. It takes next to no time and fails
 // silently: then the process knows what it knows itself.
-func (g *gates) learn(ctx context.Context, it *gate) {
+func (g *limiters) loadShared(ctx context.Context, it *hostLimiter) {
 	cache := g.cache()
 	if cache == nil {
 		return
 	}
 	g.mu.Lock()
-	busy, writes := it.others.writing, it.others.writes
+	busy, writes := it.shared.writing, it.shared.writes
 	g.mu.Unlock()
 	row, ok := cache.host(ctx, it.key)
 	if !ok {
@@ -61,24 +61,24 @@ func (g *gates) learn(ctx context.Context, it *gate) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	it.others.since, it.others.until = here(row.since), here(row.until)
-	if it.others.until.After(now.Add(openFor)) { // of a clock that was set back
-		it.others.since, it.others.until = time.Time{}, time.Time{}
+	it.shared.openSince, it.shared.openUntil = here(row.since), here(row.until)
+	if it.shared.openUntil.After(now.Add(openFor)) { // of a clock that was set back
+		it.shared.openSince, it.shared.openUntil = time.Time{}, time.Time{}
 	}
 	// A wish counts once: by a clock of the cache that stands still it would never end.
-	if until := here(row.wait); row.wait.After(it.others.heard) && until.After(it.until) && !until.After(now.Add(longestLeave)) {
-		it.until = until
+	if until := here(row.wait); row.wait.After(it.shared.lastWait) && until.After(it.waitUntil) && !until.After(now.Add(maxBackoff)) {
+		it.waitUntil = until
 	}
-	it.others.heard = row.wait
+	it.shared.lastWait = row.wait
 	if at := here(row.errAt); at.After(it.lastErrAt) && !at.After(now) {
 		it.lastErr, it.lastErrKind, it.lastErrAt = row.err, row.kind, at
 	}
-	limit := it.limiter.Limit()
-	if limit == rate.Inf || !it.pinned || busy || it.others.writing || writes != it.others.writes {
+	limit := it.bucket.Limit()
+	if limit == rate.Inf || !it.configured || busy || it.shared.writing || writes != it.shared.writes {
 		return // which of our own tokens the row knows of cannot be said
 	}
-	left := row.tokensAt(then, Rate{PerSecond: float64(limit), Burst: it.limiter.Burst()}) - float64(it.others.spent)
-	drain(it.limiter, now, it.limiter.TokensAt(now)-left)
+	left := row.tokensAt(then, Rate{PerSecond: float64(limit), Burst: it.bucket.Burst()}) - float64(it.shared.spent)
+	drain(it.bucket, now, it.bucket.TokensAt(now)-left)
 }
 
 // drain takes x tokens out of the bucket, whole or not.
@@ -102,94 +102,94 @@ func drain(l *rate.Limiter, now time.Time, x float64) {
 }
 
 // broken is the error of a host that others found broken.
-func (g *gates) broken(it *gate) error {
+func (g *limiters) checkSharedCircuit(it *hostLimiter) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if it.others.until.After(time.Now()) {
-		return &Error{Kind: Broken, Detail: brokenDetail(it.others.since, it.others.until)}
+	if it.shared.openUntil.After(time.Now()) {
+		return &Error{Kind: CircuitOpen, Detail: openDetail(it.shared.openSince, it.shared.openUntil)}
 	}
 	return nil
 }
 
 // reserve takes a token, which giveBack returns when no request is made.
-func (g *gates) reserve(it *gate) (token *rate.Reservation, giveBack func()) {
-	token = it.limiter.Reserve()
-	g.count(it, 1)
+func (g *limiters) reserve(it *hostLimiter) (token *rate.Reservation, giveBack func()) {
+	token = it.bucket.Reserve()
+	g.countToken(it, 1)
 	return token, func() {
-		g.count(it, -1) // first: learn must not take the bucket for too full
+		g.countToken(it, -1) // first: learn must not take the bucket for too full
 		token.Cancel()
 	}
 }
 
-func (g *gates) count(it *gate, n int) {
+func (g *limiters) countToken(it *hostLimiter, n int) {
 	g.mu.Lock()
-	it.others.spent += n
+	it.shared.spent += n
 	g.mu.Unlock()
-	g.tell(it, false)
+	g.publish(it, false)
 }
 
 // ended notes how a request went, and tells others if they should know.
-func (g *gates) ended(it *gate, e *Error, good bool) {
+func (g *limiters) recordOutcome(it *hostLimiter, e *Error, good bool) {
 	since := it.breaker.openSince()
 	g.mu.Lock()
 	it.users--
 	if e != nil && e.Kind != Closed {
 		it.lastErr, it.lastErrKind, it.lastErrAt = e.text(), e.Kind, time.Now()
 	}
-	if good && !it.others.since.IsZero() {
-		it.others.since, it.others.until, it.others.mended = time.Time{}, time.Time{}, true
+	if good && !it.shared.openSince.IsZero() {
+		it.shared.openSince, it.shared.openUntil, it.shared.recovered = time.Time{}, time.Time{}, true
 	}
-	news := e != nil && e.Kind != Closed || !since.Equal(it.others.said) || it.others.mended
+	news := e != nil && e.Kind != Closed || !since.Equal(it.shared.publishedOpen) || it.shared.recovered
 	g.mu.Unlock()
 	if news {
-		g.tell(it, true)
+		g.publish(it, true)
 	}
 }
 
 // tell has what this process knows of the host written; many calls at once are
 // one write. Of a host behind the open door others learn only what matters: its
 // failures and wishes.
-func (g *gates) tell(it *gate, matters bool) {
+func (g *limiters) publish(it *hostLimiter, matters bool) {
 	cache := g.cache()
 	if cache == nil {
 		return
 	}
 	g.mu.Lock()
-	if it.others.queued || !it.pinned && !matters {
+	if it.shared.queued || !it.configured && !matters {
 		g.mu.Unlock()
 		return
 	}
-	it.others.queued = true
+	it.shared.queued = true
 	g.mu.Unlock()
-	var taken hostNews
+	var taken hostUpdate
 	took := false
-	queued := cache.keepHost(it.key, func() hostNews {
+	queued := cache.queueHostUpdate(it.key, func() hostUpdate {
 		took = true
-		taken = g.news(it, cache.now())
+		taken = g.takeUpdate(it, cache.now())
 		return taken
 	}, func(written bool) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		switch {
 		case !took:
-			it.others.queued = false
+			it.shared.queued = false
 		case !written:
-			it.others.spent += taken.spent
+			it.shared.spent += taken.spent
 			fallthrough
 		default:
-			it.others.writing = false
-			it.others.writes++
+			it.shared.writing = false
+			it.shared.writes++
 		}
 	})
 	if !queued {
 		g.mu.Lock()
-		it.others.queued = false
+		it.shared.queued = false
 		g.mu.Unlock()
 	}
 }
 
 // news is what is to be written now, in the cache's time.
-func (g *gates) news(it *gate, then time.Time) hostNews {
+func (g *limiters) takeUpdate(it *hostLimiter, then time.Time) hostUpdate {
 	now := time.Now()
 	there := func(t time.Time) time.Time {
 		if t.IsZero() {
@@ -200,26 +200,26 @@ func (g *gates) news(it *gate, then time.Time) hostNews {
 	since := it.breaker.openSince()
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	it.others.queued, it.others.writing = false, true
-	n := hostNews{open: !it.pinned, rate: it.rate(), spent: it.others.spent,
-		kind: it.lastErrKind, err: it.lastErr, errAt: there(it.lastErrAt), wait: there(it.until)}
-	if !since.Equal(it.others.said) || it.others.mended {
+	it.shared.queued, it.shared.writing = false, true
+	n := hostUpdate{open: !it.configured, rate: it.rate(), spent: it.shared.spent,
+		kind: it.lastErrKind, err: it.lastErr, errAt: there(it.lastErrAt), wait: there(it.waitUntil)}
+	if !since.Equal(it.shared.publishedOpen) || it.shared.recovered {
 		n.breaker = true
 		if !since.IsZero() {
 			n.since, n.until = there(since), there(since.Add(openFor))
 		}
 	}
-	it.others.spent, it.others.said, it.others.mended = 0, since, false
+	it.shared.spent, it.shared.publishedOpen, it.shared.recovered = 0, since, false
 	return n
 }
 
 // rate is the bucket's; zero: not limited.
-func (it *gate) rate() Rate {
-	limit := it.limiter.Limit()
+func (it *hostLimiter) rate() Rate {
+	limit := it.bucket.Limit()
 	if limit == rate.Inf {
 		return Rate{}
 	}
-	return Rate{PerSecond: float64(limit), Burst: it.limiter.Burst()}
+	return Rate{PerSecond: float64(limit), Burst: it.bucket.Burst()}
 }
 
 // MergeHosts are the hosts of both lists, sorted by name. Of a host in both, the
@@ -242,7 +242,7 @@ func MergeHosts(live, kept []HostState) []HostState {
 		if k.Rate.PerSecond > 0 && s.Rate.PerSecond > 0 {
 			s.Tokens = min(s.Tokens, k.Tokens)
 		}
-		if s.Breaker == breakerClosed {
+		if s.Breaker == circuitClosed {
 			s.Breaker, s.BrokenUntil = k.Breaker, k.BrokenUntil
 		}
 		if k.LastErrorAt.After(s.LastErrorAt) {

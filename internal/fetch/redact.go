@@ -7,12 +7,12 @@ import (
 )
 
 // removed stands where a secret was.
-const removed = "REMOVED"
+const redacted = "REMOVED"
 
 // isSecret reports whether a parameter or a header of that name holds a key, a
 // token, or who the operator is. Better one too many: a recording is shown to
 // others.
-func isSecret(name string) bool {
+func isSecretName(name string) bool {
 	name = strings.ToLower(name)
 	plain := strings.NewReplacer("-", "", "_", "", ".", "", "[", "", "]", "").Replace(name)
 	switch plain {
@@ -29,37 +29,37 @@ func isSecret(name string) bool {
 }
 
 // cleanURL is a URL without secrets, as recordings show and find it.
-func cleanURL(u *url.URL) string {
+func redactURL(u *url.URL) string {
 	c := *u
 	if c.User != nil {
-		c.User = url.User(removed)
+		c.User = url.User(redacted)
 	}
-	c.RawQuery = cleanQuery(c.RawQuery)
+	c.RawQuery = redactQuery(c.RawQuery)
 	c.Fragment, c.RawFragment = "", ""
 	return c.String()
 }
 
 // cleanText is cleanURL of what may be no URL; then nothing is left of it.
-func cleanText(s string) string {
+func redactURLText(s string) string {
 	u, err := url.Parse(s)
 	if err != nil {
-		return removed
+		return redacted
 	}
-	return cleanURL(u)
+	return redactURL(u)
 }
 
 // WithoutSecrets is a URL as a recording shows it.
-func WithoutSecrets(url string) string { return cleanText(url) }
+func RedactURL(url string) string { return redactURLText(url) }
 
 // SecretsIn are the values that WithoutSecrets takes out of a URL.
-func SecretsIn(address string) []string {
+func URLSecrets(address string) []string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil
 	}
 	var out []string
 	for name, values := range u.Query() {
-		if isSecret(name) {
+		if isSecretName(name) {
 			out = append(out, values...)
 		}
 	}
@@ -70,7 +70,7 @@ func SecretsIn(address string) []string {
 }
 
 // cleanQuery keeps the order and the spelling of what it leaves in.
-func cleanQuery(raw string) string {
+func redactQuery(raw string) string {
 	if raw == "" {
 		return ""
 	}
@@ -81,20 +81,20 @@ func cleanQuery(raw string) string {
 		if err != nil {
 			plain = name
 		}
-		if given && value != "" && isSecret(plain) {
-			parts[i] = name + "=" + removed
+		if given && value != "" && isSecretName(plain) {
+			parts[i] = name + "=" + redacted
 		}
 	}
 	return strings.Join(parts, "&")
 }
 
 // cleanHeader is the value of a header as a recording shows it.
-func cleanHeader(name, value string) string {
+func redactHeader(name, value string) string {
 	switch {
-	case isSecret(name):
-		return removed
+	case isSecretName(name):
+		return redacted
 	case http.CanonicalHeaderKey(name) == "Location", http.CanonicalHeaderKey(name) == "Referer", http.CanonicalHeaderKey(name) == "Content-Location":
-		return cleanText(value)
+		return redactURLText(value)
 	}
 	return value
 }

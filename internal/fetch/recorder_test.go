@@ -21,11 +21,11 @@ import (
 )
 
 // taped is a client with a tape and an operator's door to a base.
-func taped(t *testing.T, tape Tape, base string) *Door {
+func taped(t *testing.T, tape Cassette, base string) *Client {
 	t.Helper()
-	c := New(Config{Contact: "ops@example.org", Tape: tape, Now: newTicker().now})
+	c := New(Config{Contact: "ops@example.org", Cassette: tape, Now: newTicker().now})
 	t.Cleanup(func() { c.Close() })
-	door, err := c.Operator(base, Rate{})
+	door, err := c.ForHost(base, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func tapedServer(t *testing.T) (*httptest.Server, *atomic.Int64) {
 var tapedPaths = []string{"/moved", "/page?q=a%20b&api_key=SECRET2&email=SECRET3", "/binary", "/counts", "/counts", "/404", "/lost", "/429", "/empty"}
 
 // ask all paths; each outcome as a line.
-func outcomes(t *testing.T, door *Door, base string) ([]Response, []string) {
+func outcomes(t *testing.T, door *Client, base string) ([]Response, []string) {
 	t.Helper()
 	var rs []Response
 	var errs []string
@@ -87,7 +87,7 @@ func outcomes(t *testing.T, door *Door, base string) ([]Response, []string) {
 			r.Body = nil
 		}
 		if r.URL == base+"/page?token=SECRET1" {
-			r.URL = base + "/page?token=" + removed // all that a replay can know
+			r.URL = base + "/page?token=" + redacted // all that a replay can know
 		}
 		rs, errs = append(rs, r), append(errs, fmt.Sprint(err, Status(err)))
 	}
@@ -114,7 +114,7 @@ func TestReplayGivesWhatWasRecorded(t *testing.T) {
 	}
 	before := calls.Load()
 	for range 2 { // a replay is as good the second time
-		replay, err := NewReplay(har)
+		replay, err := NewReplayer(har)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +198,7 @@ func TestReplayOfTheSameURLGoesOnAndRepeatsTheLast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replay, err := NewReplay(har)
+	replay, err := NewReplayer(har)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestWhatIsUnderWayIsRecordedAsUnfinished(t *testing.T) {
 	t.Parallel()
 	s := newSlow(t)
 	rec := NewRecorder("x", "1", stepping())
-	s.c.cfg.Tape = rec
+	s.c.cfg.Cassette = rec
 	ctx, cancel := context.WithCancel(t.Context())
 	out := s.ask(ctx, time.Hour)
 	<-s.came
@@ -247,7 +247,7 @@ func TestWhatIsUnderWayIsRecordedAsUnfinished(t *testing.T) {
 		har  []byte
 		want error
 	}{"during": {during, context.DeadlineExceeded}, "after": {after, context.Canceled}} {
-		replay, err := NewReplay(c.har)
+		replay, err := NewReplayer(c.har)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -309,7 +309,7 @@ func TestTransportIsRecordedAndReplayed(t *testing.T) {
 	if har, err = rec.HAR(); err != nil {
 		t.Fatal(err)
 	}
-	replay, err := NewReplay(har)
+	replay, err := NewReplayer(har)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -335,12 +335,12 @@ func TestTransportIsRecordedAndReplayed(t *testing.T) {
 func TestSecretsAreFoundByName(t *testing.T) {
 	t.Parallel()
 	for _, name := range strings.Fields("key api_key apikey API-KEY x-api-key token access_token refresh_token id_token mailto email Authorization Proxy-Authorization Cookie Set-Cookie client_secret password X-Amz-Signature sig appid_key session_id User-Agent X-Auth-Token") {
-		if !isSecret(name) {
+		if !isSecretName(name) {
 			t.Errorf("isSecret(%q) = false", name)
 		}
 	}
 	for _, name := range strings.Fields("q query search keyword keywords Accept Content-Type page format site tags sort limit monkey titles author") {
-		if isSecret(name) {
+		if isSecretName(name) {
 			t.Errorf("isSecret(%q) = true", name)
 		}
 	}
@@ -354,7 +354,7 @@ func TestSecretsAreFoundByName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := cleanURL(u); got != want {
+		if got := redactURL(u); got != want {
 			t.Errorf("cleanURL(%s) = %s, want %s", in, got, want)
 		}
 	}
@@ -372,13 +372,13 @@ func TestGarbageIsNoRecording(t *testing.T) {
 		`{"log":{"version":"1.2","entries":[{"response":{"content":{"encoding":"rot13"}}}]}}`:             "entry 1 has a body with the encoding",
 		`{"log":{"version":"1.2","entries":[{"response":{"status":-5}}]}}`:                                "entry 1 has the status -5",
 	} {
-		if _, err := NewReplay([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := NewReplayer([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("NewReplay(%.40q) = %v, want %q", in, err, want)
 		}
 	}
 	foreign := `{"log":{"version":"1.2","entries":[{"startedDateTime":"2026-11-22T12:00:00.000Z","request":{"method":"GET","url":"https://api.example.org/?key=K"},
 		"response":{"status":200,"headers":[{"name":"content-type","value":"text/plain; charset=x"}],"content":{"text":"hi"}}}]}}`
-	replay, err := NewReplay([]byte(foreign))
+	replay, err := NewReplayer([]byte(foreign))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -393,12 +393,12 @@ func FuzzHAR(f *testing.F) {
 	f.Add([]byte(`{"log":{"version":"1.2","entries":[{"_level":"transport","_error":{"kind":"timeout"},"request":{"method":"GET","url":"http://h/"},"response":{"status":0}}]}}`))
 	f.Add([]byte("{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		replay, err := NewReplay(data)
+		replay, err := NewReplayer(data)
 		if err != nil {
 			return
 		}
 		u := &url.URL{Scheme: "http", Host: "h", Path: "/"}
-		r, err := replay.get(context.Background(), ask{url: u, host: "h"}, nil)
+		r, err := replay.get(context.Background(), checkedRequest{url: u, host: "h"}, nil)
 		if err != nil && Status(err) == "" || err == nil && r.URL == "" {
 			t.Errorf("replay = %+v, %v", r, err)
 		}
@@ -414,7 +414,7 @@ func FuzzCacheControl(f *testing.F) {
 		f.Add(s, "0", "Accept")
 	}
 	f.Fuzz(func(t *testing.T, control, age, vary string) {
-		store, maxAge := policy(http.Header{"Cache-Control": {control}, "Age": {age}, "Vary": {vary}})
+		store, maxAge := cachePolicy(http.Header{"Cache-Control": {control}, "Age": {age}, "Vary": {vary}})
 		if maxAge < noMaxAge || maxAge > (1<<31)*time.Second {
 			t.Errorf("max age %s", maxAge)
 		}

@@ -158,7 +158,7 @@ func TestRobotsOfHostileHost(t *testing.T) {
 	c := openTo(t, Config{}, s.Server)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if _, err := c.Open().Get(ctx, Request{URL: s.URL + "/" + strings.Repeat("a", 1900)}); err != nil {
+	if _, err := c.ForPublic().Get(ctx, Request{URL: s.URL + "/" + strings.Repeat("a", 1900)}); err != nil {
 		t.Error(err)
 	}
 	closed := make(chan struct{})

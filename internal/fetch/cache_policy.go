@@ -11,7 +11,7 @@ import (
 
 // staleFor is how long after its last confirmation an answer may stand in for a
 // host that cannot be asked.
-const staleFor = 7 * 24 * time.Hour
+const maxStale = 7 * 24 * time.Hour
 
 // noMaxAge marks an answer that set no bound of its own.
 const noMaxAge = time.Duration(-1)
@@ -19,7 +19,7 @@ const noMaxAge = time.Duration(-1)
 // policy reads what a host says about keeping an answer. private does not
 // forbid it: the cache is one user's own, and no request carries who asked.
 // maxAge is noMaxAge when the host set none.
-func policy(h http.Header) (store bool, maxAge time.Duration) {
+func cachePolicy(h http.Header) (store bool, maxAge time.Duration) {
 	maxAge, store = noMaxAge, strings.TrimSpace(h.Get("Vary")) != "*"
 	shorten := func(d time.Duration) {
 		if maxAge == noMaxAge || d < maxAge {
@@ -75,7 +75,7 @@ func (e *entry) fresh(lifetime time.Duration, now time.Time) bool {
 }
 
 // usable reports whether the answer may stand in for a host that fails.
-func (e *entry) usable(now time.Time) bool { return e.age(now) <= staleFor }
+func (e *entry) usable(now time.Time) bool { return e.age(now) <= maxStale }
 
 func (e *entry) response(asked *url.URL, now time.Time, stale bool) Response {
 	r := Response{
@@ -111,22 +111,22 @@ func (e *entry) condition(h http.Header, asked, u *url.URL) bool {
 }
 
 // lookup finds what is kept of the answer.
-func (d *Door) lookup(ctx context.Context, a ask) (*entry, bool) {
-	if d.client.cache() == nil || a.lifetime <= 0 {
+func (d *Client) cached(ctx context.Context, a checkedRequest) (*entry, bool) {
+	if d.network.cache() == nil || a.lifetime <= 0 {
 		return nil, false
 	}
-	return d.client.cache().get(ctx, a.key)
+	return d.network.cache().get(ctx, a.key)
 }
 
 // keep puts a good answer into the cache, as far as its host allows, and makes
 // it the response.
-func (d *Door) keep(a ask, old *entry, got answer) Response {
-	cache := d.client.cache()
+func (d *Client) store(a checkedRequest, old *entry, got hopResult) Response {
+	cache := d.network.cache()
 	if cache == nil || a.lifetime <= 0 {
 		return got.Response
 	}
-	store, maxAge := policy(got.header)
-	if d.insists {
+	store, maxAge := cachePolicy(got.header)
+	if d.ignoreMaxAge {
 		maxAge = noMaxAge
 	}
 	now := cache.now()

@@ -90,9 +90,9 @@ func TestHostsInABrokenFileChangeNothing(t *testing.T) {
 		t.Parallel()
 		x := newProcesses(t, Rate{}, fine)
 		p := x.start(t)
-		c := New(Config{Cache: p.cache, Tape: NewRecorder("test", "1", nil)})
+		c := New(Config{Cache: p.cache, Cassette: NewRecorder("test", "1", nil)})
 		defer c.Close()
-		door, err := c.Operator(x.base, Rate{})
+		door, err := c.ForHost(x.base, Rate{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,20 +167,20 @@ func TestHostRowAdds(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		row  hostRow
-		news hostNews
+		news hostUpdate
 		want hostRow
 	}{
-		{"the first news", hostRow{}, hostNews{rate: slow, spent: 1}, hostRow{tokens: 3, rate: slow, day: dayOf(now), spent: 1, updated: now}},
-		{"refilled, then spent", full, hostNews{rate: slow, spent: 3}, hostRow{tokens: -1, rate: slow, day: full.day, spent: 10, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
-		{"an older error and a shorter wait", full, hostNews{rate: slow, kind: Timeout, err: "older", errAt: now.Add(-2 * time.Hour), wait: now}, hostRow{tokens: 2, rate: slow, day: full.day, spent: 7, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
-		{"a newer error and a longer wait", full, hostNews{rate: slow, kind: Timeout, err: "new", errAt: now, wait: now.Add(time.Hour)}, hostRow{tokens: 2, rate: slow, day: full.day, spent: 7, kind: Timeout, err: "new", errAt: now, wait: now.Add(time.Hour), updated: now}},
-		{"given back", full, hostNews{rate: slow, spent: -1}, hostRow{tokens: 3, rate: slow, day: full.day, spent: 6, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
-		{"another day", hostRow{rate: slow, tokens: 4, day: dayOf(now) - 1, spent: 200, updated: now.Add(-24 * time.Hour)}, hostNews{rate: slow, spent: 1}, hostRow{tokens: 3, rate: slow, day: dayOf(now), spent: 1, updated: now}},
-		{"a clock that was set back", hostRow{rate: slow, tokens: 2, day: dayOf(now), updated: now.Add(time.Hour)}, hostNews{rate: slow, spent: 1}, hostRow{tokens: 1, rate: slow, day: dayOf(now), spent: 1, updated: now}},
-		{"an absurd debt", hostRow{rate: slow, tokens: -1e12, day: dayOf(now), updated: now}, hostNews{rate: slow}, hostRow{tokens: -longestQueue, rate: slow, day: dayOf(now), updated: now}},
-		{"no longer limited", full, hostNews{spent: 1}, hostRow{day: full.day, spent: 8, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
-		{"a breaker opens", hostRow{rate: slow, tokens: 4, updated: now}, hostNews{rate: slow, breaker: true, since: now, until: now.Add(openFor)}, hostRow{tokens: 4, rate: slow, day: dayOf(now), since: now, until: now.Add(openFor), updated: now}},
-		{"and closes", hostRow{rate: slow, tokens: 4, since: now, until: now, updated: now}, hostNews{rate: slow, breaker: true}, hostRow{tokens: 4, rate: slow, day: dayOf(now), updated: now}},
+		{"the first news", hostRow{}, hostUpdate{rate: slow, spent: 1}, hostRow{tokens: 3, rate: slow, day: dayOf(now), spent: 1, updated: now}},
+		{"refilled, then spent", full, hostUpdate{rate: slow, spent: 3}, hostRow{tokens: -1, rate: slow, day: full.day, spent: 10, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
+		{"an older error and a shorter wait", full, hostUpdate{rate: slow, kind: Timeout, err: "older", errAt: now.Add(-2 * time.Hour), wait: now}, hostRow{tokens: 2, rate: slow, day: full.day, spent: 7, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
+		{"a newer error and a longer wait", full, hostUpdate{rate: slow, kind: Timeout, err: "new", errAt: now, wait: now.Add(time.Hour)}, hostRow{tokens: 2, rate: slow, day: full.day, spent: 7, kind: Timeout, err: "new", errAt: now, wait: now.Add(time.Hour), updated: now}},
+		{"given back", full, hostUpdate{rate: slow, spent: -1}, hostRow{tokens: 3, rate: slow, day: full.day, spent: 6, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
+		{"another day", hostRow{rate: slow, tokens: 4, day: dayOf(now) - 1, spent: 200, updated: now.Add(-24 * time.Hour)}, hostUpdate{rate: slow, spent: 1}, hostRow{tokens: 3, rate: slow, day: dayOf(now), spent: 1, updated: now}},
+		{"a clock that was set back", hostRow{rate: slow, tokens: 2, day: dayOf(now), updated: now.Add(time.Hour)}, hostUpdate{rate: slow, spent: 1}, hostRow{tokens: 1, rate: slow, day: dayOf(now), spent: 1, updated: now}},
+		{"an absurd debt", hostRow{rate: slow, tokens: -1e12, day: dayOf(now), updated: now}, hostUpdate{rate: slow}, hostRow{tokens: -longestQueue, rate: slow, day: dayOf(now), updated: now}},
+		{"no longer limited", full, hostUpdate{spent: 1}, hostRow{day: full.day, spent: 8, kind: Server, err: "old", errAt: full.errAt, wait: full.wait, updated: now}},
+		{"a breaker opens", hostRow{rate: slow, tokens: 4, updated: now}, hostUpdate{rate: slow, breaker: true, since: now, until: now.Add(openFor)}, hostRow{tokens: 4, rate: slow, day: dayOf(now), since: now, until: now.Add(openFor), updated: now}},
+		{"and closes", hostRow{rate: slow, tokens: 4, since: now, until: now, updated: now}, hostUpdate{rate: slow, breaker: true}, hostRow{tokens: 4, rate: slow, day: dayOf(now), updated: now}},
 	} {
 		c.row.add(c.news, now)
 		if diff := cmp.Diff(c.want, c.row, cmp.AllowUnexported(hostRow{}), cmpopts.EquateApprox(0, 1e-9)); diff != "" {

@@ -31,8 +31,8 @@ type processes struct {
 // process is one of them.
 type process struct {
 	cache  *Cache
-	client *Client
-	door   *Door
+	client *Network
+	door   *Client
 }
 
 func newProcesses(t *testing.T, r Rate, h http.HandlerFunc) *processes {
@@ -54,7 +54,7 @@ func (x *processes) start(t *testing.T) *process {
 	p.client = New(Config{Contact: "ops@example.org", Cache: p.cache, Now: x.clock.now})
 	t.Cleanup(func() { p.client.Close() })
 	var err error
-	if p.door, err = p.client.Operator(x.base, x.rate); err != nil {
+	if p.door, err = p.client.ForHost(x.base, x.rate); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -162,7 +162,7 @@ func TestBucketIsShared(t *testing.T) {
 		t.Errorf("kept = %+v, want nothing left and 3 spent", got)
 	}
 	fourth := x.start(t)
-	if err := x.get(t, fourth); !IsKind(err, Throttled) || err == nil || !strings.Contains(err.Error(), errWaitTooLong) {
+	if err := x.get(t, fourth); !IsKind(err, Throttled) || err == nil || !strings.Contains(err.Error(), noTimeForQueue) {
 		t.Errorf("err = %v, want that the rate leaves no time", err)
 	}
 	fourth.stop(t)
@@ -191,26 +191,26 @@ func TestUnwrittenTokensCount(t *testing.T) {
 	t.Parallel()
 	r := Rate{PerSecond: 0.001, Burst: 5}
 	c := openCache(t, filepath.Join(t.TempDir(), "cache.db"), CacheConfig{})
-	g := newGates()
+	g := newLimiters()
 	g.cache = func() *Cache { return c }
-	g.pin("h:80", r)
-	it := g.m["h:80"]
+	g.configure("h:80", r)
+	it := g.byHost["h:80"]
 	spent := func() int {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		return it.others.spent
+		return it.shared.spent
 	}
 	write := func(n int) { // by another process
-		if err := writeHost(t.Context(), c.db, "h:80", hostNews{rate: r, spent: n}, time.Now()); err != nil {
+		if err := writeHost(t.Context(), c.db, "h:80", hostUpdate{rate: r, spent: n}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	write(1)
 	c.writing.Lock() // nothing is written
 	g.reserve(it)
-	g.learn(t.Context(), it)
+	g.loadShared(t.Context(), it)
 	c.writing.Unlock()
-	if got := it.limiter.Tokens(); math.Abs(got-3) > 0.1 {
+	if got := it.bucket.Tokens(); math.Abs(got-3) > 0.1 {
 		t.Errorf("%g tokens, want 3: one was spent here and one by others", got)
 	}
 	c.flush()
@@ -242,14 +242,14 @@ func TestProcessesQueueInOneLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache.db")
 	synctest.Test(t, func(t *testing.T) {
 		r := Rate{PerSecond: 1.0 / 3, Burst: 1}
-		open := func() (*gates, *Cache) {
+		open := func() (*limiters, *Cache) {
 			c, err := OpenCache(t.Context(), path, CacheConfig{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			g := newGates()
+			g := newLimiters()
 			g.cache = func() *Cache { return c }
-			g.pin("h:80", r)
+			g.configure("h:80", r)
 			return g, c
 		}
 		start := time.Now()
@@ -261,12 +261,12 @@ func TestProcessesQueueInOneLine(t *testing.T) {
 			if i%2 == 1 {
 				g, c = g2, c2
 			}
-			p, err := g.enter(t.Context(), "h:80", r, nil)
+			p, err := g.acquire(t.Context(), "h:80", r, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			after = append(after, time.Since(start).Round(time.Second))
-			p.leave(nil)
+			p.release(nil)
 			c.flush()
 		}
 		want := []time.Duration{0, 3 * time.Second, 6 * time.Second, 9 * time.Second, 12 * time.Second, 15 * time.Second}
@@ -291,7 +291,7 @@ func TestOpenBreakerHoldsForOtherProcesses(t *testing.T) {
 	first.cache.flush()
 	x.serve(fine)
 	second := x.start(t)
-	if err := x.get(t, second); !IsKind(err, Broken) || !strings.Contains(err.Error(), "has failed 8 times in a row") {
+	if err := x.get(t, second); !IsKind(err, CircuitOpen) || !strings.Contains(err.Error(), "has failed 8 times in a row") {
 		t.Errorf("err = %v, want broken", err)
 	}
 	live := second.client.Hosts()[0]
@@ -328,7 +328,7 @@ func TestHostsBehindTheOpenDoor(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*x.h.Load())(w, r) }))
 	t.Cleanup(srv.Close)
 	p := x.start(t)
-	page := openTo(t, Config{Contact: "ops@example.org", Cache: p.cache, Now: x.clock.now}, srv).Open()
+	page := openTo(t, Config{Contact: "ops@example.org", Cache: p.cache, Now: x.clock.now}, srv).ForPublic()
 	hosts := func() int {
 		p.cache.flush()
 		got, err := p.cache.Hosts(t.Context())

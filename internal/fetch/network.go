@@ -53,14 +53,14 @@ type Config struct {
 	// often, and may give nil. Cache goes before it.
 	OpenCache func() *Cache
 
-	Tape Tape // a *Recorder or a *Replay; nil: neither
+	Cassette Cassette // a *Recorder or a *Replay; nil: neither
 
 	MaxBody       int64         // bytes of a body after decompression; 0: DefaultMaxBody
 	HeaderTimeout time.Duration // from the request's end to the response's header; 0: DefaultHeaderTimeout
 
-	OpenRate   Rate             // of each host behind the open door; zero: 2 a second, 5 at once; half of it without a Contact
-	OpenPorts  []uint16         // that the open door allows besides 80 and 443
-	OpenExempt []netip.AddrPort // that the open door may dial although the guard forbids them; exact matches only
+	PublicRate   Rate             // of each host behind the open door; zero: 2 a second, 5 at once; half of it without a Contact
+	PublicPorts  []uint16         // that the open door allows besides 80 and 443
+	AllowedAddrs []netip.AddrPort // that the open door may dial although the guard forbids them; exact matches only
 	Resolver   *net.Resolver    // nil: the system's
 
 	Now func() time.Time // stamps Response.Retrieved; nil: time.Now
@@ -68,26 +68,26 @@ type Config struct {
 
 // Client owns the connections, the identity and the limits per host. It is safe
 // for concurrent use. Close it.
-type Client struct {
+type Network struct {
 	cfg      Config
 	agent    string
-	gates    *gates
-	flights  *flights
-	robots   *robots
-	operator *http.Transport
-	open     *http.Transport
+	limiters    *limiters
+	coalescer  *coalescer
+	robots   *robotsCache
+	hostTransport *http.Transport
+	publicTransport     *http.Transport
 
 	ctx    context.Context // ends when Close is called
 	cancel context.CancelFunc
 
 	mu     sync.Mutex
-	hosts  map[string]bool // host:port pairs that the operator configured
+	configured  map[string]bool // host:port pairs that the operator configured
 	closed bool
-	flying sync.WaitGroup // requests under way
+	inFlight sync.WaitGroup // requests under way
 }
 
 // New makes a Client. It dials nothing.
-func New(cfg Config) *Client {
+func New(cfg Config) *Network {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -97,39 +97,39 @@ func New(cfg Config) *Client {
 	if cfg.HeaderTimeout <= 0 {
 		cfg.HeaderTimeout = DefaultHeaderTimeout
 	}
-	if cfg.OpenRate == (Rate{}) {
-		cfg.OpenRate = Rate{PerSecond: 2, Burst: 5}
+	if cfg.PublicRate == (Rate{}) {
+		cfg.PublicRate = Rate{PerSecond: 2, Burst: 5}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &Client{
-		cfg: cfg, agent: userAgent(cfg.Version, cfg.Contact), gates: newGates(),
-		flights: newFlights(), robots: newRobots(), hosts: map[string]bool{},
+	c := &Network{
+		cfg: cfg, agent: userAgent(cfg.Version, cfg.Contact), limiters: newLimiters(),
+		coalescer: newCoalescer(), robots: newRobotsCache(), configured: map[string]bool{},
 	}
 	if !c.Identified() {
-		c.cfg.OpenRate = c.cfg.OpenRate.halved()
+		c.cfg.PublicRate = c.cfg.PublicRate.halved()
 	}
-	if cfg.Tape == nil { // what was recorded says nothing of the hosts as they are now
-		c.gates.cache = c.cache
+	if cfg.Cassette == nil { // what was recorded says nothing of the hosts as they are now
+		c.limiters.cache = c.cache
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 
 	plain := &net.Dialer{Timeout: dialTimeout, Resolver: cfg.Resolver}
-	c.operator = c.transport(func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if !c.registered(addr) {
+	c.hostTransport = c.transport(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if !c.isConfigured(addr) {
 			return nil, &refusal{"it is not a configured host"}
 		}
 		return plain.DialContext(ctx, network, addr)
 	})
-	guarded := &net.Dialer{Timeout: dialTimeout, Resolver: cfg.Resolver, ControlContext: guard(cfg.OpenPorts, cfg.OpenExempt)}
-	c.open = c.transport(guarded.DialContext)
+	guarded := &net.Dialer{Timeout: dialTimeout, Resolver: cfg.Resolver, ControlContext: guardDial(cfg.PublicPorts, cfg.AllowedAddrs)}
+	c.publicTransport = c.transport(guarded.DialContext)
 	return c
 }
 
 // transport takes no proxy from the environment: behind one, the address that
 // is dialled would say nothing about the address that is reached.
-func (c *Client) transport(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
+func (c *Network) transport(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil,
 		DialContext:            dial,
@@ -139,13 +139,13 @@ func (c *Client) transport(dial func(ctx context.Context, network, addr string) 
 		ResponseHeaderTimeout:  c.cfg.HeaderTimeout,
 		MaxResponseHeaderBytes: headerBytes,
 		MaxIdleConns:           32,
-		MaxIdleConnsPerHost:    perHost,
+		MaxIdleConnsPerHost:    maxPerHost,
 		IdleConnTimeout:        60 * time.Second,
 	}
 }
 
 // cache is nil where there is none.
-func (c *Client) cache() *Cache {
+func (c *Network) cache() *Cache {
 	if c.cfg.Cache == nil && c.cfg.OpenCache != nil {
 		return c.cfg.OpenCache()
 	}
@@ -155,20 +155,20 @@ func (c *Client) cache() *Cache {
 // Identified reports whether the operator gave a contact. Without one, hosts
 // cannot reach who runs this program before they block it, so public hosts are
 // asked half as often as their rates allow.
-func (c *Client) Identified() bool { return oneLine(c.cfg.Contact) != "" }
+func (c *Network) Identified() bool { return oneLine(c.cfg.Contact) != "" }
 
 // Contact is the operator's address, as it was set; empty when none is.
-func (c *Client) Contact() string { return oneLine(c.cfg.Contact) }
+func (c *Network) Contact() string { return oneLine(c.cfg.Contact) }
 
 // UserAgent is how every request names us.
-func (c *Client) UserAgent() string { return c.agent }
+func (c *Network) UserAgent() string { return c.agent }
 
 // Operator opens the door to the host and port of a base URL that the operator
 // configured, which may be on loopback or in a private net. Nothing else is
 // behind it: a redirect elsewhere is an error. rate applies to the host; when
 // several ask for the same host, the slowest rate holds for all. A public host
 // is asked at half the rate while the operator gave no contact.
-func (c *Client) Operator(baseURL string, rate Rate) (*Door, error) {
+func (c *Network) ForHost(baseURL string, rate Rate) (*Client, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("opening a door: the base URL needs http or https and a host")
@@ -180,23 +180,23 @@ func (c *Client) Operator(baseURL string, rate Rate) (*Door, error) {
 		}
 	}
 	c.mu.Lock()
-	c.hosts[key] = true
+	c.configured[key] = true
 	c.mu.Unlock()
-	if !c.Identified() && !isInside(u.Hostname()) {
+	if !c.Identified() && !isLocal(u.Hostname()) {
 		rate = rate.halved()
 	}
-	c.gates.pin(key, rate)
-	return c.door(c.operator, &configured{scheme: u.Scheme, key: key}), nil
+	c.limiters.configure(key, rate)
+	return c.newClient(c.hostTransport, &hostPolicy{scheme: u.Scheme, key: key}), nil
 }
 
 // Open is the door for URLs that a model or a page chose: http and https to
 // public addresses on ports 80 and 443, decided on the address that is dialled.
-func (c *Client) Open() *Door {
-	return c.door(c.open, &public{ports: c.cfg.OpenPorts})
+func (c *Network) ForPublic() *Client {
+	return c.newClient(c.publicTransport, &publicPolicy{ports: c.cfg.PublicPorts})
 }
 
-func (c *Client) door(tr *http.Transport, rules rules) *Door {
-	return &Door{client: c, rules: rules, http: &http.Client{
+func (c *Network) newClient(tr *http.Transport, rules policy) *Client {
+	return &Client{network: c, policy: rules, http: &http.Client{
 		Transport: tr,
 		// Each hop goes through its own host's queue, rules and robots.txt.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -205,7 +205,7 @@ func (c *Client) door(tr *http.Transport, rules rules) *Door {
 
 // isInside reports whether a host is named by an address or a name of this
 // machine or a private net. Other names count as public.
-func isInside(host string) bool {
+func isLocal(host string) bool {
 	host = strings.ToLower(host)
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return !isPublic(addr)
@@ -213,33 +213,33 @@ func isInside(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-func (c *Client) registered(addr string) bool {
+func (c *Network) isConfigured(addr string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.hosts[strings.ToLower(addr)]
+	return c.configured[strings.ToLower(addr)]
 }
 
 // enter counts a request in, unless the client is closed.
-func (c *Client) enter() bool {
+func (c *Network) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return false
 	}
-	c.flying.Add(1)
+	c.inFlight.Add(1)
 	return true
 }
 
 // Close ends every request under way, waits for them, and lets go of the
 // connections. Requests after it fail. It may be called more than once.
-func (c *Client) Close() error {
+func (c *Network) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
 	c.cancel()
-	c.flying.Wait()
-	c.operator.CloseIdleConnections()
-	c.open.CloseIdleConnections()
+	c.inFlight.Wait()
+	c.hostTransport.CloseIdleConnections()
+	c.publicTransport.CloseIdleConnections()
 	return nil
 }
 

@@ -57,7 +57,7 @@ type hostRow struct {
 }
 
 // hostNews is what one process has to add to a row.
-type hostNews struct {
+type hostUpdate struct {
 	open         bool
 	rate         Rate
 	spent        int // requests made, less those given up
@@ -87,7 +87,7 @@ func (r *hostRow) tokensAt(now time.Time, rate Rate) float64 {
 
 // add makes the row say what n says. Of two times to wait the later end holds,
 // of two errors the later one.
-func (r *hostRow) add(n hostNews, now time.Time) {
+func (r *hostRow) add(n hostUpdate, now time.Time) {
 	r.tokens = r.tokensAt(now, n.rate) - float64(n.spent)
 	if n.rate.PerSecond <= 0 {
 		r.tokens = 0
@@ -142,7 +142,7 @@ func readHost(ctx context.Context, db interface {
 }
 
 // writeHost adds news to a host's row, in one step with all other processes.
-func writeHost(ctx context.Context, db *sql.DB, host string, n hostNews, now time.Time) error {
+func writeHost(ctx context.Context, db *sql.DB, host string, n hostUpdate, now time.Time) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -180,7 +180,7 @@ func (c *Cache) host(ctx context.Context, host string) (hostRow, bool) {
 	if err != nil && ctx.Err() == nil && !errors.Is(err, sql.ErrNoRows) {
 		c.mu.Lock()
 		c.hostsAfter = time.Now().Add(hostReadPause)
-		c.complain("reading what is known of a host", err)
+		c.logFailure("reading what is known of a host", err)
 		c.mu.Unlock()
 	}
 	return r, err == nil
@@ -189,9 +189,9 @@ func (c *Cache) host(ctx context.Context, host string) (hostRow, bool) {
 // keepHost queues a write of what take gives when its turn comes. done is
 // called after it, with false when the news were not written; without a true
 // return it is not called.
-func (c *Cache) keepHost(host string, take func() hostNews, done func(written bool)) bool {
+func (c *Cache) queueHostUpdate(host string, take func() hostUpdate, done func(written bool)) bool {
 	written := false
-	return c.later("noting a host", func(ctx context.Context) error {
+	return c.enqueue("noting a host", func(ctx context.Context) error {
 		err := writeHost(ctx, c.db, host, take(), c.now())
 		written = err == nil
 		return err
@@ -265,15 +265,15 @@ func wrapHosts(err error) error {
 
 // state is the row as a status page shows it.
 func (r *hostRow) state(host string, now time.Time) HostState {
-	s := HostState{Host: host, Breaker: breakerClosed, LastError: r.err, LastErrorKind: r.kind, LastErrorAt: r.errAt,
+	s := HostState{Host: host, Breaker: circuitClosed, LastError: r.err, LastErrorKind: r.kind, LastErrorAt: r.errAt,
 		Rate: r.rate, Tokens: r.tokensAt(now, r.rate)}
 	switch {
 	case r.until.After(now) && !r.until.After(now.Add(openFor)):
-		s.Breaker, s.BrokenUntil = breakerOpen, r.until
+		s.Breaker, s.BrokenUntil = circuitOpen, r.until
 	case !r.since.IsZero():
-		s.Breaker = breakerHalfOpen
+		s.Breaker = circuitHalfOpen
 	}
-	if r.wait.After(now) && !r.wait.After(now.Add(longestLeave)) {
+	if r.wait.After(now) && !r.wait.After(now.Add(maxBackoff)) {
 		s.WaitUntil = r.wait
 	}
 	if r.day == dayOf(now) {

@@ -12,12 +12,12 @@ import (
 )
 
 // Door is a way out with its rules. It is safe for concurrent use.
-type Door struct {
-	client   *Client
-	rules    rules
+type Client struct {
+	network   *Network
+	policy    policy
 	http     *http.Client
 	lifetime time.Duration // of answers in the cache; 0: not kept
-	insists  bool          // on the lifetime, whatever the host's Cache-Control says of it
+	ignoreMaxAge  bool          // on the lifetime, whatever the host's Cache-Control says of it
 }
 
 // Keep is the same door with answers kept in the client's cache: until lifetime
@@ -25,7 +25,7 @@ type Door struct {
 // A host may shorten the time or forbid the keeping by its Cache-Control, never
 // lengthen it. After it, the host is asked whether the answer has changed; when
 // it cannot be asked, an answer up to a week old is given, marked as stale.
-func (d *Door) Keep(lifetime time.Duration) *Door {
+func (d *Client) WithCache(lifetime time.Duration) *Client {
 	kept := *d
 	kept.lifetime = max(lifetime, 0)
 	return &kept
@@ -36,9 +36,9 @@ func (d *Door) Keep(lifetime time.Duration) *Door {
 // every answer as already old, because browsers show them to people who have
 // just changed something; a search asked twice is then asked twice. What must
 // not be stored is not, all the same.
-func (d *Door) KeepFor(lifetime time.Duration) *Door {
-	kept := d.Keep(lifetime)
-	kept.insists = true
+func (d *Client) WithFixedCache(lifetime time.Duration) *Client {
+	kept := d.WithCache(lifetime)
+	kept.ignoreMaxAge = true
 	return kept
 }
 
@@ -46,17 +46,17 @@ func (d *Door) KeepFor(lifetime time.Duration) *Door {
 // inside of a good answer, as Retry-After does in a header: requests wait up to
 // two seconds, and fail with Throttled beyond. The open door has no host of its
 // own, so there it does nothing.
-func (d *Door) Backoff(t time.Duration) {
-	if own, ok := d.rules.(*configured); ok {
-		d.client.gates.leaveAlone(own.key, Rate{}, t)
+func (d *Client) Backoff(t time.Duration) {
+	if own, ok := d.policy.(*hostPolicy); ok {
+		d.network.limiters.backOff(own.key, Rate{}, t)
 	}
 }
 
 // Forget takes the answer to a request out of the cache: for one that came with
 // a good status and turned out to be an error, or of no use. GetJSON does so by
 // itself with what it cannot decode.
-func (d *Door) Forget(req Request) {
-	if d.client.cache() == nil || d.lifetime <= 0 {
+func (d *Client) Invalidate(req Request) {
+	if d.network.cache() == nil || d.lifetime <= 0 {
 		return
 	}
 	accepts := []string{req.Accept}
@@ -65,7 +65,7 @@ func (d *Door) Forget(req Request) {
 	}
 	for _, req.Accept = range accepts {
 		if a, err := d.check(req); err == nil {
-			d.client.cache().drop(a.key)
+			d.network.cache().drop(a.key)
 		}
 	}
 }
@@ -110,7 +110,7 @@ func (r *Response) setType(header string) {
 }
 
 // ask is a Request that passed the door's rules.
-type ask struct {
+type checkedRequest struct {
 	url    *url.URL
 	accept string
 	limit  int64
@@ -122,66 +122,66 @@ type ask struct {
 }
 
 // flightKey keeps apart what may be answered from a cache of another lifetime.
-func (a *ask) flightKey() string { return string(a.key[:]) + a.lifetime.String() }
+func (a *checkedRequest) coalesceKey() string { return string(a.key[:]) + a.lifetime.String() }
 
 // Get asks for a URL. It waits for one of the host's slots first; ctx ends the
 // wait and the request at once, and then the error is ctx's. Any other failure
 // is an *Error. Equal requests at the same time are one on the wire.
-func (d *Door) Get(ctx context.Context, req Request) (Response, error) {
+func (d *Client) Get(ctx context.Context, req Request) (Response, error) {
 	a, err := d.check(req)
 	if err != nil {
 		return Response{}, err
 	}
-	if !d.client.enter() {
+	if !d.network.begin() {
 		return Response{}, &Error{Kind: Closed, Host: a.host}
 	}
-	defer d.client.flying.Done()
-	if ctx.Value(anewKey{}) != nil {
+	defer d.network.inFlight.Done()
+	if ctx.Value(noCacheKey{}) != nil {
 		a.lifetime = 0
 	}
 	var resp Response
-	if tape := d.client.cfg.Tape; tape != nil {
-		resp, err = tape.get(ctx, a, func() (Response, error) { return d.shared(ctx, a) })
+	if tape := d.network.cfg.Cassette; tape != nil {
+		resp, err = tape.get(ctx, a, func() (Response, error) { return d.coalesced(ctx, a) })
 	} else {
-		resp, err = d.shared(ctx, a)
+		resp, err = d.coalesced(ctx, a)
 	}
 	if err == nil {
-		traceOf(ctx).answered(resp, d, a)
+		traceOf(ctx).addResponse(resp, d, a)
 	}
 	return resp, err
 }
 
-type anewKey struct{}
+type noCacheKey struct{}
 
 // Anew makes the requests under the returned context ask their hosts, whatever
 // is kept, and keeps nothing of their answers: for who wants to know whether a
 // host can be reached. The hosts' limits and wishes hold.
-func Anew(ctx context.Context) context.Context { return context.WithValue(ctx, anewKey{}, true) }
+func NoCache(ctx context.Context) context.Context { return context.WithValue(ctx, noCacheKey{}, true) }
 
 // check applies the rules that look at the URL alone.
-func (d *Door) check(req Request) (ask, error) {
+func (d *Client) check(req Request) (checkedRequest, error) {
 	u, err := url.Parse(req.URL)
 	if err != nil {
-		return ask{}, &Error{Kind: Refused, Detail: "refused: it is not a URL"}
+		return checkedRequest{}, &Error{Kind: Refused, Detail: "refused: it is not a URL"}
 	}
 	u.Fragment, u.RawFragment = "", ""
-	a := ask{url: u, accept: req.Accept, limit: req.MaxBody, budget: req.Budget, host: d.rules.shown(u), lifetime: d.lifetime}
-	if err := d.rules.first(u); err != nil {
+	a := checkedRequest{url: u, accept: req.Accept, limit: req.MaxBody, budget: req.Budget, host: d.policy.displayHost(u), lifetime: d.lifetime}
+	if err := d.policy.checkURL(u); err != nil {
 		e := classify(err)
 		e.Host = a.host
-		return ask{}, e
+		return checkedRequest{}, e
 	}
 	if a.accept == "" {
 		a.accept = "*/*"
 	}
 	if a.limit <= 0 {
-		a.limit = d.client.cfg.MaxBody
+		a.limit = d.network.cfg.MaxBody
 	}
 	if a.budget == nil {
 		a.budget = NewBudget(DefaultTimeout)
 	}
 	// What the operator's door brought must never come out of the open one.
-	a.key = newCacheKey(http.MethodGet, strconv.FormatBool(d.rules.pages()), u.String(), a.accept, strconv.FormatInt(a.limit, 10))
+	a.key = newCacheKey(http.MethodGet, strconv.FormatBool(d.policy.obeysRobots()), u.String(), a.accept, strconv.FormatInt(a.limit, 10))
 	return a, nil
 }
 
@@ -196,7 +196,7 @@ const acceptJSON = "application/json"
 
 // GetJSON asks for a URL and decodes its body into v. What is not announced as
 // JSON is not decoded: a block page in HTML is a failure, not an empty result.
-func (d *Door) GetJSON(ctx context.Context, req Request, v any) (Response, error) {
+func (d *Client) GetJSON(ctx context.Context, req Request, v any) (Response, error) {
 	if req.Accept == "" {
 		req.Accept = acceptJSON
 	}
@@ -206,14 +206,14 @@ func (d *Door) GetJSON(ctx context.Context, req Request, v any) (Response, error
 	}
 	host := ""
 	if u, err := url.Parse(req.URL); err == nil {
-		host = d.rules.shown(u)
+		host = d.policy.displayHost(u)
 	}
 	if !isJSON(resp) {
-		d.Forget(req)
+		d.Invalidate(req)
 		return Response{}, &Error{Kind: ContentType, Host: host, Detail: "answered " + shortType(resp.ContentType) + " instead of JSON"}
 	}
 	if err := json.Unmarshal(resp.Body, v); err != nil {
-		d.Forget(req)
+		d.Invalidate(req)
 		return Response{}, &Error{Kind: Malformed, Host: host}
 	}
 	return resp, nil

@@ -232,7 +232,7 @@ func TestRemovalThatFailsIsTriedAgain(t *testing.T) {
 		c.writing.Lock()
 		var queue sync.WaitGroup
 		queue.Add(1)
-		for c.later("waiting", func(context.Context) error { queue.Done(); return nil }, nil) {
+		for c.enqueue("waiting", func(context.Context) error { queue.Done(); return nil }, nil) {
 			queue.Add(1)
 		}
 		queue.Done() // the one that found no place
@@ -272,8 +272,8 @@ func TestRemovalThatFailsIsTriedAgain(t *testing.T) {
 			}
 			c.flush() // any write
 			c.flush() // … after which the removal is made up for
-			if s, err := c.Stats(t.Context()); err != nil || s.Entries != 0 || len(c.waiting) != 0 {
-				t.Errorf("%+v, %v, %d waiting: want nothing in the file", s, err, len(c.waiting))
+			if s, err := c.Stats(t.Context()); err != nil || s.Entries != 0 || len(c.pending) != 0 {
+				t.Errorf("%+v, %v, %d waiting: want nothing in the file", s, err, len(c.pending))
 			}
 			c.put(key, &entry{body: []byte("good"), checked: time.Now(), used: time.Now()}, true)
 			c.flush()

@@ -19,27 +19,27 @@ import (
 // Replay answers from a recording and never dials. The same request several
 // times gets the recorded outcomes in their order; the last one repeats. It is
 // safe for concurrent use.
-type Replay struct {
+type Replayer struct {
 	note json.RawMessage
 
 	mu    sync.Mutex
-	takes map[string]*reel
+	sequences map[string]*sequence
 }
 
 // reel are the outcomes of equal requests.
-type reel struct {
+type sequence struct {
 	entries []*harEntry
 	next    int
 }
 
 // NewReplay reads a HAR file that a Recorder wrote. Another program's file is
 // read too, as far as its bodies were kept.
-func NewReplay(har []byte) (*Replay, error) {
+func NewReplayer(har []byte) (*Replayer, error) {
 	f, err := readHAR(har)
 	if err != nil {
 		return nil, err
 	}
-	r := &Replay{note: f.Log.Note, takes: map[string]*reel{}}
+	r := &Replayer{note: f.Log.Note, sequences: map[string]*sequence{}}
 	for i := range f.Log.Entries {
 		e := &f.Log.Entries[i]
 		if _, err := e.Response.Content.body(); err != nil {
@@ -53,18 +53,18 @@ func NewReplay(har []byte) (*Replay, error) {
 			r.add(onTrack(e.key(), e.Track), e)
 		}
 	}
-	for _, it := range r.takes { // what had no outcome is the last to be given
-		slices.SortStableFunc(it.entries, func(a, b *harEntry) int { return a.open() - b.open() })
+	for _, it := range r.sequences { // what had no outcome is the last to be given
+		slices.SortStableFunc(it.entries, func(a, b *harEntry) int { return a.unfinishedRank() - b.unfinishedRank() })
 	}
 	return r, nil
 }
 
 // OutOfTime reports whether a request of another client of the program ended
 // because its caller's time was over.
-func (r *Replay) OutOfTime() bool {
+func (r *Replayer) TimedOut() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for key, it := range r.takes {
+	for key, it := range r.sequences {
 		if strings.HasPrefix(key, levelTransport+" ") && slices.ContainsFunc(it.entries, func(e *harEntry) bool { return e.Error != nil && e.Error.Kind == kindDeadline }) {
 			return true
 		}
@@ -72,17 +72,17 @@ func (r *Replay) OutOfTime() bool {
 	return false
 }
 
-func (r *Replay) add(key string, e *harEntry) {
-	if r.takes[key] == nil {
-		r.takes[key] = &reel{}
+func (r *Replayer) add(key string, e *harEntry) {
+	if r.sequences[key] == nil {
+		r.sequences[key] = &sequence{}
 	}
-	r.takes[key].entries = append(r.takes[key].entries, e)
+	r.sequences[key].entries = append(r.sequences[key].entries, e)
 }
 
 func onTrack(key, track string) string { return key + " " + track }
 
 // open is 1 for a request that was under way when the recording was written.
-func (e *harEntry) open() int {
+func (e *harEntry) unfinishedRank() int {
 	if e.Error != nil && e.Error.Kind == kindUnfinished {
 		return 1
 	}
@@ -90,7 +90,7 @@ func (e *harEntry) open() int {
 }
 
 // Note is what Recorder.Note put in; nil for another program's file.
-func (r *Replay) Note() json.RawMessage { return r.note }
+func (r *Replayer) Note() json.RawMessage { return r.note }
 
 // key is what equal requests share. Secrets are taken out of URLs of foreign
 // files, too, as those of requests are.
@@ -106,7 +106,7 @@ func (e *harEntry) key() string {
 	if level != levelTransport {
 		level = levelGet
 	}
-	return replayKey(level, e.Request.Method, cleanText(e.Request.URL), hash)
+	return replayKey(level, e.Request.Method, redactURLText(e.Request.URL), hash)
 }
 
 func replayKey(level, method, url, hash string) string {
@@ -114,10 +114,10 @@ func replayKey(level, method, url, hash string) string {
 }
 
 // play is the next outcome, nil when the request was not recorded.
-func (r *Replay) play(key string) *harEntry {
+func (r *Replayer) next(key string) *harEntry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	it := r.takes[key]
+	it := r.sequences[key]
 	if it == nil {
 		return nil
 	}
@@ -128,20 +128,20 @@ func (r *Replay) play(key string) *harEntry {
 	return e
 }
 
-func (r *Replay) get(ctx context.Context, a ask, _ func() (Response, error)) (Response, error) {
+func (r *Replayer) get(ctx context.Context, a checkedRequest, _ func() (Response, error)) (Response, error) {
 	if err := ctx.Err(); err != nil {
 		return Response{}, fmt.Errorf("asking %s: %w", orAddress(a.host), err)
 	}
-	key := replayKey(levelGet, http.MethodGet, cleanURL(a.url), hashOf(nil))
-	e := r.play(onTrack(key, trackOf(ctx)))
+	key := replayKey(levelGet, http.MethodGet, redactURL(a.url), hashOf(nil))
+	e := r.next(onTrack(key, trackOf(ctx)))
 	if e == nil {
-		e = r.play(key)
+		e = r.next(key)
 	}
 	if e == nil {
 		return Response{}, notRecorded(a.host)
 	}
 	if e.Error != nil {
-		return Response{}, e.Error.replayed(a.host)
+		return Response{}, e.Error.err(a.host)
 	}
 	if e.Response.Status < 200 || e.Response.Status > 299 { // of another program's file
 		return Response{}, &Error{Kind: BadStatus, Host: a.host, Code: e.Response.Status}
@@ -154,7 +154,7 @@ func notRecorded(host string) *Error {
 }
 
 // replayed is the failure that was recorded.
-func (e *harError) replayed(host string) error {
+func (e *harError) err(host string) error {
 	switch e.Kind {
 	case kindDeadline, kindUnfinished:
 		return fmt.Errorf("asking %s: %w", orAddress(host), context.DeadlineExceeded)
@@ -171,7 +171,7 @@ func (e *harError) replayed(host string) error {
 }
 
 // response is the Response that was recorded.
-func (e *harEntry) response(a ask) (Response, error) {
+func (e *harEntry) response(a checkedRequest) (Response, error) {
 	body, err := e.Response.Content.body()
 	if err != nil {
 		return Response{}, &Error{Kind: NotRecorded, Host: a.host, Detail: "the recording holds " + err.Error()}
@@ -203,16 +203,16 @@ func (e *harEntry) header() http.Header {
 // Transport answers another client of this program from what Recorder.Transport
 // recorded: by method, URL and body. The error for anything else is an *Error
 // of kind NotRecorded.
-func (r *Replay) Transport() http.RoundTripper {
+func (r *Replayer) Transport() http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		body, req, err := takeBody(req)
+		body, req, err := readBody(req)
 		if err != nil {
 			return nil, err
 		}
 		if err := req.Context().Err(); err != nil {
 			return nil, err
 		}
-		e := r.play(replayKey(levelTransport, req.Method, cleanURL(req.URL), hashOf(body)))
+		e := r.next(replayKey(levelTransport, req.Method, redactURL(req.URL), hashOf(body)))
 		if e == nil {
 			return nil, notRecorded(req.URL.Host)
 		}
@@ -220,7 +220,7 @@ func (r *Replay) Transport() http.RoundTripper {
 			if e.Error == nil {
 				return nil, notRecorded(req.URL.Host)
 			}
-			return nil, e.Error.replayed(req.URL.Host)
+			return nil, e.Error.err(req.URL.Host)
 		}
 		return e.exchange(req)
 	})
@@ -236,7 +236,7 @@ func (e *harEntry) exchange(req *http.Request) (*http.Response, error) {
 	h.Del("Content-Length")
 	var content io.Reader = bytes.NewReader(body)
 	if e.Error != nil {
-		content = io.MultiReader(content, failing{e.Error.replayed(req.URL.Host)})
+		content = io.MultiReader(content, failing{e.Error.err(req.URL.Host)})
 	}
 	return &http.Response{
 		Status: fmt.Sprintf("%d %s", e.Response.Status, http.StatusText(e.Response.Status)), StatusCode: e.Response.Status,

@@ -23,7 +23,7 @@ import (
 var testClock = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // serve starts a server and a client with a door to it.
-func serve(t *testing.T, cfg fetch.Config, h http.HandlerFunc) (*fetch.Client, *fetch.Door, string) {
+func serve(t *testing.T, cfg fetch.Config, h http.HandlerFunc) (*fetch.Network, *fetch.Client, string) {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
@@ -32,7 +32,7 @@ func serve(t *testing.T, cfg fetch.Config, h http.HandlerFunc) (*fetch.Client, *
 	}
 	c := fetch.New(cfg)
 	t.Cleanup(func() { c.Close() })
-	door, err := c.Operator(srv.URL, fetch.Rate{})
+	door, err := c.ForHost(srv.URL, fetch.Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -354,10 +354,10 @@ func TestRateLimitThatLeavesNoTimeIsThrottling(t *testing.T) {
 	t.Parallel()
 	c, door, base := serve(t, fetch.Config{}, func(http.ResponseWriter, *http.Request) {})
 	// A second registration of the same host is slower, so it holds for both.
-	if _, err := c.Operator(base, fetch.Rate{PerSecond: 0.001, Burst: 1}); err != nil {
+	if _, err := c.ForHost(base, fetch.Rate{PerSecond: 0.001, Burst: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Operator(base, fetch.Rate{PerSecond: 100, Burst: 100}); err != nil {
+	if _, err := c.ForHost(base, fetch.Rate{PerSecond: 100, Burst: 100}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := door.Get(t.Context(), fetch.Request{URL: base}); err != nil {

@@ -31,7 +31,7 @@ func TestAnEmptyBudgetIsAThrottle(t *testing.T) {
 		t.Cleanup(srv.Close)
 		client := New(Config{Contact: "ops@example.org", Now: func() time.Time { return now }})
 		t.Cleanup(func() { client.Close() })
-		door, err := client.Operator(srv.URL, Rate{})
+		door, err := client.ForHost(srv.URL, Rate{})
 		if err != nil {
 			t.Fatal(err)
 		}
