@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,17 +14,18 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-var update = flag.Bool("update", false, "write what the server says into the golden files")
+var update = flag.Bool("update", false, "write the golden files")
 
 // toolListBudget is in tokens: every conversation pays for tools/list before its
 // first question.
 const toolListBudget = 2300
 
-// manySources is as many names as a server with every source on has to tell.
+// manySources are the names that a server with every source on lists.
 const manySources = "arxiv crossref europepmc feeds files github hackernews kiwix mediawiki openalex pubmed searxng stackexchange wikidata wikipedia wikipedia-summary"
 
-// TestConversations plays testdata/*.txt: "C: " lines are sent, and each is
-// answered with the "S: " lines that follow it. Other lines are comments.
+// TestConversations plays testdata/*.txt: each "C: " line is a message of the
+// client, and the "S: " lines after it are what the server sends. Other lines are
+// comments.
 func TestConversations(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/*.txt")
@@ -52,32 +54,26 @@ func TestConversations(t *testing.T) {
 
 func play(t *testing.T, script string) string {
 	t.Helper()
-	c := connect(t.Context(), t, world{})
+	s := open(t, testHandler(world{}, io.Discard))
 	var got strings.Builder
 	for line := range strings.Lines(script) {
-		if said, ok := strings.CutPrefix(line, "S: "); ok && said != "" {
-			line = "S: " + <-c.lines
+		if strings.HasPrefix(line, "S: ") {
+			continue
 		}
 		got.WriteString(line)
 		if said, ok := strings.CutPrefix(line, "C: "); ok {
-			c.send("%s", strings.TrimSuffix(said, "\n"))
+			for _, message := range exchange(t.Context(), s, said) {
+				got.WriteString("S: " + message + "\n")
+			}
 		}
-	}
-	rest, err := c.end()
-	if err != nil || len(rest) > 0 {
-		t.Errorf("at the end: %v, and %d more messages: %+v", err, len(rest), rest)
 	}
 	return got.String()
 }
 
 func TestToolList(t *testing.T) {
 	t.Parallel()
-	c := connect(t.Context(), t, world{sources: strings.Fields(manySources)})
-	c.send(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
-	line := <-c.lines
-	if _, err := c.end(); err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, testHandler(world{sources: strings.Fields(manySources)}, io.Discard))
+	line := strings.Join(exchange(t.Context(), s, `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`), "")
 	var list struct {
 		Result struct {
 			Tools []map[string]any `json:"tools"`
@@ -107,7 +103,7 @@ func TestToolList(t *testing.T) {
 	golden(t, "testdata/tools_list.json", list.Result.Tools)
 }
 
-// golden compares v, as indented JSON, with what is committed.
+// golden compares v, as indented JSON, with the committed file.
 func golden(t *testing.T, file string, v any) {
 	t.Helper()
 	got, err := json.MarshalIndent(v, "", "  ")

@@ -14,17 +14,18 @@ import (
 )
 
 const (
-	// heartbeat keeps alive the clients that count from the last sign of life.
+	// heartbeat is the longest silence. Some clients restart their time-out with
+	// every notification.
 	heartbeat = 8 * time.Second
 	// messageLimit is in bytes; clients cut longer messages.
 	messageLimit = 200
-	// stages are about how many reports there are beside the sources', for the
-	// total.
+	// stages is about how many reports follow the sources' reports; it is added
+	// to the total.
 	stages = 4
 )
 
-// notifier is a session that delivers notifications in order, without loss, and
-// before the result of the call that they belong to.
+// notifier delivers a request's notifications in order, without loss, and before
+// its response.
 type notifier interface {
 	notify(method string, params map[string]any)
 }
@@ -43,9 +44,9 @@ type progress struct {
 	total int
 }
 
-// startProgress returns a progress that sends nothing unless the client asked
-// for it with a token.
-func (s *Server) startProgress(ctx context.Context, d tools.Definition, req mcp.CallToolRequest) *progress {
+// startProgress returns the progress of a call. It sends nothing unless the
+// client asked for progress with a token.
+func startProgress(ctx context.Context, d tools.Definition, req mcp.CallToolRequest) *progress {
 	p := &progress{stopped: make(chan struct{})}
 	meta := req.Params.Meta
 	to, ok := mcpserver.ClientSessionFromContext(ctx).(notifier)
@@ -65,7 +66,7 @@ func (s *Server) startProgress(ctx context.Context, d tools.Definition, req mcp.
 	return p
 }
 
-// observe reports ev if it is one that a person would want to see.
+// observe reports ev if tools.Describe has a text for it.
 func (p *progress) observe(ev tools.Event) {
 	if ev.Total > 0 {
 		p.expect(ev.Total + stages)
@@ -81,8 +82,8 @@ func (p *progress) expect(total int) {
 	p.total = max(p.total, total)
 }
 
-// report sends one notification. The lock is held while it is handed over, so
-// that the numbers arrive in order.
+// report sends one notification. It holds the lock while sending, so that the
+// numbers arrive in order.
 func (p *progress) report(message string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +109,7 @@ func (p *progress) beat() {
 		case <-p.stopped:
 			return
 		case <-tick.C:
-			p.report(fmt.Sprintf("still at work after %d s", int(time.Since(start).Seconds())))
+			p.report(fmt.Sprintf("still running after %d s", int(time.Since(start).Seconds())))
 		}
 	}
 }

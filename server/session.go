@@ -1,82 +1,171 @@
 package server
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
+	"runtime/debug"
 	"sync"
-	"sync/atomic"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
-// session is what mcp-go knows of a stdio client. It carries notifications
-// straight to the connection's outbox: mcp-go's own channel drops what is too
-// much and lets results overtake progress.
-type session struct {
-	id      string
-	out     *outbox
-	channel chan mcp.JSONRPCNotification // for what mcp-go itself sends
-	ready   atomic.Bool
+// MaxInFlight is how many requests of one session run, or wait for their
+// responses to be sent, at once.
+const MaxInFlight = 1000
 
-	mu           sync.Mutex
-	client       mcp.Implementation
-	capabilities mcp.ClientCapabilities
-	version      string
+// Session is one client of a Handler. Its methods are safe for concurrent use.
+type Session struct {
+	handler *Handler
+	client  *client
+
+	mu       sync.Mutex
+	inFlight map[string]*Request // without a response yet, by id as the client wrote it
+	active   int                 // requests that run, or whose responses wait to be sent
 }
 
-func newSession(id string, out *outbox) *session {
-	return &session{id: id, out: out, channel: make(chan mcp.JSONRPCNotification, 64)}
+// ID names the session in the log.
+func (s *Session) ID() string { return s.client.id }
+
+// Close unregisters the client. The session is not used afterwards.
+func (s *Session) Close(ctx context.Context) {
+	s.handler.mcp.UnregisterSession(ctx, s.client.id)
 }
 
-func (s *session) SessionID() string                                   { return s.id }
-func (s *session) NotificationChannel() chan<- mcp.JSONRPCNotification { return s.channel }
-func (s *session) Initialize()                                         { s.ready.Store(true) }
-func (s *session) Initialized() bool                                   { return s.ready.Load() }
+// Notifications delivers the notifications that belong to no request.
+func (s *Session) Notifications() <-chan mcp.JSONRPCNotification { return s.client.channel }
 
-func (s *session) GetClientInfo() mcp.Implementation {
+// Accept takes a message of the client and returns without waiting for a tool.
+// A non-nil reply is to be sent to the client; a non-nil request is to be run.
+// The request can be cancelled by any message that is accepted after it. At most
+// one of the two is non-nil. An empty message is ignored. ctx is for handling a
+// notification.
+func (s *Session) Accept(ctx context.Context, message []byte) (reply []byte, request *Request) {
+	message = bytes.TrimSpace(message)
+	if len(message) == 0 {
+		return nil, nil
+	}
+	env, code, problem := parse(message)
+	switch {
+	case code != 0:
+		return refusal(nil, code, problem), nil
+	case env.Result != nil || env.Error != nil:
+		return nil, nil // a response, and we send no requests
+	case env.Method == "":
+		return refusal(env.ID, mcp.INVALID_REQUEST, "the message has no method"), nil
+	case env.Method == string(mcp.MethodNotificationCancelled):
+		s.cancel(env.Params)
+		return nil, nil
+	case len(env.ID) == 0:
+		s.handle(ctx, message, func([]byte) {})
+		return nil, nil
+	}
+	if problem := s.handler.unknownTool(env); problem != "" {
+		return refusal(env.ID, mcp.INVALID_PARAMS, problem), nil
+	}
+	return s.register(&Request{session: s, id: env.ID, message: message})
+}
+
+// register puts r in flight, or returns a refusal.
+func (s *Session) register(r *Request) (refused []byte, request *Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.client
+	switch {
+	case s.inFlight[string(r.id)] != nil:
+		return refusal(r.id, mcp.INVALID_REQUEST, "a request with this id is still running"), nil
+	case s.active >= MaxInFlight:
+		return refusal(r.id, mcp.INTERNAL_ERROR, fmt.Sprintf("%d requests are running; wait for a response first", MaxInFlight)), nil
+	}
+	s.inFlight[string(r.id)] = r
+	s.active++
+	return nil, r
 }
 
-func (s *session) SetClientInfo(c mcp.Implementation) {
+// cancel ends the request that a client no longer wants. A request that is not
+// in flight has a response already.
+func (s *Session) cancel(params json.RawMessage) {
+	var p struct {
+		RequestID json.RawMessage `json:"requestId"`
+	}
+	if json.Unmarshal(params, &p) != nil {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.client = c
-}
-
-func (s *session) GetClientCapabilities() mcp.ClientCapabilities {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.capabilities
-}
-
-func (s *session) SetClientCapabilities(c mcp.ClientCapabilities) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.capabilities = c
-}
-
-func (s *session) ProtocolVersion() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.version
-}
-
-func (s *session) SetProtocolVersion(v string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.version = v
-}
-
-// notify implements notifier.
-func (s *session) notify(method string, params map[string]any) {
-	if line, err := encode(map[string]any{"jsonrpc": mcp.JSONRPC_VERSION, "method": method, "params": params}); err == nil {
-		s.out.put(line)
+	if r := s.inFlight[string(p.RequestID)]; r != nil {
+		r.cancelled = true
+		if r.end != nil {
+			r.end()
+		}
 	}
 }
 
-// encode makes a line of a message.
-func encode(message any) ([]byte, error) {
-	b, err := json.Marshal(message)
-	return append(b, '\n'), err
+// handle passes a message to mcp-go. Panics of tools are recovered in run; this
+// recovers from any other.
+func (s *Session) handle(ctx context.Context, message []byte, send func([]byte)) (res mcp.JSONRPCMessage) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.handler.log.Error("handling a message panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+			res = rpcError(mcp.INTERNAL_ERROR, "internal error; the server's log has the details")
+		}
+	}()
+	ctx = s.handler.mcp.WithContext(ctx, requestClient{client: s.client, send: send})
+	return s.handler.mcp.HandleMessage(ctx, message)
+}
+
+// Request is a message that gets a response, unless the client cancels it.
+type Request struct {
+	session *Session
+	id      json.RawMessage
+	message []byte
+
+	// Guarded by session.mu.
+	cancelled bool               // by the client: it must get no response
+	end       context.CancelFunc // nil until it runs
+}
+
+// Run executes the request, passes its progress notifications and then its
+// response to send, and returns. Nothing is sent after the client has cancelled
+// it. Call Run exactly once.
+func (r *Request) Run(ctx context.Context, send func(message []byte)) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	var response mcp.JSONRPCMessage
+	if r.begin(end) {
+		response = r.session.handle(ctx, r.message, send)
+	}
+	if r.finish() && response != nil {
+		send(r.encode(response))
+	}
+	r.session.mu.Lock()
+	r.session.active--
+	r.session.mu.Unlock()
+}
+
+// begin reports whether the request is to be executed: it may have been
+// cancelled before.
+func (r *Request) begin(end context.CancelFunc) bool {
+	r.session.mu.Lock()
+	defer r.session.mu.Unlock()
+	r.end = end
+	return !r.cancelled
+}
+
+// finish takes the request out of flight and reports whether its response is to
+// be sent.
+func (r *Request) finish() bool {
+	r.session.mu.Lock()
+	defer r.session.mu.Unlock()
+	delete(r.session.inFlight, string(r.id))
+	return !r.cancelled
+}
+
+func (r *Request) encode(response mcp.JSONRPCMessage) []byte {
+	message, err := Encode(withID(response, r.id))
+	if err != nil {
+		r.session.handler.log.Error("encoding a response", "id", string(r.id), "err", err)
+		return refusal(r.id, mcp.INTERNAL_ERROR, "the response could not be encoded")
+	}
+	return message
 }

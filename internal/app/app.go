@@ -137,7 +137,7 @@ func (a *App) buildSources(on stage) ([]research.Source, error) {
 		s.Pages, s.Logger = a.pages, a.log
 		settings[spec.Name] = s
 	}
-	built, err := sources.Build(settings, a.fetch.Client)
+	built, err := sources.Build(settings, a.fetch.Network)
 	if err != nil {
 		return nil, err
 	}

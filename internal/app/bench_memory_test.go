@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/research-mcp/research-mcp/internal/embed"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/builtin"
 	"github.com/research-mcp/research-mcp/memory"
 )
 
@@ -83,7 +83,7 @@ func (p *prose) words(n int) string {
 func fillLarge(b *testing.B, dir string, chunks int) {
 	b.Helper()
 	const each = 20
-	e := embed.NewBuiltin()
+	e := builtin.NewEmbedder()
 	m, err := memory.Open(b.Context(), memory.Config{Dir: dir, ActiveModel: e.Model()})
 	if err != nil {
 		b.Fatal(err)

@@ -60,7 +60,7 @@ func (s slowServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type benchSource struct {
 	name    string
 	url     string
-	door    *fetch.Door
+	door    *fetch.Client
 	timeout time.Duration
 }
 
@@ -75,7 +75,7 @@ func (s benchSource) Search(ctx context.Context, _ evidence.Query) ([]evidence.D
 }
 
 // startSources starts n servers with latencies from 50 to 500 ms.
-func startSources(b *testing.B, n, badPercent int, client *fetch.Client) []research.Source {
+func startSources(b *testing.B, n, badPercent int, client *fetch.Network) []research.Source {
 	b.Helper()
 	faults := []string{"500", "hang", "reset", "garbage"}
 	var all []slowServer
@@ -91,7 +91,7 @@ func startSources(b *testing.B, n, badPercent int, client *fetch.Client) []resea
 
 // startServers makes each a source of its own on loopback, with its own port as
 // real sources have their own hosts.
-func startServers(b *testing.B, client *fetch.Client, timeout time.Duration, servers ...slowServer) []research.Source {
+func startServers(b *testing.B, client *fetch.Network, timeout time.Duration, servers ...slowServer) []research.Source {
 	b.Helper()
 	text := strings.Repeat("Latency hides behind latency when everything is asked at once. ", 100) // 6 kB
 	body, err := json.Marshal(map[string]string{"text": text})
@@ -109,7 +109,7 @@ func startServers(b *testing.B, client *fetch.Client, timeout time.Duration, ser
 		go server.Serve(l)
 		b.Cleanup(func() { server.Close() })
 		url := "http://" + l.Addr().String()
-		door, err := client.Operator(url, fetch.Rate{})
+		door, err := client.ForHost(url, fetch.Rate{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -146,7 +146,7 @@ func (a *App) sourceChecks(ctx context.Context, offline bool) []Check {
 }
 
 func sourceCheck(ctx context.Context, now func() time.Time, info SourceInfo, s research.Source) Check {
-	ctx, cancel := context.WithTimeout(fetch.Anew(ctx), sourcePatience) // a kept answer says nothing of the source
+	ctx, cancel := context.WithTimeout(fetch.NoCache(ctx), sourcePatience) // a kept answer says nothing of the source
 	defer cancel()
 	begun := now()
 	docs, err := s.Search(ctx, evidence.Query{Text: "computer", Question: "computer", Limit: 1, Language: "en"})

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/research-mcp/research-mcp/internal/synth"
+	"github.com/research-mcp/research-mcp/internal/models/builtin"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -47,7 +47,7 @@ func evalAnswer(ctx context.Context, c *collection) (AnswerScore, error) {
 			continue // no sentence of these could count
 		}
 		score.Queries++
-		for i, s := range synth.RankSentences(q.Text, bodies) {
+		for i, s := range builtin.RankSentences(q.Text, bodies) {
 			if answers.right(s) {
 				score.MRR += 1 / float64(i+1)
 				if i == 0 {
@@ -65,7 +65,7 @@ func evalAnswer(ctx context.Context, c *collection) (AnswerScore, error) {
 
 // judgement says which sentences answer a query.
 type judgement struct {
-	right    func(synth.Scored) bool
+	right    func(builtin.Scored) bool
 	possible bool
 }
 
@@ -91,7 +91,7 @@ func (q record) answering(pool, bodies []string, grades map[string]float64) judg
 		}
 		return grades[pool[doc]] > 0
 	}
-	out := judgement{right: func(s synth.Scored) bool { return accept(s.Text, bodies[s.Text][s.Span.Start:s.Span.End]) }}
+	out := judgement{right: func(s builtin.Scored) bool { return accept(s.Text, bodies[s.Text][s.Span.Start:s.Span.End]) }}
 	for i := range pool {
 		out.possible = out.possible || slices.ContainsFunc(sentences[i], func(s string) bool { return accept(i, s) })
 	}

@@ -25,15 +25,20 @@ var mayImport = map[string][]string{
 	"internal/isolate":  {},
 	"internal/extract":  {"internal/evidence", "internal/isolate"},
 	"internal/sources":  {"internal/evidence", "internal/fetch", "internal/extract"},
-	"internal/ollama":   {"internal/evidence"},
-	"internal/embed":    {"internal/evidence", "internal/ollama"},
-	"internal/synth":    {"internal/evidence", "internal/ollama"},
 	"memory":            {"internal/evidence"},
 	"internal/models":   {"internal/evidence"},
+
+	"internal/models/conversation": {},
+	"internal/models/builtin":      {"internal/evidence", "internal/models", "internal/models/conversation"},
+	"internal/models/ollama":       {"internal/evidence", "internal/models", "internal/models/conversation", "internal/models/builtin"},
+	"internal/models/all":          {"internal/evidence", "internal/config", "internal/models", "internal/models/builtin", "internal/models/ollama"},
+	"internal/models/modelstest":   {"internal/evidence", "internal/models"},
+
 	"internal/research": {"internal/evidence", "internal/models"},
 	"internal/testkit":  {"internal/evidence"},
 	"tools":             {"internal/evidence", "internal/research"},
 	"server":            {"tools", "internal/evidence"},
+	"server/stdio":      {"server"},
 	"internal/app":      {"*"},
 	"cmd/research-mcp":  {"internal/app", "internal/config", "internal/evidence"},
 }

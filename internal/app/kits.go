@@ -8,11 +8,10 @@ import (
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/config"
-	"github.com/research-mcp/research-mcp/internal/embed"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models"
-	"github.com/research-mcp/research-mcp/internal/ollama"
-	"github.com/research-mcp/research-mcp/internal/synth"
+	"github.com/research-mcp/research-mcp/internal/models/builtin"
+	"github.com/research-mcp/research-mcp/internal/models/ollama"
 )
 
 // kits chooses who does the language work of a question: Ollama's models while
@@ -43,8 +42,7 @@ func newKits(cfg *config.Config, log *slog.Logger, on stage) (*kits, error) {
 }
 
 func builtInKits() *kits {
-	b := synth.NewBuiltin()
-	return &kits{builtIn: models.Set{Embedder: embed.NewBuiltin(), Synthesizer: synth.NewExtractive(), Planner: b, Summarizer: b}}
+	return &kits{builtIn: builtin.Models()}
 }
 
 // Close ends what the client began.
@@ -67,14 +65,14 @@ func (k *kits) Choose(ctx context.Context) models.Set {
 	}
 	s := k.look(ctx)
 	if s.Chat != nil {
-		writer := synth.NewOllama(k.client, *s.Chat, k.fence)
+		writer := ollama.NewWriter(k.client, *s.Chat, k.fence)
 		kit.Synthesizer, kit.Planner, kit.Summarizer = writer, writer, writer
 		if k.stage != nil {
 			kit.Planner = k.stage.planner(writer)
 		}
 	}
 	if s.Embed != nil {
-		kit.Embedder = embed.NewOllama(k.client, *s.Embed)
+		kit.Embedder = ollama.NewEmbedder(k.client, *s.Embed)
 	}
 	if s.Reachable || k.wished {
 		kit.Warnings = warnings(s.ChatProblem, s.EmbedProblem)

@@ -19,7 +19,7 @@ const cacheFile = "cache.db"
 
 // network is the way out and what is kept of the answers.
 type network struct {
-	*fetch.Client
+	*fetch.Network
 	path  string                       // of the cache's file
 	cache func() (*fetch.Cache, error) // opened at the first call, whatever the settings say
 
@@ -33,7 +33,7 @@ func newNetwork(ctx context.Context, a *App, o Options) *network {
 	n.cache = sync.OnceValues(func() (*fetch.Cache, error) { return n.open(context.WithoutCancel(ctx), a) })
 	cfg := fetch.Config{Version: version, Contact: a.cfg.Contact, Logger: a.log, Now: a.now}
 	if o.stage != nil {
-		cfg.Tape = o.stage.tape()
+		cfg.Cassette = o.stage.tape()
 	}
 	if a.cfg.Cache.MaxMB > 0 && o.stage == nil { // a recording holds what was truly said
 		cfg.OpenCache = func() *fetch.Cache {
@@ -46,9 +46,9 @@ func newNetwork(ctx context.Context, a *App, o Options) *network {
 	}
 	allowed, _ := a.cfg.Fetch.Allowed() // the settings were checked when they were read
 	for _, at := range allowed {
-		cfg.OpenExempt, cfg.OpenPorts = append(cfg.OpenExempt, at), append(cfg.OpenPorts, at.Port())
+		cfg.AllowedAddrs, cfg.PublicPorts = append(cfg.AllowedAddrs, at), append(cfg.PublicPorts, at.Port())
 	}
-	n.Client = fetch.New(cfg)
+	n.Network = fetch.New(cfg)
 	return n
 }
 
@@ -78,7 +78,7 @@ func (n *network) clear(ctx context.Context) error {
 
 // Close ends what is under way, then closes the cache.
 func (n *network) Close() error {
-	err := n.Client.Close()
+	err := n.Network.Close()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.opened != nil {
@@ -96,7 +96,7 @@ func (t traced) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.
 	docs, err := t.Search(ctx, q)
 	var failed *fetch.Error
 	if errors.As(err, &failed) && failed.InBand() {
-		trace.Forget() // or the outage would be kept as if it were an answer
+		trace.Invalidate() // or the outage would be kept as if it were an answer
 	}
 	return docs, origin(trace), err
 }

@@ -56,7 +56,7 @@ func (a *App) readPage(ctx context.Context, url string) (evidence.Document, rese
 		req.Accept, req.MaxBody = req.Accept+",application/pdf;q=0.8", extract.MaxPDF
 	}
 	traced, trace := fetch.WithTrace(ctx)
-	got, err := a.fetch.Open().Keep(pageLifetime).Get(traced, req)
+	got, err := a.fetch.ForPublic().WithCache(pageLifetime).Get(traced, req)
 	if err != nil {
 		return evidence.Document{}, research.Origin{}, err
 	}

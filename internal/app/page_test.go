@@ -61,11 +61,11 @@ func TestPagesTellThatTheyWereKept(t *testing.T) {
 	}
 	defer cache.Close()
 	client := fetch.New(fetch.Config{Contact: "ops@example.org", Cache: cache, Now: now,
-		OpenExempt: []netip.AddrPort{at}, OpenPorts: []uint16{at.Port()}, OpenRate: fetch.Rate{PerSecond: 1000, Burst: 1000}})
+		AllowedAddrs: []netip.AddrPort{at}, PublicPorts: []uint16{at.Port()}, PublicRate: fetch.Rate{PerSecond: 1000, Burst: 1000}})
 	defer client.Close()
-	was := a.fetch.Client
-	a.fetch.Client = client
-	defer func() { a.fetch.Client = was }()
+	was := a.fetch.Network
+	a.fetch.Network = client
+	defer func() { a.fetch.Network = was }()
 	read := func(marks map[string]string) {
 		t.Helper()
 		marks["requested_url"] = srv.URL + "/x"

@@ -99,7 +99,7 @@ func (s *recordingStage) har(answer evidence.Answer, cfg *config.Config) ([]byte
 	if err != nil {
 		return nil, 0, fmt.Errorf("describing the question: %w", err)
 	}
-	s.recorder.Note(text)
+	s.recorder.SetNote(text)
 	har, err := s.recorder.HAR()
 	if err != nil {
 		return nil, 0, err
@@ -192,7 +192,7 @@ func cleanURLs(value string) string {
 	parts := fieldsOf(value)
 	for i, p := range parts {
 		if strings.Contains(p, "://") {
-			parts[i] = fetch.WithoutSecrets(p)
+			parts[i] = fetch.RedactURL(p)
 		}
 	}
 	return strings.Join(parts, ",")
@@ -213,7 +213,7 @@ func secretsOf(cfg *config.Config) []string {
 				out = append(out, value)
 			}
 			for _, address := range fieldsOf(value) {
-				out = append(out, fetch.SecretsIn(address)...)
+				out = append(out, fetch.URLSecrets(address)...)
 			}
 		}
 	}
@@ -268,11 +268,15 @@ func newSheet(file string) (*sheet, error) {
 func isFree(file string) error {
 	switch _, err := os.Lstat(file); {
 	case err == nil:
-		return evidence.BadInput(fmt.Sprintf("%s is there already, and a recording overwrites nothing", file), "name another file, or delete this one first")
+		return taken(file)
 	case !errors.Is(err, fs.ErrNotExist):
 		return evidence.BadInput(fmt.Sprintf("the recording cannot be written to %s: %v", file, cause(err)), "name a file in a folder that is there and that you may write to")
 	}
 	return nil
+}
+
+func taken(file string) error {
+	return evidence.BadInput(fmt.Sprintf("%s is there already, and a recording overwrites nothing", file), "name another file, or delete this one first")
 }
 
 // cause is a file error without the path.
@@ -290,13 +294,44 @@ func (p *sheet) write(text []byte) error {
 	name := p.temp.Name()
 	p.temp = nil
 	if err == nil {
-		err = isFree(p.file) // somebody else may have made one meanwhile
-	}
-	if err == nil {
-		err = os.Rename(name, p.file)
+		err = publish(name, p.file)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("writing the recording %s: %w", p.file, err), os.Remove(name))
+		err = fmt.Errorf("writing the recording %s: %w", p.file, err)
+	}
+	return errors.Join(err, os.Remove(name))
+}
+
+// publish gives the content of temp the name file. It fails, and changes
+// nothing, when file exists, even if it was created a moment ago: a link, unlike
+// a rename, never replaces a file.
+func publish(temp, file string) error {
+	err := os.Link(temp, file)
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return taken(file)
+	}
+	return copyNew(temp, file) // a file system without hard links
+}
+
+// copyNew copies temp to file, which must not exist.
+func copyNew(temp, file string) error {
+	text, err := os.ReadFile(temp)
+	if err != nil {
+		return err
+	}
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return taken(file)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(text)
+	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+		return errors.Join(err, os.Remove(file))
 	}
 	return nil
 }

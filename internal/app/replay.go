@@ -52,7 +52,7 @@ func OpenRecording(file string) (*Recording, error) {
 	if len(har) > largestRecording {
 		return nil, bad(fmt.Sprintf("is larger than %d MB", largestRecording>>20))
 	}
-	replay, err := fetch.NewReplay(har)
+	replay, err := fetch.NewReplayer(har)
 	if err != nil {
 		return nil, bad("cannot be used: " + strings.TrimPrefix(err.Error(), "reading the recording: "))
 	}
@@ -87,7 +87,7 @@ func (r *Recording) Replay(ctx context.Context, o Options, over Request, setting
 	if err != nil {
 		return answer, err
 	}
-	played, err := fetch.NewReplay(r.har)
+	played, err := fetch.NewReplayer(r.har)
 	if err != nil {
 		return answer, fmt.Errorf("reading %s: %w", r.file, err)
 	}

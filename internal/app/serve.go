@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/research-mcp/research-mcp/server"
+	"github.com/research-mcp/research-mcp/server/stdio"
 	"github.com/research-mcp/research-mcp/tools"
 )
 
@@ -19,7 +20,7 @@ var instructions string
 
 // GuardStdout keeps stdout for the protocol: it returns the real one, and
 // whatever prints from now on reaches stderr.
-func GuardStdout() *os.File { return server.GuardStdout() }
+func GuardStdout() *os.File { return stdio.GuardStdout() }
 
 // gcPercent keeps a server small beside the vectors that it holds: what it
 // throws away between two collections is little beside them. GOGC goes over it.
@@ -30,14 +31,14 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	s := server.New(server.Options{
+	h := server.NewHandler(server.Options{
 		Name: "research-mcp", Title: "Research", Version: version, Instructions: instructions, Logger: a.log,
 		Tools: tools.All(tools.Deps{Research: a, Fetch: a, Recall: a, Remember: a, Forget: a, Sources: a.names, Now: a.now}),
 	})
 	tending, stop := context.WithCancel(ctx)
 	var care sync.WaitGroup
 	care.Go(func() { a.tend(tending) })
-	err := s.ServeStdio(ctx, in, out)
+	err := stdio.Serve(ctx, h, in, out, a.log)
 	stop()
 	care.Wait()
 	return err

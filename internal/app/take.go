@@ -14,7 +14,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/models"
-	"github.com/research-mcp/research-mcp/internal/ollama"
+	"github.com/research-mcp/research-mcp/internal/models/ollama"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
@@ -22,7 +22,7 @@ import (
 // of the world: its tape, and a say in everything that hangs on how fast things
 // went. Its methods are safe for concurrent use.
 type stage interface {
-	tape() fetch.Tape
+	tape() fetch.Cassette
 	transport(wire http.RoundTripper) http.RoundTripper             // to Ollama
 	fence() string                                                  // of foreign text in prompts
 	readable(tokens int) int                                        // of a prompt, in the time that was left
@@ -84,7 +84,7 @@ type search struct {
 	err           error
 }
 
-func (s *recordingStage) tape() fetch.Tape { return s.recorder }
+func (s *recordingStage) tape() fetch.Cassette { return s.recorder }
 
 func (s *recordingStage) transport(wire http.RoundTripper) http.RoundTripper {
 	return s.recorder.Transport(wire)
@@ -168,7 +168,7 @@ func (s *recordingStage) heard(e Event) {
 
 // replayStage plays back.
 type replayStage struct {
-	replay *fetch.Replay
+	replay *fetch.Replayer
 	note   *note
 	same   bool // the question is the recorded one, asked in the same way
 	found  bool // Ollama's settings are the recorded ones
@@ -177,7 +177,7 @@ type replayStage struct {
 	read int // of note.Readable
 }
 
-func (s *replayStage) tape() fetch.Tape { return s.replay }
+func (s *replayStage) tape() fetch.Cassette { return s.replay }
 
 func (s *replayStage) transport(http.RoundTripper) http.RoundTripper {
 	return held{s.replay.Transport()}
@@ -237,7 +237,7 @@ func (s *replayStage) readable(tokens int) int {
 // patience is without end where the recorded model was too slow for the time that
 // was left: that time has to pass again, or its slowness would read as silence.
 func (s *replayStage) patience(time.Duration) (time.Duration, time.Duration) {
-	if s.replay.OutOfTime() {
+	if s.replay.TimedOut() {
 		return time.Hour, time.Hour
 	}
 	return silence, silence

@@ -9,23 +9,23 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Sizes of chunks: a paragraph or two, about 200 tokens, which is what small
-// sentence encoders read without cutting.
+// Default sizes of chunks: one or two paragraphs, about 200 tokens, which small
+// sentence encoders read without truncating.
 const (
 	DefaultChunkTarget = 900
 	DefaultChunkMax    = 1400
 )
 
-// ChunkOptions are sizes in bytes. Zeros mean the defaults.
+// ChunkOptions holds sizes in bytes. Zero means the default.
 type ChunkOptions struct {
-	Target int // a chunk is ended at the first boundary at which it would grow beyond
-	Max    int // no chunk is longer, unless a single character is
+	Target int // a chunk ends at the last boundary before this size
+	Max    int // no chunk is longer, unless it is a single character
 }
 
-// Chunks cuts a document's text at the ends of sentences, rather between
-// paragraphs than within, and in front of headings. Each chunk is exact, Text ==
-// doc[Start:End], without white space at its ends; they ascend, do not overlap,
-// and hold all of doc but white space. The result is never nil.
+// Chunks splits a document's text at sentence ends, preferably between paragraphs
+// and before headings. For each chunk Text == doc[Start:End], without white space
+// at its ends. Chunks are in ascending order, do not overlap, and together hold
+// all of doc except white space. The result is never nil.
 func Chunks(doc string, o ChunkOptions) []evidence.Chunk {
 	if o.Max <= 0 {
 		o.Max = max(DefaultChunkMax, o.Target)
@@ -39,7 +39,7 @@ func Chunks(doc string, o ChunkOptions) []evidence.Chunk {
 	add := func(s evidence.Span) {
 		out = append(out, evidence.Chunk{Start: s.Start, End: s.End, Text: doc[s.Start:s.End]})
 	}
-	var open evidence.Span // the chunk that still grows; empty at first
+	var open evidence.Span // the chunk being built; empty if there is none
 	for _, s := range text.Sentences(doc) {
 		for _, piece := range pieces(doc, s, o) {
 			if open.End > open.Start && !o.joins(doc, open, piece) {
@@ -65,16 +65,16 @@ func (o ChunkOptions) joins(doc string, open, next evidence.Span) bool {
 	case joined > o.Max:
 		return false
 	case doc[next.Start] == '#' && strings.Contains(between, "\n"):
-		return length < o.Target/4 // a heading leads
+		return length < o.Target/4 // a heading starts a chunk
 	case strings.Count(between, "\n") > 1 && length >= o.Target*2/3:
 		return false
 	}
-	// Beyond the target only to spare what would be less than half a chunk.
+	// Exceed the target only where the chunk would otherwise be shorter than half of it.
 	return joined <= o.Target || length < o.Target/2
 }
 
-// pieces cuts a sentence that is longer than a chunk may be: a minified line, a
-// table row, prose without full stops.
+// pieces splits a sentence that is longer than o.Max: a minified line, a table
+// row, prose without full stops.
 func pieces(doc string, s evidence.Span, o ChunkOptions) []evidence.Span {
 	var out []evidence.Span
 	for s.End-s.Start > o.Max {
@@ -89,9 +89,9 @@ func pieces(doc string, s evidence.Span, o ChunkOptions) []evidence.Span {
 	return out
 }
 
-// cutAt is where to cut s, which is longer than o.Max: behind the last white
-// space or punctuation between half the target and the limit, else behind the
-// last whole character.
+// cutAt returns the offset at which to cut s, which is longer than o.Max: after
+// the last white space or punctuation between half the target and the limit, else
+// after the last whole character.
 func cutAt(s string, o ChunkOptions) int {
 	limit := o.Max
 	for limit > 0 && !utf8.RuneStart(s[limit]) {

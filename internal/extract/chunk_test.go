@@ -12,7 +12,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// check holds the promises of Chunks against a result.
+// check verifies the contract of Chunks.
 func check(t *testing.T, doc string, o ChunkOptions, chunks []evidence.Chunk) {
 	t.Helper()
 	if chunks == nil {
@@ -45,7 +45,7 @@ func check(t *testing.T, doc string, o ChunkOptions, chunks []evidence.Chunk) {
 	}
 }
 
-func TestChunksPromises(t *testing.T) {
+func TestChunksContract(t *testing.T) {
 	t.Parallel()
 	sentence := "The harbour of Ellwick was built in 1821, when the herring came back. "
 	for name, doc := range map[string]string{
@@ -68,7 +68,7 @@ func TestChunksPromises(t *testing.T) {
 	} {
 		for _, o := range []ChunkOptions{{}, {Target: 200, Max: 300}, {Max: 100}, {Target: 5000}, {Target: 1, Max: 1}} {
 			if o.Max == 1 && len(doc) > 1<<17 {
-				continue // a million chunks of one byte teach nothing
+				continue // too many chunks
 			}
 			t.Run(fmt.Sprint(name, o), func(t *testing.T) {
 				t.Parallel()
@@ -78,7 +78,7 @@ func TestChunksPromises(t *testing.T) {
 	}
 }
 
-func TestChunksBreakWhereAReaderWould(t *testing.T) {
+func TestChunksBreakBetweenBlocks(t *testing.T) {
 	t.Parallel()
 	para := func(name string, n int) string { // of n bytes
 		return strings.TrimSpace(strings.Repeat(name+" sentence. ", n/(len(name)+11)))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/isolate"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 func TestMain(m *testing.M) {
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// lorem is enough of an article for readability to see one.
+// lorem is long enough for readability to find an article.
 const lorem = `<p>The harbour of Ellwick was built in 1821, when the herring came back to the northern coast.
 It has two basins, a lighthouse, and a market hall that burned down twice.</p>
 <p>Most of the boats were sold after the war, and the warehouses stood empty until a school of music moved in.
@@ -35,7 +36,7 @@ func article(inside string) string {
 		`</article><footer>Imprint and cookies</footer></body></html>`
 }
 
-func read1(t *testing.T, raw string) Page {
+func readHTML(t *testing.T, raw string) Page {
 	t.Helper()
 	page, err := HTML(t.Context(), []byte(raw), "text/html; charset=utf-8", "https://example.org/ellwick")
 	if err != nil {
@@ -47,7 +48,7 @@ func read1(t *testing.T, raw string) Page {
 	return page
 }
 
-func mustHold(t *testing.T, text string, want ...string) {
+func mustContain(t *testing.T, text string, want ...string) {
 	t.Helper()
 	for _, w := range want {
 		if !strings.Contains(text, w) {
@@ -56,7 +57,7 @@ func mustHold(t *testing.T, text string, want ...string) {
 	}
 }
 
-func mustLack(t *testing.T, text string, bad ...string) {
+func mustNotContain(t *testing.T, text string, bad ...string) {
 	t.Helper()
 	for _, b := range bad {
 		if strings.Contains(text, b) {
@@ -67,7 +68,7 @@ func mustLack(t *testing.T, text string, bad ...string) {
 
 func TestHTMLReadsAnArticle(t *testing.T) {
 	t.Parallel()
-	page := read1(t, `<!doctype html><html lang="en_GB"><head><title>Ellwick
+	page := readHTML(t, `<!doctype html><html lang="en_GB"><head><title>Ellwick
  harbour</title><meta property="article:published_time" content="2024-05-06T07:08:09+02:00"></head><body><nav><a href="/">Home</a></nav><article>`+lorem+
 		`<h2>Figures</h2><p>See the <a href="https://example.org/x?y=1">annual <b>report</b></a> of the <em>board</em>.</p>
 <table><thead><tr><th>Year</th><th>Boats</th></tr></thead><tbody><tr><td>1900</td><td>212</td></tr><tr><td>1950</td><td>31</td></tr></tbody></table>
@@ -78,9 +79,9 @@ func TestHTMLReadsAnArticle(t *testing.T) {
 	if diff := cmp.Diff(want, Page{Title: page.Title, Language: page.Language, Published: page.Published, Truncated: page.Truncated}); diff != "" {
 		t.Errorf("HTML (-want +got):\n%s", diff)
 	}
-	mustHold(t, page.Text, "built in 1821", "## Figures", "See the annual report of the board.", "| 1900 | 212 |", "- a lighthouse",
+	mustContain(t, page.Text, "built in 1821", "## Figures", "See the annual report of the board.", "| 1900 | 212 |", "- a lighthouse",
 		"```go\nfunc main() {\n\tfmt.Println(\"ahoy * _\")\n}\n```")
-	mustLack(t, page.Text, "Home", "Imprint", "hidden message", "https://", "**")
+	mustNotContain(t, page.Text, "Home", "Imprint", "hidden message", "https://", "**")
 }
 
 func TestHTMLDropsWhatAReaderCannotSee(t *testing.T) {
@@ -130,14 +131,14 @@ func TestHTMLDropsWhatAReaderCannotSee(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			page := read1(t, article(html+`<p>The last line stays.</p>`))
-			mustHold(t, page.Text, "built in 1821", "The last line stays.")
-			mustLack(t, page.Text, bad, tagged(bad))
+			page := readHTML(t, article(html+`<p>The last line stays.</p>`))
+			mustContain(t, page.Text, "built in 1821", "The last line stays.")
+			mustNotContain(t, page.Text, bad, tagged(bad))
 		})
 	}
 }
 
-// tagged writes s in tag characters, which have no glyphs.
+// tagged writes s in tag characters, which are invisible.
 func tagged(s string) string {
 	return strings.Map(func(r rune) rune { return 0xE0000 + r }, s)
 }
@@ -162,15 +163,15 @@ func TestHTMLKeepsWhatAReaderSees(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mustHold(t, read1(t, article(html)).Text, "built in 1821", good)
+			mustContain(t, readHTML(t, article(html)).Text, "built in 1821", good)
 		})
 	}
 }
 
 func TestHTMLReadsAPageBehindItsDialog(t *testing.T) {
 	t.Parallel()
-	page := read1(t, strings.Replace(article(""), "<body>", `<body aria-hidden="true" style="overflow:hidden;height:0">`, 1))
-	mustHold(t, page.Text, "built in 1821")
+	page := readHTML(t, strings.Replace(article(""), "<body>", `<body aria-hidden="true" style="overflow:hidden;height:0">`, 1))
+	mustContain(t, page.Text, "built in 1821")
 }
 
 func TestVisible(t *testing.T) {
@@ -193,7 +194,7 @@ func TestVisible(t *testing.T) {
 	}
 }
 
-func TestHTMLKnowsCharsets(t *testing.T) {
+func TestHTMLDecodesCharsets(t *testing.T) {
 	t.Parallel()
 	page := func(head, word string) string {
 		return "<html><head>" + head + "<title>x</title></head><body><p>Der " + word + " ist gro\xdf.</p></body></html>"
@@ -224,12 +225,25 @@ func TestHTMLKnowsCharsets(t *testing.T) {
 			if err != nil {
 				t.Fatalf("HTML = %v", err)
 			}
-			mustHold(t, got.Text, c.want)
+			mustContain(t, got.Text, c.want)
 		})
 	}
 }
 
-func TestHTMLTakesTextAndRefusesTheRest(t *testing.T) {
+func TestHTMLReadsALoneCarriageReturnAsALineBreak(t *testing.T) {
+	t.Parallel()
+	for _, contentType := range []string{"text/plain", "text/html"} {
+		got, err := HTML(t.Context(), []byte("first line\rsecond\r\nthird"), contentType, "")
+		if err != nil || text.Squash(got.Text) != "first line second third" {
+			t.Errorf("HTML(%s) = %q, %v, want three lines", contentType, got.Text, err)
+		}
+	}
+	if got := Visible("one\rtwo\r\n\u200bthree"); got != "one\ntwo\nthree" {
+		t.Errorf("Visible = %q, want three lines", got)
+	}
+}
+
+func TestHTMLAcceptsTextOnly(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		contentType, raw string
@@ -271,7 +285,7 @@ func TestHTMLTakesTextAndRefusesTheRest(t *testing.T) {
 
 func TestHTMLSurvivesHostilePages(t *testing.T) {
 	t.Parallel()
-	const wanted = "The wanted sentence stands here."
+	const wanted = "This is the wanted sentence."
 	for _, c := range []struct {
 		name, html string
 		cut        bool
@@ -334,11 +348,7 @@ func TestHTMLObeysItsContext(t *testing.T) {
 
 func TestIsolatedIsTheSame(t *testing.T) {
 	t.Parallel()
-	r, err := isolate.NewRunner(isolate.Options{Deadline: time.Minute}) // busy machines, and the race detector
-	if err != nil {
-		t.Fatal(err)
-	}
-	iso := Isolated{Runner: r}
+	iso := Isolated{Runner: newPool(t, isolate.Options{Deadline: time.Minute})} // slow under the race detector
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for name, raw := range map[string]string{

@@ -6,14 +6,14 @@ import (
 	"github.com/research-mcp/research-mcp/internal/isolate"
 )
 
-// TaskName is what Task is registered as.
+// TaskName is the name under which Task is registered.
 const TaskName = "extract"
 
 type input struct {
 	Raw         []byte `json:"raw"`
 	ContentType string `json:"content_type"`
 	URL         string `json:"url"`
-	Cut         bool   `json:"cut"` // the parent did not send all of it
+	Cut         bool   `json:"cut"` // Raw is only the beginning of the page
 }
 
 // Task is HTML as a task of package isolate.
@@ -23,21 +23,21 @@ func Task(ctx context.Context, in []byte) ([]byte, error) {
 	})(ctx, in)
 }
 
-// Runner does tasks in child processes: *isolate.Pool, or *isolate.Runner. Its
-// contract is that of isolate.Runner.Run.
+// Runner runs tasks in child processes, with the contract of isolate.Pool.Run.
 type Runner interface {
 	Run(ctx context.Context, task string, in, out any) error
 }
 
-// Isolated reads pages in child processes, which have to know Task and TaskPDF.
+// Isolated reads pages in child processes, in which Task and TaskPDF must be
+// registered.
 type Isolated struct {
 	Runner  Runner
-	ReadPDF bool // Page reads PDF too; otherwise it says which setting is off
+	ReadPDF bool // Page reads PDF; if false, PDF is a Problem that names the setting
 }
 
-// HTML is the function of that name, under the runner's deadline. What it
-// refuses it refuses without starting a process; its other errors are those of
-// Runner.Run.
+// HTML is the function HTML in a child process, under the runner's deadline.
+// Content that is refused by its type never reaches a child. Other errors are
+// those of Runner.Run.
 func (i Isolated) HTML(ctx context.Context, raw []byte, contentType, pageURL string) (Page, error) {
 	if _, err := kindOf(raw, contentType); err != nil {
 		return Page{}, err

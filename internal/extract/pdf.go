@@ -17,11 +17,11 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// SettingPDF is the setting by which PDF is read.
+// SettingPDF is the name of the setting that turns on reading PDF.
 const SettingPDF = "fetch.pdf"
 
-// MaxPDF is how many bytes a PDF may have. Its table of contents stands at its
-// end, so that a longer one cannot be cut.
+// MaxPDF is the maximum size of a PDF in bytes. A longer one is refused rather than
+// cut, because its cross-reference table is at its end.
 const MaxPDF = 16 << 20
 
 // Defaults of PDFOptions.
@@ -30,15 +30,15 @@ const (
 	DefaultPDFTime  = 5 * time.Second
 )
 
-// maxContent is how many bytes a PDF's page may be written in, unpacked: what is
-// beyond it is no text that somebody typed.
+// maxContent is the maximum size of a page's uncompressed content streams. More
+// than that is not text.
 const maxContent = 16 << 20
 
-// PDFOptions bound what is read of a PDF. Zeros mean the defaults.
+// PDFOptions bounds how much of a PDF is read. Zero means the default.
 type PDFOptions struct {
 	MaxPages int           `json:"max_pages"` // default 60
 	MaxText  int           `json:"max_text"`  // bytes; default MaxInput
-	MaxTime  time.Duration `json:"max_time"`  // default 5 s; what was read until then is the result
+	MaxTime  time.Duration `json:"max_time"`  // default 5 s; the result is what was read until then
 }
 
 func (o PDFOptions) complete() PDFOptions {
@@ -54,13 +54,12 @@ func (o PDFOptions) complete() PDFOptions {
 	return o
 }
 
-// PDF is the text of a PDF, page after page, Truncated when a bound cut it. A
-// file that is broken, encrypted, too long or without text (scanned) is an
+// PDF returns the text of a PDF, page after page; Truncated if a bound was reached.
+// A file that is damaged, encrypted, too long or without text (scanned) is an
 // *evidence.Problem.
 //
-// It holds its bounds against files that are merely bad; one made for it may
-// still exhaust memory or stack, which ends the process. Strangers' files belong
-// into Isolated.PDF.
+// A file made to attack the parser can still exhaust memory or stack and end the
+// process: use Isolated.PDF for untrusted files.
 func PDF(ctx context.Context, data []byte, o PDFOptions) (Page, error) {
 	o = o.complete()
 	if err := checkPDF(data); err != nil {
@@ -82,9 +81,9 @@ func PDF(ctx context.Context, data []byte, o PDFOptions) (Page, error) {
 	}
 	switch {
 	case page.Text == "" && page.Truncated:
-		return Page{}, pdfProblem(errors.New("no text was found in what could be read of it within the bounds"))
+		return Page{}, pdfProblem(errors.New("no text was found in the part that could be read within the limits"))
 	case page.Text == "":
-		return Page{}, pdfProblem(errors.New("no text was found in it; it may be scanned pictures"))
+		return Page{}, pdfProblem(errors.New("it has no text; it may be a scan"))
 	}
 	return page, nil
 }
@@ -92,9 +91,9 @@ func PDF(ctx context.Context, data []byte, o PDFOptions) (Page, error) {
 func checkPDF(data []byte) error {
 	switch {
 	case len(data) > MaxPDF:
-		return &evidence.Problem{What: fmt.Sprintf("the PDF has %d bytes, more than %d", len(data), MaxPDF), Try: "look for a shorter document, or a page that says the same"}
+		return &evidence.Problem{What: fmt.Sprintf("the PDF has %d bytes, more than %d", len(data), MaxPDF), Try: "look for a shorter document or a web page with the same content"}
 	case !bytes.HasPrefix(data, []byte("%PDF-")):
-		return pdfProblem(errors.New("it does not begin like a PDF"))
+		return pdfProblem(errors.New("it does not begin with %PDF-"))
 	}
 	return nil
 }
@@ -104,10 +103,10 @@ func pdfProblem(err error) error {
 	if errors.Is(err, pdf.ErrInvalidPassword) || strings.Contains(err.Error(), "encrypt") {
 		what = "the PDF is encrypted, and cannot be read without its password"
 	}
-	return &evidence.Problem{What: what, Try: "look for a web page, or another file, that says the same"}
+	return &evidence.Problem{What: what, Try: "look for a web page or another file with the same content"}
 }
 
-// printableReason keeps a stranger's bytes out of a message.
+// printableReason makes the text of err, which may quote the file, safe to show.
 func printableReason(err error) string {
 	reason, _ := text.Cut(text.Squash(strings.Map(func(r rune) rune {
 		if r >= ' ' && r < 0x7F {
@@ -118,8 +117,8 @@ func printableReason(err error) string {
 	return reason
 }
 
-// asVersion1 writes version 2 as 1.7, which reads the same and which the
-// library insists on.
+// asVersion1 changes version 2 to 1.7, the newest that the library accepts; the
+// syntax is the same.
 func asVersion1(data []byte) []byte {
 	if !bytes.HasPrefix(data, []byte("%PDF-2.")) || len(data) < 8 {
 		return data
@@ -129,8 +128,8 @@ func asVersion1(data []byte) []byte {
 	return data
 }
 
-// pdfFile ends the reading of a file when its time is up: the library takes no
-// context, but reads the file again for each object and each piece of a stream.
+// pdfFile is an io.ReaderAt that panics with tooLate once ctx is done. The library
+// takes no context, but reads the file for each object and each part of a stream.
 type pdfFile struct {
 	ctx  context.Context //nolint:containedctx // a file's life is one call
 	data []byte
@@ -150,15 +149,15 @@ func (f *pdfFile) ReadAt(p []byte, at int64) (int, error) {
 	return n, nil
 }
 
-// tooLate is thrown through the library, which catches what it takes for a
-// mistake of the file, but lets errors of the runtime pass.
+// tooLate is a panic value. It is a runtime error because the library recovers
+// from other panics.
 type tooLate struct{}
 
 func (tooLate) Error() string { return "reading it takes too long" }
 func (tooLate) RuntimeError() {}
 
-// caught makes an error of a panic in do: the library throws them for what it
-// does not expect.
+// caught calls do and returns a panic as an error: the library panics on malformed
+// files.
 func caught(do func() error) (err error) {
 	defer func() {
 		switch r := recover().(type) {
@@ -180,7 +179,7 @@ func openPDF(f *pdfFile) (doc *pdf.Reader, err error) {
 	return doc, err
 }
 
-// readPDF reads page after page until a bound, the end, or nonsense.
+// readPDF reads pages until the end, a bound, or a page that cannot be found.
 func readPDF(ctx context.Context, doc *pdf.Reader, o PDFOptions) Page {
 	var page Page
 	_ = caught(func() error {
@@ -214,7 +213,7 @@ func readPDF(ctx context.Context, doc *pdf.Reader, o PDFOptions) Page {
 	return page
 }
 
-// TaskNamePDF is what TaskPDF is registered as.
+// TaskNamePDF is the name under which TaskPDF is registered.
 const TaskNamePDF = "extract-pdf"
 
 type inputPDF struct {
@@ -222,7 +221,8 @@ type inputPDF struct {
 	Options PDFOptions `json:"options"`
 }
 
-// outputPDF carries a problem as what it is: a task's error is no more than text.
+// outputPDF holds the page or a Problem, since an error of a task crosses the
+// process boundary only as text.
 type outputPDF struct {
 	Page    Page              `json:"page"`
 	Problem *evidence.Problem `json:"problem,omitempty"`
@@ -240,8 +240,7 @@ func TaskPDF(ctx context.Context, in []byte) ([]byte, error) {
 	})(ctx, in)
 }
 
-// PDF is the function of that name in a child process. Its other errors are
-// those of Runner.Run.
+// PDF is the function PDF in a child process. Other errors are those of Runner.Run.
 func (i Isolated) PDF(ctx context.Context, data []byte, o PDFOptions) (Page, error) {
 	if err := checkPDF(data); err != nil {
 		return Page{}, err
@@ -256,8 +255,8 @@ func (i Isolated) PDF(ctx context.Context, data []byte, o PDFOptions) (Page, err
 	return out.Page, nil
 }
 
-// Page reads a page of whatever kind it is: PDF if ReadPDF, else as HTML does,
-// which says for a PDF which setting would have it read.
+// Page reads a page of any kind: a PDF with PDF if ReadPDF is set, anything else
+// with HTML.
 func (i Isolated) Page(ctx context.Context, raw []byte, contentType, pageURL string) (Page, error) {
 	if i.ReadPDF && IsPDF(raw, contentType) {
 		return i.PDF(ctx, raw, PDFOptions{})
@@ -265,7 +264,7 @@ func (i Isolated) Page(ctx context.Context, raw []byte, contentType, pageURL str
 	return i.HTML(ctx, raw, contentType, pageURL)
 }
 
-// IsPDF is true for what is a PDF by its bytes or by its header.
+// IsPDF reports whether content is a PDF by its first bytes or its header.
 func IsPDF(raw []byte, contentType string) bool {
 	media, _, _ := mime.ParseMediaType(contentType)
 	return bytes.HasPrefix(raw, []byte("%PDF-")) || isPDFType(media)

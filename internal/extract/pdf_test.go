@@ -17,8 +17,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/isolate"
 )
 
-// pdfOf writes a PDF by hand: objects from 1 on, the first being the catalog,
-// and a table of where they are.
+// pdfOf returns a PDF of objects numbered from 1, the first being the catalog, and
+// a cross-reference table.
 func pdfOf(version, trailer string, objects ...string) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%%PDF-%s\n", version)
@@ -48,7 +48,7 @@ func packed(content []byte) string {
 	return fmt.Sprintf("<< /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream", b.Len(), b.String())
 }
 
-// pages is a PDF of these contents, one a page, in one font.
+// pages returns a PDF with one page for each content stream, and one font.
 func pages(streams ...string) []byte {
 	kids := make([]string, 0, len(streams))
 	objects := []string{"<< /Type /Catalog /Pages 2 0 R >>", "", "<< /Title (A  harbour) >>",
@@ -124,7 +124,7 @@ func TestPDFKeepsItsBounds(t *testing.T) {
 	}
 }
 
-// hostilePDFs are refused with a problem that says what.
+// hostilePDFs returns files that must be refused, and part of the message.
 func hostilePDFs() map[string]struct {
 	raw  []byte
 	what string
@@ -170,8 +170,8 @@ func TestPDFRefusesHostileFiles(t *testing.T) {
 	}
 }
 
-// What would end this process, or hold it up for long, is for a child alone; the
-// next file is read all the same.
+// Files that end or block a process end or block only a child, and the next file is
+// read.
 func TestIsolatedPDFSurvivesBombs(t *testing.T) {
 	t.Parallel()
 	good := pages(stream(`BT /F1 12 Tf 72 700 Td (The harbour.) Tj ET`))
@@ -250,7 +250,7 @@ func FuzzPDF(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if len(raw) > 1<<16 || bytes.Count(raw, []byte("[")) > 1_000 {
-			return // what only a child survives
+			return // ends the process: see TestIsolatedPDFSurvivesBombs
 		}
 		page, err := PDF(t.Context(), raw, PDFOptions{MaxTime: time.Second})
 		if err != nil {

@@ -31,7 +31,7 @@ const (
 	BadRedirect Kind = "redirect"
 	Unreachable Kind = "unreachable" // no name, no route, no handshake, connection lost
 	Closed      Kind = "closed"      // our client was closed
-	Broken      Kind = "broken"      // the host kept failing, so it is not asked for a while
+	CircuitOpen      Kind = "broken"      // the host kept failing, so it is not asked for a while
 	Robots      Kind = "robots"      // its robots.txt says no, or could not be read
 	NotRecorded Kind = "not recorded"
 )
@@ -96,7 +96,7 @@ func (e *Error) InBand() bool {
 
 // passing reports whether an old answer is better than this failure.
 func (e *Error) passing() bool {
-	return e.passes || e.breaks() || e.Kind == Throttled || e.Kind == Broken
+	return e.passes || e.breaks() || e.Kind == Throttled || e.Kind == CircuitOpen
 }
 
 func (e *Error) words() string {
@@ -127,7 +127,7 @@ func (e *Error) SourceStatus() string {
 		return statusTimeout
 	case Throttled:
 		return statusThrottled
-	case Broken:
+	case CircuitOpen:
 		return statusSkipped
 	}
 	return statusError

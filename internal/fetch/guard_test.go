@@ -49,7 +49,7 @@ func TestIsPublic(t *testing.T) {
 func TestGuardDecidesOnAddressAndPort(t *testing.T) {
 	t.Parallel()
 	exempt := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9000")}
-	check := guard([]uint16{8443}, exempt)
+	check := guardDial([]uint16{8443}, exempt)
 	for _, c := range []struct {
 		network, address string
 		ok               bool
@@ -87,7 +87,7 @@ func TestOpenDoorRefusesByURL(t *testing.T) {
 		"http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://192.168.0.1/", "http://168.63.129.16/",
 		"http://[64:ff9b::a9fe:a9fe]/", "http://[2002:7f00:1::]/", "http://[fd00:ec2::254]/", "http://100.100.100.200/",
 	} {
-		_, err := c.Open().Get(t.Context(), Request{URL: u})
+		_, err := c.ForPublic().Get(t.Context(), Request{URL: u})
 		if !IsKind(err, Refused) {
 			t.Errorf("Get(%.40q) = %v, want refused", u, err)
 			continue
@@ -143,10 +143,10 @@ func TestNameThatLeadsInsideIsRefused(t *testing.T) {
 	at := netip.MustParseAddrPort(srv.Listener.Addr().String())
 	for name, ip := range map[string][4]byte{"loopback": {127, 0, 0, 1}, "metadata": {169, 254, 169, 254}, "private": {10, 0, 0, 1}} {
 		t.Run(name, func(t *testing.T) {
-			c := New(Config{Resolver: lyingResolver(t, ip), OpenPorts: []uint16{at.Port()}})
+			c := New(Config{Resolver: lyingResolver(t, ip), PublicPorts: []uint16{at.Port()}})
 			defer c.Close()
 			u := url.URL{Scheme: "http", Host: net.JoinHostPort("innocent.example.org", netip.AddrPortFrom(at.Addr(), at.Port()).String()[len("127.0.0.1:"):])}
-			_, err := c.Open().Get(t.Context(), Request{URL: u.String()})
+			_, err := c.ForPublic().Get(t.Context(), Request{URL: u.String()})
 			if !IsKind(err, Refused) || err.Error() != "innocent.example.org: refused: its address is not on the public internet" {
 				t.Errorf("err = %v, want refused", err)
 			}
@@ -159,10 +159,10 @@ func TestNameThatLeadsInsideIsRefused(t *testing.T) {
 
 func TestRedirectRules(t *testing.T) {
 	t.Parallel()
-	open, own := &public{}, &configured{scheme: "https", key: "en.wikipedia.org:443"}
+	open, own := &publicPolicy{}, &hostPolicy{scheme: "https", key: "en.wikipedia.org:443"}
 	for _, c := range []struct {
 		name     string
-		rules    rules
+		rules    policy
 		from, to string
 		ok       bool
 	}{
@@ -184,7 +184,7 @@ func TestRedirectRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.rules.redirect(from, to); (err == nil) != c.ok {
+		if err := c.rules.checkRedirect(from, to); (err == nil) != c.ok {
 			t.Errorf("%s: %v, want ok %v", c.name, err, c.ok)
 		}
 	}
@@ -192,17 +192,17 @@ func TestRedirectRules(t *testing.T) {
 
 func TestIdleGatesAreForgotten(t *testing.T) {
 	t.Parallel()
-	g := newGates()
-	g.pin("configured:443", Rate{})
-	for i := range maxGates * 2 {
-		leave, err := g.enter(t.Context(), "host"+string(rune('a'+i%26))+time.Duration(i).String(), Rate{}, nil)
+	g := newLimiters()
+	g.configure("configured:443", Rate{})
+	for i := range maxHosts * 2 {
+		leave, err := g.acquire(t.Context(), "host"+string(rune('a'+i%26))+time.Duration(i).String(), Rate{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		leave.leave(nil)
+		leave.release(nil)
 	}
-	if len(g.m) > maxGates || g.m["configured:443"] == nil {
-		t.Errorf("%d gates kept, configured one kept: %v", len(g.m), g.m["configured:443"] != nil)
+	if len(g.byHost) > maxHosts || g.byHost["configured:443"] == nil {
+		t.Errorf("%d gates kept, configured one kept: %v", len(g.byHost), g.byHost["configured:443"] != nil)
 	}
 }
 

@@ -169,11 +169,11 @@ func (c *harContent) body() ([]byte, error) {
 }
 
 // pairs are a header's fields without secrets, in order.
-func pairs(h http.Header) []harPair {
+func headerPairs(h http.Header) []harPair {
 	out := []harPair{}
 	for name, values := range h {
 		for _, v := range values {
-			out = append(out, harPair{name, strings.ToValidUTF8(cleanHeader(name, v), "\uFFFD")})
+			out = append(out, harPair{name, strings.ToValidUTF8(redactHeader(name, v), "\uFFFD")})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b harPair) int { return strings.Compare(a.Name, b.Name) })

@@ -21,8 +21,8 @@ import (
 
 // Tape stands between the doors and their callers: a *Recorder keeps what
 // passes, a *Replay answers in place of the network. There are no others.
-type Tape interface {
-	get(ctx context.Context, a ask, wire func() (Response, error)) (Response, error)
+type Cassette interface {
+	get(ctx context.Context, a checkedRequest, wire func() (Response, error)) (Response, error)
 }
 
 // Recorder keeps every request and its outcome for a HAR 1.2 file. Parameters
@@ -33,12 +33,12 @@ type Recorder struct {
 	now     func() time.Time
 
 	mu    sync.Mutex
-	takes []*take // in the order in which they began
+	interactions []*interaction // in the order in which they began
 	note  json.RawMessage
 }
 
 // take is one recorded request; guarded by Recorder.mu.
-type take struct {
+type interaction struct {
 	began, ended time.Time // ended is zero while it is under way
 	entry        harEntry
 }
@@ -54,7 +54,7 @@ func NewRecorder(name, version string, now func() time.Time) *Recorder {
 
 // Note puts a JSON value into the recording, in place of the one before it.
 // Secrets in it are the caller's to leave out.
-func (r *Recorder) Note(note json.RawMessage) {
+func (r *Recorder) SetNote(note json.RawMessage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.note = note
@@ -65,10 +65,10 @@ func (r *Recorder) Note(note json.RawMessage) {
 func (r *Recorder) HAR() ([]byte, error) {
 	r.mu.Lock()
 	f := harFile{Log: harLog{Version: "1.2", Creator: r.creator, Pages: []struct{}{}, Entries: []harEntry{}, Note: r.note}}
-	takes := slices.Clone(r.takes)
-	slices.SortStableFunc(takes, func(a, b *take) int { return a.began.Compare(b.began) })
+	takes := slices.Clone(r.interactions)
+	slices.SortStableFunc(takes, func(a, b *interaction) int { return a.began.Compare(b.began) })
 	for _, t := range takes {
-		f.Log.Entries = append(f.Log.Entries, t.finished(r.now()))
+		f.Log.Entries = append(f.Log.Entries, t.harEntry(r.now()))
 	}
 	r.mu.Unlock()
 	var out bytes.Buffer
@@ -82,7 +82,7 @@ func (r *Recorder) HAR() ([]byte, error) {
 }
 
 // finished is the entry as the file shows it.
-func (t *take) finished(now time.Time) harEntry {
+func (t *interaction) harEntry(now time.Time) harEntry {
 	e, end := t.entry, t.ended
 	if end.IsZero() {
 		end = now
@@ -98,13 +98,13 @@ func (t *take) finished(now time.Time) harEntry {
 }
 
 // begin opens a take.
-func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body []byte) *take {
-	clean := cleanURL(u)
+func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body []byte) *interaction {
+	clean := redactURL(u)
 	_, query, _ := strings.Cut(clean, "?")
-	t := &take{entry: harEntry{
+	t := &interaction{entry: harEntry{
 		Level: level,
 		Request: harRequest{
-			Method: method, URL: clean, HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: pairs(h),
+			Method: method, URL: clean, HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: headerPairs(h),
 			Query: queryPairs(query), HeadersSize: -1, BodySize: len(body),
 		},
 		Response: harResponse{HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: []harPair{}, HeadersSize: -1, BodySize: -1},
@@ -118,12 +118,12 @@ func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body [
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t.began = r.now()
-	r.takes = append(r.takes, t)
+	r.interactions = append(r.interactions, t)
 	return t
 }
 
 // end closes a take; fill completes its entry.
-func (r *Recorder) end(t *take, fill func(*harEntry)) {
+func (r *Recorder) end(t *interaction, fill func(*harEntry)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !t.ended.IsZero() {
@@ -147,7 +147,7 @@ func trackOf(ctx context.Context) string {
 	return name
 }
 
-func (r *Recorder) get(ctx context.Context, a ask, wire func() (Response, error)) (Response, error) {
+func (r *Recorder) get(ctx context.Context, a checkedRequest, wire func() (Response, error)) (Response, error) {
 	t := r.begin(levelGet, http.MethodGet, a.url, http.Header{"Accept": {a.accept}}, nil)
 	resp, err := wire()
 	r.end(t, func(e *harEntry) {
@@ -161,7 +161,7 @@ func (r *Recorder) get(ctx context.Context, a ask, wire func() (Response, error)
 	return resp, err
 }
 
-func recordResponse(e *harEntry, a ask, resp Response) {
+func recordResponse(e *harEntry, a checkedRequest, resp Response) {
 	e.Response.Status, e.Response.StatusText = http.StatusOK, "OK"
 	h := http.Header{}
 	for name, value := range map[string]string{"Content-Type": resp.FullType(), "ETag": resp.ETag, "Last-Modified": resp.LastModified} {
@@ -169,11 +169,11 @@ func recordResponse(e *harEntry, a ask, resp Response) {
 			h[name] = []string{value}
 		}
 	}
-	e.Response.Headers = pairs(h)
+	e.Response.Headers = headerPairs(h)
 	e.Response.BodySize = len(resp.Body)
 	e.Response.Content.MimeType = resp.FullType()
 	e.Response.Content.setBody(resp.Body)
-	if final := cleanText(resp.URL); final != cleanURL(a.url) {
+	if final := redactURLText(resp.URL); final != redactURL(a.url) {
 		e.FinalURL = final
 	}
 	e.Answer = &harAnswer{
@@ -221,18 +221,18 @@ func (r *Recorder) Transport(base http.RoundTripper) http.RoundTripper {
 		base = http.DefaultTransport
 	}
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		body, req, err := takeBody(req)
+		body, req, err := readBody(req)
 		if err != nil {
 			return nil, err
 		}
 		t := r.begin(levelTransport, req.Method, req.URL, req.Header, body)
 		resp, err := base.RoundTrip(req)
 		if err != nil {
-			r.end(t, func(e *harEntry) { e.Error = recordedError(ended(req.Context(), err)) })
+			r.end(t, func(e *harEntry) { e.Error = recordedError(contextError(req.Context(), err)) })
 			return nil, err
 		}
 		resp.Body = &tee{ReadCloser: resp.Body, done: func(got []byte, err error) {
-			err = ended(req.Context(), err)
+			err = contextError(req.Context(), err)
 			r.end(t, func(e *harEntry) { recordExchange(e, resp, got, err) })
 		}}
 		return resp, nil
@@ -241,7 +241,7 @@ func (r *Recorder) Transport(base http.RoundTripper) http.RoundTripper {
 
 // ended is the end of ctx where that is why there is an error, whatever cause
 // the caller gave to it.
-func ended(ctx context.Context, err error) error {
+func contextError(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -250,8 +250,8 @@ func ended(ctx context.Context, err error) error {
 
 func recordExchange(e *harEntry, resp *http.Response, body []byte, err error) {
 	e.Response.Status, e.Response.StatusText = resp.StatusCode, http.StatusText(resp.StatusCode)
-	e.Response.Headers, e.Response.BodySize = pairs(resp.Header), len(body)
-	e.Response.RedirectURL = cleanHeader("Location", resp.Header.Get("Location"))
+	e.Response.Headers, e.Response.BodySize = headerPairs(resp.Header), len(body)
+	e.Response.RedirectURL = redactHeader("Location", resp.Header.Get("Location"))
 	e.Response.Content.MimeType = resp.Header.Get("Content-Type")
 	e.Response.Content.setBody(body)
 	if err != nil {
@@ -264,7 +264,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // takeBody reads a request's body and gives back a request that still has it.
-func takeBody(req *http.Request) ([]byte, *http.Request, error) {
+func readBody(req *http.Request) ([]byte, *http.Request, error) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil, req, nil
 	}

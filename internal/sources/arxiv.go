@@ -31,8 +31,8 @@ type arxiv struct {
 	slots semaphore // its terms allow one connection
 }
 
-func newArxiv(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint("arxiv", s, client)
+func newArxiv(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("arxiv", s, network)
 	return &arxiv{endpoint: e, slots: make(semaphore, 1)}, err
 }
 

@@ -16,11 +16,11 @@ import (
 // Build makes the enabled sources that have what they need, in the registry's
 // order. A source that is not in settings has its spec's defaults. The error is
 // an *evidence.Problem that names the setting.
-func Build(settings map[string]Settings, client *fetch.Client) ([]Source, error) {
-	return build(Registry(), settings, client)
+func Build(settings map[string]Settings, network *fetch.Network) ([]Source, error) {
+	return build(Registry(), settings, network)
 }
 
-func build(specs []Spec, settings map[string]Settings, client *fetch.Client) ([]Source, error) {
+func build(specs []Spec, settings map[string]Settings, network *fetch.Network) ([]Source, error) {
 	if err := checkNames(specs, settings); err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func build(specs []Spec, settings map[string]Settings, client *fetch.Client) ([]
 		if !s.Enabled || len(Missing(spec, s)) > 0 {
 			continue
 		}
-		made, err := spec.New(s, client)
+		made, err := spec.New(s, network)
 		if err != nil {
 			return nil, fmt.Errorf("making source %s: %w", spec.Name, err)
 		}

@@ -19,7 +19,7 @@ func resolved(t *testing.T, settings map[string]Settings) (map[string]Settings, 
 	got := map[string]Settings{}
 	specs := []Spec{specOf(t, "hackernews"), specOf(t, "wikipedia"), specOf(t, "wikipedia-summary")}
 	for i, spec := range specs {
-		specs[i].New = func(s Settings, _ *fetch.Client) (Source, error) {
+		specs[i].New = func(s Settings, _ *fetch.Network) (Source, error) {
 			got[spec.Name] = s
 			return nil, nil
 		}

@@ -33,9 +33,9 @@ type crossref struct {
 	slots  semaphore // a client without an address may send one request at a time
 }
 
-func newCrossref(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint("crossref", s, client)
-	c := &crossref{endpoint: e, mailto: email(client), slots: make(semaphore, 1)}
+func newCrossref(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("crossref", s, network)
+	c := &crossref{endpoint: e, mailto: email(network), slots: make(semaphore, 1)}
 	if c.mailto != "" {
 		c.slots = make(semaphore, 3)
 	}

@@ -18,16 +18,16 @@ import (
 type endpoint struct {
 	name    string
 	base    *url.URL
-	client  *fetch.Door
+	client  *fetch.Client
 	timeout time.Duration
 }
 
-func newEndpoint(name string, s Settings, client *fetch.Client) (endpoint, error) {
+func newEndpoint(name string, s Settings, network *fetch.Network) (endpoint, error) {
 	base, err := url.Parse(s.URL)
 	if err != nil {
 		return endpoint{}, err
 	}
-	at, err := s.clientFor(client, s.URL)
+	at, err := s.clientFor(network, s.URL)
 	return endpoint{name: name, base: base, client: at, timeout: s.Timeout}, err
 }
 

@@ -28,8 +28,8 @@ const europePMCArticle = "https://europepmc.org/article/"
 // europePMC searches Europe PMC.
 type europePMC struct{ endpoint }
 
-func newEuropePMC(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint("europepmc", s, client)
+func newEuropePMC(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("europepmc", s, network)
 	return &europePMC{e}, err
 }
 

@@ -54,10 +54,10 @@ type feeds struct {
 // feed is one address with a client for its host, which the operator chose.
 type feed struct {
 	url    *url.URL
-	client *fetch.Door
+	client *fetch.Client
 }
 
-func newFeeds(s Settings, client *fetch.Client) (Source, error) {
+func newFeeds(s Settings, network *fetch.Network) (Source, error) {
 	f := &feeds{timeout: s.Timeout, parsing: make(semaphore, feedsParsed)}
 	names := strings.FieldsFunc(s.Options["urls"], func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	if len(names) == 0 || len(names) > maxFeeds {
@@ -79,7 +79,7 @@ func newFeeds(s Settings, client *fetch.Client) (Source, error) {
 		if isLocal(u) {
 			own.Rate = fetch.Rate{}
 		}
-		at, err := own.clientFor(client, u.String())
+		at, err := own.clientFor(network, u.String())
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +132,7 @@ func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, er
 			docs, err = nil, malformed
 		}
 		if fetch.IsKind(err, fetch.Malformed) || fetch.IsKind(err, fetch.TooLarge) {
-			it.client.Forget(req)
+			it.client.Invalidate(req)
 		}
 	}()
 	resp, err := it.client.Get(ctx, req)

@@ -27,9 +27,9 @@ func feedServer(t *testing.T) string {
 
 func openFeeds(t *testing.T, urls string) (Source, error) {
 	t.Helper()
-	client := fetch.New(fetch.Config{Now: func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }})
-	t.Cleanup(func() { client.Close() })
-	built, err := build([]Spec{feedsSpec()}, map[string]Settings{"feeds": {Enabled: true, Options: map[string]string{"urls": urls}}}, client)
+	network := fetch.New(fetch.Config{Now: func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }})
+	t.Cleanup(func() { network.Close() })
+	built, err := build([]Spec{feedsSpec()}, map[string]Settings{"feeds": {Enabled: true, Options: map[string]string{"urls": urls}}}, network)
 	if err != nil {
 		return nil, err
 	}

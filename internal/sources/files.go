@@ -33,7 +33,7 @@ type files struct {
 	now     func() time.Time
 }
 
-func newFiles(s Settings, _ *fetch.Client) (Source, error) {
+func newFiles(s Settings, _ *fetch.Network) (Source, error) {
 	dir := s.Options["dir"]
 	if rest, ok := strings.CutPrefix(filepath.ToSlash(dir), "~/"); ok || dir == "~" {
 		home, err := os.UserHomeDir()

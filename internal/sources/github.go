@@ -29,8 +29,8 @@ func githubSpec() Spec {
 // topics, not what is in them.
 type gitHub struct{ endpoint }
 
-func newGitHub(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint("github", s, client)
+func newGitHub(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("github", s, network)
 	return &gitHub{e}, err
 }
 

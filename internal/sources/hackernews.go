@@ -30,8 +30,8 @@ const hackerNewsItem = "https://news.ycombinator.com/item?id="
 // text still says what it links to.
 type hackerNews struct{ endpoint }
 
-func newHackerNews(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint("hackernews", s, client)
+func newHackerNews(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("hackernews", s, network)
 	return &hackerNews{e}, err
 }
 

@@ -44,7 +44,7 @@ func (h *hackerNews) discuss(ctx context.Context, budget *fetch.Budget, a *hacke
 		}
 		item, err := readItem(resp.Body)
 		if err != nil {
-			h.client.Forget(req)
+			h.client.Invalidate(req)
 			continue
 		}
 		docs = addOrReplace(docs, h.discussion(story, item, resp.Retrieved, rankScore(rank)))

@@ -39,8 +39,8 @@ type kiwix struct {
 	pages PageReader
 }
 
-func newKiwix(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint("kiwix", s, client)
+func newKiwix(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("kiwix", s, network)
 	return &kiwix{endpoint: e, book: s.Options["content"], pages: s.reader()}, err
 }
 

@@ -51,12 +51,12 @@ func realNames(t *testing.T, names ...string) []string {
 // realSource builds one source as an installation would, all others off.
 func realSource(t *testing.T, name string, own sources.Settings) sources.Source {
 	t.Helper()
-	client := fetch.New(fetch.Config{Version: "test", Contact: "test@example.org"})
-	t.Cleanup(func() { client.Close() })
+	network := fetch.New(fetch.Config{Version: "test", Contact: "test@example.org"})
+	t.Cleanup(func() { network.Close() })
 	settings := sourcetest.AllOff()
 	own.Enabled = true
 	settings[name] = own
-	built, err := sources.Build(settings, client)
+	built, err := sources.Build(settings, network)
 	if err != nil || len(built) != 1 || built[0].Name() != name {
 		t.Fatalf("Build = %v, %v, want %s alone", built, err, name)
 	}

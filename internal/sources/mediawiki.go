@@ -24,8 +24,8 @@ func mediawikiSpec() Spec {
 	}
 }
 
-func newMediaWiki(s Settings, client *fetch.Client) (Source, error) {
-	w, err := newWiki("mediawiki", s, client)
+func newMediaWiki(s Settings, network *fetch.Network) (Source, error) {
+	w, err := newWiki("mediawiki", s, network)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 type wiki struct {
 	endpoint
 	settings Settings
-	fetcher  *fetch.Client
+	network  *fetch.Network
 	script   string // path of api.php, without a slash at its end
 }
 
@@ -39,9 +39,9 @@ var (
 // license of the text of all Wikipedias. Another wiki's is not known.
 const wikipediaLicense = "CC BY-SA 4.0"
 
-func newWiki(name string, s Settings, client *fetch.Client) (*wiki, error) {
-	e, err := newEndpoint(name, s, client)
-	return &wiki{endpoint: e, settings: s, fetcher: client, script: defaultScriptPath}, err
+func newWiki(name string, s Settings, network *fetch.Network) (*wiki, error) {
+	e, err := newEndpoint(name, s, network)
+	return &wiki{endpoint: e, settings: s, network: network, script: defaultScriptPath}, err
 }
 
 // in is the wiki in a language; the settings' where it is empty. A language that
@@ -56,7 +56,7 @@ func (w *wiki) in(language string) (*wiki, error) {
 	other := *w
 	other.base = &base
 	var err error
-	other.client, err = w.settings.clientFor(w.fetcher, base.String())
+	other.client, err = w.settings.clientFor(w.network, base.String())
 	return &other, err
 }
 
@@ -88,7 +88,7 @@ func (w *wiki) api(ctx context.Context, budget *fetch.Budget, params url.Values,
 		return resp, err
 	}
 	if v.problem() != "" || !v.complete() {
-		w.client.Forget(req)
+		w.client.Invalidate(req)
 	}
 	if code := v.problem(); code != "" {
 		return resp, apiError(w.base.Host, code, resp.RetryAfter)

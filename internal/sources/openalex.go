@@ -34,8 +34,8 @@ type openAlex struct {
 	key string
 }
 
-func newOpenAlex(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint("openalex", s, client)
+func newOpenAlex(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("openalex", s, network)
 	return &openAlex{endpoint: e, key: s.Options["key"]}, err
 }
 

@@ -125,11 +125,11 @@ func markup(s string) string {
 }
 
 // email is the address by which the operator can be reached, or empty.
-func email(client *fetch.Client) string {
-	if client == nil {
+func email(network *fetch.Network) string {
+	if network == nil {
 		return ""
 	}
-	a, err := mail.ParseAddress(strings.TrimPrefix(client.Contact(), "mailto:"))
+	a, err := mail.ParseAddress(strings.TrimPrefix(network.Contact(), "mailto:"))
 	if err != nil {
 		return ""
 	}

@@ -221,9 +221,9 @@ func asked(t *testing.T, name, contact string, options map[string]string, q evid
 		w.Write(fixture(t, name, file))
 	}))
 	defer srv.Close()
-	client := fetch.New(fetch.Config{Contact: contact})
-	defer client.Close()
-	s, err := specOf(t, name).New(Settings{URL: srv.URL, Options: options}, client)
+	network := fetch.New(fetch.Config{Contact: contact})
+	defer network.Close()
+	s, err := specOf(t, name).New(Settings{URL: srv.URL, Options: options}, network)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,10 +280,10 @@ func TestPapersAskAsTheirServicesWish(t *testing.T) {
 
 func TestNothingToSearchForAsksNobody(t *testing.T) {
 	t.Parallel()
-	client := fetch.New(fetch.Config{})
-	t.Cleanup(func() { client.Close() })
+	network := fetch.New(fetch.Config{})
+	t.Cleanup(func() { network.Close() })
 	for _, name := range []string{"arxiv", "europepmc", "openalex", "pubmed"} {
-		s, err := specOf(t, name).New(Settings{URL: "http://127.0.0.1:9"}, client) // nothing listens there
+		s, err := specOf(t, name).New(Settings{URL: "http://127.0.0.1:9"}, network) // nothing listens there
 		if err != nil {
 			t.Fatal(err)
 		}

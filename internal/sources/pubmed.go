@@ -44,11 +44,11 @@ type pubmed struct {
 	email string
 }
 
-func newPubMed(s Settings, client *fetch.Client) (Source, error) {
+func newPubMed(s Settings, network *fetch.Network) (Source, error) {
 	key := s.Options["key"]
 	s.Rate = pubmedRate(s.Rate, key)
-	e, err := newEndpoint("pubmed", s, client)
-	return &pubmed{endpoint: e, key: key, email: email(client)}, err
+	e, err := newEndpoint("pubmed", s, network)
+	return &pubmed{endpoint: e, key: key, email: email(network)}, err
 }
 
 func (p *pubmed) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
@@ -67,7 +67,7 @@ func (p *pubmed) Search(ctx context.Context, q evidence.Query) ([]evidence.Docum
 	}
 	ids, err := a.ids(p.base)
 	if err != nil {
-		p.client.Forget(search)
+		p.client.Invalidate(search)
 		return nil, err
 	}
 	if len(ids) == 0 {

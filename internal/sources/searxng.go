@@ -29,8 +29,8 @@ type searxNG struct {
 	language, categories string
 }
 
-func newSearxNG(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint("searxng", s, client)
+func newSearxNG(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("searxng", s, network)
 	return &searxNG{endpoint: e, language: s.Language, categories: s.Options["categories"]}, err
 }
 

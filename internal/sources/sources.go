@@ -82,12 +82,12 @@ func (inProcess) Page(ctx context.Context, raw []byte, contentType, pageURL stri
 
 // clientFor is a client for the host of a base URL, with the settings' rate. It
 // caches answers for the settings' lifetime.
-func (s Settings) clientFor(client *fetch.Client, base string) (*fetch.Door, error) {
-	at, err := client.Operator(base, s.Rate)
+func (s Settings) clientFor(network *fetch.Network, base string) (*fetch.Client, error) {
+	client, err := network.ForHost(base, s.Rate)
 	if err != nil {
 		return nil, err
 	}
-	return at.KeepFor(s.Lifetime), nil
+	return client.WithFixedCache(s.Lifetime), nil
 }
 
 // Kinds of questions that a source answers. A source of KindGeneral is asked
@@ -123,7 +123,7 @@ type Spec struct {
 	Options        []Option
 	Needs          []string // "url" or options without which it stays off although it is enabled
 
-	New func(Settings, *fetch.Client) (Source, error)
+	New func(Settings, *fetch.Network) (Source, error)
 }
 
 // defaultLifetime is for answers that change from day to day rather than from

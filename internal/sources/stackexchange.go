@@ -67,13 +67,13 @@ type stackExchange struct {
 	backoff   func(time.Duration) // sends no request to the host for that long
 }
 
-func newStackExchange(s Settings, client *fetch.Client) (Source, error) {
+func newStackExchange(s Settings, network *fetch.Network) (Source, error) {
 	out := &stackExchange{site: cmp.Or(s.Options["site"], "stackoverflow"), key: s.Options["key"]}
 	if out.key != "" && s.Rate == stackExchangeKeyless {
 		s.Rate = stackExchangeKeyed
 	}
 	var err error
-	out.endpoint, err = newEndpoint("stackexchange", s, client)
+	out.endpoint, err = newEndpoint("stackexchange", s, network)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (x *stackExchange) get(ctx context.Context, budget *fetch.Budget, path stri
 		err = x.malformed()
 	}
 	if err != nil {
-		x.client.Forget(req)
+		x.client.Invalidate(req)
 	}
 	if resp.Cached {
 		a.Backoff, a.Remaining, a.ErrorText = "", "", ""

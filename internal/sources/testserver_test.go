@@ -78,13 +78,13 @@ func serveWith(t *testing.T, name string, options map[string]string, answers map
 	s := &server{answers: answers}
 	srv := httptest.NewServer(s)
 	t.Cleanup(srv.Close)
-	client := fetch.New(fetch.Config{Contact: "test@example.org", Cache: cache})
-	t.Cleanup(func() { client.Close() })
+	network := fetch.New(fetch.Config{Contact: "test@example.org", Cache: cache})
+	t.Cleanup(func() { network.Close() })
 	given := map[string]string{}
 	for name, value := range options {
 		given[name] = strings.ReplaceAll(value, "{{url}}", srv.URL)
 	}
-	made, err := specOf(t, name).New(Settings{URL: srv.URL, Options: given, Lifetime: time.Hour}, client)
+	made, err := specOf(t, name).New(Settings{URL: srv.URL, Options: given, Lifetime: time.Hour}, network)
 	if err != nil {
 		t.Fatal(err)
 	}

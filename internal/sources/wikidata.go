@@ -37,8 +37,8 @@ type wikidata struct {
 	language string
 }
 
-func newWikidata(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint("wikidata", s, client)
+func newWikidata(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("wikidata", s, network)
 	return &wikidata{endpoint: e, language: s.Language}, err
 }
 
@@ -77,7 +77,7 @@ func (w *wikidata) searchName(ctx context.Context, budget *fetch.Budget, name, l
 		return nil, err
 	}
 	if code := a.problem(); code != "" {
-		w.client.Forget(req)
+		w.client.Invalidate(req)
 		return nil, apiError(w.base.Host, code, resp.RetryAfter)
 	}
 	docs, ok := w.read(&a, language, limit, resp.Retrieved)

@@ -28,8 +28,8 @@ func wikipediaSpec() Spec {
 // in one request.
 type wikipedia struct{ *wiki }
 
-func newWikipedia(s Settings, client *fetch.Client) (Source, error) {
-	w, err := newWiki("wikipedia", s, client)
+func newWikipedia(s Settings, network *fetch.Network) (Source, error) {
+	w, err := newWiki("wikipedia", s, network)
 	return &wikipedia{w}, err
 }
 

@@ -28,8 +28,8 @@ func wikipediaSummarySpec() Spec {
 // summary's address takes an exact title, so a search comes first.
 type wikipediaSummary struct{ *wiki }
 
-func newWikipediaSummary(s Settings, client *fetch.Client) (Source, error) {
-	w, err := newWiki("wikipedia-summary", s, client)
+func newWikipediaSummary(s Settings, network *fetch.Network) (Source, error) {
+	w, err := newWiki("wikipedia-summary", s, network)
 	return &wikipediaSummary{w}, err
 }
 

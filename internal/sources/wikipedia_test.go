@@ -47,9 +47,9 @@ func start(t *testing.T, spec Spec, pages map[string][]byte) (Source, *recorder)
 		}
 	}))
 	t.Cleanup(srv.Close)
-	client := fetch.New(fetch.Config{})
-	t.Cleanup(func() { client.Close() })
-	s, err := spec.New(Settings{URL: srv.URL}, client)
+	network := fetch.New(fetch.Config{})
+	t.Cleanup(func() { network.Close() })
+	s, err := spec.New(Settings{URL: srv.URL}, network)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,8 +155,8 @@ func TestAWikiWithoutSummariesIsNoEmptyResult(t *testing.T) {
 
 func TestLanguageChoosesTheHostOfWikipediaAlone(t *testing.T) {
 	t.Parallel()
-	client := fetch.New(fetch.Config{})
-	t.Cleanup(func() { client.Close() })
+	network := fetch.New(fetch.Config{})
+	t.Cleanup(func() { network.Close() })
 	for _, c := range []struct{ base, own, asked, want string }{
 		{"https://en.wikipedia.org", "", "", "https://en.wikipedia.org"},
 		{"https://en.wikipedia.org", "", "de", "https://de.wikipedia.org"},
@@ -172,7 +172,7 @@ func TestLanguageChoosesTheHostOfWikipediaAlone(t *testing.T) {
 		{"http://wiki.local:8080/m", "", "de", "http://wiki.local:8080/m"},
 		{"https://en.wikipedia.org.evil.example", "", "de", "https://en.wikipedia.org.evil.example"},
 	} {
-		w, err := newWiki("wikipedia", Settings{URL: c.base, Language: c.own}, client)
+		w, err := newWiki("wikipedia", Settings{URL: c.base, Language: c.own}, network)
 		if err != nil {
 			t.Fatal(err)
 		}

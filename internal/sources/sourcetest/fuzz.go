@@ -20,7 +20,7 @@ func Fuzz(f *testing.F, specs []sources.Spec, dir func(name string) string) {
 	var current atomic.Pointer[[]reply]
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { play(*current.Load())(w, r) }))
 	f.Cleanup(srv.Close)
-	client := client(f, nil)
+	network := newNetwork(f, nil)
 	contracts, built := []*contract{}, []sources.Source{}
 	for _, spec := range specs {
 		c := load(f, dir(spec.Name))
@@ -29,7 +29,7 @@ func Fuzz(f *testing.F, specs []sources.Spec, dir func(name string) string) {
 		}
 		seed(f, uint8(len(built)), len(c.Hits), dir(spec.Name)) //nolint:gosec // there are not 256 sources
 		contracts = append(contracts, c)
-		built = append(built, buildAt(f, spec, c, srv.URL, 0, client))
+		built = append(built, buildAt(f, spec, c, srv.URL, 0, network))
 	}
 	f.Fuzz(func(t *testing.T, source, hop uint8, raw []byte) {
 		i := int(source) % len(built)

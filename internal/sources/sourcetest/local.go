@@ -105,7 +105,7 @@ func runLocal(t *testing.T, spec sources.Spec, c *local, dir string) {
 		t.Parallel()
 		options := maps.Clone(c.Hits)
 		options["no-such-setting"] = "x"
-		_, err := sources.Build(map[string]sources.Settings{spec.Name: {Enabled: true, Options: options}}, client(t, nil))
+		_, err := sources.Build(map[string]sources.Settings{spec.Name: {Enabled: true, Options: options}}, newNetwork(t, nil))
 		if p := evidence.AsProblem(err); err == nil || !p.Usage || !strings.Contains(p.What, "sources."+spec.Name+".no-such-setting") {
 			t.Errorf("Build = %v, want a problem that names the setting", err)
 		}
@@ -128,15 +128,15 @@ func runLocal(t *testing.T, spec sources.Spec, c *local, dir string) {
 // buildLocal makes the source with nothing behind it but the place.
 func buildLocal(t *testing.T, spec sources.Spec, options map[string]string, dir string) sources.Source {
 	t.Helper()
-	client := fetch.New(fetch.Config{Version: "test", Now: func() time.Time { return Clock }})
-	t.Cleanup(func() { client.Close() })
+	network := fetch.New(fetch.Config{Version: "test", Now: func() time.Time { return Clock }})
+	t.Cleanup(func() { network.Close() })
 	settings := AllOff()
 	own := sources.Settings{Enabled: true, Options: map[string]string{}}
 	for name, value := range options {
 		own.Options[name] = strings.ReplaceAll(value, "{{dir}}", filepath.ToSlash(dir))
 	}
 	settings[spec.Name] = own
-	built, err := sources.Build(settings, client)
+	built, err := sources.Build(settings, network)
 	if err != nil || len(built) != 1 {
 		t.Fatalf("Build = %v, %v, want the one source", built, err)
 	}

@@ -22,7 +22,7 @@ func testMutations(t *testing.T, spec sources.Spec, c *contract) {
 	var replies atomic.Pointer[[]reply]
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { play(*replies.Load())(w, r) }))
 	t.Cleanup(srv.Close)
-	s := buildAt(t, spec, c, srv.URL, 0, client(t, nil))
+	s := buildAt(t, spec, c, srv.URL, 0, newNetwork(t, nil))
 	for i, it := range c.Hits {
 		for name, body := range mutations(it.body) {
 			changed := slices.Clone(c.Hits)

@@ -53,7 +53,7 @@ func testOptions(t *testing.T, spec sources.Spec, c *contract) {
 
 // testMisspelt: an option that does not exist is refused by its name.
 func testMisspelt(t *testing.T, spec sources.Spec, _ *contract) {
-	_, err := sources.Build(map[string]sources.Settings{spec.Name: {Enabled: true, Options: map[string]string{"kye": hidden}}}, client(t, nil))
+	_, err := sources.Build(map[string]sources.Settings{spec.Name: {Enabled: true, Options: map[string]string{"kye": hidden}}}, newNetwork(t, nil))
 	var p *evidence.Problem
 	if !errors.As(err, &p) || !p.Usage || !strings.Contains(p.What, "sources."+spec.Name+".kye") || strings.Contains(p.Error(), hidden) {
 		t.Errorf("Build with an option that is none = %v, want it refused by name, without its value", err)
@@ -64,11 +64,11 @@ func testMisspelt(t *testing.T, spec sources.Spec, _ *contract) {
 // needs something stays off until it has that.
 func testDefaults(t *testing.T, spec sources.Spec, c *contract) {
 	off := AllOff()
-	if built, err := sources.Build(off, client(t, nil)); err != nil || len(built) != 0 {
+	if built, err := sources.Build(off, newNetwork(t, nil)); err != nil || len(built) != 0 {
 		t.Fatalf("Build with all off = %v, %v", built, err)
 	}
 	off[spec.Name] = sources.Settings{Enabled: true}
-	built, err := sources.Build(off, client(t, nil))
+	built, err := sources.Build(off, newNetwork(t, nil))
 	if want := len(spec.Needs) == 0; err != nil || (len(built) == 1) != want {
 		t.Errorf("Build with nothing set = %d sources, %v, want it made: %v", len(built), err, want)
 	}
@@ -96,7 +96,7 @@ func testSecrets(t *testing.T, spec sources.Spec, c *contract) {
 	log := &journal{}
 	srv := httptest.NewServer(play(c.Hits))
 	t.Cleanup(srv.Close)
-	s := buildAt(t, spec, c, srv.URL, 0, client(t, log))
+	s := buildAt(t, spec, c, srv.URL, 0, newNetwork(t, log))
 	for _, d := range search(t, s, query) {
 		d.Text = strings.Join([]string{d.Text, d.Title, d.URL, d.Revision, d.License, strings.Join(d.Tags, " ")}, "\n")
 		for _, v := range d.Meta {

@@ -132,11 +132,11 @@ func build(t *testing.T, spec sources.Spec, c *contract, timeout time.Duration, 
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return buildAt(t, spec, c, srv.URL, timeout, client(t, nil))
+	return buildAt(t, spec, c, srv.URL, timeout, newNetwork(t, nil))
 }
 
-// client says where it comes from. Its log, if any, keeps everything.
-func client(t testing.TB, log *journal) *fetch.Client {
+// newNetwork identifies itself. Its log, if any, holds every message.
+func newNetwork(t testing.TB, log *journal) *fetch.Network {
 	t.Helper()
 	cfg := fetch.Config{
 		Version: "test", Contact: "test@example.org", MaxBody: 256 << 10, HeaderTimeout: time.Hour,
@@ -151,7 +151,7 @@ func client(t testing.TB, log *journal) *fetch.Client {
 }
 
 // buildAt makes the source with its base URL at a server.
-func buildAt(t testing.TB, spec sources.Spec, c *contract, base string, timeout time.Duration, client *fetch.Client) sources.Source {
+func buildAt(t testing.TB, spec sources.Spec, c *contract, base string, timeout time.Duration, network *fetch.Network) sources.Source {
 	t.Helper()
 	settings := AllOff()
 	own := sources.Settings{Enabled: true, URL: base, Timeout: timeout, Options: map[string]string{}}
@@ -159,7 +159,7 @@ func buildAt(t testing.TB, spec sources.Spec, c *contract, base string, timeout 
 		own.Options[name] = strings.ReplaceAll(value, "{{url}}", base)
 	}
 	settings[spec.Name] = own
-	built, err := sources.Build(settings, client)
+	built, err := sources.Build(settings, network)
 	if err != nil || len(built) != 1 {
 		t.Fatalf("Build = %v, %v, want the one source", built, err)
 	}

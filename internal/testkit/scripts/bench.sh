@@ -16,7 +16,7 @@ run 'Busy|Beside|Cache' 20x ./internal/fetch
 run 'Page200kB' 40x ./internal/extract
 run . 30x ./internal/isolate
 run 'Chunk' 1s ./internal/app
-run . 1s ./internal/embed
+run . 1s ./internal/models/builtin
 run . 1s ./internal/text
 MEMORY_BENCH=100k run . 20x ./memory/local
 

@@ -7,7 +7,7 @@
 #   ollama.sh stop    end the server that start began
 #   ollama.sh status  say whether it runs, exit 0 if it does
 #
-#   eval "$(internal/testkit/scripts/ollama.sh start)" && go test ./internal/ollama/...
+#   eval "$(internal/testkit/scripts/ollama.sh start)" && go test ./internal/models/...
 #
 # Everything lives under ${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/ollama.
 # The first start takes about ten CPU minutes, a later one a second or two.

@@ -1,0 +1,159 @@
+package builtin
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+const (
+	// relevanceShare is how much relevance counts against novelty when the next
+	// sentence is chosen (maximal marginal relevance).
+	relevanceShare = 0.7
+	// goodEnough is the share of the best sentence's score, between it and the
+	// worst, and of its coverage, that another one must reach to be quoted.
+	goodEnough = 0.6
+	// goodToAdd is the same for one that speaks of a part of the question that
+	// nothing quoted so far speaks of.
+	goodToAdd = 0.25
+	// newSource is what a sentence gains when its source has not been quoted yet:
+	// two sources that agree are worth more than two sentences of one.
+	newSource = 0.15
+)
+
+// newTerms is what a sentence gains by the share of the question that it is the
+// first to speak of: who compares two things wants to hear of both.
+const newTerms = 0.5
+
+// choose takes up to n sentences that are relevant and do not repeat each other,
+// within maxTokens (0: no limit), the best first. At least one is taken.
+func choose(q query, pool []candidate, n, maxTokens int) []candidate {
+	pool = slices.Clone(pool)
+	slices.SortStableFunc(pool, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
+	low, high := math.Inf(1), math.Inf(-1)
+	for i := range pool {
+		low, high = min(low, pool[i].score-pool[i].opening), max(high, pool[i].score-pool[i].opening)
+	}
+	span := max(high-low, 1e-9)
+	prints := make([]uint64, len(pool))
+	for i := range pool {
+		prints[i] = text.SimHash(pool[i].text)
+	}
+	picked := []candidate{pool[0]}
+	taken := []int{0}
+	tokens := text.EstimateTokens(pool[0].text)
+	for len(picked) < n {
+		best, value := -1, math.Inf(-1)
+		for i := range pool {
+			c := &pool[i]
+			if slices.Contains(taken, i) || repeats(prints, taken, i) || maxTokens > 0 && tokens+text.EstimateTokens(c.text) > maxTokens {
+				continue
+			}
+			relevance := 1 - (high-c.score+c.opening)/span
+			adds := newShare(q, c, picked)
+			if !worthQuoting(c, &pool[0], relevance, adds) {
+				continue
+			}
+			v := relevanceShare*relevance - (1-relevanceShare)*nearest(c, picked) + newTerms*adds
+			if !slices.ContainsFunc(picked, func(p candidate) bool { return p.source == c.source }) {
+				v += newSource
+			}
+			if v > value {
+				best, value = i, v
+			}
+		}
+		if best < 0 {
+			break
+		}
+		taken = append(taken, best)
+		picked = append(picked, pool[best])
+		tokens += text.EstimateTokens(pool[best].text)
+	}
+	return picked
+}
+
+// newShare is the share of the question that c says and none of the picked does.
+func newShare(q query, c *candidate, picked []candidate) float64 {
+	adds, all := 0.0, 0.0
+	for _, t := range q.terms {
+		all += t.weight
+		said := func(p candidate) bool { return slices.Contains(p.says, t.term) }
+		if said(*c) && !slices.ContainsFunc(picked, said) {
+			adds += t.weight
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return adds / all
+}
+
+// worthQuoting asks of a further sentence that it says something of the question
+// in its own words, and is about as good as the first one or adds to it.
+func worthQuoting(c, first *candidate, relevance, adds float64) bool {
+	if !c.asked {
+		return false
+	}
+	if adds > 0 {
+		return relevance >= goodToAdd && c.coverage >= goodToAdd*first.coverage
+	}
+	if c.about && c.document != first.document {
+		return c.coverage >= goodToAdd*first.coverage // a second voice on the very subject
+	}
+	return relevance >= goodEnough && c.coverage >= goodEnough*first.coverage
+}
+
+func repeats(prints []uint64, taken []int, i int) bool {
+	return slices.ContainsFunc(taken, func(t int) bool { return text.Distance(prints[t], prints[i]) <= text.NearDuplicate })
+}
+
+// nearest is the similarity of c to the most similar of the picked, 0..1.
+func nearest(c *candidate, picked []candidate) float64 {
+	most := 0.0
+	for i := range picked {
+		most = max(most, overlap(c.terms, picked[i].terms))
+	}
+	return most
+}
+
+// overlap is the cosine of two sets of terms.
+func overlap(a, b []string) float64 {
+	x, y := set(a), set(b)
+	shared := 0
+	for t := range x {
+		if y[t] {
+			shared++
+		}
+	}
+	if shared == 0 {
+		return 0
+	}
+	return float64(shared) / math.Sqrt(float64(len(x)*len(y)))
+}
+
+func set(terms []string) map[string]bool {
+	out := make(map[string]bool, len(terms))
+	for _, t := range terms {
+		out[t] = true
+	}
+	return out
+}
+
+// arrange orders an answer: the best sentence first, then what its document
+// says besides, then the other documents, each in its own order.
+func arrange(picked []candidate) []candidate {
+	var docs []string // in the order of their best sentence
+	id := func(c candidate) string { return c.source + "\x00" + c.document }
+	for _, c := range picked {
+		if !slices.Contains(docs, id(c)) {
+			docs = append(docs, id(c))
+		}
+	}
+	out := slices.Clone(picked)
+	slices.SortStableFunc(out[1:], func(a, b candidate) int {
+		return cmp.Or(cmp.Compare(slices.Index(docs, id(a)), slices.Index(docs, id(b))), cmp.Compare(a.span.Start, b.span.Start))
+	})
+	return out
+}

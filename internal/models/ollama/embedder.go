@@ -1,0 +1,80 @@
+package ollama
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
+)
+
+// batchTexts is how many texts go to Ollama at once: enough that the round trip
+// does not count, few enough that a call ends soon after its context does.
+const batchTexts = 32
+
+// Embedder embeds with a model of a local Ollama.
+type Embedder struct {
+	client *Client
+	model  ModelInfo
+
+	mu   sync.Mutex
+	dims int
+}
+
+// NewEmbedder returns an embedder for a model that Probe found. Nothing is asked
+// of the server before the first Embed.
+func NewEmbedder(client *Client, model ModelInfo) *Embedder {
+	return &Embedder{client: client, model: model, dims: model.Dims}
+}
+
+// Model names the space. Its revision is the model's digest, so that a model
+// that was pulled anew under the same name is another space.
+func (e *Embedder) Model() evidence.Model {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return evidence.Model{
+		Name: "ollama/" + e.model.Name, Revision: e.model.Revision(), Dims: e.dims, Kind: evidence.KindTransformer,
+	}
+}
+
+// Embed asks in batches. A text longer than the model's context is embedded by
+// its beginning. Vectors that cannot be right (of another dimension than the
+// ones before, of no direction) are an *evidence.Problem, as is every failure of
+// the server.
+func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, error) {
+	out := make([][]float32, 0, len(texts))
+	for start := 0; start < len(texts); start += batchTexts {
+		batch, err := e.client.Embed(ctx, e.model, texts[start:min(start+batchTexts, len(texts))])
+		if err != nil {
+			return nil, err
+		}
+		for i, v := range batch {
+			if err := e.check(v); err != nil {
+				return nil, e.client.Fail(ctx, e.model, fmt.Errorf("vector %d: %w", start+i, err))
+			}
+		}
+		out = append(out, batch...)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// check makes v a unit vector of the model's dimension, or says why it cannot.
+func (e *Embedder) check(v []float32) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case len(v) == 0:
+		return errors.New("it is empty")
+	case e.dims != 0 && len(v) != e.dims:
+		return fmt.Errorf("it has %d components, the model %d", len(v), e.dims)
+	case !models.Normalize(v):
+		return errors.New("it has no direction")
+	}
+	e.dims = len(v)
+	return nil
+}

@@ -1,0 +1,189 @@
+package ollama
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/conversation"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// Writer writes answers, keywords and summaries with a model of a local Ollama.
+// It keeps nothing between calls: making one for each question costs nothing.
+type Writer struct {
+	client   *Client
+	model    ModelInfo
+	boundary func() string
+}
+
+// NewWriter returns a writer with a model that Probe found. boundary gives a word
+// that nobody can guess, a new one for each prompt: it fences foreign text.
+func NewWriter(client *Client, model ModelInfo, boundary func() string) *Writer {
+	return &Writer{client: client, model: model, boundary: boundary}
+}
+
+// Name is "ollama/" and the model's name.
+func (w *Writer) Name() string { return "ollama/" + w.model.Name }
+
+const (
+	defaultAnswer = 600 // tokens, when the brief sets no limit
+	leastAnswer   = 64
+)
+
+// Write has the model answer from the evidence. Where the prompt would be longer
+// than the model's context the least evidence is left out, and Draft.Why says
+// so. An answer that ends early, by a limit, by silence or by ctx's deadline, is
+// a Partial draft of the whole sentences that were written; without any it is an
+// error, an *evidence.Problem. A sentence has the marks that the model gave it,
+// none when it gave none: whoever verifies looks for its evidence.
+func (w *Writer) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
+	if err := ctx.Err(); err != nil {
+		return evidence.Draft{}, err
+	}
+	if len(in.Evidence) == 0 {
+		return evidence.Draft{Abstain: true, Why: "there is nothing to answer from"}, nil
+	}
+	if in.MaxTokens <= 0 {
+		in.MaxTokens = defaultAnswer
+	}
+	model, err := w.client.Info(ctx, w.model)
+	if err != nil {
+		return evidence.Draft{}, err
+	}
+	in.MaxTokens = max(min(in.MaxTokens, w.client.Room(model)/3), leastAnswer)
+	if deadline, ok := ctx.Deadline(); ok {
+		in.Evidence = w.inTime(model, in, time.Until(deadline))
+	}
+	res, used, err := w.ask(ctx, model, in, stream)
+	return w.draft(in, res, used, err)
+}
+
+// readShare of the time that is left is for reading the prompt, the rest for
+// writing.
+const readShare = 0.5
+
+// inTime is the evidence that the model can read in time, the best of it and at
+// least one passage.
+func (w *Writer) inTime(model ModelInfo, in evidence.Brief, left time.Duration) []evidence.Evidence {
+	room := w.client.Readable(model, time.Duration(readShare*float64(left)))
+	for n, e := range in.Evidence {
+		if room -= EstimatePrompt(e.Passage.Text); room < 0 && n > 0 {
+			return in.Evidence[:n]
+		}
+	}
+	return in.Evidence
+}
+
+// ask sends the prompt. When the estimate of its length was wrong, it is sent
+// once more with twice the room.
+func (w *Writer) ask(ctx context.Context, model ModelInfo, in evidence.Brief, stream func(string)) (ChatResult, []int, error) {
+	var res ChatResult
+	var used []int
+	for _, caution := range []int{1, 2} {
+		var req ChatRequest
+		req, used = w.fit(model, in, caution)
+		if len(used) == 0 {
+			return res, nil, &evidence.Problem{
+				What: fmt.Sprintf("the context of the Ollama model %s, %d tokens, is too short for the question and one passage", model.Name, w.client.Room(model)),
+				Try:  "use a model with a longer context",
+			}
+		}
+		written := false
+		var err error
+		res, err = w.client.Chat(ctx, req, func(s string) {
+			written = true
+			if stream != nil {
+				stream(s)
+			}
+		})
+		if !errors.Is(err, ErrTooLong) && (!res.Truncated || written) {
+			return res, used, err
+		}
+	}
+	return res, used, &evidence.Problem{
+		What:  fmt.Sprintf("the Ollama model %s takes less than it says it can", model.Name),
+		Try:   "use another model",
+		Cause: ErrTooLong,
+	}
+}
+
+// fit makes the prompt with as much of the evidence as there is room for, and
+// tells which passages are in it by their index.
+func (w *Writer) fit(model ModelInfo, in evidence.Brief, caution int) (ChatRequest, []int) {
+	room := w.client.Room(model) - in.MaxTokens
+	used := make([]int, len(in.Evidence))
+	for i := range used {
+		used[i] = i
+	}
+	fence := w.boundary()
+	for len(used) > 0 {
+		req := ChatRequest{Model: model, Messages: prompt(in, used, fence), MaxTokens: in.MaxTokens}
+		for _, m := range req.Messages {
+			const template = 16 // tokens that the model's template puts around a message
+			req.PromptTokens += caution*EstimatePrompt(m.Content) + template
+		}
+		if req.PromptTokens <= room {
+			return req, used
+		}
+		used = withoutLeast(in.Evidence, used)
+	}
+	return ChatRequest{}, nil
+}
+
+// withoutLeast takes out the passage with the lowest score, the last of equals.
+func withoutLeast(list []evidence.Evidence, used []int) []int {
+	least := 0
+	for i, n := range used {
+		if list[n].Passage.Score <= list[used[least]].Passage.Score {
+			least = i
+		}
+	}
+	return append(used[:least:least], used[least+1:]...)
+}
+
+// draft makes sentences of what was written.
+func (w *Writer) draft(in evidence.Brief, res ChatResult, used []int, err error) (evidence.Draft, error) {
+	prose := res.Text
+	early := err != nil || res.Cut
+	if early {
+		prose = wholeSentences(prose)
+	}
+	d := evidence.Draft{Sentences: parse(prose, used)}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return evidence.Draft{}, err // nobody waits for the answer
+	case err != nil && len(d.Sentences) == 0:
+		return evidence.Draft{}, err
+	case err != nil:
+		d.Partial, d.Why = true, evidence.AsProblem(err).What
+	case len(d.Sentences) == 0 && abstains(res.Text):
+		return evidence.Draft{Abstain: true, Why: w.Name() + " found no answer in the passages"}, nil
+	case len(d.Sentences) == 0:
+		return evidence.Draft{}, &evidence.Problem{What: w.Name() + " wrote no sentence", Try: "try a larger model"}
+	case res.Cut:
+		d.Partial, d.Why = true, fmt.Sprintf("%s reached its limit of %d tokens", w.Name(), in.MaxTokens)
+	case res.Truncated:
+		d.Partial, d.Why = true, w.Name()+" did not read the whole prompt"
+	case len(used) < len(in.Evidence):
+		d.Why = fmt.Sprintf("%s had room for %d of %d passages", w.Name(), len(used), len(in.Evidence))
+	}
+	return d, nil
+}
+
+// wholeSentences cuts off the last sentence if it is not whole: half of one
+// claims what its end might deny.
+func wholeSentences(prose string) string {
+	bare := strings.TrimRight(conversation.WithoutMarks(prose), " \n\"”’)*")
+	if bare == "" || strings.HasSuffix(bare, ".") || strings.HasSuffix(bare, "!") || strings.HasSuffix(bare, "?") || strings.HasSuffix(bare, "。") {
+		return prose
+	}
+	spans := text.Sentences(prose)
+	if len(spans) == 0 {
+		return ""
+	}
+	return prose[:spans[len(spans)-1].Start]
+}

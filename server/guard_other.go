@@ -1,7 +1,0 @@
-//go:build !unix
-
-package server
-
-import "os"
-
-func detachStdout() *os.File { return os.Stdout }

@@ -1,0 +1,120 @@
+// Package server publishes tools over the Model Context Protocol. A Handler
+// does everything that does not depend on how messages travel: it lists and
+// calls tools, limits slow calls, reports progress, and cancels. Package
+// server/stdio is a transport; another transport is another folder beside it.
+// The protocol itself is implemented by mcp-go.
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	mcpserver "github.com/mark3labs/mcp-go/server"
+
+	"github.com/research-mcp/research-mcp/tools"
+)
+
+// defaultSlowLimit is how many slow calls run at once. They mostly wait for the
+// network; the limit bounds the memory that they take.
+const defaultSlowLimit = 16
+
+// toolListLifetime is how long a client may cache tools/list, in milliseconds:
+// the list is fixed while the program runs.
+const toolListLifetime = 300_000
+
+// MaxMessage is the longest message that a transport reads, in bytes. Tools take
+// far less; a client that sends more is broken, and must not fill our memory.
+const MaxMessage = 8 << 20
+
+// Options configure a Handler. A zero SlowLimit means the default.
+type Options struct {
+	Name         string // for programs
+	Title        string // for people
+	Version      string
+	Instructions string // for the model, at most 2 KB: clients cut longer ones
+	Tools        []tools.Definition
+	Logger       *slog.Logger // must not write to stdout; nil discards
+	SlowLimit    int
+}
+
+// Handler publishes tools to any number of clients over any number of
+// transports. It is safe for concurrent use and needs no Close.
+//
+// A transport provides:
+//
+//   - A Session for each client: Open it when the client connects, and Close it
+//     when the connection ends and its requests have returned.
+//   - Messages: pass each one to Session.Accept in the order of arrival, at most
+//     MaxMessage bytes long, and send the reply if there is one. Refuse builds
+//     the reply to a message that could not be read.
+//   - Requests: call Run once for every request that Accept returns, in a
+//     goroutine of its own, with a context that ends with the connection.
+//   - A send function for Run that delivers messages in order and without loss.
+//     It may block while the client reads slowly, and must return when the
+//     client has disconnected.
+//   - Notifications: send what Session.Notifications delivers, encoded by Encode.
+type Handler struct {
+	mcp      *mcpserver.MCPServer
+	log      *slog.Logger
+	names    []string      // of the tools
+	slow     chan struct{} // a slot for each slow call
+	calls    atomic.Int64  // numbers calls, to find an error in the log
+	sessions atomic.Int64  // numbers sessions
+}
+
+// NewHandler returns a handler that publishes o.Tools.
+func NewHandler(o Options) *Handler {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.SlowLimit <= 0 {
+		o.SlowLimit = defaultSlowLimit
+	}
+	h := &Handler{log: o.Logger, slow: make(chan struct{}, o.SlowLimit)}
+	// mcp-go's task support stays off: it runs a tool in a context that has
+	// already ended.
+	h.mcp = mcpserver.NewMCPServer(o.Name, o.Version,
+		mcpserver.WithTitle(o.Title),
+		mcpserver.WithInstructions(o.Instructions),
+		mcpserver.WithToolCapabilities(false),
+		mcpserver.WithMethodCacheHints(mcp.MethodToolsList, toolListLifetime, mcp.CacheScopePublic),
+	)
+	for _, d := range o.Tools {
+		h.mcp.AddTool(published(d), h.toolHandler(d))
+		h.names = append(h.names, d.Name)
+	}
+	return h
+}
+
+// published is a tool as tools/list shows it.
+func published(d tools.Definition) mcp.Tool {
+	return mcp.Tool{
+		Name:            d.Name,
+		Title:           d.Title,
+		Description:     d.About,
+		RawInputSchema:  d.InputSchema,
+		RawOutputSchema: d.OutputSchema,
+		Annotations: mcp.ToolAnnotation{
+			ReadOnlyHint:    &d.Hints.ReadOnly,
+			DestructiveHint: &d.Hints.Destructive,
+			IdempotentHint:  &d.Hints.Idempotent,
+			OpenWorldHint:   &d.Hints.OpenWorld,
+		},
+	}
+}
+
+// Open registers a client; transport names how it is connected, for the log.
+func (h *Handler) Open(ctx context.Context, transport string) (*Session, error) {
+	s := &Session{
+		handler:  h,
+		client:   newClient(fmt.Sprintf("%s-%d", transport, h.sessions.Add(1))),
+		inFlight: map[string]*Request{},
+	}
+	if err := h.mcp.RegisterSession(ctx, s.client); err != nil {
+		return nil, fmt.Errorf("registering the session: %w", err)
+	}
+	return s, nil
+}

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package stdio
+
+import "os"
+
+func detachStdout() *os.File { return os.Stdout }

@@ -1,0 +1,94 @@
+package stdio
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"regexp"
+
+	"github.com/research-mcp/research-mcp/server"
+)
+
+// inbound is a line of input with its end, or the reason why there is none.
+type inbound struct {
+	line    []byte
+	tooLong bool   // the line was longer than server.MaxMessage and was discarded
+	id      []byte // of a line that was too long, if it was found
+	err     error  // of the input, which has ended
+}
+
+// readLines sends the lines of in until it ends or stop is closed. The last
+// value that it sends has err set.
+func readLines(in io.Reader, lines chan<- inbound, stop <-chan struct{}) {
+	r := bufio.NewReaderSize(in, 64<<10)
+	for {
+		got := readLine(r)
+		select {
+		case lines <- got:
+		case <-stop:
+			return
+		}
+		if got.err != nil {
+			return
+		}
+	}
+}
+
+// readLine reads a line. A last line without an end counts: its message may be
+// complete.
+func readLine(r *bufio.Reader) inbound {
+	var line, tail []byte // once it is too long, line is its head
+	tooLong := false
+	for {
+		part, err := r.ReadSlice('\n')
+		switch {
+		case tooLong:
+			tail = last(append(tail, part...))
+		case len(line)+len(part) > server.MaxMessage:
+			tooLong = true
+			tail = last(append(tail, part...))
+			line = append([]byte(nil), line[:min(len(line), idReach)]...)
+		default:
+			line = append(line, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull): // the line goes on
+		case err != nil && len(line) == 0:
+			return inbound{err: err}
+		case tooLong:
+			return inbound{tooLong: true, id: idOf(line, tail)}
+		default:
+			return inbound{line: line}
+		}
+	}
+}
+
+// idReach is how many bytes at either end of a line that was too long are
+// searched for its id.
+const idReach = 256
+
+func last(b []byte) []byte {
+	if len(b) <= idReach {
+		return b
+	}
+	return append([]byte(nil), b[len(b)-idReach:]...)
+}
+
+var (
+	// Only short members of the outermost object precede the id.
+	idAtHead = regexp.MustCompile(`^\s*\{(?:\s*"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"\s*,)*\s*"id"\s*:\s*("[^"\\]*"|-?\d+)\s*,`)
+	// Only one brace follows the id, so it belongs to the outermost object.
+	idAtTail = regexp.MustCompile(`"id"\s*:\s*("[^"\\]*"|-?\d+)\s*\}\s*$`)
+)
+
+// idOf returns the id of a message of which only the head and the tail are known,
+// or nil. Clients write the id near the head or at the tail.
+func idOf(head, tail []byte) []byte {
+	if m := idAtHead.FindSubmatch(head); m != nil {
+		return m[1]
+	}
+	if m := idAtTail.FindSubmatch(tail); m != nil {
+		return m[1]
+	}
+	return nil
+}
