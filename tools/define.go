@@ -1,29 +1,30 @@
 package tools
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"encoding/json"
 	"fmt"
-	"path"
 	"strings"
+	"time"
 )
 
-//go:embed about/*.md schema/*.json
+//go:embed about/*.md
 var files embed.FS
 
-// define completes d: it reads the tool's texts by its name, and makes Call of
-// run, which does the work, and present, which shrinks what run gave to the
-// caller's token budget and says it in Markdown.
+// define completes d: it reads About from about/NAME.md, and makes Call of run,
+// which does the work, and present, which cuts the result to the caller's token
+// budget and renders it as Markdown.
 func define[In, Out any](
 	d Definition,
 	run func(ctx context.Context, in In, observe Observe) (Out, error),
 	present func(in In, out Out) (Out, string),
 ) Definition {
-	d.About = strings.TrimSpace(string(mustRead("about", d.Name+".md")))
-	d.InputSchema = mustCompact(mustRead("schema", d.Name+".in.json"))
-	d.OutputSchema = mustCompact(mustRead("schema", d.Name+".out.json"))
+	about, err := files.ReadFile("about/" + d.Name + ".md")
+	if err != nil {
+		panic("tools: " + err.Error())
+	}
+	d.About = strings.TrimSpace(string(about))
 	form, err := parseForm(d.InputSchema)
 	if err != nil {
 		panic(fmt.Sprintf("tools: %s: %v", d.Name, err))
@@ -35,7 +36,7 @@ func define[In, Out any](
 		}
 		var in In
 		if err := json.Unmarshal(clean, &in); err != nil {
-			return Result{}, fmt.Errorf("decoding arguments that were checked: %w", err)
+			return Result{}, fmt.Errorf("decoding checked arguments: %w", err)
 		}
 		out, err := run(ctx, in, observe)
 		if err != nil {
@@ -59,28 +60,17 @@ func withSources(d Definition, names []string) Definition {
 	return d
 }
 
-func mustRead(dir, name string) []byte {
-	b, err := files.ReadFile(path.Join(dir, name))
-	if err != nil {
-		panic("tools: " + err.Error())
-	}
-	return b
-}
-
-func mustCompact(schema []byte) json.RawMessage {
-	var b bytes.Buffer
-	if err := json.Compact(&b, schema); err != nil {
-		panic("tools: " + err.Error())
-	}
-	return b.Bytes()
-}
-
 // orDefault is what p points to, or def when the argument was left out.
 func orDefault(p *int, def int) int {
 	if p == nil {
 		return def
 	}
 	return *p
+}
+
+// seconds is a time from an argument, or 0 when the argument was left out.
+func seconds(p *int) time.Duration {
+	return time.Duration(orDefault(p, 0)) * time.Second
 }
 
 // some is s, or an empty slice: JSON must never show a null where a list is due.

@@ -9,20 +9,19 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-const defaultFetchLimit = 8
-
 // FetchSourcesIn are the arguments of fetch-sources.
 type FetchSourcesIn struct {
-	Query         string   `json:"query"`
-	URLs          []string `json:"urls"`
-	Sources       []string `json:"sources"`
-	Limit         *int     `json:"limit"`
-	FullText      bool     `json:"full_text"`
-	BudgetSeconds *int     `json:"budget_seconds"`
-	MaxTokens     *int     `json:"max_tokens"`
+	Query         string   `json:"query,omitempty" jsonschema:"Search keywords"`
+	URLs          []string `json:"urls,omitempty" jsonschema:"Public http(s) addresses to read"`
+	Sources       []string `json:"sources,omitempty" jsonschema:"Search only these, named as in research; default: those that fit"`
+	Limit         *int     `json:"limit,omitempty" jsonschema:"Most documents"`
+	FullText      bool     `json:"full_text,omitempty" jsonschema:"Also read the pages that hits link to"`
+	BudgetSeconds *int     `json:"budget_seconds,omitempty" jsonschema:"Later sources are left out"`
+	MaxTokens     *int     `json:"max_tokens,omitempty" jsonschema:"Most tokens of the result; long texts are cut"`
 }
 
 // FetchSourcesOut is what was read. Slices are never nil, but
@@ -42,12 +41,21 @@ func fetchSources(d Deps) Definition {
 			// Not read-only: what was read is kept in the memory.
 			Hints: Hints{Idempotent: true, OpenWorld: true},
 			Slow:  true,
+			InputSchema: input[FetchSourcesIn](
+				textOf("query", 1, 2000), listOf("urls", 20, research.MaxURL), listOf("sources", maxSources, maxName),
+				numberOf("limit", 1, research.MaxRead, research.DefaultRead), falseByDefault("full_text"), d.budget(), tokens(),
+			),
+			OutputSchema: output[FetchSourcesOut](
+				opaque("documents[]", "id", "source", "url", "title", "text"),
+				opaque("sources[]"), describeField("sources", "As research reports them"),
+				opaque("not_asked[]"),
+			),
 		},
 		func(ctx context.Context, in FetchSourcesIn, observe Observe) (FetchSourcesOut, error) {
 			return FetchSources(ctx, d.Fetch, in, observe)
 		},
 		func(in FetchSourcesIn, out FetchSourcesOut) (FetchSourcesOut, string) {
-			return fitDocuments(out, orDefault(in.MaxTokens, defaultMaxTokens), d.Boundary)
+			return fitDocuments(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Boundary)
 		},
 	)
 }
@@ -67,9 +75,9 @@ func FetchSources(ctx context.Context, f Fetcher, in FetchSourcesIn, observe Obs
 		Query:    query,
 		URLs:     in.URLs,
 		Sources:  in.Sources,
-		Limit:    orDefault(in.Limit, defaultFetchLimit),
+		Limit:    orDefault(in.Limit, 0),
 		FullText: in.FullText,
-		Budget:   time.Duration(orDefault(in.BudgetSeconds, defaultBudget)) * time.Second,
+		Budget:   seconds(in.BudgetSeconds),
 	}, observe)
 	if err != nil {
 		return FetchSourcesOut{}, err

@@ -10,12 +10,6 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Bounds of max_tokens; the schemas say the same.
-const (
-	defaultMaxTokens = 4000
-	defaultBudget    = 45 // seconds
-)
-
 // step takes something away and reports whether there was anything to take.
 type step = func() bool
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -199,7 +200,7 @@ func TestEmptyResultsHaveNoNulls(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		keeps(t, res, defaultMaxTokens)
+		keeps(t, res, research.DefaultMaxTokens)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -30,12 +31,12 @@ type Forgetter interface {
 
 // ForgetIn are the arguments of forget.
 type ForgetIn struct {
-	IDs     []string `json:"ids"`
-	URL     string   `json:"url"`
-	Source  string   `json:"source"`
-	Before  string   `json:"before"`
-	Session string   `json:"session"`
-	Confirm bool     `json:"confirm"`
+	IDs     []string `json:"ids,omitempty" jsonschema:"As in recall"`
+	URL     string   `json:"url,omitempty" jsonschema:"Of this address"`
+	Source  string   `json:"source,omitempty" jsonschema:"Of this source"`
+	Before  string   `json:"before,omitempty" jsonschema:"Last read before this date"`
+	Session string   `json:"session,omitempty" jsonschema:"A session, and what only it read"`
+	Confirm bool     `json:"confirm,omitempty" jsonschema:"For over 100 documents"`
 }
 
 // ForgetOut is the receipt of what went and what remains. Slices are never nil.
@@ -53,11 +54,16 @@ func forget(d Deps) Definition {
 			Name:  "forget",
 			Title: "Remove from the memory",
 			Hints: Hints{Destructive: true, Idempotent: true},
+			InputSchema: input[ForgetIn](
+				listOf("ids", 1000, maxID), textOf("url", 1, research.MaxURL), textOf("source", 1, maxName),
+				textOf("before", 0, maxDate), textOf("session", 1, maxID), falseByDefault("confirm"),
+			),
+			OutputSchema: output[ForgetOut](),
 		},
 		func(ctx context.Context, in ForgetIn, _ Observe) (ForgetOut, error) {
 			return Forget(ctx, d.Forget, in)
 		},
-		func(_ ForgetIn, out ForgetOut) (ForgetOut, string) { return fitReceipt(out, defaultMaxTokens) },
+		func(_ ForgetIn, out ForgetOut) (ForgetOut, string) { return fitReceipt(out, research.DefaultMaxTokens) },
 	)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -16,14 +17,14 @@ const defaultRecallHits = 8
 
 // RecallIn are the arguments of recall.
 type RecallIn struct {
-	Query     string   `json:"query"`
-	K         *int     `json:"k"`
-	Source    string   `json:"source"`
-	Session   string   `json:"session"`
-	Tags      []string `json:"tags"`
-	Since     string   `json:"since"`
-	Until     string   `json:"until"`
-	MaxTokens *int     `json:"max_tokens"`
+	Query     string   `json:"query" jsonschema:"What to look for, best as a question"`
+	K         *int     `json:"k,omitempty" jsonschema:"Most hits"`
+	Source    string   `json:"source,omitempty" jsonschema:"Only from this source"`
+	Session   string   `json:"session,omitempty" jsonschema:"Only from this session"`
+	Tags      []string `json:"tags,omitempty" jsonschema:"Only with all of these tags"`
+	Since     string   `json:"since,omitempty" jsonschema:"Read on or after: 2026-01-31 or RFC 3339"`
+	Until     string   `json:"until,omitempty" jsonschema:"Read on or before, likewise"`
+	MaxTokens *int     `json:"max_tokens,omitempty" jsonschema:"Most tokens of the result"`
 }
 
 // RecallHit is a remembered passage: Text is the document's text from Start to
@@ -57,12 +58,20 @@ func recall(d Deps) Definition {
 			Name:  "recall",
 			Title: "Search the memory",
 			Hints: Hints{ReadOnly: true, Idempotent: true},
+			InputSchema: input[RecallIn](
+				textOf("query", 1, research.MaxQuestion), numberOf("k", 1, 50, defaultRecallHits), textOf("source", 1, maxName),
+				textOf("session", 1, maxID), listOf("tags", maxTags, maxName), textOf("since", 0, maxDate), textOf("until", 0, maxDate), tokens(),
+			),
+			OutputSchema: output[RecallOut](
+				require("hits[]", "document_id", "title", "url", "text"),
+				describeField("index", "ready, warming or lexical"),
+			),
 		},
 		func(ctx context.Context, in RecallIn, _ Observe) (RecallOut, error) {
 			return Recall(ctx, d.Recall, d.Now, in)
 		},
 		func(in RecallIn, out RecallOut) (RecallOut, string) {
-			return fitHits(out, orDefault(in.MaxTokens, defaultMaxTokens), d.Boundary)
+			return fitHits(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Boundary)
 		},
 	)
 }

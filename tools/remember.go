@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
 
 // RememberRequest is what to keep: a text, or the page at an address.
@@ -24,10 +25,10 @@ type Rememberer interface {
 
 // RememberIn are the arguments of remember.
 type RememberIn struct {
-	Text  string   `json:"text"`
-	URL   string   `json:"url"`
-	Title string   `json:"title"`
-	Tags  []string `json:"tags"`
+	Text  string   `json:"text,omitempty" jsonschema:"What to keep"`
+	URL   string   `json:"url,omitempty" jsonschema:"Or a page to read"`
+	Title string   `json:"title,omitempty" jsonschema:"Its title"`
+	Tags  []string `json:"tags,omitempty" jsonschema:"For recall"`
 }
 
 // RememberOut says what was kept. Warnings is never nil.
@@ -45,6 +46,10 @@ func remember(d Deps) Definition {
 			Title: "Keep a text or page",
 			Hints: Hints{Idempotent: true, OpenWorld: true},
 			Slow:  true,
+			InputSchema: input[RememberIn](
+				textOf("text", 1, 4<<20), textOf("url", 1, research.MaxURL), textOf("title", 0, 300), listOf("tags", maxTags, maxName),
+			),
+			OutputSchema: output[RememberOut](),
 		},
 		func(ctx context.Context, in RememberIn, _ Observe) (RememberOut, error) {
 			return Remember(ctx, d.Remember, in)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/research"
@@ -13,13 +12,13 @@ import (
 // ResearchIn are the arguments of research. Pointers tell a 0 from an argument
 // that was left out.
 type ResearchIn struct {
-	Question      string   `json:"question"`
-	Session       string   `json:"session"`
-	Sources       []string `json:"sources"`
-	Depth         string   `json:"depth"`
-	BudgetSeconds *int     `json:"budget_seconds"`
-	MaxTokens     *int     `json:"max_tokens"`
-	Language      string   `json:"language"`
+	Question      string   `json:"question" jsonschema:"The question in full"`
+	Session       string   `json:"session,omitempty" jsonschema:"Handle from an earlier result, to ask further"`
+	Sources       []string `json:"sources,omitempty" jsonschema:"Ask only these; default: those that fit"`
+	Depth         string   `json:"depth,omitempty" jsonschema:"How much is read"`
+	BudgetSeconds *int     `json:"budget_seconds,omitempty" jsonschema:"An answer comes within this, if only a partial one"`
+	MaxTokens     *int     `json:"max_tokens,omitempty" jsonschema:"Most tokens of the result"`
+	Language      string   `json:"language,omitempty" jsonschema:"Of the answer, such as en"`
 }
 
 func researchTool(d Deps) Definition {
@@ -30,12 +29,31 @@ func researchTool(d Deps) Definition {
 			// Not read-only: the session and what was read are kept in the memory.
 			Hints: Hints{OpenWorld: true},
 			Slow:  true,
+			InputSchema: input[ResearchIn](
+				textOf("question", 1, research.MaxQuestion), textOf("session", 1, maxID), listOf("sources", maxSources, maxName),
+				oneOf("depth", research.DepthQuick, research.DepthStandard, research.DepthDeep), byDefault("depth", research.DepthStandard),
+				d.budget(), tokens(), textOf("language", 2, 35),
+			),
+			OutputSchema: output[evidence.Answer](
+				require("", "session", "status", "answer", "citations", "sources"),
+				oneOf("status", evidence.Answered, evidence.Partial, evidence.Insufficient),
+				describeField("answer", "Markdown with [n] marks"),
+				oneOf("claims[].verdict", evidence.Supported, evidence.Weak, evidence.Unsupported),
+				describeField("citations[].quote", "Verbatim bytes start..end of the document's text"),
+				oneOf("sources[].status", evidence.StatusOK, evidence.StatusEmpty, evidence.StatusCached, evidence.StatusTimeout,
+					evidence.StatusThrottled, evidence.StatusError, evidence.StatusSkipped),
+				leaveOut("sources[]", "age_seconds", "kind"),
+				opaque("not_asked[]"),
+				opaque("memory"), describeField("memory", "What recall gave"),
+				opaque("analysis"), describeField("analysis", "Statistics of what was read"),
+				opaque("timing"), describeField("timing", "Milliseconds by step"),
+			),
 		},
 		func(ctx context.Context, in ResearchIn, observe Observe) (evidence.Answer, error) {
 			return Research(ctx, d.Research, in, observe)
 		},
 		func(in ResearchIn, a evidence.Answer) (evidence.Answer, string) {
-			a = fitAnswer(a, orDefault(in.MaxTokens, defaultMaxTokens))
+			a = fitAnswer(a, orDefault(in.MaxTokens, research.DefaultMaxTokens))
 			return a, answerText(a)
 		},
 	), d.Sources)
@@ -47,17 +65,13 @@ func Research(ctx context.Context, r Researcher, in ResearchIn, observe Observe)
 		return evidence.Answer{}, evidence.BadInput(
 			fmt.Sprintf("argument \"question\" is %d bytes of white space", len(in.Question)), "give the question in words")
 	}
-	depth := in.Depth
-	if depth == "" {
-		depth = research.DepthStandard
-	}
 	a, err := r.Research(ctx, research.Request{
 		Question:  in.Question,
 		Session:   in.Session,
 		Sources:   in.Sources,
-		Depth:     depth,
-		Budget:    time.Duration(orDefault(in.BudgetSeconds, defaultBudget)) * time.Second,
-		MaxTokens: orDefault(in.MaxTokens, defaultMaxTokens),
+		Depth:     in.Depth,
+		Budget:    seconds(in.BudgetSeconds),
+		MaxTokens: orDefault(in.MaxTokens, research.DefaultMaxTokens),
 		Language:  in.Language,
 	}, observe)
 	if err != nil {

@@ -66,12 +66,16 @@ type Deps struct {
 	Recall   Recaller
 	Remember Rememberer
 	Forget   Forgetter
-	Sources  []string // names that may be asked, for the descriptions; nil leaves them out
+	Sources  []string      // names that may be asked, for the descriptions; nil leaves them out
+	Budget   time.Duration // of a call that sets none, for the schemas: the setting research.budget
 	Now      func() time.Time
 	Boundary func() string // an unguessable word that fences foreign text, new for each call
 }
 
 func (d Deps) withDefaults() Deps {
+	if d.Budget == 0 {
+		d.Budget = research.DefaultConfig().Budget
+	}
 	if d.Now == nil {
 		d.Now = time.Now
 	}

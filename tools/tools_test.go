@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/research"
@@ -147,8 +147,8 @@ func TestResearchAsks(t *testing.T) {
 		name, args string
 		want       research.Request
 	}{
-		{"defaults", `{"question":"why?"}`, research.Request{Question: "why?", Depth: "standard", Budget: 45 * time.Second, MaxTokens: 4000}},
-		{"nulls are defaults", `{"question":"why?","budget_seconds":null,"sources":null}`, research.Request{Question: "why?", Depth: "standard", Budget: 45 * time.Second, MaxTokens: 4000}},
+		{"defaults", `{"question":"why?"}`, research.Request{Question: "why?", MaxTokens: 4000}},
+		{"nulls are defaults", `{"question":"why?","budget_seconds":null,"sources":null}`, research.Request{Question: "why?", MaxTokens: 4000}},
 		{"all", `{"question":"why?","session":"s_1","sources":["a","b"],"depth":"deep","budget_seconds":6e2,"max_tokens":200.0,"language":"de"}`,
 			research.Request{Question: "why?", Session: "s_1", Sources: []string{"a", "b"}, Depth: "deep", Budget: 10 * time.Minute, MaxTokens: 200, Language: "de"}},
 	}
@@ -172,7 +172,7 @@ func TestFetchSourcesAsks(t *testing.T) {
 	if _, err := call(t, f, "fetch-sources", `{"query":" go ","urls":["https://go.dev"],"full_text":true,"limit":3}`); err != nil {
 		t.Fatal(err)
 	}
-	want := FetchRequest{Query: "go", URLs: []string{"https://go.dev"}, FullText: true, Limit: 3, Budget: 45 * time.Second}
+	want := FetchRequest{Query: "go", URLs: []string{"https://go.dev"}, FullText: true, Limit: 3}
 	if diff := cmp.Diff(want, f.fetch); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
@@ -250,10 +250,10 @@ func TestForgetReceiptOfManyIsShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := text.EstimateTokens(string(got.Structured)); n > defaultMaxTokens || n < defaultMaxTokens/2 {
-		t.Errorf("structured has %d tokens, want close to %d", n, defaultMaxTokens)
+	if n := text.EstimateTokens(string(got.Structured)); n > research.DefaultMaxTokens || n < research.DefaultMaxTokens/2 {
+		t.Errorf("structured has %d tokens, want close to %d", n, research.DefaultMaxTokens)
 	}
-	if n := text.EstimateTokens(got.Text); n > defaultMaxTokens || !strings.Contains(got.Text, "left out: ids (") || !strings.Contains(got.Text, "Forgot 5000 documents") {
+	if n := text.EstimateTokens(got.Text); n > research.DefaultMaxTokens || !strings.Contains(got.Text, "left out: ids (") || !strings.Contains(got.Text, "Forgot 5000 documents") {
 		t.Errorf("text of %d tokens: %.200s", n, got.Text)
 	}
 }
@@ -269,85 +269,51 @@ func TestErrorsPassThrough(t *testing.T) {
 	}
 }
 
-// TestOutputSchemasNameEveryField holds the schemas to the structs: each field
-// of a full value is in the schema with its type, and the other way round.
-func TestOutputSchemasNameEveryField(t *testing.T) {
+// TestResultsMatchTheirSchemas validates a result of every tool, with every field
+// set, against the tool's output schema.
+func TestResultsMatchTheirSchemas(t *testing.T) {
 	t.Parallel()
-	values := map[string]any{
-		"research":      fullAnswer(),
-		"fetch-sources": FetchSourcesOut{Documents: []evidence.Document{fullDocument()}, Sources: fullAnswer().Sources, NotAsked: fullAnswer().NotAsked, Warnings: []string{"w"}},
-		"recall": RecallOut{Hits: []RecallHit{{DocumentID: "d", Title: "t", URL: "u", Source: "s", Text: "x", Start: 1, End: 2, Score: 0.5,
-			Retrieved: today, AgeDays: 1, Untrusted: true, Tags: []string{"a"}}}, Index: "ready", Warnings: []string{"w"}},
-		"remember": RememberOut{DocumentID: "d", Chunks: 1, Deduplicated: true, Warnings: []string{"w"}},
-		"forget":   ForgetOut{Documents: 1, Chunks: 1, IDs: []string{"d"}, Remaining: 1, Warnings: []string{"w"}},
+	f := &fake{
+		answer:  fullAnswer(),
+		fetched: FetchResult{Documents: []evidence.Document{fullDocument()}, Sources: fullAnswer().Sources, NotAsked: fullAnswer().NotAsked, Warnings: []string{"w"}},
+		hits: evidence.RecallResult{Index: evidence.IndexReady, Warnings: []string{"w"},
+			Hits: []evidence.Hit{{Document: fullDocument(), Passage: evidence.Passage{DocumentID: "d", Text: "x", Start: 1, End: 2, Score: 0.5}}}},
+		receipt: evidence.Receipt{DocumentID: "d", Documents: 1, Chunks: 1, Deduplicated: true, IDs: []string{"d"}, Remaining: 1, Warnings: []string{"w"}},
 	}
-	for _, d := range All(deps(&fake{})) {
-		var schema map[string]any
+	arguments := map[string]string{"research": `{"question":"q"}`, "fetch-sources": `{"query":"q"}`, "recall": `{"query":"q"}`,
+		"remember": `{"text":"t"}`, "forget": `{"source":"w"}`}
+	for _, d := range All(deps(f)) {
+		var schema jsonschema.Schema
 		if err := json.Unmarshal(d.OutputSchema, &schema); err != nil {
 			t.Fatal(err)
 		}
-		raw, err := json.Marshal(values[d.Name])
+		resolved, err := schema.Resolve(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := call(t, f, d.Name, arguments[d.Name])
 		if err != nil {
 			t.Fatal(err)
 		}
 		var v any
-		if err := json.Unmarshal(raw, &v); err != nil {
+		if err := json.Unmarshal(got.Structured, &v); err != nil {
 			t.Fatal(err)
 		}
-		sameShape(t, d.Name, schema, v)
-	}
-}
-
-func sameShape(t *testing.T, at string, schema map[string]any, v any) {
-	t.Helper()
-	typ, ok := schema["type"].(string)
-	if !ok {
-		t.Errorf("%s: type %v is not a single type", at, schema["type"])
-		return
-	}
-	is := map[string]string{"string": "string", "float64": "number", "bool": "boolean", "[]interface {}": "array", "map[string]interface {}": "object"}[reflect.TypeOf(v).String()]
-	if typ != is && (typ != "integer" || is != "number") {
-		t.Errorf("%s: schema says %s, value is %s", at, typ, is)
-	}
-	switch v := v.(type) {
-	case []any:
-		items, ok := schema["items"].(map[string]any)
-		if !ok || len(v) == 0 {
-			t.Fatalf("%s: items %v, value %v", at, schema["items"], v)
+		if err := resolved.Validate(v); err != nil {
+			t.Errorf("%s: %v in %s", d.Name, err, got.Structured)
 		}
-		sameShape(t, at+"[]", items, v[0])
-	case map[string]any:
-		props, ok := schema["properties"].(map[string]any)
-		if !ok {
-			return // an open object
-		}
-		for name, p := range props {
-			if v[name] == nil {
-				t.Errorf("%s.%s is in the schema, not in the value", at, name)
-				continue
-			}
-			sameShape(t, at+"."+name, p.(map[string]any), v[name])
-		}
-		for name := range v {
-			if props[name] == nil && at+"."+name != "research.analysis.error" {
-				t.Errorf("%s.%s is in the value, not in the schema", at, name)
+		for name := range schema.Properties {
+			if _, ok := v.(map[string]any)[name]; !ok {
+				t.Errorf("%s: %s is in the schema and not in a full result", d.Name, name)
 			}
 		}
 	}
 }
 
-// TestInputSchemas holds the schemas to the structs, the defaults and the rules
-// for tools.
-func TestInputSchemas(t *testing.T) {
+// TestToolsAreComplete checks the rules that every tool has to keep: a new tool
+// is checked as soon as it is registered.
+func TestToolsAreComplete(t *testing.T) {
 	t.Parallel()
-	ins := map[string]reflect.Type{
-		"research":      reflect.TypeFor[ResearchIn](),
-		"fetch-sources": reflect.TypeFor[FetchSourcesIn](),
-		"recall":        reflect.TypeFor[RecallIn](),
-		"remember":      reflect.TypeFor[RememberIn](),
-		"forget":        reflect.TypeFor[ForgetIn](),
-	}
-	defaults := map[string]float64{"budget_seconds": defaultBudget, "max_tokens": defaultMaxTokens, "limit": defaultFetchLimit, "k": defaultRecallHits}
 	for _, d := range All(deps(&fake{})) {
 		var schema struct {
 			AdditionalProperties *bool
@@ -362,28 +328,46 @@ func TestInputSchemas(t *testing.T) {
 		if d.Title == "" || d.About == "" {
 			t.Errorf("%s: title %q, about %q", d.Name, d.Title, d.About)
 		}
-		var fields []string
-		for i := range ins[d.Name].NumField() {
-			fields = append(fields, ins[d.Name].Field(i).Tag.Get("json"))
-		}
-		slices.Sort(fields)
-		var names []string
 		for name, p := range schema.Properties {
-			names = append(names, name)
 			if p["description"] == nil {
 				t.Errorf("%s: argument %s has no description", d.Name, name)
 			}
-			if want, ok := defaults[name]; ok && p["default"] != want {
-				t.Errorf("%s: default of %s is %v, want %v", d.Name, name, p["default"], want)
-			}
-			if p["type"] == "integer" && (p["minimum"] == nil || p["maximum"] == nil) || p["type"] == "string" && p["maxLength"] == nil && p["enum"] == nil {
+			if p["type"] == "integer" && (p["minimum"] == nil || p["maximum"] == nil) || p["type"] == "string" && p["maxLength"] == nil && p["enum"] == nil ||
+				p["type"] == "array" && p["maxItems"] == nil {
 				t.Errorf("%s: argument %s has no bounds", d.Name, name)
 			}
 		}
-		slices.Sort(names)
-		if diff := cmp.Diff(fields, names); diff != "" {
-			t.Errorf("%s: arguments (-struct +schema):\n%s", d.Name, diff)
+	}
+}
+
+// TestBudgetIsTheSetting: a call without budget_seconds leaves the budget to the
+// engine, and the schema shows the value that the engine takes.
+func TestBudgetIsTheSetting(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	d := deps(f)
+	d.Budget = 90 * time.Second
+	for _, def := range All(d) {
+		if def.Name != "research" && def.Name != "fetch-sources" {
+			continue
 		}
+		var schema struct {
+			Properties struct {
+				Budget struct{ Default int } `json:"budget_seconds"`
+			}
+		}
+		if err := json.Unmarshal(def.InputSchema, &schema); err != nil {
+			t.Fatal(err)
+		}
+		if got := schema.Properties.Budget.Default; got != 90 {
+			t.Errorf("%s: default of budget_seconds = %d, want 90", def.Name, got)
+		}
+	}
+	if _, err := call(t, f, "research", `{"question":"q"}`); err != nil || f.request.Budget != 0 {
+		t.Errorf("research without budget_seconds: budget %v, error %v, want 0", f.request.Budget, err)
+	}
+	if _, err := call(t, f, "fetch-sources", `{"query":"q"}`); err != nil || f.fetch.Budget != 0 {
+		t.Errorf("fetch-sources without budget_seconds: budget %v, error %v, want 0", f.fetch.Budget, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
 
 func newFetch(c *console) *cobra.Command {
@@ -59,7 +60,7 @@ func newFetch(c *console) *cobra.Command {
 	f := cmd.Flags()
 	f.StringArrayVar(&req.URLs, "url", nil, "read this page (repeatable)")
 	f.StringSliceVar(&req.Sources, "sources", nil, "ask only these sources, as in wikipedia,hackernews")
-	f.IntVar(&req.Limit, "limit", 8, "most documents, 1 to 50")
+	f.IntVar(&req.Limit, "limit", research.DefaultRead, "most documents, 1 to 50")
 	f.BoolVar(&req.FullText, "full-text", false, "also read what the hits link to")
 	f.DurationVar(&budget, "budget", 0, "take at most this time (default from the settings: 45s)")
 	f.StringVar(&req.Language, "language", "", "language of the sources, such as en")

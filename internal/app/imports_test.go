@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"server":            {"tools", "internal/evidence"},
 	"server/stdio":      {"server"},
 	"internal/app":      {"*"},
-	"cmd/research-mcp":  {"internal/app", "internal/config", "internal/evidence"},
+	"cmd/research-mcp":  {"internal/app", "internal/config", "internal/evidence", "internal/research"},
 }
 
 // room is the longest entry of the table that the package is in.

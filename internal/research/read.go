@@ -35,8 +35,9 @@ type ReadResult struct {
 
 // Bounds of a ReadRequest.
 const (
-	MaxRead = 50 // documents, and pages
-	MaxURL  = 2048
+	MaxRead     = 50 // documents, and pages
+	DefaultRead = 8  // documents that sources find, of a request with no Limit
+	MaxURL      = 2048
 )
 
 // readShare of the budget is for gathering, the rest for remembering.
@@ -153,7 +154,7 @@ func (e *Engine) completeRead(req ReadRequest) ([]chosen, []evidence.NotAsked, R
 	if len(req.URLs) > MaxRead {
 		return nil, nil, req, evidence.BadInput(fmt.Sprintf("%d URLs are too many", len(req.URLs)), fmt.Sprintf("give at most %d", MaxRead))
 	}
-	req.Limit = cmp.Or(req.Limit, 8)
+	req.Limit = cmp.Or(req.Limit, DefaultRead)
 	if req.Limit < 1 || req.Limit > MaxRead {
 		return nil, nil, req, evidence.BadInput(fmt.Sprintf("a limit of %d is out of range", req.Limit), fmt.Sprintf("give one from 1 to %d", MaxRead))
 	}

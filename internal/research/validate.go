@@ -17,6 +17,9 @@ const (
 	MaxBudget   = 10 * time.Minute // clients give up long before
 )
 
+// DefaultMaxTokens is the size of an answer to a Request that sets none.
+const DefaultMaxTokens = 4000
+
 // depth is what a Request's Depth stands for.
 type depth struct {
 	topics int     // search keywords at most
@@ -74,7 +77,7 @@ func (e *Engine) complete(req Request) (Request, error) {
 		return req, evidence.BadInput(fmt.Sprintf("there is no depth %q", req.Depth), "choose quick, standard or deep")
 	}
 	if req.MaxTokens <= 0 {
-		req.MaxTokens = 4000
+		req.MaxTokens = DefaultMaxTokens
 	}
 	if req.Language == "" {
 		req.Language = e.cfg.Language
