@@ -97,7 +97,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if a.kits, err = newKits(cfg, o.Log, o.stage); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	a.memory, err = memory.Open(ctx, memory.Config{Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.now})
+	a.memory, err = memory.Open(ctx, memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.now})
 	if err != nil {
 		return nil, errors.Join(err, a.kits.Close(), a.fetch.Close(), a.pool.Close())
 	}

@@ -23,7 +23,7 @@ import (
 type (
 	MemoryStats    = memory.Stats
 	MemoryCheck    = memory.CheckReport
-	MemoryGone     = memory.GoneReport
+	MemoryGone     = memory.ErasureReport
 	MemoryBackup   = memory.BackupReport
 	MemoryMoved    = memory.Moved
 	MemoryProgress = memory.Progress
@@ -50,7 +50,7 @@ func CheckMemory(ctx context.Context, cfg *config.Config, log *slog.Logger) (Mem
 	var report MemoryCheck
 	a, err := New(ctx, cfg, Options{Log: log})
 	if err == nil {
-		report, err = a.memory.Check(ctx)
+		report, err = a.checkMemory(ctx)
 		err = errors.Join(err, a.Close())
 	}
 	if ctx.Err() != nil {
@@ -67,17 +67,33 @@ func CheckMemory(ctx context.Context, cfg *config.Config, log *slog.Logger) (Mem
 	return report, nil
 }
 
+func (a *App) checkMemory(ctx context.Context) (MemoryCheck, error) {
+	m, err := memory.Require[memory.Checker](a.memory)
+	if err != nil {
+		return MemoryCheck{}, err
+	}
+	return m.Check(ctx)
+}
+
 // MemoryGone looks everywhere for a document, session or run that was forgotten.
 func (a *App) MemoryGone(ctx context.Context, id string) (MemoryGone, error) {
 	if id == "" {
 		return MemoryGone{}, evidence.BadInput("the id to look for is empty", "take one from the receipt of `forget`")
 	}
-	return a.memory.Gone(ctx, id)
+	m, err := memory.Require[memory.ErasureProver](a.memory)
+	if err != nil {
+		return MemoryGone{}, err
+	}
+	return m.ProveErased(ctx, id)
 }
 
 // MemoryExport writes all of the memory to w as JSON lines.
 func (a *App) MemoryExport(ctx context.Context, w io.Writer, vectors bool) (MemoryMoved, error) {
-	return a.memory.Export(ctx, w, memory.ExportOptions{Vectors: vectors})
+	m, err := memory.Require[memory.Exporter](a.memory)
+	if err != nil {
+		return MemoryMoved{}, err
+	}
+	return m.Export(ctx, w, memory.ExportOptions{Vectors: vectors})
 }
 
 // MemoryExportFile writes all of the memory to a file that is not there yet,
@@ -163,7 +179,11 @@ func sweepExports(dir string, now time.Time) {
 // they came from; what keeps it from that is a warning. An import that was broken
 // off at that goes on when it is made again.
 func (a *App) MemoryImport(ctx context.Context, r io.Reader, progress func(MemoryProgress)) (MemoryMoved, error) {
-	moved, err := a.memory.Import(ctx, r)
+	m, err := memory.Require[memory.Exporter](a.memory)
+	if err != nil {
+		return MemoryMoved{}, err
+	}
+	moved, err := m.Import(ctx, r)
 	if err != nil {
 		return moved, err
 	}
@@ -205,17 +225,25 @@ func (a *App) MemoryImportFile(ctx context.Context, path string, progress func(M
 
 // MemoryBackup writes a whole copy while others work with the memory.
 func (a *App) MemoryBackup(ctx context.Context, path string) (MemoryBackup, error) {
-	return a.memory.Backup(ctx, path)
+	m, err := memory.Require[memory.Backuper](a.memory)
+	if err != nil {
+		return MemoryBackup{}, err
+	}
+	return m.Backup(ctx, path)
 }
 
 // MemoryReindex gives every document vectors of the embedder that is there now.
 func (a *App) MemoryReindex(ctx context.Context, progress func(MemoryProgress)) (MemoryProgress, error) {
+	m, err := memory.Require[memory.Reindexer](a.memory)
+	if err != nil {
+		return MemoryProgress{}, err
+	}
 	by := a.kits.Choose(ctx).Embedder
 	// Some models tell their dimension with the first vector only.
 	if _, err := vectorsOf(ctx, by, []string{"dimension"}); err != nil {
 		return MemoryProgress{}, err
 	}
-	return a.memory.Reindex(ctx, by.Model(), embedWith(by), progress)
+	return m.Reindex(ctx, by.Model(), embedWith(by), progress)
 }
 
 func embedWith(by models.Embedder) memory.EmbedFunc {

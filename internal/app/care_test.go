@@ -35,7 +35,7 @@ func withoutVectors(t *testing.T, w *world.World) (*App, []byte) {
 			t.Error(err)
 		}
 	})
-	if _, err := to.memory.Import(t.Context(), bytes.NewReader(b.Bytes())); err != nil {
+	if _, err := to.memory.(memory.Exporter).Import(t.Context(), bytes.NewReader(b.Bytes())); err != nil {
 		t.Fatal(err)
 	}
 	if st, err := to.MemoryStats(t.Context()); err != nil || !lacking(st) {

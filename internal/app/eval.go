@@ -15,7 +15,6 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/text"
-	"github.com/research-mcp/research-mcp/memory"
 )
 
 // Tasks of an evaluation.
@@ -107,7 +106,7 @@ func (a *App) fill(ctx context.Context, c *collection) (map[string]string, error
 		}
 		doc := evidence.Document{ID: evidence.DocumentID("eval", r.ID, ""), Source: "eval", URL: "eval:" + r.ID, Title: r.Title, Text: body, Retrieved: a.now(), Meta: map[string]string{}}
 		if conversation, _, ok := strings.Cut(r.ID, "/"); ok && turns {
-			doc.Meta[memory.MetaSession], doc.Meta[memory.MetaKind], doc.Meta[memory.MetaSeq] = conversation, memory.KindTurn, fmt.Sprint(i)
+			doc.Meta[evidence.MetaSession], doc.Meta[evidence.MetaKind], doc.Meta[evidence.MetaSeq] = conversation, evidence.KindTurn, fmt.Sprint(i)
 		}
 		chunks := evidence.Chunks{Items: extract.Chunks(doc.Text, extract.ChunkOptions{})}
 		texts := make([]string, len(chunks.Items))

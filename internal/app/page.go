@@ -71,6 +71,6 @@ func (a *App) readPage(ctx context.Context, url string) (evidence.Document, rese
 	return evidence.Document{
 		ID: evidence.DocumentID("web", got.URL, page.Text), Source: "web", URL: got.URL, Title: cmp.Or(page.Title, got.URL), Text: page.Text,
 		Language: page.Language, Revision: cmp.Or(got.ETag, got.LastModified), Published: page.Published, Retrieved: got.Retrieved,
-		Score: 1, Untrusted: true, Truncated: page.Truncated || got.Truncated, Meta: map[string]string{"requested_url": url},
+		Score: 1, Untrusted: true, Truncated: page.Truncated || got.Truncated, Meta: map[string]string{evidence.MetaRequestedURL: url},
 	}, origin(trace), nil
 }

@@ -44,7 +44,11 @@ func (a *App) tend(ctx context.Context) {
 
 // retain also finishes a removal that was broken off, whatever the settings say.
 func (a *App) retain(ctx context.Context) {
-	r, err := a.memory.Retain(ctx)
+	m, ok := a.memory.(memory.Retainer)
+	if !ok { // memory.Open has refused settings that need one
+		return
+	}
+	r, err := m.Retain(ctx)
 	if r.Resumed { // whoever was broken off may not have come to the answers that are kept
 		if err := a.fetch.clear(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("kept answers of sources may hold what was forgotten; stop research-mcp and delete the file", "file", cacheFile, "err", err)
@@ -66,6 +70,10 @@ func (a *App) retain(ctx context.Context) {
 // away, its vectors wait. Where it is the one in use, what lacks its vectors,
 // as after an import that was broken off, is given them.
 func (a *App) followModel(ctx context.Context) {
+	m, ok := a.memory.(memory.Reindexer)
+	if !ok {
+		return
+	}
 	by := a.kits.Choose(ctx).Embedder
 	stats, err := a.memory.Stats(ctx)
 	if err != nil {
@@ -78,7 +86,7 @@ func (a *App) followModel(ctx context.Context) {
 	} else if !lacking(stats) || stats.Embedder != "" && stats.Embedder != modelName(by.Model()) {
 		return
 	}
-	if _, err := a.memory.Reindex(ctx, by.Model(), by.Embed, nil); err != nil && ctx.Err() == nil {
+	if _, err := m.Reindex(ctx, by.Model(), by.Embed, nil); err != nil && ctx.Err() == nil {
 		a.log.Warn("the vectors of a model are not complete; the next look goes on", "model", by.Model().Name, "err", err)
 	}
 }

@@ -69,10 +69,13 @@ type Ollama struct {
 	KeepAlive  time.Duration `koanf:"keep_alive"`
 }
 
-// Memory says what a server forgets by itself; 0 keeps everything.
+// Memory names the backend, and says what a server forgets by itself; 0 keeps
+// everything.
 type Memory struct {
-	MaxAgeDays int `koanf:"max_age_days"`
-	MaxTextMB  int `koanf:"max_text_mb"`
+	Backend    string `koanf:"backend"`
+	URL        string `koanf:"url"`
+	MaxAgeDays int    `koanf:"max_age_days"`
+	MaxTextMB  int    `koanf:"max_text_mb"`
 }
 
 // Cache bounds what is kept of the sources' answers; 0 keeps nothing.
@@ -156,8 +159,10 @@ var keys = []key{
 	{name: "fetch.pdf", value: "false", about: "read the text of PDF files too, of pages and of your own folder"},
 	{name: "language", value: "en", about: "language of the sources, as in en.wikipedia.org"},
 	{name: "log_level", value: "warn", about: "debug, info, warn or error; logs go to stderr"},
+	{name: "memory.backend", value: "local", about: "where the memory is stored: local is a file in data_dir"},
 	{name: "memory.max_age_days", value: "0", about: "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents stay"},
 	{name: "memory.max_text_mb", value: "0", about: "a server forgets the oldest texts beyond so many MiB; 0 keeps them. Pinned documents stay"},
+	{name: "memory.url", value: "", about: "address of the memory backend's server; local has none", secret: true},
 	{name: "ollama.chat_model", value: "", about: "model that writes; the first installed one when empty"},
 	{name: "ollama.embed_model", value: "", about: "model that embeds; the first installed one when empty"},
 	{name: "ollama.enabled", value: "true", about: "use Ollama when it is there"},

@@ -111,7 +111,7 @@ func (x *digested) of(session string) *digested {
 	if linked.doc.Meta == nil {
 		linked.doc.Meta = map[string]string{}
 	}
-	linked.doc.Meta["session"] = session // memory.MetaSession, which this room may not import
+	linked.doc.Meta[evidence.MetaSession] = session
 	return &linked
 }
 

@@ -142,8 +142,8 @@ func TestAHangingSourceCostsTheSoftBudget(t *testing.T) {
 			t.Error("the straggler's document was lost")
 		}
 		for id, doc := range w.memory.docs {
-			if doc.Meta["session"] != a.Session {
-				t.Errorf("document %s belongs to session %q, want %q", id, doc.Meta["session"], a.Session)
+			if doc.Meta[evidence.MetaSession] != a.Session {
+				t.Errorf("document %s belongs to session %q, want %q", id, doc.Meta[evidence.MetaSession], a.Session)
 			}
 		}
 		w.Close()

@@ -55,7 +55,7 @@ func (e *Engine) readLinked(ctx context.Context, docs []evidence.Document) ([]ev
 			if page.Meta == nil {
 				page.Meta = map[string]string{}
 			}
-			page.Meta["via"] = d.Source
+			page.Meta[evidence.MetaVia] = d.Source
 			delete(page.Meta, "requested_url") // nobody named it
 			pages[i] = &page
 			return nil

@@ -35,13 +35,13 @@ func TestLinkedPagesAreRead(t *testing.T) {
 	}
 	pages, stories := 0, 0
 	for _, d := range got.Documents {
-		if d.Meta[evidence.MetaLink] != "" || d.Meta["requested_url"] != "" {
+		if d.Meta[evidence.MetaLink] != "" || d.Meta[evidence.MetaRequestedURL] != "" {
 			t.Errorf("document %s keeps %v", d.URL, d.Meta)
 		}
 		if d.Source == "web" {
 			pages++
-			if d.Meta["via"] != "news" {
-				t.Errorf("page %s came by %q", d.URL, d.Meta["via"])
+			if d.Meta[evidence.MetaVia] != "news" {
+				t.Errorf("page %s came by %q", d.URL, d.Meta[evidence.MetaVia])
 			}
 		} else {
 			stories++
@@ -92,7 +92,7 @@ func TestReportsTellOfKeptAnswers(t *testing.T) {
 // markedPage is a page whose reader says how it was come by.
 func markedPage(ctx context.Context, url string) (evidence.Document, error) {
 	doc, err := readPage(ctx, url)
-	doc.Meta = map[string]string{"requested_url": url}
+	doc.Meta = map[string]string{evidence.MetaRequestedURL: url}
 	switch {
 	case strings.Contains(url, "stale"):
 		doc.Meta[evidence.MetaStale] = "2h0m0s"
@@ -120,7 +120,7 @@ func TestReportsTellOfKeptPages(t *testing.T) {
 		}
 	}
 	for _, d := range got.Documents {
-		if len(d.Meta) != 1 || d.Meta["requested_url"] == "" {
+		if len(d.Meta) != 1 || d.Meta[evidence.MetaRequestedURL] == "" {
 			t.Errorf("document %s keeps %v", d.URL, d.Meta)
 		}
 	}
@@ -145,7 +145,7 @@ func TestLinkedPagesTellHowTheyWereComeBy(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", urls, got, want)
 		}
 		for _, d := range pages {
-			if len(d.Meta) != 1 || d.Meta["via"] != "news" {
+			if len(d.Meta) != 1 || d.Meta[evidence.MetaVia] != "news" {
 				t.Errorf("page %s keeps %v", d.URL, d.Meta)
 			}
 		}

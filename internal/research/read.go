@@ -131,7 +131,7 @@ func pickRead(docs []*digested, req ReadRequest) []evidence.Document {
 	out := []evidence.Document{}
 	found := 0
 	for _, d := range docs { // sorted by score
-		if !slices.Contains(req.URLs, d.doc.URL) && d.doc.Meta["requested_url"] == "" {
+		if !slices.Contains(req.URLs, d.doc.URL) && d.doc.Meta[evidence.MetaRequestedURL] == "" {
 			if found++; found > req.Limit {
 				continue
 			}

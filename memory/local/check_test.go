@@ -52,13 +52,13 @@ func TestGoneTellsWhereItStands(t *testing.T) {
 	if _, err := l.Put(t.Context(), d, vectored(d, "m")); err != nil {
 		t.Fatal(err)
 	}
-	if g, err := l.Gone(t.Context(), d.ID); err != nil || g.Gone || len(g.Found) < 2 {
+	if g, err := l.ProveErased(t.Context(), d.ID); err != nil || g.Gone || len(g.Found) < 2 {
 		t.Errorf("Gone of a document that is there = %+v, %v", g, err)
 	}
 	if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{d.ID}}); err != nil {
 		t.Fatal(err)
 	}
-	if g, err := l.Gone(t.Context(), d.ID); err != nil || !g.Gone {
+	if g, err := l.ProveErased(t.Context(), d.ID); err != nil || !g.Gone {
 		t.Errorf("Gone = %+v, %v", g, err)
 	}
 }

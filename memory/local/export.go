@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -92,7 +93,7 @@ type exporter struct {
 
 // Export writes the whole memory; see contract.Mover. Readers and writers go on
 // meanwhile; it holds one document at a time.
-func (l *Local) Export(ctx context.Context, w contract.Writer, opts contract.ExportOptions) (contract.Moved, error) {
+func (l *Local) Export(ctx context.Context, w io.Writer, opts contract.ExportOptions) (contract.Moved, error) {
 	buf := bufio.NewWriterSize(w, 1<<16)
 	x := &exporter{enc: json.NewEncoder(buf), opts: opts, moved: contract.Moved{Warnings: []string{}}}
 	x.enc.SetEscapeHTML(false)

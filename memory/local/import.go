@@ -41,7 +41,7 @@ type item struct {
 }
 
 // Import reads what Export wrote; see contract.Mover.
-func (l *Local) Import(ctx context.Context, r contract.Reader) (contract.Moved, error) {
+func (l *Local) Import(ctx context.Context, r io.Reader) (contract.Moved, error) {
 	im := &importer{l: l, moved: contract.Moved{Warnings: []string{}}}
 	if err := ctx.Err(); err != nil {
 		return im.moved, err

@@ -23,6 +23,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -55,13 +56,25 @@ type Local struct {
 	closed  error
 }
 
-var _ contract.Memory = (*Local)(nil)
+var _ interface {
+	contract.Memory
+	contract.Backuper
+	contract.Checker
+	contract.ErasureProver
+	contract.Exporter
+	contract.Reindexer
+	contract.Retainer
+} = (*Local)(nil)
 
 // Open opens or makes the memory in cfg.Dir. A folder that cannot be used, a
 // file that is no memory, is damaged, or was written by a newer program is an
 // *evidence.Problem, and is left as it is. The index is loaded in the
 // background: Open does not wait for it.
 func Open(ctx context.Context, cfg contract.Config) (*Local, error) {
+	if cfg.URL != "" { // it may hold a password: not shown
+		return nil, evidence.BadInput("memory.url is set, but the memory backend \"local\" has no server",
+			"unset memory.url, or set memory.backend to the backend that it belongs to")
+	}
 	cfg = withDefaults(cfg)
 	path, file, err := prepare(cfg.Dir)
 	if err != nil {
@@ -157,8 +170,8 @@ func (l *Local) write(ctx context.Context, doing string, fn func(tx *sql.Tx) err
 	if err != nil {
 		return l.failed(ctx, doing, err)
 	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
 	if err := fn(tx); err != nil {
-		_ = tx.Rollback() // the first error tells more
 		return l.failed(ctx, doing, err)
 	}
 	if err := tx.Commit(); err != nil {

@@ -74,10 +74,10 @@ func (l *Local) ready(doc evidence.Document, chunks evidence.Chunks) (*entry, er
 	if e.doc.Retrieved.IsZero() {
 		e.doc.Retrieved = l.now()
 	}
-	e.session, e.pinned = e.doc.Meta[contract.MetaSession], e.doc.Meta[contract.MetaPinned] == "true"
-	delete(e.doc.Meta, contract.MetaSession)
-	if e.doc.Meta[contract.MetaKind] == contract.KindTurn {
-		seq, _ := strconv.ParseInt(e.doc.Meta[contract.MetaSeq], 10, 64) // absent: insertion order decides
+	e.session, e.pinned = e.doc.Meta[evidence.MetaSession], e.doc.Meta[evidence.MetaPinned] == "true"
+	delete(e.doc.Meta, evidence.MetaSession)
+	if e.doc.Meta[evidence.MetaKind] == evidence.KindTurn {
+		seq, _ := strconv.ParseInt(e.doc.Meta[evidence.MetaSeq], 10, 64) // absent: insertion order decides
 		e.turn = sql.NullInt64{Int64: seq, Valid: true}
 	}
 	e.hash = evidence.ContentHash(e.doc.Title, e.doc.Text)

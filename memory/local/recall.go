@@ -229,7 +229,7 @@ func newFilter(q evidence.RecallQuery) filter {
 		add("d.retrieved >= ?", q.Since.UnixMicro())
 	}
 	if !q.Until.IsZero() {
-		add("d.retrieved < ?", q.Until.UnixMicro())
+		add("d.retrieved <= ?", q.Until.UnixMicro())
 	}
 	return filter{strings.Join(parts, " AND "), args}
 }

@@ -142,3 +142,54 @@ func removeDocRows(ctx context.Context, tx *sql.Tx, docs []int64) error {
 	}
 	return logChange(ctx, tx, docs...)
 }
+
+// removeRun takes an answer out of its session.
+func (f *forgetting) removeRun(ctx context.Context, tx *sql.Tx, run string) error {
+	var session int64
+	var body string
+	err := tx.QueryRowContext(ctx, "DELETE FROM run WHERE uid=? RETURNING session, body", run).Scan(&session, &body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("removing run %s: %w", run, err)
+	}
+	f.left.add(body)
+	f.runs++
+	f.sessions[session] = true
+	texts, err := stringsOf(ctx, tx, "SELECT text FROM turn WHERE run=?", run)
+	if err != nil {
+		return err
+	}
+	for _, t := range texts {
+		f.left.add(t)
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE turn SET text=?, run=NULL WHERE run=?", forgotten, run)
+	return err
+}
+
+// resetSummaries undoes the folding of the sessions that held something. A
+// number at or below zero means that nothing is folded; each time another one is
+// taken, so that a summary that is being written right now comes too late.
+func (f *forgetting) resetSummaries(ctx context.Context, tx *sql.Tx) error {
+	for id := range f.sessions {
+		texts, err := stringsOf(ctx, tx, "SELECT summary FROM session WHERE id=?1 UNION ALL SELECT title FROM session WHERE id=?1", id)
+		if err != nil {
+			return err
+		}
+		for _, s := range texts {
+			f.left.add(s)
+		}
+		if len(texts) < 2 { // the session went as a whole
+			continue
+		}
+		title := texts[1]
+		if len(f.said.phrases.in(title)) > 0 {
+			title = ""
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE session SET summary='', summary_to=min(0, summary_to)-1, title=? WHERE id=?", title, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}

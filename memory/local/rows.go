@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -214,24 +215,24 @@ type rowsQuerier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// keepChanges is how many changes are kept for other processes to follow; one
-// that missed more reads everything anew.
-const (
-	keepChanges = 50_000
-	cutChanges  = 1000 // after so many the log is cut
-)
-
-func logChange(ctx context.Context, tx *sql.Tx, docs ...int64) error {
-	res, err := tx.ExecContext(ctx, "INSERT INTO change(doc) SELECT value FROM json_each(?)", jsonIDs(docs))
-	if err != nil || len(docs) == 0 {
-		return err
-	}
-	seq, err := res.LastInsertId()
-	if err != nil || seq/cutChanges == (seq-int64(len(docs)))/cutChanges {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM change WHERE seq <= ?", seq-keepChanges)
-	return err
-}
-
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+
+// Document is the stored document; see contract.Store.
+func (l *Local) Document(ctx context.Context, id string) (evidence.Document, bool, error) {
+	var d evidence.Document
+	found := false
+	err := l.read(ctx, "reading a document", func(tx *sql.Tx) error {
+		var body string
+		var err error
+		d, err = scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.uid=?", id), &body)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		d.Text, found = body, err == nil
+		return err
+	})
+	if err != nil || !found {
+		return evidence.Document{}, false, err
+	}
+	return d, true, nil
+}

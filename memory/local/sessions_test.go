@@ -30,8 +30,11 @@ func TestAForgottenSessionStaysForgotten(t *testing.T) {
 	if err := l.Append(t.Context(), "s_stays", turn); err != nil {
 		t.Error(err)
 	}
-	if all, err := l.Threads(t.Context(), 9); err != nil || len(all) != 1 || all[0].ID != "s_stays" {
-		t.Errorf("Threads = %+v, %v", all, err)
+	if _, err := l.Open(t.Context(), "s_goes"); !errors.As(err, &p) {
+		t.Errorf("Open of the forgotten session = %v", err)
+	}
+	if st, err := l.Stats(t.Context()); err != nil || st.Sessions != 1 {
+		t.Errorf("Stats = %d sessions, %v, want 1", st.Sessions, err)
 	}
 }
 

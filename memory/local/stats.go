@@ -9,9 +9,14 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// Stats is what the memory holds; see contract.Keeper.
+const backendName = "local"
+
+// Backend returns "local".
+func (l *Local) Backend() string { return backendName }
+
+// Stats counts what the memory holds; see contract.Describer.
 func (l *Local) Stats(ctx context.Context) (contract.Stats, error) {
-	s := contract.Stats{Backend: "local", Path: l.path, BySource: map[string]int{}, Models: []contract.ModelStats{},
+	s := contract.Stats{Backend: backendName, Path: l.path, BySource: map[string]int{}, Models: []contract.ModelStats{},
 		Index: evidence.IndexLexical, Warnings: []string{}, Bytes: l.diskBytes()}
 	err := l.read(ctx, "counting", func(tx *sql.Tx) error {
 		t, err := readTally(ctx, tx)

@@ -59,7 +59,7 @@ func (s suite) recallFilters(t *testing.T) {
 		doc := Doc(fmt.Sprintf("f%d", i), fmt.Sprintf("Filtered text on glaciers number %d.", i))
 		doc.Source = []string{"wiki", "news"}[i%2]
 		doc.Tags = []string{"all", []string{"x", "y", "z"}[i%3]}
-		doc.Meta = map[string]string{contract.MetaSession: []string{"s_1", "s_2"}[i/3]}
+		doc.Meta = map[string]string{evidence.MetaSession: []string{"s_1", "s_2"}[i/3]}
 		doc.Retrieved = day.AddDate(0, 0, i)
 		put(t, m, doc)
 	}
@@ -72,7 +72,7 @@ func (s suite) recallFilters(t *testing.T) {
 		"session":       {func(q *evidence.RecallQuery) { q.Session = "s_2" }, []string{"f3", "f4", "f5"}},
 		"tags":          {func(q *evidence.RecallQuery) { q.Tags = []string{"all", "y"} }, []string{"f1", "f4"}},
 		"since":         {func(q *evidence.RecallQuery) { q.Since = day.AddDate(0, 0, 4) }, []string{"f4", "f5"}},
-		"until":         {func(q *evidence.RecallQuery) { q.Until = day.AddDate(0, 0, 1) }, []string{"f0"}},
+		"until":         {func(q *evidence.RecallQuery) { q.Until = day.AddDate(0, 0, 1) }, []string{"f0", "f1"}}, // the moment itself included
 		"all of them":   {func(q *evidence.RecallQuery) { q.Source, q.Session, q.Tags = "news", "s_2", []string{"z"} }, []string{"f5"}},
 		"nothing there": {func(q *evidence.RecallQuery) { q.Source = "nowhere" }, []string{}},
 	} {
@@ -231,7 +231,7 @@ func (s suite) turns(t *testing.T) {
 	said := []string{"Ann: hi", "Bob: Which animal did you see at the lake yesterday?", "Ann: It was a kingfisher, so colourful.", "Bob: nice", "Ann: bye"}
 	for i, text := range said {
 		doc := evidence.Document{ID: fmt.Sprintf("t%d", i), Source: "chat", Title: "Chat", Text: text, Published: time.Date(2023, 5, 8, 0, 0, 0, 0, time.UTC),
-			Meta: map[string]string{contract.MetaKind: contract.KindTurn, contract.MetaSeq: fmt.Sprint(i), contract.MetaSession: "s_chat"}}
+			Meta: map[string]string{evidence.MetaKind: evidence.KindTurn, evidence.MetaSeq: fmt.Sprint(i), evidence.MetaSession: "s_chat"}}
 		put(t, m, doc)
 	}
 	q := evidence.RecallQuery{Text: "Which animal was at the lake?", Session: "s_chat", K: 3}

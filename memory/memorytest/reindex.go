@@ -36,7 +36,7 @@ func (s suite) reindex(t *testing.T) {
 		}
 		return out, nil
 	}
-	p, err := m.Reindex(t.Context(), next, embedder, nil)
+	p, err := as[contract.Reindexer](t, m).Reindex(t.Context(), next, embedder, nil)
 	if !errors.Is(err, errEmbedder) || p.Done == 0 || p.Done >= n || p.Total != n {
 		t.Fatalf("Reindex with an embedder that ends = %+v, %v", p, err)
 	}
@@ -52,7 +52,7 @@ func (s suite) reindex(t *testing.T) {
 	limit = 1 << 30
 	half := seen["And its second part v0."]
 	last, put1 := -1, false
-	p, err = other.Reindex(t.Context(), next, embedder, func(p contract.Progress) {
+	p, err = as[contract.Reindexer](t, other).Reindex(t.Context(), next, embedder, func(p contract.Progress) {
 		if p.Done < last || p.Total < p.Done {
 			t.Errorf("progress goes from %d to %+v", last, p)
 		}
@@ -94,22 +94,22 @@ func (s suite) reindexBadInput(t *testing.T) {
 		}
 		return out, nil
 	}
-	_, err := m.Reindex(t.Context(), evidence.Model{}, good, nil)
+	_, err := as[contract.Reindexer](t, m).Reindex(t.Context(), evidence.Model{}, good, nil)
 	wantProblem(t, err)
-	_, err = m.Reindex(t.Context(), Model(), nil, nil)
+	_, err = as[contract.Reindexer](t, m).Reindex(t.Context(), Model(), nil, nil)
 	wantProblem(t, err)
 	other := Model()
 	other.Dims = 8
-	_, err = m.Reindex(t.Context(), other, good, nil)
+	_, err = as[contract.Reindexer](t, m).Reindex(t.Context(), other, good, nil)
 	wantProblem(t, err, "suite@1", "32")
 	next := evidence.Model{Name: "next", Dims: 8}
 	few := func(ctx context.Context, texts []string) ([][]float32, error) { return nil, nil }
-	if _, err := m.Reindex(t.Context(), next, few, nil); err == nil {
+	if _, err := as[contract.Reindexer](t, m).Reindex(t.Context(), next, few, nil); err == nil {
 		t.Error("an embedder that gives too few vectors is believed")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	stop := func(ctx context.Context, texts []string) ([][]float32, error) { cancel(); return good(ctx, texts) }
-	if _, err := m.Reindex(ctx, next, stop, nil); !errors.Is(err, context.Canceled) {
+	if _, err := as[contract.Reindexer](t, m).Reindex(ctx, next, stop, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled Reindex = %v", err)
 	}
 	if st, err := m.Stats(t.Context()); err != nil || st.Embedder != "suite@1" {
@@ -122,7 +122,7 @@ func (s suite) reindexBadInput(t *testing.T) {
 		}
 		return out, nil
 	}
-	if p, err := m.Reindex(t.Context(), next, zero, nil); err != nil || p.Done != 4 {
+	if p, err := as[contract.Reindexer](t, m).Reindex(t.Context(), next, zero, nil); err != nil || p.Done != 4 {
 		t.Errorf("Reindex with vectors that are no use = %+v, %v", p, err)
 	}
 	if r := recall(t, m, evidence.RecallQuery{Text: "sourdough", Vector: embed("x", 8), Model: next}); len(r.Hits) != 1 {

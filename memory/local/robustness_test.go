@@ -142,7 +142,7 @@ func TestImportKeepsOwners(t *testing.T) {
 	t.Parallel()
 	mine := openIn(t, t.TempDir())
 	d := textDoc(1, "The crane is a tall bird.")
-	d.Meta = map[string]string{contract.MetaPinned: "true"}
+	d.Meta = map[string]string{evidence.MetaPinned: "true"}
 	if _, err := mine.Put(t.Context(), d, evidence.Chunks{}); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestImportKeepsOwners(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.Meta = map[string]string{contract.MetaSession: s.ID}
+	d.Meta = map[string]string{evidence.MetaSession: s.ID}
 	if _, err := other.Put(t.Context(), d, evidence.Chunks{}); err != nil {
 		t.Fatal(err)
 	}

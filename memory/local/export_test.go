@@ -171,7 +171,7 @@ func TestForeignFilesAreLeftAlone(t *testing.T) {
 	if err != nil || r.Documents != 1 || len(r.Warnings) > 0 {
 		t.Errorf("Forget = %+v, %v", r, err)
 	}
-	if g, err := l.Gone(t.Context(), d.ID); err != nil || !g.Gone {
+	if g, err := l.ProveErased(t.Context(), d.ID); err != nil || !g.Gone {
 		t.Errorf("Gone = %+v, %v", g, err)
 	}
 	if rep, err := l.Check(t.Context()); err != nil || !rep.OK {

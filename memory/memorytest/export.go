@@ -16,7 +16,7 @@ import (
 func export(t *testing.T, m contract.Memory, vectors bool) ([]byte, contract.Moved) {
 	t.Helper()
 	var b bytes.Buffer
-	moved, err := m.Export(t.Context(), &b, contract.ExportOptions{Vectors: vectors})
+	moved, err := as[contract.Exporter](t, m).Export(t.Context(), &b, contract.ExportOptions{Vectors: vectors})
 	if err != nil {
 		t.Fatalf("Export = %v", err)
 	}
@@ -30,7 +30,7 @@ func (s suite) full(t *testing.T) (m contract.Memory, thread string) {
 	seed(t, m)
 	put(t, m, Doc("two", "A first part on <nothing> & \"quotes\".\n\nThe second part is on quantum tunnelling in diodes."))
 	doc := Doc("linked", "A linked text on 日本 obelisks.")
-	doc.Meta = map[string]string{contract.MetaSession: "s_elsewhere", contract.MetaPinned: "true"}
+	doc.Meta = map[string]string{evidence.MetaSession: "s_elsewhere", evidence.MetaPinned: "true"}
 	put(t, m, doc)
 	plain := Doc("plain", "Kept without vectors: pangolins.")
 	if _, err := m.Put(t.Context(), plain, evidence.Chunks{}); err != nil {
@@ -52,7 +52,7 @@ func (s suite) exportImport(t *testing.T) {
 		t.Errorf("Export = %+v, want %+v", wrote, want)
 	}
 	other := s.start(t)
-	read, err := other.Import(t.Context(), bytes.NewReader(b))
+	read, err := as[contract.Exporter](t, other).Import(t.Context(), bytes.NewReader(b))
 	if err != nil {
 		t.Fatalf("Import = %v", err)
 	}
@@ -78,7 +78,7 @@ func (s suite) exportImport(t *testing.T) {
 	if diff := cmp.Diff(withoutHead(b), withoutHead(again)); diff != "" {
 		t.Errorf("an export of the import (-before +after):\n%s", diff)
 	}
-	if read, err := other.Import(t.Context(), bytes.NewReader(b)); err != nil || read.Documents != 0 || read.Sessions != 0 || read.Skipped != 8 {
+	if read, err := as[contract.Exporter](t, other).Import(t.Context(), bytes.NewReader(b)); err != nil || read.Documents != 0 || read.Sessions != 0 || read.Skipped != 8 {
 		t.Errorf("second Import = %+v, %v, want all skipped", read, err)
 	}
 	wantSound(t, other)
@@ -100,7 +100,7 @@ func (s suite) exportWithoutVectors(t *testing.T) {
 		t.Errorf("Export = %+v", wrote)
 	}
 	other := s.start(t)
-	if _, err := other.Import(t.Context(), bytes.NewReader(b)); err != nil {
+	if _, err := as[contract.Exporter](t, other).Import(t.Context(), bytes.NewReader(b)); err != nil {
 		t.Fatal(err)
 	}
 	q := evidence.RecallQuery{Text: "quantum tunnelling", Mode: evidence.ModeBM25}
@@ -128,7 +128,7 @@ func (s suite) importBadInput(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			other := s.start(t)
-			moved, err := other.Import(t.Context(), strings.NewReader(c.in))
+			moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(c.in))
 			wantProblem(t, err, c.words...)
 			if st, err := other.Stats(t.Context()); err != nil || st.Documents != c.kept || moved.Documents != c.kept {
 				t.Errorf("%d documents were kept, %d said, %v, want %d", st.Documents, moved.Documents, err, c.kept)
@@ -136,16 +136,41 @@ func (s suite) importBadInput(t *testing.T) {
 		})
 	}
 	other := s.start(t)
-	if moved, err := other.Import(t.Context(), strings.NewReader(strings.Join(lines[:4], ""))); err != nil || moved.Documents != 3 || len(moved.Warnings) != 1 {
+	if moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(strings.Join(lines[:4], ""))); err != nil || moved.Documents != 3 || len(moved.Warnings) != 1 {
 		t.Errorf("Import of half an export = %+v, %v, want a warning", moved, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := other.Import(ctx, bytes.NewReader(b)); !errors.Is(err, context.Canceled) {
+	if _, err := as[contract.Exporter](t, other).Import(ctx, bytes.NewReader(b)); !errors.Is(err, context.Canceled) {
 		t.Errorf("Import with a cancelled context = %v", err)
 	}
-	if _, err := m.Export(ctx, &bytes.Buffer{}, contract.ExportOptions{}); !errors.Is(err, context.Canceled) {
+	if _, err := as[contract.Exporter](t, m).Export(ctx, &bytes.Buffer{}, contract.ExportOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Export with a cancelled context = %v", err)
 	}
 	wantSound(t, other)
+}
+
+// An export that was written before titles were cut is the same document.
+func (s suite) exportLongTitle(t *testing.T) {
+	m, doc := s.start(t), longTitled()
+	put(t, m, doc)
+	got, _, err := m.Document(t.Context(), "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if _, err := as[contract.Exporter](t, m).Export(t.Context(), &b, contract.ExportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	whole := strings.Replace(b.String(), `"title":"`+got.Title, `"title":"`+doc.Title, 1)
+	whole = strings.Replace(whole, evidence.ContentHash(got.Title, got.Text), evidence.ContentHash(doc.Title, doc.Text), 1)
+	for _, export := range []string{b.String(), whole} {
+		other := s.start(t)
+		if moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(export)); err != nil || moved.Documents != 1 {
+			t.Errorf("Import = %+v, %v", moved, err)
+		}
+		if back, ok, err := other.Document(t.Context(), "one"); err != nil || !ok || back.Title != got.Title {
+			t.Errorf("Document after the import: a title of %d bytes, %v, %v", len(back.Title), ok, err)
+		}
+	}
 }

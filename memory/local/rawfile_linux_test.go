@@ -56,7 +56,7 @@ func TestTheLocksStay(t *testing.T) {
 			}
 			return other.Close()
 		}},
-		{"looking for an id", func() error { _, err := l.Gone(t.Context(), doc.ID); return err }},
+		{"looking for an id", func() error { _, err := l.ProveErased(t.Context(), doc.ID); return err }},
 		{"a check", func() error { _, err := l.Check(t.Context()); return err }},
 		{"a backup", func() error { _, err := l.Backup(t.Context(), filepath.Join(dir, "copy.db")); return err }},
 		{"forgetting", func() error { _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{doc.ID}}); return err }},

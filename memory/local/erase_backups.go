@@ -1,0 +1,184 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/memory/contract"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// sweepCopies takes away what backups that were killed have left in the folder
+// of backups, and what one that is under way has written so far: it begins anew.
+func (l *Local) sweepCopies() (notes []string, gone bool) {
+	dir := filepath.Join(filepath.Dir(l.path), backupDir)
+	if sweep(dir, time.Now().Add(staleAfter)) {
+		return nil, true
+	}
+	return []string{fmt.Sprintf("an unfinished backup in %s may still hold what was forgotten; the next `forget` or `serve` tries again", dir)}, false
+}
+
+// backups are the copies in the folder of backups.
+func (l *Local) backups() ([]string, error) {
+	dir := filepath.Join(filepath.Dir(l.path), backupDir)
+	entries, err := os.ReadDir(dir) // not by a pattern: the folder's own name may be one
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var out []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".db") && !e.IsDir() {
+			out = append(out, filepath.Join(dir, e.Name()))
+		}
+	}
+	return out, err
+}
+
+// forgetInBackups makes the copies beside the memory forget the same, and
+// reports whether all have. One that holds something but cannot be changed, as it
+// has an older layout, is removed. One that nobody here can read counts as done:
+// it is told, and never gets better.
+func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (notes []string, whole bool) {
+	all, err := l.backups()
+	if whole = err == nil; !whole {
+		notes = append(notes, fmt.Sprintf("the backups may still hold it: %v; the next `forget` or `serve` tries again", err))
+	}
+	for _, path := range all {
+		if foreign(path) {
+			continue
+		}
+		holds, err := l.forgetInCopy(ctx, path, sel)
+		switch {
+		case isDamaged(err):
+			notes = append(notes, fmt.Sprintf("the backup %s is damaged and may still hold it: remove it", path))
+		case errors.Is(err, errNewerLayout):
+			notes = append(notes, fmt.Sprintf("the backup %s was written by a newer version of research-mcp and may still hold it: remove it, or forget with that version", path))
+		case err != nil && !errors.Is(err, errOldLayout):
+			// A busy or full disk passes: a whole backup is worth more than a quick end.
+			notes = append(notes, fmt.Sprintf("the backup %s may still hold it: %v; the next `forget` or `serve` tries again, or remove that backup", path, explain(path, err)))
+			whole = false
+		case err != nil:
+			if err := os.Remove(path); err != nil {
+				notes = append(notes, fmt.Sprintf("the backup %s still holds it and cannot be removed: %v", path, err))
+				whole = false
+				continue
+			}
+			notes = append(notes, fmt.Sprintf("the backup %s was removed: it held what was forgotten and could not be changed", path))
+		case holds:
+			notes = append(notes, fmt.Sprintf("the backup %s has forgotten it too", path))
+		}
+	}
+	return notes, whole
+}
+
+// foreign reports whether a file is another program's database, or empty.
+func foreign(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, headerLen)
+	n, err := io.ReadFull(f, head)
+	if err != nil {
+		return n == 0 && errors.Is(err, io.EOF)
+	}
+	return string(head[:len(magic)]) == magic && binary.BigEndian.Uint32(head[68:72]) != applicationID
+}
+
+func isDamaged(err error) bool {
+	var se *sqlite.Error
+	return errors.As(err, &se) && (se.Code()&0xff == sqlite3.SQLITE_NOTADB || se.Code()&0xff == sqlite3.SQLITE_CORRUPT)
+}
+
+// errOldLayout is a backup from before a migration, in which nothing can be
+// forgotten.
+var errOldLayout = errors.New("the backup has an older layout")
+
+// forgetInCopy reports whether a copy held something, and an error if it still
+// does. A copy may hold what the memory lost long ago, so the selector chooses
+// anew; what the memory still keeps stays in the copy too.
+func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Selector) (holds bool, err error) {
+	steps, err := migrations()
+	if err != nil {
+		return false, err
+	}
+	db, err := openDB(path, false)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1)
+	version, err := layout(ctx, db, path, len(steps))
+	if err != nil {
+		return false, err
+	}
+	again := newForgetting(sel, l.voc)
+	again.sel.Confirm, again.spare = true, l.stillHeld
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	if holds, err = again.holdsAny(ctx, tx, version == len(steps)); err != nil || !holds {
+		return false, err
+	}
+	if version != len(steps) {
+		return true, fmt.Errorf("%w: %d, not %d", errOldLayout, version, len(steps))
+	}
+	if err := again.plan(ctx, tx); err != nil {
+		return true, err
+	}
+	if err := again.run(ctx, tx, 0, false); err != nil { // notes that the copy is to be written anew
+		return true, err
+	}
+	if err := tx.Commit(); err != nil {
+		return true, err
+	}
+	if n := again.receipt.Chunks; n == 0 || n > secureChunks { // also one that was broken off
+		if _, err := db.ExecContext(ctx, "INSERT INTO fts(fts) VALUES('rebuild')"); err != nil {
+			return true, err
+		}
+	}
+	if err := rewrite(ctx, db); err != nil {
+		return true, err
+	}
+	_, err = db.ExecContext(ctx, "DELETE FROM due; DELETE FROM gone")
+	return true, err
+}
+
+// holdsAny reports whether a copy holds something that is selected, or is still
+// to be wiped.
+func (f *forgetting) holdsAny(ctx context.Context, tx *sql.Tx, newest bool) (bool, error) {
+	docs, err := f.choose(ctx, tx)
+	if err != nil || len(docs) > 0 {
+		return len(docs) > 0, err
+	}
+	var holds bool
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS(SELECT 1 FROM cites WHERE doc IN (SELECT value FROM json_each(?1))) OR EXISTS(SELECT 1 FROM session WHERE uid=?2)`,
+		jsonStrings(f.uids()), f.sel.Session).Scan(&holds)
+	if err != nil || holds || !newest {
+		return holds, err
+	}
+	err = tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM due)").Scan(&holds)
+	return holds, err
+}
+
+// stillHeld are those of the ids that the memory holds.
+func (l *Local) stillHeld(ctx context.Context, uids []string) (map[string]bool, error) {
+	held, err := stringsOf(ctx, l.rdb, "SELECT uid FROM doc WHERE uid IN (SELECT value FROM json_each(?))", jsonStrings(uids))
+	out := map[string]bool{}
+	for _, uid := range held {
+		out[uid] = true
+	}
+	return out, err
+}
