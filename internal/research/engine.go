@@ -17,7 +17,7 @@ import (
 type Config struct {
 	Budget         time.Duration // of a question that names none
 	SoftBudget     time.Duration // how long stragglers are waited for after the first good answer
-	SourceDeadline time.Duration // the longest that one source may take, waiting in the background included
+	SourceDeadline time.Duration // the longest that one source may take, in the background too, unless its own timeout is longer
 	FoldAfter      int           // messages in a session before the older ones are folded into its summary
 	FoldKeep       int           // messages that stay as they were said
 	RecallK        int           // remembered passages that take part in an answer

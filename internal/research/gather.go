@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // found is what one source said to one keyword.
@@ -69,7 +70,7 @@ func (r *run) newGathering(ctx context.Context, sources []chosen) (*gathering, f
 	g := &gathering{r: r, sources: sources, begun: r.e.deps.Now(), group: new(errgroup.Group),
 		results: make(chan found, 2*len(sources)*r.depth.topics), // a search never waits to report
 		pending: map[string]int{}, tally: map[string]*tally{}, seen: map[string]bool{}, finds: map[string]find{}, asked: map[string]bool{}}
-	g.ctx, g.cancel = context.WithTimeout(r.e.life, r.e.cfg.SourceDeadline)
+	g.ctx, g.cancel = context.WithTimeout(r.e.life, r.e.sourceDeadline(sources))
 	for _, s := range sources {
 		g.tally[s.Name()] = &tally{failures: map[int]error{}, report: evidence.SourceReport{Name: s.Name(), Why: s.why}}
 	}
@@ -81,6 +82,22 @@ func (r *run) newGathering(ctx context.Context, sources []chosen) (*gathering, f
 	})
 }
 
+// limiterWait is what a search may take beyond its source's timeout, which does
+// not count the time that requests wait for the rate limit of their host.
+const limiterWait = 10 * time.Second
+
+// sourceDeadline is how long searches may go on: Config.SourceDeadline, or longer
+// where a source's own timeout is.
+func (e *Engine) sourceDeadline(sources []chosen) time.Duration {
+	longest := e.cfg.SourceDeadline
+	for _, s := range sources {
+		if t, ok := s.Source.(Timed); ok {
+			longest = max(longest, t.Timeout()+limiterWait)
+		}
+	}
+	return longest
+}
+
 // ask starts a search for topic at every source.
 func (g *gathering) ask(topic string) {
 	key := strings.ToLower(topic)
@@ -90,7 +107,7 @@ func (g *gathering) ask(topic string) {
 	place := len(g.asked)
 	g.asked[key] = true
 	g.r.answer.Topics = append(g.r.answer.Topics, topic)
-	q := evidence.Query{Text: topic, Question: g.r.req.Question, Limit: g.r.depth.limit, Language: g.r.req.Language, FullText: g.r.depth.full}
+	q := evidence.Query{Text: topic, Question: g.r.req.Question, Limit: g.r.depth.limit, Language: text.PrimaryLanguage(g.r.req.Language), FullText: g.r.depth.full}
 	for _, s := range g.sources {
 		g.pending[s.Name()]++
 		g.tally[s.Name()].report.Status = "" // it is asked again

@@ -33,6 +33,13 @@ type Tracer interface {
 	SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, Origin, error)
 }
 
+// Timed is a Source with a timeout of its own: the longest that one search spends
+// on the wire.
+type Timed interface {
+	Source
+	Timeout() time.Duration
+}
+
 // Memory keeps documents. Put is durable when it returns; Recall never returns
 // nil Hits on success. Both are safe for concurrent use and return ctx's error
 // when ctx ended before they were done.

@@ -145,6 +145,9 @@ func pickRead(docs []*digested, req ReadRequest) []evidence.Document {
 // to ask.
 func (e *Engine) completeRead(req ReadRequest) ([]chosen, []evidence.NotAsked, ReadRequest, error) {
 	req.Query, _ = text.Clean(strings.TrimSpace(req.Query))
+	if !text.HasVisible(req.Query) {
+		req.Query = ""
+	}
 	if req.Query == "" && len(req.URLs) == 0 {
 		return nil, nil, req, evidence.BadInput("there is neither a query nor a URL", "give one of them")
 	}

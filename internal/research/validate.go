@@ -47,7 +47,7 @@ func CheckBudget(d time.Duration) error {
 // is too long.
 func CheckQuestion(q string) error {
 	switch {
-	case strings.TrimSpace(q) == "":
+	case !text.HasVisible(q):
 		return evidence.BadInput("the question is empty", "ask something, such as \"How does Go schedule goroutines?\"")
 	case len(q) > MaxQuestion:
 		return evidence.BadInput(fmt.Sprintf("the question has %d bytes", len(q)),
@@ -89,12 +89,11 @@ func (e *Engine) complete(req Request) (Request, error) {
 	return req, err
 }
 
-// language is a BCP 47 primary subtag, and what Wikipedia makes of it.
-var language = text.Pattern(`^[a-z]{2,3}(-[a-z]{2,8})?$`)
-
-func checkLanguage(l string) error {
-	if language().MatchString(l) {
+// checkLanguage refuses what is not a BCP 47 language tag. Sources get its
+// primary subtag.
+func checkLanguage(tag string) error {
+	if text.PrimaryLanguage(tag) != "" {
 		return nil
 	}
-	return evidence.BadInput(fmt.Sprintf("there is no language %q", l), "give a code such as en, de or zh")
+	return evidence.BadInput(fmt.Sprintf("%q is not a language tag", tag), "give one such as en, de or pt-BR")
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Build makes the enabled sources that have what they need, in the registry's
@@ -82,6 +83,7 @@ func resolve(spec Spec, specs []Spec, settings map[string]Settings) (Settings, e
 		return s, evidence.BadInput(fmt.Sprintf("sources.%s.timeout is %s", spec.Name, s.Timeout), "set a duration above zero, such as 8s")
 	}
 	s.Timeout = cmp.Or(s.Timeout, spec.DefaultTimeout)
+	s.Language = text.PrimaryLanguage(s.Language)
 	s.Lifetime = cmp.Or(s.Lifetime, spec.Lifetime, defaultLifetime)
 	if s.Rate == (fetch.Rate{}) && !isLocal(base) { // a public service, or the unnamed one
 		s.Rate = spec.Rate

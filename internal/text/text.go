@@ -1,7 +1,7 @@
-// Package text is what the rooms need to know about words: tokens, stems, stop
-// words, sentences, token estimates, near-duplicate hashes and BM25 over a
-// small collection. Everything is a pure function of its arguments and safe
-// for concurrent use.
+// Package text splits text into words, stems and sentences, cleans it, estimates
+// tokens, detects near-duplicates, and ranks small collections with BM25. Its
+// functions depend on nothing but their arguments and are safe for concurrent
+// use.
 package text
 
 import (
@@ -143,55 +143,3 @@ func EstimateTokens(s string) int {
 	}
 	return (quarter + 3) / 4
 }
-
-// CutTokens returns the longest prefix of s of at most n estimated tokens that
-// ends on a rune boundary, and whether anything was cut.
-func CutTokens(s string, n int) (string, bool) {
-	quarter := 0
-	for i, r := range s {
-		if r >= 0x2E80 {
-			quarter += 4
-		} else {
-			quarter++
-		}
-		if quarter > 4*n {
-			return s[:i], true
-		}
-	}
-	return s, false
-}
-
-// Cut returns the longest prefix of s of at most n bytes that ends on a rune
-// boundary, and whether anything was cut.
-func Cut(s string, n int) (string, bool) {
-	if len(s) <= n {
-		return s, false
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:max(n, 0)], true
-}
-
-// Clean makes s valid UTF-8 and takes out what a reader cannot see: control
-// characters other than tab and newline, and format characters such as
-// zero-width spaces, direction marks and tags. It reports whether s was changed.
-func Clean(s string) (string, bool) {
-	out := strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r == '\r':
-			return -1
-		case r == 0x200D || r == 0x200C: // joiners carry meaning in Indic and Arabic scripts and in emoji
-			return r
-		case unicode.Is(unicode.Cc, r), unicode.Is(unicode.Cf, r), r >= 0xE0100 && r <= 0xE01EF:
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return out, out != s
-}
-
-// Squash turns each run of white space into one space and trims the ends.
-func Squash(s string) string { return strings.Join(strings.Fields(s), " ") }
