@@ -78,7 +78,7 @@ func (c *Client) problem(ctx context.Context, name string, err error) error {
 func (c *Client) forgetState() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known = false
+	c.probes.valid = false
 }
 
 // works forgets a failure.
