@@ -20,6 +20,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/isolate"
+	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/models/all"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/memory"
@@ -64,7 +66,7 @@ type App struct {
 	now    func() time.Time
 	fetch  *network
 	memory memory.Memory
-	kits   *kits
+	kits   *all.Chooser
 	engine *research.Engine
 	pool   *isolate.Pool
 	pages  extract.Isolated
@@ -94,7 +96,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	if a.kits, err = newKits(cfg, o.Log, o.stage); err != nil {
+	if a.kits, err = all.New(cfg, models.Env{Log: o.Log, Hooks: o.stage}); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
 	a.memory, err = memory.Open(ctx, memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.now})

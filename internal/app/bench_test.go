@@ -19,6 +19,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/models/all"
+	"github.com/research-mcp/research-mcp/internal/models/builtin"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
@@ -121,7 +123,7 @@ func startServers(b *testing.B, client *fetch.Network, timeout time.Duration, se
 // benchEngine reads from sources and keeps nothing.
 func benchEngine(sources []research.Source) *research.Engine {
 	return research.New(research.DefaultConfig(), research.Deps{
-		Sources: sources, Memory: nowhere{}, Models: builtInKits(), Now: time.Now, NewID: newID,
+		Sources: sources, Memory: nowhere{}, Models: all.Of(builtin.Models()), Now: time.Now, NewID: newID,
 		Chunk: func(string) []evidence.Chunk { return nil },
 	})
 }

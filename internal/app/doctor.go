@@ -59,7 +59,9 @@ func Doctor(ctx context.Context, cfg *config.Config, o DoctorOptions) Report {
 	}
 	r.add(a.memoryCheck(ctx))
 	r.add(a.isolationCheck(ctx))
-	r.add(a.kits.checks(ctx)...)
+	for _, s := range a.kits.Status(ctx) {
+		r.add(Check{Name: s.Name, Status: s.State, What: s.What, Try: s.Try})
+	}
 	r.add(a.sourceChecks(ctx, o.Offline)...)
 	if err := a.Close(); err != nil {
 		r.add(Check{Name: "shutdown", Status: checkFail, What: err.Error()})

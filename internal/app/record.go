@@ -173,7 +173,7 @@ func noteOf(cfg *config.Config, req Request, now time.Time) note {
 // isTold reports whether a setting changes an answer and is nobody's secret.
 func isTold(key string) bool {
 	switch {
-	case key == "data_dir", key == "log_level", key == "contact", strings.HasPrefix(key, "cache."), strings.HasPrefix(key, "memory."):
+	case key == "data_dir", key == "log_level", key == "contact", key == "ollama.proxy", strings.HasPrefix(key, "cache."), strings.HasPrefix(key, "memory."):
 		return false
 	}
 	return true

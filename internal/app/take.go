@@ -23,12 +23,8 @@ import (
 // went. Its methods are safe for concurrent use.
 type stage interface {
 	tape() fetch.Cassette
-	transport(wire http.RoundTripper) http.RoundTripper             // to Ollama
-	fence() string                                                  // of foreign text in prompts
-	readable(tokens int) int                                        // of a prompt, in the time that was left
-	patience(pause time.Duration) (silence, patience time.Duration) // with Ollama
-	look(ctx context.Context, probe func(context.Context) ollama.State) ollama.State
-	planner(p models.Planner) models.Planner
+	models.Hooks
+	ollama.ProbeHook
 	source(s traced) research.Source
 }
 
@@ -86,24 +82,24 @@ type search struct {
 
 func (s *recordingStage) tape() fetch.Cassette { return s.recorder }
 
-func (s *recordingStage) transport(wire http.RoundTripper) http.RoundTripper {
+func (s *recordingStage) Transport(wire http.RoundTripper) http.RoundTripper {
 	return s.recorder.Transport(wire)
 }
 
-func (s *recordingStage) fence() string { return s.note.Fence }
+func (s *recordingStage) Fence() string { return s.note.Fence }
 
-func (s *recordingStage) readable(tokens int) int {
+func (s *recordingStage) Readable(tokens int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.note.Readable = append(s.note.Readable, tokens)
 	return tokens
 }
 
-func (s *recordingStage) patience(pause time.Duration) (time.Duration, time.Duration) {
+func (s *recordingStage) Patience(pause time.Duration) (time.Duration, time.Duration) {
 	return pause, 0
 }
 
-func (s *recordingStage) look(ctx context.Context, probe func(context.Context) ollama.State) ollama.State {
+func (s *recordingStage) Probe(ctx context.Context, probe func(context.Context) ollama.State) ollama.State {
 	found := probe(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +107,7 @@ func (s *recordingStage) look(ctx context.Context, probe func(context.Context) o
 	return found
 }
 
-func (s *recordingStage) planner(p models.Planner) models.Planner { return p }
+func (s *recordingStage) Planner(p models.Planner) models.Planner { return p }
 
 func (s *recordingStage) source(t traced) research.Source { return listened{t, s} }
 
@@ -179,7 +175,7 @@ type replayStage struct {
 
 func (s *replayStage) tape() fetch.Cassette { return s.replay }
 
-func (s *replayStage) transport(http.RoundTripper) http.RoundTripper {
+func (s *replayStage) Transport(http.RoundTripper) http.RoundTripper {
 	return held{s.replay.Transport()}
 }
 
@@ -222,9 +218,9 @@ func untilEnded(ctx context.Context, err error) error {
 // there, so that nothing but the recorded silence takes longer.
 const silence = time.Second
 
-func (s *replayStage) fence() string { return s.note.Fence }
+func (s *replayStage) Fence() string { return s.note.Fence }
 
-func (s *replayStage) readable(tokens int) int {
+func (s *replayStage) Readable(tokens int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.same || s.read >= len(s.note.Readable) {
@@ -236,7 +232,7 @@ func (s *replayStage) readable(tokens int) int {
 
 // patience is without end where the recorded model was too slow for the time that
 // was left: that time has to pass again, or its slowness would read as silence.
-func (s *replayStage) patience(time.Duration) (time.Duration, time.Duration) {
+func (s *replayStage) Patience(time.Duration) (time.Duration, time.Duration) {
 	if s.replay.TimedOut() {
 		return time.Hour, time.Hour
 	}
@@ -245,14 +241,14 @@ func (s *replayStage) patience(time.Duration) (time.Duration, time.Duration) {
 
 // look finds what was found then: whether a server answered within a fifth of a
 // second is nothing that comes out the same twice.
-func (s *replayStage) look(ctx context.Context, probe func(context.Context) ollama.State) ollama.State {
+func (s *replayStage) Probe(ctx context.Context, probe func(context.Context) ollama.State) ollama.State {
 	if s.found && s.note.Ollama != nil {
 		return *s.note.Ollama
 	}
 	return probe(ctx)
 }
 
-func (s *replayStage) planner(p models.Planner) models.Planner {
+func (s *replayStage) Planner(p models.Planner) models.Planner {
 	if !s.same || len(s.note.Topics) == 0 {
 		return p
 	}

@@ -40,8 +40,14 @@ func New(cfg *config.Config, env models.Env) (*Chooser, error) {
 	return open(providers(), cfg, env)
 }
 
+// Of returns a Chooser over providers that are open already, the preferred one
+// first. Its Close closes them.
+func Of(builtIn models.Set, providers ...models.Provider) *Chooser {
+	return &Chooser{builtIn: builtIn, providers: providers}
+}
+
 func open(list []constructor, cfg *config.Config, env models.Env) (*Chooser, error) {
-	c := &Chooser{builtIn: builtin.Models()}
+	c := Of(builtin.Models())
 	for _, entry := range list {
 		p, err := entry.open(cfg, env)
 		if err != nil {

@@ -42,9 +42,9 @@ const (
 
 // probes is what is remembered of probes. Client.mu guards it.
 type probes struct {
-	state    State         // as of at
-	valid    bool          // state may be used while it is younger than stateTTL
-	at       time.Time     //
+	state    State         // the last result; zero: none that may be used
+	at       time.Time     // of state
+	valid    bool          // state may be used without a new probe while it is younger than stateTTL
 	patience time.Duration // of the callers; 0: no probe has ended yet
 	running  chan struct{} // closed when the probe under way ends; nil: none is
 }
@@ -52,8 +52,8 @@ type probes struct {
 // Probe reports what is there now. Concurrent callers share one probe, and its
 // result is used for three seconds. A caller waits until its ctx ends or its
 // patience does: 1.5 s at first, then twice the time that the last probe took,
-// within 0.2 s and 5 s. A probe that nobody waits for any more goes on for the
-// next caller.
+// between 0.2 s and 5 s. The probe continues in the background, and the caller
+// gets the state from before it if the server was reachable then.
 func (c *Client) Probe(ctx context.Context) State {
 	c.mu.Lock()
 	if c.probes.valid && c.cfg.Now().Sub(c.probes.at) < stateTTL {
@@ -80,6 +80,11 @@ func (c *Client) Probe(ctx context.Context) State {
 		return c.probes.state
 	case <-timer.C:
 	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.probes.state.Reachable {
+		return c.probes.state // it was there a moment ago: more likely busy than gone
 	}
 	return unusable(State{}, &evidence.Problem{
 		What: fmt.Sprintf("Ollama at %s did not answer within %s", c.Host(), patience),
