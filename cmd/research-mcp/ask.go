@@ -11,6 +11,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/recording"
 )
 
 // question are the flags of commands that answer.
@@ -111,10 +112,10 @@ func (c *console) record(ctx context.Context, file string, req app.Request) erro
 		return err
 	}
 	p := newProgress(c)
-	got, err := app.Record(ctx, cfg, app.Options{Log: c.logger(cfg.LogLevel)}, file, req, p.observe)
+	got, err := recording.Record(ctx, cfg, app.Options{Log: c.logger(cfg.LogLevel)}, file, req, p.observe)
 	p.close()
 	if got.Requests >= 0 {
-		fmt.Fprintf(c.err, "%s holds what was heard, %d requests\n", file, got.Requests)
+		fmt.Fprintf(c.err, "%s holds the responses to %d requests\n", file, got.Requests)
 	}
 	if err != nil {
 		return err
@@ -130,7 +131,7 @@ func (c *console) replay(ctx context.Context, file string, req app.Request) erro
 	if err != nil {
 		return err
 	}
-	r, err := app.OpenRecording(file)
+	r, err := recording.Open(file)
 	if err != nil {
 		return err
 	}

@@ -2,19 +2,18 @@ package main
 
 import (
 	"bufio"
-	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
-
-// maxLine is the longest line that chat reads.
-const maxLine = 1 << 20
 
 func newChat(c *console) *cobra.Command {
 	var q question
@@ -64,22 +63,27 @@ type talk struct {
 // reported and the next one is read.
 func (c *console) converse(cmd *cobra.Command, a *app.App, req app.Request) (talk, error) {
 	t := talk{session: req.Session, answers: []evidence.Answer{}}
-	lines := bufio.NewScanner(c.in)
-	lines.Buffer(nil, maxLine)
+	in, done := interruptible(cmd.Context(), c.in)
+	defer done()
+	lines := bufio.NewReader(in)
 	for {
 		if c.typed {
 			fmt.Fprint(c.err, "> ")
 		}
-		if !scan(cmd, lines) {
-			break
+		line, err := readLine(lines, research.MaxQuestion)
+		if ctxErr := cmd.Context().Err(); ctxErr != nil {
+			return t, ctxErr
 		}
-		req.Question = strings.TrimSpace(lines.Text())
-		if req.Question == "" {
-			break
+		if err != nil && !errors.Is(err, io.EOF) {
+			return t, fmt.Errorf("reading a question: %w", err)
 		}
-		answer, err := c.answer(cmd.Context(), a, req)
-		if cmd.Context().Err() != nil {
-			return t, cmd.Context().Err()
+		req.Question = strings.TrimSpace(line.text)
+		if req.Question == "" && line.size <= research.MaxQuestion { // or the end of input
+			return t, nil
+		}
+		answer, err := c.answerLine(cmd.Context(), a, req, line)
+		if ctxErr := cmd.Context().Err(); ctxErr != nil {
+			return t, ctxErr
 		}
 		if err != nil {
 			c.fail(err)
@@ -94,20 +98,14 @@ func (c *console) converse(cmd *cobra.Command, a *app.App, req app.Request) (tal
 			}
 		}
 	}
-	return t, cmp.Or(cmd.Context().Err(), lines.Err())
 }
 
-// scan reads a line, or gives up when the command is interrupted: a read from
-// a terminal cannot be cancelled, so it is left behind for the exit to end.
-func scan(cmd *cobra.Command, lines *bufio.Scanner) bool {
-	got := make(chan bool, 1)
-	go func() { got <- lines.Scan() }()
-	select {
-	case ok := <-got:
-		return ok
-	case <-cmd.Context().Done():
-		return false
+// answerLine answers a line, unless it is too long for a question.
+func (c *console) answerLine(ctx context.Context, a *app.App, req research.Request, line inputLine) (evidence.Answer, error) {
+	if err := research.CheckLength("question", line.size); err != nil {
+		return evidence.Answer{}, err
 	}
+	return c.answer(ctx, a, req)
 }
 
 // greet says where the session stands.

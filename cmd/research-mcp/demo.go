@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/demo"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
@@ -24,7 +25,7 @@ your memory are not touched.`,
   research-mcp demo --fault wikipedia=hang
   research-mcp demo --latency hackernews=2s --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := app.DemoOptions{Log: c.logger("warn")}
+			o := demo.Options{Log: c.logger("warn")}
 			var err error
 			if o.Faults, err = pairs(faults, "--fault wikipedia=fail"); err != nil {
 				return err
@@ -32,7 +33,7 @@ your memory are not touched.`,
 			if o.Latency, err = durations(latencies); err != nil {
 				return err
 			}
-			d, err := app.NewDemo(cmd.Context(), o)
+			d, err := demo.Start(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -45,10 +46,10 @@ your memory are not touched.`,
 }
 
 // demo asks the questions, one after the other in one session.
-func (c *console) demo(ctx context.Context, d *app.Demo) error {
+func (c *console) demo(ctx context.Context, d *demo.Demo) error {
 	answers := []evidence.Answer{}
 	session := ""
-	for i, q := range app.DemoQuestions() {
+	for i, q := range demo.Questions() {
 		if !c.json {
 			fmt.Fprintf(c.out, "\n%s\nQuestion %d: %s\n", strings.Repeat("─", width), i+1, q)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/diagnosis"
 )
 
 func newVersion(c *console) *cobra.Command {
@@ -62,7 +63,7 @@ func newSources(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list := app.SourcesNow(cmd.Context(), cfg, c.logger(cfg.LogLevel))
+			list := diagnosis.SourcesNow(cmd.Context(), cfg, c.logger(cfg.LogLevel))
 			if c.json {
 				return c.print(map[string]any{"sources": list})
 			}
@@ -72,7 +73,7 @@ func newSources(c *console) *cobra.Command {
 }
 
 // printSources writes a line for each source and, under it, what only it has.
-func (c *console) printSources(list []app.SourceInfo) error {
+func (c *console) printSources(list []diagnosis.SourceInfo) error {
 	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
 	for _, s := range list {
 		kinds := strings.Join(s.Kinds, ", ")
@@ -105,7 +106,7 @@ func (c *console) printSources(list []app.SourceInfo) error {
 }
 
 // printHealth writes how each source that is on stands just now.
-func (c *console) printHealth(list []app.SourceInfo) error {
+func (c *console) printHealth(list []diagnosis.SourceInfo) error {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 	for _, s := range list {
@@ -114,7 +115,7 @@ func (c *console) printHealth(list []app.SourceInfo) error {
 		}
 		var trouble []string
 		if !s.WaitUntil.IsZero() {
-			trouble = append(trouble, "asked to be left alone until "+app.Clock(s.WaitUntil))
+			trouble = append(trouble, "asked to be left alone until "+diagnosis.Clock(s.WaitUntil))
 		}
 		if s.LastError != "" {
 			ago := max(time.Since(s.LastErrorAt), 0).Round(time.Second)
@@ -143,7 +144,7 @@ func newDoctor(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report := app.Doctor(cmd.Context(), cfg, app.DoctorOptions{Offline: offline, Log: c.logger(cfg.LogLevel)})
+			report := diagnosis.Doctor(cmd.Context(), cfg, diagnosis.DoctorOptions{Offline: offline, Log: c.logger(cfg.LogLevel)})
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
@@ -165,7 +166,7 @@ func newDoctor(c *console) *cobra.Command {
 // errDoctor makes scripts see that something needs mending.
 var errDoctor = errors.New("something that is needed does not work: see above")
 
-func (c *console) printReport(r app.Report) error {
+func (c *console) printReport(r diagnosis.Report) error {
 	var b strings.Builder
 	for _, check := range r.Checks {
 		fmt.Fprintf(&b, "%-5s %-14s %s\n", check.Status, check.Name, check.What)

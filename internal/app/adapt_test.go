@@ -28,7 +28,7 @@ func TestOllamaComesAndGoes(t *testing.T) {
 		t.Fatalf("with Ollama: %s, %s, warnings %q", kit.Embedder.Model().Name, kit.Synthesizer.Name(), kit.Warnings)
 	}
 	o.Stop()
-	answer, err := a.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+	answer, err := a.Research(t.Context(), Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered || answer.Synthesizer != "extractive" || len(answer.Warnings) == 0 {
 		t.Errorf("without: %s by %s, warnings %q, %v", answer.Status, answer.Synthesizer, answer.Warnings, err)
 	}
@@ -40,7 +40,7 @@ func TestAModelThatComesIsFollowed(t *testing.T) {
 	t.Parallel()
 	w, dir := startWorld(t, world.Options{}), t.TempDir()
 	before := start(t, w, dir, nil)
-	if _, err := before.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil); err != nil {
+	if _, err := before.Research(t.Context(), Request{Question: attentionQuestion}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := before.Close(); err != nil {
@@ -76,7 +76,7 @@ func TestOllamaWithoutAModelSaysWhichToPull(t *testing.T) {
 	o := ollamakit.Start(t)
 	o.SetModels()
 	a := start(t, w, t.TempDir(), map[string]string{"ollama.enabled": "true", "ollama.host": o.Host()})
-	answer, err := a.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+	answer, err := a.Research(t.Context(), Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered || !strings.Contains(strings.Join(answer.Warnings, " "), "ollama pull") {
 		t.Errorf("%s, warnings %q, %v", answer.Status, answer.Warnings, err)
 	}

@@ -13,6 +13,9 @@ import (
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
+// attentionQuestion is one that a world's documents answer.
+const attentionQuestion = "How does attention work in a transformer?"
+
 // TestMain lets this test binary be its own isolated child.
 func TestMain(m *testing.M) {
 	if code, child := Child(); child {
@@ -92,7 +95,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := start(t, w, t.TempDir(), map[string]string{"research.soft_budget": "50ms"})
-		answer, err := a.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+		answer, err := a.Research(t.Context(), Request{Question: attentionQuestion}, nil)
 		if err != nil || answer.Status != evidence.Answered {
 			t.Errorf("fault %q: %s, %v", fault, answer.Status, err)
 		}
@@ -109,7 +112,7 @@ func TestWhatOneProcessReadAnotherRecalls(t *testing.T) {
 	t.Parallel()
 	w, dir := startWorld(t, world.Options{}), t.TempDir()
 	first := start(t, w, dir, nil)
-	answer, err := first.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+	answer, err := first.Research(t.Context(), Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered {
 		t.Fatalf("%s, %v", answer.Status, err)
 	}
@@ -141,7 +144,7 @@ func TestAnswerWithOllama(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		answer, err := a.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+		answer, err := a.Research(t.Context(), Request{Question: attentionQuestion}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/isolate"
+	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/models/all"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/memory"
@@ -52,23 +54,24 @@ func CheckQuestion(q string) error { return research.CheckQuestion(q) }
 // Options are what the settings do not say.
 type Options struct {
 	Log   *slog.Logger
-	now   func() time.Time
-	newID func(prefix string) string
-	stage stage // of a question that is recorded or replayed; nil: neither
+	Now   func() time.Time           // nil: time.Now
+	NewID func(prefix string) string // nil: random ids
+	Hooks Hooks                      // of a question that is recorded or replayed; nil: neither
 }
 
 // App is the program, ready to work. It is safe for concurrent use. Close it.
 type App struct {
-	cfg    *config.Config
-	log    *slog.Logger
-	now    func() time.Time
-	fetch  *network
-	memory memory.Memory
-	kits   *kits
-	engine *research.Engine
-	pool   *isolate.Pool
-	pages  extract.Isolated
-	names  []string // of the sources that are on
+	cfg     *config.Config
+	log     *slog.Logger
+	now     func() time.Time
+	fetch   *network
+	memory  memory.Memory
+	kits    *all.Chooser
+	engine  *research.Engine
+	pool    *isolate.Pool
+	pages   extract.Isolated
+	sources []research.Source // that are on
+	names   []string          // of the sources that are on
 }
 
 // New builds the parts. It asks neither the network nor Ollama. Its error is
@@ -77,38 +80,37 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.now == nil {
-		o.now = time.Now
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	if o.newID == nil {
-		o.newID = newID
+	if o.NewID == nil {
+		o.NewID = NewID
 	}
-	a := &App{cfg: cfg, log: o.Log, now: o.now}
+	a := &App{cfg: cfg, log: o.Log, now: o.Now}
 	var err error
 	if a.pool, err = newPool(cfg, o.Log); err != nil {
 		return nil, err
 	}
 	a.pages = extract.Isolated{Runner: a.pool, ReadPDF: cfg.Fetch.PDF}
 	a.fetch = newNetwork(ctx, a, o)
-	asked, err := a.buildSources(o.stage)
-	if err != nil {
+	if a.sources, err = a.buildSources(o.Hooks); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	if a.kits, err = newKits(cfg, o.Log, o.stage); err != nil {
+	if a.kits, err = all.New(cfg, models.Env{Log: o.Log, Hooks: o.Hooks}); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	a.memory, err = memory.Open(ctx, memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.now})
+	a.memory, err = memory.Open(ctx, memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.Now})
 	if err != nil {
 		return nil, errors.Join(err, a.kits.Close(), a.fetch.Close(), a.pool.Close())
 	}
 	var remembered research.Memory = a.memory
-	if o.stage != nil {
-		remembered = blank{a.memory}
+	if o.Hooks != nil {
+		remembered = noRecall{a.memory}
 	}
 	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: asked, Kinds: sourceKinds(), Off: sourcesOff(cfg), Memory: remembered, Sessions: a.memory, Models: a.kits, Analyst: analyst{a.pool},
+		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Memory: remembered, Sessions: a.memory, Models: a.kits, Analyst: analyst{a.pool},
 		Chunk: func(text string) []evidence.Chunk { return extract.Chunks(text, extract.ChunkOptions{}) },
-		Page:  a.page, Now: o.now, NewID: o.newID, Log: o.Log,
+		Page:  a.page, Now: o.Now, NewID: o.NewID, Log: o.Log,
 	})
 	return a, nil
 }
@@ -130,10 +132,10 @@ func engineConfig(cfg *config.Config) research.Config {
 }
 
 // buildSources makes the sources that are on.
-func (a *App) buildSources(on stage) ([]research.Source, error) {
+func (a *App) buildSources(hooks Hooks) ([]research.Source, error) {
 	settings := map[string]sources.Settings{}
 	for _, spec := range sources.Registry() {
-		s := sourceSettings(a.cfg, spec)
+		s := SourceSettings(a.cfg, spec)
 		s.Pages, s.Logger = a.pages, a.log
 		settings[spec.Name] = s
 	}
@@ -143,9 +145,9 @@ func (a *App) buildSources(on stage) ([]research.Source, error) {
 	}
 	var out []research.Source
 	for _, s := range built {
-		var asked research.Source = traced{s}
-		if on != nil {
-			asked = on.source(traced{s})
+		var asked research.Source = TracedSource{s}
+		if hooks != nil {
+			asked = hooks.Source(TracedSource{s})
 		}
 		out = append(out, asked)
 		a.names = append(a.names, s.Name())
@@ -153,8 +155,8 @@ func (a *App) buildSources(on stage) ([]research.Source, error) {
 	return out, nil
 }
 
-// newID is prefix and 80 random bits.
-func newID(prefix string) string {
+// NewID is prefix and 80 random bits.
+func NewID(prefix string) string {
 	var b [10]byte
 	rand.Read(b[:]) // never fails: the program would end instead
 	return prefix + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
@@ -250,10 +252,37 @@ func (a *App) Document(ctx context.Context, id string) (evidence.Document, error
 	return doc, err
 }
 
-// executable is our own binary, for what is told to others.
-func executable() string {
+// noRecall is a memory that recalls nothing: whether a question that is recorded
+// finds its own documents there would depend on the machine's speed.
+type noRecall struct{ research.Memory }
+
+// Recall returns no hits.
+func (noRecall) Recall(ctx context.Context, _ evidence.RecallQuery) (evidence.RecallResult, error) {
+	return evidence.RecallResult{Hits: []evidence.Hit{}, Index: evidence.IndexReady}, ctx.Err()
+}
+
+// Executable is our own binary, for what is told to others.
+func Executable() string {
 	if exe, err := os.Executable(); err == nil {
 		return exe
 	}
 	return "research-mcp"
 }
+
+// Memory is where documents and sessions are stored.
+func (a *App) Memory() memory.Memory { return a.memory }
+
+// Models chooses the models of a question.
+func (a *App) Models() *all.Chooser { return a.kits }
+
+// Config is the settings that the program was built from.
+func (a *App) Config() *config.Config { return a.cfg }
+
+// Analyst computes statistics in an isolated process.
+func (a *App) Analyst() research.Analyst { return analyst{a.pool} }
+
+// Sandbox names the restrictions that isolated processes run under.
+func (a *App) Sandbox(ctx context.Context) ([]string, error) { return a.pool.Walls(ctx) }
+
+// Sources are the sources that are on.
+func (a *App) Sources() []research.Source { return a.sources }

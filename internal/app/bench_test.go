@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bufio"
@@ -16,9 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/demo"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/models/all"
+	"github.com/research-mcp/research-mcp/internal/models/builtin"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
@@ -121,7 +125,7 @@ func startServers(b *testing.B, client *fetch.Network, timeout time.Duration, se
 // benchEngine reads from sources and keeps nothing.
 func benchEngine(sources []research.Source) *research.Engine {
 	return research.New(research.DefaultConfig(), research.Deps{
-		Sources: sources, Memory: nowhere{}, Models: builtInKits(), Now: time.Now, NewID: newID,
+		Sources: sources, Memory: nowhere{}, Models: all.Of(builtin.Models()), Now: time.Now, NewID: app.NewID,
 		Chunk: func(string) []evidence.Chunk { return nil },
 	})
 }
@@ -130,7 +134,7 @@ func benchEngine(sources []research.Source) *research.Engine {
 // do so: "s-gather" is when the three others' documents stand, "lost" how many
 // of those do not.
 func BenchmarkHangAmongFour(b *testing.B) {
-	client := fetch.New(fetch.Config{Version: version})
+	client := fetch.New(fetch.Config{Version: app.ProgramVersion})
 	defer client.Close()
 	ms := time.Millisecond
 	e := benchEngine(startServers(b, client, 8*time.Second, slowServer{latency: 10 * ms}, slowServer{latency: 25 * ms}, slowServer{bad: "hang"}, slowServer{latency: 50 * ms}))
@@ -138,7 +142,7 @@ func BenchmarkHangAmongFour(b *testing.B) {
 	took, lost := 0.0, 0
 	for b.Loop() {
 		begun := time.Now()
-		got, err := e.Read(b.Context(), ReadRequest{Query: "latency", Budget: time.Minute}, nil)
+		got, err := e.Read(b.Context(), research.ReadRequest{Query: "latency", Budget: time.Minute}, nil)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -169,14 +173,14 @@ func BenchmarkFanOut(b *testing.B) {
 	for _, bad := range []int{0, 10} {
 		for _, n := range []int{3, 50, 200, 1000} {
 			b.Run(fmt.Sprintf("sources=%d/bad=%d%%", n, bad), func(b *testing.B) {
-				client := fetch.New(fetch.Config{Version: version})
+				client := fetch.New(fetch.Config{Version: app.ProgramVersion})
 				defer client.Close()
 				e := benchEngine(startSources(b, n, bad, client))
 				defer e.Close()
 				gathered, lost := 0.0, 0
 				for b.Loop() {
 					begun := time.Now()
-					got, err := e.Read(b.Context(), ReadRequest{Query: "latency", Limit: 50, Budget: time.Minute}, nil)
+					got, err := e.Read(b.Context(), research.ReadRequest{Query: "latency", Limit: 50, Budget: time.Minute}, nil)
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -217,14 +221,14 @@ func okay(reports []evidence.SourceReport) int {
 // memory and child process. "ms-beside-network" is the whole answer less the
 // slowest source.
 func BenchmarkAnswer(b *testing.B) {
-	d, err := NewDemo(b.Context(), DemoOptions{})
+	d, err := demo.Start(b.Context(), demo.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer d.Close()
 	beside, total, slowest := int64(0), int64(0), int64(0)
 	for b.Loop() {
-		a, err := d.App.Research(b.Context(), Request{Question: DemoQuestions()[0]}, nil)
+		a, err := d.App.Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
 		if err != nil || a.Status != evidence.Answered {
 			b.Fatalf("%s, %v", a.Status, err)
 		}
@@ -239,14 +243,14 @@ func BenchmarkAnswer(b *testing.B) {
 // BenchmarkHang is one source in three that never answers: "s-gather" is when
 // the others' answer stands.
 func BenchmarkHang(b *testing.B) {
-	d, err := NewDemo(b.Context(), DemoOptions{Faults: map[string]string{"wikipedia": "hang"}})
+	d, err := demo.Start(b.Context(), demo.Options{Faults: map[string]string{"wikipedia": "hang"}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer d.Close()
 	gather := int64(0)
 	for b.Loop() {
-		a, err := d.App.Research(b.Context(), Request{Question: DemoQuestions()[0]}, nil)
+		a, err := d.App.Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
 		if err != nil || a.Status != evidence.Answered {
 			b.Fatalf("%s, %v", a.Status, err)
 		}
@@ -257,13 +261,14 @@ func BenchmarkHang(b *testing.B) {
 
 // BenchmarkIsolated is one analysis in a child process, start and end included.
 func BenchmarkIsolated(b *testing.B) {
-	d, err := NewDemo(b.Context(), DemoOptions{})
+	d, err := demo.Start(b.Context(), demo.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer d.Close()
+	in := evidence.AnalysisInput{Question: "test", Documents: []evidence.Document{{Source: "bench", Text: "test"}}}
 	for b.Loop() {
-		if got := d.App.analyse(b.Context()); got.Status != "ok" {
+		if got := d.App.Analyst().Analyse(b.Context(), in); got.Status != "ok" {
 			b.Fatal(got.Err)
 		}
 	}

@@ -28,7 +28,7 @@ func (a *App) Forget(ctx context.Context, req tools.ForgetRequest) (evidence.Rec
 		return evidence.Receipt{}, err
 	}
 	if err := a.fetch.clear(ctx); err != nil {
-		got.Warnings = append(got.Warnings, fmt.Sprintf("answers of sources that are kept in %s may still hold it (%v): stop other research-mcp processes and delete that file", cacheFile, err))
+		got.Warnings = append(got.Warnings, fmt.Sprintf("answers of sources that are kept in %s may still hold it (%v): stop other research-mcp processes and delete that file", CacheFile, err))
 	}
 	if got.Documents == 0 && req.Session == "" && len(got.Warnings) == 0 {
 		got.Warnings = append(got.Warnings, fmt.Sprintf("nothing in %s was selected: nothing went", a.cfg.DataDir))

@@ -13,9 +13,9 @@ import (
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
 
-// cacheFile is in the data folder, beside the memory, and may be deleted at any
+// CacheFile is in the data folder, beside the memory, and may be deleted at any
 // time.
-const cacheFile = "cache.db"
+const CacheFile = "cache.db"
 
 // network is the way out and what is kept of the answers.
 type network struct {
@@ -29,13 +29,13 @@ type network struct {
 
 // newNetwork dials nothing and opens nothing: a server answers initialize first.
 func newNetwork(ctx context.Context, a *App, o Options) *network {
-	n := &network{path: filepath.Join(a.cfg.DataDir, cacheFile)}
+	n := &network{path: filepath.Join(a.cfg.DataDir, CacheFile)}
 	n.cache = sync.OnceValues(func() (*fetch.Cache, error) { return n.open(context.WithoutCancel(ctx), a) })
-	cfg := fetch.Config{Version: version, Contact: a.cfg.Contact, Logger: a.log, Now: a.now}
-	if o.stage != nil {
-		cfg.Cassette = o.stage.tape()
+	cfg := fetch.Config{Version: ProgramVersion, Contact: a.cfg.Contact, Logger: a.log, Now: a.now}
+	if o.Hooks != nil {
+		cfg.Cassette = o.Hooks.Cassette()
 	}
-	if a.cfg.Cache.MaxMB > 0 && o.stage == nil { // a recording holds what was truly said
+	if a.cfg.Cache.MaxMB > 0 && o.Hooks == nil { // a recording holds what was truly said
 		cfg.OpenCache = func() *fetch.Cache {
 			c, err := n.cache()
 			if err != nil {
@@ -87,11 +87,11 @@ func (n *network) Close() error {
 	return err
 }
 
-// traced is a source that tells whether it truly asked.
-type traced struct{ sources.Source }
+// TracedSource is a source that reports where its answers come from.
+type TracedSource struct{ sources.Source }
 
-// SearchTraced is Search and where its answer is from.
-func (t traced) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, research.Origin, error) {
+// SearchTraced is Search, and whether the answer was cached.
+func (t TracedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, research.Origin, error) {
 	ctx, trace := fetch.WithTrace(ctx)
 	docs, err := t.Search(ctx, q)
 	var failed *fetch.Error

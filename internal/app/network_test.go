@@ -74,7 +74,7 @@ func (n *newsroom) readerWith(t *testing.T, dir string, clock *atomic.Int64, mor
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := New(t.Context(), cfg, Options{now: func() time.Time { return time.Unix(clock.Load(), 0) }})
+	a, err := New(t.Context(), cfg, Options{Now: func() time.Time { return time.Unix(clock.Load(), 0) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,11 +186,11 @@ func TestForgettingReachesTheCacheInTheEnd(t *testing.T) {
 			a.retain(t.Context())
 		}, 0},
 		{"the cache cannot be opened", nil, func(t *testing.T, a *App, dir, id string) {
-			kept := filepath.Join(dir, cacheFile)
+			kept := filepath.Join(dir, CacheFile)
 			if err := errors.Join(os.Rename(kept, kept+".away"), os.Mkdir(kept, 0o700)); err != nil {
 				t.Fatal(err)
 			}
-			if r, err := a.Forget(t.Context(), tools.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], cacheFile) {
+			if r, err := a.Forget(t.Context(), tools.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], CacheFile) {
 				t.Errorf("Forget = %+v, %v", r, err)
 			}
 		}, 1},
@@ -301,7 +301,7 @@ func TestThrottleInsideAGoodAnswerIsNotKept(t *testing.T) {
 	}
 	at := slices.IndexFunc(built, func(s sources.Source) bool { return s.Name() == "wikidata" })
 	search := func() ([]evidence.Document, error) {
-		docs, _, err := traced{built[at]}.SearchTraced(t.Context(), evidence.Query{Text: "volcano", Limit: 3})
+		docs, _, err := TracedSource{built[at]}.SearchTraced(t.Context(), evidence.Query{Text: "volcano", Limit: 3})
 		return docs, err
 	}
 	if _, err := search(); !fetch.IsKind(err, fetch.Throttled) {
@@ -310,37 +310,4 @@ func TestThrottleInsideAGoodAnswerIsNotKept(t *testing.T) {
 	if docs, err := search(); err != nil || len(docs) != 1 {
 		t.Errorf("the second search: %d documents, %v after %d requests: the throttle was kept as if it were an answer", len(docs), err, asked.Load())
 	}
-}
-
-// TestDoctorAsksTheSources has a source that went away after it was asked.
-func TestDoctorAsksTheSources(t *testing.T) {
-	t.Parallel()
-	n, dir := newNewsroom(t), t.TempDir()
-	flags := map[string]string{"data_dir": dir, "ollama.enabled": "false", "contact": "ops@example.org"}
-	for name := range SourceDefaults() {
-		flags["sources."+name+".enabled"] = "false"
-	}
-	flags["sources.hackernews.enabled"], flags["sources.hackernews.url"] = "true", n.URL
-	cfg, err := config.Load(config.Inputs{Sources: SourceDefaults(), Flags: flags})
-	if err != nil {
-		t.Fatal(err)
-	}
-	check := func(want string) {
-		t.Helper()
-		checks := Doctor(t.Context(), cfg, DoctorOptions{}).Checks
-		at := slices.IndexFunc(checks, func(c Check) bool { return c.Name == "hackernews" })
-		if at < 0 || checks[at].Status != want {
-			t.Errorf("the checks are %+v, want hackernews %s", checks, want)
-		}
-	}
-	check(checkOK)
-	var clock atomic.Int64
-	clock.Store(time.Now().Unix())
-	a := n.reader(t, dir, &clock)
-	n.fetch(t, a, "computer") // its answer is kept
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	n.Close()
-	check(checkWarn)
 }

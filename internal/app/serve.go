@@ -32,7 +32,7 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	h := server.NewHandler(server.Options{
-		Name: "research-mcp", Title: "Research", Version: version, Instructions: instructions, Logger: a.log,
+		Name: "research-mcp", Title: "Research", Version: ProgramVersion, Instructions: instructions, Logger: a.log,
 		Tools: tools.All(tools.Deps{Research: a, Fetch: a, Recall: a, Remember: a, Forget: a, Sources: a.names, Budget: a.cfg.Research.Budget, Now: a.now}),
 	})
 	tending, stop := context.WithCancel(ctx)

@@ -51,7 +51,7 @@ func (a *App) retain(ctx context.Context) {
 	r, err := m.Retain(ctx)
 	if r.Resumed { // whoever was broken off may not have come to the answers that are kept
 		if err := a.fetch.clear(ctx); err != nil && ctx.Err() == nil {
-			a.log.Warn("kept answers of sources may hold what was forgotten; stop research-mcp and delete the file", "file", cacheFile, "err", err)
+			a.log.Warn("kept answers of sources may hold what was forgotten; stop research-mcp and delete the file", "file", CacheFile, "err", err)
 		}
 	}
 	switch {

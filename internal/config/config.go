@@ -68,6 +68,11 @@ type Ollama struct {
 	EmbedModel string        `koanf:"embed_model"`
 	Silence    time.Duration `koanf:"silence"`
 	KeepAlive  time.Duration `koanf:"keep_alive"`
+	Proxy      string        `koanf:"proxy"`
+
+	// HostInherited says that Host comes from OLLAMA_HOST, which is meant for
+	// another program: it need not be usable here.
+	HostInherited bool `koanf:"-"`
 }
 
 // Memory names the backend, and says what a server forgets by itself; 0 keeps
@@ -169,6 +174,7 @@ var keys = []key{
 	{name: "ollama.enabled", value: "true", about: "use Ollama when it is there"},
 	{name: "ollama.host", value: "", about: "where Ollama listens; http://127.0.0.1:11434 when empty. OLLAMA_HOST is read too"},
 	{name: "ollama.keep_alive", value: "10m", about: "how long Ollama keeps a model loaded after a question"},
+	{name: "ollama.proxy", value: "", secret: true, about: "URL of a proxy for the requests to Ollama; HTTP_PROXY and its kind are not followed"},
 	{name: "ollama.silence", value: "60s", about: "a model that says nothing for this long is given up"},
 	{name: "research.budget", value: "45s", about: "an answer stands when this time is spent"},
 	{name: "research.passage_tokens", value: "2400", about: "evidence that the writer reads, in estimated tokens"},

@@ -43,6 +43,16 @@ func CheckBudget(d time.Duration) error {
 	return nil
 }
 
+// CheckLength refuses a question, or what name says, of more than MaxQuestion
+// bytes.
+func CheckLength(name string, bytes int) error {
+	if bytes <= MaxQuestion {
+		return nil
+	}
+	return evidence.BadInput(fmt.Sprintf("the %s has %d bytes", name, bytes),
+		fmt.Sprintf("keep it under %d; give long material to remember and ask about it", MaxQuestion))
+}
+
 // CheckQuestion refuses an empty question, one that is not text, and one that
 // is too long.
 func CheckQuestion(q string) error {
@@ -50,8 +60,7 @@ func CheckQuestion(q string) error {
 	case !text.HasVisible(q):
 		return evidence.BadInput("the question is empty", "ask something, such as \"How does Go schedule goroutines?\"")
 	case len(q) > MaxQuestion:
-		return evidence.BadInput(fmt.Sprintf("the question has %d bytes", len(q)),
-			fmt.Sprintf("keep it under %d; give long material to remember and ask about it", MaxQuestion))
+		return CheckLength("question", len(q))
 	case !utf8.ValidString(q):
 		return evidence.BadInput("the question is not valid UTF-8", "send it as UTF-8 text")
 	}

@@ -36,7 +36,7 @@ func prepare(dir string) (string, *raw, error) {
 	}
 	if name, bad := onNetwork(dir); bad {
 		return "", nil, evidence.BadInput(fmt.Sprintf("the data folder %s is on a network file system (%s), where several processes cannot share a memory safely", dir, name),
-			"choose a folder on a local disk with --data-dir, or reach one memory from many machines through `serve --http`")
+			"choose a folder on a local disk with --data-dir")
 	}
 	path := filepath.Join(dir, fileName)
 	if info, err := os.Stat(path); err == nil && info.IsDir() {

@@ -115,8 +115,16 @@ func watchSilence(cancel context.CancelCauseFunc, first, pause time.Duration) si
 	return silenceWatch{timer: time.AfterFunc(first, func() { cancel(errSilent) }), pause: pause}
 }
 
-func (w silenceWatch) heard() { w.timer.Reset(w.pause) }
-func (w silenceWatch) stop()  { w.timer.Stop() }
+// heard restarts the timer; with a pause of 0 there is no further limit.
+func (w silenceWatch) heard() {
+	if w.pause > 0 {
+		w.timer.Reset(w.pause)
+	} else {
+		w.timer.Stop()
+	}
+}
+
+func (w silenceWatch) stop() { w.timer.Stop() }
 
 func (c *Client) chatRequest(req ChatRequest, window int) *api.ChatRequest {
 	no := false
@@ -165,8 +173,8 @@ func (c *Client) Readable(m ModelInfo, d time.Duration) int {
 		pace = unknownPace
 	}
 	tokens := int(pace * d.Seconds())
-	if c.cfg.Readable != nil {
-		tokens = c.cfg.Readable(tokens)
+	if c.cfg.Hooks != nil {
+		tokens = c.cfg.Hooks.Readable(tokens)
 	}
 	return tokens
 }

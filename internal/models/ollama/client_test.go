@@ -9,29 +9,6 @@ import (
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
-// newClient makes a client that is closed with the test.
-func newClient(t *testing.T, cfg Config) *Client {
-	t.Helper()
-	c, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
-}
-
-// settled probes until the details of what was chosen are known.
-func settled(t *testing.T, c *Client) State {
-	t.Helper()
-	c.Probe(t.Context())
-	c.work.Wait()
-	return c.Probe(t.Context())
-}
-
 func TestParseHost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ in, want, wrong string }{

@@ -15,29 +15,17 @@ import (
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
-func newEmbedder(t *testing.T, host string) *Embedder {
-	t.Helper()
-	client, err := New(Config{Host: host})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client.Close() })
-	s := client.Probe(t.Context())
-	if s.Embed == nil {
-		t.Fatalf("no embedding model: %v", s.EmbedProblem)
-	}
-	return NewEmbedder(client, *s.Embed)
-}
-
 func TestEmbedderContract(t *testing.T) {
 	t.Parallel()
-	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) { modelstest.Embedder(t, newEmbedder(t, target.Host)) })
+	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
+		modelstest.Embedder(t, newEmbedder(t, Config{Host: target.Host}))
+	})
 }
 
 func TestEmbedderBatches(t *testing.T) {
 	t.Parallel()
 	s := ollamakit.Start(t)
-	e := newEmbedder(t, s.Host())
+	e := newEmbedder(t, Config{Host: s.Host()})
 	texts := make([]string, 2*batchTexts+1)
 	for i := range texts {
 		texts[i] = fmt.Sprint("text ", i)
@@ -71,7 +59,7 @@ func TestEmbedderBadVectors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := ollamakit.Start(t)
-			e := newEmbedder(t, s.Host())
+			e := newEmbedder(t, Config{Host: s.Host()})
 			s.OnEmbed(func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Vectors: [][]float32{good}} })
 			if _, err := e.Embed(t.Context(), []string{"a"}); err != nil {
 				t.Fatal(err)
@@ -89,7 +77,7 @@ func TestEmbedderBadVectors(t *testing.T) {
 func TestEmbedderHang(t *testing.T) {
 	t.Parallel()
 	s := ollamakit.Start(t)
-	e := newEmbedder(t, s.Host())
+	e := newEmbedder(t, Config{Host: s.Host()})
 	s.OnEmbed(func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Hang: true} })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

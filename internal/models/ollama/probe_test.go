@@ -14,24 +14,6 @@ import (
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
-// clock is a time that tests move on.
-type clock struct {
-	mu sync.Mutex
-	t  time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.t
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.Add(d)
-}
-
 func names(s State) [2]string {
 	var out [2]string
 	if s.Chat != nil {
@@ -74,7 +56,7 @@ func TestProbeChoice(t *testing.T) {
 		cfg     Config
 		models  []ollamakit.Model
 		want    [2]string
-		problem string // in the first thing to mend
+		problem string // in the first thing to fix
 	}{
 		{name: "first of each", models: []ollamakit.Model{embed, chat("a"), chat("b")}, want: [2]string{"a", "nomic-embed-text"}},
 		{name: "configured", cfg: Config{ChatModel: "b"}, models: []ollamakit.Model{embed, chat("a"), chat("b")}, want: [2]string{"b", "nomic-embed-text"}},
@@ -111,7 +93,8 @@ func TestProbeChoice(t *testing.T) {
 	}
 }
 
-func TestProbeComesAndGoes(t *testing.T) {
+// A state is used for three seconds, and a server that stopped is noticed then.
+func TestProbeStoppedServer(t *testing.T) {
 	t.Parallel()
 	s := ollamakit.Start(t)
 	now := &clock{t: time.Unix(0, 0)}
@@ -124,21 +107,21 @@ func TestProbeComesAndGoes(t *testing.T) {
 	c.Probe(t.Context())
 	c.Probe(t.Context())
 	if n := len(s.Calls("/api/tags")) - before; n != 1 {
-		t.Errorf("%d looks for two probes in a row after the details came, want 1", n)
+		t.Errorf("%d requests for two probes in a row after the details arrived, want 1", n)
 	}
 	s.Stop()
 	if got := c.Probe(t.Context()); !got.Reachable {
-		t.Error("a look was not believed for three seconds")
+		t.Error("a state was not used for three seconds")
 	}
-	now.add(stateFresh)
+	now.add(stateTTL)
 	got := c.Probe(t.Context())
 	if got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "not running at "+c.Host()) {
 		t.Errorf("Probe of a server that went away = %+v", got)
 	}
 }
 
-// A server that was refused is looked for again at once.
-func TestProbeAppears(t *testing.T) {
+// A refused connection is not remembered: a server that starts is found at once.
+func TestProbeStartedServer(t *testing.T) {
 	t.Parallel()
 	s := ollamakit.Start(t)
 	late := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -160,36 +143,89 @@ func TestProbeAppears(t *testing.T) {
 	}
 }
 
+// A server that hangs costs each caller its patience, all callers share one
+// probe, and the next question waits less for it.
 func TestProbeHangs(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Hang: true} })
-	c := newClient(t, Config{Host: s.Host(), Probe: 10 * time.Millisecond})
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() {
-			if got := c.Probe(t.Context()); got.Chat != nil || !strings.Contains(got.Problem.What, "did not answer within 10ms") {
-				t.Errorf("Probe of a server that hangs = %+v", got)
-			}
-		})
-	}
-	wg.Wait()
-	if n := len(s.Calls("/api/tags")); n > 1 {
-		t.Errorf("%d looks at once, want one for all", n)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if got := c.Probe(ctx); got.Chat != nil {
-		t.Error("Probe with an ended context found a model")
-	}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Hang: true} })
+		c := newClient(t, cfg)
+		begun := time.Now()
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				if got := c.Probe(t.Context()); got.Chat != nil || !strings.Contains(got.Problem.What, "did not answer within 1.5s") {
+					t.Errorf("Probe of a server that hangs = %+v", got)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(begun); took != firstPatience {
+			t.Errorf("the first Probe took %s, want %s", took, firstPatience)
+		}
+		if n := len(s.Calls("/api/tags")); n != 1 {
+			t.Errorf("%d probes at once, want one for all callers", n)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if got := c.Probe(ctx); got.Chat != nil {
+			t.Error("Probe with an ended context found a model")
+		}
+		c.work.Wait() // the probe reaches its limit
+		c.forgetState()
+		begun = time.Now()
+		if got := c.Probe(t.Context()); !strings.Contains(got.Problem.What, "did not answer within 200ms") {
+			t.Errorf("second Probe = %+v", got.Problem)
+		}
+		if took := time.Since(begun); took != leastPatience {
+			t.Errorf("the second Probe took %s, want %s", took, leastPatience)
+		}
+	})
 }
 
-func TestProbeLimit(t *testing.T) {
+// A server that answers after a second is used, and the patience with it grows
+// when it becomes slower.
+func TestProbeSlowServer(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, Config{Probe: time.Hour})
-	if c.cfg.Probe != 200*time.Millisecond {
-		t.Errorf("a probe may take %s", c.cfg.Probe)
-	}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		delay := time.Second
+		s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply {
+			time.Sleep(delay)
+			return ollamakit.Reply{}
+		})
+		c := newClient(t, cfg)
+		for _, delay = range []time.Duration{time.Second, 1900 * time.Millisecond, 3700 * time.Millisecond} {
+			if got := c.Probe(t.Context()); got.Chat == nil {
+				t.Errorf("a server that answers after %s: %v", delay, got.Problem)
+			}
+			c.work.Wait()
+			c.forgetState()
+		}
+	})
+}
+
+// A server that was there and now takes longer than its callers wait is still
+// used: it is more likely busy than gone.
+func TestProbeBusyServer(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		cfg.Now = nil
+		c, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		settled(t, c)
+		time.Sleep(stateTTL)
+		s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Hang: true} })
+		if got := c.Probe(t.Context()); got.Chat == nil {
+			t.Errorf("Probe of a busy server: %v", got.Problem)
+		}
+		time.Sleep(probeLimit)
+		if got := c.Probe(t.Context()); got.Chat != nil {
+			t.Error("a server that did not answer for five seconds is used")
+		}
+	})
 }
 
 func TestProbeGarbage(t *testing.T) {
@@ -231,7 +267,7 @@ func TestFailureIsRemembered(t *testing.T) {
 	if got.Chat != nil || got.Embed == nil || !strings.Contains(got.ChatProblem.Error(), "is installed but fails: ") {
 		t.Errorf("Probe after a failure = %v, %v", names(got), got.ChatProblem)
 	}
-	now.add(failureFresh)
+	now.add(failureTTL)
 	if got := c.Probe(t.Context()); got.Chat == nil {
 		t.Errorf("Probe half a minute later: %v", got.ChatProblem)
 	}

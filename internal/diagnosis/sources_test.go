@@ -1,4 +1,4 @@
-package app
+package diagnosis
 
 import (
 	"context"
@@ -15,6 +15,8 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/testkit/apptest"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
@@ -91,18 +93,18 @@ func TestSourcesShowWhatOthersWereTold(t *testing.T) {
 	}))
 	t.Cleanup(srv.Close)
 	dir := t.TempDir()
-	a := start(t, startWorld(t, world.Options{}), dir, map[string]string{"sources.wikipedia.url": srv.URL})
-	before := healthOfSource(t, t.Context(), a.cfg, "wikipedia")
+	a := apptest.Start(t, apptest.Settings(t, apptest.StartWorld(t, world.Options{}).URLs(), map[string]string{"data_dir": dir, "sources.wikipedia.url": srv.URL}))
+	before := healthOfSource(t, t.Context(), a.Config(), "wikipedia")
 	if diff := cmp.Diff(SourceHealth{Budget: "no limit", Breaker: "closed"}, before.SourceHealth); diff != "" {
 		t.Errorf("before (-want +got):\n%s", diff)
 	}
-	if _, err := a.Read(t.Context(), ReadRequest{Query: "transformer", Sources: []string{"wikipedia", "hackernews"}, Limit: 3}, nil); err != nil {
+	if _, err := a.Read(t.Context(), research.ReadRequest{Query: "transformer", Sources: []string{"wikipedia", "hackernews"}, Limit: 3}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	got := healthOfSource(t, t.Context(), a.cfg, "wikipedia")
+	got := healthOfSource(t, t.Context(), a.Config(), "wikipedia")
 	if !strings.HasPrefix(got.LastError, "asked too often (429)") || got.LastErrorAt.IsZero() || got.Budget != "no limit; 1 request today" || got.Breaker != "closed" {
 		t.Errorf("wikipedia: %+v", got.SourceHealth)
 	}
@@ -118,7 +120,7 @@ func TestSourcesShowWhatOthersWereTold(t *testing.T) {
 			t.Errorf("no %s in %s", field, raw)
 		}
 	}
-	if other := healthOfSource(t, t.Context(), a.cfg, "hackernews"); other.LastError != "" || !other.WaitUntil.IsZero() {
+	if other := healthOfSource(t, t.Context(), a.Config(), "hackernews"); other.LastError != "" || !other.WaitUntil.IsZero() {
 		t.Errorf("hackernews: %+v, want no trouble", other.SourceHealth)
 	}
 }

@@ -1,4 +1,4 @@
-package app
+package diagnosis
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/sources"
@@ -37,13 +38,13 @@ func SourcesNow(ctx context.Context, cfg *config.Config, log *slog.Logger) []Sou
 	var kept []fetch.HostState
 	if cfg.Cache.MaxMB > 0 {
 		var err error
-		if kept, err = fetch.ReadHosts(ctx, filepath.Join(cfg.DataDir, cacheFile), now); err != nil {
+		if kept, err = fetch.ReadHosts(ctx, filepath.Join(cfg.DataDir, app.CacheFile), now); err != nil {
 			log.Warn("what other processes know of the sources cannot be read", "err", err)
 		}
 	}
 	settings := map[string]sources.Settings{}
 	for _, spec := range sources.Registry() {
-		settings[spec.Name] = sourceSettings(cfg, spec)
+		settings[spec.Name] = app.SourceSettings(cfg, spec)
 	}
 	all := map[string]fetch.HostState{}
 	for _, h := range fetch.MergeHosts(hostsOf(cfg, settings), kept) {
@@ -65,7 +66,7 @@ func SourcesNow(ctx context.Context, cfg *config.Config, log *slog.Logger) []Sou
 // hostsOf are the hosts of the sources that are on, as a process that has asked
 // nothing sees them.
 func hostsOf(cfg *config.Config, settings map[string]sources.Settings) []fetch.HostState {
-	client := fetch.New(fetch.Config{Version: version, Contact: cfg.Contact})
+	client := fetch.New(fetch.Config{Version: app.ProgramVersion, Contact: cfg.Contact})
 	defer client.Close()
 	if _, err := sources.Build(settings, client); err != nil {
 		return nil // a setting that is wrong; whoever asks is told

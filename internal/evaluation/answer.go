@@ -1,4 +1,4 @@
-package app
+package evaluation
 
 import (
 	"context"
@@ -17,10 +17,10 @@ type AnswerScore struct {
 	MRR     float64 `json:"mrr"`
 }
 
-// evalAnswer ranks the sentences of each query's documents as the extractive
+// scoreAnswers ranks the sentences of each query's documents as the extractive
 // synthesizer does, and looks where the first one that answers stands. The
 // documents are the query's candidates, else the judged ones.
-func evalAnswer(ctx context.Context, c *collection) (AnswerScore, error) {
+func scoreAnswers(ctx context.Context, c *collection) (AnswerScore, error) {
 	score := AnswerScore{Task: TaskAnswer}
 	texts := map[string]string{}
 	for _, d := range c.docs {

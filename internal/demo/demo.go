@@ -1,4 +1,4 @@
-package app
+package demo
 
 import (
 	"cmp"
@@ -10,13 +10,14 @@ import (
 	"slices"
 	"time"
 
+	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
-// DemoOptions change the demo's world.
-type DemoOptions struct {
+// Options change the demo's world.
+type Options struct {
 	Faults  map[string]string        // source to fail, hang or garbage
 	Latency map[string]time.Duration // source to latency
 	Log     *slog.Logger
@@ -27,14 +28,14 @@ type DemoOptions struct {
 // Demo is the true program in a small world of its own: local servers that
 // speak like the real sources, and a memory in a temporary folder.
 type Demo struct {
-	App   *App
+	App   *app.App
 	world *world.World
 	dir   string
 }
 
-// DemoQuestions are asked in one session. The third says "those models" and
+// Questions are asked in one session. The third says "those models" and
 // can only be searched for with the summary of the first two.
-func DemoQuestions() []string {
+func Questions() []string {
 	return []string{
 		"How does attention work in a transformer?",
 		"How do BERT and GPT differ in the way they are trained?",
@@ -42,13 +43,13 @@ func DemoQuestions() []string {
 	}
 }
 
-// demoFoldAfter makes the session's summary do its work by the third question:
+// foldAfter makes the session's summary do its work by the third question:
 // two questions and two answers are folded into it, all of them.
-const demoFoldAfter = 4
+const foldAfter = 4
 
-// NewDemo starts the demo's world and a program in it. No setting of the user
+// Start starts the demo's world and a program in it. No setting of the user
 // reaches it.
-func NewDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
+func Start(ctx context.Context, o Options) (*Demo, error) {
 	w, err := world.Start(world.Options{Latency: o.Latency, Fault: o.Faults, Log: cmp.Or(o.WorldLog, o.Log)})
 	if err != nil {
 		return nil, err
@@ -60,18 +61,18 @@ func NewDemo(ctx context.Context, o DemoOptions) (*Demo, error) {
 	flags := map[string]string{
 		"data_dir": d.dir, "ollama.enabled": "false", "contact": "demo@localhost",
 		"cache.max_mb":       "0", // the demo shows what asking costs
-		"session.fold_after": fmt.Sprint(demoFoldAfter), "session.fold_keep": "0",
+		"session.fold_after": fmt.Sprint(foldAfter), "session.fold_keep": "0",
 	}
 	urls := w.URLs()
-	for name := range SourceDefaults() {
+	for name := range app.SourceDefaults() {
 		flags["sources."+name+".enabled"] = "false"
 		if url := urls[name]; url != "" {
 			flags["sources."+name+".enabled"], flags["sources."+name+".url"] = "true", url
 		}
 	}
-	cfg, err := config.Load(config.Inputs{Sources: SourceDefaults(), Flags: flags})
+	cfg, err := config.Load(config.Inputs{Sources: app.SourceDefaults(), Flags: flags})
 	if err == nil {
-		d.App, err = New(ctx, cfg, Options{Log: o.Log})
+		d.App, err = app.New(ctx, cfg, app.Options{Log: o.Log})
 	}
 	if err != nil {
 		return nil, errors.Join(err, w.Close(), os.RemoveAll(d.dir))

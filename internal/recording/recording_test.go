@@ -1,4 +1,4 @@
-package app
+package recording
 
 import (
 	"bytes"
@@ -20,37 +20,23 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
+	"github.com/research-mcp/research-mcp/internal/demo"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/testkit/apptest"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
-// worldSettings are the settings for a world, with more over them.
-func worldSettings(t *testing.T, urls map[string]string, more map[string]string) *config.Config {
-	t.Helper()
-	flags := map[string]string{"data_dir": t.TempDir(), "ollama.enabled": "false"}
-	for name, d := range SourceDefaults() {
-		if d.URL != "" {
-			flags["sources."+name+".enabled"] = "false"
-		}
-	}
-	for name, url := range urls {
-		flags["sources."+name+".enabled"], flags["sources."+name+".url"] = "true", url
-	}
-	maps.Copy(flags, more)
-	cfg, err := config.Load(config.Inputs{Sources: SourceDefaults(), Flags: flags})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cfg
-}
+func TestMain(m *testing.M) { apptest.Main(m) }
 
 // still are options with a clock that stands and ids that count.
-func still() Options {
+func still() app.Options {
 	var n atomic.Int64
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	return Options{now: func() time.Time { return at }, newID: func(prefix string) string { return fmt.Sprintf("%s%d", prefix, n.Add(1)) }}
+	return app.Options{Now: func() time.Time { return at }, NewID: func(prefix string) string { return fmt.Sprintf("%s%d", prefix, n.Add(1)) }}
 }
 
 // normal is an answer without times and ids: timing, latency_ms, run_id and
@@ -73,19 +59,19 @@ func asJSON(t *testing.T, v any) string {
 	return string(text)
 }
 
-func recordOf(t *testing.T, cfg *config.Config, req Request) (string, evidence.Answer) {
+func recordOf(t *testing.T, cfg *config.Config, req research.Request) (string, evidence.Answer) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "run.har")
-	got, err := Record(t.Context(), cfg, Options{}, file, req, nil)
+	got, err := Record(t.Context(), cfg, app.Options{}, file, req, nil)
 	if err != nil || got.Requests < 0 {
 		t.Fatalf("Record = %d requests, %v", got.Requests, err)
 	}
 	return file, got.Answer
 }
 
-func replayOf(t *testing.T, file string, o Options, req Request) evidence.Answer {
+func replayOf(t *testing.T, file string, o app.Options, req research.Request) evidence.Answer {
 	t.Helper()
-	r, err := OpenRecording(file)
+	r, err := Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,17 +106,17 @@ func TestReplayGivesTheSameAnswerAndDialsNobody(t *testing.T) {
 				t.Fatal(err)
 			}
 			urls := w.URLs()
-			file, first := recordOf(t, worldSettings(t, urls, map[string]string{"research.soft_budget": "400ms"}), Request{Question: DemoQuestions()[0], Depth: c.depth})
+			file, first := recordOf(t, apptest.Settings(t, urls, map[string]string{"research.soft_budget": "400ms"}), research.Request{Question: demo.Questions()[0], Depth: c.depth})
 			asked := w.Requests()
 			if c.name != "all fail" && (first.Status != evidence.Answered || len(first.Citations) == 0) {
 				t.Fatalf("recorded %s with %d citations", first.Status, len(first.Citations))
 			}
-			fixed := asJSON(t, replayOf(t, file, still(), Request{}))
-			if diff := cmp.Diff(fixed, asJSON(t, replayOf(t, file, still(), Request{}))); diff != "" {
+			fixed := asJSON(t, replayOf(t, file, still(), research.Request{}))
+			if diff := cmp.Diff(fixed, asJSON(t, replayOf(t, file, still(), research.Request{}))); diff != "" {
 				t.Fatalf("two replays with the same clock and ids differ:\n%s", diff)
 			}
 			for i := range c.times {
-				again := replayOf(t, file, Options{}, Request{})
+				again := replayOf(t, file, app.Options{}, research.Request{})
 				if diff := cmp.Diff(normal(first), normal(again)); diff != "" {
 					t.Fatalf("replay %d is not what was recorded (-recorded +replayed):\n%s", i, diff)
 				}
@@ -141,7 +127,7 @@ func TestReplayGivesTheSameAnswerAndDialsNobody(t *testing.T) {
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(fixed, asJSON(t, replayOf(t, file, still(), Request{}))); diff != "" {
+			if diff := cmp.Diff(fixed, asJSON(t, replayOf(t, file, still(), research.Request{}))); diff != "" {
 				t.Errorf("a replay differs when the servers are gone:\n%s", diff)
 			}
 		})
@@ -152,17 +138,17 @@ func TestReplayGivesTheSameAnswerAndDialsNobody(t *testing.T) {
 // though the soft budget is far off.
 func TestReplayDoesNotWaitForWhoHung(t *testing.T) {
 	t.Parallel()
-	w := startWorld(t, world.Options{Fault: map[string]string{"wikipedia": world.FaultHang}})
-	cfg := worldSettings(t, w.URLs(), map[string]string{"research.soft_budget": "200ms"})
-	file, first := recordOf(t, cfg, Request{Question: DemoQuestions()[0]})
-	r, err := OpenRecording(file)
+	w := apptest.StartWorld(t, world.Options{Fault: map[string]string{"wikipedia": world.FaultHang}})
+	cfg := apptest.Settings(t, w.URLs(), map[string]string{"research.soft_budget": "200ms"})
+	file, first := recordOf(t, cfg, research.Request{Question: demo.Questions()[0]})
+	r, err := Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.note.Settings["research.soft_budget"] = "10m" // an answer within the test's time did not wait for it
+	r.metadata.Settings["research.soft_budget"] = "10m" // an answer within the test's time did not wait for it
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	again, err := r.Replay(ctx, Options{}, Request{}, nil, nil)
+	again, err := r.Replay(ctx, app.Options{}, research.Request{}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,8 +164,8 @@ func TestReplayDoesNotWaitForWhoHung(t *testing.T) {
 // What HAR 1.2 requires is there, of the right kind, in every entry.
 func TestRecordingIsHAR(t *testing.T) {
 	t.Parallel()
-	w := startWorld(t, world.Options{Fault: map[string]string{"wikipedia": world.FaultFail}})
-	file, _ := recordOf(t, worldSettings(t, w.URLs(), nil), Request{Question: DemoQuestions()[0]})
+	w := apptest.StartWorld(t, world.Options{Fault: map[string]string{"wikipedia": world.FaultFail}})
+	file, _ := recordOf(t, apptest.Settings(t, w.URLs(), nil), research.Request{Question: demo.Questions()[0]})
 	info, err := os.Stat(file)
 	if err != nil {
 		t.Fatal(err)
@@ -248,7 +234,7 @@ func echo(t *testing.T) string {
 func TestRecordingHoldsNoSecrets(t *testing.T) {
 	t.Parallel()
 	const key, mail, password = "k3y-0f-m1ne/+", "me.myself@example.org", "hunter2hunter2"
-	w, there := startWorld(t, world.Options{}), echo(t)
+	w, there := apptest.StartWorld(t, world.Options{}), echo(t)
 	more := map[string]string{"contact": mail, "sources.feeds.urls": there + "/rss?token=" + password}
 	for _, name := range []string{"openalex", "pubmed", "stackexchange", "crossref"} {
 		more["sources."+name+".enabled"], more["sources."+name+".url"] = "true", there
@@ -257,9 +243,9 @@ func TestRecordingHoldsNoSecrets(t *testing.T) {
 		}
 	}
 	more["sources.feeds.enabled"] = "true"
-	cfg := worldSettings(t, w.URLs(), more)
+	cfg := apptest.Settings(t, w.URLs(), more)
 	names := []string{"openalex", "pubmed", "stackexchange", "crossref", "feeds", "wikipedia"}
-	file, first := recordOf(t, cfg, Request{Question: DemoQuestions()[0], Sources: names})
+	file, first := recordOf(t, cfg, research.Request{Question: demo.Questions()[0], Sources: names})
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +258,7 @@ func TestRecordingHoldsNoSecrets(t *testing.T) {
 			t.Errorf("the recording holds %q", secret)
 		}
 	}
-	again := replayOf(t, file, Options{}, Request{})
+	again := replayOf(t, file, app.Options{}, research.Request{})
 	if diff := cmp.Diff(normal(first), normal(again)); diff != "" {
 		t.Errorf("(-recorded +replayed):\n%s", diff)
 	}
@@ -280,23 +266,23 @@ func TestRecordingHoldsNoSecrets(t *testing.T) {
 
 func TestRecordRefuses(t *testing.T) {
 	t.Parallel()
-	w := startWorld(t, world.Options{})
-	cfg := worldSettings(t, w.URLs(), nil)
+	w := apptest.StartWorld(t, world.Options{})
+	cfg := apptest.Settings(t, w.URLs(), nil)
 	taken := filepath.Join(t.TempDir(), "run.har")
 	if err := os.WriteFile(taken, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
 		file, want string
-		req        Request
+		req        research.Request
 	}{
-		"taken":     {taken, "is there already", Request{Question: "q"}},
-		"a folder":  {filepath.Dir(taken), "is there already", Request{Question: "q"}},
-		"no folder": {filepath.Join(taken+"-not", "run.har"), "cannot be written", Request{Question: "q"}},
-		"unnamed":   {"", "names no file", Request{Question: "q"}},
-		"session":   {taken + "2", "empty memory of its own", Request{Question: "q", Session: "s_1"}},
+		"taken":     {taken, "already exists", research.Request{Question: "q"}},
+		"a folder":  {filepath.Dir(taken), "already exists", research.Request{Question: "q"}},
+		"no folder": {filepath.Join(taken+"-not", "run.har"), "cannot be written", research.Request{Question: "q"}},
+		"unnamed":   {"", "names no file", research.Request{Question: "q"}},
+		"session":   {taken + "2", "empty temporary memory", research.Request{Question: "q", Session: "s_1"}},
 	} {
-		got, err := Record(t.Context(), cfg, Options{}, c.file, c.req, nil)
+		got, err := Record(t.Context(), cfg, app.Options{}, c.file, c.req, nil)
 		var p *evidence.Problem
 		if !errors.As(err, &p) || !strings.Contains(p.What, c.want) || p.Try == "" || !p.Usage || got.Requests != -1 {
 			t.Errorf("%s: %v", name, err)
@@ -310,7 +296,7 @@ func TestRecordRefuses(t *testing.T) {
 	}
 }
 
-func TestOpenRecordingRefuses(t *testing.T) {
+func TestOpenRefuses(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for name, c := range map[string]struct{ text, want string }{
@@ -320,7 +306,7 @@ func TestOpenRecordingRefuses(t *testing.T) {
 		"foreign.har":   {`{"log":{"version":"1.2","creator":{"name":"Firefox","version":"1"},"entries":[]}}`, "of another program"},
 		"newer.har":     {`{"log":{"version":"1.2","entries":[],"_note":{"format":99}}}`, "newer research-mcp"},
 		"strange.har":   {`{"log":{"version":"1.2","entries":[],"_note":{"format":"x"}}}`, "does not say what was asked"},
-		"not-there.har": {"", "is not there"},
+		"not-there.har": {"", "does not exist"},
 	} {
 		file := filepath.Join(dir, name)
 		if name != "not-there.har" {
@@ -328,29 +314,29 @@ func TestOpenRecordingRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := OpenRecording(file)
+		_, err := Open(file)
 		var p *evidence.Problem
 		if !errors.As(err, &p) || !strings.Contains(p.What, file) || !strings.Contains(p.What, c.want) || !strings.Contains(p.Try, "--record") {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := OpenRecording(dir); err == nil || !strings.Contains(err.Error(), dir) {
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), dir) {
 		t.Errorf("a folder: %v", err)
 	}
 }
 
 func TestReplayOfAnotherQuestionSaysSo(t *testing.T) {
 	t.Parallel()
-	w := startWorld(t, world.Options{})
-	file, _ := recordOf(t, worldSettings(t, w.URLs(), nil), Request{Question: DemoQuestions()[0], Sources: []string{"wikipedia"}})
+	w := apptest.StartWorld(t, world.Options{})
+	file, _ := recordOf(t, apptest.Settings(t, w.URLs(), nil), research.Request{Question: demo.Questions()[0], Sources: []string{"wikipedia"}})
 	for name, c := range map[string]struct {
-		req  Request
+		req  research.Request
 		want []string
 	}{
-		"question": {Request{Question: "How do goroutines work?"}, []string{"wikipedia"}},
-		"sources":  {Request{Sources: []string{"hackernews"}}, []string{"hackernews"}},
+		"question": {research.Request{Question: "How do goroutines work?"}, []string{"wikipedia"}},
+		"sources":  {research.Request{Sources: []string{"hackernews"}}, []string{"hackernews"}},
 	} {
-		answer := replayOf(t, file, Options{}, c.req)
+		answer := replayOf(t, file, app.Options{}, c.req)
 		if answer.Status != evidence.Insufficient || len(answer.Sources) != len(c.want) {
 			t.Errorf("%s: %s, %d sources", name, answer.Status, len(answer.Sources))
 		}
@@ -359,22 +345,22 @@ func TestReplayOfAnotherQuestionSaysSo(t *testing.T) {
 				t.Errorf("%s: %+v", name, s)
 			}
 		}
-		if !slices.ContainsFunc(answer.Warnings, func(w string) bool { return strings.Contains(w, DemoQuestions()[0]) && strings.Contains(w, file) }) {
+		if !slices.ContainsFunc(answer.Warnings, func(w string) bool { return strings.Contains(w, demo.Questions()[0]) && strings.Contains(w, file) }) {
 			t.Errorf("%s: warnings %q", name, answer.Warnings)
 		}
 	}
-	same := replayOf(t, file, Options{}, Request{Question: DemoQuestions()[0], Sources: []string{"wikipedia"}, Depth: "standard", Language: "en"})
+	same := replayOf(t, file, app.Options{}, research.Request{Question: demo.Questions()[0], Sources: []string{"wikipedia"}, Depth: "standard", Language: "en"})
 	if same.Status != evidence.Answered || len(same.Warnings) > 0 {
 		t.Errorf("the same in other words: %s, %q", same.Status, same.Warnings)
 	}
-	r, err := OpenRecording(file)
+	r, err := Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Replay(t.Context(), Options{}, Request{Session: "s_1"}, nil, nil); err == nil || !strings.Contains(err.Error(), "empty memory") {
+	if _, err := r.Replay(t.Context(), app.Options{}, research.Request{Session: "s_1"}, nil, nil); err == nil || !strings.Contains(err.Error(), "empty temporary memory") {
 		t.Errorf("a session: %v", err)
 	}
-	if _, err := r.Replay(t.Context(), Options{}, Request{}, map[string]string{"no.such": "1"}, nil); err == nil || !strings.Contains(err.Error(), "no.such") {
+	if _, err := r.Replay(t.Context(), app.Options{}, research.Request{}, map[string]string{"no.such": "1"}, nil); err == nil || !strings.Contains(err.Error(), "no.such") {
 		t.Errorf("an unknown setting: %v", err)
 	}
 }
@@ -383,19 +369,19 @@ func TestReplayOfAnotherQuestionSaysSo(t *testing.T) {
 // far as it goes.
 func TestInterruptedQuestionIsWritten(t *testing.T) {
 	t.Parallel()
-	w := startWorld(t, world.Options{Fault: map[string]string{"wikipedia": world.FaultHang}})
+	w := apptest.StartWorld(t, world.Options{Fault: map[string]string{"wikipedia": world.FaultHang}})
 	ctx, cancel := context.WithCancel(t.Context())
 	file := filepath.Join(t.TempDir(), "run.har")
-	got, err := Record(ctx, worldSettings(t, w.URLs(), nil), Options{}, file, Request{Question: DemoQuestions()[0]}, func(e Event) {
-		if e.Kind == EventSource {
+	got, err := Record(ctx, apptest.Settings(t, w.URLs(), nil), app.Options{}, file, research.Request{Question: demo.Questions()[0]}, func(e research.Event) {
+		if e.Kind == research.EventSource {
 			cancel()
 		}
 	})
 	if !errors.Is(err, context.Canceled) || got.Requests < 1 {
 		t.Fatalf("Record = %d requests, %v", got.Requests, err)
 	}
-	again := replayOf(t, file, Options{}, Request{})
-	if !slices.ContainsFunc(again.Warnings, func(w string) bool { return strings.Contains(w, "broken off") }) {
+	again := replayOf(t, file, app.Options{}, research.Request{})
+	if !slices.ContainsFunc(again.Warnings, func(w string) bool { return strings.Contains(w, "interrupted") }) {
 		t.Errorf("warnings %q", again.Warnings)
 	}
 }
@@ -405,14 +391,14 @@ func TestInterruptedQuestionIsWritten(t *testing.T) {
 func TestRecordingLeavesTheMemoryAlone(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
-	w := startWorld(t, world.Options{})
-	cfg := worldSettings(t, w.URLs(), map[string]string{"sources.files.dir": t.TempDir()})
+	w := apptest.StartWorld(t, world.Options{})
+	cfg := apptest.Settings(t, w.URLs(), map[string]string{"sources.files.dir": t.TempDir()})
 	file := filepath.Join(t.TempDir(), "run.har")
-	got, err := Record(t.Context(), cfg, Options{}, file, Request{Question: DemoQuestions()[0]}, nil)
+	got, err := Record(t.Context(), cfg, app.Options{}, file, research.Request{Question: demo.Questions()[0]}, nil)
 	if err != nil || got.Answer.Memory.Hits != 0 {
 		t.Fatalf("%d hits, %v", got.Answer.Memory.Hits, err)
 	}
-	again := replayOf(t, file, Options{}, Request{})
+	again := replayOf(t, file, app.Options{}, research.Request{})
 	if diff := cmp.Diff(normal(got.Answer), normal(again)); diff != "" {
 		t.Errorf("(-recorded +replayed):\n%s", diff)
 	}
@@ -424,7 +410,7 @@ func TestRecordingLeavesTheMemoryAlone(t *testing.T) {
 			t.Errorf("%s holds %v, %v", dir, left, err)
 		}
 	}
-	if _, err := Record(t.Context(), cfg, Options{}, file+"2", Request{Question: "q", Sources: []string{"files"}}, nil); err == nil || !strings.Contains(err.Error(), "not recorded") {
+	if _, err := Record(t.Context(), cfg, app.Options{}, file+"2", research.Request{Question: "q", Sources: []string{"files"}}, nil); err == nil || !strings.Contains(err.Error(), "not recorded") {
 		t.Errorf("files by name: %v", err)
 	}
 }
@@ -432,10 +418,10 @@ func TestRecordingLeavesTheMemoryAlone(t *testing.T) {
 // With Ollama: the stand-in and, when OLLAMA_TEST_HOST names one, the real one.
 func TestReplayWithOllama(t *testing.T) {
 	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
-		w := startWorld(t, world.Options{})
+		w := apptest.StartWorld(t, world.Options{})
 		more := map[string]string{"ollama.enabled": "true", "ollama.host": target.Host}
-		cfg := worldSettings(t, w.URLs(), more)
-		file, first := recordOf(t, cfg, Request{Question: DemoQuestions()[0]})
+		cfg := apptest.Settings(t, w.URLs(), more)
+		file, first := recordOf(t, cfg, research.Request{Question: demo.Questions()[0]})
 		if !strings.HasPrefix(first.Embedder, "ollama/") {
 			t.Errorf("embedded by %s", first.Embedder)
 		}
@@ -446,7 +432,7 @@ func TestReplayWithOllama(t *testing.T) {
 			t.Fatalf("the stand-in ran out of time: %q", first.Warnings)
 		}
 		for range 5 {
-			again := replayOf(t, file, Options{}, Request{})
+			again := replayOf(t, file, app.Options{}, research.Request{})
 			if hurried {
 				t.Logf("the model ran out of time when this was recorded, so that the answers are not compared: %q and %q", first.Warnings, again.Warnings)
 				if len(again.Sources) != len(first.Sources) || again.Status == "" {
@@ -459,18 +445,18 @@ func TestReplayWithOllama(t *testing.T) {
 			}
 		}
 		// Other settings than the recorded ones are told, and work.
-		r, err := OpenRecording(file)
+		r, err := Open(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for key, value := range map[string]string{"ollama.enabled": "false", "ollama.chat_model": "absent"} {
-			again, err := r.Replay(t.Context(), Options{}, Request{}, map[string]string{key: value}, nil)
+			again, err := r.Replay(t.Context(), app.Options{}, research.Request{}, map[string]string{key: value}, nil)
 			if err != nil || again.Synthesizer != "extractive" || again.Status != evidence.Answered || !slices.ContainsFunc(again.Warnings, func(w string) bool { return strings.Contains(w, key) }) {
 				t.Errorf("with %s=%s: %s by %s, %q, %v", key, value, again.Status, again.Synthesizer, again.Warnings, err)
 			}
 		}
 		// Another question is not in it: the built-in parts stand in, and say so.
-		other := replayOf(t, file, Options{}, Request{Question: "Who introduced attention in transformers?"})
+		other := replayOf(t, file, app.Options{}, research.Request{Question: "Who introduced attention in transformers?"})
 		if len(other.Warnings) == 0 {
 			t.Error("no warnings")
 		}
@@ -509,11 +495,11 @@ func TestReplayOfAnOllamaInTrouble(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, s := startWorld(t, world.Options{}), ollamakit.Start(t)
+			w, s := apptest.StartWorld(t, world.Options{}), ollamakit.Start(t)
 			c.prepare(s)
 			more := map[string]string{"ollama.enabled": "true", "ollama.host": s.Host()}
 			maps.Copy(more, c.more)
-			file, first := recordOf(t, worldSettings(t, w.URLs(), more), Request{Question: DemoQuestions()[0]})
+			file, first := recordOf(t, apptest.Settings(t, w.URLs(), more), research.Request{Question: demo.Questions()[0]})
 			if len(first.Warnings) == 0 {
 				t.Error("the recorded answer has no warning")
 			}
@@ -528,7 +514,7 @@ func TestReplayOfAnOllamaInTrouble(t *testing.T) {
 				if i == 2 {
 					s.Stop()
 				}
-				again := replayOf(t, file, Options{}, Request{})
+				again := replayOf(t, file, app.Options{}, research.Request{})
 				if diff := cmp.Diff(normal(first), normal(again)); diff != "" {
 					t.Fatalf("(-recorded +replayed):\n%s", diff)
 				}
@@ -544,19 +530,19 @@ func TestReplayOfAnOllamaInTrouble(t *testing.T) {
 // those that were asked.
 func TestReplayAsksTheModelsKeywords(t *testing.T) {
 	t.Parallel()
-	w, s := startWorld(t, world.Options{Latency: map[string]time.Duration{"hackernews": 0, "wikipedia": 300 * time.Millisecond, "wikipedia-summary": 0}}), ollamakit.Start(t)
+	w, s := apptest.StartWorld(t, world.Options{Latency: map[string]time.Duration{"hackernews": 0, "wikipedia": 300 * time.Millisecond, "wikipedia-summary": 0}}), ollamakit.Start(t)
 	s.OnChat(func(c ollamakit.Call) ollamakit.Reply {
 		if len(c.Format) > 0 {
 			return ollamakit.Reply{Tokens: []string{`{"queries": ["BERT language model"]}`}}
 		}
 		return ollamakit.Reply{Tokens: []string{"A transformer processes all tokens of a sequence ", "side by side [1]."}}
 	})
-	file, first := recordOf(t, worldSettings(t, w.URLs(), map[string]string{"ollama.enabled": "true", "ollama.host": s.Host()}), Request{Question: DemoQuestions()[0]})
+	file, first := recordOf(t, apptest.Settings(t, w.URLs(), map[string]string{"ollama.enabled": "true", "ollama.host": s.Host()}), research.Request{Question: demo.Questions()[0]})
 	if !slices.Contains(first.Topics, "BERT language model") {
 		t.Fatalf("topics = %q", first.Topics)
 	}
 	for range 5 {
-		again := replayOf(t, file, Options{}, Request{})
+		again := replayOf(t, file, app.Options{}, research.Request{})
 		if diff := cmp.Diff(normal(first), normal(again)); diff != "" {
 			t.Fatalf("(-recorded +replayed):\n%s", diff)
 		}

@@ -1,4 +1,4 @@
-package app
+package evaluation
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
@@ -23,8 +24,8 @@ const (
 	TaskAnswer = "answer" // choose the sentence
 )
 
-// EvalOptions say what to measure.
-type EvalOptions struct {
+// Options say what to measure.
+type Options struct {
 	Dir  string
 	Task string // TaskRecall or TaskAnswer
 	Mode string // of recall: hybrid, bm25 or vector
@@ -46,16 +47,16 @@ type RecallScore struct {
 // depth of the measures.
 const cutoff = 10
 
-// Eval measures on a collection, with the program as the settings have it but
+// Run measures on a collection, with the program as the settings have it but
 // for its memory: that is a new one, in a folder that goes with the result. The
 // result is a RecallScore or an AnswerScore.
-func Eval(ctx context.Context, cfg *config.Config, o EvalOptions, log *slog.Logger) (score any, err error) {
+func Run(ctx context.Context, cfg *config.Config, o Options, log *slog.Logger) (score any, err error) {
 	c, err := loadCollection(o.Dir)
 	if err != nil {
 		return nil, err
 	}
 	if o.Task == TaskAnswer {
-		return evalAnswer(ctx, c)
+		return scoreAnswers(ctx, c)
 	}
 	dir, err := os.MkdirTemp("", "research-mcp-eval-")
 	if err != nil {
@@ -64,23 +65,23 @@ func Eval(ctx context.Context, cfg *config.Config, o EvalOptions, log *slog.Logg
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	own := *cfg
 	own.DataDir = dir
-	a, err := New(ctx, &own, Options{Log: log})
+	a, err := app.New(ctx, &own, app.Options{Log: log})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	return a.evalRecall(ctx, c, o.Mode)
+	return scoreRecall(ctx, a, c, o.Mode)
 }
 
-// evalRecall asks the memory every judged query, through the path that recall
+// scoreRecall asks the memory every judged query, through the path that recall
 // takes.
-func (a *App) evalRecall(ctx context.Context, c *collection, mode string) (RecallScore, error) {
-	score := RecallScore{Task: TaskRecall, Mode: mode, Embedder: a.kits.Choose(ctx).Embedder.Model().Name, Docs: len(c.docs)}
-	ids, err := a.fill(ctx, c)
+func scoreRecall(ctx context.Context, a *app.App, c *collection, mode string) (RecallScore, error) {
+	score := RecallScore{Task: TaskRecall, Mode: mode, Embedder: a.Models().Choose(ctx).Embedder.Model().Name, Docs: len(c.docs)}
+	ids, err := fill(ctx, a, c)
 	if err != nil {
 		return score, err
 	}
-	err = a.askAll(ctx, c, ids, &score)
+	err = askAll(ctx, a, c, ids, &score)
 	return score, err
 }
 
@@ -92,10 +93,10 @@ func (c *collection) inConversation() bool {
 
 // fill puts all documents into the memory and tells which of its ids stands
 // for which of the collection's.
-func (a *App) fill(ctx context.Context, c *collection) (map[string]string, error) {
+func fill(ctx context.Context, a *app.App, c *collection) (map[string]string, error) {
 	turns := c.inConversation()
 	ids := map[string]string{}
-	kit := a.kits.Choose(ctx)
+	kit := a.Models().Choose(ctx)
 	for i, r := range c.docs {
 		body, _ := text.Clean(r.Text)
 		if strings.TrimSpace(body) == "" {
@@ -104,7 +105,7 @@ func (a *App) fill(ctx context.Context, c *collection) (map[string]string, error
 		if strings.TrimSpace(body) == "" {
 			continue // nothing that could be found
 		}
-		doc := evidence.Document{ID: evidence.DocumentID("eval", r.ID, ""), Source: "eval", URL: "eval:" + r.ID, Title: r.Title, Text: body, Retrieved: a.now(), Meta: map[string]string{}}
+		doc := evidence.Document{ID: evidence.DocumentID("eval", r.ID, ""), Source: "eval", URL: "eval:" + r.ID, Title: r.Title, Text: body, Retrieved: time.Now(), Meta: map[string]string{}}
 		if conversation, _, ok := strings.Cut(r.ID, "/"); ok && turns {
 			doc.Meta[evidence.MetaSession], doc.Meta[evidence.MetaKind], doc.Meta[evidence.MetaSeq] = conversation, evidence.KindTurn, fmt.Sprint(i)
 		}
@@ -121,7 +122,7 @@ func (a *App) fill(ctx context.Context, c *collection) (map[string]string, error
 			chunks.Items[j].Vector = vectors[j]
 		}
 		chunks.Model = kit.Embedder.Model()
-		if _, err := a.memory.Put(ctx, doc, chunks); err != nil {
+		if _, err := a.Memory().Put(ctx, doc, chunks); err != nil {
 			return nil, fmt.Errorf("putting document %s: %w", r.ID, err)
 		}
 		ids[doc.ID] = r.ID
@@ -130,7 +131,7 @@ func (a *App) fill(ctx context.Context, c *collection) (map[string]string, error
 }
 
 // askAll asks every judged query and averages.
-func (a *App) askAll(ctx context.Context, c *collection, ids map[string]string, score *RecallScore) error {
+func askAll(ctx context.Context, a *app.App, c *collection, ids map[string]string, score *RecallScore) error {
 	var took []float64
 	for _, q := range c.queries {
 		grades := c.grades[q.ID]

@@ -1,4 +1,4 @@
-package app
+package diagnosis
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
@@ -49,18 +50,18 @@ const sourcePatience = 6 * time.Second
 
 // Doctor looks at everything that a question needs.
 func Doctor(ctx context.Context, cfg *config.Config, o DoctorOptions) Report {
-	r := Report{OK: true, Checks: []Check{{Name: "program", Status: checkOK, What: fmt.Sprintf("research-mcp %s at %s", version, executable())}}}
+	r := Report{OK: true, Checks: []Check{{Name: "program", Status: checkOK, What: fmt.Sprintf("research-mcp %s at %s", app.ProgramVersion, app.Executable())}}}
 	r.add(contactCheck(cfg))
-	a, err := New(ctx, cfg, Options{Log: o.Log})
+	a, err := app.New(ctx, cfg, app.Options{Log: o.Log})
 	if err != nil {
 		p := evidence.AsProblem(err)
 		r.add(Check{Name: "start", Status: checkFail, What: p.What, Try: p.Try})
 		return r
 	}
-	r.add(a.memoryCheck(ctx))
-	r.add(a.isolationCheck(ctx))
-	r.add(a.kits.checks(ctx)...)
-	r.add(a.sourceChecks(ctx, o.Offline)...)
+	r.add(memoryCheck(ctx, a))
+	r.add(isolationCheck(ctx, a))
+	r.add(modelChecks(ctx, a)...)
+	r.add(sourceChecks(ctx, a, o.Offline)...)
 	if err := a.Close(); err != nil {
 		r.add(Check{Name: "shutdown", Status: checkFail, What: err.Error()})
 	}
@@ -82,44 +83,44 @@ func contactCheck(cfg *config.Config) Check {
 		Try: fmt.Sprintf("write `contact: you@example.org` into %s, or set %s", config.DefaultFile(), config.EnvName("contact"))}
 }
 
-func (a *App) memoryCheck(ctx context.Context) Check {
-	s, err := a.memory.Stats(ctx)
+func memoryCheck(ctx context.Context, a *app.App) Check {
+	s, err := a.Memory().Stats(ctx)
 	if err != nil {
 		p := evidence.AsProblem(err)
 		return Check{Name: "memory", Status: checkFail, What: p.What, Try: p.Try}
 	}
-	return Check{Name: "memory", Status: checkOK, What: fmt.Sprintf("%d documents, %d chunks, %d bytes in %s", s.Documents, s.Chunks, s.Bytes, a.cfg.DataDir)}
+	return Check{Name: "memory", Status: checkOK, What: fmt.Sprintf("%d documents, %d chunks, %d bytes in %s", s.Documents, s.Chunks, s.Bytes, a.Config().DataDir)}
 }
 
-func (a *App) isolationCheck(ctx context.Context) Check {
-	begun := a.now()
-	got := a.analyse(ctx)
+func isolationCheck(ctx context.Context, a *app.App) Check {
+	begun := time.Now()
+	got := a.Analyst().Analyse(ctx, evidence.AnalysisInput{Question: "test", Documents: []evidence.Document{{Source: "doctor", Text: "test"}}})
 	if got.Status != checkOK || got.Documents != 1 {
 		return Check{Name: "isolation", Status: checkFail, What: "work in an isolated process does not work: " + got.Err,
 			Try: "look whether this program may start processes; answers come without statistics until then"}
 	}
-	took := a.now().Sub(begun).Milliseconds()
-	walls, err := a.pool.Walls(ctx)
+	took := time.Since(begun).Milliseconds()
+	walls, err := a.Sandbox(ctx)
 	if err != nil || len(walls) == 0 {
 		walls = []string{"none but a deadline and a memory limit"}
 	}
 	return Check{Name: "isolation", Status: checkOK, What: fmt.Sprintf("an isolated process answers in %d ms; its walls: %s", took, strings.Join(walls, ", "))}
 }
 
-func (a *App) analyse(ctx context.Context) evidence.Analysis {
-	return analyst{a.pool}.Analyse(ctx, evidence.AnalysisInput{Question: "test", Documents: []evidence.Document{{Source: "doctor", Text: "test"}}})
+func modelChecks(ctx context.Context, a *app.App) []Check {
+	var out []Check
+	for _, s := range a.Models().Status(ctx) {
+		out = append(out, Check{Name: s.Name, Status: s.State, What: s.What, Try: s.Try})
+	}
+	return out
 }
 
 // sourceChecks ask every source that is on, all at once.
-func (a *App) sourceChecks(ctx context.Context, offline bool) []Check {
-	infos, how := Sources(a.cfg), sourcesOff(a.cfg)
+func sourceChecks(ctx context.Context, a *app.App, offline bool) []Check {
+	infos, how := Sources(a.Config()), app.SourcesOff(a.Config())
 	out := make([]Check, len(infos))
-	asked, err := a.buildSources(nil)
-	if err != nil {
-		return []Check{{Name: "sources", Status: checkFail, What: err.Error()}}
-	}
 	byName := map[string]research.Source{}
-	for _, s := range asked {
+	for _, s := range a.Sources() {
 		byName[s.Name()] = s
 	}
 	var group errgroup.Group
@@ -131,7 +132,7 @@ func (a *App) sourceChecks(ctx context.Context, offline bool) []Check {
 			out[i] = Check{Name: info.Name, Status: checkOK, What: "on, not asked: " + info.place()}
 		default:
 			group.Go(func() error {
-				out[i] = sourceCheck(ctx, a.now, info, byName[info.Name])
+				out[i] = sourceCheck(ctx, info, byName[info.Name])
 				return nil // a failing source is a check's result
 			})
 		}
@@ -145,12 +146,12 @@ func (a *App) sourceChecks(ctx context.Context, offline bool) []Check {
 	return out
 }
 
-func sourceCheck(ctx context.Context, now func() time.Time, info SourceInfo, s research.Source) Check {
-	ctx, cancel := context.WithTimeout(fetch.NoCache(ctx), sourcePatience) // a kept answer says nothing of the source
+func sourceCheck(ctx context.Context, info SourceInfo, s research.Source) Check {
+	ctx, cancel := context.WithTimeout(fetch.NoCache(ctx), sourcePatience) // a cached response says nothing about the source
 	defer cancel()
-	begun := now()
+	begun := time.Now()
 	docs, err := s.Search(ctx, evidence.Query{Text: "computer", Question: "computer", Limit: 1, Language: "en"})
-	took := now().Sub(begun).Milliseconds()
+	took := time.Since(begun).Milliseconds()
 	if err != nil {
 		what, _, _ := strings.Cut(err.Error(), "\n")
 		return Check{Name: info.Name, Status: checkWarn, What: fmt.Sprintf("%s: %s", info.place(), what),
