@@ -25,12 +25,12 @@ func define[In, Out any](
 		panic("tools: " + err.Error())
 	}
 	d.About = strings.TrimSpace(string(about))
-	form, err := parseForm(d.InputSchema)
+	arguments, err := newChecker(d.InputSchema)
 	if err != nil {
 		panic(fmt.Sprintf("tools: %s: %v", d.Name, err))
 	}
 	d.Call = func(ctx context.Context, args json.RawMessage, observe Observe) (Result, error) {
-		clean, err := form.check(args)
+		clean, err := arguments.check(args)
 		if err != nil {
 			return Result{}, err
 		}
@@ -52,7 +52,7 @@ func define[In, Out any](
 	return d
 }
 
-// withSources tells the model which names the argument "sources" takes.
+// withSources adds the valid names of the argument "sources" to the description.
 func withSources(d Definition, names []string) Definition {
 	if len(names) > 0 {
 		d.About += "\nSources: " + strings.Join(names, ", ") + "."
@@ -60,7 +60,7 @@ func withSources(d Definition, names []string) Definition {
 	return d
 }
 
-// orDefault is what p points to, or def when the argument was left out.
+// orDefault returns *p, or def when the argument was left out.
 func orDefault(p *int, def int) int {
 	if p == nil {
 		return def
@@ -68,13 +68,13 @@ func orDefault(p *int, def int) int {
 	return *p
 }
 
-// seconds is a time from an argument, or 0 when the argument was left out.
+// seconds returns an argument as a duration, or 0 when it was left out.
 func seconds(p *int) time.Duration {
 	return time.Duration(orDefault(p, 0)) * time.Second
 }
 
-// some is s, or an empty slice: JSON must never show a null where a list is due.
-func some[T any](s []T) []T {
+// nonNil returns s, or an empty slice for nil: a list is never null in JSON.
+func nonNil[T any](s []T) []T {
 	if s == nil {
 		return []T{}
 	}

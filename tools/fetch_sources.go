@@ -24,8 +24,7 @@ type FetchSourcesIn struct {
 	MaxTokens     *int     `json:"max_tokens,omitempty" jsonschema:"Most tokens of the result; long texts are cut"`
 }
 
-// FetchSourcesOut is what was read. Slices are never nil, but
-// for NotAsked.
+// FetchSourcesOut is what was read. Slices except NotAsked are never nil.
 type FetchSourcesOut struct {
 	Documents []evidence.Document     `json:"documents"`
 	Sources   []evidence.SourceReport `json:"sources"`
@@ -55,7 +54,7 @@ func fetchSources(d Deps) Definition {
 			return FetchSources(ctx, d.Fetch, in, observe)
 		},
 		func(in FetchSourcesIn, out FetchSourcesOut) (FetchSourcesOut, string) {
-			return fitDocuments(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Boundary)
+			return shrinkDocuments(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Boundary)
 		},
 	)
 }
@@ -82,7 +81,7 @@ func FetchSources(ctx context.Context, f Fetcher, in FetchSourcesIn, observe Obs
 	if err != nil {
 		return FetchSourcesOut{}, err
 	}
-	return FetchSourcesOut{Documents: some(got.Documents), Sources: some(got.Sources), NotAsked: got.NotAsked, Warnings: some(got.Warnings)}, nil
+	return FetchSourcesOut{Documents: nonNil(got.Documents), Sources: nonNil(got.Sources), NotAsked: got.NotAsked, Warnings: nonNil(got.Warnings)}, nil
 }
 
 func checkURL(name, raw string) error {
@@ -93,20 +92,20 @@ func checkURL(name, raw string) error {
 	return nil
 }
 
-// documentFit shrinks its own copy of fetched documents.
-type documentFit struct {
+// documentShrinker removes parts of its own copy of fetched documents.
+type documentShrinker struct {
 	out      FetchSourcesOut
 	full     []string // the texts before anything was cut
 	warnings []string
-	lost     lost
+	omitted  omissions
 	max      int
-	word     string // the fence of this call
+	word     string // fences foreign text in this result
 }
 
-// fitDocuments is out within maxTokens, as JSON and as text. Long texts are cut
-// first, the longest most; documents go when their texts alone do not help.
-func fitDocuments(out FetchSourcesOut, maxTokens int, next func() string) (FetchSourcesOut, string) {
-	f := &documentFit{out: out, warnings: out.Warnings, max: maxTokens, full: make([]string, len(out.Documents))}
+// shrinkDocuments cuts out to maxTokens, both as JSON and as text. It cuts long
+// texts first, the longest most, and removes documents when that is not enough.
+func shrinkDocuments(out FetchSourcesOut, maxTokens int, next func() string) (FetchSourcesOut, string) {
+	f := &documentShrinker{out: out, warnings: out.Warnings, max: maxTokens, full: make([]string, len(out.Documents))}
 	for i, d := range out.Documents {
 		f.full[i] = d.Text
 	}
@@ -115,23 +114,23 @@ func fitDocuments(out FetchSourcesOut, maxTokens int, next func() string) (Fetch
 		return f.out, f.text()
 	}
 	f.out.Documents, f.out.Sources = slices.Clone(out.Documents), slices.Clone(out.Sources)
-	room := 4 * maxTokens // bytes: a token of four letters is the most that a text can be worth
+	room := 4 * maxTokens // bytes: a token has at most about four
 	shrink(f.fits, func() bool {
 		room = room * 7 / 8
 		return f.cutTexts(room)
 	}, f.dropNotAsked, f.dropDetails, f.dropDocument, f.dropSource, f.dropWarning)
-	f.fits() // the warning counts what the last step took
+	f.fits() // updates the warning after the last step
 	return f.out, f.text()
 }
 
-func (f *documentFit) fits() bool {
-	f.out.Warnings = f.lost.with(f.warnings, f.max)
+func (f *documentShrinker) fits() bool {
+	f.out.Warnings = f.omitted.with(f.warnings, f.max)
 	return jsonTokens(f.out) <= f.max && text.EstimateTokens(f.text()) <= f.max
 }
 
-// cutTexts gives the documents room bytes together, as long as that leaves
-// each enough to be of use.
-func (f *documentFit) cutTexts(room int) bool {
+// cutTexts cuts the documents' texts to room bytes in total, as long as that
+// leaves enough of each.
+func (f *documentShrinker) cutTexts(room int) bool {
 	const least = 240
 	if room < least*len(f.full) {
 		return false
@@ -140,30 +139,30 @@ func (f *documentFit) cutTexts(room int) bool {
 	for i, t := range f.full {
 		lengths[i] = len(t)
 	}
-	f.lost = lost{}
+	f.omitted = omissions{}
 	for i, n := range shares(lengths, room) {
 		d := &f.out.Documents[i]
 		if n < lengths[i] {
 			d.Text, d.Truncated = prefix(f.full[i], n), true
-			f.lost.add("bytes of text", lengths[i]-len(d.Text))
+			f.omitted.add("bytes of text", lengths[i]-len(d.Text))
 		}
 	}
 	return true
 }
 
-func (f *documentFit) dropNotAsked() bool {
+func (f *documentShrinker) dropNotAsked() bool {
 	n := len(f.out.NotAsked)
 	f.out.NotAsked = nil
-	f.lost.add("sources not asked", n)
+	f.omitted.add("sources not asked", n)
 	return n > 0
 }
 
-// dropDetails takes from the last document that has any what only a program
-// would read.
-func (f *documentFit) dropDetails() bool {
+// dropDetails removes the metadata and tags of the last document that has any:
+// only a program reads them.
+func (f *documentShrinker) dropDetails() bool {
 	for i := range slices.Backward(f.out.Documents) {
 		if d := &f.out.Documents[i]; len(d.Meta) > 0 || len(d.Tags) > 0 {
-			f.lost.add("details", len(d.Meta)+len(d.Tags))
+			f.omitted.add("details", len(d.Meta)+len(d.Tags))
 			d.Meta, d.Tags = nil, nil
 			return true
 		}
@@ -171,8 +170,8 @@ func (f *documentFit) dropDetails() bool {
 	return false
 }
 
-// dropDocument drops the last document, or shortens the only one.
-func (f *documentFit) dropDocument() bool {
+// dropDocument removes the last document, or shortens the only one.
+func (f *documentShrinker) dropDocument() bool {
 	n := len(f.out.Documents)
 	if n == 0 {
 		return false
@@ -180,36 +179,36 @@ func (f *documentFit) dropDocument() bool {
 	last := &f.out.Documents[n-1]
 	if n == 1 && len(last.Text) > 16 {
 		short := prefix(last.Text, len(last.Text)*2/3)
-		f.lost.add("bytes of text", len(last.Text)-len(short))
+		f.omitted.add("bytes of text", len(last.Text)-len(short))
 		last.Text, last.Truncated = short, true
 		return true
 	}
 	f.out.Documents = f.out.Documents[:n-1]
-	f.lost.add("documents", 1)
+	f.omitted.add("documents", 1)
 	return true
 }
 
-func (f *documentFit) dropSource() bool {
+func (f *documentShrinker) dropSource() bool {
 	n := len(f.out.Sources)
 	if n == 0 {
 		return false
 	}
 	f.out.Sources = f.out.Sources[:n-1]
-	f.lost.add("source reports", 1)
+	f.omitted.add("source reports", 1)
 	return true
 }
 
-func (f *documentFit) dropWarning() bool {
+func (f *documentShrinker) dropWarning() bool {
 	n := len(f.warnings)
 	if n == 0 {
 		return false
 	}
 	f.warnings = f.warnings[:n-1]
-	f.lost.add("warnings", 1)
+	f.omitted.add("warnings", 1)
 	return true
 }
 
-func (f *documentFit) text() string {
+func (f *documentShrinker) text() string {
 	var b strings.Builder
 	if len(f.out.Documents) == 0 {
 		b.WriteString("No documents.\n")

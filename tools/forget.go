@@ -63,7 +63,9 @@ func forget(d Deps) Definition {
 		func(ctx context.Context, in ForgetIn, _ Observe) (ForgetOut, error) {
 			return Forget(ctx, d.Forget, in)
 		},
-		func(_ ForgetIn, out ForgetOut) (ForgetOut, string) { return fitReceipt(out, research.DefaultMaxTokens) },
+		func(_ ForgetIn, out ForgetOut) (ForgetOut, string) {
+			return shrinkForgotten(out, research.DefaultMaxTokens)
+		},
 	)
 }
 
@@ -80,15 +82,16 @@ func Forget(ctx context.Context, f Forgetter, in ForgetIn) (ForgetOut, error) {
 	if err != nil {
 		return ForgetOut{}, err
 	}
-	return ForgetOut{Documents: got.Documents, Chunks: got.Chunks, IDs: some(got.IDs), Remaining: got.Remaining, Warnings: some(got.Warnings)}, nil
+	return ForgetOut{Documents: got.Documents, Chunks: got.Chunks, IDs: nonNil(got.IDs), Remaining: got.Remaining, Warnings: nonNil(got.Warnings)}, nil
 }
 
-// fitReceipt is out within maxTokens: the last ids go first.
-func fitReceipt(out ForgetOut, maxTokens int) (ForgetOut, string) {
-	var lost lost
+// shrinkForgotten cuts out to maxTokens, both as JSON and as text: it removes the
+// last ids first.
+func shrinkForgotten(out ForgetOut, maxTokens int) (ForgetOut, string) {
+	var omitted omissions
 	warnings := out.Warnings
 	fits := func() bool {
-		out.Warnings = lost.with(warnings, maxTokens)
+		out.Warnings = omitted.with(warnings, maxTokens)
 		return jsonTokens(out) <= maxTokens && text.EstimateTokens(forgetText(out)) <= maxTokens
 	}
 	shrink(fits, func() bool {
@@ -98,7 +101,7 @@ func fitReceipt(out ForgetOut, maxTokens int) (ForgetOut, string) {
 		}
 		drop := max(1, n/8)
 		out.IDs = out.IDs[:n-drop]
-		lost.add("ids", drop)
+		omitted.add("ids", drop)
 		return true
 	}, func() bool {
 		n := len(warnings)
@@ -106,10 +109,10 @@ func fitReceipt(out ForgetOut, maxTokens int) (ForgetOut, string) {
 			return false
 		}
 		warnings = warnings[:n-1]
-		lost.add("warnings", 1)
+		omitted.add("warnings", 1)
 		return true
 	})
-	fits() // the warning counts what the last step took
+	fits() // updates the warning after the last step
 	return out, forgetText(out)
 }
 

@@ -71,7 +71,7 @@ func recall(d Deps) Definition {
 			return Recall(ctx, d.Recall, d.Now, in)
 		},
 		func(in RecallIn, out RecallOut) (RecallOut, string) {
-			return fitHits(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Boundary)
+			return shrinkHits(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Boundary)
 		},
 	)
 }
@@ -105,7 +105,7 @@ func Recall(ctx context.Context, r Recaller, now func() time.Time, in RecallIn) 
 	if err != nil {
 		return RecallOut{}, err
 	}
-	out := RecallOut{Hits: make([]RecallHit, len(got.Hits)), Index: got.Index, Warnings: some(got.Warnings)}
+	out := RecallOut{Hits: make([]RecallHit, len(got.Hits)), Index: got.Index, Warnings: nonNil(got.Warnings)}
 	for i, h := range got.Hits {
 		out.Hits[i] = hit(h, now())
 	}
@@ -152,41 +152,41 @@ func hit(h evidence.Hit, now time.Time) RecallHit {
 		Retrieved:  h.Document.Retrieved,
 		AgeDays:    age,
 		Untrusted:  h.Document.Untrusted,
-		Tags:       some(h.Document.Tags),
+		Tags:       nonNil(h.Document.Tags),
 	}
 }
 
-// hitFit shrinks its own copy of recalled passages.
-type hitFit struct {
+// hitShrinker removes parts of its own copy of recalled passages.
+type hitShrinker struct {
 	out      RecallOut
 	warnings []string
-	lost     lost
+	omitted  omissions
 	max      int
-	word     string // the fence of this call
+	word     string // fences foreign text in this result
 }
 
-// fitHits is out within maxTokens, as JSON and as text: the longest texts are
-// shortened with their ends, then the last hits go.
-func fitHits(out RecallOut, maxTokens int, next func() string) (RecallOut, string) {
+// shrinkHits cuts out to maxTokens, both as JSON and as text: it shortens the
+// longest texts, then removes the last hits.
+func shrinkHits(out RecallOut, maxTokens int, next func() string) (RecallOut, string) {
 	texts := make([]string, len(out.Hits))
 	for i, h := range out.Hits {
 		texts[i] = h.Text
 	}
-	f := &hitFit{out: out, warnings: out.Warnings, max: maxTokens, word: boundary(next, texts...)}
+	f := &hitShrinker{out: out, warnings: out.Warnings, max: maxTokens, word: boundary(next, texts...)}
 	if !f.fits() {
 		f.out.Hits = slices.Clone(out.Hits)
 		shrink(f.fits, f.shortenTo(400), f.dropHit, f.shortenTo(16), f.dropLast, f.dropWarning)
-		f.fits() // the warning counts what the last step took
+		f.fits() // updates the warning after the last step
 	}
 	return f.out, f.text()
 }
 
-func (f *hitFit) fits() bool {
-	f.out.Warnings = f.lost.with(f.warnings, f.max)
+func (f *hitShrinker) fits() bool {
+	f.out.Warnings = f.omitted.with(f.warnings, f.max)
 	return jsonTokens(f.out) <= f.max && text.EstimateTokens(f.text()) <= f.max
 }
 
-func (f *hitFit) shortenTo(least int) step {
+func (f *hitShrinker) shortenTo(least int) step {
 	return func() bool {
 		hits := f.out.Hits
 		i := longest(len(hits), least, func(i int) int { return len(hits[i].Text) })
@@ -194,38 +194,38 @@ func (f *hitFit) shortenTo(least int) step {
 			return false
 		}
 		short := prefix(hits[i].Text, max(least, len(hits[i].Text)*2/3))
-		f.lost.add("bytes of text", len(hits[i].Text)-len(short))
+		f.omitted.add("bytes of text", len(hits[i].Text)-len(short))
 		hits[i].Text, hits[i].End = short, hits[i].Start+len(short)
 		return true
 	}
 }
 
-// dropHit drops the last hit, but for the best one.
-func (f *hitFit) dropHit() bool {
+// dropHit removes the last hit unless it is the only one.
+func (f *hitShrinker) dropHit() bool {
 	return len(f.out.Hits) > 1 && f.dropLast()
 }
 
-func (f *hitFit) dropLast() bool {
+func (f *hitShrinker) dropLast() bool {
 	n := len(f.out.Hits)
 	if n == 0 {
 		return false
 	}
 	f.out.Hits = f.out.Hits[:n-1]
-	f.lost.add("hits", 1)
+	f.omitted.add("hits", 1)
 	return true
 }
 
-func (f *hitFit) dropWarning() bool {
+func (f *hitShrinker) dropWarning() bool {
 	n := len(f.warnings)
 	if n == 0 {
 		return false
 	}
 	f.warnings = f.warnings[:n-1]
-	f.lost.add("warnings", 1)
+	f.omitted.add("warnings", 1)
 	return true
 }
 
-func (f *hitFit) text() string {
+func (f *hitShrinker) text() string {
 	var b strings.Builder
 	if len(f.out.Hits) == 0 {
 		b.WriteString("Nothing in the memory matches.\n")

@@ -78,7 +78,7 @@ func Remember(ctx context.Context, r Rememberer, in RememberIn) (RememberOut, er
 	if err != nil {
 		return RememberOut{}, err
 	}
-	return RememberOut{DocumentID: got.DocumentID, Chunks: got.Chunks, Deduplicated: got.Deduplicated, Warnings: some(got.Warnings)}, nil
+	return RememberOut{DocumentID: got.DocumentID, Chunks: got.Chunks, Deduplicated: got.Deduplicated, Warnings: nonNil(got.Warnings)}, nil
 }
 
 func rememberText(out RememberOut) string {

@@ -9,8 +9,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
-// ResearchIn are the arguments of research. Pointers tell a 0 from an argument
-// that was left out.
+// ResearchIn holds the arguments of research. A nil pointer is an argument that
+// was left out.
 type ResearchIn struct {
 	Question      string   `json:"question" jsonschema:"The question in full"`
 	Session       string   `json:"session,omitempty" jsonschema:"Handle from an earlier result, to ask further"`
@@ -26,7 +26,7 @@ func researchTool(d Deps) Definition {
 		Definition{
 			Name:  "research",
 			Title: "Research a question",
-			// Not read-only: the session and what was read are kept in the memory.
+			// Not read-only: the session and the documents are stored in the memory.
 			Hints: Hints{OpenWorld: true},
 			Slow:  true,
 			InputSchema: input[ResearchIn](
@@ -53,7 +53,7 @@ func researchTool(d Deps) Definition {
 			return Research(ctx, d.Research, in, observe)
 		},
 		func(in ResearchIn, a evidence.Answer) (evidence.Answer, string) {
-			a = fitAnswer(a, orDefault(in.MaxTokens, research.DefaultMaxTokens))
+			a = shrinkAnswer(a, orDefault(in.MaxTokens, research.DefaultMaxTokens))
 			return a, answerText(a)
 		},
 	), d.Sources)
@@ -77,24 +77,24 @@ func Research(ctx context.Context, r Researcher, in ResearchIn, observe Observe)
 	if err != nil {
 		return evidence.Answer{}, err
 	}
-	return whole(a), nil
+	return withoutNil(a), nil
 }
 
-// whole replaces the nil slices and maps of a by empty ones.
-func whole(a evidence.Answer) evidence.Answer {
-	a.Claims, a.Citations, a.Sources = some(a.Claims), some(a.Citations), some(a.Sources)
-	a.Topics, a.Warnings = some(a.Topics), some(a.Warnings)
-	a.Analysis.Keywords, a.Analysis.TopDocuments = some(a.Analysis.Keywords), some(a.Analysis.TopDocuments)
+// withoutNil replaces the nil slices and maps of a by empty ones.
+func withoutNil(a evidence.Answer) evidence.Answer {
+	a.Claims, a.Citations, a.Sources = nonNil(a.Claims), nonNil(a.Citations), nonNil(a.Sources)
+	a.Topics, a.Warnings = nonNil(a.Topics), nonNil(a.Warnings)
+	a.Analysis.Keywords, a.Analysis.TopDocuments = nonNil(a.Analysis.Keywords), nonNil(a.Analysis.TopDocuments)
 	if a.Analysis.BySource == nil {
 		a.Analysis.BySource = map[string]int{}
 	}
 	for i := range a.Claims {
-		a.Claims[i].Citations = some(a.Claims[i].Citations)
+		a.Claims[i].Citations = nonNil(a.Claims[i].Citations)
 	}
 	return a
 }
 
-// answerText is an answer for a model that sees nothing else.
+// answerText renders an answer for a model that sees only this text.
 func answerText(a evidence.Answer) string {
 	var b strings.Builder
 	switch {

@@ -13,13 +13,13 @@ import (
 
 // Limits of arguments that several tools take. Lengths are in bytes.
 const (
-	maxName    = 100 // of a source or a tag
-	maxID      = 200 // of a document or a session
-	maxDate    = 40
-	maxSources = 50
-	maxTags    = 20
-	minTokens  = 200 // of max_tokens
-	maxTokens  = 50_000
+	maxName     = 100 // of a source or a tag
+	maxID       = 200 // of a document or a session
+	maxDate     = 40
+	maxSources  = 50
+	maxTags     = 20
+	leastTokens = 200 // of max_tokens
+	mostTokens  = 50_000
 )
 
 // edit adds to a schema what the struct's types do not say. It panics when it
@@ -212,4 +212,4 @@ func (d Deps) budget() edit {
 	return numberOf("budget_seconds", seconds(research.MinBudget), seconds(research.MaxBudget), seconds(d.Budget))
 }
 
-func tokens() edit { return numberOf("max_tokens", minTokens, maxTokens, research.DefaultMaxTokens) }
+func tokens() edit { return numberOf("max_tokens", leastTokens, mostTokens, research.DefaultMaxTokens) }

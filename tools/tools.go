@@ -1,6 +1,7 @@
-// Package tools is what an assistant can call: one file for each tool, holding
-// what it takes, what it gives and a plain function from one to the other.
-// Nothing in here knows a transport; package server publishes the definitions.
+// Package tools defines the tools that an assistant can call. Each file holds one
+// tool: its arguments, its result, and a function from one to the other. The
+// package knows nothing of the protocol; package server publishes the definitions.
+// docs/adding-a-tool.md shows how to add one.
 package tools
 
 import (
@@ -17,9 +18,9 @@ import (
 // Event is a step on the way to a result.
 type Event = research.Event
 
-// Observe is told what happens on the way to a result. It may be called from
-// several goroutines, returns quickly, and is not called after the function it
-// was given to has returned. It is never nil.
+// Observe receives the events of a call. It may be called from several
+// goroutines, returns quickly, and is not called after the function that it was
+// passed to has returned. It is never nil.
 type Observe = func(Event)
 
 // Researcher answers a question. When ctx ends it returns ctx's error. What the
@@ -59,7 +60,7 @@ type Recaller interface {
 	Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error)
 }
 
-// Deps are what the tools stand on. Now and Boundary have defaults.
+// Deps holds what the tools need. Budget, Now and Boundary have defaults.
 type Deps struct {
 	Research Researcher
 	Fetch    Fetcher
@@ -91,10 +92,10 @@ func randomBoundary() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Hints tell a client what a call may do to the world.
+// Hints tell a client what side effects a call may have.
 type Hints struct{ ReadOnly, Destructive, Idempotent, OpenWorld bool }
 
-// Definition is a tool as a client sees it, and the door to call it.
+// Definition is a tool as a client sees it, and the function that runs it.
 type Definition struct {
 	Name         string
 	Title        string
@@ -102,15 +103,15 @@ type Definition struct {
 	InputSchema  json.RawMessage // compact
 	OutputSchema json.RawMessage // compact
 	Hints        Hints
-	Slow         bool // it waits for the network or a model: few of these run at once
+	Slow         bool // it waits for the network or a model: the server limits how many run at once
 
 	// Call checks the arguments against InputSchema and runs the tool. An
 	// *evidence.Problem is for the model; any other error is the server's own.
 	Call func(ctx context.Context, args json.RawMessage, observe Observe) (Result, error)
 }
 
-// Result is one outcome in two forms that say the same: Markdown for a model,
-// and JSON that is valid against the tool's OutputSchema.
+// Result is a tool's result in two forms with the same content: Markdown for a
+// model, and JSON that is valid against the tool's OutputSchema.
 type Result struct {
 	Text       string
 	Structured json.RawMessage

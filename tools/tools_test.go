@@ -387,14 +387,14 @@ func FuzzArguments(f *testing.F) {
 	for _, seed := range []string{`{"question":"x"}`, `{"question":"x","budget_seconds":1e3}`, `[]`, `{`, `{"sources":[1]}`, `{"a":{"b":[]}}`} {
 		f.Add([]byte(seed))
 	}
-	var form form
+	var c checker
 	for _, d := range All(Deps{}) {
 		if d.Name == "research" {
-			form, _ = parseForm(d.InputSchema)
+			c, _ = newChecker(d.InputSchema)
 		}
 	}
 	f.Fuzz(func(t *testing.T, args []byte) {
-		clean, err := form.check(args)
+		clean, err := c.check(args)
 		if err != nil {
 			var p *evidence.Problem
 			if !errors.As(err, &p) || text.EstimateTokens(p.Error()) > 500 {

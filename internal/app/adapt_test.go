@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -97,14 +98,18 @@ func TestAnalysisOfAChildThatMisbehaves(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			runner, err := isolate.NewRunner(isolate.Options{Exe: "/bin/sh", Args: []string{"-c", c.script}, Deadline: 5 * time.Second, MaxOutput: 1 << 20})
-			if c.want == "timeout" {
-				runner, err = isolate.NewRunner(isolate.Options{Exe: "/bin/sh", Args: []string{"-c", c.script}, Deadline: 200 * time.Millisecond})
-			}
+			pool, err := isolate.NewPool(isolate.Options{Exe: "/bin/sh", Args: []string{"-c", c.script}, MaxOutput: 1 << 20})
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := analyst{runner}.Analyse(t.Context(), evidence.AnalysisInput{Question: "q", Documents: []evidence.Document{{Source: "s", Text: "t"}}})
+			defer pool.Close()
+			ctx := t.Context()
+			if c.want == "timeout" {
+				short, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+				defer cancel()
+				ctx = short
+			}
+			got := analyst{pool}.Analyse(ctx, evidence.AnalysisInput{Question: "q", Documents: []evidence.Document{{Source: "s", Text: "t"}}})
 			if got.Status != c.want || got.Err == "" || got.BySource == nil || got.Keywords == nil || got.TopDocuments == nil {
 				t.Errorf("analysis = %+v, want status %s", got, c.want)
 			}

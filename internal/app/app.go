@@ -282,7 +282,7 @@ func (a *App) Config() *config.Config { return a.cfg }
 func (a *App) Analyst() research.Analyst { return analyst{a.pool} }
 
 // Sandbox names the restrictions that isolated processes run under.
-func (a *App) Sandbox(ctx context.Context) ([]string, error) { return a.pool.Walls(ctx) }
+func (a *App) Sandbox(ctx context.Context) ([]string, error) { return a.pool.Sandbox(ctx) }
 
 // Sources are the sources that are on.
 func (a *App) Sources() []research.Source { return a.sources }

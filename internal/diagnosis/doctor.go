@@ -100,11 +100,11 @@ func isolationCheck(ctx context.Context, a *app.App) Check {
 			Try: "look whether this program may start processes; answers come without statistics until then"}
 	}
 	took := time.Since(begun).Milliseconds()
-	walls, err := a.Sandbox(ctx)
-	if err != nil || len(walls) == 0 {
-		walls = []string{"none but a deadline and a memory limit"}
+	sandbox, err := a.Sandbox(ctx)
+	if err != nil || len(sandbox) == 0 {
+		sandbox = []string{"none; a deadline and a memory limit hold"}
 	}
-	return Check{Name: "isolation", Status: checkOK, What: fmt.Sprintf("an isolated process answers in %d ms; its walls: %s", took, strings.Join(walls, ", "))}
+	return Check{Name: "isolation", Status: checkOK, What: fmt.Sprintf("an isolated process answers in %d ms; its sandbox: %s", took, strings.Join(sandbox, ", "))}
 }
 
 func modelChecks(ctx context.Context, a *app.App) []Check {

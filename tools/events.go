@@ -8,8 +8,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Describe is an event in words, in one line, or empty when it is not one that
-// a person who waits wants to see.
+// Describe returns an event as one line of text, or "" for an event that is not
+// shown as progress.
 func Describe(ev Event) string {
 	switch ev.Kind {
 	case research.EventPlanned:
@@ -36,7 +36,7 @@ func stageLine(stage string) string {
 	return stage
 }
 
-// reportLine is a source's report as in "hackernews: 4 documents in 512 ms".
+// reportLine renders a source's report as in "hackernews: 4 documents in 512 ms".
 func reportLine(r evidence.SourceReport) string {
 	line := fmt.Sprintf("%s: %s after %d ms", r.Name, r.Status, r.LatencyMS)
 	switch r.Status {
@@ -47,13 +47,13 @@ func reportLine(r evidence.SourceReport) string {
 	case evidence.StatusEmpty:
 		line = fmt.Sprintf("%s: nothing found in %d ms", r.Name, r.LatencyMS)
 	}
-	if r.Err != "" { // also of one that answered: not everything, or long ago
+	if r.Err != "" { // a source that answered can have one: incomplete, or stale
 		line += ": " + text.Squash(r.Err)
 	}
 	return line
 }
 
-// count is a number of things in words, such as "1 source" or "3 sources".
+// count renders a number of things, such as "1 source" or "3 sources".
 func count(n int, thing string) string {
 	if n != 1 {
 		thing += "s"

@@ -3,16 +3,16 @@ package isolate
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 )
 
-// A frame is the length of what follows, four bytes with the highest first, and
-// that many bytes of JSON.
+// A frame is a big-endian length of four bytes and that many bytes of JSON.
 const frameHead = 4
 
-// errFrame is in the chain when bytes are no frame: too long, or cut off.
+// errFrame: the bytes are not a frame, because it is too long or cut off.
 var errFrame = errors.New("bad frame")
 
 func framed(raw []byte) []byte {
@@ -21,9 +21,9 @@ func framed(raw []byte) []byte {
 	return append(out, raw...)
 }
 
-// readFrame reads a frame of at most limit bytes. An end between two frames is
-// io.EOF; an end within one, and a length over the limit, are errFrame. A length
-// that lies costs no memory: room is made for what comes.
+// readFrame reads a frame of at most limit bytes. The end of r between two frames
+// is io.EOF; an end within a frame and a length over the limit are errFrame.
+// Memory is allocated for what arrives, not for what the length announces.
 func readFrame(r io.Reader, limit int64) ([]byte, error) {
 	var head [frameHead]byte
 	if n, err := io.ReadFull(r, head[:]); err != nil {
@@ -47,10 +47,10 @@ func readFrame(r io.Reader, limit int64) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// hello is the first frame of a child of a pool.
+// hello is the first frame from a child.
 type hello struct {
 	Version int      `json:"version"`
-	Walls   []string `json:"walls"`
+	Sandbox []string `json:"sandbox"` // restrictions that hold
 }
 
 const helloVersion = 1
@@ -60,28 +60,28 @@ func parseHello(raw []byte) (hello, error) {
 	if err := strictly(raw, &h); err != nil {
 		return h, err
 	}
-	if h.Version != helloVersion || len(h.Walls) > 16 {
-		return h, fmt.Errorf("%w: version %d with %d walls", ErrOutput, h.Version, len(h.Walls))
+	if h.Version != helloVersion || len(h.Sandbox) > 16 {
+		return h, fmt.Errorf("%w: version %d with %d restrictions", ErrOutput, h.Version, len(h.Sandbox))
 	}
 	return h, nil
 }
 
-// request is a task for a child of a pool. Its input follows as a frame of its
-// own, so that nobody parses it but the task.
+// request is the head of a task. Its input follows in a second frame, so that
+// only the task parses it.
 type request struct {
 	Seq    uint64 `json:"seq"`
 	Task   string `json:"task"`
-	Millis int64  `json:"millis"` // until the deadline
+	Millis int64  `json:"millis"` // to the deadline
 }
 
-// reply answers the request of the same number. Without an error the output
-// follows as a frame of its own.
+// reply is the head of the answer to the request of the same number. Unless Err
+// is set, the output follows in a second frame.
 type reply struct {
 	Seq uint64  `json:"seq"`
 	Err *string `json:"err,omitempty"`
 }
 
-// parseReply checks what a child says about the request of this number.
+// parseReply reads the head of the answer to request seq.
 func parseReply(raw []byte, seq uint64) (reply, error) {
 	var r reply
 	if err := strictly(raw, &r); err != nil {
@@ -93,15 +93,22 @@ func parseReply(raw []byte, seq uint64) (reply, error) {
 	return r, nil
 }
 
-// readReply reads a whole answer, of at most limit bytes in each of its frames.
-func readReply(r io.Reader, seq uint64, limit int64) (envelope, error) {
+// result is a task's answer: exactly one field is set.
+type result struct {
+	out []byte
+	err *string
+}
+
+// readReply reads the answer to request seq, with at most limit bytes in each of
+// its frames.
+func readReply(r io.Reader, seq uint64, limit int64) (result, error) {
 	raw, err := readFrame(r, limit)
 	if err != nil {
-		return envelope{}, err
+		return result{}, err
 	}
 	head, err := parseReply(raw, seq)
 	if err != nil || head.Err != nil {
-		return envelope{Err: head.Err}, err
+		return result{err: head.Err}, err
 	}
 	out, err := readFrame(r, limit)
 	if errors.Is(err, io.EOF) {
@@ -110,11 +117,26 @@ func readReply(r io.Reader, seq uint64, limit int64) (envelope, error) {
 	if err == nil && len(out) == 0 {
 		err = fmt.Errorf("%w: an empty answer", ErrOutput)
 	}
-	return envelope{Out: out}, err
+	return result{out: out}, err
 }
 
-// talk encodes a head and puts the body behind it, in one piece.
-func talk(head any, body []byte) ([]byte, error) {
+// strictly decodes one JSON value, without fields that v does not have and
+// without anything after it.
+func strictly(raw []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return fmt.Errorf("%w: %w", ErrOutput, err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: something follows the answer", ErrOutput)
+	}
+	return nil
+}
+
+// encodeMessage encodes a head and appends the body, each in a frame, so that
+// one write sends both.
+func encodeMessage(head any, body []byte) ([]byte, error) {
 	raw, err := encode(head)
 	if err != nil {
 		return nil, fmt.Errorf("encoding a frame: %w", err)

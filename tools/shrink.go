@@ -10,22 +10,24 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// step takes something away and reports whether there was anything to take.
+// step removes something from a result and reports whether there was anything to
+// remove.
 type step = func() bool
 
-// shrink applies the steps in order, each for as long as it takes something
-// away, until fits says that it is enough.
+// shrink applies the steps in order, each until it has nothing to remove, and
+// stops as soon as fits reports true.
 func shrink(fits func() bool, steps ...step) {
 	for _, s := range steps {
-		for !fits() {
-			if !s() {
-				break
+		for removed := true; removed; {
+			if fits() {
+				return
 			}
+			removed = s()
 		}
 	}
 }
 
-// jsonTokens estimates what v costs a model that reads it as JSON.
+// jsonTokens estimates the tokens of v as JSON.
 func jsonTokens(v any) int {
 	b, err := json.Marshal(v)
 	if err != nil { // plain structs of plain values: cannot happen
@@ -34,47 +36,47 @@ func jsonTokens(v any) int {
 	return text.EstimateTokens(string(b))
 }
 
-// lost counts what was left out to keep a token budget, for the warning.
-type lost struct {
+// omissions counts what was left out to keep a token budget, for the warning.
+type omissions struct {
 	what []string
 	n    []int
 }
 
-func (l *lost) add(what string, n int) {
+func (o *omissions) add(what string, n int) {
 	if n == 0 {
 		return
 	}
-	if i := slices.Index(l.what, what); i >= 0 {
-		l.n[i] += n
+	if i := slices.Index(o.what, what); i >= 0 {
+		o.n[i] += n
 		return
 	}
-	l.what, l.n = append(l.what, what), append(l.n, n)
+	o.what, o.n = append(o.what, what), append(o.n, n)
 }
 
-// warning is what was left out in one line, or empty.
-func (l *lost) warning(maxTokens int) string {
-	if len(l.what) == 0 {
+// warning lists what was left out on one line, or is empty.
+func (o *omissions) warning(maxTokens int) string {
+	if len(o.what) == 0 {
 		return ""
 	}
-	parts := make([]string, len(l.what))
+	parts := make([]string, len(o.what))
 	for i := range parts {
-		parts[i] = fmt.Sprintf("%s (%d)", l.what[i], l.n[i])
+		parts[i] = fmt.Sprintf("%s (%d)", o.what[i], o.n[i])
 	}
 	return fmt.Sprintf("to keep max_tokens=%d, left out: %s", maxTokens, strings.Join(parts, ", "))
 }
 
-// with is the warnings and, behind them, what was left out.
-func (l *lost) with(warnings []string, maxTokens int) []string {
-	w := l.warning(maxTokens)
+// with returns the warnings followed by the one about what was left out.
+func (o *omissions) with(warnings []string, maxTokens int) []string {
+	w := o.warning(maxTokens)
 	if w == "" {
 		return warnings
 	}
 	return append(slices.Clip(warnings), w)
 }
 
-// prefix is the beginning of s of at most n bytes, on a rune boundary and if
-// possible after a whole word, without white space at its end. It is verbatim:
-// its length is where it ends in s.
+// prefix returns the beginning of s of at most n bytes, cut on a rune boundary
+// and if possible after a word, without trailing white space. It is verbatim: its
+// length is the offset in s where it ends.
 func prefix(s string, n int) string {
 	short, cut := text.Cut(s, n)
 	if !cut {
@@ -86,8 +88,8 @@ func prefix(s string, n int) string {
 	return strings.TrimRight(short, " \n\t")
 }
 
-// longest is the index of the longest of n texts that is longer than least
-// bytes, or -1.
+// longest returns the index of the longest of n texts, or -1 if none is longer
+// than least bytes.
 func longest(n, least int, length func(i int) int) int {
 	best := -1
 	for i := range n {
@@ -98,8 +100,8 @@ func longest(n, least int, length func(i int) int) int {
 	return best
 }
 
-// shares divides total bytes among texts of the given lengths, so that a short
-// text is kept whole and what it does not need goes to the long ones.
+// shares divides total bytes among texts of the given lengths. A text shorter
+// than its share is kept whole, and the rest of its share goes to longer ones.
 func shares(lengths []int, total int) []int {
 	order := make([]int, len(lengths))
 	for i := range order {
@@ -114,7 +116,8 @@ func shares(lengths []int, total int) []int {
 	return out
 }
 
-// ellipsis shortens s to about n bytes for showing; the result is not verbatim.
+// ellipsis shortens s to about n bytes and marks the cut; the result is not
+// verbatim.
 func ellipsis(s string, n int) string {
 	if len(s) <= n {
 		return s

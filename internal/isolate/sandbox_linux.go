@@ -16,37 +16,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxOpen is how many files a child may have open: its pipes, the runtime's own
-// poller and control group files, and some room.
+// maxOpen is how many files a child may have open: its pipes, the runtime's
+// poller and control group files, and a few to spare.
 const maxOpen = 32
 
-// raiseWalls gives up, for all threads and for good, what the kernel lets a
-// process give up, and returns the walls that hold. It never fails: a child
-// without walls is still a process with a deadline.
-func raiseWalls() []string {
-	runtime.LockOSThread() // no-new-privs is a thread's own until the filter spreads it
+// enterSandbox restricts all threads of the process for the rest of its life, as
+// far as the kernel can, and returns the restrictions that hold, sorted. It does
+// not fail: a child without a sandbox still has a deadline and a memory limit.
+func enterSandbox() []string {
+	runtime.LockOSThread() // no-new-privs is per thread until the filter is set on all of them
 	defer runtime.UnlockOSThread()
-	held := []string{}
+	holding := []string{}
 	if limitFiles() == nil {
-		held = append(held, WallLimits)
+		holding = append(holding, SandboxLimits)
 	}
 	nnp := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == nil
 	version, _ := llsys.LandlockGetABIVersion()
 	if version > 0 && landlock.V11.BestEffort().Restrict() == nil && refused(openRoot()) {
-		held = append(held, WallLandlock)
+		holding = append(holding, SandboxLandlock)
 		if version >= 4 {
-			held = append(held, WallLandlockNet)
+			holding = append(holding, SandboxLandlockNet)
 		}
 	}
 	if nnp && filterCalls() == nil && refused(openSocket()) {
-		held = append(held, WallSeccomp)
+		holding = append(holding, SandboxSeccomp)
 	}
-	// The filter spreads it to all threads; landlock does so by itself.
-	if nnp && (slices.Contains(held, WallSeccomp) || slices.Contains(held, WallLandlock)) {
-		held = append(held, WallNoNewPrivs)
+	// The filter sets it on all threads, and so does landlock.
+	if nnp && (slices.Contains(holding, SandboxSeccomp) || slices.Contains(holding, SandboxLandlock)) {
+		holding = append(holding, SandboxNoNewPrivs)
 	}
-	slices.Sort(held)
-	return held
+	slices.Sort(holding)
+	return holding
 }
 
 func limitFiles() error {
@@ -73,9 +73,9 @@ func openSocket() error {
 	return err
 }
 
-// filterCalls has the kernel refuse, with EPERM, system calls by which code that
-// has taken over the process could reach beyond it. What is not named stays
-// allowed: what the Go runtime needs changes with its versions.
+// filterCalls makes the kernel refuse, with EPERM, the system calls through which
+// code that has taken over the process could reach beyond it. It is a deny list,
+// because the calls that the Go runtime needs change with its versions.
 func filterCalls() error {
 	info, err := arch.GetInfo("")
 	if err != nil {
@@ -83,16 +83,16 @@ func filterCalls() error {
 	}
 	policy := seccomp.Policy{DefaultAction: seccomp.ActionAllow, Syscalls: []seccomp.SyscallGroup{
 		{Action: seccomp.ActionErrno, Names: known(info, forbiddenCalls()), NamesWithCondtions: conditionalCalls()},
-		// The parameters of clone3 are out of a filter's sight: as if unknown,
-		// so that callers take clone.
+		// A filter cannot see the parameters of clone3. ENOSYS makes callers use
+		// clone, whose flags it can check.
 		{Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS), Names: known(info, []string{"clone3"})},
 	}}
 	instructions, err := policy.Assemble()
 	if err != nil {
 		return fmt.Errorf("assembling a filter: %w", err)
 	}
-	// The policy lets calls of another architecture pass, such as those of 32
-	// bits on amd64, whose numbers differ.
+	// The policy does not check calls of another architecture, such as 32-bit
+	// calls on amd64, which have other numbers: kill the process at those.
 	instructions = append([]bpf.Instruction{
 		bpf.LoadAbsolute{Off: 4, Size: 4}, // seccomp_data.arch
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(info.ID), SkipTrue: 1},
@@ -105,25 +105,25 @@ func filterCalls() error {
 	return install(raw)
 }
 
-// install puts the filter on all threads at once.
+// install sets the filter on all threads at once.
 func install(raw []bpf.RawInstruction) error {
 	filter := make([]unix.SockFilter, len(raw))
 	for i, r := range raw {
 		filter[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
 	}
-	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}                                                                             //nolint:gosec // some hundred
-	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program))) //nolint:gosec // the call's own shape
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}                                                                             //nolint:gosec // a few hundred
+	thread, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program))) //nolint:gosec // as the system call requires
 	runtime.KeepAlive(filter)
 	switch {
 	case errno != 0:
 		return fmt.Errorf("installing a filter: %w", errno)
 	case thread != 0:
-		return fmt.Errorf("installing a filter: thread %d could not take it", thread)
+		return fmt.Errorf("installing a filter: thread %d could not be given it", thread)
 	}
 	return nil
 }
 
-// known leaves out the calls that this architecture does not have.
+// known removes the names of calls that this architecture does not have.
 func known(info *arch.Info, names []string) []string {
 	return slices.DeleteFunc(names, func(name string) bool {
 		_, has := info.SyscallNames[name]
@@ -131,15 +131,15 @@ func known(info *arch.Info, names []string) []string {
 	})
 }
 
-// conditionalCalls may be made for our own process alone: signals, and threads
-// rather than processes.
+// conditionalCalls are allowed for this process alone: signals to itself, and
+// clone for threads but not for processes.
 func conditionalCalls() []seccomp.NameWithConditions {
 	self := uint64(os.Getpid()) //nolint:gosec // positive
 	other := seccomp.Condition{Argument: 0, Operation: seccomp.NotEqual, Value: self}
 	return []seccomp.NameWithConditions{
 		{Name: "clone", Conditions: seccomp.ArgumentConditions{{Argument: 0, Operation: seccomp.BitsNotSet, Value: unix.CLONE_THREAD}}},
 		{Name: "tgkill", Conditions: seccomp.ArgumentConditions{other}},
-		// Zero is the own group, which leads to the same process.
+		// Zero is the child's own process group.
 		{Name: "kill", Conditions: seccomp.ArgumentConditions{other, {Argument: 0, Operation: seccomp.NotEqual, Value: 0}}},
 	}
 }

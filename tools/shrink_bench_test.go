@@ -5,13 +5,13 @@ import (
 	"testing"
 )
 
-// BenchmarkFitAnswer shrinks an answer of about 100 kB of JSON.
-func BenchmarkFitAnswer(b *testing.B) {
+// BenchmarkShrinkAnswer shrinks an answer of about 100 kB of JSON.
+func BenchmarkShrinkAnswer(b *testing.B) {
 	for _, maxTokens := range []int{200, 4000, 50000} {
 		b.Run(fmt.Sprint(maxTokens), func(b *testing.B) {
 			a, _ := bigAnswer()
 			for b.Loop() {
-				fitAnswer(a, maxTokens)
+				shrinkAnswer(a, maxTokens)
 			}
 		})
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// How short a text may get before something else goes first, in bytes.
+// How far a text is shortened before something else is removed, in bytes.
 const (
 	leastQuote    = 160
 	leastError    = 120
@@ -20,24 +20,24 @@ const (
 
 var (
 	mark = regexp.MustCompile(` ?\[(\d+)\]`)
-	// Marks may follow the full stop of the sentence that they belong to.
+	// Marks may follow the full stop of their sentence.
 	marksAhead = regexp.MustCompile(`^(\s*\[\d+\])+`)
 )
 
-// answerFit shrinks its own copy of an answer.
-type answerFit struct {
+// answerShrinker removes parts of its own copy of an answer.
+type answerShrinker struct {
 	out      evidence.Answer
 	warnings []string
-	lost     lost
+	omitted  omissions
 	max      int
 }
 
-// fitAnswer is a within max tokens, as JSON and as text. What matters least
-// goes first: statistics, the length of quotes, claims that repeat the answer;
-// the answer itself comes last. Quotes stay verbatim at their offsets, and a
-// citation goes together with its marks.
-func fitAnswer(a evidence.Answer, maxTokens int) evidence.Answer {
-	f := &answerFit{out: a, warnings: a.Warnings, max: maxTokens}
+// shrinkAnswer cuts a to maxTokens, both as JSON and as text. It removes the least
+// useful parts first: statistics, the ends of quotes, claims that repeat the
+// answer; the answer itself is cut last. Quotes stay verbatim at their offsets,
+// and a citation is removed together with its marks.
+func shrinkAnswer(a evidence.Answer, maxTokens int) evidence.Answer {
+	f := &answerShrinker{out: a, warnings: a.Warnings, max: maxTokens}
 	if f.fits() {
 		return f.out
 	}
@@ -47,12 +47,12 @@ func fitAnswer(a evidence.Answer, maxTokens int) evidence.Answer {
 		f.cutAnswerTo(leastAnswer), f.dropCitation, f.dropClaim, f.dropHealthySource, f.dropBySource,
 		f.dropSource, f.dropWarning, f.dropTopic, f.halveAnswer, f.halveNames,
 	)
-	f.fits() // the warning counts what the last step took
+	f.fits() // updates the warning after the last step
 	return f.out
 }
 
-// own copies what the steps write to: the answer is the engine's, too.
-func (f *answerFit) own() {
+// own copies what the steps modify: the engine still uses the answer.
+func (f *answerShrinker) own() {
 	f.out.Claims = slices.Clone(f.out.Claims)
 	for i, c := range f.out.Claims {
 		f.out.Claims[i].Citations = slices.Clone(c.Citations)
@@ -61,33 +61,32 @@ func (f *answerFit) own() {
 	f.out.Sources = slices.Clone(f.out.Sources)
 }
 
-func (f *answerFit) fits() bool {
-	f.out.Warnings = f.lost.with(f.warnings, f.max)
+func (f *answerShrinker) fits() bool {
+	f.out.Warnings = f.omitted.with(f.warnings, f.max)
 	return jsonTokens(f.out) <= f.max && text.EstimateTokens(answerText(f.out)) <= f.max
 }
 
-func (f *answerFit) cutAnalysis() bool {
+func (f *answerShrinker) cutAnalysis() bool {
 	an := &f.out.Analysis
 	for _, keep := range []int{3, 0} {
 		if n, m := len(an.TopDocuments), len(an.Keywords); n > keep || m > keep {
 			an.TopDocuments, an.Keywords = an.TopDocuments[:min(n, keep)], an.Keywords[:min(m, keep)]
-			f.lost.add("rows of the analysis", n+m-len(an.TopDocuments)-len(an.Keywords))
+			f.omitted.add("rows of the analysis", n+m-len(an.TopDocuments)-len(an.Keywords))
 			return true
 		}
 	}
 	return false
 }
 
-func (f *answerFit) dropNotAsked() bool {
+func (f *answerShrinker) dropNotAsked() bool {
 	n := len(f.out.NotAsked)
 	f.out.NotAsked = nil
-	f.lost.add("sources not asked", n)
+	f.omitted.add("sources not asked", n)
 	return n > 0
 }
 
-// shortenQuotes takes a third from the longest quote and makes none longer than
-// that.
-func (f *answerFit) shortenQuotes() bool {
+// shortenQuotes cuts all quotes to two thirds of the longest one.
+func (f *answerShrinker) shortenQuotes() bool {
 	cs := f.out.Citations
 	i := longest(len(cs), leastQuote, func(i int) int { return len(cs[i].Quote) })
 	if i < 0 {
@@ -96,13 +95,13 @@ func (f *answerFit) shortenQuotes() bool {
 	most := max(leastQuote, len(cs[i].Quote)*2/3)
 	for i := range cs {
 		short := prefix(cs[i].Quote, most)
-		f.lost.add("bytes of quotes", len(cs[i].Quote)-len(short))
+		f.omitted.add("bytes of quotes", len(cs[i].Quote)-len(short))
 		cs[i].Quote, cs[i].End = short, cs[i].Start+len(short)
 	}
 	return true
 }
 
-func (f *answerFit) shortenErrors() bool {
+func (f *answerShrinker) shortenErrors() bool {
 	n := 0
 	for i, r := range f.out.Sources {
 		if len(r.Err) > leastError {
@@ -110,12 +109,12 @@ func (f *answerFit) shortenErrors() bool {
 			n++
 		}
 	}
-	f.lost.add("ends of error texts", n)
+	f.omitted.add("ends of error texts", n)
 	return n > 0
 }
 
-// dropSupportedClaim drops the last claim that only repeats the answer.
-func (f *answerFit) dropSupportedClaim() bool {
+// dropSupportedClaim removes the last claim that only repeats the answer.
+func (f *answerShrinker) dropSupportedClaim() bool {
 	for i, c := range slices.Backward(f.out.Claims) {
 		if c.Verdict == evidence.Supported {
 			f.dropClaimAt(i)
@@ -125,7 +124,7 @@ func (f *answerFit) dropSupportedClaim() bool {
 	return false
 }
 
-func (f *answerFit) dropClaim() bool {
+func (f *answerShrinker) dropClaim() bool {
 	if len(f.out.Claims) == 0 {
 		return false
 	}
@@ -133,23 +132,23 @@ func (f *answerFit) dropClaim() bool {
 	return true
 }
 
-func (f *answerFit) dropClaimAt(i int) {
+func (f *answerShrinker) dropClaimAt(i int) {
 	f.out.Claims = slices.Delete(f.out.Claims, i, i+1)
-	f.lost.add("claims", 1)
+	f.omitted.add("claims", 1)
 }
 
-func (f *answerFit) shortenQuestion() bool {
+func (f *answerShrinker) shortenQuestion() bool {
 	if len(f.out.Question) <= leastQuestion {
 		return false
 	}
 	f.out.Question = ellipsis(f.out.Question, leastQuestion)
-	f.lost.add("the end of the question", 1)
+	f.omitted.add("the end of the question", 1)
 	return true
 }
 
-// cutAnswerTo drops the answer's last sentence while it is longer than least,
-// and the citations that nothing refers to any more.
-func (f *answerFit) cutAnswerTo(least int) step {
+// cutAnswerTo removes the last sentence of an answer longer than least bytes, and
+// the citations that nothing refers to afterwards.
+func (f *answerShrinker) cutAnswerTo(least int) step {
 	return func() bool {
 		if len(f.out.Answer) <= least {
 			return false
@@ -159,14 +158,14 @@ func (f *answerFit) cutAnswerTo(least int) step {
 			return false
 		}
 		f.out.Answer = short
-		f.lost.add("sentences of the answer", 1)
+		f.omitted.add("sentences of the answer", 1)
 		f.dropUnmarked()
 		return true
 	}
 }
 
-// withoutLastSentence leaves the other sentences their marks; false if there is
-// but one.
+// withoutLastSentence keeps the marks of the other sentences. It returns false if
+// there is only one sentence.
 func withoutLastSentence(answer string) (string, bool) {
 	answer = strings.TrimRight(answer, " \n\t")
 	spans := text.Sentences(answer)
@@ -180,7 +179,7 @@ func withoutLastSentence(answer string) (string, bool) {
 	return "", false
 }
 
-func (f *answerFit) dropUnmarked() {
+func (f *answerShrinker) dropUnmarked() {
 	used := map[int]bool{}
 	for _, m := range mark.FindAllStringSubmatch(f.out.Answer, -1) {
 		if n, err := strconv.Atoi(m[1]); err == nil {
@@ -194,23 +193,23 @@ func (f *answerFit) dropUnmarked() {
 	}
 	before := len(f.out.Citations)
 	f.out.Citations = slices.DeleteFunc(f.out.Citations, func(c evidence.Citation) bool { return !used[c.N] })
-	f.lost.add("citations", before-len(f.out.Citations))
+	f.omitted.add("citations", before-len(f.out.Citations))
 }
 
-// dropCitation drops the last citation and every mark that points to it.
-func (f *answerFit) dropCitation() bool {
+// dropCitation removes the last citation and every mark that points to it.
+func (f *answerShrinker) dropCitation() bool {
 	if len(f.out.Citations) == 0 {
 		return false
 	}
 	last := f.out.Citations[len(f.out.Citations)-1]
 	f.out.Citations = f.out.Citations[:len(f.out.Citations)-1]
-	f.lost.add("citations", 1)
+	f.omitted.add("citations", 1)
 	if slices.ContainsFunc(f.out.Citations, func(c evidence.Citation) bool { return c.N == last.N }) {
 		return true
 	}
-	gone := strconv.Itoa(last.N)
+	number := strconv.Itoa(last.N)
 	f.out.Answer = mark.ReplaceAllStringFunc(f.out.Answer, func(m string) string {
-		if strings.Trim(m, " []") == gone {
+		if strings.Trim(m, " []") == number {
 			return ""
 		}
 		return m
@@ -221,63 +220,63 @@ func (f *answerFit) dropCitation() bool {
 	return true
 }
 
-func (f *answerFit) dropHealthySource() bool {
+func (f *answerShrinker) dropHealthySource() bool {
 	for i, r := range slices.Backward(f.out.Sources) {
 		if r.Status == evidence.StatusOK || r.Status == evidence.StatusCached || r.Status == evidence.StatusEmpty {
 			f.out.Sources = slices.Delete(f.out.Sources, i, i+1)
-			f.lost.add("source reports", 1)
+			f.omitted.add("source reports", 1)
 			return true
 		}
 	}
 	return false
 }
 
-func (f *answerFit) dropSource() bool {
+func (f *answerShrinker) dropSource() bool {
 	n := len(f.out.Sources)
 	if n == 0 {
 		return false
 	}
 	f.out.Sources = f.out.Sources[:n-1]
-	f.lost.add("source reports", 1)
+	f.omitted.add("source reports", 1)
 	return true
 }
 
-func (f *answerFit) dropBySource() bool {
+func (f *answerShrinker) dropBySource() bool {
 	n := len(f.out.Analysis.BySource)
 	f.out.Analysis.BySource = map[string]int{}
-	f.lost.add("rows of the analysis", n)
+	f.omitted.add("rows of the analysis", n)
 	return n > 0
 }
 
-func (f *answerFit) dropWarning() bool {
+func (f *answerShrinker) dropWarning() bool {
 	n := len(f.warnings)
 	if n == 0 {
 		return false
 	}
 	f.warnings = f.warnings[:n-1]
-	f.lost.add("warnings", 1)
+	f.omitted.add("warnings", 1)
 	return true
 }
 
-func (f *answerFit) dropTopic() bool {
+func (f *answerShrinker) dropTopic() bool {
 	n := len(f.out.Topics)
 	f.out.Topics = []string{}
-	f.lost.add("topics", n)
+	f.omitted.add("topics", n)
 	return n > 0
 }
 
-func (f *answerFit) halveAnswer() bool {
+func (f *answerShrinker) halveAnswer() bool {
 	if len(f.out.Answer) < 16 {
 		return false
 	}
 	f.out.Answer = ellipsis(f.out.Answer, len(f.out.Answer)*2/3)
-	f.lost.add("ends of the answer", 1)
+	f.omitted.add("ends of the answer", 1)
 	return true
 }
 
-// halveNames is for a caller who sends a long question with the smallest
-// budget: nothing but what names the answer is left.
-func (f *answerFit) halveNames() bool {
+// halveNames shortens the texts that remain when a long question comes with the
+// smallest token budget.
+func (f *answerShrinker) halveNames() bool {
 	long := false
 	for _, s := range []*string{&f.out.Question, &f.out.Memory.Err, &f.out.Analysis.Err} {
 		if len(*s) > 8 {
