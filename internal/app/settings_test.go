@@ -61,7 +61,7 @@ func TestAMissingFolderIsData(t *testing.T) {
 		t.Fatalf("%s, %v", answer.Status, err)
 	}
 	for _, s := range answer.Sources {
-		if s.Name == "files" && (s.Status != evidence.StatusError || !strings.Contains(s.Err, "is not there; mend that")) {
+		if s.Name == "files" && (s.Status != evidence.StatusError || !strings.Contains(s.Err, "does not exist; fix that")) {
 			t.Errorf("report %+v", s)
 		}
 	}

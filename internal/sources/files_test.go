@@ -155,7 +155,7 @@ func TestFilesReadsAgainWhatFailedInPassing(t *testing.T) {
 		dir, pages := t.TempDir(), &moody{errs: c.errs}
 		file := write(t, dir, "a.html", "<p>heron")
 		s := openFiles(t, dir)
-		s.shelf = newShelf(pages, slog.New(slog.DiscardHandler))
+		s.index = newFolderIndex(pages, slog.New(slog.DiscardHandler))
 		for i, want := range c.found {
 			docs, err := s.Search(t.Context(), evidence.Query{Text: "heron", Limit: 5})
 			if got := len(docs); err != nil && want != -1 || err == nil && got != want {
@@ -185,8 +185,8 @@ func TestFilesSaysWhatIsWrongWithTheFolder(t *testing.T) {
 		want string
 	}{
 		{errUnreadable, "holds files, none of which can be read"},
-		{fs.ErrPermission, "may not be read by this program"},
-		{fs.ErrNotExist, "is not there"},
+		{fs.ErrPermission, "may not be read: this program has no permission"},
+		{fs.ErrNotExist, "does not exist"},
 		{errors.New("disk on fire"), "cannot be opened"},
 	} {
 		p := evidence.AsProblem(f.refused(c.err))
@@ -206,7 +206,7 @@ func TestFilesReadsAgainOnlyWhatChanged(t *testing.T) {
 	if got := len(find(t, s, "heron")); got != 3 {
 		t.Fatalf("%d documents, want 3", got)
 	}
-	before := s.shelf.books["same.md"]
+	before := s.index.files["same.md"]
 	write(t, dir, "changed.md", "A stork comes instead.")
 	later := time.Now().Add(time.Hour)
 	if err := errors.Join(os.Chtimes(changed, later, later), os.Remove(gone)); err != nil {
@@ -219,7 +219,7 @@ func TestFilesReadsAgainOnlyWhatChanged(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"changed.md": 1}, paths(find(t, s, "stork"))); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	if s.shelf.books["same.md"] != before {
+	if s.index.files["same.md"] != before {
 		t.Error("a file that did not change was read again")
 	}
 }
@@ -297,7 +297,7 @@ func TestFilesTellsOnceWhatItLeavesOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := made.(*files)
-		s.shelf.bounds = c.most
+		s.index.bounds = c.most
 		for range 3 {
 			if docs := find(t, s, "heron"); len(docs) != c.found {
 				t.Errorf("%s: found %q, want %d", c.name, titles(docs), c.found)
@@ -325,7 +325,7 @@ func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
 	}
 	defer root.Close()
 	cancel()
-	if fresh, _, _ := s.shelf.readChanged(ctx, root, []book{{path: "b.md", size: 1}}); len(fresh) != 0 {
+	if fresh, _, _ := s.index.readChanged(ctx, root, []indexedFile{{path: "b.md", size: 1}}); len(fresh) != 0 {
 		t.Errorf("a file was read although the time is over")
 	}
 	if got := len(find(t, s, "heron")); got != 2 {

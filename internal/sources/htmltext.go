@@ -11,31 +11,31 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// maxTree is how much HTML is made a tree of: with less markup than text, more
-// than a document holds.
-const maxTree = 4 * maxText
+// maxParsed is how many bytes of HTML are parsed into a tree: more than a document
+// holds, where most of them are text.
+const maxParsed = 4 * maxText
 
-// mayHide matches what could hide an element: most texts have none of it, and
-// need no tree.
+// mayHide matches what could hide an element. Most texts have none of it and need
+// no parsing.
 var mayHide = text.Pattern(`(?i)hidden|popover|style|<template|<dialog`)
 
-// shown is HTML without the elements that are hidden by their attributes. It is
-// empty for what nests deeper than the parser follows.
-func shown(s string) string {
+// withoutHidden removes the elements that their attributes hide. It is empty for
+// HTML that nests deeper than the parser allows.
+func withoutHidden(s string) string {
 	if !mayHide().MatchString(s) {
 		return s
 	}
-	s, _ = text.Cut(s, maxTree)
+	s, _ = text.Cut(s, maxParsed)
 	nodes, err := html.ParseFragment(strings.NewReader(s), &html.Node{Type: html.ElementNode, Data: "body", DataAtom: atom.Body})
 	if err != nil {
 		return ""
 	}
 	var out strings.Builder
 	for _, n := range nodes {
-		if hides(n) {
+		if isHidden(n) {
 			continue
 		}
-		dropHidden(n)
+		removeHidden(n)
 		if html.Render(&out, n) != nil {
 			return ""
 		}
@@ -43,20 +43,20 @@ func shown(s string) string {
 	return out.String()
 }
 
-// dropHidden takes hidden elements out of what is below n.
-func dropHidden(n *html.Node) {
+// removeHidden removes the hidden elements below n.
+func removeHidden(n *html.Node) {
 	for child := n.FirstChild; child != nil; {
 		next := child.NextSibling
-		if hides(child) {
+		if isHidden(child) {
 			n.RemoveChild(child)
 		} else {
-			dropHidden(child) // the parser nests no deeper than 512
+			removeHidden(child) // the parser nests no deeper than 512
 		}
 		child = next
 	}
 }
 
-func hides(n *html.Node) bool {
+func isHidden(n *html.Node) bool {
 	if n.Type != html.ElementNode {
 		return false
 	}
@@ -64,14 +64,14 @@ func hides(n *html.Node) bool {
 	return n.DataAtom == atom.Template || n.DataAtom == atom.Dialog && !open || extract.HiddenBy(n.Attr)
 }
 
-// plainText makes text of the simple HTML that services put into JSON: entities
-// are read, tags dropped, paragraphs kept as blank lines, code as it stands. What
-// a reader of the HTML would not see is left out.
+// plainText converts the simple HTML that services put into JSON to text: without
+// tags, with entities decoded, a blank line between paragraphs, and code verbatim.
+// What a reader of the HTML would not see is left out.
 func plainText(s string) string {
 	if !strings.ContainsAny(s, "<&") {
 		return strings.TrimSpace(s)
 	}
-	s = shown(s)
+	s = withoutHidden(s)
 	var (
 		blocks []string
 		part   strings.Builder
@@ -91,7 +91,7 @@ func plainText(s string) string {
 	z := html.NewTokenizer(strings.NewReader(s))
 	for {
 		kind := z.Next()
-		if kind == html.ErrorToken { // the end, as a string has no other error
+		if kind == html.ErrorToken { // the end: a string has no other error
 			flush()
 			return strings.TrimSpace(strings.Join(blocks, "\n\n"))
 		}
@@ -102,19 +102,20 @@ func plainText(s string) string {
 				part.WriteString(token.Data)
 			}
 		case token.DataAtom == atom.Script || token.DataAtom == atom.Style:
-			hidden = max(hidden+depth(kind), 0)
+			hidden = max(hidden+nesting(kind), 0)
 		case token.DataAtom == atom.Pre:
 			flush()
 			code = kind == html.StartTagToken
 		case token.DataAtom == atom.Br:
 			part.WriteByte('\n')
-		case breaks(token.DataAtom):
+		case separates(token.DataAtom):
 			flush()
 		}
 	}
 }
 
-func depth(kind html.TokenType) int {
+// nesting is how a tag changes the depth of nesting.
+func nesting(kind html.TokenType) int {
 	switch kind {
 	case html.StartTagToken:
 		return 1
@@ -124,8 +125,8 @@ func depth(kind html.TokenType) int {
 	return 0
 }
 
-// breaks reports whether a tag begins or ends a paragraph.
-func breaks(a atom.Atom) bool {
+// separates reports whether a tag begins or ends a paragraph.
+func separates(a atom.Atom) bool {
 	switch a {
 	case atom.P, atom.Div, atom.Li, atom.Ul, atom.Ol, atom.Blockquote, atom.H1, atom.H2, atom.H3, atom.Hr, atom.Tr:
 		return true

@@ -106,3 +106,13 @@ func page(t *testing.T, parts ...string) []canned {
 	t.Helper()
 	return []canned{{body: string(fixture(t, parts...))}}
 }
+
+// searches are the values of one parameter in the requests for a path.
+func searches(t *testing.T, asked []string, key string) []string {
+	t.Helper()
+	var out []string
+	for _, u := range asked {
+		out = append(out, mustURL(t, u).Query().Get(key))
+	}
+	return out
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -195,5 +196,71 @@ func TestWikipediaLanguagesAreCodesEachOnce(t *testing.T) {
 	}
 	if !slices.IsSorted(all) || len(all) < 300 {
 		t.Errorf("%d languages, sorted: %v", len(all), slices.IsSorted(all))
+	}
+}
+
+const wikiHost = "https://en.wikipedia.org"
+
+func readWikipedia(t testing.TB, base string, raw []byte) ([]evidence.Document, bool) {
+	var a searchAnswer
+	decode(t, raw, &a)
+	pages, ok := a.pages()
+	return wikiAt("wikipedia", mustURL(t, base)).read(pages, maxLimit, retrieved), ok
+}
+
+func TestWikipediaReadsByRank(t *testing.T) {
+	t.Parallel()
+	docs, ok := readWikipedia(t, wikiHost, fixture(t, "wikipedia", "hits.json"))
+	want := []brief{
+		{"Go (programming language)", "Go is a compiled language.", wikiHost + "/wiki/Go_(programming_language)", "en", "CC BY-SA 4.0", "1300"},
+		{"Coroutine", "A coroutine is a routine that can be suspended and resumed.", wikiHost + "/wiki/Coroutine", "en", "CC BY-SA 4.0", "1299"},
+		{"Bell Labs", "Bell Labs is a research company in Murray Hill.", wikiHost + "/wiki/Bell_Labs", "en", "CC BY-SA 4.0", "1301"},
+	}
+	if diff := cmp.Diff(want, briefs(docs)); diff != "" || !ok {
+		t.Errorf("read, ok %v (-want +got):\n%s", ok, diff)
+	}
+}
+
+func TestWikipediaLeavesOutWhatIsNoArticle(t *testing.T) {
+	t.Parallel()
+	raw := []byte(`{"batchcomplete":true,"warnings":[{"code":"x","text":"y","module":"extracts"}],"query":{"pages":[
+		{"title":"Mercury","index":1,"extract":"Mercury may mean:","pageprops":{"disambiguation":""}},
+		{"title":"No extract","index":2},
+		{"title":"AC/DC is (not) a band?\u200b","index":3,"extract":" A band.\u0000 ","fullurl":"javascript:alert(1)","lastrevid":"77","pagelanguage":"fr"},
+		{"title":"Odd","index":"four"}]}}`)
+	docs, ok := readWikipedia(t, "http://wiki.local:8080/m", raw)
+	want := []brief{{"AC/DC is (not) a band?", "A band.", "http://wiki.local:8080/m/wiki/AC/DC_is_(not)_a_band%3F%E2%80%8B", "fr", "", "77"}}
+	if diff := cmp.Diff(want, briefs(docs)); diff != "" || !ok {
+		t.Errorf("read, ok %v (-want +got):\n%s", ok, diff)
+	}
+	if got, ok := readWikipedia(t, wikiHost, fixture(t, "wikipedia", "partial.json")); !ok || len(got) != 1 || got[0].Title != "A" {
+		t.Errorf("partial extracts with warnings as an object: %+v, %v, want the one that has text", briefs(got), ok)
+	}
+}
+
+func TestSummary(t *testing.T) {
+	t.Parallel()
+	w := wikiAt("wikipedia-summary", mustURL(t, wikiHost))
+	read := func(name string) (evidence.Document, bool) {
+		var s summaryAnswer
+		decode(t, fixture(t, "wikipedia-summary", name), &s)
+		return w.readSummary(&s, retrieved)
+	}
+	got, ok := read("standard.json")
+	want := evidence.Document{
+		Source: "wikipedia-summary", URL: wikiHost + "/wiki/Go_(programming_language)", Title: "Go (programming language)",
+		Text:     "Go is a compiled, statically typed language with built-in support for concurrent programs.",
+		Language: "en", License: "CC BY-SA 4.0", Revision: "1300000001", Retrieved: retrieved, Score: 1, Untrusted: true,
+		Published: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC),
+		Meta:      map[string]string{"description": "Programming language", "wikidata": "Q37227"},
+	}
+	want.ID = evidence.DocumentID(want.Source, want.URL, want.Text)
+	if diff := cmp.Diff(want, got); diff != "" || !ok {
+		t.Errorf("standard, ok %v (-want +got):\n%s", ok, diff)
+	}
+	for _, name := range []string{"disambiguation.json", "noextract.json", "nulls.json"} {
+		if d, ok := read(name); ok {
+			t.Errorf("%s: %+v, want no document", name, d)
+		}
 	}
 }
