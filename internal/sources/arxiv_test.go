@@ -11,7 +11,7 @@ func TestArxivReadsItsTraps(t *testing.T) {
 		{"Finding Goroutine Leaks on Channels", "A goroutine that waits on a channel for ever is a leak. We find leaks where n < 2 senders & one receiver meet.", "https://arxiv.org/abs/2601.00001", "en", "CC0 1.0", "v2"},
 		{"Channels before goroutines", "Processes that talk over channels are old.", "https://arxiv.org/abs/cs/0601001", "en", "CC0 1.0", "v1"},
 		{"A channel with no abstract", "A channel with no abstract. Di Example. 2026.", "https://arxiv.org/abs/2601.00003", "en", "CC0 1.0", ""},
-	}, []place{
+	}, []more{
 		{"2026-01-05", rankScore(0), map[string]string{"authors": "Ada Example, Bo Example", "categories": "cs.PL cs.SE", "doi": "10.0000/leak", "venue": "J. Ex. 1 (2026)", "comment": "9 pages"}},
 		{"2006-01-01", rankScore(1), map[string]string{"authors": "Cy Example", "categories": "cs.DC"}},
 		{"2026-01-07", rankScore(2) * bareRecord, map[string]string{"authors": "Di Example"}},

@@ -124,7 +124,7 @@ func Missing(spec Spec, s Settings) []string {
 	return out
 }
 
-// BaseURL is a source's own URL, as urlOf gives it by name, else that of the
+// BaseURL is a source's own URL, which urlOf returns by name, else that of the
 // spec it inherits from, else the default.
 func BaseURL(spec Spec, urlOf func(name string) string) string {
 	return baseURL(spec, Registry(), urlOf)

@@ -17,8 +17,8 @@ const (
 	maxTitle = 300       // bytes
 )
 
-// bareTitle is the score of a hit that says nothing beyond its title, beside 1
-// for one with text.
+// bareTitle is the score of a hit that says nothing beyond its title; that of one
+// with text is 1.
 const bareTitle = 0.5
 
 // collect makes the documents of one answer: each hit's document, its score
@@ -63,7 +63,7 @@ func (c *collector) best(limit int) []evidence.Document {
 	return c.docs[:min(len(c.docs), limit)]
 }
 
-// finish cleans a document, marks it as a stranger's and gives it its identity.
+// finish cleans a document, marks it as untrusted and sets its ID.
 // It reports false for one without text or URL.
 func finish(d evidence.Document, retrieved time.Time) (evidence.Document, bool) {
 	title, _ := text.Clean(d.Title)

@@ -51,7 +51,7 @@ func briefs(docs []evidence.Document) []brief {
 	return out
 }
 
-func TestLongTextIsCutOnARune(t *testing.T) {
+func TestFinishCutsLongTextOnARuneBoundary(t *testing.T) {
 	t.Parallel()
 	long := make([]rune, maxText)
 	for i := range long {
@@ -63,7 +63,7 @@ func TestLongTextIsCutOnARune(t *testing.T) {
 	}
 }
 
-// checkParsed holds what every parser owes for whatever bytes it is given.
+// checkParsed checks what every parser guarantees for any bytes.
 func checkParsed(t *testing.T, docs []evidence.Document) {
 	t.Helper()
 	for _, d := range docs {

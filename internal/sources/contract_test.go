@@ -9,7 +9,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/sources/sourcetest"
 )
 
-// TestContract holds every entry of the registry to what a Source promises.
+// TestContract tests every entry of the registry against the contract of Source.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	var names []string
@@ -27,7 +27,7 @@ func TestContract(t *testing.T) {
 	}
 }
 
-// FuzzSources feeds bytes to the parsers of every entry of the registry.
+// FuzzSources fuzzes the answers that every entry of the registry reads.
 func FuzzSources(f *testing.F) {
 	sourcetest.Fuzz(f, sources.Registry(), func(name string) string { return filepath.Join("testdata", name) })
 }

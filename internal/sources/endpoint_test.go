@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 )
 
-func TestTurnsWaitForEachOtherAndForNobodyElse(t *testing.T) {
+func TestSemaphore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		one := make(semaphore, 1)
@@ -21,7 +21,7 @@ func TestTurnsWaitForEachOtherAndForNobodyElse(t *testing.T) {
 		synctest.Wait()
 		select {
 		case err := <-second:
-			t.Fatalf("a second turn was given while the first was held: %v", err)
+			t.Fatalf("acquired twice: %v", err)
 		default:
 		}
 		cancel()
@@ -30,7 +30,7 @@ func TestTurnsWaitForEachOtherAndForNobodyElse(t *testing.T) {
 		}
 		one.release()
 		if err := one.acquire(t.Context()); err != nil {
-			t.Errorf("turn given back = %v", err)
+			t.Errorf("acquire after release = %v", err)
 		}
 	})
 }

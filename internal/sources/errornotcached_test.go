@@ -6,9 +6,9 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// TestAFailedPartIsAskedForAgain: an error that came with a good status is no
-// answer, also where the source makes do without that part.
-func TestAFailedPartIsAskedForAgain(t *testing.T) {
+// TestErrorsWithStatus200AreNotCached: the next search asks again, also where the
+// source can do without the part that failed.
+func TestErrorsWithStatus200AreNotCached(t *testing.T) {
 	t.Parallel()
 	const limited = `{"errors":[{"code":"ratelimited"}]}`
 	const articles = `{"batchcomplete":true,"query":{"pages":[{"pageid":1,"title":"Go","index":1,"extract":"Go."}]}}`
@@ -42,7 +42,7 @@ func TestAFailedPartIsAskedForAgain(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s, srv := serveKept(t, c.source, nil, c.answers)
+			s, srv := serveCached(t, c.source, nil, c.answers)
 			for _, want := range []string{c.first, c.then, c.then} {
 				docs, err := s.Search(t.Context(), evidence.Query{Text: "Go", Limit: 5, FullText: true})
 				got := ""

@@ -23,13 +23,13 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Bounds of feeds, so that neither the operator's list nor a feed can make a
-// question slow.
+// Bounds of feeds, so that neither the operator's list nor a feed makes a question
+// slow.
 const (
 	maxFeeds        = 50
-	maxFeedItems    = 1000    // of one feed that are looked at
-	maxFeedDepth    = 64      // of its elements: the parser behind it recurses
-	maxFeedEntries  = 5000    // of one feed: beyond, it is not read at all
+	maxFeedItems    = 1000    // of one feed that are searched
+	maxFeedDepth    = 64      // of its elements: the parser recurses
+	maxFeedEntries  = 5000    // of one feed; a longer one is refused
 	maxFeedElements = 200_000 // and attributes of one feed: the parser keeps them all
 	feedsParsed     = 2       // at once: a parsed feed takes many times its bytes
 )
@@ -155,11 +155,11 @@ func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, er
 
 var (
 	errNoFeed       = errors.New("neither RSS nor Atom")
-	errFeedTooLarge = errors.New("more than a feed holds")
+	errFeedTooLarge = errors.New("larger than a feed may be")
 )
 
-// parseFeed reads RSS and Atom and nothing else: any JSON object would count as
-// an empty JSON Feed, and an outage as nothing new.
+// parseFeed reads RSS and Atom only: any JSON object would count as an empty JSON
+// Feed, and hide an outage.
 func parseFeed(raw []byte) (*gofeed.Feed, error) {
 	if err := checkSize(raw); err != nil {
 		return nil, err
@@ -171,9 +171,9 @@ func parseFeed(raw []byte) (*gofeed.Feed, error) {
 	return nil, errNoFeed
 }
 
-// checkSize refuses XML that nests deeper or holds more than any feed does. It
-// counts every end tag once, as the lenient parser closes at least one element
-// for each, so that what passes is no deeper there.
+// checkSize refuses XML that nests deeper, or has more elements, than any feed. It
+// counts every end tag once: the lenient parser closes at least one element for
+// each, so its depth is never greater.
 func checkSize(raw []byte) error {
 	clean := slices.DeleteFunc(slices.Clone(raw), func(b byte) bool { // the parser drops them, too
 		return b < ' ' && b != '\t' && b != '\n' && b != '\r'
@@ -271,7 +271,7 @@ func authors(it *gofeed.Item) string {
 	return strings.Join(names, ", ")
 }
 
-// newsWords ask for what is new rather than for items that hold the word.
+// newsWords ask for new items rather than for items with these words.
 var newsWords = text.QueryTerms("new news newest latest recent recently today yesterday current currently headline week month year update")
 
 // rankItems returns the items that hold a word of the query, best first and, among

@@ -117,11 +117,11 @@ func TestFeedItemsWithoutLinkOrDate(t *testing.T) {
 	}
 }
 
-func TestAFeedsSecretIsNotInItsItems(t *testing.T) {
+func TestAFeedsKeyIsNotInItsItems(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2"
 	for name, inner := range map[string]string{
-		"no link": "<guid>7</guid>", "nothing at all": "", "a place in it": "<link>#7</link>", "relative": "<link>?p=7</link>",
+		"no link": "<guid>7</guid>", "nothing at all": "", "fragment": "<link>#7</link>", "relative": "<link>?p=7</link>",
 	} {
 		for _, head := range []string{"", "<link>#home</link>", "<link>https://home.example/</link>"} {
 			f, err := parseFeed([]byte(`<rss version="2.0"><channel>` + head + `<item><title>Cats</title>` + inner + `</item></channel></rss>`))
@@ -136,7 +136,7 @@ func TestAFeedsSecretIsNotInItsItems(t *testing.T) {
 	}
 }
 
-func TestOneFailingFeedCostsTheOthersNothing(t *testing.T) {
+func TestAFailingFeedDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	at := feedServer(t)
 	s, err := openFeeds(t, at+"/down "+at+"/page.html "+at+"/rss.xml "+at+"/nowhere")
@@ -177,10 +177,10 @@ func TestNothingFoundWhileAFeedFailedIsAnError(t *testing.T) {
 	}
 }
 
-func TestAPageInPlaceOfAFeedIsNotKept(t *testing.T) {
+func TestAPageInsteadOfAFeedIsNotCached(t *testing.T) {
 	t.Parallel()
 	const rss = "application/rss+xml"
-	s, srv := serveKept(t, "feeds", map[string]string{"urls": "{{url}}/a {{url}}/b"}, map[string][]canned{
+	s, srv := serveCached(t, "feeds", map[string]string{"urls": "{{url}}/a {{url}}/b"}, map[string][]canned{
 		"/a": {{kind: rss, body: `<rss version="2.0"><channel><item><title>Cats</title></item></channel></rss>`}},
 		"/b": {{kind: "text/html", body: "<p>Back soon"}, {kind: rss, body: `<rss version="2.0"><channel><item><title>More cats</title></item></channel></rss>`}},
 	})
@@ -194,7 +194,7 @@ func TestAPageInPlaceOfAFeedIsNotKept(t *testing.T) {
 	}
 }
 
-func TestFeedsRefuseWhatIsNoAddress(t *testing.T) {
+func TestFeedsRefuseBadAddresses(t *testing.T) {
 	t.Parallel()
 	for _, urls := range []string{"example.org/feed.xml", "file:///etc/passwd", "https://", "https://me:hunter2@example.org/feed", "example.org/feed?token=hunter2", "https:///feed?a=b&token=hunter2", ",", "https://a.example,ftp://b.example"} {
 		_, err := openFeeds(t, urls)

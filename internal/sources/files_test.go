@@ -108,9 +108,8 @@ func TestFilesReadsTextAndNothingElse(t *testing.T) {
 	}
 }
 
-// What is closed to us or broken costs the other files nothing. A user who may
-// read everything finds that file, too.
-func TestFilesGoesOnBehindAnUnreadableOne(t *testing.T) {
+// A user who may read everything, such as root, finds the closed file, too.
+func TestFilesSkipsAnUnreadableFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, "b.md", "An open heron.")
@@ -122,14 +121,13 @@ func TestFilesGoesOnBehindAnUnreadableOne(t *testing.T) {
 	}
 }
 
-// moody fails with the errors in its list, one for each page, and then reads.
-type moody struct {
+// failingReader returns the errors in its list, one per page, and then one text.
+type failingReader struct {
 	errs  []error
 	asked int
 }
 
-// Page knows one text.
-func (m *moody) Page(context.Context, []byte, string, string) (extract.Page, error) {
+func (m *failingReader) Page(context.Context, []byte, string, string) (extract.Page, error) {
 	m.asked++
 	if m.asked <= len(m.errs) {
 		return extract.Page{}, m.errs[m.asked-1]
@@ -137,7 +135,7 @@ func (m *moody) Page(context.Context, []byte, string, string) (extract.Page, err
 	return extract.Page{Title: "Heron", Text: "The heron stands still."}, nil
 }
 
-func TestFilesReadsAgainWhatFailedInPassing(t *testing.T) {
+func TestFilesRetriesTemporaryFailures(t *testing.T) {
 	t.Parallel()
 	killed, refused := errors.New("killed after 15s"), &evidence.Problem{What: "the content is image/png, not a page of text"}
 	for _, c := range []struct {
@@ -152,7 +150,7 @@ func TestFilesReadsAgainWhatFailedInPassing(t *testing.T) {
 		{"refused", []error{refused}, []int{0, 0}, 1},
 		{"failed, then refused", []error{killed, refused}, []int{-1, 0, 0}, 2},
 	} {
-		dir, pages := t.TempDir(), &moody{errs: c.errs}
+		dir, pages := t.TempDir(), &failingReader{errs: c.errs}
 		file := write(t, dir, "a.html", "<p>heron")
 		s := openFiles(t, dir)
 		s.index = newFolderIndex(pages, slog.New(slog.DiscardHandler))
@@ -267,19 +265,17 @@ func TestFilesKeepsWithinBounds(t *testing.T) {
 		t.Errorf("%d documents, want one that is marked as cut", len(docs))
 	}
 	if got := find(t, s, "stork"); len(got) != 0 {
-		t.Errorf("what is behind the limit was read: %v", titles(got))
+		t.Errorf("the text beyond the limit was read: %v", titles(got))
 	}
 }
 
-// When the time is over, what was read by then is searched, and the next search
-// goes on.
-func TestFilesTellsOnceWhatItLeavesOut(t *testing.T) {
+func TestFilesWarnsOnceOfWhatItLeavesOut(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		most  bounds
 		found int
-		told  int
+		warns int
 	}{
 		{"room for all", bounds{files: 3, entries: 5, bytes: 100}, 3, 0},
 		{"too many files", bounds{files: 2, entries: 5, bytes: 100}, 2, 1},
@@ -303,12 +299,14 @@ func TestFilesTellsOnceWhatItLeavesOut(t *testing.T) {
 				t.Errorf("%s: found %q, want %d", c.name, titles(docs), c.found)
 			}
 		}
-		if told := strings.Count(log.String(), "sources.files.dir"); told != c.told {
-			t.Errorf("%s: told %d times, want %d:\n%s", c.name, told, c.told, log.String())
+		if warns := strings.Count(log.String(), "sources.files.dir"); warns != c.warns {
+			t.Errorf("%s: warned %d times, want %d:\n%s", c.name, warns, c.warns, log.String())
 		}
 	}
 }
 
+// When the timeout ends, the files read by then are searched, and the next search
+// reads on.
 func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

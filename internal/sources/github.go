@@ -54,8 +54,8 @@ func (g *gitHub) Search(ctx context.Context, q evidence.Query) ([]evidence.Docum
 	return docs, nil
 }
 
-// explainGitHub tells throttling from a refusal: GitHub answers 403 for both, and
-// says when to try again for the first.
+// explainGitHub distinguishes throttling from a refusal: GitHub answers 403 for
+// both, with a time to try again for the first.
 func explainGitHub(e *fetch.Error) {
 	if e.Kind == fetch.Forbidden && e.RetryAfter > 0 {
 		e.Kind, e.Detail = fetch.Throttled, "asked too often (403)"

@@ -26,8 +26,7 @@ func hackerNewsSpec() Spec {
 const hackerNewsItem = "https://news.ycombinator.com/item?id="
 
 // hackerNews searches stories and comments through Algolia's public index.
-// Comments hold most of what people there know; the title of a story without
-// text still says what it links to.
+// Comments hold most of the knowledge; a story without text still has a title.
 type hackerNews struct{ endpoint }
 
 func newHackerNews(s Settings, network *fetch.Network) (Source, error) {

@@ -95,7 +95,7 @@ func TestRealKiwixFailures(t *testing.T) {
 	}
 }
 
-// TestRealKiwixAnswers asks the program with nothing but a library file.
+// TestRealKiwixAnswers runs the program with a library file as its only source.
 func TestRealKiwixAnswers(t *testing.T) {
 	t.Parallel()
 	base := realServer(t, "KIWIX_TEST_URL", "kiwix.sh")
@@ -174,8 +174,8 @@ func realBinary(t *testing.T) string {
 	return out
 }
 
-// ask runs the program with a memory of its own, and with no other sources than
-// those at base: source, and what inherits its URL.
+// ask runs the program with a new memory and only the sources at base: source, and
+// those that inherit its URL.
 func ask(t *testing.T, binary, question, source, base string) evidence.Answer {
 	t.Helper()
 	args := []string{"ask", "--json", "--set", "sources." + source + ".url=" + base}

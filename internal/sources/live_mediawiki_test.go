@@ -63,7 +63,7 @@ func realSource(t *testing.T, name string, own sources.Settings) sources.Source 
 	return built[0]
 }
 
-// wikiCases hold for every source that searches a MediaWiki.
+// wikiCases are for every source that searches a MediaWiki.
 var wikiCases = []struct {
 	query  string
 	limit  int
@@ -84,7 +84,7 @@ var wikiCases = []struct {
 	{query: "mercury", limit: 10, titles: []string{"Mercury", "Mercury (element)", "Mercury (planet)"}},
 	{query: "mercury planet -nonsense)", limit: 10, titles: []string{}},
 	{query: "xyzzyplugh", limit: 10, titles: []string{}},
-	{query: "provenance", limit: 20}, // every page has it: as many introductions as one answer can hold
+	{query: "provenance", limit: 20}, // every page has it: as many introductions as one answer has
 	{query: "provenance", limit: 3},
 }
 
@@ -123,7 +123,7 @@ func TestRealWikiSearch(t *testing.T) {
 	}
 }
 
-// checkReal holds a document to what every one of a wiki has.
+// checkReal checks what every document of a wiki has.
 func checkReal(t *testing.T, base, source string, d evidence.Document) {
 	t.Helper()
 	if d.Source != source || d.Text == "" || d.Revision == "" || d.Retrieved.IsZero() || !d.Untrusted {
@@ -177,7 +177,7 @@ func realAPI(t *testing.T, base string, params url.Values, v any) {
 	}
 }
 
-// realGet asks past the sources, with another client than theirs.
+// realGet asks the server directly, without the sources' client.
 func realGet(t *testing.T, address string) []byte {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
@@ -196,8 +196,7 @@ func realGet(t *testing.T, address string) []byte {
 	return body
 }
 
-// TestRealWikiFailures shows that what goes wrong at a real server is never
-// taken for an answer without hits.
+// TestRealWikiFailures: a failure of a real server is never an empty result.
 func TestRealWikiFailures(t *testing.T) {
 	t.Parallel()
 	base := realWiki(t)
@@ -271,8 +270,8 @@ func realStatus(err error) string {
 	return ""
 }
 
-// TestRealWikiHasNoSummaries: the summaries are a service of their own beside
-// MediaWiki, and a wiki without it has none to give.
+// TestRealWikiHasNoSummaries: the summaries are a separate service, which most
+// wikis lack.
 func TestRealWikiHasNoSummaries(t *testing.T) {
 	t.Parallel()
 	base := realWiki(t)
@@ -283,8 +282,7 @@ func TestRealWikiHasNoSummaries(t *testing.T) {
 	}
 }
 
-// TestRealWikiAnswers asks the program itself and reads its citations in the
-// wiki again.
+// TestRealWikiAnswers runs the program and looks up its citations in the wiki.
 func TestRealWikiAnswers(t *testing.T) {
 	t.Parallel()
 	base := realWiki(t)
@@ -326,7 +324,7 @@ func TestRealWikiAnswers(t *testing.T) {
 	}
 }
 
-// checkCitation finds the quote in the page as the wiki itself gives it.
+// checkCitation finds the quote in the page, read from the wiki directly.
 func checkCitation(t *testing.T, base string, x evidence.Citation) {
 	t.Helper()
 	var a struct {

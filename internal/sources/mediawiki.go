@@ -20,7 +20,7 @@ func mediawikiSpec() Spec {
 		Name: "mediawiki", About: "pages of a MediaWiki of your choice",
 		DefaultTimeout: defaultTimeout, Rate: fetch.Rate{PerSecond: 1, Burst: 5},
 		Enabled: true, Kinds: []string{KindGeneral}, Needs: []string{"url"}, New: newMediaWiki,
-		Options: []Option{{Name: "script_path", Value: defaultScriptPath, About: "path of api.php on the wiki; / when it lies at the top"}},
+		Options: []Option{{Name: "script_path", Value: defaultScriptPath, About: "path of api.php on the wiki; / when it is at the top"}},
 	}
 }
 

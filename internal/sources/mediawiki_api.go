@@ -15,7 +15,7 @@ import (
 )
 
 // wiki is the part that the sources of a MediaWiki share. Its endpoint is that of
-// the configured base URL; in gives the one for a language.
+// the configured base URL; in returns the one for a language.
 type wiki struct {
 	endpoint
 	settings Settings

@@ -90,23 +90,23 @@ type openAlexWork struct {
 	}]] `json:"authorships"`
 }
 
-// inverted is a text as the places of each of its words.
+// inverted is a text as the positions of each of its words.
 type inverted map[string]capped[int]
 
-// text puts the words in their places. Gaps are closed: a place is an order,
-// not an offset into memory.
+// text puts the words in order. Gaps are closed: a position is an order, not an
+// offset into memory.
 func (v inverted) text() string {
 	type word struct {
-		place int
-		text  string
+		position int
+		text     string
 	}
 	var words []word
-	for w, places := range v {
-		for _, p := range places {
+	for w, positions := range v {
+		for _, p := range positions {
 			words = append(words, word{p, w})
 		}
 	}
-	slices.SortFunc(words, func(a, b word) int { return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.text, b.text)) })
+	slices.SortFunc(words, func(a, b word) int { return cmp.Or(cmp.Compare(a.position, b.position), cmp.Compare(a.text, b.text)) })
 	var out strings.Builder
 	for i, w := range words {
 		if out.Len() > maxText { // a short answer can name a long word many times
@@ -134,14 +134,14 @@ func (a *openAlexAnswer) papers(base *url.URL) ([]paper, error) {
 }
 
 func (w *openAlexWork) paper(base *url.URL) paper {
-	place := w.Location.v
+	location := w.Location.v
 	p := paper{
 		title: string(cmp.Or(w.Title, w.Display)), abstract: w.Abstract.v.text(), doi: doiOf(string(w.DOI)),
-		venue: string(place.Source.v.Name), published: dateOf(string(w.Date)), language: string(w.Language),
-		license: string(place.License), retracted: w.Retracted.v,
+		venue: string(location.Source.v.Name), published: dateOf(string(w.Date)), language: string(w.Language),
+		license: string(location.License), retracted: w.Retracted.v,
 		more: []string{"type", string(w.Type), "cited_by", string(w.Cited)},
 	}
-	p.url = cmp.Or(doiURL(p.doi), webURL(base, string(place.Page)), webURL(base, string(w.ID)))
+	p.url = cmp.Or(doiURL(p.doi), webURL(base, string(location.Page)), webURL(base, string(w.ID)))
 	if year, err := strconv.Atoi(string(w.Year)); err == nil && p.published.IsZero() {
 		p.published = day(year, 0, 0)
 	}

@@ -26,17 +26,17 @@ func parsed(t *testing.T, name, file string) []evidence.Document {
 	return nil
 }
 
-// place is what a test compares of a paper beside its brief.
-type place struct {
+// more is what a test compares of a paper, besides its brief.
+type more struct {
 	Published string
 	Score     float64
 	Meta      map[string]string
 }
 
-func places(docs []evidence.Document) []place {
-	out := []place{}
+func moreOf(docs []evidence.Document) []more {
+	out := []more{}
 	for _, d := range docs {
-		p := place{Score: d.Score, Meta: d.Meta}
+		p := more{Score: d.Score, Meta: d.Meta}
 		if !d.Published.IsZero() {
 			p.Published = d.Published.Format(time.DateOnly)
 		}
@@ -45,12 +45,12 @@ func places(docs []evidence.Document) []place {
 	return out
 }
 
-func checkPapers(t *testing.T, docs []evidence.Document, wantBriefs []brief, wantPlaces []place) {
+func checkPapers(t *testing.T, docs []evidence.Document, wantBriefs []brief, wantMore []more) {
 	t.Helper()
 	if diff := cmp.Diff(wantBriefs, briefs(docs)); diff != "" {
 		t.Errorf("documents (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(wantPlaces, places(docs)); diff != "" {
+	if diff := cmp.Diff(wantMore, moreOf(docs)); diff != "" {
 		t.Errorf("more of them (-want +got):\n%s", diff)
 	}
 }
@@ -62,7 +62,7 @@ func TestEuropePMCReadsItsTraps(t *testing.T) {
 		{"Ion channels as goroutines & friends.", "Aim\n\nWe model an ion channel as a goroutine.\n\nResult\n\nIt opens in 3 ms.", at + "MED/40000001", "en", "CC BY", ""},
 		{Title: "A preprint on channels", Text: "A preprint says that channels close.", URL: at + "PPR/PPR900001"},
 		{Title: "Retracted: A channel that never was.", Text: "The channel was made up.", URL: at + "MED/30000001", Language: "de"},
-	}, []place{
+	}, []more{
 		{"2026-01-02", rankScore(0), map[string]string{"authors": "Example A, Sample B", "venue": "J Ex", "doi": "10.0000/x", "pmid": "40000001", "cited_by": "2"}},
 		{"2025-01-01", rankScore(1), map[string]string{"authors": "Sample B", "doi": "10.0000/ppr", "cited_by": "0"}},
 		{"2019-05-01", rankScore(2) * retracted, map[string]string{"authors": "Example A", "venue": "J Ex", "pmid": "30000001", "cited_by": "9", "retracted": "yes"}},
@@ -146,7 +146,7 @@ func asked(t *testing.T, name, contact string, options map[string]string, q evid
 	return got
 }
 
-func TestPapersAskAsTheirServicesWish(t *testing.T) {
+func TestRequestsOfPaperSources(t *testing.T) {
 	t.Parallel()
 	q := evidence.Query{Text: "what is a goroutine? channel*", Limit: 3}
 	key := map[string]string{"key": "k1"}
@@ -158,13 +158,13 @@ func TestPapersAskAsTheirServicesWish(t *testing.T) {
 		{"arxiv", "arxiv", "", nil, map[string]url.Values{"query": {
 			"search_query": {"all:goroutine AND all:channel"}, "start": {"0"}, "max_results": {"3"}, "sortBy": {"relevance"}, "sortOrder": {"descending"},
 		}}},
-		{"crossref of nobody", "crossref", "", nil, map[string]url.Values{"works": {
+		{"crossref without contact", "crossref", "", nil, map[string]url.Values{"works": {
 			"query.bibliographic": {"what is a goroutine? channel*"}, "rows": {"3"}, "select": {crossrefFields},
 		}}},
-		{"crossref of a page", "crossref", "https://lab.example/bot", nil, map[string]url.Values{"works": {
+		{"crossref with a page as contact", "crossref", "https://lab.example/bot", nil, map[string]url.Values{"works": {
 			"query.bibliographic": {"what is a goroutine? channel*"}, "rows": {"3"}, "select": {crossrefFields},
 		}}},
-		{"crossref of somebody", "crossref", "mailto:ada@example.org", nil, map[string]url.Values{"works": {
+		{"crossref with an address as contact", "crossref", "mailto:ada@example.org", nil, map[string]url.Values{"works": {
 			"query.bibliographic": {"what is a goroutine? channel*"}, "rows": {"3"}, "select": {crossrefFields}, "mailto": {"ada@example.org"},
 		}}},
 		{"europepmc", "europepmc", "", nil, map[string]url.Values{"search": {
@@ -177,7 +177,7 @@ func TestPapersAskAsTheirServicesWish(t *testing.T) {
 			"esearch.fcgi": {"db": {"pubmed"}, "term": {"goroutine channel"}, "retmax": {"3"}, "retmode": {"json"}, "sort": {"relevance"}, "tool": {"research-mcp"}, "email": {"ada@example.org"}, "api_key": {"k1"}},
 			"efetch.fcgi":  {"db": {"pubmed"}, "id": {"40000001,40000002,40000003"}, "retmode": {"xml"}, "tool": {"research-mcp"}, "email": {"ada@example.org"}, "api_key": {"k1"}},
 		}},
-		{"pubmed of nobody", "pubmed", "", nil, map[string]url.Values{
+		{"pubmed without contact", "pubmed", "", nil, map[string]url.Values{
 			"esearch.fcgi": {"db": {"pubmed"}, "term": {"goroutine channel"}, "retmax": {"3"}, "retmode": {"json"}, "sort": {"relevance"}, "tool": {"research-mcp"}},
 			"efetch.fcgi":  {"db": {"pubmed"}, "id": {"40000001,40000002,40000003"}, "retmode": {"xml"}, "tool": {"research-mcp"}},
 		}},
@@ -191,7 +191,7 @@ func TestPapersAskAsTheirServicesWish(t *testing.T) {
 	}
 }
 
-func TestNothingToSearchForAsksNobody(t *testing.T) {
+func TestAQueryWithoutWordsSendsNoRequest(t *testing.T) {
 	t.Parallel()
 	network := fetch.New(fetch.Config{})
 	t.Cleanup(func() { network.Close() })

@@ -16,7 +16,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// pubmedRate is what NCBI allows those with a key, where nobody set another.
+// pubmedRate is the rate that NCBI allows with a key, unless another was set.
 func pubmedRate(set fetch.Rate, key string) fetch.Rate {
 	if key != "" && set == pubmedSpec().Rate {
 		return fetch.Rate{PerSecond: 10, Burst: 10}
@@ -36,8 +36,8 @@ func pubmedSpec() Spec {
 // pubmedArticle is where people read an article; the API lives elsewhere.
 const pubmedArticle = "https://pubmed.ncbi.nlm.nih.gov/"
 
-// pubmed searches PubMed and then reads what it found: a search gives nothing
-// but numbers.
+// pubmed searches PubMed and then reads the articles: a search returns only their
+// ids.
 type pubmed struct {
 	endpoint
 	key   string
@@ -141,7 +141,7 @@ type pubmedSet struct {
 	Books    capped[pubmedRecord] `xml:"PubmedBookArticle>BookDocument"`
 }
 
-// pubmedRecord is an article, or a chapter whose fields stand one level higher.
+// pubmedRecord is an article, or a chapter, whose fields are one level higher.
 type pubmedRecord struct {
 	PMID    string        `xml:"PMID"`
 	Article pubmedContent `xml:"Article"`

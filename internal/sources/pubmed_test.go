@@ -13,7 +13,7 @@ func TestPubMedReadsItsTraps(t *testing.T) {
 		{Title: "Ca2+ channels as goroutines.", Text: "BACKGROUND: A channel opens when p < 0.05.\n\nRESULTS: Goroutines wait.", URL: at + "40000001/", Language: "en"},
 		{Title: "Closing a channel", Text: "Close a channel once.", URL: at + "40000003/", Language: "en"},
 		{Title: "A channel with no abstract.", Text: "A channel with no abstract. Bo Sample, The Channel Group. Journal of Examples. 2025.", URL: at + "40000002/", Language: "de"},
-	}, []place{
+	}, []more{
 		{"2026-02-09", rankScore(0), map[string]string{"authors": "Ada Example", "venue": "Ion & Goroutine", "doi": "10.0000/ca", "pmid": "40000001", "rights": "Copyright 2026 Ex Press."}},
 		{"2024-01-01", rankScore(2), map[string]string{"venue": "The Book of Channels", "pmid": "40000003"}},
 		{"2025-11-01", rankScore(1) * bareRecord, map[string]string{"authors": "Bo Sample, The Channel Group", "venue": "Journal of Examples", "pmid": "40000002"}},

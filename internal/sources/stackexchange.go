@@ -54,7 +54,7 @@ func stackexchangeSpec() Spec {
 		Enabled:  true, Kinds: []string{KindCode}, New: newStackExchange,
 		Options: []Option{
 			{Name: "site", Value: "stackoverflow", About: "site of Stack Exchange to search, such as superuser or unix"},
-			{Name: "key", About: "key of Stack Exchange's API, which allows 10,000 requests a day in place of 300", Secret: true},
+			{Name: "key", About: "key of Stack Exchange's API, which allows 10,000 requests a day instead of 300", Secret: true},
 		},
 	}
 }
@@ -142,7 +142,7 @@ func (x *stackExchange) get(ctx context.Context, budget *fetch.Budget, path stri
 	return posts, resp, err
 }
 
-// explain tells throttling from other errors: the API answers 400 when the day's
+// explain recognizes throttling: the API answers 400 when the day's
 // quota is used up, and 502 when requests come too fast.
 func (x *stackExchange) explain(e *fetch.Error) {
 	switch {

@@ -203,7 +203,7 @@ func FuzzStackExchange(f *testing.F) {
 
 func TestStackExchangeRestsOnceForAnAnswer(t *testing.T) {
 	t.Parallel()
-	s, srv := serveKept(t, "stackexchange", nil, map[string][]canned{
+	s, srv := serveCached(t, "stackexchange", nil, map[string][]canned{
 		advanced:                   {{body: `{"items":[{"question_id":1,"answer_count":1,"link":"https://x.org/1","body":"one"}],"backoff":30}`}},
 		"/2.3/questions/1/answers": {{body: `{"items":[],"backoff":40,"quota_remaining":50}`}},
 	})
@@ -223,7 +223,7 @@ func TestStackExchangeKeepsNoAnswersThatAreNone(t *testing.T) {
 		"throttled": `{"error_id":502,"error_name":"throttle_violation"}`, "error": `{"error_id":500,"error_name":"internal_error"}`,
 		"no shape": `{}`, "other items": `{"items":[1,2]}`,
 	} {
-		s, srv := serveKept(t, "stackexchange", nil, map[string][]canned{
+		s, srv := serveCached(t, "stackexchange", nil, map[string][]canned{
 			advanced:                   {{body: `{"items":[{"question_id":1,"answer_count":1,"link":"https://x.org/1","body":"one"}]}`}},
 			"/2.3/questions/1/answers": {{body: bad}, {body: `{"items":[{"answer_id":4,"question_id":1,"body":"four"}]}`}},
 		})

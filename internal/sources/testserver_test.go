@@ -56,14 +56,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write([]byte(a.body))
 }
 
-// serve makes a source with a server of its own behind it.
+// serve makes a source whose service is a test server.
 func serve(t *testing.T, name string, options map[string]string, answers map[string][]canned) (Source, *server) {
 	t.Helper()
 	return serveWith(t, name, options, answers, nil)
 }
 
-// serveKept is serve with a cache, in which answers stay good for an hour.
-func serveKept(t *testing.T, name string, options map[string]string, answers map[string][]canned) (Source, *server) {
+// serveCached is serve with a cache, in which answers are fresh for an hour.
+func serveCached(t *testing.T, name string, options map[string]string, answers map[string][]canned) (Source, *server) {
 	t.Helper()
 	cache, err := fetch.OpenCache(t.Context(), filepath.Join(t.TempDir(), "cache.db"), fetch.CacheConfig{})
 	if err != nil {

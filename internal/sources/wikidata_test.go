@@ -65,7 +65,7 @@ func TestWikidataTriesShorterNames(t *testing.T) {
 				}
 			}
 			if got := searches(t, srv.asked[:1], "language"); got[0] != "en" {
-				t.Errorf("language = %q, want the default in place of what is none", got)
+				t.Errorf("language = %q, want the default instead of a malformed one", got)
 			}
 		})
 	}

@@ -84,7 +84,7 @@ type searchAnswer struct {
 type searchPage struct {
 	Title     string          `json:"title"`
 	Index     int             `json:"index"`   // rank; pages come in the order of their ids
-	Extract   *string         `json:"extract"` // absent where the wiki has none to give
+	Extract   *string         `json:"extract"` // absent where the wiki has no extracts
 	FullURL   string          `json:"fullurl"`
 	Revision  loose           `json:"lastrevid"`
 	Language  string          `json:"pagelanguage"`

@@ -3,8 +3,7 @@ package sources
 import "strings"
 
 // wikipediaLanguages are the languages of two and three letters that have a
-// Wikipedia. A caller may name any language; a host is asked, and kept account
-// of, only for one of these.
+// Wikipedia. A caller may name any language; only these make a host name.
 func wikipediaLanguages() []string {
 	return strings.Fields(`
 		aa ab ace ady af ak als alt am ami an ang ann anp ar arc ary arz as ast atj av avk awa ay az azb

@@ -141,7 +141,7 @@ func TestSummaryTakesTheFirstTitleThatHasOne(t *testing.T) {
 	}
 }
 
-func TestAWikiWithoutSummariesIsNoEmptyResult(t *testing.T) {
+func TestAWikiWithoutSummariesIsAFailure(t *testing.T) {
 	t.Parallel()
 	s, rec := start(t, specOf(t, "wikipedia-summary"), map[string][]byte{"search": []byte(`{"batchcomplete":true,"query":{"search":[{"title":"A"},{"title":"B"}]}}`)})
 	docs, err := s.Search(t.Context(), evidence.Query{Text: "go", Limit: 5})
@@ -190,7 +190,7 @@ func TestWikipediaLanguagesAreCodesEachOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, l := range all {
 		if !languageCode().MatchString(l) || seen[l] {
-			t.Errorf("%q is no code, or stands there twice", l)
+			t.Errorf("%q is not a code, or is listed twice", l)
 		}
 		seen[l] = true
 	}
@@ -221,7 +221,7 @@ func TestWikipediaReadsByRank(t *testing.T) {
 	}
 }
 
-func TestWikipediaLeavesOutWhatIsNoArticle(t *testing.T) {
+func TestWikipediaLeavesOutPagesThatAreNoArticles(t *testing.T) {
 	t.Parallel()
 	raw := []byte(`{"batchcomplete":true,"warnings":[{"code":"x","text":"y","module":"extracts"}],"query":{"pages":[
 		{"title":"Mercury","index":1,"extract":"Mercury may mean:","pageprops":{"disambiguation":""}},

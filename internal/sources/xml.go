@@ -43,8 +43,8 @@ func decodeXML(body []byte, v any) error {
 	return xml.NewTokenDecoder(&depthLimiter{dec: xml.NewDecoder(bytes.NewReader(body))}).Decode(v)
 }
 
-// depthLimiter passes tokens on until they nest too deep: the decoder keeps every
-// open element in memory, whether or not anything reads it.
+// depthLimiter passes on raw tokens and fails when elements nest too deep: the
+// decoder has every open element in memory, whether or not anything reads it.
 type depthLimiter struct {
 	dec   *xml.Decoder
 	depth int

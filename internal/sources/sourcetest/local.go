@@ -18,7 +18,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
 
-// local is the contract of a source that looks at a place on this machine.
+// local is the contract of a source that needs no network.
 // Values are the source's options; {{dir}} in them is the contract's folder.
 type local struct {
 	Hits     map[string]string `json:"hits"`  // where there are documents for the query
@@ -27,11 +27,11 @@ type local struct {
 		Name    string            `json:"name"`
 		Options map[string]string `json:"options"`
 		Says    string            `json:"says"` // part of the error's text
-		Try     string            `json:"try"`  // part of the way out
+		Try     string            `json:"try"`  // part of the next step
 	} `json:"failures"`
 }
 
-// runLocal tests what Run tests, as far as it makes sense without a network.
+// runLocal runs the tests of Run that need no network.
 func runLocal(t *testing.T, spec sources.Spec, c *local, dir string) {
 	t.Helper()
 	at, err := filepath.Abs(dir)
@@ -42,7 +42,7 @@ func runLocal(t *testing.T, spec sources.Spec, c *local, dir string) {
 	t.Run("spec", func(t *testing.T) {
 		t.Parallel()
 		if got := open(t, c.Hits).Name(); got != spec.Name || spec.About == "" || spec.DefaultTimeout <= 0 || len(spec.Needs) == 0 {
-			t.Errorf("name %q, spec %+v: it lacks a description, a timeout or what it needs", got, spec)
+			t.Errorf("name %q, spec %+v: a description, a timeout or a needed setting is missing", got, spec)
 		}
 	})
 	t.Run("hits", func(t *testing.T) {
@@ -54,13 +54,13 @@ func runLocal(t *testing.T, spec sources.Spec, c *local, dir string) {
 		}
 		for i := range docs {
 			if docs[i].Retrieved.IsZero() {
-				t.Errorf("document %d: it is not said when it was read", i)
+				t.Errorf("document %d: Retrieved is zero", i)
 			}
-			docs[i].Retrieved = Clock // local places are read on the machine's own clock
+			docs[i].Retrieved = Clock // this source reads the machine's clock
 		}
 		checkDocuments(t, spec.Name, docs)
 		if diff := cmp.Diff(docs, search(t, s, query), cmpopts.IgnoreFields(evidence.Document{}, "Retrieved")); diff != "" {
-			t.Errorf("the same place gave other documents (-first +second):\n%s", diff)
+			t.Errorf("a second search returned other documents (-first +second):\n%s", diff)
 		}
 	})
 	t.Run("limit", func(t *testing.T) {
@@ -116,7 +116,7 @@ func runLocal(t *testing.T, spec sources.Spec, c *local, dir string) {
 			docs, err := open(t, f.Options).Search(t.Context(), query)
 			var p *evidence.Problem
 			if !errors.As(err, &p) || docs != nil || p.Try == "" {
-				t.Fatalf("Search = %d documents, %v, want a problem with a way out", len(docs), err)
+				t.Fatalf("Search = %d documents, %v, want a problem with a next step", len(docs), err)
 			}
 			if !strings.Contains(p.What, f.Says) || !strings.Contains(p.Try, f.Try) || strings.Contains(p.Error(), "\n") {
 				t.Errorf("problem %q; %q, want %q and %q", p.What, p.Try, f.Says, f.Try)
@@ -125,7 +125,7 @@ func runLocal(t *testing.T, spec sources.Spec, c *local, dir string) {
 	}
 }
 
-// buildLocal makes the source with nothing behind it but the place.
+// buildLocal makes the source with the given options.
 func buildLocal(t *testing.T, spec sources.Spec, options map[string]string, dir string) sources.Source {
 	t.Helper()
 	network := fetch.New(fetch.Config{Version: "test", Now: func() time.Time { return Clock }})

@@ -1,6 +1,6 @@
-// Package sourcetest is what every source promises, as tests. A source needs no
-// test code of its own for it: a folder testdata/NAME with a contract.json that
-// says which recorded answers to play, or which places to look at, is enough.
+// Package sourcetest tests sources against the contract of sources.Source. A
+// source needs no test code for it: a folder testdata/NAME with recorded answers
+// and a contract.json that names them is enough. See docs/adding-a-source.md.
 package sourcetest
 
 import (
@@ -35,17 +35,17 @@ var Clock = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // that none matches gets 404.
 type contract struct {
 	Format   string            `json:"format"`    // "xml" when answers are: those with such a type are also played broken
-	Options  map[string]string `json:"options"`   // settings of the source's own that the tests give it; {{url}} in them is the server's
-	ReadsAll bool              `json:"reads_all"` // the place is read whole: no request holds the query
+	Options  map[string]string `json:"options"`   // values of the source's options; {{url}} in them is the test server's URL
+	ReadsAll bool              `json:"reads_all"` // the source reads everything: no request holds the query
 	Hits     []reply           `json:"hits"`      // finds documents
 	Empty    []reply           `json:"empty"`     // finds nothing
 	Nulls    []reply           `json:"nulls"`     // good answers with null wherever the service may send it
-	Local    *local            `json:"local"`     // in place of all others, for a source that needs no network
+	Local    *local            `json:"local"`     // instead of all others, for a source that needs no network
 	Failures []struct {
 		Name    string  `json:"name"`
 		Status  string  `json:"status"` // of the source's report
 		Replies []reply `json:"replies"`
-	} `json:"failures"` // what only this service does wrong
+	} `json:"failures"` // that only this service has
 }
 
 type reply struct {
@@ -119,7 +119,7 @@ func play(replies []reply) http.HandlerFunc {
 					kind = "application/json; charset=utf-8"
 				}
 				w.Header().Set("Content-Type", kind)
-				w.Write(it.body) // a client that went away is the client's business
+				w.Write(it.body) // an error means that the client has disconnected
 				return
 			}
 		}
@@ -127,7 +127,7 @@ func play(replies []reply) http.HandlerFunc {
 	}
 }
 
-// build makes the source with a server of its own behind it.
+// build makes the source with a test server for h.
 func build(t *testing.T, spec sources.Spec, c *contract, timeout time.Duration, h http.HandlerFunc) sources.Source {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -207,7 +207,7 @@ func testHits(t *testing.T, spec sources.Spec, c *contract) {
 		}
 	}
 	if diff := cmp.Diff(docs, search(t, s, query)); diff != "" {
-		t.Errorf("the same answer gave other documents (-first +second):\n%s", diff)
+		t.Errorf("a second search returned other documents (-first +second):\n%s", diff)
 	}
 }
 
@@ -295,24 +295,24 @@ func testCancelledBefore(t *testing.T, spec sources.Spec, c *contract) {
 }
 
 func testCancelled(t *testing.T, spec sources.Spec, c *contract) {
-	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
+	arrived, disconnected := make(chan struct{}, 1), make(chan struct{}, 1)
 	// With an hour to go, only the cancel can end it.
 	s := build(t, spec, c, time.Hour, func(_ http.ResponseWriter, r *http.Request) {
-		came <- struct{}{}
+		arrived <- struct{}{}
 		<-r.Context().Done()
-		went <- struct{}{}
+		disconnected <- struct{}{}
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go func() { <-came; cancel() }()
+	go func() { <-arrived; cancel() }()
 	if _, err := s.Search(ctx, query); !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v, want context.Canceled", err)
 	}
-	<-went // hangs if the server never sees the connection close
+	<-disconnected // hangs if the server never sees the connection close
 }
 
-// holdsWords reports whether v holds each word of the query, as it does in a
-// service's own language of queries.
+// holdsWords reports whether v holds each word of the query, which a service's
+// query language may separate.
 func holdsWords(v string) bool {
 	for _, w := range strings.Fields(query.Text) {
 		if !strings.Contains(v, w) {
