@@ -30,21 +30,25 @@ func Blocks(doc string) []evidence.Block {
 	return w.out
 }
 
-// maxMarkers is how many list and quotation markers may begin one line. The
-// parser's time is quadratic in them.
-const maxMarkers = 32
+// The parser's time grows with the square of the nesting, so that it is bounded:
+// a line begins with at most maxMarkers list and quotation markers, the last of
+// them within maxIndent bytes.
+const (
+	maxMarkers = 32
+	maxIndent  = 96
+)
 
-// maskNesting overwrites the markers beyond maxMarkers at the start of a line, so
-// that they are text. The length and all other bytes stay as they are.
+// maskNesting overwrites markers beyond the bounds, so that they are text. The
+// length and all other bytes stay as they are.
 func maskNesting(src []byte) []byte {
-	markers, atStart := 0, true
+	markers, line, atStart := 0, 0, true
 	for i, c := range src {
 		switch {
 		case c == '\n':
-			markers, atStart = 0, true
+			markers, line, atStart = 0, i+1, true
 		case !atStart, c == ' ', c == '\t', c == '\r':
 		case c == '>' || c == '-' || c == '*' || c == '+' || c == '.' || c == ')':
-			if markers++; markers > maxMarkers {
+			if markers++; markers > maxMarkers || i-line > maxIndent {
 				src[i], atStart = 'x', false
 			}
 		case c < '0' || c > '9':
