@@ -90,8 +90,8 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 	d.set(i, &digested{}) // so that a text on which we trip is left out
 	out := &digested{doc: doc, chunks: evidence.Chunks{Items: e.deps.Chunk(doc.Text)}}
 	d.set(i, out)
-	out = e.embedded(d.embed, d.r.models, out)
-	if by := d.r.models.Embedder.Model().Name; out.chunks.Model.Name != by && len(out.chunks.Items) > 0 {
+	out = e.embedded(d.embed, d.r.models.wait(), out)
+	if by := d.r.models.wait().Embedder.Model().Name; out.chunks.Model.Name != by && len(out.chunks.Items) > 0 {
 		d.r.warn(by + " did not embed every document in time: the rest was embedded without a model")
 	}
 	d.set(i, out)

@@ -98,7 +98,7 @@ type run struct {
 	e       *Engine
 	req     Request
 	depth   depth
-	models  models.Set
+	models  *modelChoice
 	session evidence.Session
 	observe func(Event)
 	started time.Time
@@ -172,12 +172,11 @@ func (e *Engine) begin(ctx context.Context, req Request, observe func(Event)) (*
 		observe = func(Event) {}
 	}
 	r := &run{e: e, req: req, depth: depths[req.Depth], session: session, observe: ordered(observe), started: started}
-	r.models = e.deps.Models.Choose(ctx)
+	r.models = e.chooseModels(ctx)
 	r.answer = evidence.Answer{
 		Question: req.Question, Session: session.ID, RunID: e.deps.NewID("r_"),
 		Claims: []evidence.Claim{}, Citations: []evidence.Citation{}, Sources: []evidence.SourceReport{}, Topics: []string{},
-		Embedder: r.models.Embedder.Model().Name, Synthesizer: r.models.Synthesizer.Name(),
-		Warnings: append([]string{}, r.models.Warnings...),
+		Warnings: []string{},
 	}
 	return r, nil
 }
@@ -209,7 +208,7 @@ func (r *run) warn(text string) {
 func (r *run) sortWarnings() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	slices.Sort(r.answer.Warnings[min(len(r.models.Warnings), len(r.answer.Warnings)):])
+	slices.Sort(r.answer.Warnings[min(len(r.models.wait().Warnings), len(r.answer.Warnings)):])
 }
 
 // since is the time from t in whole milliseconds.
@@ -251,7 +250,7 @@ func (r *run) remember(ctx context.Context) {
 	err := r.e.deps.Sessions.Append(bounded, r.session.ID, turns...)
 	switch {
 	case err == nil:
-		r.e.foldLater(r.session.ID, r.models)
+		r.e.foldLater(r.session.ID, r.models.wait())
 	case errors.Is(err, context.DeadlineExceeded):
 		r.warn("the memory is busy: this turn will be kept in the background")
 		r.e.spawn("keeping a turn", func() {
