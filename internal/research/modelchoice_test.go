@@ -27,14 +27,14 @@ func (c slowChooser) Choose(ctx context.Context) models.Set {
 	}
 }
 
-// timedSource notes when it was asked what.
-type timedSource struct {
+// notedSource notes when it was asked what.
+type notedSource struct {
 	*fakeSource
 	begun time.Time
 	at    map[string]time.Duration
 }
 
-func (s timedSource) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+func (s notedSource) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	s.mu.Lock()
 	s.at[q.Text] = time.Since(s.begun)
 	s.mu.Unlock()
@@ -46,7 +46,7 @@ func (s timedSource) Search(ctx context.Context, q evidence.Query) ([]evidence.D
 func TestChoosingModelsDelaysNoSource(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		source := timedSource{&fakeSource{name: "wiki", delay: 100 * time.Millisecond, texts: []string{wikiText}}, time.Now(), map[string]time.Duration{}}
+		source := notedSource{&fakeSource{name: "wiki", delay: 100 * time.Millisecond, texts: []string{wikiText}}, time.Now(), map[string]time.Duration{}}
 		w := newWorld(nil, source)
 		defer w.Close()
 		w.chooser.builtIn.keywords = []string{"transformer", "attention"}
@@ -71,7 +71,7 @@ func TestChoosingModelsDelaysNoSource(t *testing.T) {
 func TestAQuickModelPlans(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		source := timedSource{&fakeSource{name: "wiki", delay: time.Second, texts: []string{wikiText}}, time.Now(), map[string]time.Duration{}}
+		source := notedSource{&fakeSource{name: "wiki", delay: time.Second, texts: []string{wikiText}}, time.Now(), map[string]time.Duration{}}
 		w := newWorld(nil, source)
 		defer w.Close()
 		w.chooser.builtIn.keywords = []string{"transformer", "attention"}
