@@ -2,7 +2,6 @@ package research
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -96,29 +95,19 @@ func (r *run) askAll(ctx context.Context, gather *gathering, keywords []string) 
 }
 
 // recall searches the memory with the question as it was asked. Its failure is
-// a warning: the sources are there too.
+// data in the answer: the sources are there too.
 func (r *run) recall(ctx context.Context) recollection {
 	var out recollection
 	q := evidence.RecallQuery{Text: r.req.Question, K: r.e.cfg.RecallK}
-	bounded, cancel := context.WithTimeout(ctx, time.Duration(float64(r.req.Budget)*embedShare))
-	embedder := r.models.wait().Embedder
-	vectors, err := embedder.Embed(bounded, []string{r.req.Question})
-	cancel()
-	if err == nil && len(vectors) == 1 {
-		out.vector, q.Vector, q.Model = vectors[0], vectors[0], embedder.Model()
-	} else if ctx.Err() == nil {
-		r.warn(fmt.Sprintf("the question was not embedded (%v): remembered texts were searched by their words alone", err))
-	}
-	res, err := r.e.deps.Memory.Recall(ctx, q)
-	if err == nil {
-		err = ctx.Err()
+	patience := time.Duration(float64(r.req.Budget) * embedShare)
+	res, vector, err := r.e.deps.Library.Search(ctx, q, r.models.wait().Embedder, patience)
+	out.vector = vector
+	for _, w := range res.Warnings {
+		r.warn(w)
 	}
 	if err != nil {
 		r.answer.Memory.Err = err.Error()
 		return out
-	}
-	for _, w := range res.Warnings {
-		r.warn(w)
 	}
 	r.answer.Memory.Index = res.Index
 	out.hits = r.texts(ctx, res.Hits)
@@ -126,7 +115,7 @@ func (r *run) recall(ctx context.Context) recollection {
 	return out
 }
 
-// texts loads the documents that the hits are from.
+// texts loads the documents of the hits.
 func (r *run) texts(ctx context.Context, hits []evidence.Hit) []remembered {
 	loaded := map[string]evidence.Document{}
 	var out []remembered
@@ -134,9 +123,8 @@ func (r *run) texts(ctx context.Context, hits []evidence.Hit) []remembered {
 		doc, ok := loaded[h.Passage.DocumentID]
 		if !ok {
 			var err error
-			doc, ok, err = r.e.deps.Memory.Document(ctx, h.Passage.DocumentID)
-			if err != nil || !ok {
-				continue // forgotten in this very moment, or ctx ended
+			if doc, err = r.e.deps.Library.Document(ctx, h.Passage.DocumentID); err != nil {
+				continue // it was forgotten just now, or ctx ended
 			}
 			loaded[doc.ID] = doc
 		}

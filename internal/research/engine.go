@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // Config bounds the engine. Default gives values for every field.
@@ -38,12 +40,10 @@ type Deps struct {
 	Sources  []Source            // those that are on; their names are the valid ones
 	Kinds    map[string][]string // of questions that each source answers, by its name; one that is not in it is asked about everything, one without kinds only by name
 	Off      map[string]string   // sources that are off, and what to do to turn each on
-	Memory   Memory
-	Sessions Sessions
+	Library  *library.Library
+	Sessions contract.Sessions
 	Models   models.Chooser
 	Analyst  Analyst
-	Chunk    func(text string) []evidence.Chunk
-	Page     func(ctx context.Context, url string) (evidence.Document, error) // reads an address that a person or a model chose
 	Now      func() time.Time
 	NewID    func(prefix string) string
 	Log      *slog.Logger
