@@ -34,9 +34,10 @@ var mayImport = map[string][]string{
 	"internal/models/all":          {"internal/evidence", "internal/config", "internal/models", "internal/models/builtin", "internal/models/ollama"},
 	"internal/models/modelstest":   {"internal/evidence", "internal/models"},
 
-	"internal/research": {"internal/evidence", "internal/models"},
+	"internal/library":  {"internal/evidence", "internal/models", "internal/extract", "internal/fetch", "memory"},
+	"internal/research": {"internal/evidence", "internal/models", "internal/library", "memory"},
 	"internal/testkit":  {"internal/evidence"},
-	"tools":             {"internal/evidence", "internal/research"},
+	"tools":             {"internal/evidence", "internal/library", "internal/research"},
 	"server":            {"tools", "internal/evidence"},
 	"server/stdio":      {"server"},
 	"internal/app":      {"*"},

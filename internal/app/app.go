@@ -10,9 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/isolate"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/all"
 	"github.com/research-mcp/research-mcp/internal/research"
@@ -67,6 +66,7 @@ type App struct {
 	fetch   *network
 	memory  memory.Memory
 	kits    *all.Chooser
+	library *library.Library
 	engine  *research.Engine
 	pool    *isolate.Pool
 	pages   extract.Isolated
@@ -103,14 +103,15 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.kits.Close(), a.fetch.Close(), a.pool.Close())
 	}
-	var remembered research.Memory = a.memory
+	remembered := a.memory
 	if o.Hooks != nil {
 		remembered = noRecall{a.memory}
 	}
+	a.library = library.New(library.Deps{Memory: remembered, Models: a.kits, Pages: library.WebReader{Network: a.fetch.Network, Extract: a.pages},
+		HTML: a.pages, Cache: a.fetch, Location: cfg.DataDir, Now: o.Now, Log: o.Log})
 	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Memory: remembered, Sessions: a.memory, Models: a.kits, Analyst: analyst{a.pool},
-		Chunk: func(text string) []evidence.Chunk { return extract.Chunks(text, extract.ChunkOptions{}) },
-		Page:  a.page, Now: o.Now, NewID: o.NewID, Log: o.Log,
+		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: a.memory, Models: a.kits, Analyst: analyst{a.pool},
+		Now: o.Now, NewID: o.NewID, Log: o.Log,
 	})
 	return a, nil
 }
@@ -179,43 +180,17 @@ func (a *App) FetchSources(ctx context.Context, req tools.FetchRequest, observe 
 	return tools.FetchResult(got), err
 }
 
-// embedBound is the longest that a recall waits for its query's vector.
-const embedBound = 3 * time.Second
-
-// Recall searches the memory, with the vector of whatever embedder is there.
+// Recall searches the memory; see library.Library.
 func (a *App) Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error) {
-	kit := a.kits.Choose(ctx)
-	bounded, cancel := context.WithTimeout(ctx, embedBound)
-	defer cancel()
-	vectors, err := kit.Embedder.Embed(bounded, []string{q.Text})
-	var warning string
-	if err == nil && len(vectors) == 1 {
-		q.Vector, q.Model = vectors[0], kit.Embedder.Model()
-	} else if ctx.Err() == nil {
-		warning = fmt.Sprintf("the query was not embedded (%v): texts were searched by their words alone", err)
+	got, err := a.library.Recall(ctx, library.RecallRequest{Query: q.Text, K: q.K, Mode: q.Mode, Source: q.Source, Session: q.Session,
+		Tags: q.Tags, Since: q.Since, Until: q.Until})
+	out := evidence.RecallResult{Hits: []evidence.Hit{}, Index: got.Index, Warnings: got.Warnings}
+	for _, h := range got.Hits {
+		out.Hits = append(out.Hits, evidence.Hit{
+			Document: evidence.Document{ID: h.DocumentID, Source: h.Source, URL: h.URL, Title: h.Title, Retrieved: h.Retrieved, Untrusted: h.Untrusted, Tags: h.Tags},
+			Passage:  evidence.Passage{DocumentID: h.DocumentID, Start: h.Start, End: h.End, Text: h.Text, Score: h.Score}})
 	}
-	res, err := a.memory.Recall(ctx, q)
-	if warning != "" {
-		res.Warnings = append(res.Warnings, warning)
-	}
-	if err == nil && len(res.Hits) == 0 && q.Session != "" {
-		_, err = a.memory.Open(ctx, q.Session) // a mistyped one finds nothing for ever
-	}
-	if err == nil && len(res.Hits) == 0 && q.Source != "" {
-		err = a.knowSource(ctx, q.Source)
-	}
-	return res, err
-}
-
-// knowSource refuses a source of which nothing is remembered, by naming those
-// of which something is.
-func (a *App) knowSource(ctx context.Context, name string) error {
-	s, err := a.memory.Stats(ctx)
-	if err != nil || s.BySource[name] > 0 || len(s.BySource) == 0 {
-		return err
-	}
-	return evidence.BadInput(fmt.Sprintf("nothing of a source %q is remembered", name),
-		"choose from: "+strings.Join(slices.Sorted(maps.Keys(s.BySource)), ", "))
+	return out, err
 }
 
 // RecallTool is Recall as the tool gives it, for the command of that name.
@@ -229,32 +204,24 @@ func (a *App) RecallTool(ctx context.Context, in RecallIn) (RecallOut, error) {
 	return tools.Recall(ctx, a, a.now, in)
 }
 
-// Session is a session as it stands, or a new one for an empty id.
+// Session returns a session; see library.Library.
 func (a *App) Session(ctx context.Context, id string) (evidence.Session, error) {
-	return a.memory.Open(ctx, id)
+	return a.library.Session(ctx, id)
 }
 
-// Run is a kept answer.
+// Run returns a stored answer; see library.Library.
 func (a *App) Run(ctx context.Context, id string) (evidence.Answer, error) {
-	answer, ok, err := a.memory.Run(ctx, id)
-	if err == nil && !ok {
-		err = evidence.BadInput(fmt.Sprintf("there is no run %q in %s", id, a.cfg.DataDir), "take the run_id of an answer, as `ask --json` prints it")
-	}
-	return answer, err
+	return a.library.Run(ctx, id)
 }
 
-// Document is a remembered document with its text.
+// Document returns a stored document; see library.Library.
 func (a *App) Document(ctx context.Context, id string) (evidence.Document, error) {
-	doc, ok, err := a.memory.Document(ctx, id)
-	if err == nil && !ok {
-		err = evidence.BadInput(fmt.Sprintf("there is no document %q", id), "`research-mcp recall` shows the ids")
-	}
-	return doc, err
+	return a.library.Document(ctx, id)
 }
 
 // noRecall is a memory that recalls nothing: whether a question that is recorded
 // finds its own documents there would depend on the machine's speed.
-type noRecall struct{ research.Memory }
+type noRecall struct{ memory.Memory }
 
 // Recall returns no hits.
 func (noRecall) Recall(ctx context.Context, _ evidence.RecallQuery) (evidence.RecallResult, error) {

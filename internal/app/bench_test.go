@@ -21,9 +21,11 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/models/all"
 	"github.com/research-mcp/research-mcp/internal/models/builtin"
 	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // The benchmarks report ratios and shares taken within one run, on whatever
@@ -124,10 +126,9 @@ func startServers(b *testing.B, client *fetch.Network, timeout time.Duration, se
 
 // benchEngine reads from sources and keeps nothing.
 func benchEngine(sources []research.Source) *research.Engine {
-	return research.New(research.DefaultConfig(), research.Deps{
-		Sources: sources, Memory: nowhere{}, Models: all.Of(builtin.Models()), Now: time.Now, NewID: app.NewID,
-		Chunk: func(string) []evidence.Chunk { return nil },
-	})
+	models := all.Of(builtin.Models())
+	none := library.New(library.Deps{Memory: nowhere{}, Models: models, Chunk: func(string) []evidence.Chunk { return nil }})
+	return research.New(research.DefaultConfig(), research.Deps{Sources: sources, Library: none, Models: models, Now: time.Now, NewID: app.NewID})
 }
 
 // BenchmarkHangAmongFour is one source in four that never answers and has 8 s to
@@ -154,7 +155,7 @@ func BenchmarkHangAmongFour(b *testing.B) {
 }
 
 // nowhere is a memory that keeps nothing: here the fan-out is measured.
-type nowhere struct{}
+type nowhere struct{ contract.Memory }
 
 func (nowhere) Put(ctx context.Context, d evidence.Document, _ evidence.Chunks) (evidence.Receipt, error) {
 	return evidence.Receipt{DocumentID: d.ID}, ctx.Err()

@@ -3,13 +3,14 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
-	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
 
@@ -63,17 +64,20 @@ func (n *network) open(ctx context.Context, a *App) (*fetch.Cache, error) {
 	return c, nil
 }
 
-// clear removes all answers that are kept, also those of a time when the
-// settings kept some.
-func (n *network) clear(ctx context.Context) error {
+// Clear implements library.Cache. It also removes answers that were cached under
+// earlier settings.
+func (n *network) Clear(ctx context.Context) error {
 	if _, err := os.Lstat(n.path); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	c, err := n.cache()
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.Clear(ctx)
 	}
-	return c.Clear(ctx)
+	if err != nil {
+		return fmt.Errorf("clearing %s: %w", n.path, err)
+	}
+	return nil
 }
 
 // Close ends what is under way, then closes the cache.
@@ -91,18 +95,12 @@ func (n *network) Close() error {
 type TracedSource struct{ sources.Source }
 
 // SearchTraced is Search, and whether the answer was cached.
-func (t TracedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, research.Origin, error) {
+func (t TracedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, evidence.Origin, error) {
 	ctx, trace := fetch.WithTrace(ctx)
 	docs, err := t.Search(ctx, q)
 	var failed *fetch.Error
 	if errors.As(err, &failed) && failed.InBand() {
 		trace.Invalidate() // or the outage would be kept as if it were an answer
 	}
-	return docs, origin(trace), err
-}
-
-// origin says how what a trace has counted was come by.
-func origin(trace *fetch.Trace) research.Origin {
-	c := trace.Counts()
-	return research.Origin{Cached: c.Requests == 0 && c.Cached > 0, Stale: c.Stale > 0, Age: c.Oldest}
+	return docs, library.OriginOf(trace), err
 }

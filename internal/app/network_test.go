@@ -183,7 +183,7 @@ func TestForgettingReachesTheCacheInTheEnd(t *testing.T) {
 			if err = errors.Join(err, db.Close()); err != nil {
 				t.Fatal(err)
 			}
-			a.retain(t.Context())
+			a.library.MaintainOnce(t.Context())
 		}, 0},
 		{"the cache cannot be opened", nil, func(t *testing.T, a *App, dir, id string) {
 			kept := filepath.Join(dir, CacheFile)

@@ -35,11 +35,11 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		Name: "research-mcp", Title: "Research", Version: ProgramVersion, Instructions: instructions, Logger: a.log,
 		Tools: tools.All(tools.Deps{Research: a, Fetch: a, Recall: a, Remember: a, Forget: a, Sources: a.names, Budget: a.cfg.Research.Budget, Now: a.now}),
 	})
-	tending, stop := context.WithCancel(ctx)
-	var care sync.WaitGroup
-	care.Go(func() { a.tend(tending) })
+	maintaining, stop := context.WithCancel(ctx)
+	var maintenance sync.WaitGroup
+	maintenance.Go(func() { a.library.Maintain(maintaining) })
 	err := stdio.Serve(ctx, h, in, out, a.log)
 	stop()
-	care.Wait()
+	maintenance.Wait()
 	return err
 }

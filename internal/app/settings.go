@@ -4,9 +4,11 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/sources"
+	"github.com/research-mcp/research-mcp/memory"
 )
 
 // ProgramVersion of this program; CHANGELOG.md says what is in it.
@@ -82,4 +84,9 @@ func SourcesOff(cfg *config.Config) map[string]string {
 		}
 	}
 	return out
+}
+
+// retention is what the memory removes by age and size.
+func retention(cfg *config.Config) memory.Retention {
+	return memory.Retention{MaxAge: time.Duration(cfg.Memory.MaxAgeDays) * 24 * time.Hour, MaxBytes: int64(cfg.Memory.MaxTextMB) << 20}
 }

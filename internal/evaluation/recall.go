@@ -14,7 +14,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/extract"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -109,21 +109,9 @@ func fill(ctx context.Context, a *app.App, c *collection) (map[string]string, er
 		if conversation, _, ok := strings.Cut(r.ID, "/"); ok && turns {
 			doc.Meta[evidence.MetaSession], doc.Meta[evidence.MetaKind], doc.Meta[evidence.MetaSeq] = conversation, evidence.KindTurn, fmt.Sprint(i)
 		}
-		chunks := evidence.Chunks{Items: extract.Chunks(doc.Text, extract.ChunkOptions{})}
-		texts := make([]string, len(chunks.Items))
-		for j, chunk := range chunks.Items {
-			texts[j] = chunk.Text
-		}
-		vectors, err := kit.Embedder.Embed(ctx, texts)
-		if err != nil {
-			return nil, fmt.Errorf("embedding document %s: %w", r.ID, err)
-		}
-		for j := range chunks.Items {
-			chunks.Items[j].Vector = vectors[j]
-		}
-		chunks.Model = kit.Embedder.Model()
-		if _, err := a.Memory().Put(ctx, doc, chunks); err != nil {
-			return nil, fmt.Errorf("putting document %s: %w", r.ID, err)
+		// Vectors of two models would make the scores mean nothing.
+		if _, err := a.Library().Keep(ctx, doc, library.KeepOptions{Embedder: kit.Embedder, NoFallback: true}); err != nil {
+			return nil, fmt.Errorf("storing document %s: %w", r.ID, err)
 		}
 		ids[doc.ID] = r.ID
 	}
@@ -140,14 +128,14 @@ func askAll(ctx context.Context, a *app.App, c *collection, ids map[string]strin
 		}
 		begun := time.Now()
 		// Chunks of one document take several places, so more are asked for than count.
-		res, err := a.Recall(ctx, evidence.RecallQuery{Text: q.Text, K: 5 * cutoff, Mode: score.Mode, Session: q.Conversation})
+		res, err := a.Library().Recall(ctx, library.RecallRequest{Query: q.Text, K: 5 * cutoff, Mode: score.Mode, Session: q.Conversation})
 		if err != nil {
 			return fmt.Errorf("query %s: %w", q.ID, err)
 		}
 		took = append(took, float64(time.Since(begun).Microseconds())/1000)
 		var ranked []string
 		for _, h := range res.Hits {
-			if id := ids[h.Passage.DocumentID]; !slices.Contains(ranked, id) {
+			if id := ids[h.DocumentID]; !slices.Contains(ranked, id) {
 				ranked = append(ranked, id)
 			}
 		}

@@ -27,7 +27,11 @@ type Document struct {
 	Untrusted bool              `json:"untrusted,omitempty"` // text that a stranger wrote: never an instruction
 	Truncated bool              `json:"truncated,omitempty"`
 	Tags      []string          `json:"tags,omitempty"`
-	Meta      map[string]string `json:"meta,omitempty"`
+	Meta      map[string]string `json:"meta,omitempty"` // see MetaSession and its siblings
+
+	// ReadPage is set by a source when the page at URL says more than Text, so that
+	// it is worth reading. It is not stored.
+	ReadPage bool `json:"-"`
 }
 
 // DocumentID names a document by where it came from: 128 bits of SHA-256 over

@@ -1,16 +1,10 @@
 package evidence
 
+import "maps"
+
 // Keys of Document.Meta that the program itself reads or writes. A source may
 // add others of its own; they are stored and returned unchanged.
 const (
-	// MetaLink is set by a source whose document is a link: the page at its URL
-	// says more than its Text. The engine removes it.
-	MetaLink = "link"
-	// MetaKept and MetaStale are set by the reader of pages: the page came from
-	// the cache, fresh or because its host could not be asked. The value is its age
-	// as time.Duration prints it. The engine removes them.
-	MetaKept  = "kept"
-	MetaStale = "stale"
 	// MetaVia is the source whose link led to the page.
 	MetaVia = "via"
 	// MetaRequestedURL is the address that was asked for, before redirects.
@@ -32,3 +26,17 @@ const (
 // conversation: recall takes its neighbours in the session, and the session's
 // date, into account.
 const KindTurn = "turn"
+
+// WithMeta returns the document with one key of its Meta set, or removed where
+// value is empty. The original's map is not changed.
+func (d Document) WithMeta(key, value string) Document {
+	meta := make(map[string]string, len(d.Meta)+1)
+	maps.Copy(meta, d.Meta)
+	if value == "" {
+		delete(meta, key)
+	} else {
+		meta[key] = value
+	}
+	d.Meta = meta
+	return d
+}

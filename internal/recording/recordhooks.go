@@ -77,7 +77,7 @@ type recordedSource struct {
 }
 
 // SearchTraced records when the search ended, and how.
-func (r recordedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, research.Origin, error) {
+func (r recordedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, evidence.Origin, error) {
 	s := &search{source: r.Name(), topic: q.Text}
 	r.hooks.mu.Lock()
 	r.hooks.searches = append(r.hooks.searches, s)

@@ -152,7 +152,7 @@ const topicsWithin = 2 * time.Second
 // SearchTraced answers when all topics were asked, as the first answer may end
 // the asking. A search that was not waited for when it was recorded fails at
 // once.
-func (r *replayedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, research.Origin, error) {
+func (r *replayedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, evidence.Origin, error) {
 	r.mu.Lock()
 	if r.asked++; r.asked == max(len(r.topics), 1) {
 		close(r.allAsked)
@@ -164,10 +164,10 @@ func (r *replayedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]
 	case <-r.allAsked:
 	case <-timer.C:
 	case <-ctx.Done():
-		return nil, research.Origin{}, ctx.Err()
+		return nil, evidence.Origin{}, ctx.Err()
 	}
 	if slices.Contains(r.delayed.Topics, q.Text) {
-		return nil, research.Origin{}, delayedError(cmp.Or(r.delayed.Err, "no full answer in time"))
+		return nil, evidence.Origin{}, delayedError(cmp.Or(r.delayed.Err, "no full answer in time"))
 	}
 	return r.TracedSource.SearchTraced(fetch.WithTrack(ctx, track(r.Name(), q.Text)), q)
 }

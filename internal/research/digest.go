@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/models"
 )
 
 // digesters work on documents side by side: one more than two cores need, as
@@ -87,32 +85,24 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 		return // the engine closes
 	}
 	defer d.busy.Release(1)
-	d.set(i, &digested{}) // so that a text on which we trip is left out
-	out := &digested{doc: doc, chunks: evidence.Chunks{Items: e.deps.Chunk(doc.Text)}}
+	d.set(i, &digested{}) // a text whose processing panics is left out
+	out := &digested{doc: doc, chunks: e.deps.Library.Chunk(doc)}
 	d.set(i, out)
-	out = e.embedded(d.embed, d.r.models, out)
-	if by := d.r.models.Embedder.Model().Name; out.chunks.Model.Name != by && len(out.chunks.Items) > 0 {
-		d.r.warn(by + " did not embed every document in time: the rest was embedded without a model")
+	by := d.r.models.wait().Embedder
+	chunks, failed, err := e.deps.Library.Embed(e.life, d.embed, by, out.chunks)
+	if failed != "" {
+		e.deps.Log.Debug("embedding fell back to the built-in model", "source", doc.Source, "url", doc.URL, "why", failed)
+		d.r.warn(by.Model().Name + " did not embed every document in time: the rest was embedded without a model")
 	}
-	d.set(i, out)
-	if err := e.keep(out.of(d.r.session.ID)); err != nil {
+	if err == nil {
+		out = &digested{doc: doc, chunks: chunks}
+		d.set(i, out)
+	} // else the engine closes: what was read is stored without vectors
+	ctx, cancel := e.lingering(keepWithin)
+	defer cancel()
+	if _, err := e.deps.Library.Store(ctx, out.doc, out.chunks, d.r.session.ID); err != nil {
 		d.r.warn(fmt.Sprintf("%q was read but not kept: %v", doc.Title, err))
 	}
-}
-
-// of is a digested document that the memory links to a session, so that it can
-// be recalled and forgotten with it. Empty is none.
-func (x *digested) of(session string) *digested {
-	if session == "" {
-		return x
-	}
-	linked := *x
-	linked.doc.Meta = maps.Clone(x.doc.Meta)
-	if linked.doc.Meta == nil {
-		linked.doc.Meta = map[string]string{}
-	}
-	linked.doc.Meta[evidence.MetaSession] = session
-	return &linked
 }
 
 func (d *digestion) set(i int, out *digested) {
@@ -153,7 +143,7 @@ func (d *digestion) wait(ctx context.Context, finds map[string]find) []*digested
 	docs = slices.DeleteFunc(docs, func(x *digested) bool { return x.doc.Text == "" })
 	for i, x := range docs {
 		if x.chunks.Items == nil { // its turn had not come yet: it counts by its words
-			docs[i] = &digested{doc: x.doc, chunks: evidence.Chunks{Items: d.r.e.deps.Chunk(x.doc.Text)}}
+			docs[i] = &digested{doc: x.doc, chunks: d.r.e.deps.Library.Chunk(x.doc)}
 		}
 		if f, ok := finds[x.doc.ID]; ok {
 			docs[i] = &digested{doc: f.doc, chunks: docs[i].chunks}
@@ -163,50 +153,4 @@ func (d *digestion) wait(ctx context.Context, finds map[string]find) []*digested
 		return cmp.Or(cmp.Compare(b.doc.Score, a.doc.Score), cmp.Compare(a.doc.ID, b.doc.ID))
 	})
 	return docs
-}
-
-// embedded is a document with vectors: the kit's, or where that embedder fails
-// or is too slow, the built-in one's, or none.
-func (e *Engine) embedded(ctx context.Context, set models.Set, in *digested) *digested {
-	out := &digested{doc: in.doc, chunks: evidence.Chunks{Items: slices.Clone(in.chunks.Items)}}
-	err := e.embed(ctx, set.Embedder, &out.chunks)
-	if err != nil {
-		e.deps.Log.Debug("embedding fell back to the built-in one", "source", in.doc.Source, "url", in.doc.URL, "err", err)
-		err = e.embed(e.life, e.deps.Models.BuiltIn().Embedder, &out.chunks)
-	}
-	if err != nil {
-		return in
-	}
-	return out
-}
-
-// keep puts a digested document into the memory.
-func (e *Engine) keep(d *digested) error {
-	ctx, cancel := e.lingering(keepWithin)
-	defer cancel()
-	_, err := e.deps.Memory.Put(ctx, d.doc, d.chunks)
-	return cmp.Or(err, ctx.Err())
-}
-
-// embed fills in the vectors of all chunks, or of none.
-func (e *Engine) embed(ctx context.Context, by models.Embedder, chunks *evidence.Chunks) error {
-	if len(chunks.Items) == 0 {
-		return nil
-	}
-	texts := make([]string, len(chunks.Items))
-	for i, c := range chunks.Items {
-		texts[i] = c.Text
-	}
-	vectors, err := by.Embed(ctx, texts)
-	if err := cmp.Or(err, ctx.Err()); err != nil {
-		return fmt.Errorf("embedding %d chunks with %s: %w", len(texts), by.Model().Name, err)
-	}
-	if len(vectors) != len(texts) {
-		return fmt.Errorf("embedding with %s: %d vectors for %d chunks", by.Model().Name, len(vectors), len(texts))
-	}
-	for i := range chunks.Items {
-		chunks.Items[i].Vector = vectors[i]
-	}
-	chunks.Model = by.Model()
-	return nil
 }

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // Config bounds the engine. Default gives values for every field.
@@ -38,12 +40,10 @@ type Deps struct {
 	Sources  []Source            // those that are on; their names are the valid ones
 	Kinds    map[string][]string // of questions that each source answers, by its name; one that is not in it is asked about everything, one without kinds only by name
 	Off      map[string]string   // sources that are off, and what to do to turn each on
-	Memory   Memory
-	Sessions Sessions
+	Library  *library.Library
+	Sessions contract.Sessions
 	Models   models.Chooser
 	Analyst  Analyst
-	Chunk    func(text string) []evidence.Chunk
-	Page     func(ctx context.Context, url string) (evidence.Document, error) // reads an address that a person or a model chose
 	Now      func() time.Time
 	NewID    func(prefix string) string
 	Log      *slog.Logger
@@ -98,7 +98,7 @@ type run struct {
 	e       *Engine
 	req     Request
 	depth   depth
-	models  models.Set
+	models  *modelChoice
 	session evidence.Session
 	observe func(Event)
 	started time.Time
@@ -172,12 +172,11 @@ func (e *Engine) begin(ctx context.Context, req Request, observe func(Event)) (*
 		observe = func(Event) {}
 	}
 	r := &run{e: e, req: req, depth: depths[req.Depth], session: session, observe: ordered(observe), started: started}
-	r.models = e.deps.Models.Choose(ctx)
+	r.models = e.chooseModels(ctx)
 	r.answer = evidence.Answer{
 		Question: req.Question, Session: session.ID, RunID: e.deps.NewID("r_"),
 		Claims: []evidence.Claim{}, Citations: []evidence.Citation{}, Sources: []evidence.SourceReport{}, Topics: []string{},
-		Embedder: r.models.Embedder.Model().Name, Synthesizer: r.models.Synthesizer.Name(),
-		Warnings: append([]string{}, r.models.Warnings...),
+		Warnings: []string{},
 	}
 	return r, nil
 }
@@ -209,7 +208,7 @@ func (r *run) warn(text string) {
 func (r *run) sortWarnings() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	slices.Sort(r.answer.Warnings[min(len(r.models.Warnings), len(r.answer.Warnings)):])
+	slices.Sort(r.answer.Warnings[min(len(r.models.wait().Warnings), len(r.answer.Warnings)):])
 }
 
 // since is the time from t in whole milliseconds.
@@ -251,7 +250,7 @@ func (r *run) remember(ctx context.Context) {
 	err := r.e.deps.Sessions.Append(bounded, r.session.ID, turns...)
 	switch {
 	case err == nil:
-		r.e.foldLater(r.session.ID, r.models)
+		r.e.foldLater(r.session.ID, r.models.wait())
 	case errors.Is(err, context.DeadlineExceeded):
 		r.warn("the memory is busy: this turn will be kept in the background")
 		r.e.spawn("keeping a turn", func() {

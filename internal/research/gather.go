@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -21,7 +22,7 @@ type found struct {
 	source string
 	topic  int // its place among the keywords
 	docs   []evidence.Document
-	origin Origin
+	origin evidence.Origin
 	more   bool // the pages that the documents link to are still being read
 	err    error
 	took   time.Duration // since the gathering began
@@ -115,7 +116,7 @@ func (g *gathering) ask(topic string) {
 			f := found{source: s.Name(), topic: place}
 			f.docs, f.origin, f.err = g.r.e.search(g.ctx, s.Source, q)
 			f.took = g.r.e.deps.Now().Sub(g.begun)
-			links := g.r.e.linked(f.docs)
+			links := linked(f.docs)
 			f.more = len(links) > 0
 			g.results <- f
 			if f.more {
@@ -149,7 +150,7 @@ func (g *gathering) again(topic int, d evidence.Document) {
 }
 
 // search calls a source and survives its panic.
-func (e *Engine) search(ctx context.Context, s Source, q evidence.Query) (docs []evidence.Document, origin Origin, err error) {
+func (e *Engine) search(ctx context.Context, s Source, q evidence.Query) (docs []evidence.Document, origin evidence.Origin, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			e.deps.Log.Error("source panicked", "source", s.Name(), "panic", p, "stack", string(debug.Stack()))
@@ -160,7 +161,7 @@ func (e *Engine) search(ctx context.Context, s Source, q evidence.Query) (docs [
 		return t.SearchTraced(ctx, q)
 	}
 	docs, err = s.Search(ctx, q)
-	return docs, Origin{}, err
+	return docs, evidence.Origin{}, err
 }
 
 // wait hands on documents until every search has answered, the soft budget has
@@ -333,9 +334,11 @@ func (e *Engine) keepLate(f found, session string) {
 		if d.Text == "" {
 			continue
 		}
-		late := &digested{doc: d, chunks: evidence.Chunks{Items: e.deps.Chunk(d.Text)}}
-		if err := e.keep(e.embedded(e.life, e.deps.Models.BuiltIn(), late).of(session)); err != nil && e.life.Err() == nil {
-			e.deps.Log.Warn("late document was not kept", "source", f.source, "url", d.URL, "err", err)
+		ctx, cancel := e.lingering(keepWithin)
+		_, err := e.deps.Library.Keep(ctx, d, library.KeepOptions{Embedder: e.deps.Models.BuiltIn().Embedder, Session: session})
+		cancel()
+		if err != nil && e.life.Err() == nil {
+			e.deps.Log.Warn("late document was not stored", "source", f.source, "url", d.URL, "err", err)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (r *run) score(pool []candidate, question []float32) {
 		similar[i] = cosine(question, c.vector)
 	}
 	alpha := alphaLexical
-	if r.models.Embedder.Model().Kind == evidence.KindTransformer {
+	if r.models.wait().Embedder.Model().Kind == evidence.KindTransformer {
 		alpha = alphaTransformer
 	}
 	if question == nil {

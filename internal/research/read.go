@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +16,7 @@ import (
 // field means the engine's default.
 type ReadRequest struct {
 	Query    string
-	URLs     []string // pages, read through Deps.Page
+	URLs     []string // pages, read through the library
 	Sources  []string // names to ask with Query; empty leaves the choice to the engine
 	Limit    int      // most documents that sources find, 1..50; pages come on top
 	FullText bool     // also read what the hits link to
@@ -43,10 +42,10 @@ const (
 // readShare of the budget is for gathering, the rest for remembering.
 const readShare = 0.85
 
-// page is one address as a source: it has nothing to search in.
+// page is one address as a source: it finds the page at that address.
 type page struct {
-	url  string
-	read func(ctx context.Context, url string) (evidence.Document, error)
+	e   *Engine
+	url string
 }
 
 func (p page) Name() string { return p.url }
@@ -56,30 +55,12 @@ func (p page) Search(ctx context.Context, q evidence.Query) ([]evidence.Document
 	return docs, err
 }
 
-func (p page) SearchTraced(ctx context.Context, _ evidence.Query) ([]evidence.Document, Origin, error) {
-	doc, err := p.read(ctx, p.url)
+func (p page) SearchTraced(ctx context.Context, _ evidence.Query) ([]evidence.Document, evidence.Origin, error) {
+	doc, from, err := p.e.deps.Library.ReadPage(ctx, p.url)
 	if err != nil {
-		return nil, Origin{}, err
+		return nil, evidence.Origin{}, err
 	}
-	from := takeOrigin(&doc)
 	return []evidence.Document{doc}, from, nil
-}
-
-// takeOrigin is how a page was come by, as its reader marked it. The marks are no
-// part of a document.
-func takeOrigin(doc *evidence.Document) Origin {
-	kept, stale := doc.Meta[evidence.MetaKept], doc.Meta[evidence.MetaStale]
-	if kept == "" && stale == "" {
-		return Origin{}
-	}
-	doc.Meta = maps.Clone(doc.Meta)
-	delete(doc.Meta, evidence.MetaKept)
-	delete(doc.Meta, evidence.MetaStale)
-	age, err := time.ParseDuration(cmp.Or(stale, kept))
-	if err != nil {
-		age = 0 // unknown
-	}
-	return Origin{Cached: stale == "", Stale: stale != "", Age: age}
 }
 
 // Read gathers documents and remembers them, without an answer. Errors are
@@ -99,7 +80,7 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 	if observe == nil {
 		observe = func(Event) {}
 	}
-	r := &run{e: e, observe: ordered(observe), started: e.deps.Now(), models: e.deps.Models.Choose(ctx),
+	r := &run{e: e, observe: ordered(observe), started: e.deps.Now(), models: e.chooseModels(ctx),
 		req:   Request{Question: req.Query, Budget: req.Budget, Language: req.Language},
 		depth: depth{topics: 1, limit: req.Limit, soft: 1, full: req.FullText}}
 	if len(req.URLs) > 0 {
@@ -183,7 +164,7 @@ func (e *Engine) completeRead(req ReadRequest) ([]chosen, []evidence.NotAsked, R
 			return nil, nil, req, evidence.BadInput(fmt.Sprintf("a URL of %d bytes is too long", len(u)), fmt.Sprintf("keep it under %d", MaxURL))
 		}
 		if !seen[u] {
-			sources = append(sources, chosen{page{url: u, read: e.deps.Page}, whyNamed})
+			sources = append(sources, chosen{page{e, u}, whyNamed})
 		}
 		seen[u] = true
 	}

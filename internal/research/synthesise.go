@@ -36,7 +36,7 @@ func (r *run) synthesise(ctx context.Context, ranked []evidence.Evidence) eviden
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
 		defer cancel()
 	}
-	draft, err := r.models.Synthesizer.Write(ctx, brief, func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
+	draft, err := r.models.wait().Synthesizer.Write(ctx, brief, func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
 	if err == nil && (draft.Abstain || len(draft.Sentences) > 0) {
 		return draft
 	}
@@ -50,7 +50,7 @@ func (r *run) synthesise(ctx context.Context, ranked []evidence.Evidence) eviden
 // fallBack writes with the built-in synthesizer, which needs no time and no model.
 func (r *run) fallBack(ctx context.Context, brief evidence.Brief, why string) evidence.Draft {
 	builtIn := r.e.deps.Models.BuiltIn().Synthesizer
-	if failed := r.models.Synthesizer.Name(); failed != builtIn.Name() {
+	if failed := r.models.wait().Synthesizer.Name(); failed != builtIn.Name() {
 		r.warn(fmt.Sprintf("%s did not write this answer (%s): it is quoted from the sources instead", failed, why))
 	}
 	r.answer.Synthesizer = builtIn.Name()

@@ -9,17 +9,13 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/models"
 )
 
-// locked is a memory behind another process's write lock: a write waits until
-// its context ends, a minute at most.
-type locked struct {
-	*fakeMemory
-	*fakeSessions
-}
-
-func (locked) wait(ctx context.Context) error {
+// locked waits as for another process's write lock: until ctx ends, a minute at
+// most.
+func locked(ctx context.Context) error {
 	select {
 	case <-time.After(time.Minute):
 		return errors.New("another process has kept the memory busy")
@@ -28,14 +24,25 @@ func (locked) wait(ctx context.Context) error {
 	}
 }
 
-func (l locked) Put(ctx context.Context, _ evidence.Document, _ evidence.Chunks) (evidence.Receipt, error) {
-	return evidence.Receipt{}, l.wait(ctx)
+// lockedMemory and lockedSessions cannot be written to.
+type (
+	lockedMemory   struct{ *fakeMemory }
+	lockedSessions struct{ *fakeSessions }
+)
+
+func (lockedMemory) Put(ctx context.Context, _ evidence.Document, _ evidence.Chunks) (evidence.Receipt, error) {
+	return evidence.Receipt{}, locked(ctx)
 }
 
-func (l locked) Append(ctx context.Context, _ string, _ ...evidence.Turn) error { return l.wait(ctx) }
+func (lockedSessions) Append(ctx context.Context, _ string, _ ...evidence.Turn) error {
+	return locked(ctx)
+}
 
-func (l locked) Fold(ctx context.Context, _ string, _, _ int64, _ string) (bool, error) {
-	return false, l.wait(ctx)
+// lockedFold is locked for summaries alone.
+type lockedFold struct{ *fakeSessions }
+
+func (lockedFold) Fold(ctx context.Context, _ string, _, _ int64, _ string) (bool, error) {
+	return false, locked(ctx)
 }
 
 func TestALockedMemoryDoesNotCostTheAnswerItsTime(t *testing.T) {
@@ -43,8 +50,8 @@ func TestALockedMemoryDoesNotCostTheAnswerItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		wiki, summary, news := three(time.Second, time.Second, time.Second)
 		w := newWorld(nil, wiki, summary, news)
-		l := locked{w.memory, w.sessions}
-		w.deps.Memory, w.deps.Sessions = l, l
+		w.store(func(d *library.Deps) { d.Memory = lockedMemory{w.memory} })
+		w.deps.Sessions = lockedSessions{w.sessions}
 		begun := time.Now()
 		a, err := w.Research(t.Context(), Request{Question: "What is a transformer?", Budget: 10 * time.Second}, nil)
 		if err != nil || a.Status != evidence.Answered || len(a.Citations) != 3 {
@@ -68,7 +75,7 @@ func TestCloseDoesNotWaitForALockedFold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(func(c *Config) { c.FoldAfter, c.FoldKeep = 2, 1 }, &fakeSource{name: "wiki", texts: []string{wikiText}})
-		w.deps.Sessions = foldLocked{w.sessions, locked{}}
+		w.deps.Sessions = lockedFold{w.sessions}
 		if _, err := w.Research(t.Context(), Request{Question: "What is a transformer?"}, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -81,15 +88,6 @@ func TestCloseDoesNotWaitForALockedFold(t *testing.T) {
 			t.Error("a question after Close was taken")
 		}
 	})
-}
-
-type foldLocked struct {
-	*fakeSessions
-	l locked
-}
-
-func (f foldLocked) Fold(ctx context.Context, id string, from, to int64, s string) (bool, error) {
-	return f.l.Fold(ctx, id, from, to, s)
 }
 
 // slowEmbedder never gives a vector.
@@ -126,13 +124,15 @@ func TestAPanicCostsOneStep(t *testing.T) {
 		wiki, summary, news := three(0, 0, 0)
 		w := newWorld(nil, wiki, summary, news)
 		defer w.Close()
-		whole := w.deps.Chunk
-		w.deps.Chunk = func(s string) []evidence.Chunk {
-			if s == wikiText {
-				panic("index out of range")
+		w.store(func(d *library.Deps) {
+			whole := d.Chunk
+			d.Chunk = func(s string) []evidence.Chunk {
+				if s == wikiText {
+					panic("index out of range")
+				}
+				return whole(s)
 			}
-			return whole(s)
-		}
+		})
 		a, err := w.Research(t.Context(), Request{Question: "What is a transformer?"}, nil)
 		if err != nil || a.Status != evidence.Answered || len(a.Citations) != 2 {
 			t.Errorf("%s with %d citations, %v, want answered with the other 2", a.Status, len(a.Citations), err)

@@ -126,17 +126,11 @@ func meta(pairs ...string) map[string]string {
 	return out
 }
 
-// markLinks marks the documents whose URL leads to a page that says more than
-// they do, for a caller that reads pages. URLs that begin with own, the source's
-// own pages, are not marked.
+// markLinks sets ReadPage of the documents whose URL leads to a page that says
+// more than they do: all but those whose URL begins with own, the source's own
+// pages.
 func markLinks(docs []evidence.Document, own string) {
 	for i := range docs {
-		if own != "" && strings.HasPrefix(docs[i].URL, own) {
-			continue
-		}
-		if docs[i].Meta == nil {
-			docs[i].Meta = map[string]string{}
-		}
-		docs[i].Meta[evidence.MetaLink] = "page"
+		docs[i].ReadPage = own == "" || !strings.HasPrefix(docs[i].URL, own)
 	}
 }

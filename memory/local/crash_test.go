@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -15,12 +16,12 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// TestMain makes the test binary a writer when it is told to: a process that
-// puts documents and prints the id of each when Put has returned.
+// TestMain makes the test binary a child process if its environment says so: a
+// writer, which puts documents and prints the id of each when Put has returned,
+// or one that is to be killed in the middle of a Forget or a Reindex.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("MEMORY_TEST_WRITER"); dir != "" {
-		count, _ := strconv.Atoi(os.Getenv("MEMORY_TEST_COUNT")) // absent: until it is killed
-		if err := writeAway(dir, os.Getenv("MEMORY_TEST_NAME"), count); err != nil {
+		if err := writeDocs(dir, os.Getenv("MEMORY_TEST_NAME"), os.Stdin); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -37,19 +38,25 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func writeAway(dir, name string, count int) error {
+// writeDocs puts a document for each byte of allowed, until its end. So the parent
+// decides how many there are, however slow it is to read their ids.
+func writeDocs(dir, name string, allowed io.Reader) error {
 	ctx := context.Background()
 	l, err := Open(ctx, contract.Config{Dir: dir})
 	if err != nil {
 		return err
 	}
-	for i := 0; count == 0 || i < count; i++ {
+	in := bufio.NewReader(allowed)
+	for i := 0; ; i++ {
+		if _, err := in.ReadByte(); err != nil {
+			return l.Close()
+		}
 		d, c := killDoc(name, i)
 		if _, err := l.Put(ctx, d, c); err != nil {
 			return err
 		}
 		fmt.Println(d.ID)
-		if i%5 == 4 { // a document that is replaced, and one that goes
+		if i%5 == 4 { // replace an earlier one
 			d, c := killDoc(name, i-2)
 			d.Text = strings.ReplaceAll(d.Text, "word", "term")
 			if _, err := l.Put(ctx, d, c); err != nil {
@@ -57,7 +64,6 @@ func writeAway(dir, name string, count int) error {
 			}
 		}
 	}
-	return l.Close()
 }
 
 const killChunks = 20
@@ -83,19 +89,39 @@ func killDoc(name string, i int) (evidence.Document, evidence.Chunks) {
 	return evidence.Document{ID: fmt.Sprintf("d_%s_%d", name, i), Source: "kill", URL: fmt.Sprintf("https://x.test/%s/%d", name, i), Title: "Kill " + name, Text: b.String()}, c
 }
 
-func writer(t *testing.T, dir, name string, count int) (*exec.Cmd, *bufio.Scanner) {
+// writer is a child process that writes documents.
+type writer struct {
+	*bufio.Scanner // of the ids of the documents that were put
+
+	cmd     *exec.Cmd
+	allowed io.WriteCloser
+}
+
+func startWriter(t *testing.T, dir, name string) *writer {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), "MEMORY_TEST_WRITER="+dir, "MEMORY_TEST_NAME="+name, "MEMORY_TEST_COUNT="+strconv.Itoa(count))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
+	w := &writer{cmd: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")}
+	w.cmd.Env = append(os.Environ(), "MEMORY_TEST_WRITER="+dir, "MEMORY_TEST_NAME="+name)
+	w.cmd.Stderr = os.Stderr
+	out, err := w.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	if w.allowed, err = w.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
-	return cmd, bufio.NewScanner(out)
+	if err := w.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Scanner = bufio.NewScanner(out)
+	return w
+}
+
+// allow lets it write n more documents.
+func (w *writer) allow(t *testing.T, n int) {
+	t.Helper()
+	if _, err := w.allowed.Write(make([]byte, n)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // lostOrTorn counts the acknowledged documents that are not there whole.
@@ -123,8 +149,13 @@ func lostOrTorn(t *testing.T, l *Local, acked []string) (lost, torn int) {
 	return lost, torn
 }
 
-// Writers that are killed at any moment lose nothing that they were told is kept.
-// MEMORY_KILLS sets how often.
+// ahead is how many documents a writer may put beyond those after which it is
+// killed: enough that it is at work then, and a bound on a machine where the
+// parent is slow to kill it.
+const ahead = 10
+
+// Writers that are killed at any moment lose no document whose Put has returned.
+// MEMORY_KILLS sets how many are killed.
 func TestKilledWritersLoseNothing(t *testing.T) {
 	t.Parallel()
 	kills := 6
@@ -139,22 +170,24 @@ func TestKilledWritersLoseNothing(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	lost, torn, broken := 0, 0, 0
 	for k := range kills {
-		cmd, lines := writer(t, dir, fmt.Sprint("k", k), 0)
-		for range 1 + r.IntN(40) { // the writer goes on while we kill it: any moment of a Put is hit
-			if !lines.Scan() {
-				t.Fatalf("the writer ended by itself: %v", cmd.Wait())
+		w := startWriter(t, dir, fmt.Sprint("k", k))
+		n := 1 + r.IntN(25)
+		w.allow(t, n+ahead)
+		for range n {
+			if !w.Scan() {
+				t.Fatalf("the writer ended by itself: %v", w.cmd.Wait())
 			}
-			acked = append(acked, lines.Text())
+			acked = append(acked, w.Text())
 		}
-		if err := cmd.Process.Kill(); err != nil {
+		if err := w.cmd.Process.Kill(); err != nil { // at any moment of the next Put
 			t.Fatal(err)
 		}
-		for lines.Scan() { // said before it died
-			if strings.HasPrefix(lines.Text(), "d_k") {
-				acked = append(acked, lines.Text())
+		for w.Scan() { // printed before it was killed
+			if strings.HasPrefix(w.Text(), "d_k") {
+				acked = append(acked, w.Text())
 			}
 		}
-		_ = cmd.Wait() // it was killed: the error says so
+		_ = w.cmd.Wait() // it was killed: the error says so
 		l, err := Open(t.Context(), contract.Config{Dir: dir})
 		if err != nil {
 			t.Fatalf("after kill %d: %v", k+1, err)
@@ -178,7 +211,7 @@ func TestKilledWritersLoseNothing(t *testing.T) {
 // Three processes write while this one reads.
 func TestThreeWritersOneReader(t *testing.T) {
 	t.Parallel()
-	dir, each := t.TempDir(), 40
+	dir, each := t.TempDir(), 25
 	if raced {
 		each = 10
 	}
@@ -187,12 +220,16 @@ func TestThreeWritersOneReader(t *testing.T) {
 	done := make(chan error, 3)
 	for w := range 3 {
 		name := fmt.Sprint("w", w)
-		cmd, lines := writer(t, dir, name, each)
+		p := startWriter(t, dir, name)
+		p.allow(t, each)
+		if err := p.allowed.Close(); err != nil {
+			t.Fatal(err)
+		}
 		go func() { // ends with the process, whose end is waited for below
-			for lines.Scan() {
-				seen <- lines.Text()
+			for p.Scan() {
+				seen <- p.Text()
 			}
-			done <- cmd.Wait()
+			done <- p.cmd.Wait()
 		}()
 	}
 	var acked []string

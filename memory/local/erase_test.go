@@ -22,7 +22,7 @@ func TestForgetLeavesNoCopyInSplitPages(t *testing.T) {
 	text := func(i int, verb string) string {
 		return fmt.Sprintf("The unique%05dmark %s here. ", i, verb) + strings.Repeat(fmt.Sprintf("filler%d ", r.IntN(100)), r.IntN(300))
 	}
-	const n = 300
+	const n = 150
 	var docs []evidence.Document
 	for i := range n {
 		d := textDoc(i, text(i, "stands"))

@@ -464,17 +464,20 @@ func forgetMany(t *testing.T, stay int) {
 		ids = append(ids, fmt.Sprintf("d_%d", i))
 		fmt.Fprintf(&lines, `{"document":{"id":"d_%d","source":"s","url":"https://x.test/%d","title":"T","text":"zanzibarquux number %d","retrieved_at":"2026-01-01T00:00:00Z","own":true,"chunks":[]}}`+"\n", i, i, i)
 	}
+	text := strings.Repeat("kept ", stay) // one word a chunk
+	var chunks []string
 	for i := range stay {
-		fmt.Fprintf(&lines, `{"document":{"id":"s_%d","source":"s","url":"https://y.test/%d","title":"T","text":"What stays %d.","retrieved_at":"2026-01-01T00:00:00Z","own":true,"chunks":[]}}`+"\n", i, i, i)
+		chunks = append(chunks, fmt.Sprintf("[%d,%d]", 5*i, 5*i+4))
 	}
-	if m, err := l.Import(t.Context(), &lines); err != nil || m.Documents != n+stay {
+	fmt.Fprintf(&lines, `{"document":{"id":"stays","source":"s","url":"https://y.test","title":"T","text":%q,"retrieved_at":"2026-01-01T00:00:00Z","own":true,"chunks":[%s]}}`+"\n", text, strings.Join(chunks, ","))
+	if m, err := l.Import(t.Context(), &lines); err != nil || m.Documents != n+1 {
 		t.Fatalf("Import = %+v, %v", m, err)
 	}
 	before, err := lastChange(t.Context(), l.rdb)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := l.Forget(t.Context(), contract.Selector{IDs: ids, Confirm: true}); err != nil || r.Documents != n || r.Chunks != n || r.Remaining != stay || len(r.Warnings) > 0 {
+	if r, err := l.Forget(t.Context(), contract.Selector{IDs: ids, Confirm: true}); err != nil || r.Documents != n || r.Chunks != n || r.Remaining != 1 || len(r.Warnings) > 0 {
 		t.Fatalf("Forget = %d documents, %d chunks, %q, %v", r.Documents, r.Chunks, r.Warnings, err)
 	}
 	if after, err := lastChange(t.Context(), l.rdb); err != nil || after != before+n {
@@ -484,7 +487,7 @@ func forgetMany(t *testing.T, stay int) {
 		t.Errorf("it is still in %q", left)
 	}
 	for _, m := range []*Local{l, other} {
-		if rep, err := m.Check(t.Context()); err != nil || !rep.OK || rep.Documents != stay {
+		if rep, err := m.Check(t.Context()); err != nil || !rep.OK || rep.Documents != 1 || rep.Chunks != stay {
 			t.Errorf("Check = %+v, %v", rep, err)
 		}
 	}
