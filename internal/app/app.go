@@ -71,7 +71,6 @@ type App struct {
 	pool    *isolate.Pool
 	pages   extract.Isolated
 	sources []research.Source // that are on
-	names   []string          // of the sources that are on
 }
 
 // New builds the parts. It asks neither the network nor Ollama. Its error is
@@ -151,9 +150,17 @@ func (a *App) buildSources(hooks Hooks) ([]research.Source, error) {
 			asked = hooks.Source(TracedSource{s})
 		}
 		out = append(out, asked)
-		a.names = append(a.names, s.Name())
 	}
 	return out, nil
+}
+
+// sourceNames are the names of the sources that are on.
+func (a *App) sourceNames() []string {
+	out := make([]string, len(a.sources))
+	for i, s := range a.sources {
+		out[i] = s.Name()
+	}
+	return out
 }
 
 // NewID is prefix and 80 random bits.

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,5 +65,19 @@ func TestAMissingFolderIsData(t *testing.T) {
 		if s.Name == "files" && (s.Status != evidence.StatusError || !strings.Contains(s.Err, "does not exist; fix that")) {
 			t.Errorf("report %+v", s)
 		}
+	}
+}
+
+// The doctor builds the sources a second time.
+func TestBuildingSourcesAgainNamesNoneTwice(t *testing.T) {
+	t.Parallel()
+	a := start(t, startWorld(t, world.Options{}), t.TempDir(), nil)
+	defer a.Close()
+	if _, err := a.buildSources(nil); err != nil {
+		t.Fatal(err)
+	}
+	names := a.sourceNames()
+	if slices.Sort(names); len(names) == 0 || len(slices.Compact(slices.Clone(names))) != len(names) {
+		t.Errorf("names = %q, want each once", names)
 	}
 }
