@@ -29,8 +29,9 @@ var mayImport = map[string][]string{
 	"internal/models":   {"internal/evidence"},
 
 	"internal/models/conversation": {},
+	"internal/models/prompt":       {"internal/evidence", "internal/models/conversation"},
 	"internal/models/builtin":      {"internal/evidence", "internal/models", "internal/models/conversation"},
-	"internal/models/ollama":       {"internal/config", "internal/evidence", "internal/models", "internal/models/conversation", "internal/models/builtin"},
+	"internal/models/ollama":       {"internal/config", "internal/evidence", "internal/models", "internal/models/prompt", "internal/models/builtin"},
 	"internal/models/all":          {"internal/evidence", "internal/config", "internal/models", "internal/models/builtin", "internal/models/ollama"},
 	"internal/models/modelstest":   {"internal/evidence", "internal/models"},
 

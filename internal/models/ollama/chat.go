@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/ollama/ollama/api"
+
+	"github.com/research-mcp/research-mcp/internal/models/prompt"
 )
 
 const (
@@ -27,13 +29,10 @@ const (
 	thinkingRoom = 2048
 )
 
-// Message is one message of a chat; Role is "system", "user" or "assistant".
-type Message struct{ Role, Content string }
-
 // ChatRequest is a prompt.
 type ChatRequest struct {
 	Model        ModelInfo
-	Messages     []Message
+	Messages     []prompt.Message
 	PromptTokens int             // estimated, generously: see EstimatePrompt
 	MaxTokens    int             // of the answer
 	Format       json.RawMessage // a JSON schema that the answer has to keep, or nil

@@ -11,12 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/prompt"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
 func ask(model, text string) ChatRequest {
 	return ChatRequest{
-		Model: ModelInfo{Name: model, Context: 32768}, Messages: []Message{{"user", text}},
+		Model: ModelInfo{Name: model, Context: 32768}, Messages: []prompt.Message{{Role: "user", Content: text}},
 		PromptTokens: EstimatePrompt(text), MaxTokens: 8,
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/research-mcp/research-mcp/internal/models/prompt"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
@@ -259,7 +260,7 @@ func TestFailureIsRemembered(t *testing.T) {
 	s.OnChat(func(ollamakit.Call) ollamakit.Reply {
 		return ollamakit.Reply{Status: 500, Error: "model requires more system memory (8 GiB) than is available (2 GiB)"}
 	})
-	_, err := c.Chat(t.Context(), ChatRequest{Model: *m, Messages: []Message{{"user", "hi"}}, MaxTokens: 5}, nil)
+	_, err := c.Chat(t.Context(), ChatRequest{Model: *m, Messages: []prompt.Message{{Role: "user", Content: "hi"}}, MaxTokens: 5}, nil)
 	if err == nil || !strings.Contains(err.Error(), "more system memory") {
 		t.Fatalf("Chat = %v", err)
 	}

@@ -108,37 +108,6 @@ func TestOllamaPrompt(t *testing.T) {
 	}
 }
 
-func TestOllamaParses(t *testing.T) {
-	t.Parallel()
-	s := ollamakit.Start(t)
-	w := newWriter(t, Config{Host: s.Host()})
-	for _, c := range []struct {
-		name, prose string
-		want        []evidence.Sentence
-	}{
-		{"marks before and behind the full stop", "BERT reads both ways [1]. GPT reads one way. [2][1] Both are models.",
-			[]evidence.Sentence{{Text: "BERT reads both ways.", Marks: []int{1}}, {Text: "GPT reads one way.", Marks: []int{2, 1}}, {Text: "Both are models."}}},
-		{"lists of marks", "It is so [1, 2].", []evidence.Sentence{{Text: "It is so.", Marks: []int{1, 2}}}},
-		{"out of range", "It is so [7]. So it is [0] [1] [99999999999999999999].", []evidence.Sentence{{Text: "It is so."}, {Text: "So it is.", Marks: []int{1}}}},
-		{"markdown", "## Answer\n\n- **BERT** reads [1].\n- GPT writes [2].\n\n**Sources:**\n[1] BERT\n[2] GPT",
-			[]evidence.Sentence{{Text: "BERT reads.", Marks: []int{1}}, {Text: "GPT writes.", Marks: []int{2}}}},
-		{"no marks: none are invented", "BERT reads both ways.", []evidence.Sentence{{Text: "BERT reads both ways."}}},
-		{"mark on its own line", "BERT reads both ways.\n\n[1]", []evidence.Sentence{{Text: "BERT reads both ways.", Marks: []int{1}}}},
-		{"preamble", "Answer: BERT reads. [1]", []evidence.Sentence{{Text: "BERT reads.", Marks: []int{1}}}},
-		{"other brackets", "BERT reads【1】.", []evidence.Sentence{{Text: "BERT reads.", Marks: []int{1}}}},
-		{"unseen characters", "BERT\u200b reads\u202e. [1]", []evidence.Sentence{{Text: "BERT reads.", Marks: []int{1}}}},
-	} {
-		s.OnChat(says(c.prose))
-		d, err := w.Write(t.Context(), evidence.Brief{Question: "What?", Evidence: modelstest.Library()[:2]}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(evidence.Draft{Sentences: c.want}, d); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", c.name, diff)
-		}
-	}
-}
-
 func TestOllamaAbstains(t *testing.T) {
 	t.Parallel()
 	s := ollamakit.Start(t)
@@ -346,23 +315,4 @@ func TestOllamaSummarise(t *testing.T) {
 			t.Errorf("%s: Summarize = %q, no error", name, got)
 		}
 	}
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add("It is so [1]. ## A\n- b [2][9]\n**Sources:**\n[1] x")
-	f.Fuzz(func(t *testing.T, s string) {
-		for _, sentence := range parse(s, []int{0, 2}) {
-			for _, m := range sentence.Marks {
-				if m != 1 && m != 3 {
-					t.Fatalf("mark %d of %q", m, s)
-				}
-			}
-			if strings.TrimSpace(sentence.Text) == "" {
-				t.Fatalf("an empty sentence of %q", s)
-			}
-		}
-		if got := wholeSentences(s); !strings.HasPrefix(s, got) {
-			t.Fatalf("wholeSentences(%q) = %q", s, got)
-		}
-	})
 }

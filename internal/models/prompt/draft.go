@@ -1,4 +1,4 @@
-package ollama
+package prompt
 
 import (
 	"slices"
@@ -12,8 +12,8 @@ import (
 
 var (
 	numbers = text.Pattern(`\d+`)
-	// markBehind is the end of a sentence with the marks behind it, as most
-	// models write: a sentence splitter would give them to the next one.
+	// markBehind matches the end of a sentence and the marks after it, as most models
+	// write them: the sentence splitter would add these to the next sentence.
 	markBehind = text.Pattern(`([.!?。]["”’)]*)((?:[ \t]*[\[【]\d+(?:\s*[,;]\s*\d+)*[\]】])+)`)
 	bullet     = text.Pattern(`(?m)^[ \t]*(?:[-*•+]|\d+[.)])[ \t]+`)
 	emphasis   = text.Pattern(`\*\*([^*\n]+)\*\*|__([^_\n]+)__`)
@@ -21,11 +21,11 @@ var (
 	references = text.Pattern(`(?im)^[#*\s]*(?:sources|references|citations|passages)\s*:?\s*\**\s*$`)
 )
 
-// parse takes a model's prose apart into sentences and their marks. Marks of
-// passages that it was not given are dropped, and with them nothing else:
-// nobody guesses what it meant. Headings, lists of references and the words of
-// an abstention are no sentences.
-func parse(prose string, used []int) []evidence.Sentence {
+// ParseDraft splits a model's prose into sentences and their citation marks,
+// which are 1-based numbers of passages. Marks of passages that are not in used
+// (0-based) are dropped. Headings, lists of references and an abstention are not
+// sentences.
+func ParseDraft(prose string, used []int) []evidence.Sentence {
 	prose, _ = text.Clean(prose)
 	if at := references().FindStringIndex(prose); at != nil {
 		prose = prose[:at[0]]
@@ -43,7 +43,7 @@ func parse(prose string, used []int) []evidence.Sentence {
 			if len(out) > 0 {
 				out[len(out)-1].Marks = union(out[len(out)-1].Marks, s.Marks)
 			}
-		case strings.HasPrefix(s.Text, "#"), abstains(s.Text):
+		case strings.HasPrefix(s.Text, "#"), Abstains(s.Text):
 		default:
 			out = append(out, s)
 		}
@@ -51,7 +51,7 @@ func parse(prose string, used []int) []evidence.Sentence {
 	return out
 }
 
-// marksIn are the marks in a sentence, each once, in order.
+// marksIn returns the marks of a sentence, each once, in order.
 func marksIn(raw string, used []int) []int {
 	var out []int
 	for _, m := range conversation.Marks(raw) {
@@ -74,18 +74,31 @@ func union(a, b []int) []int {
 	return a
 }
 
-// abstains reports whether the model wrote what it was told to when it finds
-// nothing.
-func abstains(s string) bool {
+// Abstains reports whether the model wrote that the passages hold no answer.
+func Abstains(s string) bool {
 	s = strings.ToUpper(strings.TrimLeft(s, " \n\t\"*"))
 	return strings.HasPrefix(s, noAnswer)
 }
 
-// closeGaps takes away the space that a mark left before a full stop.
+// closeGaps removes the space that a mark left before punctuation.
 func closeGaps(s string) string {
 	s = text.Squash(s)
 	for _, p := range []string{".", ",", ";", "!", "?"} {
 		s = strings.ReplaceAll(s, " "+p, p)
 	}
 	return s
+}
+
+// WholeSentences removes the last sentence if it is incomplete: half of one may
+// claim what its end denies.
+func WholeSentences(prose string) string {
+	bare := strings.TrimRight(conversation.WithoutMarks(prose), " \n\"”’)*")
+	if bare == "" || strings.HasSuffix(bare, ".") || strings.HasSuffix(bare, "!") || strings.HasSuffix(bare, "?") || strings.HasSuffix(bare, "。") {
+		return prose
+	}
+	spans := text.Sentences(prose)
+	if len(spans) == 0 {
+		return ""
+	}
+	return prose[:spans[len(spans)-1].Start]
 }
