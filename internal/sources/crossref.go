@@ -104,15 +104,7 @@ func (a *crossrefAnswer) papers(base *url.URL) ([]paper, error) {
 	if s := string(a.Status); s != "" && s != "ok" {
 		return nil, apiError(base.Host, s, 0)
 	}
-	works, ok := decodeHits[crossrefWork](a.Message.v.Items)
-	if !ok {
-		return nil, malformed(base)
-	}
-	out := make([]paper, 0, len(works))
-	for _, w := range works {
-		out = append(out, w.paper(base))
-	}
-	return out, nil
+	return readPapers(base, a.Message.v.Items, func(w crossrefWork) paper { return w.paper(base) })
 }
 
 func (w *crossrefWork) paper(base *url.URL) paper {

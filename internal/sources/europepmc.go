@@ -82,15 +82,7 @@ func (a *europePMCAnswer) papers(base *url.URL) ([]paper, error) {
 	if a.Error != "" {
 		return nil, apiError(base.Host, string(a.Error), 0)
 	}
-	results, ok := decodeHits[europePMCResult](a.List.v.Results)
-	if !ok {
-		return nil, malformed(base)
-	}
-	out := make([]paper, 0, len(results))
-	for _, r := range results {
-		out = append(out, r.paper())
-	}
-	return out, nil
+	return readPapers(base, a.List.v.Results, func(r europePMCResult) paper { return r.paper() })
 }
 
 func (r *europePMCResult) paper() paper {

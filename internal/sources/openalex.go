@@ -122,15 +122,7 @@ func (v inverted) text() string {
 
 // papers reads the works in their order.
 func (a *openAlexAnswer) papers(base *url.URL) ([]paper, error) {
-	works, ok := decodeHits[openAlexWork](a.Results)
-	if !ok {
-		return nil, malformed(base)
-	}
-	out := make([]paper, 0, len(works))
-	for _, w := range works {
-		out = append(out, w.paper(base))
-	}
-	return out, nil
+	return readPapers(base, a.Results, func(w openAlexWork) paper { return w.paper(base) })
 }
 
 func (w *openAlexWork) paper(base *url.URL) paper {

@@ -3,6 +3,7 @@ package sources
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/mail"
 	"net/url"
@@ -98,6 +99,19 @@ func (e endpoint) searchPapers(ctx context.Context, path string, params url.Valu
 		return nil, err
 	}
 	return paperDocuments(e.name, found, limit, resp.Retrieved), nil
+}
+
+// readPapers decodes the items of an answer, in their order.
+func readPapers[T any](base *url.URL, items []json.RawMessage, read func(T) paper) ([]paper, error) {
+	hits, ok := decodeHits[T](items)
+	if !ok {
+		return nil, malformed(base)
+	}
+	out := make([]paper, 0, len(hits))
+	for _, hit := range hits {
+		out = append(out, read(hit))
+	}
+	return out, nil
 }
 
 func paperDocuments(source string, found []paper, limit int, retrieved time.Time) []evidence.Document {

@@ -18,11 +18,11 @@ type Token struct {
 	Start, End int    // byte offsets into the text
 	Word       string // lower case, without diacritics
 	Term       string // its stem
-	Stop       bool   // a function word, or nothing that is worth looking up
+	Stop       bool   // a function word
 }
 
-// Tokenize splits s at Unicode word boundaries (UAX 29) and keeps what holds a
-// letter or a digit. Ideographs come one by one.
+// Tokenize splits s at Unicode word boundaries (UAX 29) into the words that have a
+// letter or a digit. Each ideograph is a word.
 func Tokenize(s string) []Token {
 	out := make([]Token, 0, len(s)/6+1)
 	for it := words.FromString(s); it.Next(); {
@@ -36,8 +36,8 @@ func Tokenize(s string) []Token {
 	return out
 }
 
-// token leaves a function word as it is: its stem is never looked up, and the
-// stemmer is what costs most here.
+// token does not stem a function word: its stem is not used, and stemming is the
+// most expensive part.
 func token(start, end int, w string) Token {
 	if IsStop(w) {
 		return Token{Start: start, End: end, Word: w, Term: w, Stop: true}
@@ -57,8 +57,8 @@ func Terms(s string) []string {
 	return out
 }
 
-// QueryTerms are the distinct terms of a question in order of appearance. A
-// question of nothing but stop words keeps them: "The Who" must find something.
+// QueryTerms are the distinct terms of a question, in order of appearance, without
+// stop words unless there are no others: "The Who" must find something.
 func QueryTerms(s string) []string {
 	tokens := Tokenize(s)
 	pick := func(stops bool) []string {
@@ -91,7 +91,7 @@ func hasWordRune(s string) bool {
 	return false
 }
 
-// Fold lowers s, takes off its diacritics, and a possessive 's.
+// Fold converts s to lower case without diacritics and without a possessive 's.
 func Fold(s string) string {
 	if isLowerASCII(s) {
 		return s
@@ -130,8 +130,8 @@ func isLowerASCII(s string) bool {
 	return true
 }
 
-// EstimateTokens says about how many tokens a language model makes of s: a
-// token for four letters, one for each ideograph. It is an estimate, rounded up.
+// EstimateTokens estimates how many tokens a language model makes of s: one for
+// four letters, one for each ideograph, rounded up.
 func EstimateTokens(s string) int {
 	quarter := 0
 	for _, r := range s {

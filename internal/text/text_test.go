@@ -42,14 +42,14 @@ func TestQueryTermsKeepsAQuestionOfStopWords(t *testing.T) {
 	}
 }
 
-// Words that share a slot of the memo, and words of other callers at the same
-// moment, must not change a stem.
-func TestStemsAreTheSameWhoeverAsks(t *testing.T) {
+// Words that share a slot of the cache, and concurrent callers, must not change a
+// stem.
+func TestStemsUnderConcurrentUse(t *testing.T) {
 	t.Parallel()
 	var group sync.WaitGroup
 	for g := range 4 {
 		group.Go(func() {
-			for i := range 3 * memoSize / 4 {
+			for i := range 3 * cacheSize / 4 {
 				w := "running" + strings.Repeat("x", g) + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676%26))
 				if got, want := stemOf(w), english.Stem(w, true); got != want {
 					t.Errorf("stemOf(%q) = %q, want %q", w, got, want)

@@ -1,12 +1,10 @@
 package sourcetest
 
 import (
-	"context"
 	"errors"
 	"maps"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -63,44 +61,15 @@ func runLocal(t *testing.T, spec sources.Spec, c *local, dir string) {
 			t.Errorf("a second search returned other documents (-first +second):\n%s", diff)
 		}
 	})
-	t.Run("limit", func(t *testing.T) {
-		t.Parallel()
-		s := open(t, c.Hits)
-		for _, limit := range []int{-1, 0, 1, 2, 50, 1 << 30} {
-			q := query
-			q.Limit = limit
-			if docs := search(t, s, q); len(docs) == 0 {
-				t.Errorf("limit %d: no documents", limit)
-			}
-		}
-	})
+	t.Run("limit", func(t *testing.T) { t.Parallel(); checkLimits(t, open(t, c.Hits)) })
 	t.Run("empty", func(t *testing.T) {
 		t.Parallel()
 		if docs := search(t, open(t, c.Empty), query); len(docs) != 0 {
 			t.Errorf("documents = %+v, want none", docs)
 		}
 	})
-	t.Run("at once", func(t *testing.T) {
-		t.Parallel()
-		s := open(t, c.Hits)
-		var wg sync.WaitGroup
-		for range 8 {
-			wg.Go(func() {
-				if docs, err := s.Search(t.Context(), query); err != nil || len(docs) == 0 {
-					t.Errorf("Search = %d documents, %v", len(docs), err)
-				}
-			})
-		}
-		wg.Wait()
-	})
-	t.Run("cancelled before", func(t *testing.T) {
-		t.Parallel()
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if docs, err := open(t, c.Hits).Search(ctx, query); !errors.Is(err, context.Canceled) || docs != nil {
-			t.Errorf("Search = %v, %v, want context.Canceled", docs, err)
-		}
-	})
+	t.Run("at once", func(t *testing.T) { t.Parallel(); checkConcurrent(t, open(t, c.Hits)) })
+	t.Run("cancelled before", func(t *testing.T) { t.Parallel(); checkCancelledBefore(t, open(t, c.Hits)) })
 	t.Run("misspelt setting", func(t *testing.T) {
 		t.Parallel()
 		options := maps.Clone(c.Hits)

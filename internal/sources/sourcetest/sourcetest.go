@@ -176,6 +176,9 @@ func testSpec(t *testing.T, spec sources.Spec, c *contract) {
 	if len(spec.Needs) == 0 && (err != nil || u.Scheme != "https" || u.Host == "") {
 		t.Errorf("DefaultURL = %q, want an https URL", spec.DefaultURL)
 	}
+	if got := build(t, spec, c, 7*time.Second, http.NotFound).Timeout(); got != 7*time.Second {
+		t.Errorf("Timeout() = %s, want the one that was set", got)
+	}
 	if spec.About == "" || spec.DefaultTimeout <= 0 || spec.Rate.PerSecond <= 0 {
 		t.Errorf("spec %+v lacks a description, a timeout or a rate", spec)
 	}
@@ -252,7 +255,11 @@ func search(t *testing.T, s sources.Source, q evidence.Query) []evidence.Documen
 }
 
 func testLimit(t *testing.T, spec sources.Spec, c *contract) {
-	s := build(t, spec, c, 0, play(c.Hits))
+	checkLimits(t, build(t, spec, c, 0, play(c.Hits)))
+}
+
+func checkLimits(t *testing.T, s sources.Source) {
+	t.Helper()
 	for _, limit := range []int{-1, 0, 1, 2, 50, 1 << 30} {
 		q := query
 		q.Limit = limit
@@ -273,7 +280,11 @@ func testNulls(t *testing.T, spec sources.Spec, c *contract) {
 }
 
 func testConcurrent(t *testing.T, spec sources.Spec, c *contract) {
-	s := build(t, spec, c, 0, play(c.Hits))
+	checkConcurrent(t, build(t, spec, c, 0, play(c.Hits)))
+}
+
+func checkConcurrent(t *testing.T, s sources.Source) {
+	t.Helper()
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -286,9 +297,14 @@ func testConcurrent(t *testing.T, spec sources.Spec, c *contract) {
 }
 
 func testCancelledBefore(t *testing.T, spec sources.Spec, c *contract) {
+	checkCancelledBefore(t, build(t, spec, c, 0, play(c.Hits)))
+}
+
+func checkCancelledBefore(t *testing.T, s sources.Source) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	docs, err := build(t, spec, c, 0, play(c.Hits)).Search(ctx, query)
+	docs, err := s.Search(ctx, query)
 	if !errors.Is(err, context.Canceled) || docs != nil {
 		t.Errorf("Search = %v, %v, want context.Canceled", docs, err)
 	}
