@@ -103,7 +103,8 @@ type run struct {
 	observe func(Event)
 	started time.Time
 	answer  evidence.Answer
-	unsure  bool // the model saw no answer where words match the question's: quotes alone do not make one
+	unsure  bool // the model found no answer, and the sources are quoted instead: words that match may not answer
+	cut     bool // a deadline or limit ended the draft early
 
 	mu sync.Mutex // guards answer.Warnings while steps run side by side
 }
@@ -235,7 +236,7 @@ const (
 // warning, and the turn is kept in the background.
 func (r *run) remember(ctx context.Context) {
 	r.answer.Timing.TotalMS = r.since(r.started)
-	kept := r.answer
+	kept := r.answer.Clone() // the caller may change its own while this is stored
 	turns := []evidence.Turn{
 		{Role: evidence.RoleUser, Text: r.req.Question, At: r.started},
 		{Role: evidence.RoleAssistant, Text: r.answer.Answer, At: r.e.deps.Now(), Run: &kept},

@@ -78,7 +78,7 @@ func (r *run) conclude() {
 	case !slices.ContainsFunc(a.Sources, reached):
 		a.Status = evidence.Partial
 		r.warn("no source answered: this is from memory alone")
-	case best == evidence.Weak || r.cut() || r.unsure:
+	case best == evidence.Weak || r.cut || r.unsure:
 		a.Status = evidence.Partial
 	default:
 		a.Status = evidence.Answered
@@ -89,19 +89,6 @@ func (r *run) conclude() {
 func reached(s evidence.SourceReport) bool {
 	return s.Status == evidence.StatusOK || s.Status == evidence.StatusEmpty || s.Status == evidence.StatusCached
 }
-
-// cut reports whether the writing ended before it was done.
-func (r *run) cut() bool {
-	for _, w := range r.answer.Warnings {
-		if strings.HasPrefix(w, cutShort) {
-			return true
-		}
-	}
-	return false
-}
-
-// cutShort begins the warning of an answer that was not written to its end.
-const cutShort = "the answer was cut short"
 
 func (r *run) nothingFound() string {
 	var tried []string

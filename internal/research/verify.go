@@ -33,7 +33,8 @@ func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evid
 		claims = v.check(draft)
 	}
 	if draft.Partial {
-		r.warn(cutShort + ": " + draft.Why)
+		r.cut = true
+		r.warn("the answer was cut short: " + draft.Why)
 	} else if draft.Why != "" && !draft.Abstain {
 		r.warn(draft.Why)
 	}
