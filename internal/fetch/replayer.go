@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -22,7 +21,7 @@ import (
 type Replayer struct {
 	note json.RawMessage
 
-	mu    sync.Mutex
+	mu        sync.Mutex
 	sequences map[string]*sequence
 }
 
@@ -57,19 +56,6 @@ func NewReplayer(har []byte) (*Replayer, error) {
 		slices.SortStableFunc(it.entries, func(a, b *harEntry) int { return a.unfinishedRank() - b.unfinishedRank() })
 	}
 	return r, nil
-}
-
-// OutOfTime reports whether a request of another client of the program ended
-// because its caller's time was over.
-func (r *Replayer) TimedOut() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for key, it := range r.sequences {
-		if strings.HasPrefix(key, levelTransport+" ") && slices.ContainsFunc(it.entries, func(e *harEntry) bool { return e.Error != nil && e.Error.Kind == kindDeadline }) {
-			return true
-		}
-	}
-	return false
 }
 
 func (r *Replayer) add(key string, e *harEntry) {

@@ -16,6 +16,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
@@ -103,7 +104,7 @@ func (r *Recording) Replay(ctx context.Context, o app.Options, override research
 	if err != nil {
 		return answer, err
 	}
-	answer, err = a.Research(ctx, req, observe)
+	answer, err = a.Research(limit.WithoutClock(ctx), req, observe)
 	if err == nil {
 		answer.Warnings = append(answer.Warnings, r.warnings(different, settings, unknown)...)
 	}

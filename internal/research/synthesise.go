@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
 // answerTokens bounds the prose of an answer: its citations need room too.
@@ -33,7 +34,7 @@ func (r *run) synthesise(ctx context.Context, ranked []evidence.Evidence) eviden
 	if ok {
 		reserve := time.Duration(float64(r.req.Budget) * verifyReserve)
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
+		ctx, cancel = limit.WithTimeout(ctx, time.Until(deadline)-reserve)
 		defer cancel()
 	}
 	draft, err := r.models.wait().Synthesizer.Write(ctx, brief, func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
