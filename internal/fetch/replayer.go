@@ -42,10 +42,10 @@ func NewReplayer(har []byte) (*Replayer, error) {
 	for i := range f.Log.Entries {
 		e := &f.Log.Entries[i]
 		if _, err := e.Response.Content.body(); err != nil {
-			return nil, fmt.Errorf("reading the recording: entry %d has %w", i+1, err)
+			return nil, fmt.Errorf("entry %d has %w", i+1, err)
 		}
 		if e.Response.Status < 0 || e.Response.Status > 999 {
-			return nil, fmt.Errorf("reading the recording: entry %d has the status %d", i+1, e.Response.Status)
+			return nil, fmt.Errorf("entry %d has the status %d", i+1, e.Response.Status)
 		}
 		r.add(e.key(), e)
 		if e.Track != "" {
@@ -198,7 +198,7 @@ func (r *Replayer) Transport() http.RoundTripper {
 		if err := req.Context().Err(); err != nil {
 			return nil, err
 		}
-		e := r.next(replayKey(levelTransport, req.Method, redactURL(req.URL), hashOf(body)))
+		e := r.next(replayKey(levelTransport, req.Method, redactURL(req.URL), hashOf(newRedactor(nil).body(req.Header.Get("Content-Type"), body))))
 		if e == nil {
 			return nil, notRecorded(req.URL.Host)
 		}
