@@ -33,7 +33,7 @@ var mayImport = map[string][]string{
 	"internal/models/builtin":      {"internal/evidence", "internal/models", "internal/models/conversation"},
 	"internal/models/ollama":       {"internal/config", "internal/evidence", "internal/models", "internal/models/prompt", "internal/models/builtin"},
 	"internal/models/all":          {"internal/evidence", "internal/config", "internal/models", "internal/models/builtin", "internal/models/ollama"},
-	"internal/models/modelstest":   {"internal/evidence", "internal/models"},
+	"internal/models/modelstest":   {"internal/evidence", "internal/models", "internal/models/conversation"},
 
 	"internal/library":  {"internal/evidence", "internal/models", "internal/extract", "internal/fetch", "memory"},
 	"internal/research": {"internal/evidence", "internal/models", "internal/library", "memory"},
