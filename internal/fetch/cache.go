@@ -16,16 +16,16 @@ import (
 const DefaultCacheBytes = 256 << 20
 
 const (
-	cacheReadWait  = 250 * time.Millisecond // a busy cache is passed by
-	cacheWriteWait = 5 * time.Second        // in the background
-	cacheClearWait = 10 * time.Second
-	maxPendingBytes   = 16 << 20    // of answers that wait to be written; what is more is not kept
-	maxPendingOps     = 256         // writes of any kind that may wait
-	maxPendingDrops   = 1024        // removals that failed and are remembered
-	touchAfter     = time.Minute // uses within it are one use
-	warnEvery      = time.Minute // a broken disk says so once in this time
-	biggestShare   = 4           // an answer larger than a quarter of the cache is not kept
-	unusedFor      = 30 * 24 * time.Hour
+	cacheReadWait   = 250 * time.Millisecond // a busy cache is passed by
+	cacheWriteWait  = 5 * time.Second        // in the background
+	cacheClearWait  = 10 * time.Second
+	maxPendingBytes = 16 << 20    // of answers that wait to be written; what is more is not kept
+	maxPendingOps   = 256         // writes of any kind that may wait
+	maxPendingDrops = 1024        // removals that failed and are remembered
+	touchAfter      = time.Minute // uses within it are one use
+	warnEvery       = time.Minute // a broken disk says so once in this time
+	biggestShare    = 4           // an answer larger than a quarter of the cache is not kept
+	unusedFor       = 30 * 24 * time.Hour
 )
 
 // CacheConfig is what a Cache is made of. Its zero value works.

@@ -13,11 +13,11 @@ import (
 
 // Door is a way out with its rules. It is safe for concurrent use.
 type Client struct {
-	network   *Network
-	policy    policy
-	http     *http.Client
-	lifetime time.Duration // of answers in the cache; 0: not kept
-	ignoreMaxAge  bool          // on the lifetime, whatever the host's Cache-Control says of it
+	network      *Network
+	policy       policy
+	http         *http.Client
+	lifetime     time.Duration // of answers in the cache; 0: not kept
+	ignoreMaxAge bool          // on the lifetime, whatever the host's Cache-Control says of it
 }
 
 // Keep is the same door with answers kept in the client's cache: until lifetime

@@ -29,11 +29,11 @@ type call struct {
 	err  error
 
 	// Guarded by flights.mu.
-	waiters map[*waiter]struct{}
-	shared  bool // more than one caller has joined
-	onWire  bool
-	earliest   time.Time // no request is made before it
-	stale   *Response // an old answer, for callers who run out of time
+	waiters  map[*waiter]struct{}
+	shared   bool // more than one caller has joined
+	onWire   bool
+	earliest time.Time // no request is made before it
+	stale    *Response // an old answer, for callers who run out of time
 }
 
 // waiter is one caller of a flight.
@@ -82,14 +82,14 @@ func (w *waiter) checkStart(start time.Time) {
 
 // Why a flight ended before its end.
 var (
-	errNoWaiters = errors.New("nobody waits for the answer")
-	errBudgetsSpent      = errors.New("nobody who waits has time left")
-	errShutdown    = errors.New("the client is closed")
+	errNoWaiters    = errors.New("nobody waits for the answer")
+	errBudgetsSpent = errors.New("nobody who waits has time left")
+	errShutdown     = errors.New("the client is closed")
 )
 
 type coalescer struct {
-	mu sync.Mutex
-	calls  map[string]*call
+	mu    sync.Mutex
+	calls map[string]*call
 }
 
 func newCoalescer() *coalescer { return &coalescer{calls: map[string]*call{}} }

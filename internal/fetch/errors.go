@@ -31,7 +31,7 @@ const (
 	BadRedirect Kind = "redirect"
 	Unreachable Kind = "unreachable" // no name, no route, no handshake, connection lost
 	Closed      Kind = "closed"      // our client was closed
-	CircuitOpen      Kind = "broken"      // the host kept failing, so it is not asked for a while
+	CircuitOpen Kind = "broken"      // the host kept failing, so it is not asked for a while
 	Robots      Kind = "robots"      // its robots.txt says no, or could not be read
 	NotRecorded Kind = "not recorded"
 )

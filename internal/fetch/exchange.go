@@ -17,9 +17,9 @@ import (
 // How one retry is made: at most once, and only where repeating is safe and the
 // failure is of the passing kind.
 const (
-	retries     = 1
-	minPause    = 100 * time.Millisecond
-	maxPause    = 300 * time.Millisecond
+	retries      = 1
+	minPause     = 100 * time.Millisecond
+	maxPause     = 300 * time.Millisecond
 	maxQueueWait = 2 * time.Second // a longer Retry-After is for the caller to obey
 
 	// fairTime is what a host must be given before a missing answer says anything

@@ -37,23 +37,23 @@ func (r Rate) halved() Rate { return Rate{PerSecond: r.PerSecond / 2, Burst: (r.
 type hostLimiter struct {
 	key     string
 	slots   chan struct{}
-	bucket *rate.Limiter
+	bucket  *rate.Limiter
 	breaker *breaker
 
 	// Guarded by gates.mu.
-	users     int       // requests that hold or await a slot
-	configured    bool      // configured by the operator: never forgotten
-	waitUntil     time.Time // the host asked to be left alone until then
-	lastErr   string
-	lastErrAt time.Time
+	users      int       // requests that hold or await a slot
+	configured bool      // configured by the operator: never forgotten
+	waitUntil  time.Time // the host asked to be left alone until then
+	lastErr    string
+	lastErrAt  time.Time
 
 	lastErrKind Kind
 	shared      sharedState
 }
 
 type limiters struct {
-	mu sync.Mutex
-	byHost  map[string]*hostLimiter
+	mu     sync.Mutex
+	byHost map[string]*hostLimiter
 
 	cache func() *Cache // where the processes meet; gives nil where there is none
 }
@@ -115,9 +115,9 @@ func (g *limiters) backOff(key string, r Rate, d time.Duration) {
 
 // pass is the right to one request. Give it back with leave.
 type permit struct {
-	limiters  *limiters
-	limiter   *hostLimiter
-	report func(error) // to the breaker
+	limiters *limiters
+	limiter  *hostLimiter
+	report   func(error) // to the breaker
 }
 
 // leave gives the slot back and tells how the request went: nil for an answer

@@ -31,11 +31,11 @@ type sharedState struct {
 	writes  int  // that have ended
 	spent   int  // tokens that no write has taken along
 
-	publishedOpen   time.Time // since when the breaker is open, as it was last written
-	recovered bool      // the host answered although others had found it broken
+	publishedOpen time.Time // since when the breaker is open, as it was last written
+	recovered     bool      // the host answered although others had found it broken
 
 	openSince, openUntil time.Time // others' breaker is open
-	lastWait        time.Time // the latest wish to be left alone that was read, in the cache's time
+	lastWait             time.Time // the latest wish to be left alone that was read, in the cache's time
 }
 
 // learn reads what others know of the host. It takes next to no time and fails

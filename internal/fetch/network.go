@@ -61,7 +61,7 @@ type Config struct {
 	PublicRate   Rate             // of each host behind the open door; zero: 2 a second, 5 at once; half of it without a Contact
 	PublicPorts  []uint16         // that the open door allows besides 80 and 443
 	AllowedAddrs []netip.AddrPort // that the open door may dial although the guard forbids them; exact matches only
-	Resolver   *net.Resolver    // nil: the system's
+	Resolver     *net.Resolver    // nil: the system's
 
 	Now func() time.Time // stamps Response.Retrieved; nil: time.Now
 }
@@ -69,21 +69,21 @@ type Config struct {
 // Client owns the connections, the identity and the limits per host. It is safe
 // for concurrent use. Close it.
 type Network struct {
-	cfg      Config
-	agent    string
-	limiters    *limiters
-	coalescer  *coalescer
-	robots   *robotsCache
-	hostTransport *http.Transport
-	publicTransport     *http.Transport
+	cfg             Config
+	agent           string
+	limiters        *limiters
+	coalescer       *coalescer
+	robots          *robotsCache
+	hostTransport   *http.Transport
+	publicTransport *http.Transport
 
 	ctx    context.Context // ends when Close is called
 	cancel context.CancelFunc
 
-	mu     sync.Mutex
-	configured  map[string]bool // host:port pairs that the operator configured
-	closed bool
-	inFlight sync.WaitGroup // requests under way
+	mu         sync.Mutex
+	configured map[string]bool // host:port pairs that the operator configured
+	closed     bool
+	inFlight   sync.WaitGroup // requests under way
 }
 
 // New makes a Client. It dials nothing.

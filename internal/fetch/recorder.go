@@ -25,16 +25,18 @@ type Cassette interface {
 	get(ctx context.Context, a checkedRequest, wire func() (Response, error)) (Response, error)
 }
 
-// Recorder keeps every request and its outcome for a HAR 1.2 file. Parameters
-// and headers that look like secrets are left out; bodies are kept as they are.
-// It is safe for concurrent use.
+// Recorder records every request and its outcome for a HAR 1.2 file. Parameters,
+// form fields and headers whose names say that they hold secrets are redacted, and
+// so are secret values that it is given, wherever they are. It is safe for
+// concurrent use.
 type Recorder struct {
 	creator harName
 	now     func() time.Time
+	redact  *redactor
 
-	mu    sync.Mutex
+	mu           sync.Mutex
 	interactions []*interaction // in the order in which they began
-	note  json.RawMessage
+	note         json.RawMessage
 }
 
 // take is one recorded request; guarded by Recorder.mu.
@@ -43,21 +45,22 @@ type interaction struct {
 	entry        harEntry
 }
 
-// NewRecorder makes a Recorder. name and version are of the program that the
-// file says it comes from; now is nil for time.Now.
-func NewRecorder(name, version string, now func() time.Time) *Recorder {
+// NewRecorder makes a Recorder. name and version are of the program that the file
+// names as its creator; now is nil for time.Now. secrets are values that must not
+// be in the recording; those of less than 6 bytes are not searched for.
+func NewRecorder(name, version string, now func() time.Time, secrets ...string) *Recorder {
 	if now == nil {
 		now = time.Now
 	}
-	return &Recorder{creator: harName{name, version}, now: now}
+	return &Recorder{creator: harName{name, version}, now: now, redact: newRedactor(secrets)}
 }
 
-// Note puts a JSON value into the recording, in place of the one before it.
-// Secrets in it are the caller's to leave out.
+// SetNote puts a JSON value of the caller's into the recording, in place of the
+// one before it.
 func (r *Recorder) SetNote(note json.RawMessage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.note = note
+	r.note = r.redact.json(note)
 }
 
 // HAR is the recording so far, ordered by the beginnings of the requests. What
@@ -99,12 +102,13 @@ func (t *interaction) harEntry(now time.Time) harEntry {
 
 // begin opens a take.
 func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body []byte) *interaction {
-	clean := redactURL(u)
+	clean := r.redact.text(redactURL(u))
+	body = r.redact.body(h.Get("Content-Type"), body)
 	_, query, _ := strings.Cut(clean, "?")
 	t := &interaction{entry: harEntry{
 		Level: level,
 		Request: harRequest{
-			Method: method, URL: clean, HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: headerPairs(h),
+			Method: method, URL: clean, HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: r.redact.headers(headerPairs(h)),
 			Query: queryPairs(query), HeadersSize: -1, BodySize: len(body),
 		},
 		Response: harResponse{HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: []harPair{}, HeadersSize: -1, BodySize: -1},
@@ -151,17 +155,17 @@ func (r *Recorder) get(ctx context.Context, a checkedRequest, wire func() (Respo
 	t := r.begin(levelGet, http.MethodGet, a.url, http.Header{"Accept": {a.accept}}, nil)
 	resp, err := wire()
 	r.end(t, func(e *harEntry) {
-		e.Track = trackOf(ctx)
+		e.Track = r.redact.text(trackOf(ctx))
 		if err != nil {
-			e.Error = recordedError(err)
+			e.Error = r.redact.failure(recordedError(err))
 			return
 		}
-		recordResponse(e, a, resp)
+		r.recordResponse(e, a, resp)
 	})
 	return resp, err
 }
 
-func recordResponse(e *harEntry, a checkedRequest, resp Response) {
+func (r *Recorder) recordResponse(e *harEntry, a checkedRequest, resp Response) {
 	e.Response.Status, e.Response.StatusText = http.StatusOK, "OK"
 	h := http.Header{}
 	for name, value := range map[string]string{"Content-Type": resp.FullType(), "ETag": resp.ETag, "Last-Modified": resp.LastModified} {
@@ -169,15 +173,15 @@ func recordResponse(e *harEntry, a checkedRequest, resp Response) {
 			h[name] = []string{value}
 		}
 	}
-	e.Response.Headers = headerPairs(h)
+	e.Response.Headers = r.redact.headers(headerPairs(h))
 	e.Response.BodySize = len(resp.Body)
 	e.Response.Content.MimeType = resp.FullType()
-	e.Response.Content.setBody(resp.Body)
-	if final := redactURLText(resp.URL); final != redactURL(a.url) {
+	e.Response.Content.setBody(r.redact.body(resp.ContentType, resp.Body))
+	if final := r.redact.text(redactURLText(resp.URL)); final != e.Request.URL {
 		e.FinalURL = final
 	}
 	e.Answer = &harAnswer{
-		Retrieved: resp.Retrieved, ContentType: resp.ContentType, Charset: resp.Charset, ETag: resp.ETag, LastModified: resp.LastModified, RetryAfter: resp.RetryAfter,
+		Retrieved: resp.Retrieved, ContentType: resp.ContentType, Charset: resp.Charset, ETag: r.redact.text(resp.ETag), LastModified: resp.LastModified, RetryAfter: resp.RetryAfter,
 		Truncated: resp.Truncated, Cached: resp.Cached, Stale: resp.Stale, Age: resp.Age,
 	}
 }
@@ -228,12 +232,12 @@ func (r *Recorder) Transport(base http.RoundTripper) http.RoundTripper {
 		t := r.begin(levelTransport, req.Method, req.URL, req.Header, body)
 		resp, err := base.RoundTrip(req)
 		if err != nil {
-			r.end(t, func(e *harEntry) { e.Error = recordedError(contextError(req.Context(), err)) })
+			r.end(t, func(e *harEntry) { e.Error = r.redact.failure(recordedError(contextError(req.Context(), err))) })
 			return nil, err
 		}
 		resp.Body = &tee{ReadCloser: resp.Body, done: func(got []byte, err error) {
 			err = contextError(req.Context(), err)
-			r.end(t, func(e *harEntry) { recordExchange(e, resp, got, err) })
+			r.end(t, func(e *harEntry) { r.recordExchange(e, resp, got, err) })
 		}}
 		return resp, nil
 	})
@@ -248,14 +252,14 @@ func contextError(ctx context.Context, err error) error {
 	return err
 }
 
-func recordExchange(e *harEntry, resp *http.Response, body []byte, err error) {
+func (r *Recorder) recordExchange(e *harEntry, resp *http.Response, body []byte, err error) {
 	e.Response.Status, e.Response.StatusText = resp.StatusCode, http.StatusText(resp.StatusCode)
-	e.Response.Headers, e.Response.BodySize = headerPairs(resp.Header), len(body)
-	e.Response.RedirectURL = redactHeader("Location", resp.Header.Get("Location"))
+	e.Response.Headers, e.Response.BodySize = r.redact.headers(headerPairs(resp.Header)), len(body)
+	e.Response.RedirectURL = r.redact.text(redactHeader("Location", resp.Header.Get("Location")))
 	e.Response.Content.MimeType = resp.Header.Get("Content-Type")
-	e.Response.Content.setBody(body)
+	e.Response.Content.setBody(r.redact.body(resp.Header.Get("Content-Type"), body))
 	if err != nil {
-		e.Error = recordedError(err) // after the part that came
+		e.Error = r.redact.failure(recordedError(err)) // after the part that came
 	}
 }
 

@@ -20,10 +20,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// taped is a client with a tape and an operator's door to a base.
-func taped(t *testing.T, tape Cassette, base string) *Client {
+// recordedClient is a client of the host at base, with a recorder or a replayer.
+func recordedClient(t *testing.T, cassette Cassette, base string) *Client {
 	t.Helper()
-	c := New(Config{Contact: "ops@example.org", Cassette: tape, Now: newTicker().now})
+	c := New(Config{Contact: "ops@example.org", Cassette: cassette, Now: newTicker().now})
 	t.Cleanup(func() { c.Close() })
 	door, err := c.ForHost(base, Rate{})
 	if err != nil {
@@ -44,7 +44,7 @@ func stepping() func() time.Time {
 	}
 }
 
-func tapedServer(t *testing.T) (*httptest.Server, *atomic.Int64) {
+func recordedServer(t *testing.T) (*httptest.Server, *atomic.Int64) {
 	t.Helper()
 	calls := &atomic.Int64{}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -74,20 +74,20 @@ func tapedServer(t *testing.T) (*httptest.Server, *atomic.Int64) {
 	return srv, calls
 }
 
-var tapedPaths = []string{"/moved", "/page?q=a%20b&api_key=SECRET2&email=SECRET3", "/binary", "/counts", "/counts", "/404", "/lost", "/429", "/empty"}
+var recordedPaths = []string{"/moved", "/page?q=a%20b&api_key=SECRET2&email=SECRET3", "/binary", "/counts", "/counts", "/404", "/lost", "/429", "/empty"}
 
 // ask all paths; each outcome as a line.
 func outcomes(t *testing.T, door *Client, base string) ([]Response, []string) {
 	t.Helper()
 	var rs []Response
 	var errs []string
-	for _, p := range tapedPaths {
+	for _, p := range recordedPaths {
 		r, err := door.Get(t.Context(), Request{URL: base + p})
 		if len(r.Body) == 0 {
 			r.Body = nil
 		}
 		if r.URL == base+"/page?token=SECRET1" {
-			r.URL = base + "/page?token=" + redacted // all that a replay can know
+			r.URL = base + "/page?token=" + Redacted // all that a replay can know
 		}
 		rs, errs = append(rs, r), append(errs, fmt.Sprint(err, Status(err)))
 	}
@@ -96,9 +96,9 @@ func outcomes(t *testing.T, door *Client, base string) ([]Response, []string) {
 
 func TestReplayGivesWhatWasRecorded(t *testing.T) {
 	t.Parallel()
-	srv, calls := tapedServer(t)
+	srv, calls := recordedServer(t)
 	rec := NewRecorder("research-mcp", "1.2.3", stepping())
-	want, wantErrs := outcomes(t, taped(t, rec, srv.URL), srv.URL)
+	want, wantErrs := outcomes(t, recordedClient(t, rec, srv.URL), srv.URL)
 	har, err := rec.HAR()
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestReplayGivesWhatWasRecorded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, gotErrs := outcomes(t, taped(t, replay, srv.URL), srv.URL)
+		got, gotErrs := outcomes(t, recordedClient(t, replay, srv.URL), srv.URL)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("replay (-recorded +replayed):\n%s", diff)
 		}
@@ -133,9 +133,9 @@ func TestReplayGivesWhatWasRecorded(t *testing.T) {
 
 func TestHARHasTheShapeThatBrowsersRead(t *testing.T) {
 	t.Parallel()
-	srv, _ := tapedServer(t)
+	srv, _ := recordedServer(t)
 	rec := NewRecorder("research-mcp", "1.2.3", stepping())
-	outcomes(t, taped(t, rec, srv.URL), srv.URL)
+	outcomes(t, recordedClient(t, rec, srv.URL), srv.URL)
 	data, err := rec.HAR()
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestHARHasTheShapeThatBrowsersRead(t *testing.T) {
 	if err := json.Unmarshal(data, &har); err != nil {
 		t.Fatal(err)
 	}
-	if har.Log.Version != "1.2" || har.Log.Creator["name"] != "research-mcp" || len(har.Log.Entries) != len(tapedPaths) {
+	if har.Log.Version != "1.2" || har.Log.Creator["name"] != "research-mcp" || len(har.Log.Entries) != len(recordedPaths) {
 		t.Fatalf("log = %+v", har.Log)
 	}
 	last := time.Time{}
@@ -186,9 +186,9 @@ func TestHARHasTheShapeThatBrowsersRead(t *testing.T) {
 
 func TestReplayOfTheSameURLGoesOnAndRepeatsTheLast(t *testing.T) {
 	t.Parallel()
-	srv, _ := tapedServer(t)
+	srv, _ := recordedServer(t)
 	rec := NewRecorder("x", "1", stepping())
-	door := taped(t, rec, srv.URL)
+	door := recordedClient(t, rec, srv.URL)
 	for range 3 {
 		if _, err := door.Get(t.Context(), Request{URL: srv.URL + "/counts"}); err != nil {
 			t.Fatal(err)
@@ -202,7 +202,7 @@ func TestReplayOfTheSameURLGoesOnAndRepeatsTheLast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	play := taped(t, replay, srv.URL)
+	play := recordedClient(t, replay, srv.URL)
 	got := ""
 	for range 5 {
 		r, err := play.Get(t.Context(), Request{URL: srv.URL + "/counts"})
@@ -251,7 +251,7 @@ func TestWhatIsUnderWayIsRecordedAsUnfinished(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := taped(t, replay, s.base).Get(t.Context(), Request{URL: s.base + "/"}); !errors.Is(err, c.want) {
+		if _, err := recordedClient(t, replay, s.base).Get(t.Context(), Request{URL: s.base + "/"}); !errors.Is(err, c.want) {
 			t.Errorf("%s: err = %v, want %v", name, err, c.want)
 		}
 	}
@@ -382,7 +382,7 @@ func TestGarbageIsNoRecording(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := taped(t, replay, "https://api.example.org").Get(t.Context(), Request{URL: "https://api.example.org/?key=other"})
+	r, err := recordedClient(t, replay, "https://api.example.org").Get(t.Context(), Request{URL: "https://api.example.org/?key=other"})
 	if err != nil || string(r.Body) != "hi" || r.ContentType != "text/plain" || r.Retrieved.IsZero() {
 		t.Errorf("another program's recording: %+v, %v", r, err)
 	}

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// removed stands where a secret was.
-const redacted = "REMOVED"
+// Redacted takes the place of a secret.
+const Redacted = "REMOVED"
 
 // isSecret reports whether a parameter or a header of that name holds a key, a
 // token, or who the operator is. Better one too many: a recording is shown to
@@ -32,7 +32,7 @@ func isSecretName(name string) bool {
 func redactURL(u *url.URL) string {
 	c := *u
 	if c.User != nil {
-		c.User = url.User(redacted)
+		c.User = url.User(Redacted)
 	}
 	c.RawQuery = redactQuery(c.RawQuery)
 	c.Fragment, c.RawFragment = "", ""
@@ -43,7 +43,7 @@ func redactURL(u *url.URL) string {
 func redactURLText(s string) string {
 	u, err := url.Parse(s)
 	if err != nil {
-		return redacted
+		return Redacted
 	}
 	return redactURL(u)
 }
@@ -76,23 +76,25 @@ func redactQuery(raw string) string {
 	}
 	parts := strings.FieldsFunc(raw, func(r rune) bool { return r == '&' || r == ';' })
 	for i, part := range parts {
-		name, value, given := strings.Cut(part, "=")
-		plain, err := url.QueryUnescape(name)
-		if err != nil {
-			plain = name
-		}
-		if given && value != "" && isSecretName(plain) {
-			parts[i] = name + "=" + redacted
-		}
+		parts[i] = redactParam(part)
 	}
 	return strings.Join(parts, "&")
+}
+
+// redactParam redacts name=value, as in a query or a form, by its name.
+func redactParam(param string) string {
+	name, value, _ := strings.Cut(param, "=")
+	if value != "" && isSecretName(unescaped(name)) {
+		return name + "=" + Redacted
+	}
+	return param
 }
 
 // cleanHeader is the value of a header as a recording shows it.
 func redactHeader(name, value string) string {
 	switch {
 	case isSecretName(name):
-		return redacted
+		return Redacted
 	case http.CanonicalHeaderKey(name) == "Location", http.CanonicalHeaderKey(name) == "Referer", http.CanonicalHeaderKey(name) == "Content-Location":
 		return redactURLText(value)
 	}

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -22,7 +21,7 @@ import (
 type Replayer struct {
 	note json.RawMessage
 
-	mu    sync.Mutex
+	mu        sync.Mutex
 	sequences map[string]*sequence
 }
 
@@ -43,10 +42,10 @@ func NewReplayer(har []byte) (*Replayer, error) {
 	for i := range f.Log.Entries {
 		e := &f.Log.Entries[i]
 		if _, err := e.Response.Content.body(); err != nil {
-			return nil, fmt.Errorf("reading the recording: entry %d has %w", i+1, err)
+			return nil, fmt.Errorf("entry %d has %w", i+1, err)
 		}
 		if e.Response.Status < 0 || e.Response.Status > 999 {
-			return nil, fmt.Errorf("reading the recording: entry %d has the status %d", i+1, e.Response.Status)
+			return nil, fmt.Errorf("entry %d has the status %d", i+1, e.Response.Status)
 		}
 		r.add(e.key(), e)
 		if e.Track != "" {
@@ -57,19 +56,6 @@ func NewReplayer(har []byte) (*Replayer, error) {
 		slices.SortStableFunc(it.entries, func(a, b *harEntry) int { return a.unfinishedRank() - b.unfinishedRank() })
 	}
 	return r, nil
-}
-
-// OutOfTime reports whether a request of another client of the program ended
-// because its caller's time was over.
-func (r *Replayer) TimedOut() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for key, it := range r.sequences {
-		if strings.HasPrefix(key, levelTransport+" ") && slices.ContainsFunc(it.entries, func(e *harEntry) bool { return e.Error != nil && e.Error.Kind == kindDeadline }) {
-			return true
-		}
-	}
-	return false
 }
 
 func (r *Replayer) add(key string, e *harEntry) {
@@ -212,7 +198,7 @@ func (r *Replayer) Transport() http.RoundTripper {
 		if err := req.Context().Err(); err != nil {
 			return nil, err
 		}
-		e := r.next(replayKey(levelTransport, req.Method, redactURL(req.URL), hashOf(body)))
+		e := r.next(replayKey(levelTransport, req.Method, redactURL(req.URL), hashOf(newRedactor(nil).body(req.Header.Get("Content-Type"), body))))
 		if e == nil {
 			return nil, notRecorded(req.URL.Host)
 		}

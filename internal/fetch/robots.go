@@ -15,11 +15,11 @@ import (
 
 // How robots.txt files are read: RFC 9309, with shorter patience.
 const (
-	robotsAgent   = "research-mcp"
-	robotsTimeout = 3 * time.Second
-	robotsBytes   = 512 << 10 // what comes after it does not count
-	robotsLifetime    = 24 * time.Hour
-	robotsRetryAfter  = 2 * time.Minute // a host that could not be asked is asked again soon
+	robotsAgent      = "research-mcp"
+	robotsTimeout    = 3 * time.Second
+	robotsBytes      = 512 << 10 // what comes after it does not count
+	robotsLifetime   = 24 * time.Hour
+	robotsRetryAfter = 2 * time.Minute // a host that could not be asked is asked again soon
 	robotsMaxHosts   = 256
 )
 

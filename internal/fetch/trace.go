@@ -10,9 +10,9 @@ import (
 // use. A caller that wants to say "answered from the cache" asks whether there
 // were cached answers and no requests.
 type Trace struct {
-	mu     sync.Mutex
-	counts TraceCounts
-	invalidate   []func() // each takes one answer out of the cache
+	mu         sync.Mutex
+	counts     TraceCounts
+	invalidate []func() // each takes one answer out of the cache
 }
 
 // TraceCounts are a Trace's sums.

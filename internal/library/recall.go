@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/models"
 )
 
@@ -116,7 +117,7 @@ func (l *Library) Recall(ctx context.Context, req RecallRequest) (RecallResult, 
 // returns the vector, nil when there is none. Hits and the vector are valid
 // apart: the vector and the warnings are set when the memory fails, too.
 func (l *Library) Search(ctx context.Context, q evidence.RecallQuery, by models.Embedder, patience time.Duration) (evidence.RecallResult, []float32, error) {
-	bounded, cancel := context.WithTimeout(ctx, patience)
+	bounded, cancel := limit.WithTimeout(ctx, patience)
 	vectors, failed := vectorsOf(bounded, by, []string{q.Text})
 	cancel()
 	var warnings []string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
@@ -64,10 +63,6 @@ type Env struct {
 type Hooks interface {
 	// Transport returns the transport to use in place of wire.
 	Transport(wire http.RoundTripper) http.RoundTripper
-	// Patience returns how long a model may pause between two parts of an answer
-	// (the setting is silence), and how long it may take until the first; 0 is the
-	// provider's default.
-	Patience(silence time.Duration) (between, first time.Duration)
 	// Readable returns how many tokens of a prompt are assumed to be readable in the
 	// time left; the provider's own estimate is tokens.
 	Readable(tokens int) int

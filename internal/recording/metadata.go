@@ -47,8 +47,9 @@ const metadataFormat = 1
 // delayed is a source that had not answered every keyword when the answer had to
 // be written.
 type delayed struct {
-	Topics []string `json:"topics"` // that it had not answered, or had failed at
-	Err    string   `json:"error"`  // as it was reported
+	Topics []string `json:"topics"`          // that it had not answered
+	Links  []string `json:"links,omitempty"` // whose documents had come, without the pages that they link to
+	Err    string   `json:"error"`           // as it was reported
 }
 
 // newMetadata describes a question before it is asked.

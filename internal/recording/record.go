@@ -57,7 +57,7 @@ func Record(ctx context.Context, cfg *config.Config, o app.Options, file string,
 	if warning != "" && slices.Contains(req.Sources, filesSource) {
 		return out, evidence.BadInput("the source files reads this machine's disk, which is not recorded", "name other sources, or none")
 	}
-	hooks := &recordHooks{recorder: fetch.NewRecorder("research-mcp", app.ProgramVersion, o.Now), metadata: newMetadata(own, req, o.Now())}
+	hooks := &recordHooks{recorder: fetch.NewRecorder("research-mcp", app.ProgramVersion, o.Now, secretsOf(cfg)...), metadata: newMetadata(own, req, o.Now())}
 	if warning != "" {
 		hooks.metadata.Warnings = append(hooks.metadata.Warnings, warning)
 	}
@@ -75,7 +75,7 @@ func Record(ctx context.Context, cfg *config.Config, o app.Options, file string,
 	if err == nil {
 		out.Answer.Warnings = append(out.Answer.Warnings, hooks.metadata.Warnings...)
 	}
-	har, n, failed := hooks.har(out.Answer, cfg) // before Close, which ends what is under way
+	har, n, failed := hooks.har(out.Answer) // before Close, which ends what is under way
 	err = errors.Join(err, a.Close(), failed)
 	if failed != nil || n == 0 && err != nil { // the name of a question that was refused stays free
 		return out, err
@@ -88,7 +88,7 @@ func Record(ctx context.Context, cfg *config.Config, o app.Options, file string,
 }
 
 // har returns the file's content and the number of its requests.
-func (h *recordHooks) har(answer evidence.Answer, cfg *config.Config) ([]byte, int, error) {
+func (h *recordHooks) har(answer evidence.Answer) ([]byte, int, error) {
 	h.mu.Lock()
 	h.metadata.Answered, h.metadata.Topics = answer.RunID != "", answer.Topics
 	text, err := json.Marshal(h.metadata)
@@ -107,8 +107,7 @@ func (h *recordHooks) har(answer evidence.Answer, cfg *config.Config) ([]byte, i
 	if err := json.Unmarshal(har, &count); err != nil {
 		return nil, 0, fmt.Errorf("reading the recording: %w", err)
 	}
-	har, err = redact(har, secretsOf(cfg))
-	return har, len(count.Log.Entries), err
+	return har, len(count.Log.Entries), nil
 }
 
 // refuseSession refuses a question that depends on the user's memory.

@@ -2,10 +2,8 @@ package recording
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"sync"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -21,14 +19,6 @@ type recordHooks struct {
 
 	mu       sync.Mutex
 	metadata metadata
-	searches []*search
-}
-
-// search is one question to one source.
-type search struct {
-	source, topic string
-	done          bool
-	err           error
 }
 
 // Cassette returns the recorder.
@@ -50,11 +40,6 @@ func (h *recordHooks) Readable(tokens int) int {
 	return tokens
 }
 
-// Patience is that of the settings.
-func (h *recordHooks) Patience(silence time.Duration) (between, first time.Duration) {
-	return silence, 0
-}
-
 // Probe records what is found.
 func (h *recordHooks) Probe(ctx context.Context, probe func(context.Context) ollama.State) ollama.State {
 	state := probe(ctx)
@@ -67,57 +52,29 @@ func (h *recordHooks) Probe(ctx context.Context, probe func(context.Context) oll
 // Planner returns p: the topics that it led to are in the answer.
 func (h *recordHooks) Planner(p models.Planner) models.Planner { return p }
 
-// Source returns s with its searches recorded.
-func (h *recordHooks) Source(s app.TracedSource) research.Source { return recordedSource{s, h} }
+// Source returns s with its requests marked as its own.
+func (h *recordHooks) Source(s app.TracedSource) research.Source { return recordedSource{s} }
 
-// recordedSource is a source whose searches are recorded.
-type recordedSource struct {
-	app.TracedSource
-	hooks *recordHooks
-}
+// recordedSource is a source whose requests are recorded.
+type recordedSource struct{ app.TracedSource }
 
-// SearchTraced records when the search ended, and how.
+// SearchTraced is that of the source.
 func (r recordedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, evidence.Origin, error) {
-	s := &search{source: r.Name(), topic: q.Text}
-	r.hooks.mu.Lock()
-	r.hooks.searches = append(r.hooks.searches, s)
-	r.hooks.mu.Unlock()
-	docs, origin, err := r.TracedSource.SearchTraced(fetch.WithTrack(ctx, track(r.Name(), q.Text)), q)
-	r.hooks.mu.Lock()
-	defer r.hooks.mu.Unlock()
-	s.done, s.err = true, err
-	return docs, origin, err
+	return r.TracedSource.SearchTraced(fetch.WithTrack(ctx, track(r.Name(), q.Text)), q)
 }
 
 // track names one search's requests.
 func track(source, topic string) string { return source + ": " + topic }
 
-// observe finds out from a source's report which of its searches were not waited
-// for. It must be called while they are still under way.
+// observe records the searches that were not waited for.
 func (h *recordHooks) observe(e research.Event) {
-	if e.Kind != research.EventSource || e.Source == nil {
+	if e.GivenUp == nil {
 		return
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	waited := true
-	var topics []string
-	for _, s := range h.searches {
-		if s.source != e.Source.Name {
-			continue
-		}
-		if !s.done || errors.Is(s.err, context.Canceled) {
-			waited = false
-		}
-		if !s.done || s.err != nil {
-			topics = append(topics, s.topic)
-		}
-	}
-	if waited {
-		return
-	}
 	if h.metadata.Late == nil {
 		h.metadata.Late = map[string]delayed{}
 	}
-	h.metadata.Late[e.Source.Name] = delayed{Topics: topics, Err: e.Source.Err}
+	h.metadata.Late[e.Source.Name] = delayed{Topics: e.GivenUp.Topics, Links: e.GivenUp.Links, Err: e.Source.Err}
 }

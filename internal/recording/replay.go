@@ -16,6 +16,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
@@ -26,10 +27,6 @@ type Recording struct {
 	har      []byte
 	metadata metadata
 }
-
-// maxRecording bounds a file, in bytes; that of a deep question is a hundredth
-// of it.
-const maxRecording = 512 << 20
 
 // Open reads a file that Record wrote. Its error is an *evidence.Problem.
 func Open(file string) (*Recording, error) {
@@ -44,16 +41,13 @@ func Open(file string) (*Recording, error) {
 		return nil, bad(fmt.Sprintf("cannot be read: %v", withoutPath(err)))
 	}
 	defer f.Close()
-	har, err := io.ReadAll(io.LimitReader(f, maxRecording+1))
+	har, err := io.ReadAll(io.LimitReader(f, fetch.MaxRecording+1))
 	if err != nil {
 		return nil, bad(fmt.Sprintf("cannot be read: %v", withoutPath(err)))
 	}
-	if len(har) > maxRecording {
-		return nil, bad(fmt.Sprintf("is larger than %d MB", maxRecording>>20))
-	}
 	replay, err := fetch.NewReplayer(har)
 	if err != nil {
-		return nil, bad("cannot be used: " + strings.TrimPrefix(err.Error(), "reading the recording: "))
+		return nil, bad(fmt.Sprintf("cannot be used: %v", err))
 	}
 	r := &Recording{file: file, har: har}
 	switch err := json.Unmarshal(replay.Note(), &r.metadata); {
@@ -103,7 +97,7 @@ func (r *Recording) Replay(ctx context.Context, o app.Options, override research
 	if err != nil {
 		return answer, err
 	}
-	answer, err = a.Research(ctx, req, observe)
+	answer, err = a.Research(limit.WithoutClock(ctx), req, observe)
 	if err == nil {
 		answer.Warnings = append(answer.Warnings, r.warnings(different, settings, unknown)...)
 	}

@@ -8,11 +8,11 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/ollama"
 	"github.com/research-mcp/research-mcp/internal/research"
@@ -34,46 +34,46 @@ func (h *replayHooks) Cassette() fetch.Cassette { return h.replay }
 
 // Transport replays Ollama.
 func (h *replayHooks) Transport(http.RoundTripper) http.RoundTripper {
-	return delayedTransport{h.replay.Transport()}
+	return replayTransport{h.replay.Transport()}
 }
 
-// delayedTransport makes a request that its caller ended when it was recorded
-// wait for its caller again, so that the caller gives the same reason.
-type delayedTransport struct{ base http.RoundTripper }
+// replayTransport ends the limit that ended a request when it was recorded, so
+// that its caller gives the same reason.
+type replayTransport struct{ base http.RoundTripper }
 
-func (t delayedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+func (t replayTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(req)
 	if err != nil {
-		return nil, untilEnded(req.Context(), err)
+		endLimit(req.Context(), err)
+		return nil, err
 	}
-	resp.Body = delayedBody{resp.Body, req.Context()}
+	resp.Body = replayBody{resp.Body, req.Context()}
 	return resp, nil
 }
 
-type delayedBody struct {
+type replayBody struct {
 	io.ReadCloser
 	ctx context.Context
 }
 
-func (b delayedBody) Read(p []byte) (int, error) {
+func (b replayBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil {
-		err = untilEnded(b.ctx, err)
+		endLimit(b.ctx, err)
 	}
 	return n, err
 }
 
-// untilEnded waits for ctx to end when err is the end of another one.
-func untilEnded(ctx context.Context, err error) error {
-	if !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		return err
+// endLimit ends the limit that err is of: a request is cancelled when its model
+// pauses for too long.
+func endLimit(ctx context.Context, err error) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		limit.End(ctx)
+	case errors.Is(err, context.Canceled):
+		limit.EndPause(ctx)
 	}
-	<-ctx.Done()
-	return ctx.Err()
 }
-
-// replaySilence is how long a replayed model may send nothing.
-const replaySilence = time.Second
 
 // Fence returns the recorded delimiter.
 func (h *replayHooks) Fence() string { return h.metadata.Fence }
@@ -87,15 +87,6 @@ func (h *replayHooks) Readable(tokens int) int {
 	}
 	h.read++
 	return h.metadata.Readable[h.read-1]
-}
-
-// Patience has no end where the recorded model was too slow for the time that was
-// left: that time has to pass again, or its slowness would look like silence.
-func (h *replayHooks) Patience(time.Duration) (between, first time.Duration) {
-	if h.replay.TimedOut() {
-		return time.Hour, time.Hour
-	}
-	return replaySilence, replaySilence
 }
 
 // Probe returns what was found when this was recorded.
@@ -128,9 +119,9 @@ func (p recordedPlanner) Keywords(context.Context, string, evidence.Session, int
 
 // Source returns s, answering from the recording.
 func (h *replayHooks) Source(s app.TracedSource) research.Source {
-	out := &replayedSource{TracedSource: s, allAsked: make(chan struct{})}
+	out := replayedSource{TracedSource: s}
 	if h.same {
-		out.delayed, out.topics = h.metadata.Late[s.Name()], h.metadata.Topics
+		out.delayed = h.metadata.Late[s.Name()]
 	}
 	return out
 }
@@ -138,44 +129,19 @@ func (h *replayHooks) Source(s app.TracedSource) research.Source {
 // replayedSource is a source in a replay.
 type replayedSource struct {
 	app.TracedSource
-	topics  []string
 	delayed delayed
-
-	mu       sync.Mutex
-	asked    int
-	allAsked chan struct{} // closed when every recorded topic was asked
 }
 
-// topicsWithin bounds the wait for topics that a changed program may never ask.
-const topicsWithin = 2 * time.Second
-
-// SearchTraced answers when all topics were asked, as the first answer may end
-// the asking. A search that was not waited for when it was recorded fails at
-// once.
-func (r *replayedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, evidence.Origin, error) {
-	r.mu.Lock()
-	if r.asked++; r.asked == max(len(r.topics), 1) {
-		close(r.allAsked)
-	}
-	r.mu.Unlock()
-	timer := time.NewTimer(topicsWithin)
-	defer timer.Stop()
-	select {
-	case <-r.allAsked:
-	case <-timer.C:
-	case <-ctx.Done():
-		return nil, evidence.Origin{}, ctx.Err()
-	}
-	if slices.Contains(r.delayed.Topics, q.Text) {
-		return nil, evidence.Origin{}, delayedError(cmp.Or(r.delayed.Err, "no full answer in time"))
-	}
+// SearchTraced answers from the recording.
+func (r replayedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, evidence.Origin, error) {
 	return r.TracedSource.SearchTraced(fetch.WithTrack(ctx, track(r.Name(), q.Text)), q)
 }
 
-// delayedError is the report of a source that was too slow when it was recorded.
-type delayedError string
-
-func (e delayedError) Error() string { return string(e) }
-
-// SourceStatus is that of the report.
-func (e delayedError) SourceStatus() string { return evidence.StatusTimeout }
+// GivenUp implements research.Replayed.
+func (r replayedSource) GivenUp(q evidence.Query) (report string, linksOnly bool) {
+	linksOnly = slices.Contains(r.delayed.Links, q.Text)
+	if linksOnly || slices.Contains(r.delayed.Topics, q.Text) {
+		return cmp.Or(r.delayed.Err, "no full answer in time"), linksOnly
+	}
+	return "", false
+}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
 // Shares of a question's budget.
@@ -27,7 +28,7 @@ type remembered struct {
 
 // collect plans, gathers, digests and recalls, all at once.
 func (r *run) collect(whole context.Context) ([]*digested, recollection) {
-	ctx, cancel := context.WithTimeout(whole, time.Duration(float64(r.req.Budget)*gatherShare))
+	ctx, cancel := limit.WithTimeout(whole, time.Duration(float64(r.req.Budget)*gatherShare))
 	defer cancel()
 	recalled := guarded(r.e, "recall", func() recollection { return r.recall(ctx) })
 
@@ -76,7 +77,7 @@ func (r *run) askAll(ctx context.Context, gather *gathering, keywords []string) 
 	if r.depth.topics == 1 {
 		return nil
 	}
-	set, known := r.models.within(plannerPatience)
+	set, known := r.models.within(ctx, plannerPatience)
 	if !known || set.Planner.Name() == r.e.deps.Models.BuiltIn().Planner.Name() {
 		for _, k := range keywords[1:] {
 			gather.ask(k)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
 // digesters work on documents side by side: one more than two cores need, as
@@ -98,7 +99,7 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 		out = &digested{doc: doc, chunks: chunks}
 		d.set(i, out)
 	} // else the engine closes: what was read is stored without vectors
-	ctx, cancel := e.lingering(keepWithin)
+	ctx, cancel := e.lingering(d.embed, keepWithin)
 	defer cancel()
 	if _, err := e.deps.Library.Store(ctx, out.doc, out.chunks, d.r.session.ID); err != nil {
 		d.r.warn(fmt.Sprintf("%q was read but not kept: %v", doc.Title, err))
@@ -119,21 +120,21 @@ func (d *digestion) wait(ctx context.Context, finds map[string]find) []*digested
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
 	}
-	grace := time.AfterFunc(min(embedGrace, time.Duration(embedPart*float64(left))), d.giveUp)
-	enough := time.NewTimer(time.Duration(waitShare * float64(left)))
+	stopGrace := limit.AfterFunc(ctx, min(embedGrace, time.Duration(embedPart*float64(left))), d.giveUp)
+	enough, stopEnough := limit.Timer(ctx, time.Duration(waitShare*float64(left)))
+	defer stopEnough()
 	done := make(chan struct{})
 	d.r.e.tasks.Go(func() {
 		d.work.Wait()
-		grace.Stop()
+		stopGrace()
 		d.giveUp()
 		close(done)
 	})
 	select {
 	case <-done:
-	case <-enough.C:
+	case <-enough:
 	case <-ctx.Done():
 	}
-	enough.Stop()
 	d.mu.Lock()
 	docs, open := slices.Clone(d.docs), d.open
 	d.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
@@ -103,7 +104,8 @@ type run struct {
 	observe func(Event)
 	started time.Time
 	answer  evidence.Answer
-	unsure  bool // the model saw no answer where words match the question's: quotes alone do not make one
+	unsure  bool // the model found no answer, and the sources are quoted instead: words that match may not answer
+	cut     bool // a deadline or limit ended the draft early
 
 	mu sync.Mutex // guards answer.Warnings while steps run side by side
 }
@@ -122,7 +124,7 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 	if err != nil {
 		return evidence.Answer{}, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, req.Budget)
+	bounded, cancel := limit.WithTimeout(ctx, req.Budget)
 	defer cancel()
 	r, err := e.begin(bounded, req, observe)
 	if err != nil {
@@ -235,7 +237,7 @@ const (
 // warning, and the turn is kept in the background.
 func (r *run) remember(ctx context.Context) {
 	r.answer.Timing.TotalMS = r.since(r.started)
-	kept := r.answer
+	kept := r.answer.Clone() // the caller may change its own while this is stored
 	turns := []evidence.Turn{
 		{Role: evidence.RoleUser, Text: r.req.Question, At: r.started},
 		{Role: evidence.RoleAssistant, Text: r.answer.Answer, At: r.e.deps.Now(), Run: &kept},
@@ -245,7 +247,7 @@ func (r *run) remember(ctx context.Context) {
 		left = max(left, time.Until(deadline))
 	}
 	// What was paid for is kept, also when the caller has gone by now.
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), left)
+	bounded, cancel := limit.WithTimeout(context.WithoutCancel(ctx), left)
 	defer cancel()
 	err := r.e.deps.Sessions.Append(bounded, r.session.ID, turns...)
 	switch {
@@ -254,7 +256,7 @@ func (r *run) remember(ctx context.Context) {
 	case errors.Is(err, context.DeadlineExceeded):
 		r.warn("the memory is busy: this turn will be kept in the background")
 		r.e.spawn("keeping a turn", func() {
-			later, cancel := r.e.lingering(laterKeep)
+			later, cancel := r.e.lingering(ctx, laterKeep)
 			defer cancel()
 			if err := r.e.deps.Sessions.Append(later, r.session.ID, turns...); err != nil {
 				r.e.deps.Log.Error("a turn was lost", "session", r.session.ID, "err", err)

@@ -1,6 +1,7 @@
 package research
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -24,6 +26,7 @@ type found struct {
 	docs   []evidence.Document
 	origin evidence.Origin
 	more   bool // the pages that the documents link to are still being read
+	last   bool // with more: they are not waited for, as the recording says
 	err    error
 	took   time.Duration // since the gathering began
 }
@@ -40,6 +43,7 @@ type gathering struct {
 	group   *errgroup.Group
 	results chan found
 	pending map[string]int // searches under way, by source
+	givenUp int            // of those: never to end, as the recording says
 	tally   map[string]*tally
 	seen    map[string]bool // documents handed on
 	finds   map[string]find // the documents, by id
@@ -56,6 +60,8 @@ type tally struct {
 	stale    bool
 	age      time.Duration // of the oldest that was kept
 	failures map[int]error // by topic
+	waiting  map[int]bool  // topics that are not answered in full; true: but for linked pages
+	givenUp  string        // the error of its report when it was recorded
 }
 
 // failed joins the failures in the order of the topics, whichever came first.
@@ -71,9 +77,9 @@ func (r *run) newGathering(ctx context.Context, sources []chosen) (*gathering, f
 	g := &gathering{r: r, sources: sources, begun: r.e.deps.Now(), group: new(errgroup.Group),
 		results: make(chan found, 2*len(sources)*r.depth.topics), // a search never waits to report
 		pending: map[string]int{}, tally: map[string]*tally{}, seen: map[string]bool{}, finds: map[string]find{}, asked: map[string]bool{}}
-	g.ctx, g.cancel = context.WithTimeout(r.e.life, r.e.sourceDeadline(sources))
+	g.ctx, g.cancel = limit.WithTimeout(limit.LikeClock(r.e.life, ctx), r.e.sourceDeadline(sources))
 	for _, s := range sources {
-		g.tally[s.Name()] = &tally{failures: map[int]error{}, report: evidence.SourceReport{Name: s.Name(), Why: s.why}}
+		g.tally[s.Name()] = &tally{failures: map[int]error{}, waiting: map[int]bool{}, report: evidence.SourceReport{Name: s.Name(), Why: s.why}}
 	}
 	// Time that is over does not end them: stragglers go on in the background.
 	return g, context.AfterFunc(ctx, func() {
@@ -110,16 +116,29 @@ func (g *gathering) ask(topic string) {
 	g.r.answer.Topics = append(g.r.answer.Topics, topic)
 	q := evidence.Query{Text: topic, Question: g.r.req.Question, Limit: g.r.depth.limit, Language: text.PrimaryLanguage(g.r.req.Language), FullText: g.r.depth.full}
 	for _, s := range g.sources {
+		t := g.tally[s.Name()]
 		g.pending[s.Name()]++
-		g.tally[s.Name()].report.Status = "" // it is asked again
+		t.waiting[place] = false
+		t.report.Status = "" // it is asked again
+		linksGivenUp := false
+		if rec, ok := s.Source.(Replayed); ok {
+			var report string
+			if report, linksGivenUp = rec.GivenUp(q); report != "" {
+				t.givenUp = report
+				if !linksGivenUp {
+					g.givenUp++
+					continue
+				}
+			}
+		}
 		g.group.Go(func() error {
 			f := found{source: s.Name(), topic: place}
 			f.docs, f.origin, f.err = g.r.e.search(g.ctx, s.Source, q)
 			f.took = g.r.e.deps.Now().Sub(g.begun)
 			links := linked(f.docs)
-			f.more = len(links) > 0
+			f.more, f.last = len(links) > 0, linksGivenUp
 			g.results <- f
-			if f.more {
+			if f.more && !f.last {
 				pages, from := g.r.e.readLinked(g.ctx, links)
 				g.results <- found{source: s.Name(), topic: place, docs: pages, origin: from, took: g.r.e.deps.Now().Sub(g.begun)}
 			}
@@ -169,11 +188,12 @@ func (e *Engine) search(ctx context.Context, s Source, q evidence.Query) (docs [
 // while others are on their way.
 func (g *gathering) wait(ctx context.Context, topics <-chan []string, handOn func([]evidence.Document)) {
 	var soft <-chan time.Time
-	for g.open() > 0 || topics != nil && len(g.seen) == 0 || g.relax() {
+	replayed := limit.ClockIsOff(ctx) // then the keywords are those that came in time
+	for g.open() > g.givenUp || topics != nil && (replayed || len(g.seen) == 0) || g.relax() {
 		if soft == nil && (g.heard || g.open() == 0) {
-			timer := time.NewTimer(time.Duration(float64(g.r.e.cfg.SoftBudget) * g.r.depth.soft))
-			defer timer.Stop()
-			soft = timer.C
+			var stop func()
+			soft, stop = limit.Timer(ctx, time.Duration(float64(g.r.e.cfg.SoftBudget)*g.r.depth.soft))
+			defer stop()
 		}
 		select {
 		case more, ok := <-topics:
@@ -205,8 +225,15 @@ func (g *gathering) open() int {
 // take books one search's outcome.
 func (g *gathering) take(f found, handOn func([]evidence.Document)) {
 	t := g.tally[f.source]
-	if !f.more {
+	switch {
+	case !f.more:
 		g.pending[f.source]--
+		delete(t.waiting, f.topic)
+	case f.last:
+		g.givenUp++
+		fallthrough
+	default:
+		t.waiting[f.topic] = true
 	}
 	t.report.LatencyMS = max(t.report.LatencyMS, f.took.Milliseconds())
 	if f.err != nil {
@@ -291,7 +318,7 @@ func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.Sou
 			g.giveUp(t, waited)
 			report := t.report
 			if !errors.Is(ctx.Err(), context.Canceled) { // who went away needs no report
-				g.r.emit(Event{Kind: EventSource, Source: &report, Done: g.settled(), Total: len(g.sources)})
+				g.r.emit(Event{Kind: EventSource, Source: &report, GivenUp: g.givenUpOf(t), Done: g.settled(), Total: len(g.sources)})
 			}
 		}
 		out = append(out, t.report)
@@ -303,11 +330,24 @@ func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.Sou
 func (g *gathering) giveUp(t *tally, waited time.Duration) {
 	t.report.LatencyMS = waited.Milliseconds()
 	failed := errors.Join(fmt.Errorf("no full answer within %s; it is not waited for any longer", waited.Round(10*time.Millisecond)), t.failed())
-	t.report.Err = strings.ReplaceAll(failed.Error(), "\n", "; ")
+	t.report.Err = cmp.Or(t.givenUp, strings.ReplaceAll(failed.Error(), "\n", "; "))
 	t.report.Status = evidence.StatusTimeout
 	if t.report.Documents > 0 {
 		t.report.Status = evidence.StatusOK
 	}
+}
+
+// givenUpOf lists the searches that a source has not ended.
+func (g *gathering) givenUpOf(t *tally) *GivenUp {
+	out := &GivenUp{}
+	for _, place := range slices.Sorted(maps.Keys(t.waiting)) {
+		if topic := g.r.answer.Topics[place]; t.waiting[place] {
+			out.Links = append(out.Links, topic)
+		} else {
+			out.Topics = append(out.Topics, topic)
+		}
+	}
+	return out
 }
 
 // keepStragglers remembers what still comes until every search has ended.
@@ -334,7 +374,7 @@ func (e *Engine) keepLate(f found, session string) {
 		if d.Text == "" {
 			continue
 		}
-		ctx, cancel := e.lingering(keepWithin)
+		ctx, cancel := e.lingering(e.life, keepWithin)
 		_, err := e.deps.Library.Keep(ctx, d, library.KeepOptions{Embedder: e.deps.Models.BuiltIn().Embedder, Session: session})
 		cancel()
 		if err != nil && e.life.Err() == nil {

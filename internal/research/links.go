@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
 const (
@@ -39,7 +40,7 @@ func (e *Engine) readLinked(ctx context.Context, docs []evidence.Document) ([]ev
 	var group errgroup.Group
 	for i, d := range docs {
 		group.Go(func() error {
-			bounded, cancel := context.WithTimeout(ctx, linkedPatience)
+			bounded, cancel := limit.WithTimeout(ctx, linkedPatience)
 			defer cancel()
 			page, from, err := e.readPage(bounded, d.URL)
 			if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/models"
 )
 
@@ -31,14 +32,14 @@ func (c *modelChoice) wait() models.Set {
 }
 
 // within is wait for a caller that can do without: it reports false when the
-// choice takes longer than d.
-func (c *modelChoice) within(d time.Duration) (models.Set, bool) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+// choice takes longer than d on ctx's clock.
+func (c *modelChoice) within(ctx context.Context, d time.Duration) (models.Set, bool) {
+	timer, stop := limit.Timer(ctx, d)
+	defer stop()
 	select {
 	case <-c.ready:
 		return c.set, true
-	case <-timer.C:
+	case <-timer:
 		return models.Set{}, false
 	}
 }

@@ -33,6 +33,15 @@ type Timed interface {
 	Timeout() time.Duration
 }
 
+// Replayed is a Source that replays a recording.
+type Replayed interface {
+	Source
+	// GivenUp returns the error in the report of a search that was not waited for,
+	// or "" for one that was. With linksOnly its documents came in time, and the
+	// pages that they link to did not.
+	GivenUp(q evidence.Query) (report string, linksOnly bool)
+}
+
 // Analyst makes statistics of what was read. Its failure is data: a status.
 type Analyst interface {
 	Analyse(ctx context.Context, in evidence.AnalysisInput) evidence.Analysis

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -87,9 +88,9 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 		// Pages were asked for by name: each is worth its own deadline.
 		r.depth.soft = float64(req.Budget) / float64(e.cfg.SoftBudget)
 	}
-	whole, cancel := context.WithTimeout(ctx, req.Budget)
+	whole, cancel := limit.WithTimeout(ctx, req.Budget)
 	defer cancel()
-	bounded, stopGathering := context.WithTimeout(whole, time.Duration(float64(req.Budget)*readShare))
+	bounded, stopGathering := limit.WithTimeout(whole, time.Duration(float64(req.Budget)*readShare))
 	defer stopGathering()
 	pipeline := r.newDigestion(whole)
 	r.emit(Event{Kind: EventPlanned, Total: len(sources)})

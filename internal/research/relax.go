@@ -13,7 +13,7 @@ import (
 // that a goroutine "leaks". It asks with one more keyword, as far as the depth
 // has room for it, and reports whether it did.
 func (g *gathering) relax() bool {
-	if !g.heard || len(g.seen) > 0 || len(g.asked) >= g.r.depth.topics {
+	if !g.heard || g.open() > 0 || len(g.seen) > 0 || len(g.asked) >= g.r.depth.topics {
 		return false
 	}
 	word := broader(g.r.answer.Topics)

@@ -34,11 +34,18 @@ const (
 	EventDone    = "done"    // the answer stands
 )
 
+// GivenUp lists searches of a source that are not waited for, by keyword.
+type GivenUp struct {
+	Topics []string // nothing came
+	Links  []string // the documents came, and the pages that they link to did not
+}
+
 // Event is one step on the way to an answer. Which fields are set depends on
 // Kind.
 type Event struct {
 	Kind        string
 	Source      *evidence.SourceReport
+	GivenUp     *GivenUp // with Source: searches that are not waited for; nil: none
 	Stage       string
 	Text        string
 	Done, Total int

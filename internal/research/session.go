@@ -76,7 +76,7 @@ func (e *Engine) foldLater(session string, set models.Set) {
 // writes the summary, which takes no time. A fold that is broken off loses
 // nothing: the next question's does it.
 func (e *Engine) fold(session string, set models.Set) error {
-	ctx, cancel := e.lingering(foldBound)
+	ctx, cancel := e.lingering(e.life, foldBound)
 	defer cancel()
 	s, err := e.deps.Sessions.Open(ctx, session)
 	if err != nil {

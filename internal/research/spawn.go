@@ -4,6 +4,8 @@ import (
 	"context"
 	"runtime/debug"
 	"time"
+
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
 // lastGrace is what work that must not be broken off gets after Close: enough
@@ -39,9 +41,9 @@ func (e *Engine) rescue(what string) {
 }
 
 // lingering is a context for work that Close lets come to its end: it ends
-// after bound, or shortly after the engine's life.
-func (e *Engine) lingering(bound time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.life), bound)
+// after bound, or shortly after the engine's life. It has the clock of question.
+func (e *Engine) lingering(question context.Context, bound time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := limit.WithTimeout(limit.LikeClock(context.WithoutCancel(e.life), question), bound)
 	stop := context.AfterFunc(e.life, func() {
 		last := time.NewTimer(lastGrace)
 		defer last.Stop()

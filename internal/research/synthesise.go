@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
 // answerTokens bounds the prose of an answer: its citations need room too.
@@ -33,7 +34,7 @@ func (r *run) synthesise(ctx context.Context, ranked []evidence.Evidence) eviden
 	if ok {
 		reserve := time.Duration(float64(r.req.Budget) * verifyReserve)
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
+		ctx, cancel = limit.WithTimeout(ctx, time.Until(deadline)-reserve)
 		defer cancel()
 	}
 	draft, err := r.models.wait().Synthesizer.Write(ctx, brief, func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
@@ -78,7 +79,7 @@ func (r *run) conclude() {
 	case !slices.ContainsFunc(a.Sources, reached):
 		a.Status = evidence.Partial
 		r.warn("no source answered: this is from memory alone")
-	case best == evidence.Weak || r.cut() || r.unsure:
+	case best == evidence.Weak || r.cut || r.unsure:
 		a.Status = evidence.Partial
 	default:
 		a.Status = evidence.Answered
@@ -89,19 +90,6 @@ func (r *run) conclude() {
 func reached(s evidence.SourceReport) bool {
 	return s.Status == evidence.StatusOK || s.Status == evidence.StatusEmpty || s.Status == evidence.StatusCached
 }
-
-// cut reports whether the writing ended before it was done.
-func (r *run) cut() bool {
-	for _, w := range r.answer.Warnings {
-		if strings.HasPrefix(w, cutShort) {
-			return true
-		}
-	}
-	return false
-}
-
-// cutShort begins the warning of an answer that was not written to its end.
-const cutShort = "the answer was cut short"
 
 func (r *run) nothingFound() string {
 	var tried []string

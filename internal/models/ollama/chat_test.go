@@ -133,7 +133,7 @@ func TestChatSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
-		w := watchSilence(cancel, 3*time.Minute, 30*time.Second)
+		w := watchSilence(ctx, cancel, 3*time.Minute, 30*time.Second)
 		defer w.stop()
 		<-time.After(2 * time.Minute) // of the bubble's clock: loading
 		for range 10 {

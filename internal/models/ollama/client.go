@@ -86,9 +86,6 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Hooks != nil {
-		cfg.Silence, cfg.Patience = cfg.Hooks.Patience(cfg.Silence)
-	}
 	if cfg.Patience == 0 {
 		cfg.Patience = defaultPatience
 	}

@@ -78,9 +78,6 @@ func (h fakeHooks) Transport(http.RoundTripper) http.RoundTripper { return h.tra
 func (h fakeHooks) Readable(tokens int) int                       { return tokens }
 func (h fakeHooks) Fence() string                                 { return "fence-7f3a" }
 func (h fakeHooks) Planner(p models.Planner) models.Planner       { return p }
-func (h fakeHooks) Patience(silence time.Duration) (time.Duration, time.Duration) {
-	return silence, 0
-}
 
 // clock shows the time that a test sets.
 type clock struct {

@@ -30,49 +30,15 @@ func lastChat(t *testing.T, s *ollamakit.Server) ollamakit.Call {
 	return calls[len(calls)-1]
 }
 
-// Whatever a model writes, and a small one writes anything, the draft keeps its
-// form. Against a real server only that can be said.
-func TestOllamaWrite(t *testing.T) {
+// Whatever a model writes, and a small one writes anything, the results keep the
+// contract.
+func TestWriterContract(t *testing.T) {
 	t.Parallel()
 	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
 		w := newWriter(t, Config{Host: target.Host})
-		var streamed strings.Builder
-		in := evidence.Brief{Question: "What is BERT?", Evidence: modelstest.Library()[:2], MaxTokens: 64}
-		d, err := w.Write(t.Context(), in, func(s string) { streamed.WriteString(s) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("it wrote %q", streamed.String())
-		if streamed.Len() == 0 || len(d.Sentences) == 0 && !d.Abstain {
-			t.Errorf("Write = %+v of %q", d, streamed.String())
-		}
-		for _, s := range d.Sentences {
-			for _, m := range s.Marks {
-				if m < 1 || m > len(in.Evidence) {
-					t.Errorf("mark %d of %d passages", m, len(in.Evidence))
-				}
-			}
-			if s.Text == "" || s.Quotes != nil {
-				t.Errorf("sentence %+v", s)
-			}
-		}
-	})
-}
-
-func TestOllamaKeywordsOfRealServer(t *testing.T) {
-	t.Parallel()
-	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
-		if target.Kit != nil {
-			target.Kit.OnChat(says(`{"queries":["telephone`, ` patent"]}`))
-		}
-		w := newWriter(t, Config{Host: target.Host})
-		got, err := w.Keywords(t.Context(), "Who patented the telephone?", evidence.Session{}, 2)
-		if err != nil || len(got) == 0 || len(got) > 2 {
-			t.Errorf("Keywords = %q, %v", got, err)
-		}
-		if !target.Real && got[0] != "telephone patent" {
-			t.Errorf("Keywords = %q, want the model's", got)
-		}
+		t.Run("synthesizer", func(t *testing.T) { modelstest.Synthesizer(t, w) })
+		t.Run("planner", func(t *testing.T) { modelstest.Planner(t, w) })
+		t.Run("summarizer", func(t *testing.T) { modelstest.Summarizer(t, w) })
 	})
 }
 
