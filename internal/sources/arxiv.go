@@ -21,8 +21,8 @@ func arxivSpec() Spec {
 	}
 }
 
-// arxivLicense is what arXiv's terms say of its descriptions of papers, which
-// the abstracts are part of. The papers have licenses of their own.
+// arxivLicense is that of arXiv's metadata, abstracts included. The papers have
+// their own licenses.
 const arxivLicense = "CC0"
 
 // arxiv searches arXiv's Atom interface.
@@ -62,7 +62,7 @@ func (a *arxiv) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	return paperDocuments(a.name, found, limit, resp.Retrieved), nil
 }
 
-// arxivTerms asks for all of the words anywhere in a paper's description.
+// arxivTerms is a query for all of the words, anywhere in a paper's metadata.
 func arxivTerms(s string) string {
 	words := searchWords(s, maxSearchWords)
 	for i, w := range words {
@@ -93,13 +93,13 @@ type arxivEntry struct {
 	Comment string `xml:"http://arxiv.org/schemas/atom comment"`
 }
 
-// failed reports whether the entry is an error in the shape of a paper.
+// failed reports whether the entry is an error in the form of a paper.
 func (e *arxivEntry) failed() bool {
 	return strings.Contains(e.ID, "/api/errors") || strings.TrimSpace(e.Title) == "Error"
 }
 
-// papers reads the entries in their order. A feed that does not say how many
-// hits there are, or brings none of those that it counts, is not an answer.
+// papers reads the entries in their order. A feed without a number of hits, or with
+// none of the hits that it counts, is an error.
 func (f *arxivFeed) papers(base *url.URL) ([]paper, error) {
 	if f.Total == nil {
 		return nil, notXML(base.Host)
@@ -122,7 +122,7 @@ func (e *arxivEntry) paper(base *url.URL) paper {
 		title: escaped(e.Title), abstract: escaped(e.Summary), doi: doiOf(e.DOI), venue: escaped(e.Journal),
 		language: "en", license: arxivLicense, // abstracts have to be in English
 	}
-	p.url, p.revision = arxivPlace(base, e.ID)
+	p.url, p.revision = arxivURL(base, e.ID)
 	p.published = timestamp(loose(strings.TrimSpace(e.Published)))
 	for _, a := range e.Authors {
 		if name := text.Squash(a.Name); name != "" {
@@ -137,15 +137,15 @@ func (e *arxivEntry) paper(base *url.URL) paper {
 	return p
 }
 
-// escaped is plain text on one line as markup reads it: "a < b" is no tag.
+// escaped is plain text on one line, escaped for markup: "a < b" is not a tag.
 func escaped(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(text.Squash(s))
 }
 
 var arxivID = text.Pattern(`^https?://(?:[a-z]+\.)?arxiv\.org/abs/([A-Za-z0-9./-]+?)(?:(v[0-9]+))?$`)
 
-// arxivPlace is where people read a paper whatever its version, and the version.
-func arxivPlace(base *url.URL, id string) (string, string) {
+// arxivURL is the URL of a paper without its version, and the version.
+func arxivURL(base *url.URL, id string) (string, string) {
 	id = strings.TrimSpace(id)
 	if m := arxivID().FindStringSubmatch(id); m != nil {
 		return "https://arxiv.org/abs/" + m[1], m[2]

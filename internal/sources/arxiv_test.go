@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestArxivReadsItsTraps(t *testing.T) {
+func TestArxivDocuments(t *testing.T) {
 	t.Parallel()
 	checkPapers(t, parsed(t, "arxiv", "hits.xml"), []brief{
 		{"Finding Goroutine Leaks on Channels", "A goroutine that waits on a channel for ever is a leak. We find leaks where n < 2 senders & one receiver meet.", "https://arxiv.org/abs/2601.00001", "en", "CC0 1.0", "v2"},

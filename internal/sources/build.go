@@ -85,7 +85,7 @@ func resolve(spec Spec, specs []Spec, settings map[string]Settings) (Settings, e
 	s.Timeout = cmp.Or(s.Timeout, spec.DefaultTimeout)
 	s.Language = text.PrimaryLanguage(s.Language)
 	s.Lifetime = cmp.Or(s.Lifetime, spec.Lifetime, defaultLifetime)
-	if s.Rate == (fetch.Rate{}) && !isLocal(base) { // a public service, or the unnamed one
+	if s.Rate == (fetch.Rate{}) && !isLocal(base) { // a public service, or a source without a base URL
 		s.Rate = spec.Rate
 	}
 	return s, nil
@@ -124,8 +124,8 @@ func Missing(spec Spec, s Settings) []string {
 	return out
 }
 
-// BaseURL is a source's own URL, which urlOf returns by name, else that of the
-// spec it inherits from, else the default.
+// BaseURL is the URL that urlOf returns for the spec's name, else the base URL of
+// Spec.URLFrom, else the default.
 func BaseURL(spec Spec, urlOf func(name string) string) string {
 	return baseURL(spec, Registry(), urlOf)
 }

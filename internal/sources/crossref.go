@@ -18,12 +18,12 @@ func crossrefSpec() Spec {
 	return Spec{
 		Name: "crossref", About: "what publishers register of papers and books: titles, authors, some abstracts",
 		DefaultURL: "https://api.crossref.org", DefaultTimeout: defaultTimeout, Lifetime: papersLifetime,
-		Rate:    fetch.Rate{PerSecond: 1, Burst: 3}, // three a second are allowed to whom it can reach
+		Rate:    fetch.Rate{PerSecond: 1, Burst: 3}, // three a second are allowed to clients with an address
 		Enabled: true, Kinds: []string{KindScience}, New: newCrossref,
 	}
 }
 
-// crossrefFields are all that is read of a work; whole ones carry every reference.
+// crossrefFields are the fields that are read; whole works include every reference.
 const crossrefFields = "DOI,URL,title,container-title,author,issued,abstract,license,type,is-referenced-by-count,publisher"
 
 // crossref searches the registry of DOIs.

@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-func TestCrossrefReadsItsTraps(t *testing.T) {
+func TestCrossrefDocuments(t *testing.T) {
 	t.Parallel()
 	checkPapers(t, parsed(t, "crossref", "hits.json"), []brief{
 		{Title: "A goroutine for every channel", Text: "Aim\n\nGoroutines are cheap & channels join them.\n\nResult\n\nIt holds for n < 3.", URL: "https://doi.org/10.0000/a%3Cb%3E%281%29%23c", License: "CC BY-NC 4.0"},

@@ -22,7 +22,7 @@ func europePMCSpec() Spec {
 	}
 }
 
-// europePMCArticle is where people read an article; the API lives elsewhere.
+// europePMCArticle is the prefix of an article's web page.
 const europePMCArticle = "https://europepmc.org/article/"
 
 // europePMC searches Europe PMC.

@@ -11,7 +11,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
 
-// A wiki of one's own in place of Wikipedia, and all other sources off.
+// A local wiki instead of Wikipedia, with all other sources off.
 func ExampleBuild() {
 	wiki := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

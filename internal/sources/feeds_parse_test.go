@@ -46,7 +46,7 @@ func FuzzParseFeed(f *testing.F) {
 	})
 }
 
-func TestParseFeedRefusesWhatIsTooMuch(t *testing.T) {
+func TestParseFeedRefusesTooManyElements(t *testing.T) {
 	t.Parallel()
 	rss := func(inner string) string {
 		return `<rss version="2.0" xmlns:x="urn:x"><channel><item><title>t</title>` + inner + `</item></channel></rss>`

@@ -44,7 +44,7 @@ func titles(docs []evidence.Document) []string {
 	return out
 }
 
-func TestFeedsPickTheItemsThatMatch(t *testing.T) {
+func TestFeedsReturnMatchingItems(t *testing.T) {
 	t.Parallel()
 	at := feedServer(t)
 	s, err := openFeeds(t, at+"/rss.xml,"+at+"/atom.xml\n"+at+"/rss.xml")
@@ -62,7 +62,7 @@ func TestFeedsPickTheItemsThatMatch(t *testing.T) {
 			t.Fatal(err)
 		}
 		opts := cmp.Options{}
-		if query == "goroutine channel" { // which of the short ones comes first is BM25's business
+		if query == "goroutine channel" { // the order of the short ones is not tested
 			opts = cmp.Options{sorted()}
 			if docs[0].Title != want[0] {
 				t.Errorf("%s: first is %q, want %q", query, docs[0].Title, want[0])
@@ -158,7 +158,7 @@ func TestAFailingFeedDoesNotAffectOthers(t *testing.T) {
 	}
 }
 
-func TestNothingFoundWhileAFeedFailedIsAnError(t *testing.T) {
+func TestNoItemsAndAFailedFeedIsAnError(t *testing.T) {
 	t.Parallel()
 	at := feedServer(t)
 	for urls, want := range map[string]string{

@@ -19,7 +19,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/extract"
 )
 
-// write puts a file into the folder, with the folders on its way.
+// write creates a file in the folder, with its parent folders.
 func write(t *testing.T, dir, name, body string) string {
 	t.Helper()
 	full := filepath.Join(dir, filepath.FromSlash(name))
@@ -58,7 +58,7 @@ func paths(docs []evidence.Document) map[string]int {
 	return out
 }
 
-func TestFilesReadsTextAndNothingElse(t *testing.T) {
+func TestFilesReadsOnlyText(t *testing.T) {
 	t.Parallel()
 	dir, outside := t.TempDir(), t.TempDir()
 	write(t, dir, "a.md", "# Heron\n\nThe heron stands still.")
@@ -175,7 +175,7 @@ func TestFilesRetriesTemporaryFailures(t *testing.T) {
 	}
 }
 
-func TestFilesSaysWhatIsWrongWithTheFolder(t *testing.T) {
+func TestFilesProblems(t *testing.T) {
 	t.Parallel()
 	f := openFiles(t, t.TempDir())
 	for _, c := range []struct {

@@ -99,7 +99,7 @@ type parser struct {
 	read func(raw []byte) []evidence.Document
 }
 
-// wikiAt is a wiki whose answers can be read, and that cannot be asked.
+// wikiAt is a wiki without a client, for reading answers.
 func wikiAt(name string, base *url.URL) *wiki {
 	return &wiki{endpoint: endpoint{name: name, base: base}}
 }

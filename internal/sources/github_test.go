@@ -10,7 +10,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-func TestGitHubSaysWhatARepositoryIs(t *testing.T) {
+func TestGitHubDocuments(t *testing.T) {
 	t.Parallel()
 	s, _ := serve(t, "github", nil, map[string][]canned{"/search/repositories": page(t, "github", "hits.json")})
 	docs := found(t, s, evidence.Query{Text: "goroutine channel", Limit: 5})
@@ -30,7 +30,7 @@ func TestGitHubSaysWhatARepositoryIs(t *testing.T) {
 	}
 }
 
-func TestGitHubForbidsWhomItThrottles(t *testing.T) {
+func TestGitHub403(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string

@@ -70,7 +70,7 @@ func TestGuide(t *testing.T) {
 	if err := os.WriteFile(replace, raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", replace, "-o", binary, ".")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay", replace, "-o", binary, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("compiling the guide's source: %v\n%s", err, out)
 	}

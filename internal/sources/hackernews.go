@@ -22,7 +22,7 @@ func hackerNewsSpec() Spec {
 	}
 }
 
-// hackerNewsItem is where people read an item; the API lives elsewhere.
+// hackerNewsItem is the prefix of an item's web page.
 const hackerNewsItem = "https://news.ycombinator.com/item?id="
 
 // hackerNews searches stories and comments through Algolia's public index.
@@ -38,7 +38,7 @@ func (h *hackerNews) Search(ctx context.Context, q evidence.Query) ([]evidence.D
 	limit := clamp(q.Limit, 1, maxLimit)
 	params := url.Values{
 		"query": {cutWords(q.Text, maxSearchText)}, "tags": {"(story,comment)"}, "hitsPerPage": {strconv.Itoa(limit)},
-		"attributesToHighlight": {""}, // or most of the body is the text once more
+		"attributesToHighlight": {""}, // otherwise the answer repeats every text
 	}
 	budget := h.budget()
 	var a hackerNewsAnswer

@@ -15,8 +15,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-// Bounds of reading what people said under a story. Discussions of thousands of
-// comments are megabytes, most of them replies to replies.
+// Bounds of reading a discussion. One of thousands of comments is megabytes, most
+// of them replies to replies.
 const (
 	discussions      = 2       // stories of one search whose comments are read
 	discussionBytes  = 4 << 20 // of JSON
@@ -26,7 +26,7 @@ const (
 	commentTextBytes = 24 << 10
 )
 
-// discuss adds the comments of the best stories, each story's as one document.
+// discuss adds the comments of the best stories, one document for each story.
 // A discussion that cannot be read is left out; the error is ctx's.
 func (h *hackerNews) discuss(ctx context.Context, budget *fetch.Budget, a *hackerNewsAnswer, docs []evidence.Document) ([]evidence.Document, error) {
 	hits, _ := decodeEach[hackerNewsHit](a.Hits)
@@ -123,7 +123,7 @@ func addOrReplace(docs []evidence.Document, d evidence.Document) []evidence.Docu
 // null; a deleted comment has neither author nor text.
 type hackerNewsItemTree struct {
 	hackerNewsNode
-	comments []hackerNewsNode // in their own order, parents after their children
+	comments []hackerNewsNode // parents after their children
 	cut      bool             // there are more
 }
 
@@ -148,8 +148,8 @@ func (t hackerNewsItemTree) best() []hackerNewsNode {
 
 var errNoItem = errors.New("the answer is not an item")
 
-// readItem reads an item and what is below it token by token, so that a huge
-// discussion costs no more than what is kept of it.
+// readItem reads an item and its comments token by token, so that a huge discussion
+// takes no more memory than the part that is kept.
 func readItem(body []byte) (hackerNewsItemTree, error) {
 	r := itemReader{dec: json.NewDecoder(bytes.NewReader(body))}
 	root, err := r.item(0)
@@ -213,8 +213,8 @@ func (r *itemReader) field(node *hackerNewsNode, key json.Token) error {
 	return r.dec.Decode(&ignored)
 }
 
-// children reads the comments below an item, as deep and as many as are wanted,
-// and skips the rest.
+// children reads the comments below an item within the bounds above, and skips the
+// rest.
 func (r *itemReader) children(parent *hackerNewsNode, depth int) error {
 	var ignored json.RawMessage
 	t, err := r.dec.Token()

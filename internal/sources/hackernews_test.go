@@ -33,7 +33,7 @@ func TestHackerNewsReadsEveryKindOfHit(t *testing.T) {
 	}
 }
 
-func TestHackerNewsKeepsOneOfEqualPages(t *testing.T) {
+func TestHackerNewsReturnsEachPageOnce(t *testing.T) {
 	t.Parallel()
 	var a hackerNewsAnswer
 	decode(t, []byte(`{"hits":[{"objectID":"1","title":"x < y","url":"https://a.org/"},{"objectID":"2","title":"again","url":"https://a.org/"},

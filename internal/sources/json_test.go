@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestAListIsReadToItsThousandthItem(t *testing.T) {
+func TestCappedListLimit(t *testing.T) {
 	t.Parallel()
 	many := func(item, between string) string { return strings.Repeat(item+between, 100_000) + item }
 	var a crossrefAnswer
@@ -27,7 +27,7 @@ func TestAListIsReadToItsThousandthItem(t *testing.T) {
 	}
 }
 
-func TestAListKeepsWhatItIs(t *testing.T) {
+func TestCappedListDecoding(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]capped[int]{
 		`{}`: nil, `{"l":null}`: nil, `{"l":[]}`: {}, `{"l":[3,1]}`: {3, 1},

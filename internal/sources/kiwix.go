@@ -15,9 +15,9 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Bounds of one search of a library.
+// Bounds of one search.
 const (
-	kiwixPages     = 3       // that are read; of the rest there is an excerpt
+	kiwixPages     = 3       // that are read; the others have an excerpt
 	kiwixFullPages = 8       // when whole texts were asked for
 	kiwixPageBytes = 2 << 20 // of HTML
 	kiwixWords     = 8       // of a query, as a page must have all of them
@@ -32,7 +32,7 @@ func kiwixSpec() Spec {
 	}
 }
 
-// kiwix searches what a kiwix-serve offers and reads the best pages there.
+// kiwix searches the books of a kiwix-serve and reads the best pages.
 type kiwix struct {
 	endpoint
 	book  string
@@ -46,7 +46,7 @@ func newKiwix(s Settings, network *fetch.Network) (Source, error) {
 
 func (k *kiwix) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	limit, budget := clamp(q.Limit, 1, maxLimit), k.budget()
-	words := searchWords(q.Text, kiwixWords) // the index knows none with accents
+	words := searchWords(q.Text, kiwixWords) // its index has no accents
 	hits, retrieved, err := k.find(ctx, budget, strings.Join(words, " "), limit)
 	if err == nil && len(hits) == 0 && len(words) > 1 { // no page has them all
 		hits, retrieved, err = k.find(ctx, budget, strings.Join(words, " OR "), limit)

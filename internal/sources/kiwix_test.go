@@ -63,7 +63,7 @@ func TestKiwixAsksForAnyWordWhenNoPageHasAll(t *testing.T) {
 	}
 }
 
-func TestKiwixNamesTheBookThatIsNotThere(t *testing.T) {
+func TestKiwixNamesAMissingBook(t *testing.T) {
 	t.Parallel()
 	for book, says := range map[string]string{"": "answered 400", "nope": "look whether sources.kiwix.content names a book"} {
 		s, _ := serve(t, "kiwix", map[string]string{"content": book}, map[string][]canned{"/search": {{code: 400, kind: "application/xml", body: string(fixture(t, "kiwix", "error.xml"))}}})

@@ -26,17 +26,17 @@ type wiki struct {
 // defaultScriptPath is that of Wikipedia and most other wikis.
 const defaultScriptPath = "/w"
 
-// wikimediaRate keeps within what Wikimedia allows clients that say who they are:
-// 200 requests a minute.
+// wikimediaRate is below the 200 requests a minute that Wikimedia allows clients
+// that identify themselves.
 var wikimediaRate = fetch.Rate{PerSecond: 3, Burst: burst}
 
-// Wikipedia has a host for each language; any other wiki has just its own.
+// Wikipedia has a host for each language; any other wiki has one host.
 var (
 	wikipediaHost = text.Pattern(`^[a-z]{2,3}(-[a-z]+)*\.wikipedia\.org$`)
 	languageCode  = text.Pattern(`^[a-z]{2,3}$`)
 )
 
-// license of the text of all Wikipedias. Another wiki's is not known.
+// wikipediaLicense is that of the text of all Wikipedias; other wikis differ.
 const wikipediaLicense = "CC BY-SA 4.0"
 
 func newWiki(name string, s Settings, network *fetch.Network) (*wiki, error) {
@@ -102,7 +102,7 @@ type apiAnswer interface {
 	complete() bool // it has the result that was asked for, or says that there is none
 }
 
-// apiHead is what every answer of the Action API may carry beside its result.
+// apiHead is the part of an answer of the Action API besides its result.
 // Warnings, whose shape differs between error formats, are not read.
 type apiHead struct {
 	Error *struct {
@@ -137,8 +137,8 @@ func orUnknown(code loose) string {
 	return string(code)
 }
 
-// apiError is an error that came with status 200. Only its code is shown, and
-// only if it looks like one.
+// apiError is an error in an answer with status 200. Of its text only the code is
+// shown, and only if it looks like one.
 func apiError(host, code string, after time.Duration) error {
 	e := &fetch.Error{Kind: fetch.API, Host: host, RetryAfter: after, Detail: "its API reported an error"}
 	if codePattern().MatchString(code) {
@@ -153,7 +153,7 @@ func apiError(host, code string, after time.Duration) error {
 
 var codePattern = text.Pattern(`^[a-zA-Z0-9_-]{1,40}$`)
 
-// pageURL is where people read a title.
+// pageURL is the URL of the page with a title.
 func pageURL(base *url.URL, title string) string {
 	u := *base
 	u.Path += "/wiki/" + strings.ReplaceAll(title, " ", "_")

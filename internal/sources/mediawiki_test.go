@@ -41,7 +41,7 @@ func TestMediaWikiWithoutExtractsIsReadByItsHTML(t *testing.T) {
 	}
 }
 
-func TestMediaWikiKeepsWhatItCouldRead(t *testing.T) {
+func TestMediaWikiReturnsThePagesThatItCouldRead(t *testing.T) {
 	t.Parallel()
 	s, _ := serve(t, "mediawiki", nil, map[string][]canned{"/w/api.php": {
 		page(t, "mediawiki", "hits.json")[0], page(t, "mediawiki", "parse-goroutine.json")[0], {code: 500},
@@ -55,7 +55,7 @@ func TestMediaWikiKeepsWhatItCouldRead(t *testing.T) {
 	}
 }
 
-func TestWikipediaGivesTheWholeBestPageWhereItIsAskedFor(t *testing.T) {
+func TestWikipediaFullText(t *testing.T) {
 	t.Parallel()
 	const long = "Go is a compiled language.\n\n== History ==\nIt began in 2007, and a goroutine was part of it from the first day."
 	whole := `{"batchcomplete":true,"query":{"pages":[{"pageid":1,"title":"Go (programming language)","extract":"` + strings.ReplaceAll(long, "\n", `\n`) + `","lastrevid":1400}]}}`
@@ -87,7 +87,7 @@ func TestWikipediaGivesTheWholeBestPageWhereItIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestMediaWikiLeavesOutWhatItsPageHides(t *testing.T) {
+func TestMediaWikiLeavesOutHiddenText(t *testing.T) {
 	t.Parallel()
 	s, _ := serve(t, "mediawiki", nil, map[string][]canned{"/w/api.php": {
 		{body: `{"batchcomplete":true,"query":{"pages":[{"pageid":1,"title":"Go","index":1},{"pageid":2,"title":"Bare","index":2}]}}`},

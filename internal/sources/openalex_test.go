@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestOpenAlexReadsItsTraps(t *testing.T) {
+func TestOpenAlexDocuments(t *testing.T) {
 	t.Parallel()
 	checkPapers(t, parsed(t, "openalex", "hits.json"), []brief{
 		{"The pace of goroutines", "The slowest goroutine sets pace; The slowest channel waits.", "https://doi.org/10.0000/x", "en", "CC BY", ""},
@@ -18,7 +18,7 @@ func TestOpenAlexReadsItsTraps(t *testing.T) {
 	})
 }
 
-func TestInvertedAbstractNeedsNoRoom(t *testing.T) {
+func TestInvertedAbstract(t *testing.T) {
 	t.Parallel()
 	far := inverted{"last": {1 << 40}, "first": {-3}, "same": {7}, "place": {7}}
 	if got := far.text(); got != "first place same last" {

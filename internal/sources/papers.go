@@ -126,7 +126,7 @@ var jats = strings.NewReplacer(
 	"<h4", "<h3", "</h4>", "</h3>",
 )
 
-// markup makes text of HTML or of JATS, also where it was escaped twice.
+// markup converts HTML or JATS to text, also where it was escaped twice.
 func markup(s string) string {
 	out := plainText(jats.Replace(s))
 	if strings.Contains(out, "<jats:") {
@@ -138,7 +138,7 @@ func markup(s string) string {
 	return out
 }
 
-// email is the address by which the operator can be reached, or empty.
+// email is the operator's e-mail address, or empty.
 func email(network *fetch.Network) string {
 	if network == nil {
 		return ""
@@ -150,7 +150,7 @@ func email(network *fetch.Network) string {
 	return a.Address
 }
 
-// doiOf is the bare DOI in what may be an address, or empty.
+// doiOf is the DOI in s, which may be a URL, or empty.
 func doiOf(s string) string {
 	s = strings.TrimSpace(s)
 	for _, front := range []string{"https://doi.org/", "http://doi.org/", "https://dx.doi.org/", "http://dx.doi.org/", "doi:"} {
@@ -162,7 +162,7 @@ func doiOf(s string) string {
 	return s
 }
 
-// doiURL is where a DOI leads, or empty.
+// doiURL is the URL of a DOI, or empty.
 func doiURL(doi string) string {
 	if doi = doiOf(doi); doi == "" {
 		return ""
@@ -191,7 +191,7 @@ func openLicense(s string) string {
 	return ""
 }
 
-// threeLetters are the codes of ISO 639-2 in which libraries name languages.
+// threeLetters maps codes of ISO 639-2, which libraries use, to BCP 47.
 var threeLetters = map[string]string{
 	"eng": "en", "fre": "fr", "fra": "fr", "ger": "de", "deu": "de", "spa": "es", "por": "pt", "ita": "it", "rus": "ru",
 	"jpn": "ja", "chi": "zh", "zho": "zh", "kor": "ko", "pol": "pl", "dut": "nl", "nld": "nl", "tur": "tr", "ukr": "uk",
@@ -223,7 +223,7 @@ func day(year, month, dayOf int) time.Time {
 	return time.Date(year, time.Month(month), dayOf, 0, 0, 0, 0, time.UTC)
 }
 
-// dateOf reads YYYY-MM-DD; zero when it is none.
+// dateOf reads YYYY-MM-DD; it is zero for anything else.
 func dateOf(s string) time.Time {
 	at, err := time.Parse(time.DateOnly, strings.TrimSpace(s))
 	if err != nil {

@@ -55,7 +55,7 @@ func checkPapers(t *testing.T, docs []evidence.Document, wantBriefs []brief, wan
 	}
 }
 
-func TestEuropePMCReadsItsTraps(t *testing.T) {
+func TestEuropePMCDocuments(t *testing.T) {
 	t.Parallel()
 	at := "https://europepmc.org/article/"
 	checkPapers(t, parsed(t, "europepmc", "hits.json"), []brief{
@@ -113,8 +113,8 @@ func TestDay(t *testing.T) {
 	}
 }
 
-// asked starts a source at a server that answers like the recorded one and
-// gives the parameters of each request, by the last part of its path.
+// asked searches a source at a server with recorded answers and returns the
+// parameters of each request, by the last part of its path.
 func asked(t *testing.T, name, contact string, options map[string]string, q evidence.Query) map[string]url.Values {
 	t.Helper()
 	got := map[string]url.Values{}
@@ -206,7 +206,7 @@ func TestAQueryWithoutWordsSendsNoRequest(t *testing.T) {
 	}
 }
 
-func TestLongQueriesStillGoThrough(t *testing.T) {
+func TestLongQueriesOfPaperSources(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat(strings.Repeat("語x", 40)+" "+strings.Repeat("w", 900)+" ", 20)
 	for _, name := range []string{"arxiv", "crossref", "europepmc", "openalex", "pubmed"} {

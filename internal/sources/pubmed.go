@@ -33,7 +33,7 @@ func pubmedSpec() Spec {
 	}
 }
 
-// pubmedArticle is where people read an article; the API lives elsewhere.
+// pubmedArticle is the prefix of an article's web page.
 const pubmedArticle = "https://pubmed.ncbi.nlm.nih.gov/"
 
 // pubmed searches PubMed and then reads the articles: a search returns only their
@@ -87,8 +87,8 @@ func (p *pubmed) Search(ctx context.Context, q evidence.Query) ([]evidence.Docum
 	return paperDocuments(p.name, found, limit, resp.Retrieved), nil
 }
 
-// identified is a request that says who is asking. The key is in the URL, as
-// NCBI reads it nowhere else; errors show no more of a URL than its host.
+// identified is a request with the tool's name, the contact and the key. NCBI reads
+// the key only from the URL; errors show no more of a URL than its host.
 func (p *pubmed) identified(path string, budget *fetch.Budget, params url.Values) fetch.Request {
 	params.Set("db", "pubmed")
 	params.Set("tool", "research-mcp")
@@ -111,7 +111,7 @@ type pubmedAnswer struct {
 
 var pubmedID = text.Pattern(`^[0-9]{1,10}$`)
 
-// ids are the numbers of the articles found, best first.
+// ids are those of the articles found, best first.
 func (a *pubmedAnswer) ids(base *url.URL) ([]string, error) {
 	switch problem := strings.ToLower(string(cmp.Or(a.Error, a.Result.v.Error))); {
 	case strings.Contains(problem, "rate limit"):
@@ -197,7 +197,7 @@ func (p *pubmedPart) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error 
 	return p.text.UnmarshalXML(d, start)
 }
 
-// papers are those articles that were asked for, in the order of ids.
+// papers returns the articles that were asked for, in the order of ids.
 func (s *pubmedSet) papers(base *url.URL, ids []string) ([]paper, error) {
 	byID := map[string]paper{}
 	for _, r := range slices.Concat(s.Articles, s.Books) {
@@ -265,7 +265,7 @@ func (c *pubmedContent) abstract() string {
 	return strings.Join(out, "")
 }
 
-// time is zero when not even the year can be read.
+// time is zero when the year cannot be read.
 func (d pubmedDate) time() time.Time {
 	year, month, _ := strings.Cut(strings.TrimSpace(d.Season), " ")
 	y, _ := strconv.Atoi(strings.TrimSpace(cmp.Or(d.Year, year)))

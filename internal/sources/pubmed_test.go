@@ -6,7 +6,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-func TestPubMedReadsItsTraps(t *testing.T) {
+func TestPubMedDocuments(t *testing.T) {
 	t.Parallel()
 	at := "https://pubmed.ncbi.nlm.nih.gov/"
 	checkPapers(t, parsed(t, "pubmed", "hits.xml"), []brief{

@@ -73,10 +73,10 @@ type searxAnswer struct {
 	Unresponsive capped[json.RawMessage] `json:"unresponsive_engines"` // pairs of a name and a reason
 }
 
-// namedEngines is how many of those that did not answer are named.
+// namedEngines is how many of the engines without an answer an error names.
 const namedEngines = 3
 
-// silent names engines that did not answer, where their names look like names.
+// silent describes the engines that did not answer.
 func (a *searxAnswer) silent() string {
 	var names []string
 	for _, raw := range a.Unresponsive {

@@ -32,7 +32,7 @@ func TestSearxNGReadsPagesOnce(t *testing.T) {
 	}
 }
 
-func TestSearxNGSaysWhatIsWrong(t *testing.T) {
+func TestSearxNGErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string

@@ -18,14 +18,14 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// An address may ask 300 times a day without a key: what may be asked at once
-// (90) and what is added in a day (199) stay below that. With a key it is 10,000.
+// Without a key an address may send 300 requests a day: the burst (90) and what is
+// added in a day (199) are below that. With a key it is 10,000.
 var (
 	stackExchangeKeyless = fetch.Rate{PerSecond: 0.0023, Burst: 90}
 	stackExchangeKeyed   = fetch.Rate{PerSecond: 2, Burst: 30}
 )
 
-// How answers are chosen: those of the best questions, the best of each.
+// Which answers are read: the best of each of the best questions.
 const (
 	answeredQuestions  = 3
 	answersPerQuestion = 2
@@ -43,7 +43,7 @@ const (
 	questionScore    = 0.6
 )
 
-// stackExchangeLicense is that of all posts, in one version or another.
+// stackExchangeLicense is that of all posts; its version differs.
 const stackExchangeLicense = "CC BY-SA"
 
 func stackexchangeSpec() Spec {
@@ -88,7 +88,7 @@ func (x *stackExchange) Search(ctx context.Context, q evidence.Query) ([]evidenc
 	posts, resp, err := x.get(ctx, budget, "/2.3/search/advanced", url.Values{
 		"q": {cutWords(q.Text, maxSearchText)}, "sort": {"relevance"}, "pagesize": {strconv.Itoa(limit)},
 	}, &a)
-	defer func() { x.pause(&a, resp.Retrieved) }() // after the answers, which a pause would not let through
+	defer func() { x.pause(&a, resp.Retrieved) }() // after the answers are read, which a pause would prevent
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (x *stackExchange) Search(ctx context.Context, q evidence.Query) ([]evidenc
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("reading answers: %w", ctx.Err())
 	}
-	if err != nil { // the questions alone are better than nothing
+	if err != nil { // the questions alone are useful, too
 		return x.read(posts, nil, resp.Retrieved, limit), nil
 	}
 	return x.read(posts, answers, resp.Retrieved, limit), nil
@@ -212,8 +212,8 @@ func (a *stackExchangeAnswer) pauseAsked() time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// pause is how long not to ask again: as the answer says, or until the next day
-// begins when nothing is left of this one's requests.
+// pause is how long to send no request: as long as the answer says, or until the
+// next day begins when the day's quota is used up.
 func (a *stackExchangeAnswer) pause(now time.Time) time.Duration {
 	if a.Remaining == "0" {
 		day := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
@@ -286,7 +286,7 @@ func (p stackExchangePost) document(site, title string) evidence.Document {
 	return d
 }
 
-// siteLanguage is English but for the sites that say otherwise: es.stackoverflow.
+// siteLanguage is English, except for sites such as es.stackoverflow.
 func siteLanguage(site string) string {
 	if lang, _, ok := strings.Cut(site, "."); ok && len(lang) == 2 && languageCode().MatchString(lang) {
 		return lang
@@ -307,8 +307,8 @@ func answered(posts []stackExchangePost) []string {
 	return out
 }
 
-// bestOf are the answers to the question that others found useful: the accepted
-// one, then by votes.
+// bestOf are the best answers to the question: the accepted one, then by votes, none
+// with a negative score.
 func (p stackExchangePost) bestOf(answers []stackExchangePost) []stackExchangePost {
 	var out []stackExchangePost
 	for _, a := range answers {

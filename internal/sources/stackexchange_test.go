@@ -81,7 +81,7 @@ func TestStackExchangeAsksForNoAnswersWhereThereAreNone(t *testing.T) {
 	}
 }
 
-func TestStackExchangeSaysWhenItIsThrottled(t *testing.T) {
+func TestStackExchangeErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string
@@ -110,7 +110,7 @@ func TestStackExchangeSaysWhenItIsThrottled(t *testing.T) {
 	}
 }
 
-func TestStackExchangeRestsAsLongAsItIsAsked(t *testing.T) {
+func TestStackExchangePauses(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC)
 	for body, want := range map[string]time.Duration{
@@ -168,7 +168,7 @@ func TestStackExchangeRates(t *testing.T) {
 	}
 }
 
-func TestAnswersAreChosenByAcceptanceAndVotes(t *testing.T) {
+func TestBestAnswers(t *testing.T) {
 	t.Parallel()
 	post := func(id, score string, accepted bool) stackExchangePost {
 		return stackExchangePost{QuestionID: "1", AnswerID: loose(id), Score: loose(score), Accepted: accepted}
@@ -201,7 +201,7 @@ func FuzzStackExchange(f *testing.F) {
 	})
 }
 
-func TestStackExchangeRestsOnceForAnAnswer(t *testing.T) {
+func TestStackExchangePausesOncePerAnswer(t *testing.T) {
 	t.Parallel()
 	s, srv := serveCached(t, "stackexchange", nil, map[string][]canned{
 		advanced:                   {{body: `{"items":[{"question_id":1,"answer_count":1,"link":"https://x.org/1","body":"one"}],"backoff":30}`}},
@@ -217,7 +217,7 @@ func TestStackExchangeRestsOnceForAnAnswer(t *testing.T) {
 	}
 }
 
-func TestStackExchangeKeepsNoAnswersThatAreNone(t *testing.T) {
+func TestStackExchangeDoesNotCacheErrors(t *testing.T) {
 	t.Parallel()
 	for name, bad := range map[string]string{
 		"throttled": `{"error_id":502,"error_name":"throttle_violation"}`, "error": `{"error_id":500,"error_name":"internal_error"}`,

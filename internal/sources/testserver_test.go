@@ -21,8 +21,8 @@ type canned struct {
 	header map[string]string
 }
 
-// server answers by path and, for the same path asked again, in order; what it
-// has no answer for is 404. It remembers what was asked.
+// server answers by path and, for repeated requests of a path, in order; without an
+// answer it sends 404. It records the requests.
 type server struct {
 	mu      sync.Mutex
 	answers map[string][]canned
@@ -91,7 +91,7 @@ func serveWith(t *testing.T, name string, options map[string]string, answers map
 	return made, s
 }
 
-// found searches and fails the test on an error.
+// found returns the documents of a search and fails the test on an error.
 func found(t *testing.T, s Source, q evidence.Query) []evidence.Document {
 	t.Helper()
 	docs, err := s.Search(t.Context(), q)

@@ -17,7 +17,7 @@ import (
 const (
 	maxEntities     = 10  // of one search
 	shorterName     = 0.7 // factor of the score for each word of the query that was left out
-	wikidataTries   = 3   // the query, and shorter beginnings of it
+	wikidataTries   = 3   // the query, and shorter prefixes of it
 	wikidataLicense = "CC0 1.0"
 )
 
@@ -29,9 +29,8 @@ func wikidataSpec() Spec {
 	}
 }
 
-// wikidata looks up names. Its search goes by the beginning of a label or an
-// alias, so a query of many words finds nothing; then shorter beginnings of it
-// are tried.
+// wikidata looks up names. Its search matches the beginning of a label or alias, so
+// a query of many words finds nothing; then shorter prefixes of it are tried.
 type wikidata struct {
 	endpoint
 	language string
@@ -108,7 +107,7 @@ type wikidataEntity struct {
 	} `json:"match"`
 }
 
-// wikidataTerm may be in another language than the one that was asked for.
+// wikidataTerm may be in another language than the query's.
 type wikidataTerm struct {
 	Value    loose `json:"value"`
 	Language loose `json:"language"`

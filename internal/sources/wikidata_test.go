@@ -11,7 +11,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-func TestWikidataSaysWhatThingsAre(t *testing.T) {
+func TestWikidataDocuments(t *testing.T) {
 	t.Parallel()
 	s, srv := serve(t, "wikidata", nil, map[string][]canned{"/w/api.php": page(t, "wikidata", "hits.json")})
 	docs := found(t, s, evidence.Query{Text: "golang", Limit: 5, Language: "de"})

@@ -51,7 +51,7 @@ func (w *wiki) search(ctx context.Context, q evidence.Query) ([]evidence.Documen
 		"prop":     {"extracts|info|pageprops"}, "inprop": {"url"},
 		"ppprop":      {"disambiguation"},
 		"explaintext": {"1"},
-		"exintro":     {"1"}, "exlimit": {"max"}, // whole texts come one at a time, introductions twenty at once
+		"exintro":     {"1"}, "exlimit": {"max"}, // whole texts are limited to one, introductions to twenty
 	}, &a)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (p searchPage) disambiguation() bool {
 
 func (a *searchAnswer) complete() bool { return a.Query != nil || a.answered() }
 
-// pages are those that were found, best first. It reports false when the answer
+// pages are the hits, best first. It reports false when the answer
 // is of another shape.
 func (a *searchAnswer) pages() ([]searchPage, bool) {
 	if a.Query == nil {
@@ -113,8 +113,8 @@ func (a *searchAnswer) pages() ([]searchPage, bool) {
 	return slices.DeleteFunc(pages, func(p searchPage) bool { return p.Title == "" || p.disambiguation() }), ok
 }
 
-// withoutExtracts reports whether there are pages and the wiki gave no text of
-// any: extracts are an extension that it may lack.
+// withoutExtracts reports whether there are pages and none has an extract: the wiki
+// lacks the extension.
 func withoutExtracts(pages []searchPage) bool {
 	return len(pages) > 0 && !slices.ContainsFunc(pages, func(p searchPage) bool { return p.Extract != nil })
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-// summaryTitles is how many of the best titles are looked at before giving up:
-// the first may be a disambiguation page or have no summary.
+// summaryTitles is how many of the best titles are tried: the first may be a
+// disambiguation page or have no summary.
 const summaryTitles = 3
 
 func wikipediaSummarySpec() Spec {
@@ -24,8 +24,8 @@ func wikipediaSummarySpec() Spec {
 	}
 }
 
-// wikipediaSummary reads the summary of the one article that fits best. The
-// summary's address takes an exact title, so a search comes first.
+// wikipediaSummary reads the summary of the best article. The summary's URL needs an
+// exact title, so a search comes first.
 type wikipediaSummary struct{ *wiki }
 
 func newWikipediaSummary(s Settings, network *fetch.Network) (Source, error) {

@@ -16,8 +16,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-// recorder answers each request by what pages has for its path or, for the
-// Action API and Algolia, under "search"; it remembers what was asked.
+// recorder answers each request with the page of its path or, for the Action API
+// and Algolia, with the page "search". It records the requests.
 type recorder struct {
 	mu    sync.Mutex
 	paths []string

@@ -8,7 +8,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-func TestLongQueriesGoThroughTheDoor(t *testing.T) {
+func TestLongQueriesAreCut(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("語 ", 400) + strings.Repeat("w", 900)
 	for name, path := range map[string]string{
