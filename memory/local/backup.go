@@ -65,7 +65,7 @@ const copyTries = 5
 // it holds. Readers and writers go on meanwhile. A copy that was begun before
 // something was forgotten gives way to a new one.
 func copyInto(ctx context.Context, db source, path string) (size int64, docs int, err error) {
-	sweep(filepath.Dir(path), time.Now().Add(-staleAfter))
+	removeStaleTemp(filepath.Dir(path), time.Now().Add(-staleAfter))
 	for range copyTries {
 		var again bool
 		if size, docs, again, err = copyOnce(ctx, db, path); !again {
@@ -86,13 +86,13 @@ func copyOnce(ctx context.Context, db source, path string) (size int64, docs int
 	temp := filepath.Join(dir, tempCopy)
 	size, docs, known, err := fillCopy(ctx, db, temp)
 	if err == nil {
-		err = place(temp, path)
+		err = publish(temp, path)
 	}
 	if err != nil {
 		_, lost := os.Stat(dir)
 		return 0, 0, ctx.Err() == nil && errors.Is(lost, os.ErrNotExist), err
 	}
-	now, err := removals(ctx, db)
+	now, err := removalCount(ctx, db)
 	if err != nil || now != known {
 		return 0, 0, err == nil, errors.Join(err, os.Remove(path))
 	}
@@ -107,7 +107,7 @@ func fillCopy(ctx context.Context, db source, temp string) (size int64, docs int
 	if err := ctx.Err(); err != nil {
 		return 0, 0, 0, err
 	}
-	if docs, known, err = lookInto(ctx, temp); err != nil {
+	if docs, known, err = countCopy(ctx, temp); err != nil {
 		return 0, 0, 0, err
 	}
 	f, err := os.OpenFile(temp, os.O_RDWR, 0)
@@ -121,8 +121,8 @@ func fillCopy(ctx context.Context, db source, temp string) (size int64, docs int
 	return size, docs, known, errors.Join(err, f.Close())
 }
 
-// lookInto counts the documents and the removals of a copy.
-func lookInto(ctx context.Context, path string) (docs int, known int64, err error) {
+// countCopy counts the documents and the removals of a copy.
+func countCopy(ctx context.Context, path string) (docs int, known int64, err error) {
 	db, err := openDB(path, true)
 	if err != nil {
 		return 0, 0, err
@@ -130,13 +130,13 @@ func lookInto(ctx context.Context, path string) (docs int, known int64, err erro
 	defer func() { err = errors.Join(err, db.Close()) }()
 	t, err := readTally(ctx, db)
 	if err == nil {
-		known, err = removals(ctx, db)
+		known, err = removalCount(ctx, db)
 	}
 	return int(t["documents"]), known, err
 }
 
 // removals is how often something was forgotten, ever.
-func removals(ctx context.Context, db querier) (n int64, err error) {
+func removalCount(ctx context.Context, db querier) (n int64, err error) {
 	var counted bool
 	err = db.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='sqlite_sequence')").Scan(&counted)
 	if err != nil || !counted { // an old layout
@@ -148,7 +148,7 @@ func removals(ctx context.Context, db querier) (n int64, err error) {
 
 // place gives a finished file its name, and never takes the place of one that is
 // there: another process may have made it meanwhile.
-func place(temp, path string) error {
+func publish(temp, path string) error {
 	err := os.Link(temp, path)
 	if err == nil || errors.Is(err, os.ErrExist) {
 		return err
@@ -173,7 +173,7 @@ const (
 
 // sweep removes the unfinished copies in a folder that were last written to
 // before a moment, and reports whether none of these is left.
-func sweep(dir string, before time.Time) bool {
+func removeStaleTemp(dir string, before time.Time) bool {
 	entries, err := os.ReadDir(dir) // not by a pattern: the folder's own name may be one
 	gone := err == nil || errors.Is(err, os.ErrNotExist)
 	for _, e := range entries {

@@ -132,11 +132,11 @@ func (ix *index) catchUp(ctx context.Context, limit int64) (bool, error) {
 			continue
 		}
 		if limit > 0 && last-h.seq > limit {
-			ix.wrote()
+			ix.notify()
 			return false, nil
 		}
 		ix.bulk.Store(last-h.seq > inlineChanges)
-		err := ix.bring(ctx, h, last)
+		err := ix.apply(ctx, h, last)
 		ix.bulk.Store(false)
 		if err != nil {
 			return false, err
@@ -147,7 +147,7 @@ func (ix *index) catchUp(ctx context.Context, limit int64) (bool, error) {
 }
 
 // bring applies the changes up to last to a space.
-func (ix *index) bring(ctx context.Context, h *held, last int64) error {
+func (ix *index) apply(ctx context.Context, h *spaceSlot, last int64) error {
 	docs, whole, err := changedDocs(ctx, ix.pin, h.seq, last)
 	if err != nil {
 		return err
@@ -183,10 +183,10 @@ func (ix *index) bring(ctx context.Context, h *held, last int64) error {
 }
 
 // replace puts a freshly loaded space in h's place.
-func (ix *index) replace(h *held, s *space, seq int64) {
+func (ix *index) replace(h *spaceSlot, s *space, seq int64) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	fresh := &held{row: h.row, loaded: make(chan struct{}), space: s, seq: seq, used: h.used}
+	fresh := &spaceSlot{row: h.row, loaded: make(chan struct{}), space: s, seq: seq, used: h.used}
 	close(fresh.loaded)
 	if ix.spaces[h.row.id] == h {
 		ix.spaces[h.row.id] = fresh

@@ -14,7 +14,7 @@ import (
 // file: seconds for a large one.
 func (l *Local) Check(ctx context.Context) (contract.CheckReport, error) {
 	r := contract.CheckReport{Problems: []string{}}
-	err := l.checkTruth(ctx, &r)
+	err := l.checkDatabase(ctx, &r)
 	if err == nil {
 		err = l.checkWords(ctx, &r)
 	}
@@ -31,10 +31,10 @@ func (l *Local) Check(ctx context.Context) (contract.CheckReport, error) {
 	return r, nil
 }
 
-// checkTruth has a connection of its own: on one that has served recalls, FTS5's
+// checkDatabase has a connection of its own: on one that has served recalls, FTS5's
 // part of integrity_check looks for the segments of the word index as they were
 // then, and takes those that another process has merged since for damage.
-func (l *Local) checkTruth(ctx context.Context, r *contract.CheckReport) (err error) {
+func (l *Local) checkDatabase(ctx context.Context, r *contract.CheckReport) (err error) {
 	db, err := openDB(l.path, true)
 	if err != nil {
 		return l.failed(ctx, "checking", err)
@@ -92,7 +92,7 @@ func (l *Local) checkRows(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 			r.Problems = append(r.Problems, fmt.Sprintf("the counter of %s says %d, there are %d", c.name, t[c.name], c.n))
 		}
 	}
-	broken, err := duties(ctx, tx, l.now().Add(-dueAfter).UnixMicro())
+	broken, err := pendingErasures(ctx, tx, l.now().Add(-interruptedAfter).UnixMicro())
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ const (
 // prepare makes the folder usable and returns the path of the database, which
 // exists when it returns, and the file itself, to be released. Nothing that is
 // there is changed.
-func prepare(dir string) (string, *raw, error) {
+func prepareDir(dir string) (string, *raw, error) {
 	if dir == "" {
 		return "", nil, evidence.BadInput("no data folder is given", "set --data-dir or RESEARCH_MCP_DATA_DIR")
 	}
@@ -44,7 +44,7 @@ func prepare(dir string) (string, *raw, error) {
 	}
 	// Made by us first: SQLite's own files would be readable by others, and the
 	// write-ahead log takes its mode from this one.
-	file, err := hold(path)
+	file, err := openRaw(path)
 	if err != nil {
 		return "", nil, unusable(dir, err)
 	}
@@ -77,9 +77,9 @@ func unusable(dir string, err error) error {
 	return p
 }
 
-// tighten shuts others out of a folder that holds nothing but a memory. One
+// restrictAccess shuts others out of a folder that holds nothing but a memory. One
 // that has other things in it may be open for a reason: there only our file is shut.
-func tighten(dir, path string, log *slog.Logger) {
+func restrictAccess(dir, path string, log *slog.Logger) {
 	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o077 != 0 && onlyOurs(dir) {
 		if err := os.Chmod(dir, 0o700); err != nil {
 			log.Warn("the data folder stays readable by others", "dir", dir, "err", err)

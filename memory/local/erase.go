@@ -24,26 +24,26 @@ const (
 // what page splits left behind in pages that are in use is not, and needs the
 // file to be written anew, as does what a removal that was broken off left
 // (unknown), for nobody knows what to look for.
-func (l *Local) wipe(ctx context.Context, f *forgetting, unknown bool) (notes []string, wiped bool) {
+func (l *Local) eraseBytes(ctx context.Context, f *forgetting, unknown bool) (notes []string, wiped bool) {
 	const later = "what was forgotten is gone from the memory, but %s: %v; the next `forget` or `serve` tries again, and so does forgetting it again"
 	if unknown || f != nil && f.receipt.Chunks > secureChunks {
-		if err := tidyWords(ctx, l.wdb); err != nil {
+		if err := purgeWordIndex(ctx, l.wdb); err != nil {
 			return []string{fmt.Sprintf(later, "words of it may stay in the word index", explain(l.path, err))}, false
 		}
 	}
-	if err := l.emptyLog(ctx); err != nil {
+	if err := l.truncateWAL(ctx); err != nil {
 		return []string{fmt.Sprintf(later, "bytes of it may stay in the write-ahead log", err)}, false
 	}
 	rewriting, err := unknown, error(nil)
 	if !unknown {
-		rewriting, err = l.leftovers(ctx, f.left)
+		rewriting, err = l.leftovers(ctx, f.needles)
 	}
 	if err == nil && rewriting {
-		if err = rewrite(ctx, l.wdb); err == nil {
-			err = l.emptyLog(ctx)
+		if err = rewriteFile(ctx, l.wdb); err == nil {
+			err = l.truncateWAL(ctx)
 		}
 		if err == nil && !unknown {
-			if still, lookErr := l.leftovers(ctx, f.left); lookErr == nil && still && !f.left.full() {
+			if still, lookErr := l.leftovers(ctx, f.needles); lookErr == nil && still && !f.needles.full() {
 				return []string{fmt.Sprintf("what was forgotten is gone from the memory, but bytes like it are still in %s though it was written anew; check with `research-mcp memory check --gone ID`", l.path)}, false
 			}
 		}
@@ -94,12 +94,12 @@ func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
 	return len(found) > 0, err
 }
 
-// tidyWords leaves nothing in the word index of what was removed from it without
+// purgeWordIndex leaves nothing in the word index of what was removed from it without
 // secure delete. FTS5 drops such leftovers where it merges into its last level
 // only, and that need not be where its first merge of everything goes: then all is
 // one segment, leftovers among it, which it takes for merged. A small index is made
 // anew instead; in a large one a second segment has it merged once more.
-func tidyWords(ctx context.Context, db *sql.DB) error {
+func purgeWordIndex(ctx context.Context, db *sql.DB) error {
 	var chunks int
 	if err := db.QueryRowContext(ctx, "SELECT n FROM tally WHERE name='chunks'").Scan(&chunks); err != nil {
 		return err
@@ -108,17 +108,17 @@ func tidyWords(ctx context.Context, db *sql.DB) error {
 		_, err := db.ExecContext(ctx, "INSERT INTO fts(fts) VALUES('rebuild')")
 		return err
 	}
-	if err := mergeWords(ctx, db); err != nil {
+	if err := mergeWordIndex(ctx, db); err != nil {
 		return err
 	}
-	if err := touchWords(ctx, db); err != nil {
+	if err := addWordSegment(ctx, db); err != nil {
 		return err
 	}
-	return mergeWords(ctx, db)
+	return mergeWordIndex(ctx, db)
 }
 
-// touchWords writes the words of one chunk again, into a segment of their own.
-func touchWords(ctx context.Context, db *sql.DB) error {
+// addWordSegment writes the words of one chunk again, into a segment of their own.
+func addWordSegment(ctx context.Context, db *sql.DB) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -139,9 +139,9 @@ func touchWords(ctx context.Context, db *sql.DB) error {
 // between two steps.
 const mergePages = 500
 
-// mergeWords makes one segment of the word index: what was removed from it
+// mergeWordIndex makes one segment of the word index: what was removed from it
 // without secure delete is gone then. Each step has a transaction of its own.
-func mergeWords(ctx context.Context, db *sql.DB) error {
+func mergeWordIndex(ctx context.Context, db *sql.DB) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func mergeWords(ctx context.Context, db *sql.DB) error {
 	}
 }
 
-func rewrite(ctx context.Context, db execer) error {
+func rewriteFile(ctx context.Context, db execer) error {
 	// The words first: their index is rewritten too, and leaves nothing behind.
 	if _, err := db.ExecContext(ctx, "INSERT INTO fts(fts) VALUES('optimize')"); err != nil {
 		return err
@@ -175,8 +175,8 @@ func rewrite(ctx context.Context, db execer) error {
 
 var errReaders = errors.New("another process is reading it")
 
-// emptyLog moves the write-ahead log into the file and cuts it to nothing.
-func (l *Local) emptyLog(ctx context.Context) error {
+// truncateWAL moves the write-ahead log into the file and cuts it to nothing.
+func (l *Local) truncateWAL(ctx context.Context) error {
 	conn, err := l.wdb.Conn(ctx)
 	if err != nil {
 		return err

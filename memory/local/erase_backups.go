@@ -17,11 +17,11 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// sweepCopies takes away what backups that were killed have left in the folder
+// removeUnfinishedBackups takes away what backups that were killed have left in the folder
 // of backups, and what one that is under way has written so far: it begins anew.
-func (l *Local) sweepCopies() (notes []string, gone bool) {
+func (l *Local) removeUnfinishedBackups() (notes []string, gone bool) {
 	dir := filepath.Join(filepath.Dir(l.path), backupDir)
-	if sweep(dir, time.Now().Add(staleAfter)) {
+	if removeStaleTemp(dir, time.Now().Add(staleAfter)) {
 		return nil, true
 	}
 	return []string{fmt.Sprintf("an unfinished backup in %s may still hold what was forgotten; the next `forget` or `serve` tries again", dir)}, false
@@ -53,7 +53,7 @@ func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (not
 		notes = append(notes, fmt.Sprintf("the backups may still hold it: %v; the next `forget` or `serve` tries again", err))
 	}
 	for _, path := range all {
-		if foreign(path) {
+		if isForeign(path) {
 			continue
 		}
 		holds, err := l.forgetInCopy(ctx, path, sel)
@@ -81,7 +81,7 @@ func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (not
 }
 
 // foreign reports whether a file is another program's database, or empty.
-func foreign(path string) bool {
+func isForeign(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		return false
@@ -123,7 +123,7 @@ func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Sele
 		return false, err
 	}
 	again := newForgetting(sel, l.voc)
-	again.sel.Confirm, again.spare = true, l.stillHeld
+	again.sel.Confirm, again.keep = true, l.stillStored
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
@@ -149,7 +149,7 @@ func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Sele
 			return true, err
 		}
 	}
-	if err := rewrite(ctx, db); err != nil {
+	if err := rewriteFile(ctx, db); err != nil {
 		return true, err
 	}
 	_, err = db.ExecContext(ctx, "DELETE FROM due; DELETE FROM gone")
@@ -159,7 +159,7 @@ func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Sele
 // holdsAny reports whether a copy holds something that is selected, or is still
 // to be wiped.
 func (f *forgetting) holdsAny(ctx context.Context, tx *sql.Tx, newest bool) (bool, error) {
-	docs, err := f.choose(ctx, tx)
+	docs, err := f.selectDocs(ctx, tx)
 	if err != nil || len(docs) > 0 {
 		return len(docs) > 0, err
 	}
@@ -173,8 +173,8 @@ func (f *forgetting) holdsAny(ctx context.Context, tx *sql.Tx, newest bool) (boo
 	return holds, err
 }
 
-// stillHeld are those of the ids that the memory holds.
-func (l *Local) stillHeld(ctx context.Context, uids []string) (map[string]bool, error) {
+// stillStored are those of the ids that the memory holds.
+func (l *Local) stillStored(ctx context.Context, uids []string) (map[string]bool, error) {
 	held, err := stringsOf(ctx, l.rdb, "SELECT uid FROM doc WHERE uid IN (SELECT value FROM json_each(?))", jsonStrings(uids))
 	out := map[string]bool{}
 	for _, uid := range held {

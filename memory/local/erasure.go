@@ -46,17 +46,17 @@ func (l *Local) ProveErased(ctx context.Context, id string) (contract.ErasureRep
 		return nil
 	})
 	if err == nil {
-		err = l.goneFromIndex(ctx, &r)
+		err = l.findInIndex(ctx, &r)
 	}
 	if err == nil && len(id) >= minNeedle {
-		err = l.goneFromFiles(ctx, id, &r)
+		err = l.findInFiles(ctx, id, &r)
 	}
 	r.Gone = err == nil && len(r.Found) == 0
 	return r, err
 }
 
-// goneFromIndex looks for documents that are in RAM but no longer in the file.
-func (l *Local) goneFromIndex(ctx context.Context, r *contract.ErasureReport) error {
+// findInIndex looks for documents that are in RAM but no longer in the file.
+func (l *Local) findInIndex(ctx context.Context, r *contract.ErasureReport) error {
 	if _, err := l.index.catchUp(ctx, 0); err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (l *Local) goneFromIndex(ctx context.Context, r *contract.ErasureReport) er
 	return nil
 }
 
-// goneFromFiles searches all bytes under the data folder.
-func (l *Local) goneFromFiles(ctx context.Context, id string, r *contract.ErasureReport) error {
+// findInFiles searches all bytes under the data folder.
+func (l *Local) findInFiles(ctx context.Context, id string, r *contract.ErasureReport) error {
 	select {
 	case l.copies <- struct{}{}:
 		defer func() { <-l.copies }()

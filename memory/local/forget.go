@@ -36,7 +36,7 @@ func (l *Local) Forget(ctx context.Context, sel contract.Selector) (evidence.Rec
 		return evidence.Receipt{}, err
 	}
 	// It is done: what is left is to leave no bytes behind, whoever waits.
-	f.receipt.Warnings = append(f.receipt.Warnings, l.finish(context.WithoutCancel(ctx), f)...)
+	f.receipt.Warnings = append(f.receipt.Warnings, l.finishErasure(context.WithoutCancel(ctx), f)...)
 	return f.receipt, nil
 }
 
@@ -71,7 +71,7 @@ func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgett
 }
 
 // chosen is a selected document as it was when it was read.
-type chosen struct {
+type selectedDoc struct {
 	id     int64
 	uid    string
 	hash   string
@@ -82,10 +82,10 @@ type chosen struct {
 type forgetting struct {
 	sel      contract.Selector
 	voc      *vocabulary
-	docs     []chosen
-	spare    func(context.Context, []string) (map[string]bool, error) // documents of a copy that stay; nil: none
-	left     *needles                                                 // of what was removed, to be looked for in the file
-	said     *quotes
+	docs     []selectedDoc
+	keep     func(context.Context, []string) (map[string]bool, error) // documents of a copy that stay; nil: none
+	needles  *needles                                                 // of what was removed, to be looked for in the file
+	quotes   *quoteSearch
 	runs     int
 	turns    int
 	sessions map[int64]bool // whose summary may hold something
@@ -93,37 +93,37 @@ type forgetting struct {
 }
 
 func newForgetting(sel contract.Selector, voc *vocabulary) *forgetting {
-	return &forgetting{sel: sel, voc: voc, left: newNeedles(), sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
+	return &forgetting{sel: sel, voc: voc, needles: newNeedles(), sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
 }
 
 // plan reads what is selected and who quotes it. It writes nothing.
 func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 	var err error
-	if f.docs, err = f.choose(ctx, tx); err != nil {
+	if f.docs, err = f.selectDocs(ctx, tx); err != nil {
 		return err
 	}
 	var ids []int64
 	for _, d := range f.docs {
 		ids = append(ids, d.id)
 	}
-	f.said = newQuotes(f.voc, ids)
+	f.quotes = newQuoteSearch(f.voc, ids)
 	for _, id := range f.sel.IDs { // also of one that went without its bytes
-		f.left.add(id)
+		f.needles.add(id)
 	}
 	for _, d := range f.docs {
 		if err := f.readDoc(ctx, tx, d); err != nil {
 			return err
 		}
-		if len(f.said.phrases.hashes) > maxPhrases {
-			if err := f.said.look(ctx, tx); err != nil {
+		if len(f.quotes.phrases.hashes) > maxPhrases {
+			if err := f.quotes.search(ctx, tx); err != nil {
 				return err
 			}
-			again := newQuotes(f.voc, ids) // what was found stays found
-			again.runs, again.turns, again.sessions = f.said.runs, f.said.turns, f.said.sessions
-			f.said = again
+			again := newQuoteSearch(f.voc, ids) // what was found stays found
+			again.runs, again.turns, again.sessions = f.quotes.runs, f.quotes.turns, f.quotes.sessions
+			f.quotes = again
 		}
 	}
-	if err := f.said.look(ctx, tx); err != nil {
+	if err := f.quotes.search(ctx, tx); err != nil {
 		return err
 	}
 	return f.confirmed()
@@ -132,7 +132,7 @@ func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 // confirmed refuses a removal that takes more than a person may expect. What it
 // takes out of conversations counts.
 func (f *forgetting) confirmed() error {
-	said := len(f.said.turns)
+	said := len(f.quotes.turns)
 	if n := len(f.docs) + said; n <= contract.ConfirmAbove || f.sel.Confirm {
 		return nil
 	}
@@ -146,14 +146,14 @@ func (f *forgetting) confirmed() error {
 
 // run removes what was planned; at is the time in microseconds.
 func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
-	now, err := f.choose(ctx, tx)
+	now, err := f.selectDocs(ctx, tx)
 	if err != nil {
 		return err
 	}
 	if !slices.Equal(now, f.docs) {
 		return errChanged
 	}
-	if err := f.said.look(ctx, tx); err != nil { // what was said since
+	if err := f.quotes.search(ctx, tx); err != nil { // what was said since
 		return err
 	}
 	if err := f.removeSession(ctx, tx); err != nil {
@@ -171,14 +171,14 @@ func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool
 	if err := f.resetSummaries(ctx, tx); err != nil {
 		return err
 	}
-	if err := f.note(ctx, tx, at, backups); err != nil {
+	if err := f.recordPending(ctx, tx, at, backups); err != nil {
 		return err
 	}
-	return f.conclude(ctx, tx)
+	return f.report(ctx, tx)
 }
 
 // choose finds the documents that are selected.
-func (f *forgetting) choose(ctx context.Context, tx *sql.Tx) ([]chosen, error) {
+func (f *forgetting) selectDocs(ctx context.Context, tx *sql.Tx) ([]selectedDoc, error) {
 	var parts []string
 	var args []any
 	add := func(part string, a ...any) { parts, args = append(parts, part), append(args, a...) }
@@ -198,20 +198,20 @@ func (f *forgetting) choose(ctx context.Context, tx *sql.Tx) ([]chosen, error) {
 		add(`(d.own = 0 AND EXISTS(SELECT 1 FROM link WHERE session=? AND doc=d.id AND put=1)
 			AND NOT EXISTS(SELECT 1 FROM link WHERE session<>? AND doc=d.id AND put=1))`, f.sel.Session, f.sel.Session)
 	}
-	var out []chosen
+	var out []selectedDoc
 	var uids []string
 	err := eachRow(ctx, tx, `SELECT d.id, d.uid, d.hash, (SELECT count(*) FROM chunk c WHERE c.doc=d.id) FROM doc d WHERE `+
 		strings.Join(parts, " OR ")+" ORDER BY d.id", args, func(row scanner) error {
-		var d chosen
+		var d selectedDoc
 		err := row.Scan(&d.id, &d.uid, &d.hash, &d.chunks)
 		out, uids = append(out, d), append(uids, d.uid)
 		return err
 	})
-	if err != nil || f.spare == nil {
+	if err != nil || f.keep == nil {
 		return out, err
 	}
-	stay, err := f.spare(ctx, uids)
-	return slices.DeleteFunc(out, func(d chosen) bool { return stay[d.uid] }), err
+	stay, err := f.keep(ctx, uids)
+	return slices.DeleteFunc(out, func(d selectedDoc) bool { return stay[d.uid] }), err
 }
 
 // uids are the ids of what goes, and those that were named but are not there.
@@ -234,7 +234,7 @@ func jsonStrings(s []string) string {
 }
 
 // readDoc notes what a document says, to know its traces.
-func (f *forgetting) readDoc(ctx context.Context, tx *sql.Tx, c chosen) error {
+func (f *forgetting) readDoc(ctx context.Context, tx *sql.Tx, c selectedDoc) error {
 	var body string
 	d, err := scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", c.id), &body)
 	if err != nil {
@@ -245,16 +245,16 @@ func (f *forgetting) readDoc(ctx context.Context, tx *sql.Tx, c chosen) error {
 		return err
 	}
 	for _, s := range append(terms, body, c.uid, d.Title, d.URL[max(0, len(d.URL)-needleLen):]) {
-		f.left.add(s)
+		f.needles.add(s)
 	}
 	for _, s := range d.Meta {
-		f.left.add(s)
+		f.needles.add(s)
 	}
-	f.said.phrases.add(body)
+	f.quotes.phrases.add(body)
 	return nil
 }
 
-func (f *forgetting) conclude(ctx context.Context, tx *sql.Tx) error {
+func (f *forgetting) report(ctx context.Context, tx *sql.Tx) error {
 	t, err := readTally(ctx, tx)
 	if err != nil {
 		return err

@@ -241,7 +241,7 @@ func TestForgetRewritesWhereACopyIsLeft(t *testing.T) {
 	l := openIn(t, dir)
 	keep(t, l, textDoc(1, "What stays."))
 	keep(t, l, textDoc(2, secret))
-	if err := l.emptyLog(t.Context()); err != nil {
+	if err := l.truncateWAL(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	// Behind the cells of a page in use lie bytes that SQLite knows nothing of.
@@ -436,7 +436,7 @@ func TestABackupThatIsHalfWipedIsFinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if due, err := duties(t.Context(), db, time.Now().UnixMicro()); err != nil || len(due) != 0 {
+	if due, err := pendingErasures(t.Context(), db, time.Now().UnixMicro()); err != nil || len(due) != 0 {
 		t.Errorf("%d removals are due in the copy, %v", len(due), err)
 	}
 }

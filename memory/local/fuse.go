@@ -27,7 +27,7 @@ type shares struct{ words, grams, vectors float64 }
 // of a lexical embedder only sketch n-grams, which are compared themselves; more
 // than 0.4 for both together loses. While it is not known how common n-grams
 // are (table nil), they stand for them.
-func (q *question) shares(table *gramTable) shares {
+func (q *preparedQuery) shares(table *gramTable) shares {
 	switch {
 	case q.vector == nil || q.Mode == evidence.ModeBM25:
 		return shares{words: 1}
@@ -44,7 +44,7 @@ func (q *question) shares(table *gramTable) shares {
 
 // rank scores the candidates 0..1 and returns the best, best first, without
 // near-duplicates.
-func rank(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, sem *semantics, table *gramTable) ([]candidate, error) {
+func rank(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, sem *semantics, table *gramTable) ([]candidate, error) {
 	if q.Mode == evidence.ModeVector {
 		for i := range cands { // as it is: nothing to fuse with
 			cands[i].score = min(max(cands[i].cos, 0), 1)

@@ -256,7 +256,7 @@ func (l *Local) readyLine(d *documentLine) (*entry, error) {
 	for _, c := range d.Chunks {
 		chunks.Items = append(chunks.Items, evidence.Chunk{Start: c[0], End: c[1]})
 	}
-	e, err := l.ready(d.Document, chunks)
+	e, err := l.prepareEntry(d.Document, chunks)
 	if err != nil {
 		return nil, err
 	}
@@ -296,7 +296,7 @@ func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, 
 		return err
 	}
 	m.Documents++
-	m.Chunks += len(e.cuts)
+	m.Chunks += len(e.chunks)
 	m.Warnings = append(m.Warnings, e.notes...)
 	var doc, first int64
 	if err := tx.QueryRowContext(ctx, "SELECT d.id, c.id FROM doc d JOIN chunk c ON c.doc=d.id AND c.ord=0 WHERE d.uid=?", e.doc.ID).Scan(&doc, &first); err != nil {
@@ -329,12 +329,12 @@ func importVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, 
 	if !ok {
 		return fmt.Errorf("document %q has vectors of the model %q, which no line before it describes", name(e.doc), v.Model)
 	}
-	dims := len(v.Data) / 4 / len(e.cuts)
+	dims := len(v.Data) / 4 / len(e.chunks)
 	if dims != row.model.Dims {
 		r.Warnings = append(r.Warnings, otherDims(row.model, dims)+"; the document is found by words")
 		return nil
 	}
-	all, err := decode(v.Data, len(e.cuts), dims)
+	all, err := decode(v.Data, len(e.chunks), dims)
 	if err != nil {
 		return err
 	}

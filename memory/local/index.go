@@ -42,19 +42,19 @@ type index struct {
 	done   chan struct{}
 
 	mu     sync.Mutex // guards what follows
-	spaces map[int64]*held
+	spaces map[int64]*spaceSlot
 
 	follow  chan struct{} // holds one token: who has it reads the change log, on the pinned connection
 	pin     *sql.Conn
 	version int64
 	bulk    atomic.Bool // so many changes are being followed that nobody should wait
 
-	asking atomic.Int32 // recalls under way
-	grams  grams
+	recalls atomic.Int32 // recalls under way
+	grams   grams
 }
 
-// held is a space on its way from wanted to ready.
-type held struct {
+// spaceSlot is a space on its way from wanted to ready.
+type spaceSlot struct {
 	row    modelRow
 	loaded chan struct{} // closed when space or err stands
 	space  *space
@@ -76,8 +76,8 @@ func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, e
 		return nil, errors.Join(fmt.Errorf("opening a connection for the index: %w", err), rdb.Close())
 	}
 	ix := &index{rdb: rdb, log: log, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
-		spaces: map[int64]*held{}, follow: make(chan struct{}, 1), pin: pin, version: -1}
-	go ix.keep(ctx, prefer)
+		spaces: map[int64]*spaceSlot{}, follow: make(chan struct{}, 1), pin: pin, version: -1}
+	go ix.run(ctx, prefer)
 	return ix, nil
 }
 
@@ -89,7 +89,7 @@ func (ix *index) close() error {
 }
 
 // wrote tells the keeper that there is something to follow.
-func (ix *index) wrote() {
+func (ix *index) notify() {
 	select {
 	case ix.wake <- struct{}{}:
 	default: // it is awake already
@@ -97,12 +97,12 @@ func (ix *index) wrote() {
 }
 
 // keep loads what is wanted and follows what was written, until ctx ends.
-func (ix *index) keep(ctx context.Context, prefer evidence.Model) {
+func (ix *index) run(ctx context.Context, prefer evidence.Model) {
 	defer close(ix.done)
 	if row, ok, err := ix.first(ctx, prefer); err != nil {
 		ix.warn(ctx, "finding the model whose vectors are to be loaded", err)
 	} else if ok {
-		ix.want(row)
+		ix.request(row)
 	}
 	for {
 		ix.loadWanted(ctx)
@@ -136,7 +136,7 @@ func (ix *index) first(ctx context.Context, prefer evidence.Model) (modelRow, bo
 }
 
 // want asks for a space and gives what there is of it. It does not wait.
-func (ix *index) want(row modelRow) *held {
+func (ix *index) request(row modelRow) *spaceSlot {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	h, ok := ix.spaces[row.id]
@@ -145,10 +145,10 @@ func (ix *index) want(row modelRow) *held {
 		ok = false
 	}
 	if !ok {
-		h = &held{row: row, loaded: make(chan struct{})}
+		h = &spaceSlot{row: row, loaded: make(chan struct{})}
 		ix.evict()
 		ix.spaces[row.id] = h
-		ix.wrote()
+		ix.notify()
 	}
 	h.used = time.Now()
 	return h
@@ -157,7 +157,7 @@ func (ix *index) want(row modelRow) *held {
 // evict makes room for one more space. One that somebody waits for stays.
 func (ix *index) evict() {
 	for len(ix.spaces) >= maxSpaces {
-		var oldest *held
+		var oldest *spaceSlot
 		for _, h := range ix.spaces {
 			if h.isReady() && (oldest == nil || h.used.Before(oldest.used)) {
 				oldest = h
@@ -171,7 +171,7 @@ func (ix *index) evict() {
 }
 
 // isReady reports whether h was loaded; only then its fields may be read.
-func (h *held) isReady() bool {
+func (h *spaceSlot) isReady() bool {
 	select {
 	case <-h.loaded:
 		return true
@@ -180,10 +180,10 @@ func (h *held) isReady() bool {
 	}
 }
 
-func (ix *index) all() []*held {
+func (ix *index) all() []*spaceSlot {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	out := make([]*held, 0, len(ix.spaces))
+	out := make([]*spaceSlot, 0, len(ix.spaces))
 	for _, h := range ix.spaces {
 		out = append(out, h)
 	}
@@ -208,16 +208,16 @@ func (ix *index) loadWanted(ctx context.Context) {
 }
 
 // ask tells a loading index that somebody is asking, until the result is called.
-func (ix *index) ask() (done func()) {
-	ix.asking.Add(1)
-	return func() { ix.asking.Add(-1) }
+func (ix *index) beginRecall() (done func()) {
+	ix.recalls.Add(1)
+	return func() { ix.recalls.Add(-1) }
 }
 
 // yield waits while somebody is asking, and takes it off patience: the first
 // answer matters more than a loaded index, but not for ever.
 func (ix *index) yield(ctx context.Context, patience time.Duration) time.Duration {
 	const step = time.Millisecond
-	for patience > 0 && ix.asking.Load() > 0 {
+	for patience > 0 && ix.recalls.Load() > 0 {
 		select {
 		case <-ctx.Done():
 			return 0

@@ -100,7 +100,7 @@ func (l *Local) termStats(ctx context.Context, tx *sql.Tx, terms []string) (*ter
 }
 
 // matching are the ids of the chunks that BM25 finds best, best first.
-func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *question, s *termStats) ([]int64, error) {
+func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *termStats) ([]int64, error) {
 	if len(s.terms) == 0 {
 		return nil, nil
 	}

@@ -76,7 +76,7 @@ func Open(ctx context.Context, cfg contract.Config) (*Local, error) {
 			"unset memory.url, or set memory.backend to the backend that it belongs to")
 	}
 	cfg = withDefaults(cfg)
-	path, file, err := prepare(cfg.Dir)
+	path, file, err := prepareDir(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 	if err := migrate(ctx, path, cfg.Logger); err != nil {
 		return nil, err
 	}
-	tighten(filepath.Dir(path), path, cfg.Logger) // now that it is known to be ours
+	restrictAccess(filepath.Dir(path), path, cfg.Logger) // now that it is known to be ours
 	l := &Local{cfg: cfg, log: cfg.Logger, path: path, raw: file, copies: make(chan struct{}, 1), voc: newVocabulary(), df: newFrequencies()}
 	if err := l.connect(ctx); err != nil {
 		return nil, explain(path, fmt.Errorf("opening the memory: %w", err))
@@ -177,7 +177,7 @@ func (l *Local) write(ctx context.Context, doing string, fn func(tx *sql.Tx) err
 	if err := tx.Commit(); err != nil {
 		return l.failed(ctx, doing, err)
 	}
-	l.index.wrote()
+	l.index.notify()
 	return nil
 }
 

@@ -13,31 +13,31 @@ import (
 )
 
 const (
-	// dueAfter is when a removal that is not finished is taken for broken off: the
+	// interruptedAfter is when a removal that is not finished is taken for broken off: the
 	// process that began it may still be at it before.
-	dueAfter = 5 * time.Minute
-	// goneFor is how long an answer may be under way that quotes what was forgotten.
-	goneFor = 6 * time.Hour
+	interruptedAfter = 5 * time.Minute
+	// forgottenFor is how long an answer may be under way that quotes what was forgotten.
+	forgottenFor = 6 * time.Hour
 )
 
-// duty is a removal whose rows are gone and whose bytes may be left.
-type duty struct {
+// pendingErasure is a removal whose rows are gone and whose bytes may be left.
+type pendingErasure struct {
 	id  int64
 	sel *contract.Selector // what the backups have still to forget; nil: nothing
 }
 
 // note keeps what is left to do, in the transaction that removes the rows: a
 // process that is killed right after it must not leave bytes that nobody knows of.
-func (f *forgetting) note(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-goneFor.Microseconds()); err != nil {
+func (f *forgetting) recordPending(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-forgottenFor.Microseconds()); err != nil {
 		return err
 	}
 	var gone []int64
 	if f.sel.Session != "" {
-		gone = append(gone, mark(f.sel.Session))
+		gone = append(gone, idHash(f.sel.Session))
 	}
 	for _, uid := range f.uids() {
-		gone = append(gone, mark(uid))
+		gone = append(gone, idHash(uid))
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) SELECT value, ? FROM json_each(?)", at, jsonIDs(gone)); err != nil {
 		return err
@@ -57,16 +57,16 @@ func (f *forgetting) note(ctx context.Context, tx *sql.Tx, at int64, backups boo
 }
 
 // mark stands for an id that must not stay itself.
-func mark(uid string) int64 {
+func idHash(uid string) int64 {
 	sum := sha256.Sum256([]byte(uid))
 	return int64(binary.LittleEndian.Uint64(sum[:8])) //nolint:gosec // bits, not a number
 }
 
 // duties are the removals that were noted before a moment, in microseconds.
-func duties(ctx context.Context, q rowsQuerier, before int64) ([]duty, error) {
-	var out []duty
+func pendingErasures(ctx context.Context, q rowsQuerier, before int64) ([]pendingErasure, error) {
+	var out []pendingErasure
 	err := eachRow(ctx, q, "SELECT id, selector FROM due WHERE at <= ? ORDER BY id", []any{before}, func(row scanner) error {
-		var d duty
+		var d pendingErasure
 		var s string
 		if err := row.Scan(&d.id, &s); err != nil {
 			return err
@@ -83,26 +83,26 @@ func duties(ctx context.Context, q rowsQuerier, before int64) ([]duty, error) {
 	return out, err
 }
 
-// finishDue does what a removal that was broken off has left, if there is any.
-func (l *Local) finishDue(ctx context.Context) (notes []string, some bool) {
-	due, err := duties(ctx, l.rdb, l.now().Add(-dueAfter).UnixMicro())
+// finishInterrupted does what a removal that was broken off has left, if there is any.
+func (l *Local) finishInterrupted(ctx context.Context) (notes []string, some bool) {
+	due, err := pendingErasures(ctx, l.rdb, l.now().Add(-interruptedAfter).UnixMicro())
 	if err != nil || len(due) == 0 {
 		return nil, false // the next look tells
 	}
-	return l.finish(ctx, nil), true
+	return l.finishErasure(ctx, nil), true
 }
 
 // finish leaves no bytes of what was removed, by f and by whoever was broken off
 // before, and says in words what it could not do. f may be nil.
-func (l *Local) finish(ctx context.Context, f *forgetting) []string {
+func (l *Local) finishErasure(ctx context.Context, f *forgetting) []string {
 	const again = "what was forgotten is gone from the memory, but %s: %v; the next `forget` or `serve` tries again, and so does forgetting it again"
 	l.copies <- struct{}{} // whoever has it ends by itself
 	defer func() { <-l.copies }()
-	due, err := duties(ctx, l.rdb, l.now().UnixMicro())
+	due, err := pendingErasures(ctx, l.rdb, l.now().UnixMicro())
 	if err != nil {
 		return []string{fmt.Sprintf(again, "bytes of it may stay in the file", explain(l.path, err))}
 	}
-	notes, whole := l.sweepCopies()
+	notes, whole := l.removeUnfinishedBackups()
 	for _, d := range due {
 		if d.sel == nil {
 			continue
@@ -116,7 +116,7 @@ func (l *Local) finish(ctx context.Context, f *forgetting) []string {
 			return append(notes, fmt.Sprintf(again, "its ids are still noted", explain(l.path, err)))
 		}
 	}
-	said, wiped := l.wipe(ctx, f, len(due) > 1 || f == nil)
+	said, wiped := l.eraseBytes(ctx, f, len(due) > 1 || f == nil)
 	notes = append(notes, said...)
 	if !wiped || !whole {
 		return notes

@@ -25,13 +25,13 @@ type entry struct {
 	pinned  bool
 	turn    sql.NullInt64
 	hash    string
-	cuts    []cut
+	chunks  []chunkRow
 	model   evidence.Model // zero when there are no vectors
 	vectors []float32      // len(cuts)*model.Dims, unit length or all zeros
 	notes   []string
 }
 
-type cut struct {
+type chunkRow struct {
 	start, end int
 	simhash    uint64
 	terms      string
@@ -43,7 +43,7 @@ func (l *Local) Put(ctx context.Context, doc evidence.Document, chunks evidence.
 	if err := ctx.Err(); err != nil {
 		return evidence.Receipt{}, err
 	}
-	e, err := l.ready(doc, chunks)
+	e, err := l.prepareEntry(doc, chunks)
 	if err != nil {
 		return evidence.Receipt{}, err
 	}
@@ -59,7 +59,7 @@ func (l *Local) Put(ctx context.Context, doc evidence.Document, chunks evidence.
 }
 
 // ready checks and cleans, and does the work that needs no lock.
-func (l *Local) ready(doc evidence.Document, chunks evidence.Chunks) (*entry, error) {
+func (l *Local) prepareEntry(doc evidence.Document, chunks evidence.Chunks) (*entry, error) {
 	if doc.ID == "" {
 		return nil, evidence.BadInput("a document without an id cannot be kept", "give it the id of its source and URL")
 	}
@@ -81,7 +81,7 @@ func (l *Local) ready(doc evidence.Document, chunks evidence.Chunks) (*entry, er
 		e.turn = sql.NullInt64{Int64: seq, Valid: true}
 	}
 	e.hash = evidence.ContentHash(e.doc.Title, e.doc.Text)
-	if err := e.cutUp(l.voc, chunks.Items); err != nil {
+	if err := e.splitChunks(l.voc, chunks.Items); err != nil {
 		return nil, err
 	}
 	e.takeVectors(chunks)
@@ -151,7 +151,7 @@ func titleHead(title string) string {
 	return head
 }
 
-func (e *entry) cutUp(voc *vocabulary, items []evidence.Chunk) error {
+func (e *entry) splitChunks(voc *vocabulary, items []evidence.Chunk) error {
 	if len(items) == 0 {
 		items = []evidence.Chunk{{Start: 0, End: len(e.doc.Text)}}
 	}
@@ -167,7 +167,7 @@ func (e *entry) cutUp(voc *vocabulary, items []evidence.Chunk) error {
 		}
 		body := e.doc.Text[c.Start:c.End]
 		terms := append(slices.Clone(title), voc.terms(body)...)
-		e.cuts = append(e.cuts, cut{start: c.Start, end: c.End, simhash: fingerprint(body), terms: strings.Join(terms, " "), n: len(terms)})
+		e.chunks = append(e.chunks, chunkRow{start: c.Start, end: c.End, simhash: fingerprint(body), terms: strings.Join(terms, " "), n: len(terms)})
 	}
 	return nil
 }
@@ -192,12 +192,12 @@ func putEntry(ctx context.Context, tx *sql.Tx, e *entry, r *evidence.Receipt) er
 		return err
 	}
 	if old.id != 0 && old.hash == e.hash {
-		same, err := sameCuts(ctx, tx, old.id, e.cuts)
+		same, err := sameChunks(ctx, tx, old.id, e.chunks)
 		if err != nil {
 			return err
 		}
 		if same {
-			r.Deduplicated, r.Chunks = true, len(e.cuts)
+			r.Deduplicated, r.Chunks = true, len(e.chunks)
 			return refresh(ctx, tx, old, e, r)
 		}
 		r.Deduplicated = true // the text is; only where it is cut has changed
@@ -217,8 +217,8 @@ func putEntry(ctx context.Context, tx *sql.Tx, e *entry, r *evidence.Receipt) er
 	if !r.Deduplicated {
 		r.Documents = 1
 	}
-	r.Chunks = len(e.cuts)
-	first, err := insertChunks(ctx, tx, old.id, e.cuts)
+	r.Chunks = len(e.chunks)
+	first, err := insertChunks(ctx, tx, old.id, e.chunks)
 	if err != nil {
 		return err
 	}
@@ -232,7 +232,7 @@ func putEntry(ctx context.Context, tx *sql.Tx, e *entry, r *evidence.Receipt) er
 }
 
 // known is what Put must know of a document that is already there.
-type known struct {
+type storedDoc struct {
 	id        int64
 	hash      string
 	bytes     int
@@ -242,17 +242,17 @@ type known struct {
 	tags      string
 }
 
-func findDoc(ctx context.Context, tx *sql.Tx, uid string) (known, error) {
-	var k known
+func findDoc(ctx context.Context, tx *sql.Tx, uid string) (storedDoc, error) {
+	var k storedDoc
 	err := tx.QueryRowContext(ctx, "SELECT id, hash, bytes, retrieved, own, pinned, tags FROM doc WHERE uid=?", uid).
 		Scan(&k.id, &k.hash, &k.bytes, &k.retrieved, &k.own, &k.pinned, &k.tags)
 	if errors.Is(err, sql.ErrNoRows) {
-		return known{}, nil
+		return storedDoc{}, nil
 	}
 	return k, err
 }
 
-func sameCuts(ctx context.Context, tx *sql.Tx, doc int64, cuts []cut) (bool, error) {
+func sameChunks(ctx context.Context, tx *sql.Tx, doc int64, cuts []chunkRow) (bool, error) {
 	rows, err := tx.QueryContext(ctx, "SELECT start, stop FROM chunk WHERE doc=? ORDER BY ord", doc)
 	if err != nil {
 		return false, err
@@ -273,7 +273,7 @@ func sameCuts(ctx context.Context, tx *sql.Tx, doc int64, cuts []cut) (bool, err
 
 // refresh notes that a known text was read again: it is as fresh as the newest
 // reading, belongs to one more session, and may have vectors of one more model.
-func refresh(ctx context.Context, tx *sql.Tx, old known, e *entry, r *evidence.Receipt) error {
+func refresh(ctx context.Context, tx *sql.Tx, old storedDoc, e *entry, r *evidence.Receipt) error {
 	e.doc.Tags = union(old.tags, e.doc.Tags)
 	tags, err := json.Marshal(e.doc.Tags)
 	if err != nil {

@@ -20,7 +20,7 @@ type turnKey struct{ session, seq int64 }
 // quotes are what the conversations say after the selected documents, cited or
 // not. They are looked for on a snapshot, without a lock; what was said since is
 // looked at when the lock is held, and is little.
-type quotes struct {
+type quoteSearch struct {
 	voc       *vocabulary
 	without   string // JSON of the row ids of the documents that go
 	phrases   phrases
@@ -32,13 +32,13 @@ type quotes struct {
 	sessions  map[int64]bool // whose title or summary quotes
 }
 
-func newQuotes(voc *vocabulary, docs []int64) *quotes {
-	return &quotes{voc: voc, without: jsonIDs(docs), supported: map[string]bool{}, known: map[int64]int64{}, folded: map[int64]int64{},
+func newQuoteSearch(voc *vocabulary, docs []int64) *quoteSearch {
+	return &quoteSearch{voc: voc, without: jsonIDs(docs), supported: map[string]bool{}, known: map[int64]int64{}, folded: map[int64]int64{},
 		runs: map[string]bool{}, turns: map[turnKey]bool{}, sessions: map[int64]bool{}}
 }
 
 // look goes through what was said since it last did.
-func (q *quotes) look(ctx context.Context, tx *sql.Tx) error {
+func (q *quoteSearch) search(ctx context.Context, tx *sql.Tx) error {
 	q.phrases.seal()
 	if len(q.phrases.hashes) == 0 {
 		return nil
@@ -59,14 +59,14 @@ func (q *quotes) look(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	for _, g := range grown {
-		if err := q.lookAtTurns(ctx, tx, g); err != nil {
+		if err := q.searchTurns(ctx, tx, g); err != nil {
 			return err
 		}
 	}
-	return q.lookAtSummaries(ctx, tx)
+	return q.searchSummaries(ctx, tx)
 }
 
-func (q *quotes) lookAtTurns(ctx context.Context, tx *sql.Tx, after turnKey) error {
+func (q *quoteSearch) searchTurns(ctx context.Context, tx *sql.Tx, after turnKey) error {
 	return eachRow(ctx, tx, `SELECT t.seq, t.text, coalesce(t.run, ''), coalesce(r.body, '') FROM turn t LEFT JOIN run r ON r.uid=t.run
 		WHERE t.session=? AND t.seq>?`, []any{after.session, after.seq}, func(row scanner) error {
 		var seq int64
@@ -74,7 +74,7 @@ func (q *quotes) lookAtTurns(ctx context.Context, tx *sql.Tx, after turnKey) err
 		if err := row.Scan(&seq, &said, &run, &body); err != nil {
 			return err
 		}
-		quoted, err := q.quotes(ctx, tx, said)
+		quoted, err := q.isQuote(ctx, tx, said)
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (q *quotes) lookAtTurns(ctx context.Context, tx *sql.Tx, after turnKey) err
 			return nil
 		}
 		if !quoted {
-			quoted, err = q.quotes(ctx, tx, plain(body))
+			quoted, err = q.isQuote(ctx, tx, plainAnswer(body))
 		}
 		if quoted {
 			q.runs[run] = true
@@ -94,7 +94,7 @@ func (q *quotes) lookAtTurns(ctx context.Context, tx *sql.Tx, after turnKey) err
 	})
 }
 
-func (q *quotes) lookAtSummaries(ctx context.Context, tx *sql.Tx) error {
+func (q *quoteSearch) searchSummaries(ctx context.Context, tx *sql.Tx) error {
 	return eachRow(ctx, tx, "SELECT id, summary_to, title || char(10) || summary FROM session", nil, func(row scanner) error {
 		var id, to int64
 		var s string
@@ -105,7 +105,7 @@ func (q *quotes) lookAtSummaries(ctx context.Context, tx *sql.Tx) error {
 			return nil
 		}
 		q.folded[id] = to
-		quoted, err := q.quotes(ctx, tx, s)
+		quoted, err := q.isQuote(ctx, tx, s)
 		if quoted {
 			q.sessions[id] = true
 		}
@@ -116,12 +116,12 @@ func (q *quotes) lookAtSummaries(ctx context.Context, tx *sql.Tx) error {
 // quotes reports whether s says something that only the documents that go say.
 // What another document says too is no trace of them: "It was released in 2009."
 // stands in many pages, and whoever quoted it may have read any of them.
-func (q *quotes) quotes(ctx context.Context, tx *sql.Tx, s string) (bool, error) {
+func (q *quoteSearch) isQuote(ctx context.Context, tx *sql.Tx, s string) (bool, error) {
 	for _, p := range q.phrases.in(s) {
 		also, ok := q.supported[p]
 		if !ok {
 			var err error
-			if also, err = q.saidElsewhere(ctx, tx, p); err != nil {
+			if also, err = q.inOtherDocument(ctx, tx, p); err != nil {
 				return false, err
 			}
 			q.supported[p] = also
@@ -133,9 +133,9 @@ func (q *quotes) quotes(ctx context.Context, tx *sql.Tx, s string) (bool, error)
 	return false, nil
 }
 
-// saidElsewhere reports whether a document that stays has the words of phrase in
+// inOtherDocument reports whether a document that stays has the words of phrase in
 // this order.
-func (q *quotes) saidElsewhere(ctx context.Context, tx *sql.Tx, phrase string) (bool, error) {
+func (q *quoteSearch) inOtherDocument(ctx context.Context, tx *sql.Tx, phrase string) (bool, error) {
 	terms := q.voc.terms(joined(strings.Fields(phrase)))
 	if len(terms) == 0 {
 		return false, nil
@@ -170,7 +170,7 @@ func joined(w []string) string {
 }
 
 // plain is what a kept answer says.
-func plain(body string) string {
+func plainAnswer(body string) string {
 	var a evidence.Answer
 	if json.Unmarshal([]byte(body), &a) != nil {
 		return body

@@ -23,18 +23,18 @@ type raw struct {
 
 // held files are the process's, as their locks are: two memories on one file
 // share a descriptor.
-var heldFiles struct {
+var openFiles struct {
 	sync.Mutex
 	all []*raw
 }
 
 // hold opens the file at path, or makes it for its owner alone. Release what it
 // gives after all connections are closed.
-func hold(path string) (*raw, error) {
-	heldFiles.Lock()
-	defer heldFiles.Unlock()
+func openRaw(path string) (*raw, error) {
+	openFiles.Lock()
+	defer openFiles.Unlock()
 	if info, err := os.Stat(path); err == nil {
-		for _, r := range heldFiles.all {
+		for _, r := range openFiles.all {
 			if have, err := r.Stat(); err == nil && os.SameFile(have, info) {
 				r.users++
 				return r, nil
@@ -48,20 +48,20 @@ func hold(path string) (*raw, error) {
 		return nil, err
 	}
 	r := &raw{File: f, users: 1}
-	heldFiles.all = append(heldFiles.all, r)
+	openFiles.all = append(openFiles.all, r)
 	return r, nil
 }
 
 // release closes the file if nobody else in this process has it.
 func (r *raw) release() error {
-	heldFiles.Lock()
-	defer heldFiles.Unlock()
+	openFiles.Lock()
+	defer openFiles.Unlock()
 	if r.users--; r.users > 0 {
 		return nil
 	}
-	for i, other := range heldFiles.all {
+	for i, other := range openFiles.all {
 		if other == r {
-			heldFiles.all = append(heldFiles.all[:i], heldFiles.all[i+1:]...)
+			openFiles.all = append(openFiles.all[:i], openFiles.all[i+1:]...)
 			break
 		}
 	}

@@ -23,7 +23,7 @@ const depth = 200
 const rerank = 100
 
 // question is a recall made ready: bounded, with its terms and its filter.
-type question struct {
+type preparedQuery struct {
 	evidence.RecallQuery
 	terms  []string  // as the index knows them; one that is asked for twice weighs twice
 	vector []float32 // unit length; nil: words only
@@ -38,11 +38,11 @@ func (l *Local) Recall(ctx context.Context, rq evidence.RecallQuery) (evidence.R
 	if err := ctx.Err(); err != nil {
 		return res, err
 	}
-	q, err := l.ask(rq)
+	q, err := l.prepareQuery(rq)
 	if err != nil {
 		return res, err
 	}
-	defer l.index.ask()()
+	defer l.index.beginRecall()()
 	err = l.read(ctx, "recalling", func(tx *sql.Tx) error {
 		sem, err := l.semantics(ctx, tx, q)
 		if err != nil {
@@ -63,8 +63,8 @@ func (l *Local) Recall(ctx context.Context, rq evidence.RecallQuery) (evidence.R
 	return res, nil
 }
 
-func (l *Local) ask(rq evidence.RecallQuery) (*question, error) {
-	q := &question{RecallQuery: rq, filter: newFilter(rq)}
+func (l *Local) prepareQuery(rq evidence.RecallQuery) (*preparedQuery, error) {
+	q := &preparedQuery{RecallQuery: rq, filter: newFilter(rq)}
 	switch q.Mode {
 	case "":
 		q.Mode = evidence.ModeHybrid
@@ -88,7 +88,7 @@ func (l *Local) ask(rq evidence.RecallQuery) (*question, error) {
 
 // takeVector checks the question's vector. Without a good one the words answer
 // alone, unless only vectors were asked for.
-func (q *question) takeVector() error {
+func (q *preparedQuery) takeVector() error {
 	var why string
 	switch {
 	case q.Vector == nil || q.Model.IsZero():
@@ -112,7 +112,7 @@ func (q *question) takeVector() error {
 }
 
 // noVectors falls back to words, or refuses where only vectors were asked for.
-func (q *question) noVectors(why, try string) error {
+func (q *preparedQuery) noVectors(why, try string) error {
 	if q.Mode == evidence.ModeVector {
 		return &evidence.Problem{What: why, Try: try}
 	}
@@ -122,7 +122,7 @@ func (q *question) noVectors(why, try string) error {
 }
 
 // candidates asks the words and the vectors at once and fuses what they bring.
-func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *semantics) ([]candidate, error) {
+func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *semantics) ([]candidate, error) {
 	var words []int64
 	var nearby []near
 	warming := sem.state == evidence.IndexWarming && q.Mode == evidence.ModeHybrid
@@ -182,13 +182,13 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *se
 
 // compareGrams scores the candidates by character n-grams where the embedder is
 // a lexical one. A nil table is one that is still being made.
-func (l *Local) compareGrams(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, chunks int64) (*gramTable, error) {
+func (l *Local) compareGrams(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, chunks int64) (*gramTable, error) {
 	if q.vector == nil || q.Mode != evidence.ModeHybrid || q.Model.Kind == evidence.KindTransformer {
 		return nil, nil
 	}
 	table, due, err := l.index.grams.get(ctx, tx, chunks)
 	if due {
-		l.index.wrote() // its keeper takes the sample
+		l.index.notify() // its keeper takes the sample
 	}
 	if table == nil || err != nil {
 		return nil, err
@@ -237,7 +237,7 @@ func newFilter(q evidence.RecallQuery) filter {
 func (f filter) empty() bool { return f.where == "" }
 
 // hits reads what the best candidates say.
-func hits(ctx context.Context, tx *sql.Tx, q *question, cands []candidate) ([]evidence.Hit, error) {
+func hits(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate) ([]evidence.Hit, error) {
 	out := []evidence.Hit{}
 	texts := map[int64]string{}
 	docs := map[int64]evidence.Document{}

@@ -19,16 +19,16 @@ func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	for _, t := range texts {
-		f.left.add(t)
+		f.needles.add(t)
 	}
-	f.left.add(f.sel.Session)
+	f.needles.add(f.sel.Session)
 	res, err := tx.ExecContext(ctx, "DELETE FROM session WHERE uid=?", f.sel.Session)
 	if err != nil {
 		return err
 	}
 	if n, err := res.RowsAffected(); err != nil {
 		return err
-	} else if n == 0 && len(f.docs) == 0 && f.spare == nil {
+	} else if n == 0 && len(f.docs) == 0 && f.keep == nil {
 		f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("there is no session %q", f.sel.Session))
 	}
 	_, err = tx.ExecContext(ctx, "DELETE FROM link WHERE session=?", f.sel.Session)
@@ -69,7 +69,7 @@ func (f *forgetting) removeDocs(ctx context.Context, tx *sql.Tx) error {
 	}
 	many := f.receipt.Chunks > secureChunks
 	if many {
-		if err := secureWords(ctx, tx, false); err != nil {
+		if err := setSecureDelete(ctx, tx, false); err != nil {
 			return err
 		}
 	}
@@ -77,26 +77,26 @@ func (f *forgetting) removeDocs(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	if many {
-		return secureWords(ctx, tx, true)
+		return setSecureDelete(ctx, tx, true)
 	}
 	return nil
 }
 
-// secureWords switches FTS5's secure delete; it writes what is pending first, so
+// setSecureDelete switches FTS5's secure delete; it writes what is pending first, so
 // that the switch holds for what comes between two calls.
-func secureWords(ctx context.Context, tx *sql.Tx, on bool) error {
+func setSecureDelete(ctx context.Context, tx *sql.Tx, on bool) error {
 	_, err := tx.ExecContext(ctx, "INSERT INTO fts(fts, rank) VALUES('secure-delete', ?)", on)
 	return err
 }
 
 // removeQuotes takes out what the conversations say after the documents.
 func (f *forgetting) removeQuotes(ctx context.Context, tx *sql.Tx) error {
-	for run := range f.said.runs {
+	for run := range f.quotes.runs {
 		if err := f.removeRun(ctx, tx, run); err != nil {
 			return err
 		}
 	}
-	for k := range f.said.turns {
+	for k := range f.quotes.turns {
 		var said string
 		err := tx.QueryRowContext(ctx, "SELECT text FROM turn WHERE session=? AND seq=?", k.session, k.seq).Scan(&said)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && said == forgotten {
@@ -105,14 +105,14 @@ func (f *forgetting) removeQuotes(ctx context.Context, tx *sql.Tx) error {
 		if err != nil {
 			return err
 		}
-		f.left.add(said)
+		f.needles.add(said)
 		f.turns++
 		f.sessions[k.session] = true
 		if _, err := tx.ExecContext(ctx, "UPDATE turn SET text=? WHERE session=? AND seq=?", forgotten, k.session, k.seq); err != nil {
 			return err
 		}
 	}
-	for id := range f.said.sessions {
+	for id := range f.quotes.sessions {
 		f.sessions[id] = true
 	}
 	return nil
@@ -154,7 +154,7 @@ func (f *forgetting) removeRun(ctx context.Context, tx *sql.Tx, run string) erro
 	if err != nil {
 		return fmt.Errorf("removing run %s: %w", run, err)
 	}
-	f.left.add(body)
+	f.needles.add(body)
 	f.runs++
 	f.sessions[session] = true
 	texts, err := stringsOf(ctx, tx, "SELECT text FROM turn WHERE run=?", run)
@@ -162,7 +162,7 @@ func (f *forgetting) removeRun(ctx context.Context, tx *sql.Tx, run string) erro
 		return err
 	}
 	for _, t := range texts {
-		f.left.add(t)
+		f.needles.add(t)
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE turn SET text=?, run=NULL WHERE run=?", forgotten, run)
 	return err
@@ -178,13 +178,13 @@ func (f *forgetting) resetSummaries(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 		for _, s := range texts {
-			f.left.add(s)
+			f.needles.add(s)
 		}
 		if len(texts) < 2 { // the session went as a whole
 			continue
 		}
 		title := texts[1]
-		if len(f.said.phrases.in(title)) > 0 {
+		if len(f.quotes.phrases.in(title)) > 0 {
 			title = ""
 		}
 		if _, err := tx.ExecContext(ctx, "UPDATE session SET summary='', summary_to=min(0, summary_to)-1, title=? WHERE id=?", title, id); err != nil {

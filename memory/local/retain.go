@@ -15,7 +15,7 @@ const retainBatch = 200
 // cite what goes are kept: they say what was known then.
 func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	r := evidence.Receipt{IDs: []string{}}
-	r.Warnings, r.Resumed = l.finishDue(ctx)
+	r.Warnings, r.Resumed = l.finishInterrupted(ctx)
 	more := false // nothing is written where nothing is to go
 	err := l.read(ctx, "looking for what is old", func(tx *sql.Tx) error {
 		docs, err := l.tooOld(ctx, tx)
@@ -38,7 +38,7 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 			if err != nil {
 				return err
 			}
-			if err := secureWords(ctx, tx, false); err != nil { // it would hold the lock for minutes
+			if err := setSecureDelete(ctx, tx, false); err != nil { // it would hold the lock for minutes
 				return err
 			}
 			ids := make([]int64, 0, len(docs))
@@ -49,7 +49,7 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 			if err := removeDocRows(ctx, tx, ids); err != nil {
 				return err
 			}
-			if err := secureWords(ctx, tx, true); err != nil {
+			if err := setSecureDelete(ctx, tx, true); err != nil {
 				return err
 			}
 			more = len(docs) == retainBatch
@@ -65,7 +65,7 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	if r.Documents == 0 {
 		return r, nil
 	}
-	if err := tidyWords(ctx, l.wdb); err != nil {
+	if err := purgeWordIndex(ctx, l.wdb); err != nil {
 		return r, l.failed(ctx, "merging the word index", err)
 	}
 	_, err = l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // the space goes back to the disk

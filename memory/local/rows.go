@@ -66,7 +66,7 @@ func insertDoc(ctx context.Context, tx *sql.Tx, e *entry) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	res, err := tx.ExecContext(ctx, "INSERT INTO doc("+docInsert+") VALUES("+marks(len(values))+")", values...)
+	res, err := tx.ExecContext(ctx, "INSERT INTO doc("+docInsert+") VALUES("+placeholders(len(values))+")", values...)
 	if err != nil {
 		return 0, err
 	}
@@ -82,7 +82,7 @@ func insertDoc(ctx context.Context, tx *sql.Tx, e *entry) (int64, error) {
 
 // updateDoc replaces a document under its id. What was pinned or put outside of
 // sessions stays so.
-func updateDoc(ctx context.Context, tx *sql.Tx, old known, e *entry) error {
+func updateDoc(ctx context.Context, tx *sql.Tx, old storedDoc, e *entry) error {
 	e.pinned = e.pinned || old.pinned
 	if old.hash == e.hash {
 		e.doc.Tags = union(old.tags, e.doc.Tags)
@@ -92,7 +92,7 @@ func updateDoc(ctx context.Context, tx *sql.Tx, old known, e *entry) error {
 		return err
 	}
 	values = append(values, old.own, old.id)
-	_, err = tx.ExecContext(ctx, "UPDATE doc SET ("+docInsert+") = ("+marks(len(values)-2)+"), own=max(own, ?) WHERE id=?", values...)
+	_, err = tx.ExecContext(ctx, "UPDATE doc SET ("+docInsert+") = ("+placeholders(len(values)-2)+"), own=max(own, ?) WHERE id=?", values...)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func attach(ctx context.Context, tx *sql.Tx, doc int64, e *entry) error {
 	return err
 }
 
-func insertChunks(ctx context.Context, tx *sql.Tx, doc int64, cuts []cut) (first int64, err error) {
+func insertChunks(ctx context.Context, tx *sql.Tx, doc int64, cuts []chunkRow) (first int64, err error) {
 	chunk, err := tx.PrepareContext(ctx, "INSERT INTO chunk(doc, ord, start, stop, simhash, terms) VALUES(?, ?, ?, ?, ?, ?)")
 	if err != nil {
 		return 0, err
@@ -215,7 +215,7 @@ type rowsQuerier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
 
 // Document is the stored document; see contract.Store.
 func (l *Local) Document(ctx context.Context, id string) (evidence.Document, bool, error) {

@@ -18,7 +18,7 @@ type semantics struct {
 
 // semantics finds the space of the question's model. Without one, the words
 // answer alone and the result says why.
-func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *question) (*semantics, error) {
+func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *preparedQuery) (*semantics, error) {
 	lexical := &semantics{state: evidence.IndexLexical}
 	if q.vector == nil {
 		return lexical, nil
@@ -42,7 +42,7 @@ func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *question) (*semant
 		return nil, err
 	}
 	sem := &semantics{state: evidence.IndexWarming, model: row}
-	h := l.index.want(row)
+	h := l.index.request(row)
 	if !h.isReady() {
 		small, err := isSmall(ctx, tx)
 		if err != nil {
@@ -68,7 +68,7 @@ func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *question) (*semant
 		return nil, err
 	}
 	// Following the changes may have put a freshly loaded space in its place.
-	if h = l.index.want(row); fresh && h.isReady() && h.space != nil {
+	if h = l.index.request(row); fresh && h.isReady() && h.space != nil {
 		sem.state, sem.space = evidence.IndexReady, h.space
 	}
 	return sem, nil
@@ -80,7 +80,7 @@ func isSmall(ctx context.Context, tx *sql.Tx) (bool, error) {
 }
 
 // noteCoverage warns when a good part of the memory is unknown to the model.
-func (l *Local) noteCoverage(ctx context.Context, tx *sql.Tx, q *question, row modelRow) error {
+func (l *Local) noteCoverage(ctx context.Context, tx *sql.Tx, q *preparedQuery, row modelRow) error {
 	if row.active && !row.wanted {
 		return nil
 	}
@@ -110,7 +110,7 @@ func allowed(ctx context.Context, tx *sql.Tx, f filter) (map[int64]bool, error) 
 }
 
 // searchFiltered asks the index in RAM for the documents that pass the filter.
-func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *question) ([]near, error) {
+func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *preparedQuery) ([]near, error) {
 	pass, err := allowed(ctx, tx, q.filter)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *question)
 }
 
 // scanFile finds the nearest chunks without the index, by reading all vectors.
-func (s *semantics) scanFile(ctx context.Context, tx *sql.Tx, q *question) ([]near, error) {
+func (s *semantics) scanFile(ctx context.Context, tx *sql.Tx, q *preparedQuery) ([]near, error) {
 	query, args := "SELECT doc, first, n, v FROM vec WHERE model=?", []any{s.model.id}
 	if !q.filter.empty() {
 		query += " AND doc IN (SELECT d.id FROM doc d WHERE " + q.filter.where + ")"
@@ -141,7 +141,7 @@ func (s *semantics) scanFile(ctx context.Context, tx *sql.Tx, q *question) ([]ne
 }
 
 // score gives each candidate that has a vector its exact similarity.
-func (s *semantics) score(ctx context.Context, tx *sql.Tx, q *question, cands []candidate) error {
+func (s *semantics) score(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate) error {
 	if q.vector == nil || len(cands) == 0 {
 		return nil
 	}

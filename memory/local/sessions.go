@@ -118,7 +118,7 @@ func (l *Local) Append(ctx context.Context, id string, turns ...evidence.Turn) e
 		now := l.now().UnixMicro()
 		var gone bool // an answer was under way when its session was forgotten
 		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=? AND at > ?) AND NOT EXISTS(SELECT 1 FROM session WHERE uid=?)",
-			mark(id), now-goneFor.Microseconds(), id).Scan(&gone)
+			idHash(id), now-forgottenFor.Microseconds(), id).Scan(&gone)
 		if err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id st
 		at = l.now()
 	}
 	body := validSameLength(t.Text)
-	if quotes, err := quotesGone(ctx, tx, t.Run); err != nil {
+	if quotes, err := citesForgotten(ctx, tx, t.Run); err != nil {
 		return err
 	} else if quotes { // it was under way when its document was forgotten
 		body, t.Run = forgotten, nil
@@ -176,16 +176,16 @@ func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id st
 	return err
 }
 
-// quotesGone reports whether an answer cites a document that was forgotten while
+// citesForgotten reports whether an answer cites a document that was forgotten while
 // it was made, and has not come back since.
-func quotesGone(ctx context.Context, tx *sql.Tx, a *evidence.Answer) (bool, error) {
+func citesForgotten(ctx context.Context, tx *sql.Tx, a *evidence.Answer) (bool, error) {
 	if a == nil {
 		return false, nil
 	}
 	for _, c := range a.Citations {
 		var gone bool
 		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=?) AND NOT EXISTS(SELECT 1 FROM doc WHERE uid=?)",
-			mark(c.DocumentID), c.DocumentID).Scan(&gone)
+			idHash(c.DocumentID), c.DocumentID).Scan(&gone)
 		if err != nil || gone {
 			return gone, err
 		}

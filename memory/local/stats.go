@@ -115,7 +115,7 @@ func allModels(ctx context.Context, q rowsQuerier) ([]modelRow, error) {
 }
 
 // peek is a space that is there or on its way, without asking for it.
-func (ix *index) peek(model int64) (*held, bool) {
+func (ix *index) peek(model int64) (*spaceSlot, bool) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	h, ok := ix.spaces[model]

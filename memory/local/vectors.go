@@ -27,7 +27,7 @@ func (e *entry) takeVectors(chunks evidence.Chunks) {
 	if dims == 0 {
 		return
 	}
-	all := make([]float32, len(e.cuts)*dims)
+	all := make([]float32, len(e.chunks)*dims)
 	kept, bad := 0, ""
 	for i, c := range chunks.Items {
 		if c.Vector == nil {
@@ -140,7 +140,7 @@ func addVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, r *
 		return nil
 	}
 	res, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO vec(model, doc, first, n, v) VALUES(?, ?, ?, ?, ?)",
-		m.id, doc, first, len(e.cuts), encode(e.vectors))
+		m.id, doc, first, len(e.chunks), encode(e.vectors))
 	if err != nil {
 		return err
 	}
