@@ -48,7 +48,7 @@ func TestForgetInAFolderNamedAsAPattern(t *testing.T) {
 	if _, err := l.Backup(t.Context(), filepath.Join(backupsOf(t, dir), "x.db")); err != nil {
 		t.Fatal(err)
 	}
-	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "has forgotten it too") {
+	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "was also removed from the backup") {
 		t.Errorf("warnings %q", said)
 	}
 	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {

@@ -13,17 +13,17 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// forgotten stands where a turn was that quoted what had to go. The turn keeps
-// its place: the numbers of the others must stay true.
+// forgotten replaces the text of a turn that quoted a forgotten document. The
+// turn itself remains, so that the numbers of the others stay valid. Stored
+// data contain it: do not change it.
 const forgotten = "[forgotten: it rested on a document that was removed from the memory]"
 
-// Forget removes documents and every trace of them; see contract.Store. Answers
-// that cite or quote them go too, their turns become a note, and the summaries
-// of their sessions are made anew from the turns that are left. The file is
-// searched for leftovers afterwards, and written anew if there are any. The
-// copies in the folder of backups forget the same; copies and exports elsewhere
-// are out of reach. What is broken off on the way is noted in the file, and
-// finished by the next Forget or Retain.
+// Forget removes documents and their traces; see contract.Store. Answers that
+// cite or quote them are removed, their turns are replaced by a note, and the
+// summaries of their sessions are made again from the remaining turns. Then the
+// bytes are erased from the file and from the backups beside it; copies and
+// exports elsewhere are not reached. An interrupted removal is recorded in the
+// file and completed by the next Forget or Retain.
 func (l *Local) Forget(ctx context.Context, sel contract.Selector) (evidence.Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return evidence.Receipt{}, err
@@ -35,18 +35,20 @@ func (l *Local) Forget(ctx context.Context, sel contract.Selector) (evidence.Rec
 	if err != nil {
 		return evidence.Receipt{}, err
 	}
-	// It is done: what is left is to leave no bytes behind, whoever waits.
+	// The rows are removed: the bytes are erased even if the caller no longer
+	// waits.
 	f.receipt.Warnings = append(f.receipt.Warnings, l.finishErasure(context.WithoutCancel(ctx), f)...)
 	return f.receipt, nil
 }
 
-// errChanged says that the selected documents are no longer those of the plan.
+// errChanged reports that the selected documents are not those of the plan.
 var errChanged = errors.New("the selected documents have changed meanwhile")
 
-// planTries is how often a plan is made without the lock before it is made with it.
+// planTries is how often the plan is made without the write lock, before it is
+// made under it.
 const planTries = 2
 
-// forgetRows reads and compares without a lock, and holds it only to remove.
+// forgetRows plans without the write lock and holds it only to remove.
 func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgetting, error) {
 	for try := 0; ; try++ {
 		f := newForgetting(sel, l.voc)
@@ -61,7 +63,7 @@ func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgett
 					return err
 				}
 			}
-			// The backups are always to be looked at: one may be under way.
+			// The backups are always included: one may be in progress.
 			return f.run(ctx, tx, l.now().UnixMicro(), true)
 		})
 		if !errors.Is(err, errChanged) {
@@ -70,7 +72,7 @@ func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgett
 	}
 }
 
-// chosen is a selected document as it was when it was read.
+// selectedDoc is a selected document as it was when the plan was made.
 type selectedDoc struct {
 	id     int64
 	uid    string
@@ -78,17 +80,17 @@ type selectedDoc struct {
 	chunks int
 }
 
-// forgetting is one Forget on its way.
+// forgetting is the state of one Forget.
 type forgetting struct {
 	sel      contract.Selector
 	voc      *vocabulary
 	docs     []selectedDoc
-	keep     func(context.Context, []string) (map[string]bool, error) // documents of a copy that stay; nil: none
-	needles  *needles                                                 // of what was removed, to be looked for in the file
+	keep     func(context.Context, []string) (map[string]bool, error) // in a backup: the documents that the memory still stores; nil: none
+	needles  *needles                                                 // pieces of what was removed, to be searched for in the file
 	quotes   *quoteSearch
 	runs     int
 	turns    int
-	sessions map[int64]bool // whose summary may hold something
+	sessions map[int64]bool // whose summary may contain something
 	receipt  evidence.Receipt
 }
 
@@ -96,7 +98,7 @@ func newForgetting(sel contract.Selector, voc *vocabulary) *forgetting {
 	return &forgetting{sel: sel, voc: voc, needles: newNeedles(), sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
 }
 
-// plan reads what is selected and who quotes it. It writes nothing.
+// plan reads what is selected and finds what quotes it. It writes nothing.
 func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 	var err error
 	if f.docs, err = f.selectDocs(ctx, tx); err != nil {
@@ -107,7 +109,7 @@ func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 		ids = append(ids, d.id)
 	}
 	f.quotes = newQuoteSearch(f.voc, ids)
-	for _, id := range f.sel.IDs { // also of one that went without its bytes
+	for _, id := range f.sel.IDs { // also of one whose rows were removed earlier
 		f.needles.add(id)
 	}
 	for _, d := range f.docs {
@@ -118,7 +120,7 @@ func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 			if err := f.quotes.search(ctx, tx); err != nil {
 				return err
 			}
-			again := newQuoteSearch(f.voc, ids) // what was found stays found
+			again := newQuoteSearch(f.voc, ids) // with what was found so far
 			again.runs, again.turns, again.sessions = f.quotes.runs, f.quotes.turns, f.quotes.sessions
 			f.quotes = again
 		}
@@ -129,8 +131,8 @@ func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 	return f.confirmed()
 }
 
-// confirmed refuses a removal that takes more than a person may expect. What it
-// takes out of conversations counts.
+// confirmed refuses to remove more than a user may expect without confirmation.
+// Turns that quote the documents count.
 func (f *forgetting) confirmed() error {
 	said := len(f.quotes.turns)
 	if n := len(f.docs) + said; n <= contract.ConfirmAbove || f.sel.Confirm {
@@ -144,7 +146,7 @@ func (f *forgetting) confirmed() error {
 		"confirm it (`confirm`, on the command line --yes), or select fewer")
 }
 
-// run removes what was planned; at is the time in microseconds.
+// run removes what was planned; at is the present time in microseconds.
 func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
 	now, err := f.selectDocs(ctx, tx)
 	if err != nil {
@@ -153,7 +155,7 @@ func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool
 	if !slices.Equal(now, f.docs) {
 		return errChanged
 	}
-	if err := f.quotes.search(ctx, tx); err != nil { // what was said since
+	if err := f.quotes.search(ctx, tx); err != nil { // turns that were added since the plan
 		return err
 	}
 	if err := f.removeSession(ctx, tx); err != nil {
@@ -177,7 +179,7 @@ func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool
 	return f.report(ctx, tx)
 }
 
-// choose finds the documents that are selected.
+// selectDocs returns the documents that are selected, and are not kept.
 func (f *forgetting) selectDocs(ctx context.Context, tx *sql.Tx) ([]selectedDoc, error) {
 	var parts []string
 	var args []any
@@ -214,7 +216,8 @@ func (f *forgetting) selectDocs(ctx context.Context, tx *sql.Tx) ([]selectedDoc,
 	return slices.DeleteFunc(out, func(d selectedDoc) bool { return stay[d.uid] }), err
 }
 
-// uids are the ids of what goes, and those that were named but are not there.
+// uids returns the ids of the selected documents, then the selected ids that
+// are not stored.
 func (f *forgetting) uids() []string {
 	out, have := make([]string, 0, len(f.docs)+len(f.sel.IDs)), map[string]bool{}
 	for _, d := range f.docs {
@@ -233,7 +236,7 @@ func jsonStrings(s []string) string {
 	return string(b)
 }
 
-// readDoc notes what a document says, to know its traces.
+// readDoc adds what a document says to the needles and the phrases.
 func (f *forgetting) readDoc(ctx context.Context, tx *sql.Tx, c selectedDoc) error {
 	var body string
 	d, err := scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", c.id), &body)
@@ -265,7 +268,7 @@ func (f *forgetting) report(ctx context.Context, tx *sql.Tx) error {
 	}
 	if f.runs+f.turns > 0 {
 		f.receipt.Warnings = append(f.receipt.Warnings,
-			fmt.Sprintf("%d answers and %d turns that quoted it were removed from the sessions, whose summaries are made anew", f.runs, f.turns))
+			fmt.Sprintf("%d answers and %d turns that quoted it were removed from the sessions; their summaries will be made again", f.runs, f.turns))
 	}
 	return nil
 }

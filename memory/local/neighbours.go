@@ -5,12 +5,12 @@ import (
 	"database/sql"
 )
 
-// maxThread bounds the turns of conversations that one recall looks around in.
+// maxThread limits the turns among which one recall looks for neighbours.
 const maxThread = 50_000
 
-// addNeighbours adds to each turn a share of the scores of the turns before and
-// after it in the same conversation. A turn that was no candidate becomes one:
-// the answer beside the question may share no word with it.
+// addNeighbours adds to each turn a share of the scores of the adjacent turns
+// of its conversation. A turn that was no candidate becomes one: the answer
+// beside a question may share no word with it.
 func addNeighbours(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, sem *semantics) ([]candidate, error) {
 	own := map[int64]float64{} // best score of each turn
 	var docs []int64
@@ -46,7 +46,8 @@ func addNeighbours(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []ca
 	return cands, nil
 }
 
-// neighbours gives each turn its share of the scores beside it.
+// neighbours returns the bonus of each turn: a share of the scores of the
+// adjacent ones.
 func neighbours(ctx context.Context, tx *sql.Tx, q *preparedQuery, docs []int64, own map[int64]float64) (map[int64]float64, error) {
 	only, args := "", []any{jsonIDs(docs)}
 	if q.Session != "" {
@@ -77,8 +78,8 @@ func neighbours(ctx context.Context, tx *sql.Tx, q *preparedQuery, docs []int64,
 	return bonus, rows.Err()
 }
 
-// addSilentTurns adds the turns that have a share of their neighbours' scores but
-// none of their own, if they pass the filter.
+// addSilentTurns adds the turns that have a bonus but no score of their own, if
+// they pass the filter.
 func addSilentTurns(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, sem *semantics, own, bonus map[int64]float64) ([]candidate, error) {
 	var silent []int64
 	for doc, b := range bonus {

@@ -13,21 +13,23 @@ import (
 )
 
 const (
-	// interruptedAfter is when a removal that is not finished is taken for broken off: the
-	// process that began it may still be at it before.
+	// interruptedAfter is the age at which an unfinished removal counts as
+	// interrupted: before, its process may still be working.
 	interruptedAfter = 5 * time.Minute
-	// forgottenFor is how long an answer may be under way that quotes what was forgotten.
+	// forgottenFor is how long an answer in progress may take that was begun
+	// before a Forget.
 	forgottenFor = 6 * time.Hour
 )
 
-// pendingErasure is a removal whose rows are gone and whose bytes may be left.
+// pendingErasure is a removal whose rows are deleted and whose bytes may
+// remain.
 type pendingErasure struct {
 	id  int64
-	sel *contract.Selector // what the backups have still to forget; nil: nothing
+	sel *contract.Selector // still to be removed from the backups; nil: nothing
 }
 
-// note keeps what is left to do, in the transaction that removes the rows: a
-// process that is killed right after it must not leave bytes that nobody knows of.
+// recordPending records the pending erasure in the transaction that deletes the
+// rows, so that a killed process leaves no bytes that no other knows of.
 func (f *forgetting) recordPending(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-forgottenFor.Microseconds()); err != nil {
 		return err
@@ -56,13 +58,14 @@ func (f *forgetting) recordPending(ctx context.Context, tx *sql.Tx, at int64, ba
 	return err
 }
 
-// mark stands for an id that must not stay itself.
+// idHash replaces an id that must not remain stored.
 func idHash(uid string) int64 {
 	sum := sha256.Sum256([]byte(uid))
 	return int64(binary.LittleEndian.Uint64(sum[:8])) //nolint:gosec // bits, not a number
 }
 
-// duties are the removals that were noted before a moment, in microseconds.
+// pendingErasures returns the removals that were recorded before a moment, in
+// microseconds.
 func pendingErasures(ctx context.Context, q rowsQuerier, before int64) ([]pendingErasure, error) {
 	var out []pendingErasure
 	err := eachRow(ctx, q, "SELECT id, selector FROM due WHERE at <= ? ORDER BY id", []any{before}, func(row scanner) error {
@@ -74,7 +77,7 @@ func pendingErasures(ctx context.Context, q rowsQuerier, before int64) ([]pendin
 		if s != "" {
 			d.sel = &contract.Selector{}
 			if err := json.Unmarshal([]byte(s), d.sel); err != nil {
-				return fmt.Errorf("reading what is left to forget: %w", err)
+				return fmt.Errorf("reading a pending removal: %w", err)
 			}
 		}
 		out = append(out, d)
@@ -83,24 +86,25 @@ func pendingErasures(ctx context.Context, q rowsQuerier, before int64) ([]pendin
 	return out, err
 }
 
-// finishInterrupted does what a removal that was broken off has left, if there is any.
+// finishInterrupted completes interrupted removals, and reports whether there
+// were any.
 func (l *Local) finishInterrupted(ctx context.Context) (notes []string, some bool) {
 	due, err := pendingErasures(ctx, l.rdb, l.now().Add(-interruptedAfter).UnixMicro())
 	if err != nil || len(due) == 0 {
-		return nil, false // the next look tells
+		return nil, false // reported by the next call
 	}
 	return l.finishErasure(ctx, nil), true
 }
 
-// finish leaves no bytes of what was removed, by f and by whoever was broken off
-// before, and says in words what it could not do. f may be nil.
+// finishErasure erases the bytes of what f and interrupted removals have
+// removed, and returns what it could not do. f may be nil.
 func (l *Local) finishErasure(ctx context.Context, f *forgetting) []string {
-	const again = "what was forgotten is gone from the memory, but %s: %v; the next `forget` or `serve` tries again, and so does forgetting it again"
-	l.copies <- struct{}{} // whoever has it ends by itself
+	const again = "the documents were removed from the memory, but %s: %v; the next `forget` or `serve` tries again"
+	l.copies <- struct{}{} // held for a bounded time
 	defer func() { <-l.copies }()
 	due, err := pendingErasures(ctx, l.rdb, l.now().UnixMicro())
 	if err != nil {
-		return []string{fmt.Sprintf(again, "bytes of it may stay in the file", explain(l.path, err))}
+		return []string{fmt.Sprintf(again, "bytes of them may remain in the file", explain(l.path, err))}
 	}
 	notes, whole := l.removeUnfinishedBackups()
 	for _, d := range due {
@@ -113,7 +117,7 @@ func (l *Local) finishErasure(ctx context.Context, f *forgetting) []string {
 			continue
 		}
 		if _, err := l.wdb.ExecContext(ctx, "UPDATE due SET selector='' WHERE id=?", d.id); err != nil {
-			return append(notes, fmt.Sprintf(again, "its ids are still noted", explain(l.path, err)))
+			return append(notes, fmt.Sprintf(again, "their ids are still recorded", explain(l.path, err)))
 		}
 	}
 	said, wiped := l.eraseBytes(ctx, f, len(due) > 1 || f == nil)
@@ -123,7 +127,7 @@ func (l *Local) finishErasure(ctx context.Context, f *forgetting) []string {
 	}
 	for _, d := range due {
 		if _, err := l.wdb.ExecContext(ctx, "DELETE FROM due WHERE id=?", d.id); err != nil {
-			return append(notes, fmt.Sprintf(again, "that is not noted", explain(l.path, err)))
+			return append(notes, fmt.Sprintf(again, "their erasure is still recorded as pending", explain(l.path, err)))
 		}
 	}
 	return notes

@@ -10,23 +10,22 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// supporters are the passages of other documents that are looked at before a
-// phrase counts as theirs too.
+// supporters is how many passages of other documents are checked for a phrase.
 const supporters = 20
 
-// turnKey names a turn.
+// turnKey identifies a turn.
 type turnKey struct{ session, seq int64 }
 
-// quotes are what the conversations say after the selected documents, cited or
-// not. They are looked for on a snapshot, without a lock; what was said since is
-// looked at when the lock is held, and is little.
+// quoteSearch finds the turns, answers, titles and summaries that quote the
+// selected documents, cited or not. search is called on a snapshot without a
+// lock, and again under the write lock for the few turns that were added since.
 type quoteSearch struct {
 	voc       *vocabulary
-	without   string // JSON of the row ids of the documents that go
+	without   string // JSON of the row ids of the selected documents
 	phrases   phrases
 	supported map[string]bool
-	known     map[int64]int64 // last turn that was looked at, by session
-	folded    map[int64]int64 // summary_to of the summaries that were looked at
+	known     map[int64]int64 // last turn that was searched, by session
+	folded    map[int64]int64 // summary_to of the summaries that were searched
 	runs      map[string]bool
 	turns     map[turnKey]bool
 	sessions  map[int64]bool // whose title or summary quotes
@@ -37,13 +36,13 @@ func newQuoteSearch(voc *vocabulary, docs []int64) *quoteSearch {
 		runs: map[string]bool{}, turns: map[turnKey]bool{}, sessions: map[int64]bool{}}
 }
 
-// look goes through what was said since it last did.
+// search searches what was added since the last call.
 func (q *quoteSearch) search(ctx context.Context, tx *sql.Tx) error {
 	q.phrases.seal()
 	if len(q.phrases.hashes) == 0 {
 		return nil
 	}
-	var grown []turnKey // with the last turn that is known
+	var grown []turnKey // each with its last known turn
 	err := eachRow(ctx, tx, "SELECT session, max(seq) FROM turn GROUP BY session", nil, func(row scanner) error {
 		var k turnKey
 		if err := row.Scan(&k.session, &k.seq); err != nil {
@@ -113,9 +112,9 @@ func (q *quoteSearch) searchSummaries(ctx context.Context, tx *sql.Tx) error {
 	})
 }
 
-// quotes reports whether s says something that only the documents that go say.
-// What another document says too is no trace of them: "It was released in 2009."
-// stands in many pages, and whoever quoted it may have read any of them.
+// isQuote reports whether s contains a phrase that only the selected documents
+// contain. A phrase that occurs in other documents too, such as "It was
+// released in 2009.", is not a trace of them.
 func (q *quoteSearch) isQuote(ctx context.Context, tx *sql.Tx, s string) (bool, error) {
 	for _, p := range q.phrases.in(s) {
 		also, ok := q.supported[p]
@@ -133,8 +132,8 @@ func (q *quoteSearch) isQuote(ctx context.Context, tx *sql.Tx, s string) (bool, 
 	return false, nil
 }
 
-// inOtherDocument reports whether a document that stays has the words of phrase in
-// this order.
+// inOtherDocument reports whether a document that is not selected contains the
+// words of phrase in this order.
 func (q *quoteSearch) inOtherDocument(ctx context.Context, tx *sql.Tx, phrase string) (bool, error) {
 	terms := q.voc.terms(joined(strings.Fields(phrase)))
 	if len(terms) == 0 {
@@ -156,7 +155,7 @@ func (q *quoteSearch) inOtherDocument(ctx context.Context, tx *sql.Tx, phrase st
 	return found, err
 }
 
-// joined is a text again: characters of scripts without spaces stand together.
+// joined joins words to a text: no spaces within scripts that have none.
 func joined(w []string) string {
 	var b strings.Builder
 	for i, s := range w {
@@ -169,7 +168,7 @@ func joined(w []string) string {
 	return b.String()
 }
 
-// plain is what a kept answer says.
+// plainAnswer returns the text of a stored answer.
 func plainAnswer(body string) string {
 	var a evidence.Answer
 	if json.Unmarshal([]byte(body), &a) != nil {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// removeSession takes the selected session with its turns and runs.
+// removeSession removes the selected session with its turns and runs.
 func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
 	if f.sel.Session == "" {
 		return nil
@@ -35,8 +35,8 @@ func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// removeCiting takes the runs that cite a selected document, also one that was
-// removed earlier without its traces.
+// removeCiting removes the runs that cite a selected document, or one that was
+// removed earlier without them.
 func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
 	uids := jsonStrings(f.uids())
 	runs, err := stringsOf(ctx, tx, "SELECT DISTINCT run FROM cites WHERE doc IN (SELECT value FROM json_each(?))", uids)
@@ -52,13 +52,12 @@ func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// secureChunks are taken out of the word index with FTS5's own secure delete,
-// which costs some 15 ms each. More go at once without it, and the word index is
-// merged anew afterwards, which overwrites what they left.
+// secureChunks is how many chunks are removed from the word index with the
+// secure delete of FTS5, which takes about 15 ms each. More are removed without
+// it, and the word index is merged afterwards.
 const secureChunks = 20
 
-// removeDocs takes the documents out of all tables, and notes that answers under
-// way may not quote them any more.
+// removeDocs removes the selected documents from all tables.
 func (f *forgetting) removeDocs(ctx context.Context, tx *sql.Tx) error {
 	ids := make([]int64, 0, len(f.docs))
 	for _, d := range f.docs {
@@ -82,14 +81,14 @@ func (f *forgetting) removeDocs(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// setSecureDelete switches FTS5's secure delete; it writes what is pending first, so
-// that the switch holds for what comes between two calls.
+// setSecureDelete turns the secure delete of FTS5 on or off. FTS5 writes
+// pending changes first, so that the switch applies to what follows.
 func setSecureDelete(ctx context.Context, tx *sql.Tx, on bool) error {
 	_, err := tx.ExecContext(ctx, "INSERT INTO fts(fts, rank) VALUES('secure-delete', ?)", on)
 	return err
 }
 
-// removeQuotes takes out what the conversations say after the documents.
+// removeQuotes removes what the conversations quote from the documents.
 func (f *forgetting) removeQuotes(ctx context.Context, tx *sql.Tx) error {
 	for run := range f.quotes.runs {
 		if err := f.removeRun(ctx, tx, run); err != nil {
@@ -118,9 +117,9 @@ func (f *forgetting) removeQuotes(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// removeDocRows takes documents out of all tables but the conversations, and
-// tells the other processes. Statements for all at once hold the lock a fraction
-// of the time that statements for each would.
+// removeDocRows removes documents from all tables but those of the
+// conversations, and logs the changes. Statements for all documents at once
+// hold the lock for a fraction of the time.
 func removeDocRows(ctx context.Context, tx *sql.Tx, docs []int64) error {
 	if len(docs) == 0 {
 		return nil
@@ -143,7 +142,7 @@ func removeDocRows(ctx context.Context, tx *sql.Tx, docs []int64) error {
 	return logChange(ctx, tx, docs...)
 }
 
-// removeRun takes an answer out of its session.
+// removeRun removes an answer from its session.
 func (f *forgetting) removeRun(ctx context.Context, tx *sql.Tx, run string) error {
 	var session int64
 	var body string
@@ -168,9 +167,9 @@ func (f *forgetting) removeRun(ctx context.Context, tx *sql.Tx, run string) erro
 	return err
 }
 
-// resetSummaries undoes the folding of the sessions that held something. A
-// number at or below zero means that nothing is folded; each time another one is
-// taken, so that a summary that is being written right now comes too late.
+// resetSummaries unfolds the sessions that contained something. A summary_to of
+// zero or less means that nothing is folded; a new number each time makes a
+// Fold in progress fail.
 func (f *forgetting) resetSummaries(ctx context.Context, tx *sql.Tx) error {
 	for id := range f.sessions {
 		texts, err := stringsOf(ctx, tx, "SELECT summary FROM session WHERE id=?1 UNION ALL SELECT title FROM session WHERE id=?1", id)
@@ -180,7 +179,7 @@ func (f *forgetting) resetSummaries(ctx context.Context, tx *sql.Tx) error {
 		for _, s := range texts {
 			f.needles.add(s)
 		}
-		if len(texts) < 2 { // the session went as a whole
+		if len(texts) < 2 { // the whole session was removed
 			continue
 		}
 		title := texts[1]
