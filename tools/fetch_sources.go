@@ -3,17 +3,16 @@ package tools
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// FetchSourcesIn are the arguments of fetch-sources.
+// FetchSourcesIn holds the arguments of fetch-sources.
 type FetchSourcesIn struct {
 	Query         string   `json:"query,omitempty" jsonschema:"Search keywords"`
 	URLs          []string `json:"urls,omitempty" jsonschema:"Public http(s) addresses to read"`
@@ -22,14 +21,6 @@ type FetchSourcesIn struct {
 	FullText      bool     `json:"full_text,omitempty" jsonschema:"Also read the pages that hits link to"`
 	BudgetSeconds *int     `json:"budget_seconds,omitempty" jsonschema:"Later sources are left out"`
 	MaxTokens     *int     `json:"max_tokens,omitempty" jsonschema:"Most tokens of the result; long texts are cut"`
-}
-
-// FetchSourcesOut is what was read. Slices except NotAsked are never nil.
-type FetchSourcesOut struct {
-	Documents []evidence.Document     `json:"documents"`
-	Sources   []evidence.SourceReport `json:"sources"`
-	NotAsked  []evidence.NotAsked     `json:"not_asked,omitempty"`
-	Warnings  []string                `json:"warnings"`
 }
 
 func fetchSources(d Deps) Definition {
@@ -44,57 +35,38 @@ func fetchSources(d Deps) Definition {
 				textOf("query", 1, 2000), listOf("urls", 20, research.MaxURL), listOf("sources", maxSources, maxName),
 				numberOf("limit", 1, research.MaxRead, research.DefaultRead), falseByDefault("full_text"), d.budget(), tokens(),
 			),
-			OutputSchema: output[FetchSourcesOut](
+			OutputSchema: output[research.ReadResult](
 				opaque("documents[]", "id", "source", "url", "title", "text"),
 				opaque("sources[]"), describeField("sources", "As research reports them"),
 				opaque("not_asked[]"),
 			),
 		},
-		func(ctx context.Context, in FetchSourcesIn, observe Observe) (FetchSourcesOut, error) {
-			return FetchSources(ctx, d.Fetch, in, observe)
+		func(ctx context.Context, in FetchSourcesIn, observe Observe) (research.ReadResult, error) {
+			req, err := in.request()
+			if err != nil {
+				return research.ReadResult{}, err
+			}
+			return d.Engine.Read(ctx, req, observe)
 		},
-		func(in FetchSourcesIn, out FetchSourcesOut) (FetchSourcesOut, string) {
+		func(in FetchSourcesIn, out research.ReadResult) (research.ReadResult, string) {
 			return shrinkDocuments(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Boundary)
 		},
 	)
 }
 
-// FetchSources reads documents through f, as in says, whose bounds were checked.
-func FetchSources(ctx context.Context, f Fetcher, in FetchSourcesIn, observe Observe) (FetchSourcesOut, error) {
-	query := strings.TrimSpace(in.Query)
-	if query == "" && len(in.URLs) == 0 {
-		return FetchSourcesOut{}, evidence.BadInput("neither \"query\" nor \"urls\" is given", "give search keywords, or addresses to read")
-	}
+func (in FetchSourcesIn) request() (research.ReadRequest, error) {
 	for i, u := range in.URLs {
-		if err := checkURL(fmt.Sprintf("urls[%d]", i), u); err != nil {
-			return FetchSourcesOut{}, err
+		if err := library.CheckURL(fmt.Sprintf("argument \"urls[%d]\"", i), u); err != nil {
+			return research.ReadRequest{}, err
 		}
 	}
-	got, err := f.FetchSources(ctx, FetchRequest{
-		Query:    query,
-		URLs:     in.URLs,
-		Sources:  in.Sources,
-		Limit:    orDefault(in.Limit, 0),
-		FullText: in.FullText,
-		Budget:   seconds(in.BudgetSeconds),
-	}, observe)
-	if err != nil {
-		return FetchSourcesOut{}, err
-	}
-	return FetchSourcesOut{Documents: nonNil(got.Documents), Sources: nonNil(got.Sources), NotAsked: got.NotAsked, Warnings: nonNil(got.Warnings)}, nil
-}
-
-func checkURL(name, raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return evidence.BadInput(fmt.Sprintf("argument %q is %s", name, quote(raw)), "give an absolute address that begins with https:// or http://")
-	}
-	return nil
+	return research.ReadRequest{Query: in.Query, URLs: in.URLs, Sources: in.Sources, Limit: orDefault(in.Limit, 0),
+		FullText: in.FullText, Budget: seconds(in.BudgetSeconds)}, nil
 }
 
 // documentShrinker removes parts of its own copy of fetched documents.
 type documentShrinker struct {
-	out      FetchSourcesOut
+	out      research.ReadResult
 	full     []string // the texts before anything was cut
 	warnings []string
 	omitted  omissions
@@ -104,7 +76,7 @@ type documentShrinker struct {
 
 // shrinkDocuments cuts out to maxTokens, both as JSON and as text. It cuts long
 // texts first, the longest most, and removes documents when that is not enough.
-func shrinkDocuments(out FetchSourcesOut, maxTokens int, next func() string) (FetchSourcesOut, string) {
+func shrinkDocuments(out research.ReadResult, maxTokens int, next func() string) (research.ReadResult, string) {
 	f := &documentShrinker{out: out, warnings: out.Warnings, max: maxTokens, full: make([]string, len(out.Documents))}
 	for i, d := range out.Documents {
 		f.full[i] = d.Text

@@ -4,32 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
-	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// ForgetRequest selects documents: one goes when any field that is set selects
-// it. At least one is.
-type ForgetRequest struct {
-	IDs     []string
-	URL     string // documents of exactly this address
-	Source  string
-	Session string    // the session itself, and the documents that only it put
-	Before  time.Time // documents last read before
-	Confirm bool      // yes, even when there are many
-}
-
-// Forgetter removes documents with every trace of them. More documents than it
-// takes for an accident, without Confirm, are an *evidence.Problem that says how
-// many. Its contract is Researcher's.
-type Forgetter interface {
-	Forget(ctx context.Context, req ForgetRequest) (evidence.Receipt, error)
-}
-
-// ForgetIn are the arguments of forget.
+// ForgetIn holds the arguments of forget.
 type ForgetIn struct {
 	IDs     []string `json:"ids,omitempty" jsonschema:"As in recall"`
 	URL     string   `json:"url,omitempty" jsonschema:"Of this address"`
@@ -37,15 +18,6 @@ type ForgetIn struct {
 	Before  string   `json:"before,omitempty" jsonschema:"Last read before this date"`
 	Session string   `json:"session,omitempty" jsonschema:"A session, and what only it read"`
 	Confirm bool     `json:"confirm,omitempty" jsonschema:"For over 100 documents"`
-}
-
-// ForgetOut is the receipt of what went and what remains. Slices are never nil.
-type ForgetOut struct {
-	Documents int      `json:"documents"`
-	Chunks    int      `json:"chunks"`
-	IDs       []string `json:"ids"`
-	Remaining int      `json:"remaining"` // documents that are still there
-	Warnings  []string `json:"warnings"`
 }
 
 func forget(d Deps) Definition {
@@ -58,36 +30,24 @@ func forget(d Deps) Definition {
 				listOf("ids", 1000, maxID), textOf("url", 1, research.MaxURL), textOf("source", 1, maxName),
 				textOf("before", 0, maxDate), textOf("session", 1, maxID), falseByDefault("confirm"),
 			),
-			OutputSchema: output[ForgetOut](),
+			OutputSchema: output[library.ForgetResult](),
 		},
-		func(ctx context.Context, in ForgetIn, _ Observe) (ForgetOut, error) {
-			return Forget(ctx, d.Forget, in)
+		func(ctx context.Context, in ForgetIn, _ Observe) (library.ForgetResult, error) {
+			before, err := library.ParseTime(`argument "before"`, in.Before, false, d.Zone)
+			if err != nil {
+				return library.ForgetResult{}, err
+			}
+			return d.Library.Forget(ctx, library.ForgetRequest{IDs: in.IDs, URL: in.URL, Source: in.Source, Session: in.Session, Before: before, Confirm: in.Confirm})
 		},
-		func(_ ForgetIn, out ForgetOut) (ForgetOut, string) {
+		func(_ ForgetIn, out library.ForgetResult) (library.ForgetResult, string) {
 			return shrinkForgotten(out, research.DefaultMaxTokens)
 		},
 	)
 }
 
-// Forget removes from f what in says.
-func Forget(ctx context.Context, f Forgetter, in ForgetIn) (ForgetOut, error) {
-	before, err := parseDate("before", in.Before, false)
-	if err != nil {
-		return ForgetOut{}, err
-	}
-	if len(in.IDs) == 0 && in.URL == "" && in.Source == "" && in.Session == "" && before.IsZero() {
-		return ForgetOut{}, evidence.BadInput("nothing is selected to be forgotten", "give ids, a url, a source, a session, or a date in before")
-	}
-	got, err := f.Forget(ctx, ForgetRequest{IDs: in.IDs, URL: in.URL, Source: in.Source, Session: in.Session, Before: before, Confirm: in.Confirm})
-	if err != nil {
-		return ForgetOut{}, err
-	}
-	return ForgetOut{Documents: got.Documents, Chunks: got.Chunks, IDs: nonNil(got.IDs), Remaining: got.Remaining, Warnings: nonNil(got.Warnings)}, nil
-}
-
 // shrinkForgotten cuts out to maxTokens, both as JSON and as text: it removes the
 // last ids first.
-func shrinkForgotten(out ForgetOut, maxTokens int) (ForgetOut, string) {
+func shrinkForgotten(out library.ForgetResult, maxTokens int) (library.ForgetResult, string) {
 	var omitted omissions
 	warnings := out.Warnings
 	fits := func() bool {
@@ -116,7 +76,7 @@ func shrinkForgotten(out ForgetOut, maxTokens int) (ForgetOut, string) {
 	return out, forgetText(out)
 }
 
-func forgetText(out ForgetOut) string {
+func forgetText(out library.ForgetResult) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Forgot %s (%s); %s left.\n", count(out.Documents, "document"), count(out.Chunks, "chunk"), count(out.Remaining, "document"))
 	for _, id := range out.IDs {

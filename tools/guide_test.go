@@ -16,8 +16,8 @@ import (
 var guideFile = regexp.MustCompile("(?m)^`([a-z/_.-]+)`[^\n]*:\n\n```([a-z]+)\n((?s:.*?))\n```$")
 
 // TestGuide does what docs/adding-a-tool.md says: it adds the files by an
-// overlay, runs the tests of package tools with them, and writes the snapshot into
-// a copy of server/testdata.
+// overlay, runs the test of the new tool and those of all tools, and writes the
+// snapshot into a copy of server/testdata.
 func TestGuide(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("go"); err != nil {
@@ -30,7 +30,7 @@ func TestGuide(t *testing.T) {
 	temp := t.TempDir()
 	overlay := writeOverlay(t, root, temp)
 	tests := testBinary(t, overlay, filepath.Join(temp, "tools.test"), "tools")
-	runTests(t, filepath.Join(root, "tools"), tests, "-test.skip", "^TestGuide$")
+	runTests(t, filepath.Join(root, "tools"), tests, "-test.run", "^(TestCountWords|TestToolsAreComplete|TestResultsMatchTheirSchemas)$")
 
 	tests = testBinary(t, overlay, filepath.Join(temp, "server.test"), "server")
 	dir := filepath.Join(temp, "server")

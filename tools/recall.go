@@ -3,19 +3,17 @@ package tools
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-const defaultRecallHits = 8
-
-// RecallIn are the arguments of recall.
+// RecallIn holds the arguments of recall.
 type RecallIn struct {
 	Query     string   `json:"query" jsonschema:"What to look for, best as a question"`
 	K         *int     `json:"k,omitempty" jsonschema:"Most hits"`
@@ -27,31 +25,6 @@ type RecallIn struct {
 	MaxTokens *int     `json:"max_tokens,omitempty" jsonschema:"Most tokens of the result"`
 }
 
-// RecallHit is a remembered passage: Text is the document's text from Start to
-// End, in bytes.
-type RecallHit struct {
-	DocumentID string    `json:"document_id"`
-	Title      string    `json:"title"`
-	URL        string    `json:"url"`
-	Source     string    `json:"source"`
-	Text       string    `json:"text"`
-	Start      int       `json:"start"`
-	End        int       `json:"end"`
-	Score      float64   `json:"score"`
-	Retrieved  time.Time `json:"retrieved_at,omitzero"`
-	AgeDays    int       `json:"age_days"` // since it was read
-	Untrusted  bool      `json:"untrusted"`
-	Tags       []string  `json:"tags"`
-}
-
-// RecallOut is what the memory holds on a query, best first. Slices are never
-// nil.
-type RecallOut struct {
-	Hits     []RecallHit `json:"hits"`
-	Index    string      `json:"index"`
-	Warnings []string    `json:"warnings"`
-}
-
 func recall(d Deps) Definition {
 	return define(
 		Definition{
@@ -59,106 +32,40 @@ func recall(d Deps) Definition {
 			Title: "Search the memory",
 			Hints: Hints{ReadOnly: true, Idempotent: true},
 			InputSchema: input[RecallIn](
-				textOf("query", 1, research.MaxQuestion), numberOf("k", 1, 50, defaultRecallHits), textOf("source", 1, maxName),
+				textOf("query", 1, library.MaxQuery), numberOf("k", 1, library.MaxHits, library.DefaultHits), textOf("source", 1, maxName),
 				textOf("session", 1, maxID), listOf("tags", maxTags, maxName), textOf("since", 0, maxDate), textOf("until", 0, maxDate), tokens(),
 			),
-			OutputSchema: output[RecallOut](
+			OutputSchema: output[library.RecallResult](
 				require("hits[]", "document_id", "title", "url", "text"),
 				describeField("index", "ready, warming or lexical"),
 			),
 		},
-		func(ctx context.Context, in RecallIn, _ Observe) (RecallOut, error) {
-			return Recall(ctx, d.Recall, d.Now, in)
+		func(ctx context.Context, in RecallIn, _ Observe) (library.RecallResult, error) {
+			req, err := in.request(d.Zone)
+			if err != nil {
+				return library.RecallResult{}, err
+			}
+			return d.Library.Recall(ctx, req)
 		},
-		func(in RecallIn, out RecallOut) (RecallOut, string) {
+		func(in RecallIn, out library.RecallResult) (library.RecallResult, string) {
 			return shrinkHits(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Boundary)
 		},
 	)
 }
 
-// Recall searches r as in says, whose bounds were checked.
-func Recall(ctx context.Context, r Recaller, now func() time.Time, in RecallIn) (RecallOut, error) {
-	if strings.TrimSpace(in.Query) == "" {
-		return RecallOut{}, evidence.BadInput(
-			fmt.Sprintf("argument \"query\" is %d bytes of white space", len(in.Query)), "give what to look for in words")
+func (in RecallIn) request(zone *time.Location) (library.RecallRequest, error) {
+	req := library.RecallRequest{Query: in.Query, K: orDefault(in.K, 0), Source: in.Source, Session: in.Session, Tags: in.Tags}
+	var err error
+	if req.Since, err = library.ParseTime(`argument "since"`, in.Since, false, zone); err != nil {
+		return req, err
 	}
-	since, err := parseDate("since", in.Since, false)
-	if err != nil {
-		return RecallOut{}, err
-	}
-	until, err := parseDate("until", in.Until, true)
-	if err != nil {
-		return RecallOut{}, err
-	}
-	if !since.IsZero() && !until.IsZero() && since.After(until) {
-		return RecallOut{}, evidence.BadInput(fmt.Sprintf("since %s is after until %s", in.Since, in.Until), "swap them")
-	}
-	got, err := r.Recall(ctx, evidence.RecallQuery{
-		Text:    in.Query,
-		K:       orDefault(in.K, defaultRecallHits),
-		Source:  in.Source,
-		Session: in.Session,
-		Tags:    in.Tags,
-		Since:   since,
-		Until:   until,
-	})
-	if err != nil {
-		return RecallOut{}, err
-	}
-	out := RecallOut{Hits: make([]RecallHit, len(got.Hits)), Index: got.Index, Warnings: nonNil(got.Warnings)}
-	for i, h := range got.Hits {
-		out.Hits[i] = hit(h, now())
-	}
-	return out, nil
-}
-
-// parseDate reads RFC 3339, or a day in UTC: its first moment, or its last when
-// endOfDay says so.
-func parseDate(name, s string, endOfDay bool) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
-	}
-	t, err := time.Parse(time.DateOnly, s)
-	if err != nil {
-		return time.Time{}, evidence.BadInput(fmt.Sprintf("argument %q is %s", name, quote(s)), "give a date such as 2026-01-31 or 2026-01-31T15:04:05Z")
-	}
-	if endOfDay {
-		t = t.AddDate(0, 0, 1).Add(-time.Nanosecond)
-	}
-	return t, nil
-}
-
-func hit(h evidence.Hit, now time.Time) RecallHit {
-	age := 0
-	if r := h.Document.Retrieved; !r.IsZero() && now.After(r) {
-		age = int(math.Floor(now.Sub(r).Hours() / 24))
-	}
-	id := h.Passage.DocumentID
-	if id == "" {
-		id = h.Document.ID
-	}
-	return RecallHit{
-		DocumentID: id,
-		Title:      h.Document.Title,
-		URL:        h.Document.URL,
-		Source:     h.Document.Source,
-		Text:       h.Passage.Text,
-		Start:      h.Passage.Start,
-		End:        h.Passage.End,
-		Score:      h.Passage.Score,
-		Retrieved:  h.Document.Retrieved,
-		AgeDays:    age,
-		Untrusted:  h.Document.Untrusted,
-		Tags:       nonNil(h.Document.Tags),
-	}
+	req.Until, err = library.ParseTime(`argument "until"`, in.Until, true, zone)
+	return req, err
 }
 
 // hitShrinker removes parts of its own copy of recalled passages.
 type hitShrinker struct {
-	out      RecallOut
+	out      library.RecallResult
 	warnings []string
 	omitted  omissions
 	max      int
@@ -167,7 +74,7 @@ type hitShrinker struct {
 
 // shrinkHits cuts out to maxTokens, both as JSON and as text: it shortens the
 // longest texts, then removes the last hits.
-func shrinkHits(out RecallOut, maxTokens int, next func() string) (RecallOut, string) {
+func shrinkHits(out library.RecallResult, maxTokens int, next func() string) (library.RecallResult, string) {
 	texts := make([]string, len(out.Hits))
 	for i, h := range out.Hits {
 		texts[i] = h.Text

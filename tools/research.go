@@ -50,7 +50,11 @@ func researchTool(d Deps) Definition {
 			),
 		},
 		func(ctx context.Context, in ResearchIn, observe Observe) (evidence.Answer, error) {
-			return Research(ctx, d.Research, in, observe)
+			a, err := d.Engine.Research(ctx, in.request(), observe)
+			if err != nil {
+				return evidence.Answer{}, err
+			}
+			return withoutNil(a), nil
 		},
 		func(in ResearchIn, a evidence.Answer) (evidence.Answer, string) {
 			a = shrinkAnswer(a, orDefault(in.MaxTokens, research.DefaultMaxTokens))
@@ -59,13 +63,8 @@ func researchTool(d Deps) Definition {
 	), d.Sources)
 }
 
-// Research asks r the question of in, whose bounds were checked.
-func Research(ctx context.Context, r Researcher, in ResearchIn, observe Observe) (evidence.Answer, error) {
-	if strings.TrimSpace(in.Question) == "" {
-		return evidence.Answer{}, evidence.BadInput(
-			fmt.Sprintf("argument \"question\" is %d bytes of white space", len(in.Question)), "give the question in words")
-	}
-	a, err := r.Research(ctx, research.Request{
+func (in ResearchIn) request() research.Request {
+	return research.Request{
 		Question:  in.Question,
 		Session:   in.Session,
 		Sources:   in.Sources,
@@ -73,11 +72,7 @@ func Research(ctx context.Context, r Researcher, in ResearchIn, observe Observe)
 		Budget:    seconds(in.BudgetSeconds),
 		MaxTokens: orDefault(in.MaxTokens, research.DefaultMaxTokens),
 		Language:  in.Language,
-	}, observe)
-	if err != nil {
-		return evidence.Answer{}, err
 	}
-	return withoutNil(a), nil
 }
 
 // withoutNil replaces the nil slices and maps of a by empty ones.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
@@ -23,62 +24,39 @@ type Event = research.Event
 // passed to has returned. It is never nil.
 type Observe = func(Event)
 
-// Researcher answers a question. When ctx ends it returns ctx's error. What the
-// caller can mend is an *evidence.Problem: an unknown source, a session that
-// does not exist. A source that fails is data in the answer, not an error.
-// It is safe for concurrent use.
-type Researcher interface {
+// Engine answers questions and reads documents; see research.Engine. When ctx
+// ends it returns ctx's error. Errors that the caller can correct are an
+// *evidence.Problem. A source that fails is data in the result, not an error. It
+// is safe for concurrent use.
+type Engine interface {
 	Research(ctx context.Context, req research.Request, observe func(Event)) (evidence.Answer, error)
+	Read(ctx context.Context, req research.ReadRequest, observe func(Event)) (research.ReadResult, error)
 }
 
-// FetchRequest asks for documents, by keywords, by address, or both.
-type FetchRequest struct {
-	Query    string
-	URLs     []string      // absolute, http or https; whether they may be reached is the fetcher's to say
-	Sources  []string      // names to ask with Query; empty leaves the choice to the fetcher
-	Limit    int           // most documents wanted, 1..50
-	FullText bool          // also read what the hits link to
-	Budget   time.Duration // what has not come by then is reported as a timeout
+// Library stores documents and finds them; see library.Library. Its contract is
+// that of Engine.
+type Library interface {
+	Recall(ctx context.Context, req library.RecallRequest) (library.RecallResult, error)
+	Remember(ctx context.Context, req library.RememberRequest) (library.RememberResult, error)
+	Forget(ctx context.Context, req library.ForgetRequest) (library.ForgetResult, error)
 }
 
-// FetchResult is what was read, best first, and how each source fared.
-type FetchResult struct {
-	Documents []evidence.Document
-	Sources   []evidence.SourceReport
-	NotAsked  []evidence.NotAsked
-	Warnings  []string
-}
-
-// Fetcher reads documents from sources. Its contract is Researcher's.
-type Fetcher interface {
-	FetchSources(ctx context.Context, req FetchRequest, observe func(Event)) (FetchResult, error)
-}
-
-// Recaller searches the memory. The query comes without a vector: the recaller
-// adds one if it can. Its contract is Researcher's.
-type Recaller interface {
-	Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error)
-}
-
-// Deps holds what the tools need. Budget, Now and Boundary have defaults.
+// Deps holds what the tools need. Budget, Zone and Boundary have defaults.
 type Deps struct {
-	Research Researcher
-	Fetch    Fetcher
-	Recall   Recaller
-	Remember Rememberer
-	Forget   Forgetter
-	Sources  []string      // names that may be asked, for the descriptions; nil leaves them out
-	Budget   time.Duration // of a call that sets none, for the schemas: the setting research.budget
-	Now      func() time.Time
-	Boundary func() string // an unguessable word that fences foreign text, new for each call
+	Engine   Engine
+	Library  Library
+	Sources  []string       // names that may be asked, for the descriptions; nil leaves them out
+	Budget   time.Duration  // of a call that sets none, for the schemas: the setting research.budget
+	Zone     *time.Location // of dates that name none; nil: time.Local
+	Boundary func() string  // an unguessable word that fences foreign text, new for each call
 }
 
 func (d Deps) withDefaults() Deps {
 	if d.Budget == 0 {
 		d.Budget = research.DefaultConfig().Budget
 	}
-	if d.Now == nil {
-		d.Now = time.Now
+	if d.Zone == nil {
+		d.Zone = time.Local
 	}
 	if d.Boundary == nil {
 		d.Boundary = randomBoundary

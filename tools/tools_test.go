@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,63 +10,69 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// fake answers with what it was given, and keeps what it was asked.
+// fake returns what it was given, and keeps what it was asked. It checks requests
+// and returns no nil slices, as its contracts say.
 type fake struct {
-	answer  evidence.Answer
-	fetched FetchResult
-	hits    evidence.RecallResult
-	err     error
+	answer     evidence.Answer
+	read       research.ReadResult
+	recalled   library.RecallResult
+	remembered library.RememberResult
+	forgotten  library.ForgetResult
+	err        error
 
-	request research.Request
-	fetch   FetchRequest
-	query   evidence.RecallQuery
-
-	receipt    evidence.Receipt
-	remembered RememberRequest
-	forgotten  ForgetRequest
+	research research.Request
+	fetch    research.ReadRequest
+	recall   library.RecallRequest
+	remember library.RememberRequest
+	forget   library.ForgetRequest
 }
 
 func (f *fake) Research(_ context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error) {
-	f.request = r
+	f.research = r
 	observe(research.Event{Kind: research.EventDone})
-	return f.answer, f.err
+	return f.answer, cmp.Or(research.CheckQuestion(r.Question), f.err)
 }
 
-func (f *fake) FetchSources(_ context.Context, r FetchRequest, _ func(research.Event)) (FetchResult, error) {
+func (f *fake) Read(_ context.Context, r research.ReadRequest, _ func(research.Event)) (research.ReadResult, error) {
 	f.fetch = r
-	return f.fetched, f.err
+	f.read.Documents, f.read.Sources, f.read.Warnings = nonNil(f.read.Documents), nonNil(f.read.Sources), nonNil(f.read.Warnings)
+	return f.read, cmp.Or(r.Check(), f.err)
 }
 
-func (f *fake) Recall(_ context.Context, q evidence.RecallQuery) (evidence.RecallResult, error) {
-	f.query = q
-	return f.hits, f.err
+func (f *fake) Recall(_ context.Context, r library.RecallRequest) (library.RecallResult, error) {
+	f.recall = r
+	f.recalled.Hits, f.recalled.Warnings = nonNil(f.recalled.Hits), nonNil(f.recalled.Warnings)
+	return f.recalled, cmp.Or(r.Check(), f.err)
 }
 
-func (f *fake) Remember(_ context.Context, r RememberRequest) (evidence.Receipt, error) {
-	f.remembered = r
-	return f.receipt, f.err
+func (f *fake) Remember(_ context.Context, r library.RememberRequest) (library.RememberResult, error) {
+	f.remember = r
+	f.remembered.Warnings = nonNil(f.remembered.Warnings)
+	return f.remembered, cmp.Or(r.Check(), f.err)
 }
 
-func (f *fake) Forget(_ context.Context, r ForgetRequest) (evidence.Receipt, error) {
-	f.forgotten = r
-	return f.receipt, f.err
+func (f *fake) Forget(_ context.Context, r library.ForgetRequest) (library.ForgetResult, error) {
+	f.forget = r
+	f.forgotten.IDs, f.forgotten.Warnings = nonNil(f.forgotten.IDs), nonNil(f.forgotten.Warnings)
+	return f.forgotten, cmp.Or(library.CheckForget(r), f.err)
 }
 
 var today = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
+// zone is not UTC, so that a test sees a date that is read in the wrong zone.
+var zone = time.FixedZone("UTC-8", -8*3600)
+
 func deps(f *fake) Deps {
-	return Deps{Research: f, Fetch: f, Recall: f, Remember: f, Forget: f,
-		Now:      func() time.Time { return today },
-		Boundary: func() string { return "b0b0b0" },
-	}
+	return Deps{Engine: f, Library: f, Zone: zone, Boundary: func() string { return "b0b0b0" }}
 }
 
 func call(t *testing.T, f *fake, name, args string) (Result, error) {
@@ -93,7 +100,7 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 		{"no arguments", "research", ``, `argument "question" is missing; give it a text of 1 to 20000 bytes`},
 		{"null", "research", `{"question":null}`, `argument "question" is missing; give it a text of 1 to 20000 bytes`},
 		{"empty", "research", `{"question":""}`, `argument "question" is empty (0 bytes); give a text of 1 to 20000 bytes`},
-		{"blank", "research", `{"question":" \n"}`, `argument "question" is 2 bytes of white space; give the question in words`},
+		{"blank", "research", `{"question":" \n"}`, `the question is empty; ask something, such as "How does Go schedule goroutines?"`},
 		{"100 kB", "research", `{"question":"` + long + `"}`, `argument "question" is 100000 bytes; give a text of 1 to 20000 bytes`},
 		{"budget of 0", "research", `{"question":"x","budget_seconds":0}`, `argument "budget_seconds" is 0; give a whole number from 1 to 600`},
 		{"budget of a day", "research", `{"question":"x","budget_seconds":86400}`, `argument "budget_seconds" is 86400; give a whole number from 1 to 600`},
@@ -108,22 +115,24 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 		{"text for a truth value", "fetch-sources", `{"query":"x","full_text":"yes"}`, `argument "full_text" is the text "yes"; give true or false`},
 		{"a list for all", "research", `[1]`, `the arguments are a list; give a JSON object of argument names and values`},
 		{"an object in it", "research", `{"question":{}}`, `argument "question" is an object; give a text of 1 to 20000 bytes`},
-		{"neither query nor urls", "fetch-sources", `{"limit":3}`, `neither "query" nor "urls" is given; give search keywords, or addresses to read`},
+		{"neither query nor urls", "fetch-sources", `{"limit":3}`, `there is neither a query nor a URL; give search keywords, or addresses to read`},
 		{"address without scheme", "fetch-sources", `{"urls":["example.org"]}`, `argument "urls[0]" is "example.org"; give an absolute address that begins with https:// or http://`},
 		{"file address", "fetch-sources", `{"urls":["https://a.example","file:///etc/passwd"]}`, `argument "urls[1]" is "file:///etc/passwd"; give an absolute address that begins with https:// or http://`},
 		{"bad date", "recall", `{"query":"x","since":"yesterday"}`, `argument "since" is "yesterday"; give a date such as 2026-01-31 or 2026-01-31T15:04:05Z`},
 		{"31 February", "recall", `{"query":"x","until":"2026-02-31"}`, `argument "until" is "2026-02-31"; give a date such as 2026-01-31 or 2026-01-31T15:04:05Z`},
-		{"dates in the wrong order", "recall", `{"query":"x","since":"2026-02-02","until":"2026-02-01"}`, `since 2026-02-02 is after until 2026-02-01; swap them`},
-		{"neither text nor url", "remember", `{"title":"x"}`, `neither "text" nor "url" is given; give the text to keep, or the address of a page`},
-		{"both text and url", "remember", `{"text":"x","url":"https://a.example"}`, `both "text" and "url" are given; give one of them: a page is read from its address`},
-		{"white text", "remember", `{"text":" \n "}`, `argument "text" is 3 bytes of white space; give the text to keep`},
-		{"white text beside an address", "remember", `{"text":" ","url":"https://a.example"}`, `argument "text" is 1 bytes of white space; give the text to keep`},
+		{"dates in the wrong order", "recall", `{"query":"x","since":"2026-02-02","until":"2026-02-01"}`, `since 2026-02-02T00:00:00-08:00 is after until 2026-02-01T23:59:59-08:00; swap them`},
+		{"neither text nor url", "remember", `{"title":"x"}`, `there is neither a text nor a URL; give the text to keep, or the address of a page`},
+		{"both text and url", "remember", `{"text":"x","url":"https://a.example"}`, `there are both a text and a URL; give one of them: a page is read from its address`},
+		{"white text", "remember", `{"text":" \n "}`, `the text is 3 bytes of white space; give the text to keep`},
+		{"white text beside an address", "remember", `{"text":" ","url":"https://a.example"}`, `the text is 1 bytes of white space; give the text to keep`},
 		{"empty text", "remember", `{"text":""}`, `argument "text" is empty (0 bytes); give a text of 1 to 4194304 bytes`},
 		{"text too long", "remember", `{"text":"` + strings.Repeat("x", 4194305) + `"}`, `argument "text" is 4194305 bytes; give a text of 1 to 4194304 bytes`},
-		{"page on the disk", "remember", `{"url":"file:///etc/passwd"}`, `argument "url" is "file:///etc/passwd"; give an absolute address that begins with https:// or http://`},
+		{"page on the disk", "remember", `{"url":"file:///etc/passwd"}`, `the URL is "file:///etc/passwd"; give an absolute address that begins with https:// or http://`},
 		{"nothing selected", "forget", `{"confirm":true,"ids":[]}`, `nothing is selected to be forgotten; give ids, a url, a source, a session, or a date in before`},
 		{"bad date to forget", "forget", `{"before":"last year"}`, `argument "before" is "last year"; give a date such as 2026-01-31 or 2026-01-31T15:04:05Z`},
 		{"confirm is no truth value", "forget", `{"source":"w","confirm":"yes"}`, `argument "confirm" is the text "yes"; give true or false`},
+		{"invisible question", "research", "{\"question\":\"\u200b\u2060\u00ad\"}", `the question is empty; ask something, such as "How does Go schedule goroutines?"`},
+		{"invisible query", "recall", "{\"query\":\"\u200b \u2060\"}", `the query is empty; ask something, such as "How does Go schedule goroutines?"`},
 		{"k of 0", "recall", `{"query":"x","k":0}`, `argument "k" is 0; give a whole number from 1 to 50`},
 	}
 	for _, tt := range tests {
@@ -134,7 +143,7 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 			if !errors.As(err, &p) || !p.Usage {
 				t.Fatalf("error = %v, want an *evidence.Problem of the caller's", err)
 			}
-			if diff := cmp.Diff(tt.want, p.Error()); diff != "" {
+			if diff := gocmp.Diff(tt.want, p.Error()); diff != "" {
 				t.Errorf("text (-want +got):\n%s", diff)
 			}
 		})
@@ -159,7 +168,7 @@ func TestResearchAsks(t *testing.T) {
 			if _, err := call(t, f, "research", tt.args); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, f.request); diff != "" {
+			if diff := gocmp.Diff(tt.want, f.research); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)
 			}
 		})
@@ -169,11 +178,11 @@ func TestResearchAsks(t *testing.T) {
 func TestFetchSourcesAsks(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
-	if _, err := call(t, f, "fetch-sources", `{"query":" go ","urls":["https://go.dev"],"full_text":true,"limit":3}`); err != nil {
+	if _, err := call(t, f, "fetch-sources", `{"query":"go","urls":["https://go.dev"],"full_text":true,"limit":3}`); err != nil {
 		t.Fatal(err)
 	}
-	want := FetchRequest{Query: "go", URLs: []string{"https://go.dev"}, FullText: true, Limit: 3}
-	if diff := cmp.Diff(want, f.fetch); diff != "" {
+	want := research.ReadRequest{Query: "go", URLs: []string{"https://go.dev"}, FullText: true, Limit: 3}
+	if diff := gocmp.Diff(want, f.fetch); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 }
@@ -184,21 +193,21 @@ func TestRecallAsks(t *testing.T) {
 	if _, err := call(t, f, "recall", `{"query":"go","k":3,"source":"w","session":"s","tags":["a"],"since":"2026-01-01","until":"2026-01-31"}`); err != nil {
 		t.Fatal(err)
 	}
-	want := evidence.RecallQuery{Text: "go", K: 3, Source: "w", Session: "s", Tags: []string{"a"},
-		Since: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 1, 31, 23, 59, 59, 999999999, time.UTC)}
-	if diff := cmp.Diff(want, f.query); diff != "" {
-		t.Errorf("query (-want +got):\n%s", diff)
+	want := library.RecallRequest{Query: "go", K: 3, Source: "w", Session: "s", Tags: []string{"a"},
+		Since: time.Date(2026, 1, 1, 0, 0, 0, 0, zone), Until: time.Date(2026, 1, 31, 23, 59, 59, 999999999, zone)}
+	if diff := gocmp.Diff(want, f.recall); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
 	}
 }
 
 func TestRememberKeeps(t *testing.T) {
 	t.Parallel()
-	f := &fake{receipt: evidence.Receipt{DocumentID: "d_1", Documents: 1, Chunks: 2}}
+	f := &fake{remembered: library.RememberResult{DocumentID: "d_1", Chunks: 2, Warnings: []string{}}}
 	got, err := call(t, f, "remember", `{"text":"Go has goroutines.","title":"Go","tags":["a","b"]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(RememberRequest{Text: "Go has goroutines.", Title: "Go", Tags: []string{"a", "b"}}, f.remembered); diff != "" {
+	if diff := gocmp.Diff(library.RememberRequest{Text: "Go has goroutines.", Title: "Go", Tags: []string{"a", "b"}}, f.remember); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 	if want := `{"document_id":"d_1","chunks":2,"deduplicated":false,"warnings":[]}`; string(got.Structured) != want {
@@ -207,31 +216,31 @@ func TestRememberKeeps(t *testing.T) {
 	if want := "Kept as d_1, in 2 chunks.\n"; got.Text != want {
 		t.Errorf("text = %q, want %q", got.Text, want)
 	}
-	f.receipt.Deduplicated = true
+	f.remembered.Deduplicated = true
 	if got, err = call(t, f, "remember", `{"url":"https://go.dev"}`); err != nil {
 		t.Fatal(err)
 	}
-	if want := "Already in the memory, unchanged: d_1\n"; got.Text != want || f.remembered.URL != "https://go.dev" {
-		t.Errorf("text = %q, want %q; request %+v", got.Text, want, f.remembered)
+	if want := "Already in the memory, unchanged: d_1\n"; got.Text != want || f.remember.URL != "https://go.dev" {
+		t.Errorf("text = %q, want %q; request %+v", got.Text, want, f.remember)
 	}
 }
 
 func TestForgetRemoves(t *testing.T) {
 	t.Parallel()
-	f := &fake{receipt: evidence.Receipt{Documents: 1, Chunks: 2, IDs: []string{"d_1"}, Remaining: 4, Warnings: []string{"d_2 is not there"}}}
+	f := &fake{forgotten: library.ForgetResult{Documents: 1, Chunks: 2, IDs: []string{"d_1"}, Remaining: 4, Warnings: []string{"d_2 is not there"}}}
 	got, err := call(t, f, "forget", `{"ids":["d_1","d_2"],"url":"https://a.example","source":"w","session":"s_1","before":"2026-01-31","confirm":true}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := ForgetRequest{IDs: []string{"d_1", "d_2"}, URL: "https://a.example", Source: "w", Session: "s_1",
-		Before: time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), Confirm: true}
-	if diff := cmp.Diff(want, f.forgotten); diff != "" {
+	want := library.ForgetRequest{IDs: []string{"d_1", "d_2"}, URL: "https://a.example", Source: "w", Session: "s_1",
+		Before: time.Date(2026, 1, 31, 0, 0, 0, 0, zone), Confirm: true}
+	if diff := gocmp.Diff(want, f.forget); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 	if want := "Forgot 1 document (2 chunks); 4 documents left.\n- d_1\n\nWarnings:\n- d_2 is not there\n"; got.Text != want {
 		t.Errorf("text = %q, want %q", got.Text, want)
 	}
-	f.receipt = evidence.Receipt{}
+	f.forgotten = library.ForgetResult{IDs: []string{}, Warnings: []string{}}
 	if got, err = call(t, f, "forget", `{"source":"w"}`); err != nil {
 		t.Fatal(err)
 	}
@@ -242,9 +251,9 @@ func TestForgetRemoves(t *testing.T) {
 
 func TestForgetReceiptOfManyIsShort(t *testing.T) {
 	t.Parallel()
-	f := &fake{receipt: evidence.Receipt{Documents: 5000, Chunks: 9000}}
+	f := &fake{forgotten: library.ForgetResult{Documents: 5000, Chunks: 9000, Warnings: []string{}}}
 	for range 5000 {
-		f.receipt.IDs = append(f.receipt.IDs, "d_abcdefghijklmnopqrstuvwxyz")
+		f.forgotten.IDs = append(f.forgotten.IDs, "d_abcdefghijklmnopqrstuvwxyz")
 	}
 	got, err := call(t, f, "forget", `{"source":"w","confirm":true}`)
 	if err != nil {
@@ -274,11 +283,11 @@ func TestErrorsPassThrough(t *testing.T) {
 func TestResultsMatchTheirSchemas(t *testing.T) {
 	t.Parallel()
 	f := &fake{
-		answer:  fullAnswer(),
-		fetched: FetchResult{Documents: []evidence.Document{fullDocument()}, Sources: fullAnswer().Sources, NotAsked: fullAnswer().NotAsked, Warnings: []string{"w"}},
-		hits: evidence.RecallResult{Index: evidence.IndexReady, Warnings: []string{"w"},
-			Hits: []evidence.Hit{{Document: fullDocument(), Passage: evidence.Passage{DocumentID: "d", Text: "x", Start: 1, End: 2, Score: 0.5}}}},
-		receipt: evidence.Receipt{DocumentID: "d", Documents: 1, Chunks: 1, Deduplicated: true, IDs: []string{"d"}, Remaining: 1, Warnings: []string{"w"}},
+		answer:     fullAnswer(),
+		read:       research.ReadResult{Documents: []evidence.Document{fullDocument()}, Sources: fullAnswer().Sources, NotAsked: fullAnswer().NotAsked, Warnings: []string{"w"}},
+		recalled:   library.RecallResult{Index: evidence.IndexReady, Warnings: []string{"w"}, Hits: []library.RecallHit{fullHit()}},
+		remembered: library.RememberResult{DocumentID: "d", Chunks: 1, Deduplicated: true, Warnings: []string{"w"}},
+		forgotten:  library.ForgetResult{Documents: 1, Chunks: 1, IDs: []string{"d"}, Remaining: 1, Warnings: []string{"w"}},
 	}
 	arguments := map[string]string{"research": `{"question":"q"}`, "fetch-sources": `{"query":"q"}`, "recall": `{"query":"q"}`,
 		"remember": `{"text":"t"}`, "forget": `{"source":"w"}`}
@@ -367,8 +376,8 @@ func TestBudgetIsTheSetting(t *testing.T) {
 			t.Errorf("%s: default of budget_seconds = %d, want 90", def.Name, got)
 		}
 	}
-	if _, err := call(t, f, "research", `{"question":"q"}`); err != nil || f.request.Budget != 0 {
-		t.Errorf("research without budget_seconds: budget %v, error %v, want 0", f.request.Budget, err)
+	if _, err := call(t, f, "research", `{"question":"q"}`); err != nil || f.research.Budget != 0 {
+		t.Errorf("research without budget_seconds: budget %v, error %v, want 0", f.research.Budget, err)
 	}
 	if _, err := call(t, f, "fetch-sources", `{"query":"q"}`); err != nil || f.fetch.Budget != 0 {
 		t.Errorf("fetch-sources without budget_seconds: budget %v, error %v, want 0", f.fetch.Budget, err)

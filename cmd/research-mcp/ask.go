@@ -12,6 +12,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/recording"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
 
 // question are the flags of commands that answer.
@@ -32,13 +33,13 @@ func (q *question) flags(cmd *cobra.Command) {
 
 // request checks what the engine cannot tell from a default: a budget of 0
 // that was meant.
-func (q *question) request(cmd *cobra.Command, text string) (app.Request, error) {
+func (q *question) request(cmd *cobra.Command, text string) (research.Request, error) {
 	if cmd.Flags().Changed("budget") {
-		if err := app.CheckBudget(q.budget); err != nil {
-			return app.Request{}, err
+		if err := research.CheckBudget(q.budget); err != nil {
+			return research.Request{}, err
 		}
 	}
-	return app.Request{Question: text, Session: q.session, Sources: q.sources, Depth: q.depth, Budget: q.budget, Language: q.language}, nil
+	return research.Request{Question: text, Session: q.session, Sources: q.sources, Depth: q.depth, Budget: q.budget, Language: q.language}, nil
 }
 
 func newAsk(c *console) *cobra.Command {
@@ -71,7 +72,7 @@ replay uses the settings in the file, and of yours only those of --set.`,
 				return err
 			}
 			if len(args) > 0 {
-				if err := app.CheckQuestion(req.Question); err != nil {
+				if err := research.CheckQuestion(req.Question); err != nil {
 					return err
 				}
 			}
@@ -92,7 +93,7 @@ replay uses the settings in the file, and of yours only those of --set.`,
 	return cmd
 }
 
-func (c *console) ask(ctx context.Context, req app.Request) error {
+func (c *console) ask(ctx context.Context, req research.Request) error {
 	a, err := c.open(ctx)
 	if err != nil {
 		return err
@@ -106,7 +107,7 @@ func (c *console) ask(ctx context.Context, req app.Request) error {
 
 // record asks and keeps what passes. The file stands also where the question
 // failed, and then says what did.
-func (c *console) record(ctx context.Context, file string, req app.Request) error {
+func (c *console) record(ctx context.Context, file string, req research.Request) error {
 	cfg, err := c.settings()
 	if err != nil {
 		return err
@@ -126,7 +127,7 @@ func (c *console) record(ctx context.Context, file string, req app.Request) erro
 
 // replay answers from a recording. The settings of this machine are no part of
 // it, but for those of --set.
-func (c *console) replay(ctx context.Context, file string, req app.Request) error {
+func (c *console) replay(ctx context.Context, file string, req research.Request) error {
 	set, err := c.setFlags()
 	if err != nil {
 		return err
@@ -156,7 +157,7 @@ func (c *console) show(answer evidence.Answer) error {
 }
 
 // answer asks with progress on stderr.
-func (c *console) answer(ctx context.Context, a *app.App, req app.Request) (evidence.Answer, error) {
+func (c *console) answer(ctx context.Context, a *app.App, req research.Request) (evidence.Answer, error) {
 	p := newProgress(c)
 	defer p.close()
 	return a.Research(ctx, req, p.observe)

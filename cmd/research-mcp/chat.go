@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
@@ -32,7 +33,7 @@ session's handle is printed: --session goes on with it, here or in any other cli
 			}
 			defer func() { err = errors.Join(err, a.Close()) }()
 			if req.Session != "" {
-				session, err := a.Session(cmd.Context(), req.Session)
+				session, err := a.Library().Session(cmd.Context(), req.Session)
 				if err != nil {
 					return err
 				}
@@ -61,7 +62,7 @@ type talk struct {
 
 // converse reads questions until the input ends. A question that fails is
 // reported and the next one is read.
-func (c *console) converse(cmd *cobra.Command, a *app.App, req app.Request) (talk, error) {
+func (c *console) converse(cmd *cobra.Command, a *app.App, req research.Request) (talk, error) {
 	t := talk{session: req.Session, answers: []evidence.Answer{}}
 	in, done := interruptible(cmd.Context(), c.in)
 	defer done()
@@ -102,7 +103,7 @@ func (c *console) converse(cmd *cobra.Command, a *app.App, req app.Request) (tal
 
 // answerLine answers a line, unless it is too long for a question.
 func (c *console) answerLine(ctx context.Context, a *app.App, req research.Request, line inputLine) (evidence.Answer, error) {
-	if err := research.CheckLength("question", line.size); err != nil {
+	if err := library.CheckLength("question", line.size); err != nil {
 		return evidence.Answer{}, err
 	}
 	return c.answer(ctx, a, req)

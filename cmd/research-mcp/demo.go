@@ -12,6 +12,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/demo"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
 
 func newDemo(c *console) *cobra.Command {
@@ -53,7 +54,7 @@ func (c *console) demo(ctx context.Context, d *demo.Demo) error {
 		if !c.json {
 			fmt.Fprintf(c.out, "\n%s\nQuestion %d: %s\n", strings.Repeat("─", width), i+1, q)
 		}
-		answer, err := c.answer(ctx, d.App, app.Request{Question: q, Session: session})
+		answer, err := c.answer(ctx, d.App, research.Request{Question: q, Session: session})
 		if err != nil {
 			return err
 		}
@@ -83,7 +84,7 @@ func (c *console) demo(ctx context.Context, d *demo.Demo) error {
 
 // printSummary shows what the next question will lean on.
 func (c *console) printSummary(ctx context.Context, a *app.App, session string) error {
-	s, err := a.Session(ctx, session)
+	s, err := a.Library().Session(ctx, session)
 	if err != nil || s.Summary == "" {
 		return err
 	}

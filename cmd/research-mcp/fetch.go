@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,13 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
 func newFetch(c *console) *cobra.Command {
-	var req app.ReadRequest
+	var req research.ReadRequest
 	var budget time.Duration
 	cmd := &cobra.Command{
 		Use: "fetch [QUERY]", Short: "Read documents from the sources, or pages by their URL", Args: func(cmd *cobra.Command, args []string) error {
@@ -29,17 +29,14 @@ func newFetch(c *console) *cobra.Command {
 			if len(args) == 1 {
 				req.Query = args[0]
 			}
-			if req.Query == "" && len(req.URLs) == 0 {
-				return evidence.BadInput("there is neither a query nor a URL", "`"+cmd.CommandPath()+" \"goroutine scheduler\"`, or --url")
-			}
 			if cmd.Flags().Changed("budget") {
-				if err := app.CheckBudget(budget); err != nil {
+				if err := research.CheckBudget(budget); err != nil {
 					return err
 				}
 				req.Budget = budget
 			}
-			if req.Limit == 0 { // that was meant: it is not the default
-				return evidence.BadInput("a limit of 0 is out of range", "give one from 1 to 50")
+			if err := cmp.Or(research.CheckLimit(req.Limit), req.Check()); err != nil {
+				return err
 			}
 			a, err := c.open(cmd.Context())
 			if err != nil {
@@ -74,13 +71,9 @@ func allFailed(reports []evidence.SourceReport) bool {
 	})
 }
 
-func (c *console) printRead(got app.ReadResult) error {
+func (c *console) printRead(got research.ReadResult) error {
 	if c.json {
-		out := map[string]any{"documents": got.Documents, "sources": got.Sources, "warnings": got.Warnings}
-		if len(got.NotAsked) > 0 {
-			out["not_asked"] = got.NotAsked
-		}
-		return c.print(out)
+		return c.print(got)
 	}
 	for _, d := range got.Documents {
 		if _, err := fmt.Fprintf(c.out, "%s  %s (%s)\n  %s\n%s\n\n", d.ID, d.Title, d.Source, d.URL, wrap(short(d.Text, 400), width, "  ")); err != nil {

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
 
 // refresh is how often the clock on a terminal is redrawn.
@@ -65,16 +65,16 @@ func (p *progress) line(text string) {
 	}
 }
 
-func (p *progress) observe(e app.Event) {
+func (p *progress) observe(e research.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e.Kind {
-	case app.EventPlanned:
+	case research.EventPlanned:
 		p.status = fmt.Sprintf("asking %d sources", e.Total)
-	case app.EventSource:
+	case research.EventSource:
 		p.status = fmt.Sprintf("asking %d sources, %d have answered", e.Total, e.Done)
 		p.line("  " + reportLine(*e.Source))
-	case app.EventStage:
+	case research.EventStage:
 		p.status = e.Stage
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,8 +31,9 @@ type console struct {
 	in       io.Reader
 	out, err io.Writer
 	environ  []string
-	live     bool // stderr is a terminal: progress may be redrawn
-	typed    bool // stdin is a terminal: a person types
+	live     bool           // stderr is a terminal: progress may be redrawn
+	typed    bool           // stdin is a terminal: a person types
+	zone     *time.Location // of dates in flags that name none
 
 	json       bool
 	configFile string

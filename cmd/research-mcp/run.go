@@ -14,7 +14,7 @@ func newRun(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			answer, err := a.Run(cmd.Context(), args[0])
+			answer, err := a.Library().Run(cmd.Context(), args[0])
 			if err == nil {
 				err = c.show(answer)
 			}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/isolate"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
@@ -29,7 +31,7 @@ func TestOllamaComesAndGoes(t *testing.T) {
 		t.Fatalf("with Ollama: %s, %s, warnings %q", kit.Embedder.Model().Name, kit.Synthesizer.Name(), kit.Warnings)
 	}
 	o.Stop()
-	answer, err := a.Research(t.Context(), Request{Question: attentionQuestion}, nil)
+	answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered || answer.Synthesizer != "extractive" || len(answer.Warnings) == 0 {
 		t.Errorf("without: %s by %s, warnings %q, %v", answer.Status, answer.Synthesizer, answer.Warnings, err)
 	}
@@ -41,7 +43,7 @@ func TestAModelThatComesIsFollowed(t *testing.T) {
 	t.Parallel()
 	w, dir := startWorld(t, world.Options{}), t.TempDir()
 	before := start(t, w, dir, nil)
-	if _, err := before.Research(t.Context(), Request{Question: attentionQuestion}, nil); err != nil {
+	if _, err := before.Research(t.Context(), research.Request{Question: attentionQuestion}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := before.Close(); err != nil {
@@ -65,7 +67,7 @@ func TestAModelThatComesIsFollowed(t *testing.T) {
 	if again := len(o.Calls("/api/embed")); again != calls {
 		t.Errorf("%d more embeddings were made for nothing", again-calls)
 	}
-	res, err := a.Recall(t.Context(), evidence.RecallQuery{Text: "attention", K: 3})
+	res, err := a.library.Recall(t.Context(), library.RecallRequest{Query: "attention", K: 3})
 	if err != nil || len(res.Hits) == 0 || len(res.Warnings) > 0 {
 		t.Errorf("%d hits, warnings %q, %v", len(res.Hits), res.Warnings, err)
 	}
@@ -77,7 +79,7 @@ func TestOllamaWithoutAModelSaysWhichToPull(t *testing.T) {
 	o := ollamakit.Start(t)
 	o.SetModels()
 	a := start(t, w, t.TempDir(), map[string]string{"ollama.enabled": "true", "ollama.host": o.Host()})
-	answer, err := a.Research(t.Context(), Request{Question: attentionQuestion}, nil)
+	answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered || !strings.Contains(strings.Join(answer.Warnings, " "), "ollama pull") {
 		t.Errorf("%s, warnings %q, %v", answer.Status, answer.Warnings, err)
 	}

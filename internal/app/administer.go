@@ -11,15 +11,10 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/memory"
-	"github.com/research-mcp/research-mcp/tools"
 )
 
 // What the commands need of the rooms that they may not import.
 type (
-	RememberIn     = tools.RememberIn
-	RememberOut    = tools.RememberOut
-	ForgetIn       = tools.ForgetIn
-	ForgetOut      = tools.ForgetOut
 	MemoryStats    = memory.Stats
 	MemoryCheck    = memory.CheckReport
 	MemoryGone     = memory.ErasureReport
@@ -30,40 +25,6 @@ type (
 
 // Library stores and finds documents.
 func (a *App) Library() *library.Library { return a.library }
-
-// Remember stores a text or a page; see library.Library.
-func (a *App) Remember(ctx context.Context, req tools.RememberRequest) (evidence.Receipt, error) {
-	got, err := a.library.Remember(ctx, library.RememberRequest(req))
-	return evidence.Receipt{DocumentID: got.DocumentID, Chunks: got.Chunks, Deduplicated: got.Deduplicated, Warnings: got.Warnings}, err
-}
-
-// RememberTool is Remember as the tool gives it, for the command of that name.
-func (a *App) RememberTool(ctx context.Context, in RememberIn) (RememberOut, error) {
-	return tools.Remember(ctx, a, in)
-}
-
-// RememberFile stores a file; see library.Library.
-func (a *App) RememberFile(ctx context.Context, path, title string, tags []string) (RememberOut, error) {
-	got, err := a.library.RememberFile(ctx, path, title, tags)
-	return RememberOut(got), err
-}
-
-// RememberStream stores what in holds; see library.Library.
-func (a *App) RememberStream(ctx context.Context, in io.Reader, title string, tags []string) (RememberOut, error) {
-	got, err := a.library.RememberStream(ctx, in, title, tags)
-	return RememberOut(got), err
-}
-
-// Forget removes what req selects; see library.Library.
-func (a *App) Forget(ctx context.Context, req tools.ForgetRequest) (evidence.Receipt, error) {
-	got, err := a.library.Forget(ctx, memory.Selector(req))
-	return evidence.Receipt{Documents: got.Documents, Chunks: got.Chunks, IDs: got.IDs, Remaining: got.Remaining, Warnings: got.Warnings}, err
-}
-
-// ForgetTool is Forget as the tool gives it, for the command of that name.
-func (a *App) ForgetTool(ctx context.Context, in ForgetIn) (ForgetOut, error) {
-	return tools.Forget(ctx, a, in)
-}
 
 // MemoryStats returns what the memory holds.
 func (a *App) MemoryStats(ctx context.Context) (MemoryStats, error) { return a.library.Stats(ctx) }

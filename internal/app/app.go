@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -24,31 +23,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/memory"
-	"github.com/research-mcp/research-mcp/tools"
 )
-
-// What commands need of the rooms that they may not import.
-type (
-	Request     = research.Request
-	Event       = research.Event
-	ReadRequest = research.ReadRequest
-	ReadResult  = research.ReadResult
-	RecallIn    = tools.RecallIn
-	RecallOut   = tools.RecallOut
-)
-
-// Kinds of events; see package research.
-const (
-	EventPlanned = research.EventPlanned
-	EventSource  = research.EventSource
-	EventStage   = research.EventStage
-)
-
-// CheckBudget refuses a budget that no answer fits into.
-func CheckBudget(d time.Duration) error { return research.CheckBudget(d) }
-
-// CheckQuestion refuses what is no question.
-func CheckQuestion(q string) error { return research.CheckQuestion(q) }
 
 // Options are what the settings do not say.
 type Options struct {
@@ -171,59 +146,13 @@ func NewID(prefix string) string {
 }
 
 // Research answers a question; see research.Engine.
-func (a *App) Research(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
+func (a *App) Research(ctx context.Context, req research.Request, observe func(research.Event)) (evidence.Answer, error) {
 	return a.engine.Research(ctx, req, observe)
 }
 
 // Read gathers documents; see research.Engine.
-func (a *App) Read(ctx context.Context, req ReadRequest, observe func(Event)) (ReadResult, error) {
+func (a *App) Read(ctx context.Context, req research.ReadRequest, observe func(research.Event)) (research.ReadResult, error) {
 	return a.engine.Read(ctx, req, observe)
-}
-
-// FetchSources is Read for the tool of that name.
-func (a *App) FetchSources(ctx context.Context, req tools.FetchRequest, observe func(Event)) (tools.FetchResult, error) {
-	got, err := a.engine.Read(ctx, ReadRequest{Query: req.Query, URLs: req.URLs, Sources: req.Sources,
-		Limit: req.Limit, FullText: req.FullText, Budget: req.Budget}, observe)
-	return tools.FetchResult(got), err
-}
-
-// Recall searches the memory; see library.Library.
-func (a *App) Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error) {
-	got, err := a.library.Recall(ctx, library.RecallRequest{Query: q.Text, K: q.K, Mode: q.Mode, Source: q.Source, Session: q.Session,
-		Tags: q.Tags, Since: q.Since, Until: q.Until})
-	out := evidence.RecallResult{Hits: []evidence.Hit{}, Index: got.Index, Warnings: got.Warnings}
-	for _, h := range got.Hits {
-		out.Hits = append(out.Hits, evidence.Hit{
-			Document: evidence.Document{ID: h.DocumentID, Source: h.Source, URL: h.URL, Title: h.Title, Retrieved: h.Retrieved, Untrusted: h.Untrusted, Tags: h.Tags},
-			Passage:  evidence.Passage{DocumentID: h.DocumentID, Start: h.Start, End: h.End, Text: h.Text, Score: h.Score}})
-	}
-	return out, err
-}
-
-// RecallTool is Recall as the tool gives it, for the command of that name.
-func (a *App) RecallTool(ctx context.Context, in RecallIn) (RecallOut, error) {
-	if err := research.CheckQuestion(in.Query); err != nil {
-		return RecallOut{}, err
-	}
-	if in.K != nil && (*in.K < 1 || *in.K > research.MaxRead) {
-		return RecallOut{}, evidence.BadInput(fmt.Sprintf("%d hits cannot be asked for", *in.K), fmt.Sprintf("choose -k from 1 to %d", research.MaxRead))
-	}
-	return tools.Recall(ctx, a, a.now, in)
-}
-
-// Session returns a session; see library.Library.
-func (a *App) Session(ctx context.Context, id string) (evidence.Session, error) {
-	return a.library.Session(ctx, id)
-}
-
-// Run returns a stored answer; see library.Library.
-func (a *App) Run(ctx context.Context, id string) (evidence.Answer, error) {
-	return a.library.Run(ctx, id)
-}
-
-// Document returns a stored document; see library.Library.
-func (a *App) Document(ctx context.Context, id string) (evidence.Document, error) {
-	return a.library.Document(ctx, id)
 }
 
 // noRecall is a memory that recalls nothing: whether a question that is recorded

@@ -19,9 +19,10 @@ import (
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/memory"
-	"github.com/research-mcp/research-mcp/tools"
 )
 
 // newsroom is a HackerNews that counts, and can fail in two ways.
@@ -81,9 +82,9 @@ func (n *newsroom) readerWith(t *testing.T, dir string, clock *atomic.Int64, mor
 	return a
 }
 
-func (n *newsroom) fetch(t *testing.T, a *App, query string) (ReadResult, evidence.SourceReport) {
+func (n *newsroom) fetch(t *testing.T, a *App, query string) (research.ReadResult, evidence.SourceReport) {
 	t.Helper()
-	got, err := a.Read(t.Context(), ReadRequest{Query: query}, nil)
+	got, err := a.Read(t.Context(), research.ReadRequest{Query: query}, nil)
 	if err != nil || len(got.Sources) != 1 {
 		t.Fatalf("Read = %+v, %v", got.Sources, err)
 	}
@@ -148,7 +149,7 @@ func TestForgettingEmptiesTheCache(t *testing.T) {
 	}
 	a = n.reader(t, dir, &clock)
 	defer a.Close()
-	if _, err := a.Forget(t.Context(), tools.ForgetRequest{IDs: []string{got.Documents[0].ID}}); err != nil {
+	if _, err := a.library.Forget(t.Context(), library.ForgetRequest{IDs: []string{got.Documents[0].ID}}); err != nil {
 		t.Fatal(err)
 	}
 	if files := holding(t, dir, marker); len(files) != 0 {
@@ -167,7 +168,7 @@ func TestForgettingReachesTheCacheInTheEnd(t *testing.T) {
 		left int // files that hold the text afterwards
 	}{
 		{"the settings keep none now", map[string]string{"cache.max_mb": "0"}, func(t *testing.T, a *App, _, id string) {
-			if r, err := a.Forget(t.Context(), tools.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) > 0 {
+			if r, err := a.library.Forget(t.Context(), library.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) > 0 {
 				t.Errorf("Forget = %+v, %v", r, err)
 			}
 		}, 0},
@@ -190,7 +191,7 @@ func TestForgettingReachesTheCacheInTheEnd(t *testing.T) {
 			if err := errors.Join(os.Rename(kept, kept+".away"), os.Mkdir(kept, 0o700)); err != nil {
 				t.Fatal(err)
 			}
-			if r, err := a.Forget(t.Context(), tools.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], CacheFile) {
+			if r, err := a.library.Forget(t.Context(), library.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], CacheFile) {
 				t.Errorf("Forget = %+v, %v", r, err)
 			}
 		}, 1},
@@ -268,7 +269,7 @@ func TestOnlyAllowedAddressesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	got, err := a.Read(t.Context(), ReadRequest{URLs: []string{mine.URL, other.URL}}, nil)
+	got, err := a.Read(t.Context(), research.ReadRequest{URLs: []string{mine.URL, other.URL}}, nil)
 	if err != nil || len(got.Documents) != 1 || len(got.Sources) != 2 || got.Sources[1].Kind != "refused" || asked.Load() == 0 {
 		t.Errorf("Read = %d documents, %+v, %v", len(got.Documents), got.Sources, err)
 	}

@@ -33,7 +33,7 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	h := server.NewHandler(server.Options{
 		Name: "research-mcp", Title: "Research", Version: ProgramVersion, Instructions: instructions, Logger: a.log,
-		Tools: tools.All(tools.Deps{Research: a, Fetch: a, Recall: a, Remember: a, Forget: a, Sources: a.sourceNames(), Budget: a.cfg.Research.Budget, Now: a.now}),
+		Tools: tools.All(tools.Deps{Engine: a.engine, Library: a.library, Sources: a.sourceNames(), Budget: a.cfg.Research.Budget}),
 	})
 	maintaining, stop := context.WithCancel(ctx)
 	var maintenance sync.WaitGroup

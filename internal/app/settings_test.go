@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
@@ -23,7 +25,7 @@ func TestAFileIsCited(t *testing.T) {
 	}
 	w := startWorld(t, world.Options{})
 	a := start(t, w, dir, map[string]string{"sources.files.dir": notes})
-	answer, err := a.Research(t.Context(), Request{Question: "Who built the Quillon engine?"}, nil)
+	answer, err := a.Research(t.Context(), research.Request{Question: "Who built the Quillon engine?"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,8 +48,8 @@ func TestAFileIsCited(t *testing.T) {
 	}
 	b := start(t, w, dir, nil)
 	defer b.Close()
-	got, err := b.Recall(t.Context(), evidence.RecallQuery{Text: "Quillon engine turnip oil", K: 3})
-	if err != nil || len(got.Hits) == 0 || got.Hits[0].Document.URL != cited.URL || !got.Hits[0].Document.Untrusted {
+	got, err := b.library.Recall(t.Context(), library.RecallRequest{Query: "Quillon engine turnip oil", K: 3})
+	if err != nil || len(got.Hits) == 0 || got.Hits[0].URL != cited.URL || !got.Hits[0].Untrusted {
 		t.Errorf("recalled %+v, %v", got.Hits, err)
 	}
 }
@@ -57,7 +59,7 @@ func TestAMissingFolderIsData(t *testing.T) {
 	t.Parallel()
 	a := start(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"sources.files.dir": filepath.Join(t.TempDir(), "gone")})
 	defer a.Close()
-	answer, err := a.Research(t.Context(), Request{Question: attentionQuestion}, nil)
+	answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered {
 		t.Fatalf("%s, %v", answer.Status, err)
 	}

@@ -89,7 +89,7 @@ func (d *Demo) Documents(ctx context.Context, answers []evidence.Answer) ([]evid
 			if slices.ContainsFunc(out, func(have evidence.Document) bool { return have.ID == c.DocumentID }) {
 				continue
 			}
-			doc, err := d.App.Document(ctx, c.DocumentID)
+			doc, err := d.App.Library().Document(ctx, c.DocumentID)
 			if err != nil {
 				return nil, err
 			}

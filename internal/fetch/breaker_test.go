@@ -43,8 +43,9 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 		if want := "has failed 8 times in a row; not asked since 00:00:00 UTC, tried again at 00:00:30 UTC"; !IsKind(err, CircuitOpen) || err.Error() != want {
 			t.Fatalf("err = %v, want %s", err, want)
 		}
-		if Status(err) != "skipped" {
-			t.Errorf("Status = %q, want skipped", Status(err))
+		var e *Error
+		if errors.As(err, &e) && e.SourceStatus() != "skipped" {
+			t.Errorf("SourceStatus = %q, want skipped", e.SourceStatus())
 		}
 		time.Sleep(openFor + time.Second)
 		probe, err := enter()

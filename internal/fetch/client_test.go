@@ -2,7 +2,6 @@ package fetch_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
@@ -89,22 +87,6 @@ func TestOpenDoorServesWhatIsExempt(t *testing.T) {
 		}
 		if s := err.Error(); strings.Contains(s, "169.254") || strings.Contains(s, "127.0.0.1") || strings.Contains(s, "passwd") {
 			t.Errorf("%s: text %q names an inner address", path, s)
-		}
-	}
-}
-
-func TestStatusOfOtherErrors(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		err  error
-		want string
-	}{
-		{context.DeadlineExceeded, evidence.StatusTimeout},
-		{context.Canceled, evidence.StatusError},
-		{errors.New("x"), evidence.StatusError},
-	} {
-		if got := fetch.Status(c.err); got != c.want {
-			t.Errorf("Status(%v) = %q, want %q", c.err, got, c.want)
 		}
 	}
 }

@@ -72,7 +72,10 @@ func (d *Client) followRedirects(f *call, a checkedRequest, old *entry) (hopResu
 		got, err := d.hop(f, u, a, old)
 		if err != nil {
 			e := classify(err)
-			if f.ctx.Err() != nil || tries >= retries || !d.retryPause(f, e) {
+			if f.ctx.Err() != nil || tries >= retries {
+				return hopResult{}, e
+			}
+			if retry := d.retryPause(f, e); !retry {
 				return hopResult{}, e
 			}
 			tries++
@@ -95,7 +98,7 @@ func (d *Client) followRedirects(f *call, a checkedRequest, old *entry) (hopResu
 // costs the callers' budgets.
 func (d *Client) retryPause(f *call, e *Error) bool {
 	wait := max(minPause+rand.N(maxPause-minPause), e.RetryAfter)
-	if !e.again || e.RetryAfter > maxQueueWait || d.network.coalescer.maxLeft(f) <= wait {
+	if !e.retry || e.RetryAfter > maxQueueWait || d.network.coalescer.maxLeft(f) <= wait {
 		return false
 	}
 	defer d.network.coalescer.runClocks(f)()
@@ -126,9 +129,9 @@ func (d *Client) hop(f *call, u *url.URL, a checkedRequest, old *entry) (hopResu
 		}
 		return hopResult{}, err
 	}
-	left := false
+	released := false
 	defer func() {
-		if !left { // a panic of ours says nothing of the host, and must not keep its slot
+		if !released { // a panic of ours: it says nothing of the host, whose slot must become free
 			pass.release(errNotCounted)
 		}
 	}()
@@ -137,14 +140,18 @@ func (d *Client) hop(f *call, u *url.URL, a checkedRequest, old *entry) (hopResu
 	start := time.Now()
 	got, err := d.send(f.ctx, u, a, old)
 	stop()
-	c.cfg.Logger.Debug("request", "host", u.Host, "took", time.Since(start), "bytes", len(got.Body), "ok", err == nil)
+	took := time.Since(start)
+	c.cfg.Logger.Debug("request", "host", u.Host, "took", took, "bytes", len(got.Body), "ok", err == nil)
+	if neverSent(err) {
+		pass.refund()
+	}
 	if ended := f.endError(); err != nil && ended != nil {
 		err = ended
 	} else if err != nil {
 		err = classify(err)
 	}
-	left = true
-	if IsKind(err, Timeout) && time.Since(start) < minFairTime {
+	released = true
+	if IsKind(err, Timeout) && took < minFairTime {
 		pass.release(errNotCounted)
 	} else {
 		pass.release(err)
@@ -257,7 +264,7 @@ func (d *Client) checkStatus(code int, after time.Duration) error {
 		e.Kind = NotFound
 	case code >= 500:
 		e.Kind = Server
-		e.again = code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout
+		e.retry = code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout
 	default:
 		e.Kind = BadStatus
 	}

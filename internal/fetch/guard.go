@@ -136,12 +136,14 @@ func isPublic(a netip.Addr) bool {
 	return !slices.ContainsFunc(forbidden, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// globalUnicast6 is all that IANA has handed out. What lies outside of it, such
-// as loopback, unique local, link-local, NAT64, and multicast, is never public.
+// globalUnicast6 is all of IPv6 that IANA allocates as global unicast. Outside of
+// it are loopback, unique local, link-local, NAT64 and multicast addresses; AWS
+// serves metadata at fd00:ec2::254.
 var globalUnicast6 = netip.MustParsePrefix("2000::/3")
 
-// forbidden are the special-purpose ranges of the IANA registries, and public
-// addresses at which clouds serve their inside.
+// forbidden are the special-purpose ranges of the IANA registries in IPv4 and in
+// globalUnicast6, and public addresses at which clouds serve internal data. Each
+// decides on addresses that no other one contains.
 var forbidden = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),         // this network
 	netip.MustParsePrefix("10.0.0.0/8"),        // private
@@ -162,20 +164,9 @@ var forbidden = []netip.Prefix{
 	netip.MustParsePrefix("203.0.113.0/24"),    // documentation
 	netip.MustParsePrefix("224.0.0.0/4"),       // multicast
 	netip.MustParsePrefix("240.0.0.0/4"),       // reserved, and broadcast
-	netip.MustParsePrefix("::/128"),            // unspecified
-	netip.MustParsePrefix("::1/128"),           // loopback
-	netip.MustParsePrefix("::/96"),             // IPv4-compatible
-	netip.MustParsePrefix("64:ff9b::/96"),      // NAT64: any IPv4 address in disguise
-	netip.MustParsePrefix("64:ff9b:1::/48"),    // local NAT64
-	netip.MustParsePrefix("100::/64"),          // discard
 	netip.MustParsePrefix("2001::/23"),         // Teredo, benchmarks, ORCHID and other assignments
 	netip.MustParsePrefix("2001:db8::/32"),     // documentation
 	netip.MustParsePrefix("2002::/16"),         // 6to4: any IPv4 address in disguise
 	netip.MustParsePrefix("2620:4f:8000::/48"), // AS112
 	netip.MustParsePrefix("3fff::/20"),         // documentation
-	netip.MustParsePrefix("5f00::/16"),         // segment routing
-	netip.MustParsePrefix("fc00::/7"),          // unique local; AWS metadata at fd00:ec2::254
-	netip.MustParsePrefix("fe80::/10"),         // link-local
-	netip.MustParsePrefix("fec0::/10"),         // site-local, deprecated
-	netip.MustParsePrefix("ff00::/8"),          // multicast
 }

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -212,7 +213,7 @@ func TestClassifyHidesTheCause(t *testing.T) {
 	if got := classify(&url.Error{Op: "Get", URL: "http://x/secret", Err: secret}).Error(); strings.Contains(got, "10.1") || strings.Contains(got, "secret") {
 		t.Errorf("text = %q", got)
 	}
-	if e := classify(io.ErrUnexpectedEOF); !e.again {
+	if e := classify(io.ErrUnexpectedEOF); !e.retry {
 		t.Error("a lost connection may be tried again")
 	}
 }
@@ -227,4 +228,24 @@ func FuzzRetryAfter(f *testing.F) {
 			t.Errorf("retryAfter(%q) = %s", s, d)
 		}
 	})
+}
+
+// Each forbidden prefix decides: no other rule refuses its first address.
+func TestEveryForbiddenPrefixDecides(t *testing.T) {
+	t.Parallel()
+	for i, p := range forbidden {
+		a := p.Addr()
+		if isPublic(a) {
+			t.Errorf("%s of %s is public", a, p)
+		}
+		others := slices.Concat(forbidden[:i:i], forbidden[i+1:])
+		if a.Is6() && !globalUnicast6.Contains(a) || slices.ContainsFunc(others, func(o netip.Prefix) bool { return o.Contains(a) }) {
+			t.Errorf("%s is refused without %s", a, p)
+		}
+	}
+	for _, s := range []string{"::", "::1", "::8.8.8.8", "64:ff9b::808:808", "64:ff9b:1::1", "100::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1%eth0", "fec0::1", "ff02::1", "::ffff:127.0.0.1"} {
+		if isPublic(netip.MustParseAddr(s)) {
+			t.Errorf("%s is public", s)
+		}
+	}
 }

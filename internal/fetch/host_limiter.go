@@ -141,6 +141,12 @@ func (p *permit) release(err error) {
 	p.limiters.recordOutcome(p.limiter, e, good)
 }
 
+// refund gives the token of a request back that never reached the host.
+func (p *permit) refund() {
+	p.limiters.countToken(p.limiter, -1) // first: loadShared must not take the bucket for too full
+	p.limiter.bucket.ReserveN(time.Now(), -1)
+}
+
 // enter waits for a slot and a token of the host, and for the end of a time
 // that the host asked for. early, when not nil, is told the time before which
 // the request cannot begin. The error is ctx's or an *Error.

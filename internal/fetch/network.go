@@ -37,9 +37,8 @@ const (
 
 // Defaults of a Config.
 const (
-	DefaultMaxBody       = 5 << 20
-	DefaultTimeout       = 8 * time.Second // on the wire, for a request without a Budget
-	DefaultHeaderTimeout = 8 * time.Second
+	DefaultMaxBody = 5 << 20
+	DefaultTimeout = 8 * time.Second // on the wire, for a request without a Budget
 )
 
 // Config is what a Client is made of. Its zero value works.
@@ -55,8 +54,7 @@ type Config struct {
 
 	Cassette Cassette // a *Recorder or a *Replay; nil: neither
 
-	MaxBody       int64         // bytes of a body after decompression; 0: DefaultMaxBody
-	HeaderTimeout time.Duration // from the request's end to the response's header; 0: DefaultHeaderTimeout
+	MaxBody int64 // bytes of a body after decompression; 0: DefaultMaxBody
 
 	PublicRate   Rate             // of each host behind the open door; zero: 2 a second, 5 at once; half of it without a Contact
 	PublicPorts  []uint16         // that the open door allows besides 80 and 443
@@ -93,9 +91,6 @@ func New(cfg Config) *Network {
 	}
 	if cfg.MaxBody <= 0 {
 		cfg.MaxBody = DefaultMaxBody
-	}
-	if cfg.HeaderTimeout <= 0 {
-		cfg.HeaderTimeout = DefaultHeaderTimeout
 	}
 	if cfg.PublicRate == (Rate{}) {
 		cfg.PublicRate = Rate{PerSecond: 2, Burst: 5}
@@ -136,7 +131,6 @@ func (c *Network) transport(dial func(ctx context.Context, network, addr string)
 		ForceAttemptHTTP2:      true,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    handshakeTimeout,
-		ResponseHeaderTimeout:  c.cfg.HeaderTimeout,
 		MaxResponseHeaderBytes: headerBytes,
 		MaxIdleConns:           32,
 		MaxIdleConnsPerHost:    maxPerHost,

@@ -89,7 +89,7 @@ func outcomes(t *testing.T, door *Client, base string) ([]Response, []string) {
 		if r.URL == base+"/page?token=SECRET1" {
 			r.URL = base + "/page?token=" + Redacted // all that a replay can know
 		}
-		rs, errs = append(rs, r), append(errs, fmt.Sprint(err, Status(err)))
+		rs, errs = append(rs, r), append(errs, fmt.Sprint(err))
 	}
 	return rs, errs
 }
@@ -399,7 +399,7 @@ func FuzzHAR(f *testing.F) {
 		}
 		u := &url.URL{Scheme: "http", Host: "h", Path: "/"}
 		r, err := replay.get(context.Background(), checkedRequest{url: u, host: "h"}, nil)
-		if err != nil && Status(err) == "" || err == nil && r.URL == "" {
+		if err != nil && err.Error() == "" || err == nil && r.URL == "" {
 			t.Errorf("replay = %+v, %v", r, err)
 		}
 		req := httptest.NewRequest(http.MethodGet, "http://h/", nil)

@@ -125,8 +125,8 @@ func (d *Client) loadRobots(v *robotsEntry, file *url.URL, sent *atomic.Int64) {
 	v.until = time.Now().Add(robotsLifetime)
 	var e *Error
 	switch failed := errors.As(err, &e); {
-	case failed && (e.Kind == Refused || e.Kind == Closed || e.Kind == CircuitOpen || e.Kind == Throttled):
-		v.err, v.until = e, time.Now() // of the host itself: robots.txt is not the reason
+	case failed && (e.Kind == Refused || e.Kind == Closed || e.Kind == CircuitOpen || e.Kind == Throttled || e.Kind == Unreachable && e.unsent):
+		v.err, v.until = e, time.Now() // the page cannot be reached either: robots.txt is not the reason
 	case failed:
 		v.err = &Error{Kind: Robots, passes: true, Detail: "its robots.txt cannot be read (" + e.text() + "), which counts as no"}
 		v.until = time.Now().Add(robotsRetryAfter)
@@ -141,9 +141,14 @@ func (d *Client) loadRobots(v *robotsEntry, file *url.URL, sent *atomic.Int64) {
 // fetchRobots gets the file through the same guard and queue as the page.
 func (d *Client) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code int, err error) {
 	budget := NewBudget(robotsTimeout) // for all hops together
+	first := hostPort(u)
 	for range maxRedirects + 1 {
 		var next *url.URL
 		body, code, next, err = d.robotsHop(u, budget, sent)
+		var e *Error
+		if errors.As(err, &e) && hostPort(u) != first {
+			e.unsent = false // it says nothing of the page's host
+		}
 		if err != nil || next == nil {
 			return body, code, err
 		}
@@ -167,9 +172,9 @@ func (d *Client) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body
 		}
 		return nil, 0, nil, err
 	}
-	left := false
+	released := false
 	defer func() {
-		if !left { // as in hop
+		if !released { // as in hop
 			pass.release(errNotCounted)
 		}
 	}()
@@ -178,16 +183,23 @@ func (d *Client) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body
 	defer cancel()
 	sent.Add(1)
 	body, code, next, err = d.sendRobots(ctx, u)
+	if neverSent(err) {
+		pass.refund()
+	}
 	switch {
 	case err != nil && c.ctx.Err() != nil:
 		err = &Error{Kind: Closed}
-	case err != nil && ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil && !noConnection(err):
 		err = &Error{Kind: Timeout}
 	case err != nil:
-		err = classify(err)
+		e := classify(err)
+		if e.unsent = noConnection(err); e.unsent && e.Kind == Timeout {
+			e.Kind, e.Detail = Unreachable, "no connection in time"
+		}
+		err = e
 	}
 	budget.spend(time.Since(start))
-	left = true
+	released = true
 	if err == nil && code >= 500 {
 		pass.release(&Error{Kind: Server, Code: code})
 	} else {

@@ -109,7 +109,11 @@ func (p *Pool) Warm(ctx context.Context) error {
 			<-p.slots
 		}
 	}()
-	for p.acquireMissing() {
+	for {
+		missing := p.acquireMissing()
+		if !missing {
+			return nil
+		}
 		w, err := p.start(ctx)
 		if err != nil {
 			<-p.slots
@@ -117,7 +121,6 @@ func (p *Pool) Warm(ctx context.Context) error {
 		}
 		started = append(started, w)
 	}
-	return nil
 }
 
 // acquireMissing takes a slot if fewer children exist than are allowed, counting

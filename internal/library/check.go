@@ -2,12 +2,12 @@ package library
 
 import (
 	"fmt"
-	"strings"
-	"time"
+	"net/url"
 	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Limits of what a caller may pass, in bytes.
@@ -21,46 +21,45 @@ const (
 // "question".
 func CheckQuery(name, query string) error {
 	switch {
-	case blank(query):
+	case !text.HasVisible(query):
 		return evidence.BadInput("the "+name+" is empty", "ask something, such as \"How does Go schedule goroutines?\"")
 	case len(query) > MaxQuery:
-		return evidence.BadInput(fmt.Sprintf("the %s has %d bytes", name, len(query)),
-			fmt.Sprintf("keep it under %d; give long material to remember and ask about it", MaxQuery))
+		return CheckLength(name, len(query))
 	case !utf8.ValidString(query):
 		return evidence.BadInput("the "+name+" is not valid UTF-8", "send it as UTF-8 text")
 	}
 	return nil
 }
 
-// blank reports whether a reader sees nothing of s.
-func blank(s string) bool { return strings.TrimSpace(extract.Visible(s)) == "" }
+// CheckLength returns an *evidence.Problem for a query of more than MaxQuery bytes.
+func CheckLength(name string, bytes int) error {
+	if bytes <= MaxQuery {
+		return nil
+	}
+	return evidence.BadInput(fmt.Sprintf("the %s has %d bytes", name, bytes),
+		fmt.Sprintf("keep it under %d; give long material to remember and ask about it", MaxQuery))
+}
 
-// CheckURL returns an *evidence.Problem for an address that is too long.
-func CheckURL(url string) error {
-	if len(url) > MaxURL {
-		return evidence.BadInput(fmt.Sprintf("a URL of %d bytes is too long", len(url)), fmt.Sprintf("keep it under %d", MaxURL))
+// CheckURLLength returns an *evidence.Problem for an address that is too long.
+func CheckURLLength(name, address string) error {
+	if len(address) > MaxURL {
+		return evidence.BadInput(fmt.Sprintf("%s is %d bytes long", name, len(address)), fmt.Sprintf("keep it under %d", MaxURL))
 	}
 	return nil
 }
 
-// ParseTime reads a moment in RFC 3339, or a date, which stands for its first
-// moment in zone, or its last one where end is set. name says whose value it is,
-// such as `argument "since"`. Empty is the zero time.
-func ParseTime(name, s string, end bool, zone *time.Location) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
+// CheckURL returns an *evidence.Problem for an address that is not an absolute
+// one with http or https, and for one that is too long. name says what it is,
+// such as `argument "url"`.
+func CheckURL(name, address string) error {
+	if err := CheckURLLength(name, address); err != nil {
+		return err
 	}
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t, nil
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return evidence.BadInput(fmt.Sprintf("%s is %s", name, quoted(address)), "give an absolute address that begins with https:// or http://")
 	}
-	t, err := time.ParseInLocation(time.DateOnly, s, zone)
-	if err != nil {
-		return time.Time{}, evidence.BadInput(fmt.Sprintf("%s is %s", name, quoted(s)), "give a date such as 2026-01-31 or 2026-01-31T15:04:05Z")
-	}
-	if end {
-		t = t.AddDate(0, 0, 1).Add(-time.Nanosecond)
-	}
-	return t, nil
+	return nil
 }
 
 // quoted shows a caller's value, without what a reader cannot see and not too

@@ -102,7 +102,7 @@ func TestRefusals(t *testing.T) {
 		{"nothing to store", store(library.RememberRequest{}), "neither a text nor a URL"},
 		{"white space", store(library.RememberRequest{Text: " \n"}), "white space"},
 		{"both", store(library.RememberRequest{Text: "x", URL: "https://a.test"}), "both"},
-		{"long address", store(library.RememberRequest{URL: "https://" + strings.Repeat("a", library.MaxURL)}), "too long"},
+		{"long address", store(library.RememberRequest{URL: "https://" + strings.Repeat("a", library.MaxURL)}), "bytes long"},
 		{"long text", store(library.RememberRequest{Text: strings.Repeat("x", contract.DefaultMaxText+1)}), "the limit is"},
 	} {
 		var p *evidence.Problem
@@ -133,27 +133,5 @@ func TestALongHeadingIsShortened(t *testing.T) {
 	}
 	if st, err := m.Stats(t.Context()); err != nil || st.Bytes > 8<<20 {
 		t.Errorf("Stats = %d bytes, %v", st.Bytes, err)
-	}
-}
-
-func TestParseTime(t *testing.T) {
-	t.Parallel()
-	zone := time.FixedZone("", -8*3600)
-	for _, c := range []struct {
-		in   string
-		end  bool
-		want string
-	}{
-		{"2026-01-31", false, "2026-01-31T00:00:00-08:00"},
-		{"2026-01-31", true, "2026-01-31T23:59:59.999999999-08:00"},
-		{"2026-01-31T15:04:05Z", true, "2026-01-31T15:04:05Z"},
-	} {
-		got, err := library.ParseTime("--until", c.in, c.end, zone)
-		if err != nil || got.Format(time.RFC3339Nano) != c.want {
-			t.Errorf("ParseTime(%q, %v) = %v, %v, want %s", c.in, c.end, got, err, c.want)
-		}
-	}
-	if _, err := library.ParseTime("--until", "yesterday", true, zone); err == nil || !strings.Contains(err.Error(), `--until is "yesterday"`) {
-		t.Errorf("ParseTime(yesterday) = %v", err)
 	}
 }

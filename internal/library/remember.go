@@ -43,7 +43,7 @@ type RememberResult struct {
 // Check returns an *evidence.Problem for a request with neither a text nor an
 // address, or with both.
 func (r RememberRequest) Check() error {
-	empty := blank(r.Text)
+	empty := !text.HasVisible(r.Text)
 	switch {
 	case empty && r.Text != "":
 		return evidence.BadInput(fmt.Sprintf("the text is %d bytes of white space", len(r.Text)), "give the text to keep")
@@ -52,7 +52,10 @@ func (r RememberRequest) Check() error {
 	case !empty && r.URL != "":
 		return evidence.BadInput("there are both a text and a URL", "give one of them: a page is read from its address")
 	}
-	return CheckURL(r.URL)
+	if r.URL != "" {
+		return CheckURL("the URL", r.URL)
+	}
+	return nil
 }
 
 // Remember stores a text or a page. A text may have been written by anyone, so

@@ -10,6 +10,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -25,19 +26,19 @@ type ReadRequest struct {
 	Language string
 }
 
-// ReadResult is what was read, best first. Its slices are never nil, but for NotAsked.
+// ReadResult is what was read, best first. Slices except NotAsked are never nil.
 type ReadResult struct {
-	Documents []evidence.Document
-	Sources   []evidence.SourceReport
-	NotAsked  []evidence.NotAsked // sources that are on and not for this query; nil when the caller chose
-	Warnings  []string
+	Documents []evidence.Document     `json:"documents"`
+	Sources   []evidence.SourceReport `json:"sources"`
+	NotAsked  []evidence.NotAsked     `json:"not_asked,omitempty"` // sources that are on and not for this query; nil when the caller chose
+	Warnings  []string                `json:"warnings"`
 }
 
 // Bounds of a ReadRequest.
 const (
 	MaxRead     = 50 // documents, and pages
 	DefaultRead = 8  // documents that sources find, of a request with no Limit
-	MaxURL      = 2048
+	MaxURL      = library.MaxURL
 )
 
 // readShare of the budget is for gathering, the rest for remembering.
@@ -123,6 +124,42 @@ func pickRead(docs []*digested, req ReadRequest) []evidence.Document {
 	return out
 }
 
+// CheckLimit returns an *evidence.Problem for a number of documents that cannot be
+// asked for.
+func CheckLimit(n int) error {
+	if n < 1 || n > MaxRead {
+		return evidence.BadInput(fmt.Sprintf("a limit of %d is out of range", n), fmt.Sprintf("give one from 1 to %d", MaxRead))
+	}
+	return nil
+}
+
+// Check returns an *evidence.Problem for a request without a query and a URL, and
+// for one that is out of bounds. A URL that cannot be read is not checked here: it
+// becomes a report of its own.
+func (r ReadRequest) Check() error {
+	query := text.HasVisible(r.Query)
+	switch {
+	case !query && len(r.URLs) == 0:
+		return evidence.BadInput("there is neither a query nor a URL", "give search keywords, or addresses to read")
+	case len(r.URLs) > MaxRead:
+		return evidence.BadInput(fmt.Sprintf("%d URLs are too many", len(r.URLs)), fmt.Sprintf("give at most %d", MaxRead))
+	}
+	if query {
+		if err := library.CheckLength("query", len(r.Query)); err != nil {
+			return err
+		}
+	}
+	for _, u := range r.URLs {
+		if err := library.CheckURLLength("the URL", u); err != nil {
+			return err
+		}
+	}
+	if r.Limit != 0 {
+		return CheckLimit(r.Limit)
+	}
+	return nil
+}
+
 // completeRead fills in defaults, refuses what cannot be done, and lists whom
 // to ask.
 func (e *Engine) completeRead(req ReadRequest) ([]chosen, []evidence.NotAsked, ReadRequest, error) {
@@ -130,19 +167,10 @@ func (e *Engine) completeRead(req ReadRequest) ([]chosen, []evidence.NotAsked, R
 	if !text.HasVisible(req.Query) {
 		req.Query = ""
 	}
-	if req.Query == "" && len(req.URLs) == 0 {
-		return nil, nil, req, evidence.BadInput("there is neither a query nor a URL", "give one of them")
-	}
-	if len(req.Query) > MaxQuestion {
-		return nil, nil, req, evidence.BadInput(fmt.Sprintf("the query has %d bytes", len(req.Query)), fmt.Sprintf("keep it under %d", MaxQuestion))
-	}
-	if len(req.URLs) > MaxRead {
-		return nil, nil, req, evidence.BadInput(fmt.Sprintf("%d URLs are too many", len(req.URLs)), fmt.Sprintf("give at most %d", MaxRead))
+	if err := req.Check(); err != nil {
+		return nil, nil, req, err
 	}
 	req.Limit = cmp.Or(req.Limit, DefaultRead)
-	if req.Limit < 1 || req.Limit > MaxRead {
-		return nil, nil, req, evidence.BadInput(fmt.Sprintf("a limit of %d is out of range", req.Limit), fmt.Sprintf("give one from 1 to %d", MaxRead))
-	}
 	req.Budget = cmp.Or(req.Budget, e.cfg.Budget)
 	if err := CheckBudget(req.Budget); err != nil {
 		return nil, nil, req, err
@@ -161,9 +189,6 @@ func (e *Engine) completeRead(req ReadRequest) ([]chosen, []evidence.NotAsked, R
 	}
 	seen := map[string]bool{}
 	for _, u := range req.URLs {
-		if len(u) > MaxURL {
-			return nil, nil, req, evidence.BadInput(fmt.Sprintf("a URL of %d bytes is too long", len(u)), fmt.Sprintf("keep it under %d", MaxURL))
-		}
 		if !seen[u] {
 			sources = append(sources, chosen{page{e, u}, whyNamed})
 		}

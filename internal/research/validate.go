@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Bounds of a request.
 const (
-	MaxQuestion = 20_000 // bytes; a longer one is a document, not a question
+	MaxQuestion = library.MaxQuery // bytes
 	MinBudget   = time.Second
 	MaxBudget   = 10 * time.Minute // clients give up long before
 )
@@ -43,29 +43,9 @@ func CheckBudget(d time.Duration) error {
 	return nil
 }
 
-// CheckLength refuses a question, or what name says, of more than MaxQuestion
-// bytes.
-func CheckLength(name string, bytes int) error {
-	if bytes <= MaxQuestion {
-		return nil
-	}
-	return evidence.BadInput(fmt.Sprintf("the %s has %d bytes", name, bytes),
-		fmt.Sprintf("keep it under %d; give long material to remember and ask about it", MaxQuestion))
-}
-
-// CheckQuestion refuses an empty question, one that is not text, and one that
-// is too long.
-func CheckQuestion(q string) error {
-	switch {
-	case !text.HasVisible(q):
-		return evidence.BadInput("the question is empty", "ask something, such as \"How does Go schedule goroutines?\"")
-	case len(q) > MaxQuestion:
-		return CheckLength("question", len(q))
-	case !utf8.ValidString(q):
-		return evidence.BadInput("the question is not valid UTF-8", "send it as UTF-8 text")
-	}
-	return nil
-}
+// CheckQuestion refuses a question without visible text, one that is not UTF-8,
+// and one that is too long.
+func CheckQuestion(q string) error { return library.CheckQuery("question", q) }
 
 // complete fills in defaults and refuses what cannot be done.
 func (e *Engine) complete(req Request) (Request, error) {

@@ -31,7 +31,7 @@ func forgetSecret(t *testing.T, l *Local) []string {
 	return r.Warnings
 }
 
-func dueOf(t *testing.T, l *Local) (n int) {
+func pendingCount(t *testing.T, l *Local) (n int) {
 	t.Helper()
 	if err := l.rdb.QueryRowContext(t.Context(), "SELECT count(*) FROM due").Scan(&n); err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestForgetInAFolderNamedAsAPattern(t *testing.T) {
 	if _, err := l.Backup(t.Context(), filepath.Join(backupsOf(t, dir), "x.db")); err != nil {
 		t.Fatal(err)
 	}
-	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "has forgotten it too") {
+	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "was also removed from the backup") {
 		t.Errorf("warnings %q", said)
 	}
 	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
@@ -72,8 +72,8 @@ func TestForgetAfterAKilledBackup(t *testing.T) {
 	if said := forgetSecret(t, l); len(said) != 0 {
 		t.Errorf("warnings %q", said)
 	}
-	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 || dueOf(t, l) != 0 {
-		t.Errorf("it is still in %q, %d removals are due", left, dueOf(t, l))
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 || pendingCount(t, l) != 0 {
+		t.Errorf("it is still in %q, %d removals are due", left, pendingCount(t, l))
 	}
 }
 
@@ -87,14 +87,14 @@ func TestForgetBesideACopyThatStays(t *testing.T) {
 	if err := os.MkdirAll(stuck, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "an unfinished backup") || dueOf(t, l) != 1 {
-		t.Errorf("warnings %q, %d removals are due", said, dueOf(t, l))
+	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "an unfinished backup") || pendingCount(t, l) != 1 {
+		t.Errorf("warnings %q, %d removals are due", said, pendingCount(t, l))
 	}
 	if err := os.Remove(stuck); err != nil {
 		t.Fatal(err)
 	}
-	if said := l.finish(t.Context(), nil); len(said) != 0 || dueOf(t, l) != 0 {
-		t.Errorf("finish = %q, %d removals are due", said, dueOf(t, l))
+	if said := l.finishErasure(t.Context(), nil); len(said) != 0 || pendingCount(t, l) != 0 {
+		t.Errorf("finish = %q, %d removals are due", said, pendingCount(t, l))
 	}
 }
 
@@ -153,8 +153,8 @@ func TestForgetBesideBackupsThatCannotBeRead(t *testing.T) {
 	newer := filepath.Join(dir, backupDir, "newer.db")
 	execOn(t, newer, fmt.Sprintf("PRAGMA application_id=%d", applicationID))
 	execOn(t, newer, "PRAGMA user_version=999")
-	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "newer version") || dueOf(t, l) != 0 {
-		t.Errorf("warnings %q, %d removals are due", said, dueOf(t, l))
+	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "newer version") || pendingCount(t, l) != 0 {
+		t.Errorf("warnings %q, %d removals are due", said, pendingCount(t, l))
 	}
 	if _, err := os.Stat(newer); err != nil {
 		t.Error(err)

@@ -171,6 +171,6 @@ func benchReady(b *testing.B, l *Local) time.Duration {
 	if err != nil || !ok {
 		b.Fatal(ok, err)
 	}
-	<-l.index.want(row).loaded
+	<-l.index.request(row).loaded
 	return time.Since(at)
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// keepChanges is how many changes are kept for other processes to follow; one
-// that missed more reads everything anew.
+// keepChanges is how many changes are kept for other processes. One that missed
+// more reads everything again.
 const (
 	keepChanges = 50_000
-	cutChanges  = 1000 // the log is shortened once for so many changes
+	cutChanges  = 1000 // the log is shortened every so many changes
 )
 
 func logChange(ctx context.Context, tx *sql.Tx, docs ...int64) error {
@@ -98,9 +98,9 @@ func lastChange(ctx context.Context, q querier) (int64, error) {
 	return seq, err
 }
 
-// catchUp brings the ready spaces to the newest change and reports true. When
-// more than limit changes wait it does nothing, wakes the keeper and reports
-// false; limit 0 is no limit.
+// catchUp applies all changes to the loaded spaces and reports true. If more
+// than limit changes are pending it applies none, wakes the background loader
+// and reports false; limit 0 is no limit.
 func (ix *index) catchUp(ctx context.Context, limit int64) (bool, error) {
 	select {
 	case ix.follow <- struct{}{}:
@@ -117,7 +117,7 @@ func (ix *index) catchUp(ctx context.Context, limit int64) (bool, error) {
 	defer func() { <-ix.follow }()
 	var version int64
 	if err := ix.pin.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err != nil {
-		return false, fmt.Errorf("asking for changes: %w", err)
+		return false, fmt.Errorf("reading the data version: %w", err)
 	}
 	spaces := ix.all()
 	if version == ix.version {
@@ -132,11 +132,11 @@ func (ix *index) catchUp(ctx context.Context, limit int64) (bool, error) {
 			continue
 		}
 		if limit > 0 && last-h.seq > limit {
-			ix.wrote()
+			ix.notify()
 			return false, nil
 		}
 		ix.bulk.Store(last-h.seq > inlineChanges)
-		err := ix.bring(ctx, h, last)
+		err := ix.apply(ctx, h, last)
 		ix.bulk.Store(false)
 		if err != nil {
 			return false, err
@@ -146,8 +146,8 @@ func (ix *index) catchUp(ctx context.Context, limit int64) (bool, error) {
 	return true, ctx.Err()
 }
 
-// bring applies the changes up to last to a space.
-func (ix *index) bring(ctx context.Context, h *held, last int64) error {
+// apply applies the changes up to last to a space.
+func (ix *index) apply(ctx context.Context, h *spaceSlot, last int64) error {
 	docs, whole, err := changedDocs(ctx, ix.pin, h.seq, last)
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func (ix *index) bring(ctx context.Context, h *held, last int64) error {
 			err := h.space.addBlob(ctx, doc, first, n, blob)
 			if err != nil && ctx.Err() == nil {
 				ix.log.Warn("vectors of a document cannot be indexed", "doc", doc, "err", err)
-				return nil // it is found by its words
+				return nil // the document is still found by its words
 			}
 			found = err == nil
 			return err
@@ -182,11 +182,11 @@ func (ix *index) bring(ctx context.Context, h *held, last int64) error {
 	return nil
 }
 
-// replace puts a freshly loaded space in h's place.
-func (ix *index) replace(h *held, s *space, seq int64) {
+// replace exchanges h for a newly loaded space.
+func (ix *index) replace(h *spaceSlot, s *space, seq int64) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	fresh := &held{row: h.row, loaded: make(chan struct{}), space: s, seq: seq, used: h.used}
+	fresh := &spaceSlot{row: h.row, loaded: make(chan struct{}), space: s, seq: seq, used: h.used}
 	close(fresh.loaded)
 	if ix.spaces[h.row.id] == h {
 		ix.spaces[h.row.id] = fresh

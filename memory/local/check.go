@@ -10,11 +10,11 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// Check compares the data with itself; see contract.Keeper. It reads the whole
-// file: seconds for a large one.
+// Check verifies that the stored data agree; see contract.Checker. It reads the
+// whole file, which takes seconds for a large one.
 func (l *Local) Check(ctx context.Context) (contract.CheckReport, error) {
 	r := contract.CheckReport{Problems: []string{}}
-	err := l.checkTruth(ctx, &r)
+	err := l.checkDatabase(ctx, &r)
 	if err == nil {
 		err = l.checkWords(ctx, &r)
 	}
@@ -31,10 +31,10 @@ func (l *Local) Check(ctx context.Context) (contract.CheckReport, error) {
 	return r, nil
 }
 
-// checkTruth has a connection of its own: on one that has served recalls, FTS5's
-// part of integrity_check looks for the segments of the word index as they were
-// then, and takes those that another process has merged since for damage.
-func (l *Local) checkTruth(ctx context.Context, r *contract.CheckReport) (err error) {
+// checkDatabase uses a new connection. On one that has served recalls, the FTS5
+// part of integrity_check uses a cached list of the segments of the word index,
+// and reports those that another process has merged since as damage.
+func (l *Local) checkDatabase(ctx context.Context, r *contract.CheckReport) (err error) {
 	db, err := openDB(l.path, true)
 	if err != nil {
 		return l.failed(ctx, "checking", err)
@@ -66,7 +66,7 @@ func (l *Local) checkFile(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 		return err
 	}
 	if orphans > 0 {
-		r.Problems = append(r.Problems, fmt.Sprintf("%d rows belong to a row that is not there", orphans))
+		r.Problems = append(r.Problems, fmt.Sprintf("%d rows refer to a row that does not exist", orphans))
 	}
 	return nil
 }
@@ -89,24 +89,24 @@ func (l *Local) checkRows(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 		n    int64
 	}{{"documents", int64(r.Documents)}, {"chunks", int64(r.Chunks)}, {"bytes", size}, {"terms", terms}} {
 		if t[c.name] != c.n {
-			r.Problems = append(r.Problems, fmt.Sprintf("the counter of %s says %d, there are %d", c.name, t[c.name], c.n))
+			r.Problems = append(r.Problems, fmt.Sprintf("the counter of %s is %d, but there are %d", c.name, t[c.name], c.n))
 		}
 	}
-	broken, err := duties(ctx, tx, l.now().Add(-dueAfter).UnixMicro())
+	broken, err := pendingErasures(ctx, tx, l.now().Add(-interruptedAfter).UnixMicro())
 	if err != nil {
 		return err
 	}
 	if len(broken) > 0 {
-		r.Problems = append(r.Problems, fmt.Sprintf("%d removals were broken off: bytes of what was forgotten may still be in the file or in a backup", len(broken)))
-		r.Try = "forget it again, or let `research-mcp serve` run for a moment: either finishes what was broken off"
+		r.Problems = append(r.Problems, fmt.Sprintf("%d removals were interrupted: bytes of forgotten documents may still be in the file or in a backup", len(broken)))
+		r.Try = "forget it again, or run `research-mcp serve` for a moment: either completes the removal"
 	}
 	for _, c := range []struct{ what, query string }{
 		{"documents without their text", "SELECT count(*) FROM doc d LEFT JOIN body b ON b.doc=d.id WHERE b.doc IS NULL OR length(CAST(b.text AS BLOB)) <> d.bytes"},
 		{"documents without chunks", "SELECT count(*) FROM doc d WHERE NOT EXISTS(SELECT 1 FROM chunk c WHERE c.doc=d.id)"},
-		{"chunks that are no piece of their text", "SELECT count(*) FROM chunk c JOIN doc d ON d.id=c.doc WHERE c.start < 0 OR c.stop < c.start OR c.stop > d.bytes"},
-		{"documents whose vectors do not agree with their chunks", `SELECT count(*) FROM vec v JOIN model m ON m.id=v.model
+		{"chunks outside of their text", "SELECT count(*) FROM chunk c JOIN doc d ON d.id=c.doc WHERE c.start < 0 OR c.stop < c.start OR c.stop > d.bytes"},
+		{"documents whose vectors do not match their chunks", `SELECT count(*) FROM vec v JOIN model m ON m.id=v.model
 			WHERE length(v.v) <> 4*v.n*m.dims OR v.n <> (SELECT count(*) FROM chunk c WHERE c.doc=v.doc) OR v.first <> (SELECT min(id) FROM chunk c WHERE c.doc=v.doc)`},
-		{"turns whose answer is not there", "SELECT count(*) FROM turn t WHERE t.run IS NOT NULL AND NOT EXISTS(SELECT 1 FROM run r WHERE r.uid=t.run)"},
+		{"turns whose answer is missing", "SELECT count(*) FROM turn t WHERE t.run IS NOT NULL AND NOT EXISTS(SELECT 1 FROM run r WHERE r.uid=t.run)"},
 	} {
 		var n int
 		if err := tx.QueryRowContext(ctx, c.query).Scan(&n); err != nil {
@@ -119,8 +119,8 @@ func (l *Local) checkRows(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 	return nil
 }
 
-// checkWords has FTS5 compare its index with the chunks. The command is an
-// insert, so it takes the write lock, though it writes nothing.
+// checkWords lets FTS5 compare its index with the chunks. The command is an
+// INSERT and takes the write lock, but writes nothing.
 func (l *Local) checkWords(ctx context.Context, r *contract.CheckReport) error {
 	tx, err := l.wdb.BeginTx(ctx, nil)
 	if err != nil {
@@ -132,12 +132,12 @@ func (l *Local) checkWords(ctx context.Context, r *contract.CheckReport) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		r.Problems = append(r.Problems, fmt.Sprintf("the word index does not agree with the chunks: %v", err))
+		r.Problems = append(r.Problems, fmt.Sprintf("the word index does not match the chunks: %v", err))
 	}
 	return nil
 }
 
-// checkIndex compares the spaces in RAM with the file, as of one moment.
+// checkIndex compares the spaces in RAM with the file.
 func (l *Local) checkIndex(ctx context.Context, r *contract.CheckReport) error {
 	if _, err := l.index.catchUp(ctx, 0); err != nil {
 		return err
@@ -152,7 +152,8 @@ func (l *Local) checkIndex(ctx context.Context, r *contract.CheckReport) error {
 		if err := l.rdb.QueryRowContext(ctx, "SELECT count(*) FROM vec WHERE model=?", h.row.id).Scan(&n); err != nil {
 			return l.failed(ctx, "checking the index", err)
 		}
-		// Another process may have written since: only what stays apart is wrong.
+		// Another process may have written since: count again after catching
+		// up.
 		if n != docs && l.caughtUp(ctx) {
 			r.Problems = append(r.Problems, fmt.Sprintf("the index of %s holds %d documents, the file %d", contract.ModelText(h.row.model), docs, n))
 		}
@@ -160,7 +161,8 @@ func (l *Local) checkIndex(ctx context.Context, r *contract.CheckReport) error {
 	return nil
 }
 
-// caughtUp reports whether nobody has written since the index last followed.
+// caughtUp reports whether no other process has written since the index was
+// last updated.
 func (l *Local) caughtUp(ctx context.Context) bool {
 	select {
 	case l.index.follow <- struct{}{}:

@@ -15,7 +15,7 @@ func TestCheckFindsWhatDoesNotAgree(t *testing.T) {
 		{"counter", "UPDATE tally SET n=n+1 WHERE name='chunks'", "chunks"},
 		{"terms", "UPDATE tally SET n=0 WHERE name='terms'", "terms"},
 		{"text", "DELETE FROM body WHERE doc=1", "text"},
-		{"chunk", "UPDATE chunk SET stop=9999 WHERE id=1", "piece"},
+		{"chunk", "UPDATE chunk SET stop=9999 WHERE id=1", "outside of their text"},
 		{"words", "UPDATE chunk SET terms='t other' WHERE id=1", "word index"},
 		{"vectors", "UPDATE vec SET v=zeroblob(3) WHERE doc=1", "vectors"},
 		{"run", "INSERT INTO session VALUES(1,'s','','',0,0,0); INSERT INTO turn VALUES(1,1,'user','x',0,'r_none')", "answer"},

@@ -14,22 +14,22 @@ import (
 )
 
 const (
-	backupDir = "backups"  // automatic copies, beside memory.db
-	cacheName = "cache.db" // what the fetch room keeps in the same folder: ours to leave alone
+	backupDir = "backups"  // folder of the automatic backups, beside memory.db
+	cacheName = "cache.db" // written by package fetch into the same folder
 	magic     = "SQLite format 3\x00"
 	headerLen = 100
 )
 
-// prepare makes the folder usable and returns the path of the database, which
-// exists when it returns, and the file itself, to be released. Nothing that is
-// there is changed.
-func prepare(dir string) (string, *raw, error) {
+// prepareDir creates the folder if necessary and returns the path of the
+// database file and the open file, which the caller releases. The file exists
+// when it returns; existing files are not changed.
+func prepareDir(dir string) (string, *raw, error) {
 	if dir == "" {
 		return "", nil, evidence.BadInput("no data folder is given", "set --data-dir or RESEARCH_MCP_DATA_DIR")
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return "", nil, fmt.Errorf("finding the data folder: %w", err)
+		return "", nil, fmt.Errorf("resolving the data folder: %w", err)
 	}
 	if err := makeFolder(dir); err != nil {
 		return "", nil, err
@@ -42,9 +42,9 @@ func prepare(dir string) (string, *raw, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return "", nil, evidence.BadInput(fmt.Sprintf("%s is a folder", path), "choose another data folder with --data-dir")
 	}
-	// Made by us first: SQLite's own files would be readable by others, and the
-	// write-ahead log takes its mode from this one.
-	file, err := hold(path)
+	// Created here, with mode 0600: SQLite would let others read it, and the
+	// write-ahead log takes over the mode of the file.
+	file, err := openRaw(path)
 	if err != nil {
 		return "", nil, unusable(dir, err)
 	}
@@ -77,18 +77,19 @@ func unusable(dir string, err error) error {
 	return p
 }
 
-// tighten shuts others out of a folder that holds nothing but a memory. One
-// that has other things in it may be open for a reason: there only our file is shut.
-func tighten(dir, path string, log *slog.Logger) {
+// restrictAccess removes the permissions of other users from the files of the
+// memory, and from the folder if it contains nothing else: a folder with other
+// files may be shared on purpose.
+func restrictAccess(dir, path string, log *slog.Logger) {
 	if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o077 != 0 && onlyOurs(dir) {
 		if err := os.Chmod(dir, 0o700); err != nil {
-			log.Warn("the data folder stays readable by others", "dir", dir, "err", err)
+			log.Warn("the data folder is readable by other users", "dir", dir, "err", err)
 		}
 	}
 	for _, p := range []string{path, path + "-wal", path + "-shm"} {
 		if info, err := os.Stat(p); err == nil && info.Mode().Perm()&0o077 != 0 {
 			if err := os.Chmod(p, 0o600); err != nil {
-				log.Warn("a file of the memory stays readable by others", "path", p, "err", err)
+				log.Warn("a file of the memory is readable by other users", "path", p, "err", err)
 			}
 		}
 	}
@@ -107,13 +108,13 @@ func onlyOurs(dir string) bool {
 	return true
 }
 
-// inspect refuses a file that is no SQLite database, or is shorter than it says,
-// before SQLite could touch it. A checkpoint of another process may be writing
-// the file meanwhile: what looks damaged is looked at again.
+// inspect refuses a file that is not a SQLite database, or is shorter than its
+// header says, before SQLite opens it. A checkpoint of another process may be
+// writing the file, so a file that looks damaged is read again.
 func inspect(path string, f io.ReaderAt) error {
-	const looks = 3
+	const tries = 3
 	var err error
-	for range looks {
+	for range tries {
 		if err = inspectOnce(path, f); err == nil {
 			return nil
 		}
@@ -125,15 +126,15 @@ func inspectOnce(path string, f io.ReaderAt) error {
 	head := make([]byte, headerLen)
 	n, err := f.ReadAt(head, 0)
 	switch {
-	case n == 0 && errors.Is(err, io.EOF): // another process is making it
+	case n == 0 && errors.Is(err, io.EOF): // another process is creating it
 		return nil
 	case n < headerLen:
 		return fmt.Errorf("reading the header: %w", err)
 	case string(head[:len(magic)]) != magic:
-		return errors.New("it does not begin as a SQLite database")
+		return errors.New("it does not start with the header of a SQLite database")
 	}
 	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
-		return nil // the log may hold what is missing in the file
+		return nil // the missing pages may be in the log
 	}
 	size := int64(binary.BigEndian.Uint16(head[16:18]))
 	if size == 1 {
@@ -144,7 +145,7 @@ func inspectOnce(path string, f io.ReaderAt) error {
 		return err
 	}
 	if pages := int64(binary.BigEndian.Uint32(head[28:32])); pages*size > info.Size() {
-		return fmt.Errorf("%d bytes of %d are there", info.Size(), pages*size)
+		return fmt.Errorf("it has %d bytes of %d", info.Size(), pages*size)
 	}
 	return nil
 }

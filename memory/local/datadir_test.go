@@ -74,7 +74,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"a text file as memory.db", func(t *testing.T, dir string) string {
 			write(t, filepath.Join(dir, fileName), []byte(strings.Repeat("Dear diary, ", 100)))
 			return dir
-		}, []string{"no memory", "memory check", "backups"}},
+		}, []string{"not a memory", "memory check", "backups"}},
 		{"a memory.db of a few bytes", func(t *testing.T, dir string) string {
 			write(t, filepath.Join(dir, fileName), []byte("SQLite"))
 			return dir

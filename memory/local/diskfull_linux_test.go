@@ -71,7 +71,7 @@ func TestFullDisk(t *testing.T) {
 		keep(t, other, textDoc(1001, randomText(7, 100_000)))
 		return other
 	}()), "")
-	if err := l.emptyLog(t.Context()); err != nil {
+	if err := l.truncateWAL(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	filler := fill(t, dir, 64<<10)
@@ -139,11 +139,11 @@ func TestFullDiskWhileWiping(t *testing.T) {
 		t.Fatal(err)
 	}
 	filler := fill(t, dir, 0)
-	notes := l.finish(t.Context(), nil) // has to write the file anew
+	notes := l.finishErasure(t.Context(), nil) // has to write the file anew
 	if len(notes) != 1 || !strings.Contains(notes[0], "full") || !strings.Contains(notes[0], "tries again") {
 		t.Errorf("the notes are %q", notes)
 	}
-	if due, err := duties(t.Context(), l.rdb, l.now().UnixMicro()); err != nil || len(due) != 1 {
+	if due, err := pendingErasures(t.Context(), l.rdb, l.now().UnixMicro()); err != nil || len(due) != 1 {
 		t.Errorf("%d removals are due, %v", len(due), err)
 	}
 	if err := os.Remove(filler); err != nil {

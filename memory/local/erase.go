@@ -10,53 +10,55 @@ import (
 )
 
 const (
-	// needleLen bytes are looked for: twice as many left anywhere are found.
+	// Pieces of needleLen bytes are searched for; a remainder of twice that is
+	// always found.
 	needleLen = 16
-	// Beyond so many the file is written anew without looking.
+	// With more needles the file is rewritten without a search.
 	maxNeedles = 1_500_000
-	// The log is emptied when no reader needs it; recalls last milliseconds.
+	// The log is truncated when no reader uses it; recalls last milliseconds.
 	checkpointWait = 5 * time.Second
 	hashBase       = 0x9E3779B97F4A7C15 | 1
 )
 
-// wipe sees to it that the file and its log hold no bytes of what was removed,
-// and reports whether they do not. Freed pages are overwritten by SQLite itself;
-// what page splits left behind in pages that are in use is not, and needs the
-// file to be written anew, as does what a removal that was broken off left
-// (unknown), for nobody knows what to look for.
-func (l *Local) wipe(ctx context.Context, f *forgetting, unknown bool) (notes []string, wiped bool) {
-	const later = "what was forgotten is gone from the memory, but %s: %v; the next `forget` or `serve` tries again, and so does forgetting it again"
+// eraseBytes removes the bytes of what f removed from the file and the
+// write-ahead log, and reports whether it succeeded. SQLite overwrites freed
+// pages itself, but not the copies that page splits left in pages still in use:
+// if such a copy is found, the file is rewritten. It is always rewritten if
+// unknown is set, because nothing is known of what an interrupted removal has
+// left. f may be nil if unknown is set.
+func (l *Local) eraseBytes(ctx context.Context, f *forgetting, unknown bool) (notes []string, wiped bool) {
+	const later = "the documents were removed from the memory, but %s: %v; the next `forget` or `serve` tries again"
 	if unknown || f != nil && f.receipt.Chunks > secureChunks {
-		if err := tidyWords(ctx, l.wdb); err != nil {
-			return []string{fmt.Sprintf(later, "words of it may stay in the word index", explain(l.path, err))}, false
+		if err := purgeWordIndex(ctx, l.wdb); err != nil {
+			return []string{fmt.Sprintf(later, "words of them may remain in the word index", explain(l.path, err))}, false
 		}
 	}
-	if err := l.emptyLog(ctx); err != nil {
-		return []string{fmt.Sprintf(later, "bytes of it may stay in the write-ahead log", err)}, false
+	if err := l.truncateWAL(ctx); err != nil {
+		return []string{fmt.Sprintf(later, "bytes of them may remain in the write-ahead log", err)}, false
 	}
 	rewriting, err := unknown, error(nil)
 	if !unknown {
-		rewriting, err = l.leftovers(ctx, f.left)
+		rewriting, err = l.leftovers(ctx, f.needles)
 	}
 	if err == nil && rewriting {
-		if err = rewrite(ctx, l.wdb); err == nil {
-			err = l.emptyLog(ctx)
+		if err = rewriteFile(ctx, l.wdb); err == nil {
+			err = l.truncateWAL(ctx)
 		}
 		if err == nil && !unknown {
-			if still, lookErr := l.leftovers(ctx, f.left); lookErr == nil && still && !f.left.full() {
-				return []string{fmt.Sprintf("what was forgotten is gone from the memory, but bytes like it are still in %s though it was written anew; check with `research-mcp memory check --gone ID`", l.path)}, false
+			if still, lookErr := l.leftovers(ctx, f.needles); lookErr == nil && still && !f.needles.full() {
+				return []string{fmt.Sprintf("the documents were removed from the memory, but bytes like theirs are still in %s after it was rewritten; check with `research-mcp memory check --gone ID`", l.path)}, false
 			}
 		}
 	}
 	if err != nil {
-		return []string{fmt.Sprintf(later, "bytes of it may stay in the file", explain(l.path, err))}, false
+		return []string{fmt.Sprintf(later, "bytes of them may remain in the file", explain(l.path, err))}, false
 	}
 	return nil, true
 }
 
-// leftovers reports whether the file holds bytes of what was removed that are of
-// nothing that stays: texts share phrases, and those are no reason to write the
-// whole file anew.
+// leftovers reports whether the file contains bytes of removed documents that
+// occur in no stored one. Phrases that documents share are no reason to rewrite
+// the whole file.
 func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
 	if left.full() {
 		return true, nil
@@ -65,7 +67,7 @@ func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
 	if err != nil || len(found) == 0 {
 		return false, err
 	}
-	err = l.read(ctx, "looking for what is left", func(tx *sql.Tx) error {
+	err = l.read(ctx, "searching for leftovers", func(tx *sql.Tx) error {
 		for _, query := range []string{
 			"SELECT text FROM body", "SELECT terms FROM chunk", "SELECT text FROM turn", "SELECT body FROM run",
 			"SELECT uid || char(10) || url || char(10) || title || char(10) || meta FROM doc",
@@ -94,12 +96,12 @@ func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
 	return len(found) > 0, err
 }
 
-// tidyWords leaves nothing in the word index of what was removed from it without
-// secure delete. FTS5 drops such leftovers where it merges into its last level
-// only, and that need not be where its first merge of everything goes: then all is
-// one segment, leftovers among it, which it takes for merged. A small index is made
-// anew instead; in a large one a second segment has it merged once more.
-func tidyWords(ctx context.Context, db *sql.DB) error {
+// purgeWordIndex removes from the word index what was deleted without secure
+// delete. FTS5 drops deleted entries only when it merges into its last level; a
+// first full merge need not do that, and its result is one segment, which FTS5
+// then regards as merged. So a small index is rebuilt, and a large one gets a
+// second segment and is merged again.
+func purgeWordIndex(ctx context.Context, db *sql.DB) error {
 	var chunks int
 	if err := db.QueryRowContext(ctx, "SELECT n FROM tally WHERE name='chunks'").Scan(&chunks); err != nil {
 		return err
@@ -108,17 +110,17 @@ func tidyWords(ctx context.Context, db *sql.DB) error {
 		_, err := db.ExecContext(ctx, "INSERT INTO fts(fts) VALUES('rebuild')")
 		return err
 	}
-	if err := mergeWords(ctx, db); err != nil {
+	if err := mergeWordIndex(ctx, db); err != nil {
 		return err
 	}
-	if err := touchWords(ctx, db); err != nil {
+	if err := addWordSegment(ctx, db); err != nil {
 		return err
 	}
-	return mergeWords(ctx, db)
+	return mergeWordIndex(ctx, db)
 }
 
-// touchWords writes the words of one chunk again, into a segment of their own.
-func touchWords(ctx context.Context, db *sql.DB) error {
+// addWordSegment writes the words of one chunk again, as a segment of its own.
+func addWordSegment(ctx context.Context, db *sql.DB) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -135,13 +137,13 @@ func touchWords(ctx context.Context, db *sql.DB) error {
 	return tx.Commit()
 }
 
-// mergePages is how much of the word index is merged at once: others write
-// between two steps.
+// mergePages is how many pages of the word index one step merges; other
+// processes write between the steps.
 const mergePages = 500
 
-// mergeWords makes one segment of the word index: what was removed from it
-// without secure delete is gone then. Each step has a transaction of its own.
-func mergeWords(ctx context.Context, db *sql.DB) error {
+// mergeWordIndex merges the word index into one segment, in steps that are
+// transactions of their own.
+func mergeWordIndex(ctx context.Context, db *sql.DB) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -158,14 +160,14 @@ func mergeWords(ctx context.Context, db *sql.DB) error {
 		if err := conn.QueryRowContext(ctx, "SELECT total_changes()").Scan(&after); err != nil {
 			return err
 		}
-		if after-before < 2 { // as FTS5 tells that nothing was left to merge
+		if after-before < 2 { // how FTS5 reports that nothing was merged
 			return nil
 		}
 	}
 }
 
-func rewrite(ctx context.Context, db execer) error {
-	// The words first: their index is rewritten too, and leaves nothing behind.
+func rewriteFile(ctx context.Context, db execer) error {
+	// The word index first: its old pages are dropped by the VACUUM.
 	if _, err := db.ExecContext(ctx, "INSERT INTO fts(fts) VALUES('optimize')"); err != nil {
 		return err
 	}
@@ -175,8 +177,8 @@ func rewrite(ctx context.Context, db execer) error {
 
 var errReaders = errors.New("another process is reading it")
 
-// emptyLog moves the write-ahead log into the file and cuts it to nothing.
-func (l *Local) emptyLog(ctx context.Context) error {
+// truncateWAL moves the write-ahead log into the file and truncates it.
+func (l *Local) truncateWAL(ctx context.Context) error {
 	conn, err := l.wdb.Conn(ctx)
 	if err != nil {
 		return err

@@ -17,20 +17,21 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// sweepCopies takes away what backups that were killed have left in the folder
-// of backups, and what one that is under way has written so far: it begins anew.
-func (l *Local) sweepCopies() (notes []string, gone bool) {
+// removeUnfinishedBackups removes the temporary files of backups in the backup
+// folder, both of killed processes and of backups in progress, which start
+// again.
+func (l *Local) removeUnfinishedBackups() (notes []string, removed bool) {
 	dir := filepath.Join(filepath.Dir(l.path), backupDir)
-	if sweep(dir, time.Now().Add(staleAfter)) {
+	if removeStaleTemp(dir, time.Now().Add(staleAfter)) {
 		return nil, true
 	}
-	return []string{fmt.Sprintf("an unfinished backup in %s may still hold what was forgotten; the next `forget` or `serve` tries again", dir)}, false
+	return []string{fmt.Sprintf("an unfinished backup in %s may still contain forgotten data; the next `forget` or `serve` tries again", dir)}, false
 }
 
-// backups are the copies in the folder of backups.
+// backups returns the files in the backup folder.
 func (l *Local) backups() ([]string, error) {
 	dir := filepath.Join(filepath.Dir(l.path), backupDir)
-	entries, err := os.ReadDir(dir) // not by a pattern: the folder's own name may be one
+	entries, err := os.ReadDir(dir) // not Glob: dir may contain its meta characters
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -43,45 +44,46 @@ func (l *Local) backups() ([]string, error) {
 	return out, err
 }
 
-// forgetInBackups makes the copies beside the memory forget the same, and
-// reports whether all have. One that holds something but cannot be changed, as it
-// has an older layout, is removed. One that nobody here can read counts as done:
-// it is told, and never gets better.
+// forgetInBackups removes the same from the backups beside the memory, and
+// reports whether that is complete. A backup with an older layout cannot be
+// changed and is deleted if it contains any of it. One that this version cannot
+// read counts as complete, with a warning: trying again would not help.
 func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (notes []string, whole bool) {
 	all, err := l.backups()
 	if whole = err == nil; !whole {
-		notes = append(notes, fmt.Sprintf("the backups may still hold it: %v; the next `forget` or `serve` tries again", err))
+		notes = append(notes, fmt.Sprintf("the backups may still contain forgotten data: %v; the next `forget` or `serve` tries again", err))
 	}
 	for _, path := range all {
-		if foreign(path) {
+		if isForeign(path) {
 			continue
 		}
 		holds, err := l.forgetInCopy(ctx, path, sel)
 		switch {
 		case isDamaged(err):
-			notes = append(notes, fmt.Sprintf("the backup %s is damaged and may still hold it: remove it", path))
+			notes = append(notes, fmt.Sprintf("the backup %s is damaged and may still contain forgotten data: delete it", path))
 		case errors.Is(err, errNewerLayout):
-			notes = append(notes, fmt.Sprintf("the backup %s was written by a newer version of research-mcp and may still hold it: remove it, or forget with that version", path))
+			notes = append(notes, fmt.Sprintf("the backup %s was written by a newer version of research-mcp and may still contain forgotten data: delete it, or forget with that version", path))
 		case err != nil && !errors.Is(err, errOldLayout):
-			// A busy or full disk passes: a whole backup is worth more than a quick end.
-			notes = append(notes, fmt.Sprintf("the backup %s may still hold it: %v; the next `forget` or `serve` tries again, or remove that backup", path, explain(path, err)))
+			// The cause, such as a full disk, may pass: the backup is not
+			// deleted.
+			notes = append(notes, fmt.Sprintf("the backup %s may still contain forgotten data: %v; the next `forget` or `serve` tries again, or delete that backup", path, explain(path, err)))
 			whole = false
 		case err != nil:
 			if err := os.Remove(path); err != nil {
-				notes = append(notes, fmt.Sprintf("the backup %s still holds it and cannot be removed: %v", path, err))
+				notes = append(notes, fmt.Sprintf("the backup %s still contains forgotten data and cannot be deleted: %v", path, err))
 				whole = false
 				continue
 			}
-			notes = append(notes, fmt.Sprintf("the backup %s was removed: it held what was forgotten and could not be changed", path))
+			notes = append(notes, fmt.Sprintf("the backup %s was deleted: it contained forgotten data and could not be changed", path))
 		case holds:
-			notes = append(notes, fmt.Sprintf("the backup %s has forgotten it too", path))
+			notes = append(notes, fmt.Sprintf("forgotten data were also removed from the backup %s", path))
 		}
 	}
 	return notes, whole
 }
 
-// foreign reports whether a file is another program's database, or empty.
-func foreign(path string) bool {
+// isForeign reports whether a file is empty or a database of another program.
+func isForeign(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		return false
@@ -100,13 +102,14 @@ func isDamaged(err error) bool {
 	return errors.As(err, &se) && (se.Code()&0xff == sqlite3.SQLITE_NOTADB || se.Code()&0xff == sqlite3.SQLITE_CORRUPT)
 }
 
-// errOldLayout is a backup from before a migration, in which nothing can be
-// forgotten.
+// errOldLayout is a backup from before a migration: nothing can be removed from
+// it.
 var errOldLayout = errors.New("the backup has an older layout")
 
-// forgetInCopy reports whether a copy held something, and an error if it still
-// does. A copy may hold what the memory lost long ago, so the selector chooses
-// anew; what the memory still keeps stays in the copy too.
+// forgetInCopy removes from a backup what sel selects there, except documents
+// that the memory still stores. It reports whether the backup contained any of
+// it, and returns an error if it still does. The selection is made in the
+// backup, because the memory may have lost the documents long ago.
 func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Selector) (holds bool, err error) {
 	steps, err := migrations()
 	if err != nil {
@@ -123,7 +126,7 @@ func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Sele
 		return false, err
 	}
 	again := newForgetting(sel, l.voc)
-	again.sel.Confirm, again.spare = true, l.stillHeld
+	again.sel.Confirm, again.keep = true, l.stillStored
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
@@ -138,28 +141,28 @@ func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Sele
 	if err := again.plan(ctx, tx); err != nil {
 		return true, err
 	}
-	if err := again.run(ctx, tx, 0, false); err != nil { // notes that the copy is to be written anew
+	if err := again.run(ctx, tx, 0, false); err != nil { // records that the copy has to be rewritten
 		return true, err
 	}
 	if err := tx.Commit(); err != nil {
 		return true, err
 	}
-	if n := again.receipt.Chunks; n == 0 || n > secureChunks { // also one that was broken off
+	if n := again.receipt.Chunks; n == 0 || n > secureChunks { // also after an interrupted removal
 		if _, err := db.ExecContext(ctx, "INSERT INTO fts(fts) VALUES('rebuild')"); err != nil {
 			return true, err
 		}
 	}
-	if err := rewrite(ctx, db); err != nil {
+	if err := rewriteFile(ctx, db); err != nil {
 		return true, err
 	}
 	_, err = db.ExecContext(ctx, "DELETE FROM due; DELETE FROM gone")
 	return true, err
 }
 
-// holdsAny reports whether a copy holds something that is selected, or is still
-// to be wiped.
+// holdsAny reports whether a copy contains anything that is selected, or has an
+// unfinished erasure.
 func (f *forgetting) holdsAny(ctx context.Context, tx *sql.Tx, newest bool) (bool, error) {
-	docs, err := f.choose(ctx, tx)
+	docs, err := f.selectDocs(ctx, tx)
 	if err != nil || len(docs) > 0 {
 		return len(docs) > 0, err
 	}
@@ -173,8 +176,8 @@ func (f *forgetting) holdsAny(ctx context.Context, tx *sql.Tx, newest bool) (boo
 	return holds, err
 }
 
-// stillHeld are those of the ids that the memory holds.
-func (l *Local) stillHeld(ctx context.Context, uids []string) (map[string]bool, error) {
+// stillStored returns those of the ids that the memory stores.
+func (l *Local) stillStored(ctx context.Context, uids []string) (map[string]bool, error) {
 	held, err := stringsOf(ctx, l.rdb, "SELECT uid FROM doc WHERE uid IN (SELECT value FROM json_each(?))", jsonStrings(uids))
 	out := map[string]bool{}
 	for _, uid := range held {

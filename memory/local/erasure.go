@@ -15,8 +15,8 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// minNeedle is the shortest id that is looked for byte by byte: a shorter one
-// stands in other words.
+// minNeedle is the shortest id that is searched for byte by byte: a shorter one
+// occurs in other words.
 const minNeedle = 16
 
 // ProveErased searches for an id; see contract.ErasureProver.
@@ -46,17 +46,17 @@ func (l *Local) ProveErased(ctx context.Context, id string) (contract.ErasureRep
 		return nil
 	})
 	if err == nil {
-		err = l.goneFromIndex(ctx, &r)
+		err = l.findInIndex(ctx, &r)
 	}
 	if err == nil && len(id) >= minNeedle {
-		err = l.goneFromFiles(ctx, id, &r)
+		err = l.findInFiles(ctx, id, &r)
 	}
 	r.Gone = err == nil && len(r.Found) == 0
 	return r, err
 }
 
-// goneFromIndex looks for documents that are in RAM but no longer in the file.
-func (l *Local) goneFromIndex(ctx context.Context, r *contract.ErasureReport) error {
+// findInIndex looks for documents that are in RAM but no longer in the file.
+func (l *Local) findInIndex(ctx context.Context, r *contract.ErasureReport) error {
 	if _, err := l.index.catchUp(ctx, 0); err != nil {
 		return err
 	}
@@ -85,8 +85,8 @@ func (l *Local) goneFromIndex(ctx context.Context, r *contract.ErasureReport) er
 	return nil
 }
 
-// goneFromFiles searches all bytes under the data folder.
-func (l *Local) goneFromFiles(ctx context.Context, id string, r *contract.ErasureReport) error {
+// findInFiles searches all files of the data folder.
+func (l *Local) findInFiles(ctx context.Context, id string, r *contract.ErasureReport) error {
 	select {
 	case l.copies <- struct{}{}:
 		defer func() { <-l.copies }()
@@ -96,13 +96,13 @@ func (l *Local) goneFromFiles(ctx context.Context, id string, r *contract.Erasur
 	dir := filepath.Dir(l.path)
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // it went meanwhile
+			return nil // deleted meanwhile
 		}
 		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(path, "-shm") {
 			return err
 		}
 		if filepath.Dir(path) == dir && strings.HasPrefix(d.Name(), cacheName) {
-			return nil // pages as the network gave them: no part of the memory
+			return nil // the cache of package fetch is not part of the memory
 		}
 		found, err := l.fileHolds(ctx, path, []byte(id))
 		if err != nil || !found {
@@ -114,7 +114,8 @@ func (l *Local) goneFromFiles(ctx context.Context, id string, r *contract.Erasur
 	})
 }
 
-// fileHolds looks for bytes in a file under the data folder; it need not be there.
+// fileHolds reports whether a file of the data folder, which may no longer
+// exist, contains want.
 func (l *Local) fileHolds(ctx context.Context, path string, want []byte) (bool, error) {
 	if path == l.path {
 		return holdsBytes(ctx, l.raw.reader(), want)

@@ -113,7 +113,7 @@ func TestBackupsAtOnceDoNotOverwrite(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
 		t.Errorf("temporaries are left: %q", left)
 	}
-	if err := place(filepath.Join(dir, "copy.db"), path); !errors.Is(err, os.ErrExist) {
+	if err := publish(filepath.Join(dir, "copy.db"), path); !errors.Is(err, os.ErrExist) {
 		t.Errorf("place over a file = %v", err)
 	}
 }
@@ -135,7 +135,7 @@ func TestStaleCopiesAreRemoved(t *testing.T) {
 			}
 		}
 	}
-	sweep(dir, now.Add(-staleAfter))
+	removeStaleTemp(dir, now.Add(-staleAfter))
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 2 || left[0].Name() != ".backup-theirs" || left[1].Name() != tempPrefix+"new" {
 		t.Errorf("left are %v, %v", left, err)

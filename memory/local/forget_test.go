@@ -164,7 +164,7 @@ func TestForgetChoosesAnewInBackups(t *testing.T) {
 	}
 	write(t, copied, aside) // put back by hand
 	r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1"})
-	if err != nil || r.Documents != 0 || !strings.Contains(strings.Join(r.Warnings, " "), "old.db has forgotten it too") {
+	if err != nil || r.Documents != 0 || !strings.Contains(strings.Join(r.Warnings, " "), "also removed from the backup "+copied) {
 		t.Errorf("Forget = %+v, %v", r, err)
 	}
 	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
@@ -196,7 +196,7 @@ func TestForgetRemovesBackupsOfAnOlderLayout(t *testing.T) {
 		execOn(t, path, "DROP TABLE due; DROP TABLE gone; PRAGMA user_version=1")
 	}
 	r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/2"})
-	if err != nil || !strings.Contains(strings.Join(r.Warnings, " "), "with.db was removed") {
+	if err != nil || !strings.Contains(strings.Join(r.Warnings, " "), "with.db was deleted") {
 		t.Errorf("Forget = %+v, %v", r, err)
 	}
 	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
@@ -241,7 +241,7 @@ func TestForgetRewritesWhereACopyIsLeft(t *testing.T) {
 	l := openIn(t, dir)
 	keep(t, l, textDoc(1, "What stays."))
 	keep(t, l, textDoc(2, secret))
-	if err := l.emptyLog(t.Context()); err != nil {
+	if err := l.truncateWAL(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	// Behind the cells of a page in use lie bytes that SQLite knows nothing of.
@@ -425,7 +425,7 @@ func TestABackupThatIsHalfWipedIsFinished(t *testing.T) {
 		t.Fatal("nothing is left to be wiped: the test shows nothing")
 	}
 	r, err := l.Forget(t.Context(), contract.Selector{IDs: []string{"d_nobody_has_this_id"}})
-	if err != nil || !strings.Contains(strings.Join(r.Warnings, " "), "old.db has forgotten it too") {
+	if err != nil || !strings.Contains(strings.Join(r.Warnings, " "), "also removed from the backup") {
 		t.Errorf("Forget = %+v, %v", r, err)
 	}
 	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
@@ -436,7 +436,7 @@ func TestABackupThatIsHalfWipedIsFinished(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if due, err := duties(t.Context(), db, time.Now().UnixMicro()); err != nil || len(due) != 0 {
+	if due, err := pendingErasures(t.Context(), db, time.Now().UnixMicro()); err != nil || len(due) != 0 {
 		t.Errorf("%d removals are due in the copy, %v", len(due), err)
 	}
 }

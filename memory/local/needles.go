@@ -6,10 +6,10 @@ import (
 	"io"
 )
 
-// needles are short pieces of what was removed, as rolling hashes.
+// needles are pieces of what was removed, as rolling hashes.
 type needles struct {
 	set    map[uint64]struct{}
-	filter []uint64 // a bit for each hash that may be there: most bytes need no look into the set
+	filter []uint64 // a bit for each hash: most positions need no lookup in set
 }
 
 const filterBits = 1 << 25
@@ -32,7 +32,7 @@ func (n *needles) add(s string) {
 	}
 }
 
-// in are the needles that a stream holds.
+// in returns the needles that a stream contains.
 func (n *needles) in(ctx context.Context, f io.Reader) (map[uint64]struct{}, error) {
 	if len(n.set) == 0 {
 		return nil, nil

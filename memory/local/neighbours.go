@@ -5,13 +5,13 @@ import (
 	"database/sql"
 )
 
-// maxThread bounds the turns of conversations that one recall looks around in.
+// maxThread limits the turns among which one recall looks for neighbours.
 const maxThread = 50_000
 
-// addNeighbours adds to each turn a share of the scores of the turns before and
-// after it in the same conversation. A turn that was no candidate becomes one:
-// the answer beside the question may share no word with it.
-func addNeighbours(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, sem *semantics) ([]candidate, error) {
+// addNeighbours adds to each turn a share of the scores of the adjacent turns
+// of its conversation. A turn that was no candidate becomes one: the answer
+// beside a question may share no word with it.
+func addNeighbours(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, sem *semantics) ([]candidate, error) {
 	own := map[int64]float64{} // best score of each turn
 	var docs []int64
 	for _, c := range cands {
@@ -30,7 +30,7 @@ func addNeighbours(ctx context.Context, tx *sql.Tx, q *question, cands []candida
 	if err != nil {
 		return nil, err
 	}
-	if cands, err = withSilent(ctx, tx, q, cands, sem, own, bonus); err != nil {
+	if cands, err = addSilentTurns(ctx, tx, q, cands, sem, own, bonus); err != nil {
 		return nil, err
 	}
 	best := 1.0
@@ -46,8 +46,9 @@ func addNeighbours(ctx context.Context, tx *sql.Tx, q *question, cands []candida
 	return cands, nil
 }
 
-// neighbours gives each turn its share of the scores beside it.
-func neighbours(ctx context.Context, tx *sql.Tx, q *question, docs []int64, own map[int64]float64) (map[int64]float64, error) {
+// neighbours returns the bonus of each turn: a share of the scores of the
+// adjacent ones.
+func neighbours(ctx context.Context, tx *sql.Tx, q *preparedQuery, docs []int64, own map[int64]float64) (map[int64]float64, error) {
 	only, args := "", []any{jsonIDs(docs)}
 	if q.Session != "" {
 		only, args = " AND l.session = ?", append(args, q.Session)
@@ -77,9 +78,9 @@ func neighbours(ctx context.Context, tx *sql.Tx, q *question, docs []int64, own 
 	return bonus, rows.Err()
 }
 
-// withSilent adds the turns that have a share of their neighbours' scores but
-// none of their own, if they pass the filter.
-func withSilent(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, sem *semantics, own, bonus map[int64]float64) ([]candidate, error) {
+// addSilentTurns adds the turns that have a bonus but no score of their own, if
+// they pass the filter.
+func addSilentTurns(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, sem *semantics, own, bonus map[int64]float64) ([]candidate, error) {
 	var silent []int64
 	for doc, b := range bonus {
 		if _, ok := own[doc]; !ok && b > 0 {

@@ -2,12 +2,13 @@ package local
 
 import "golang.org/x/sys/unix"
 
-// onNetwork reports whether dir is on a file system on which processes of
-// several machines cannot share memory, which the write-ahead log needs.
+// onNetwork reports whether dir is on a network file system, and its name: the
+// write-ahead log needs memory that is shared by all processes, which several
+// machines do not have.
 func onNetwork(dir string) (string, bool) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
-		return "", false // opening the file will say more
+		return "", false // opening the file will report it
 	}
 	return networkFS(uint32(st.Type)) //nolint:gosec // the magic is 32 bits wide on all platforms
 }

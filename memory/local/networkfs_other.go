@@ -2,5 +2,5 @@
 
 package local
 
-// onNetwork cannot tell here.
+// onNetwork has no way to find out on this platform.
 func onNetwork(string) (string, bool) { return "", false }

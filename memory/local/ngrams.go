@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// gramBuckets hold the frequencies of character n-grams by hash; those that
-	// meet in one bucket only make each other look a little more common.
+	// gramBuckets is the number of hash buckets for the frequencies of
+	// n-grams. A collision only makes two of them look more common.
 	gramBuckets  = 1 << 18
 	shortestGram = 3
 	longestGram  = 5
-	// gramSample chunks tell how common an n-gram is. Half as many cost a
-	// tenth or three of nDCG@10, more win nothing.
+	// gramSample is how many chunks are sampled. Half as many cost 0.1 to 0.3
+	// points of nDCG@10; more gain nothing.
 	gramSample = 2048
 )
 
-// gramTable knows how common character n-grams are in the memory, from a sample
-// of its chunks: in how many of them each is, by bucket.
+// gramTable holds the document frequencies of character n-grams in a sample of
+// the chunks, by bucket.
 type gramTable struct {
 	chunks int64 // of the memory when the sample was taken
 	df     []uint16
@@ -41,8 +41,8 @@ func newGramTable(chunks int64, df []uint16, sampled int) *gramTable {
 
 func (t *gramTable) weight(g uint32) float32 { return t.idf[t.df[g]] }
 
-// far reports by which factor the memory has outgrown or shrunk from the table;
-// a missing one is infinitely far.
+// far returns the factor by which the number of chunks has changed since the
+// sample; +Inf without one.
 func (t *gramTable) far(chunks int64) float64 {
 	if t == nil {
 		return math.Inf(1)
@@ -51,23 +51,23 @@ func (t *gramTable) far(chunks int64) float64 {
 	return max(a/b, b/a)
 }
 
-// A table this far from the memory is made anew: in the background, or at once
-// where it is worth little and the memory is small.
+// A table that is staleGrams away is sampled again in the background; one that
+// is uselessGrams away at once, if the memory is small.
 const (
 	staleGrams   = 1.05
 	uselessGrams = 2
 )
 
-// grams holds the table in use. Taking a sample of a large memory costs more
-// than a recall may, so that the index's keeper takes it.
+// grams holds the table in use. Sampling a large memory takes longer than a
+// recall may, so the background goroutine of the index does it.
 type grams struct {
 	mu    sync.Mutex
 	table *gramTable
-	due   bool // a recall missed it
+	due   bool // a recall needed a newer one
 }
 
-// get gives what there is, nil when there is nothing yet. due tells that
-// refresh should be called. A small memory is sampled at once.
+// get returns the table, nil if there is none yet. due reports that refresh
+// should be called. A small memory is sampled at once.
 func (g *grams) get(ctx context.Context, tx *sql.Tx, chunks int64) (t *gramTable, due bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -86,7 +86,7 @@ func (g *grams) get(ctx context.Context, tx *sql.Tx, chunks int64) (t *gramTable
 	return t, false, err
 }
 
-// refresh takes a new sample where a recall missed it.
+// refresh takes a new sample if a recall needed one.
 func (g *grams) refresh(ctx context.Context, db *sql.DB) error {
 	g.mu.Lock()
 	due := g.due
@@ -119,8 +119,8 @@ func sampleGrams(ctx context.Context, tx *sql.Tx, chunks int64) (*gramTable, err
 	if err != nil {
 		return nil, fmt.Errorf("sampling the memory: %w", err)
 	}
-	// Without titles: repeated with each chunk they would look common, and they
-	// are what tells texts apart.
+	// Without titles: repeated with each chunk they would look common,
+	// although they distinguish texts.
 	if err := readSurfaces(ctx, tx, sample, false); err != nil {
 		return nil, fmt.Errorf("sampling the memory: %w", err)
 	}
@@ -135,7 +135,7 @@ func sampleGrams(ctx context.Context, tx *sql.Tx, chunks int64) (*gramTable, err
 			}
 			for _, g := range gs {
 				if seen := uint16(i + 1); last[g] != seen { //nolint:gosec // at most gramSample+1 chunks
-					last[g] = seen // once a chunk
+					last[g] = seen // once per chunk
 					df[g]++
 				}
 			}
@@ -144,7 +144,7 @@ func sampleGrams(ctx context.Context, tx *sql.Tx, chunks int64) (*gramTable, err
 	return newGramTable(chunks, df, len(sample)), nil
 }
 
-// sampleChunks takes chunks at even distances, at most gramSample and one more.
+// sampleChunks returns chunks at even distances, at most gramSample+1.
 func sampleChunks(ctx context.Context, tx *sql.Tx) ([]candidate, error) {
 	var lo, hi sql.NullInt64
 	if err := tx.QueryRowContext(ctx, "SELECT (SELECT min(id) FROM chunk), (SELECT max(id) FROM chunk)").Scan(&lo, &hi); err != nil {
@@ -159,7 +159,8 @@ func sampleChunks(ctx context.Context, tx *sql.Tx) ([]candidate, error) {
 	if err != nil || 2*len(found) >= len(ids) {
 		return found, err
 	}
-	// So much was removed that most distances end nowhere: rows are counted instead.
+	// Too many were removed, and most of the sampled ids do not exist: sample
+	// by row instead.
 	var n int64
 	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM chunk").Scan(&n); err != nil {
 		return nil, err
@@ -168,8 +169,8 @@ func sampleChunks(ctx context.Context, tx *sql.Tx) ([]candidate, error) {
 	return readCandidates(ctx, tx, "c.id IN (SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM chunk) WHERE n % ? = 0)", every)
 }
 
-// readSurfaces gives each candidate its words as they were written, with the
-// title's before them if titled. A text is read once, whatever the number of its chunks.
+// readSurfaces reads the words of each candidate as written, after those of the
+// title if titled is set. Each text is read once.
 func readSurfaces(ctx context.Context, tx *sql.Tx, cands []candidate, titled bool) error {
 	of := map[int64][]int{}
 	docs := make([]int64, 0, len(cands))
@@ -188,7 +189,7 @@ func readSurfaces(ctx context.Context, tx *sql.Tx, cands []candidate, titled boo
 	for rows.Next() {
 		var doc int64
 		var title string
-		var body sql.RawBytes // a text may be megabytes, of which a chunk is wanted
+		var body sql.RawBytes // the text may have megabytes
 		if err := rows.Scan(&doc, &title, &body); err != nil {
 			return err
 		}
@@ -206,7 +207,7 @@ func readSurfaces(ctx context.Context, tx *sql.Tx, cands []candidate, titled boo
 	return rows.Err()
 }
 
-// surfaceWords are the runs of letters and digits of s, in lower case and
+// surfaceWords returns the runs of letters and digits of s, in lower case and
 // without diacritics.
 func surfaceWords(s string) []string {
 	return strings.FieldsFunc(text.Fold(s), func(r rune) bool {
@@ -239,11 +240,11 @@ func gramsOf(out []uint32, t string) []uint32 {
 	return out
 }
 
-// scoreGrams gives each candidate the cosine of its character n-grams and the
-// question's, each n-gram weighted by how rare it is. It is what a lexical
-// embedder's vectors sketch in a few hundred numbers, without their collisions.
-// Words count as they were written, with function words: stems, which the word
-// index compares already, score a point less on abstracts.
+// scoreGrams sets the cosine of the character n-grams of each candidate and the
+// query, weighted by rarity. Vectors of a lexical embedder approximate it in a
+// few hundred numbers, with collisions. Words count as written, function words
+// included: stems, which BM25 compares already, score a point less on
+// abstracts.
 func (t *gramTable) scoreGrams(cands []candidate, question string) {
 	asked := map[uint32]float32{}
 	var gs []uint32

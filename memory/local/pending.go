@@ -13,31 +13,33 @@ import (
 )
 
 const (
-	// dueAfter is when a removal that is not finished is taken for broken off: the
-	// process that began it may still be at it before.
-	dueAfter = 5 * time.Minute
-	// goneFor is how long an answer may be under way that quotes what was forgotten.
-	goneFor = 6 * time.Hour
+	// interruptedAfter is the age at which an unfinished removal counts as
+	// interrupted: before, its process may still be working.
+	interruptedAfter = 5 * time.Minute
+	// forgottenFor is how long an answer in progress may take that was begun
+	// before a Forget.
+	forgottenFor = 6 * time.Hour
 )
 
-// duty is a removal whose rows are gone and whose bytes may be left.
-type duty struct {
+// pendingErasure is a removal whose rows are deleted and whose bytes may
+// remain.
+type pendingErasure struct {
 	id  int64
-	sel *contract.Selector // what the backups have still to forget; nil: nothing
+	sel *contract.Selector // still to be removed from the backups; nil: nothing
 }
 
-// note keeps what is left to do, in the transaction that removes the rows: a
-// process that is killed right after it must not leave bytes that nobody knows of.
-func (f *forgetting) note(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-goneFor.Microseconds()); err != nil {
+// recordPending records the pending erasure in the transaction that deletes the
+// rows, so that a killed process leaves no bytes that no other knows of.
+func (f *forgetting) recordPending(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-forgottenFor.Microseconds()); err != nil {
 		return err
 	}
 	var gone []int64
 	if f.sel.Session != "" {
-		gone = append(gone, mark(f.sel.Session))
+		gone = append(gone, idHash(f.sel.Session))
 	}
 	for _, uid := range f.uids() {
-		gone = append(gone, mark(uid))
+		gone = append(gone, idHash(uid))
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) SELECT value, ? FROM json_each(?)", at, jsonIDs(gone)); err != nil {
 		return err
@@ -56,17 +58,18 @@ func (f *forgetting) note(ctx context.Context, tx *sql.Tx, at int64, backups boo
 	return err
 }
 
-// mark stands for an id that must not stay itself.
-func mark(uid string) int64 {
+// idHash replaces an id that must not remain stored.
+func idHash(uid string) int64 {
 	sum := sha256.Sum256([]byte(uid))
 	return int64(binary.LittleEndian.Uint64(sum[:8])) //nolint:gosec // bits, not a number
 }
 
-// duties are the removals that were noted before a moment, in microseconds.
-func duties(ctx context.Context, q rowsQuerier, before int64) ([]duty, error) {
-	var out []duty
+// pendingErasures returns the removals that were recorded before a moment, in
+// microseconds.
+func pendingErasures(ctx context.Context, q rowsQuerier, before int64) ([]pendingErasure, error) {
+	var out []pendingErasure
 	err := eachRow(ctx, q, "SELECT id, selector FROM due WHERE at <= ? ORDER BY id", []any{before}, func(row scanner) error {
-		var d duty
+		var d pendingErasure
 		var s string
 		if err := row.Scan(&d.id, &s); err != nil {
 			return err
@@ -74,7 +77,7 @@ func duties(ctx context.Context, q rowsQuerier, before int64) ([]duty, error) {
 		if s != "" {
 			d.sel = &contract.Selector{}
 			if err := json.Unmarshal([]byte(s), d.sel); err != nil {
-				return fmt.Errorf("reading what is left to forget: %w", err)
+				return fmt.Errorf("reading a pending removal: %w", err)
 			}
 		}
 		out = append(out, d)
@@ -83,26 +86,27 @@ func duties(ctx context.Context, q rowsQuerier, before int64) ([]duty, error) {
 	return out, err
 }
 
-// finishDue does what a removal that was broken off has left, if there is any.
-func (l *Local) finishDue(ctx context.Context) (notes []string, some bool) {
-	due, err := duties(ctx, l.rdb, l.now().Add(-dueAfter).UnixMicro())
+// finishInterrupted completes interrupted removals, and reports whether there
+// were any.
+func (l *Local) finishInterrupted(ctx context.Context) (notes []string, some bool) {
+	due, err := pendingErasures(ctx, l.rdb, l.now().Add(-interruptedAfter).UnixMicro())
 	if err != nil || len(due) == 0 {
-		return nil, false // the next look tells
+		return nil, false // reported by the next call
 	}
-	return l.finish(ctx, nil), true
+	return l.finishErasure(ctx, nil), true
 }
 
-// finish leaves no bytes of what was removed, by f and by whoever was broken off
-// before, and says in words what it could not do. f may be nil.
-func (l *Local) finish(ctx context.Context, f *forgetting) []string {
-	const again = "what was forgotten is gone from the memory, but %s: %v; the next `forget` or `serve` tries again, and so does forgetting it again"
-	l.copies <- struct{}{} // whoever has it ends by itself
+// finishErasure erases the bytes of what f and interrupted removals have
+// removed, and returns what it could not do. f may be nil.
+func (l *Local) finishErasure(ctx context.Context, f *forgetting) []string {
+	const again = "the documents were removed from the memory, but %s: %v; the next `forget` or `serve` tries again"
+	l.copies <- struct{}{} // held for a bounded time
 	defer func() { <-l.copies }()
-	due, err := duties(ctx, l.rdb, l.now().UnixMicro())
+	due, err := pendingErasures(ctx, l.rdb, l.now().UnixMicro())
 	if err != nil {
-		return []string{fmt.Sprintf(again, "bytes of it may stay in the file", explain(l.path, err))}
+		return []string{fmt.Sprintf(again, "bytes of them may remain in the file", explain(l.path, err))}
 	}
-	notes, whole := l.sweepCopies()
+	notes, whole := l.removeUnfinishedBackups()
 	for _, d := range due {
 		if d.sel == nil {
 			continue
@@ -113,17 +117,17 @@ func (l *Local) finish(ctx context.Context, f *forgetting) []string {
 			continue
 		}
 		if _, err := l.wdb.ExecContext(ctx, "UPDATE due SET selector='' WHERE id=?", d.id); err != nil {
-			return append(notes, fmt.Sprintf(again, "its ids are still noted", explain(l.path, err)))
+			return append(notes, fmt.Sprintf(again, "their ids are still recorded", explain(l.path, err)))
 		}
 	}
-	said, wiped := l.wipe(ctx, f, len(due) > 1 || f == nil)
+	said, wiped := l.eraseBytes(ctx, f, len(due) > 1 || f == nil)
 	notes = append(notes, said...)
 	if !wiped || !whole {
 		return notes
 	}
 	for _, d := range due {
 		if _, err := l.wdb.ExecContext(ctx, "DELETE FROM due WHERE id=?", d.id); err != nil {
-			return append(notes, fmt.Sprintf(again, "that is not noted", explain(l.path, err)))
+			return append(notes, fmt.Sprintf(again, "their erasure is still recorded as pending", explain(l.path, err)))
 		}
 	}
 	return notes

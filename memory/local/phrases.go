@@ -13,20 +13,21 @@ import (
 )
 
 const (
-	// So many words in a row are a quote, not chance; a whole sentence may be shorter.
+	// So many words in a row are a quotation; a whole sentence may be shorter.
 	quoteWords    = 8
 	shortestQuote = 5
 	// Scripts without spaces count characters instead.
 	quoteRunes    = 14
 	shortestRunes = 8
-	// maxPhrases are held at once; the conversations are searched once for each lot.
+	// maxPhrases limits the phrases in RAM; beyond it the conversations are
+	// searched once per batch.
 	maxPhrases = 8_000_000
 )
 
-var phraseSeed = maphash.MakeSeed() // one for the process: it is never stored
+var phraseSeed = maphash.MakeSeed() // of this process: hashes are not stored
 
-// phrases are the sentences of what is forgotten, as sorted hashes of their
-// words once seal was called.
+// phrases are the sentences of forgotten documents, as hashes of their words.
+// seal sorts them for in.
 type phrases struct{ hashes []uint64 }
 
 func (p *phrases) add(s string) {
@@ -49,8 +50,8 @@ func (p *phrases) seal() {
 	p.hashes = slices.Compact(p.hashes)
 }
 
-// in are the pieces of s that quote any of them, as s has them. A piece that
-// lies within the one before is left out.
+// in returns the pieces of s that quote a phrase. A piece within the one before
+// is left out.
 func (p *phrases) in(s string) []string {
 	if len(p.hashes) == 0 {
 		return nil
@@ -75,8 +76,8 @@ func (p *phrases) in(s string) []string {
 	return out
 }
 
-// quoteLength is how many words from this one on make a quote: of a whole
-// sentence, and of a part of one.
+// quoteLength returns how many words from this one on are a quotation: least
+// for a whole sentence, most for part of one.
 func quoteLength(word string) (least, most int) {
 	if r, n := utf8.DecodeRuneInString(word); n == len(word) && unspaced(r) {
 		return shortestRunes, quoteRunes
@@ -84,13 +85,13 @@ func quoteLength(word string) (least, most int) {
 	return shortestQuote, quoteWords
 }
 
-// unspaced reports whether r is of a script that sets no spaces between words.
+// unspaced reports whether the script of r has no spaces between words.
 func unspaced(r rune) bool {
 	return r >= 0x0E00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan)
 }
 
-// words are the words of s in lower case; each character of a script without
-// spaces is one, without the marks above and below it.
+// words returns the words of s in lower case; in a script without spaces each
+// letter is a word, combining marks excluded.
 func words(s string) []string {
 	var out []string
 	start := -1
@@ -132,7 +133,7 @@ func hashWords(w []string) uint64 {
 	return h.Sum64()
 }
 
-// answerText is everything in an answer that may quote.
+// answerText returns the parts of an answer that may quote.
 func answerText(a evidence.Answer) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s\n", a.Question, a.Answer)

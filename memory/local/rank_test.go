@@ -98,7 +98,7 @@ func TestWarmingAnswersFromTheFile(t *testing.T) {
 		rq.Mode = mode
 		var out []string
 		err := l.read(t.Context(), "asking", func(tx *sql.Tx) error {
-			q, err := l.ask(rq)
+			q, err := l.prepareQuery(rq)
 			if err != nil {
 				return err
 			}
@@ -145,7 +145,7 @@ func TestWarmingAnswersFromTheFile(t *testing.T) {
 func TestCommonTermsArePrunedFromTheSearch(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
-	q, err := l.ask(evidence.RecallQuery{Text: "common rare", Mode: evidence.ModeBM25})
+	q, err := l.prepareQuery(evidence.RecallQuery{Text: "common rare", Mode: evidence.ModeBM25})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func TestALoadingIndexGivesWayButNotForEver(t *testing.T) {
 	if got := ix.yield(t.Context(), loadPatience); got != loadPatience {
 		t.Errorf("with nobody asking %v of patience is left, want all", got)
 	}
-	done := ix.ask()
+	done := ix.beginRecall()
 	if got := ix.yield(t.Context(), 3); got > 0 {
 		t.Errorf("with somebody asking %v of patience is left, want none", got)
 	}

@@ -7,34 +7,33 @@ import (
 	"sync"
 )
 
-// raw is the database file, open beside SQLite's connections, to be looked at
-// byte by byte.
+// raw is the database file, opened beside the connections of SQLite to be
+// searched byte by byte.
 //
-// POSIX takes all locks of a process on a file away as soon as the process
-// closes any descriptor of it, also one that never locked anything. The locks of
-// SQLite's connections would go without their knowing, and the next process that
-// closes the memory would delete the write-ahead log under them. So the file is
-// opened through hold alone, and closed when the last memory of this process on
-// it has closed its connections.
+// When a process closes any descriptor of a file, POSIX releases all locks that
+// the process has on it. The connections of SQLite would lose their locks
+// without noticing, and the next process to close the memory would delete the
+// write-ahead log while they use it. So the file is only opened by openRaw, and
+// closed when the last memory of this process on it has closed its connections.
 type raw struct {
 	*os.File
 	users int
 }
 
-// held files are the process's, as their locks are: two memories on one file
-// share a descriptor.
-var heldFiles struct {
+// openFiles is shared by the process, as its locks are: two memories on one
+// file share a descriptor.
+var openFiles struct {
 	sync.Mutex
 	all []*raw
 }
 
-// hold opens the file at path, or makes it for its owner alone. Release what it
-// gives after all connections are closed.
-func hold(path string) (*raw, error) {
-	heldFiles.Lock()
-	defer heldFiles.Unlock()
+// openRaw opens or creates the file at path, with mode 0600. The caller
+// releases it after all connections are closed.
+func openRaw(path string) (*raw, error) {
+	openFiles.Lock()
+	defer openFiles.Unlock()
 	if info, err := os.Stat(path); err == nil {
-		for _, r := range heldFiles.all {
+		for _, r := range openFiles.all {
 			if have, err := r.Stat(); err == nil && os.SameFile(have, info) {
 				r.users++
 				return r, nil
@@ -48,25 +47,25 @@ func hold(path string) (*raw, error) {
 		return nil, err
 	}
 	r := &raw{File: f, users: 1}
-	heldFiles.all = append(heldFiles.all, r)
+	openFiles.all = append(openFiles.all, r)
 	return r, nil
 }
 
-// release closes the file if nobody else in this process has it.
+// release closes the file if no other memory of this process uses it.
 func (r *raw) release() error {
-	heldFiles.Lock()
-	defer heldFiles.Unlock()
+	openFiles.Lock()
+	defer openFiles.Unlock()
 	if r.users--; r.users > 0 {
 		return nil
 	}
-	for i, other := range heldFiles.all {
+	for i, other := range openFiles.all {
 		if other == r {
-			heldFiles.all = append(heldFiles.all[:i], heldFiles.all[i+1:]...)
+			openFiles.all = append(openFiles.all[:i], openFiles.all[i+1:]...)
 			break
 		}
 	}
 	return r.Close()
 }
 
-// reader reads the file from its start.
+// reader returns a reader of the whole file.
 func (r *raw) reader() io.Reader { return io.NewSectionReader(r, 0, 1<<62) }

@@ -7,16 +7,18 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// retainBatch documents go in one transaction: others write between two.
+// retainBatch is how many documents one transaction removes; others write
+// between two.
 const retainBatch = 200
 
-// Retain removes what is older than Config.Keep allows, then the oldest of what
-// is too much; see contract.Keeper. First it finishes a Forget that was broken off. Pinned documents stay and count. Answers that
-// cite what goes are kept: they say what was known then.
+// Retain completes interrupted removals, removes what is older than Config.Keep
+// allows, and then the oldest of what is too much; see contract.Retainer.
+// Pinned documents are kept, and count. Answers that cite removed documents are
+// kept.
 func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	r := evidence.Receipt{IDs: []string{}}
-	r.Warnings, r.Resumed = l.finishDue(ctx)
-	more := false // nothing is written where nothing is to go
+	r.Warnings, r.Resumed = l.finishInterrupted(ctx)
+	more := false // without work nothing is written
 	err := l.read(ctx, "looking for what is old", func(tx *sql.Tx) error {
 		docs, err := l.tooOld(ctx, tx)
 		if err != nil {
@@ -38,7 +40,7 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 			if err != nil {
 				return err
 			}
-			if err := secureWords(ctx, tx, false); err != nil { // it would hold the lock for minutes
+			if err := setSecureDelete(ctx, tx, false); err != nil { // with it, the lock would be held for minutes
 				return err
 			}
 			ids := make([]int64, 0, len(docs))
@@ -49,7 +51,7 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 			if err := removeDocRows(ctx, tx, ids); err != nil {
 				return err
 			}
-			if err := secureWords(ctx, tx, true); err != nil {
+			if err := setSecureDelete(ctx, tx, true); err != nil {
 				return err
 			}
 			more = len(docs) == retainBatch
@@ -65,10 +67,10 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	if r.Documents == 0 {
 		return r, nil
 	}
-	if err := tidyWords(ctx, l.wdb); err != nil {
+	if err := purgeWordIndex(ctx, l.wdb); err != nil {
 		return r, l.failed(ctx, "merging the word index", err)
 	}
-	_, err = l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // the space goes back to the disk
+	_, err = l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // returns free pages to the file system
 	return r, l.failed(ctx, "giving back space", err)
 }
 
@@ -80,7 +82,7 @@ type aged struct {
 	at     int64
 }
 
-// tooOld are the next documents to go, oldest first.
+// tooOld returns the next documents to remove, oldest first.
 func (l *Local) tooOld(ctx context.Context, tx *sql.Tx) ([]aged, error) {
 	keep := l.cfg.Keep
 	if keep.MaxAge <= 0 && keep.MaxBytes <= 0 {

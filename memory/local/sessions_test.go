@@ -54,12 +54,12 @@ func TestAFailedLoadIsTriedAgain(t *testing.T) {
 		since time.Duration
 		again bool
 	}{{0, false}, {2 * reloadAfter, true}} {
-		failed := &held{row: row, loaded: make(chan struct{}), err: errors.New("a busy disk"), tried: time.Now().Add(-c.since)}
+		failed := &spaceSlot{row: row, loaded: make(chan struct{}), err: errors.New("a busy disk"), tried: time.Now().Add(-c.since)}
 		close(failed.loaded)
 		l.index.mu.Lock()
 		l.index.spaces[row.id] = failed
 		l.index.mu.Unlock()
-		h := l.index.want(row)
+		h := l.index.request(row)
 		<-h.loaded
 		if (h != failed) != c.again || (h.err == nil) != c.again {
 			t.Errorf("after %s: another one %v, error %v", c.since, h != failed, h.err)

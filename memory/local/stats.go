@@ -114,8 +114,8 @@ func allModels(ctx context.Context, q rowsQuerier) ([]modelRow, error) {
 	return out, rows.Err()
 }
 
-// peek is a space that is there or on its way, without asking for it.
-func (ix *index) peek(model int64) (*held, bool) {
+// peek returns the space of a model if it was requested before.
+func (ix *index) peek(model int64) (*spaceSlot, bool) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	h, ok := ix.spaces[model]

@@ -14,21 +14,21 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// space is the index in RAM of one model's vectors: a chromem-go collection,
-// and behind it which slab holds which document. It checks everything that
-// chromem does not: a vector of another length or a NaN would spoil every later
-// query, too many wanted results are an error, an empty selection deletes
-// everything, and a cancelled query looks like one without results.
+// space is the index in RAM of the vectors of one model: a chromem-go
+// collection, and the vectors by document. It checks what chromem does not: a
+// vector of another length or with a NaN would spoil every later query, asking
+// for too many results is an error, deleting an empty selection deletes
+// everything, and a cancelled query returns no results without an error.
 type space struct {
 	model evidence.Model
 	col   *chromem.Collection
 
-	mu   sync.RWMutex // held for reading while a query runs, so that counts stay true
+	mu   sync.RWMutex // read-locked while a query runs, so that n does not change
 	docs map[int64]slab
 	n    int // vectors
 }
 
-// slab are the vectors of one document; the collection shares its memory.
+// slab holds the vectors of one document; the collection shares its memory.
 type slab struct {
 	first int64 // id of the first chunk
 	v     []float32
@@ -40,7 +40,7 @@ type near struct {
 	cos        float64
 }
 
-var errNoText = errors.New("the index takes vectors only")
+var errNoText = errors.New("the index accepts vectors only")
 
 func newSpace(m evidence.Model) (*space, error) {
 	if m.Dims <= 0 {
@@ -49,12 +49,13 @@ func newSpace(m evidence.Model) (*space, error) {
 	refuse := func(context.Context, string) ([]float32, error) { return nil, errNoText }
 	col, err := chromem.NewDB().CreateCollection("chunks", nil, refuse)
 	if err != nil {
-		return nil, fmt.Errorf("making the index: %w", err)
+		return nil, fmt.Errorf("creating the index: %w", err)
 	}
 	return &space{model: m, col: col, docs: map[int64]slab{}}, nil
 }
 
-// key is what chromem calls a chunk. Whole ids, not hashes of them: two never meet.
+// key returns the id of a chunk in chromem: the whole ids, so that there are no
+// collisions.
 func key(doc, chunk int64) string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(doc))   //nolint:gosec // bits, not a number
@@ -67,12 +68,13 @@ func unkey(id string) (doc, chunk int64) {
 	return int64(binary.BigEndian.Uint64(b[:8])), int64(binary.BigEndian.Uint64(b[8:])) //nolint:gosec // bits, not a number
 }
 
-// add puts or replaces a document's vectors. It takes v over. Rows of zeros stand
-// for chunks without a vector; what is no unit vector is refused as a whole.
+// add adds or replaces the vectors of a document, and takes ownership of v. A
+// zero vector stands for a chunk without one; any other vector that is not of
+// unit length is an error.
 func (s *space) add(ctx context.Context, doc, first int64, v []float32) error {
 	dims := s.model.Dims
 	if len(v)%dims != 0 {
-		return fmt.Errorf("%d numbers are no vectors of %d dimensions", len(v), dims)
+		return fmt.Errorf("%d numbers cannot be vectors of %d dimensions", len(v), dims)
 	}
 	for at := 0; at < len(v); at += dims {
 		if err := checkUnit(v[at : at+dims]); err != nil {
@@ -92,7 +94,7 @@ func (s *space) add(ctx context.Context, doc, first int64, v []float32) error {
 		if isZero(v[at : at+dims]) {
 			continue
 		}
-		// The context is checked above: half a document must not stay behind.
+		// The context was checked above: a document is added as a whole.
 		d := chromem.Document{ID: key(doc, first+int64(at/dims)), Embedding: v[at : at+dims : at+dims]}
 		if err := s.col.AddDocument(context.WithoutCancel(ctx), d); err != nil {
 			return fmt.Errorf("indexing chunk %d: %w", first+int64(at/dims), err)
@@ -107,13 +109,13 @@ func checkUnit(v []float32) error {
 	for _, x := range v {
 		sum += float64(x) * float64(x)
 	}
-	if sum != 0 && !(math.Abs(sum-1) < 1e-3) { // written so that NaN fails
-		return fmt.Errorf("a vector of length %v is no unit vector", math.Sqrt(sum))
+	if sum != 0 && !(math.Abs(sum-1) < 1e-3) { // false for NaN
+		return fmt.Errorf("a vector has length %v, want 1", math.Sqrt(sum))
 	}
 	return nil
 }
 
-// remove takes a document out; one that is not there is no error.
+// remove removes a document, if it is in the space.
 func (s *space) remove(doc int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,7 +135,7 @@ func (s *space) drop(doc int64) error {
 			ids = append(ids, key(doc, old.first+int64(at/dims)))
 		}
 	}
-	if len(ids) == 0 { // chromem would take no ids for all documents
+	if len(ids) == 0 { // chromem would delete all documents
 		return nil
 	}
 	if err := s.col.Delete(context.Background(), nil, nil, ids...); err != nil {
@@ -143,15 +145,14 @@ func (s *space) drop(doc int64) error {
 	return nil
 }
 
-// size is how many vectors and documents are indexed.
+// size returns how many vectors and documents are indexed.
 func (s *space) size() (vectors, docs int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.n, len(s.docs)
 }
 
-// query are the k chunks nearest to the unit vector q, nearest first; fewer when
-// the index holds fewer.
+// query returns the k chunks nearest to the unit vector q, nearest first.
 func (s *space) query(ctx context.Context, q []float32, k int) ([]near, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -163,7 +164,7 @@ func (s *space) query(ctx context.Context, q []float32, k int) ([]near, error) {
 		return nil, ctx.Err()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking the index: %w", err)
+		return nil, fmt.Errorf("searching the index: %w", err)
 	}
 	out := make([]near, 0, len(found))
 	for _, f := range found {
@@ -173,8 +174,8 @@ func (s *space) query(ctx context.Context, q []float32, k int) ([]near, error) {
 	return out, nil
 }
 
-// scan is query over the documents in allowed only. A filter cannot be given to
-// chromem: its own reaches equality of metadata, at almost the price of no filter.
+// scan is query over the documents in allowed only. The filters of chromem
+// support equality of metadata only, at almost the cost of no filter.
 func (s *space) scan(ctx context.Context, q []float32, k int, allowed map[int64]bool) ([]near, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -202,7 +203,7 @@ func appendNear(out []near, doc int64, sl slab, q []float32) []near {
 	return out
 }
 
-// nearest sorts and cuts; equals are ordered by age.
+// nearest sorts, and returns the first k; equal ones are ordered by age.
 func nearest(all []near, k int) []near {
 	slices.SortFunc(all, func(a, b near) int {
 		switch {
@@ -216,7 +217,7 @@ func nearest(all []near, k int) []near {
 	return all[:min(k, len(all))]
 }
 
-// slabs are the vectors of the documents that are asked for; they are read-only.
+// slabs returns the vectors of documents; they are read-only.
 func (s *space) slabs(docs map[int64]bool) map[int64]slab {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

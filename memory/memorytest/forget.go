@@ -204,7 +204,7 @@ func (s suite) forgetBytes(t *testing.T) {
 
 const sessionSecret = "A secret that only this session knows of."
 
-// forgetSession forgets a session with a turn and a run, "r_gone".
+// forgetOneSession forgets a session with a turn and a run, "r_gone".
 func (s suite) forgetOneSession(t *testing.T, dir string) (contract.Memory, string) {
 	t.Helper()
 	m := s.at(t, dir)

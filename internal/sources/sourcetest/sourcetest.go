@@ -139,7 +139,7 @@ func build(t *testing.T, spec sources.Spec, c *contract, timeout time.Duration, 
 func newNetwork(t testing.TB, log *journal) *fetch.Network {
 	t.Helper()
 	cfg := fetch.Config{
-		Version: "test", Contact: "test@example.org", MaxBody: 256 << 10, HeaderTimeout: time.Hour,
+		Version: "test", Contact: "test@example.org", MaxBody: 256 << 10,
 		Now: func() time.Time { return Clock },
 	}
 	if log != nil {
