@@ -98,7 +98,11 @@ func testFailures(t *testing.T, spec sources.Spec, c *contract) {
 	for _, f := range all {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
+			begun := time.Now()
 			docs, err := build(t, spec, c, f.timeout, f.handler).Search(t.Context(), query)
+			if took := time.Since(begun); took < f.timeout {
+				t.Errorf("it gave up after %s, want its whole timeout of %s", took, f.timeout)
+			}
 			if err == nil || docs != nil {
 				t.Fatalf("Search = %d documents, %v, want an error: an outage is not an empty result", len(docs), err)
 			}
