@@ -1,11 +1,9 @@
 package research
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -49,28 +46,6 @@ type gathering struct {
 	finds   map[string]find // the documents, by id
 	heard   bool            // a source has answered, if only that it has nothing
 	asked   map[string]bool // keywords
-}
-
-// tally is how a source fared over all keywords.
-type tally struct {
-	report   evidence.SourceReport
-	answered bool
-	known    bool // it found what another had found before it
-	asked    bool // it was truly asked: not all of what it said was kept from earlier
-	stale    bool
-	age      time.Duration // of the oldest that was kept
-	failures map[int]error // by topic
-	waiting  map[int]bool  // topics that are not answered in full; true: but for linked pages
-	givenUp  string        // the error of its report when it was recorded
-}
-
-// failed joins the failures in the order of the topics, whichever came first.
-func (t *tally) failed() error {
-	var all []error
-	for _, topic := range slices.Sorted(maps.Keys(t.failures)) {
-		all = append(all, t.failures[topic])
-	}
-	return errors.Join(all...)
 }
 
 func (r *run) newGathering(ctx context.Context, sources []chosen) (*gathering, func() bool) {
@@ -259,155 +234,4 @@ func (g *gathering) take(f found, handOn func([]evidence.Document)) {
 		report := t.report
 		g.r.emit(Event{Kind: EventSource, Source: &report, Done: g.settled(), Total: len(g.sources)})
 	}
-}
-
-func (g *gathering) settled() int {
-	n := 0
-	for _, t := range g.tally {
-		if t.report.Status != "" {
-			n++
-		}
-	}
-	return n
-}
-
-// settle decides a source's status once all its searches are in: one that
-// answered some keyword is ok, and says what failed beside it.
-func (g *gathering) settle(t *tally) {
-	failed := t.failed()
-	switch {
-	case t.report.Documents > 0, t.known:
-		t.report.Status = evidence.StatusOK
-		if !t.asked {
-			t.report.Status = evidence.StatusCached
-		}
-	case t.answered && failed == nil:
-		t.report.Status = evidence.StatusEmpty
-	default:
-		t.report.Status = statusOf(failed)
-	}
-	t.report.AgeSeconds = int64(t.age.Seconds())
-	switch {
-	case failed != nil:
-		t.report.Err, t.report.Kind = firstLine(failed), kindOf(failed)
-	case t.stale:
-		t.report.Err = fmt.Sprintf("could not be asked: this is what it said %s ago", t.age.Round(max(time.Second, t.age/50)))
-	}
-}
-
-// finish reports every source, and lets what is still on its way go on in the
-// background. stop undoes the tie to the question's context.
-func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.SourceReport {
-	waited := g.r.e.deps.Now().Sub(g.begun)
-	if ctx.Err() == nil {
-		stop()
-	}
-	g.r.e.spawn("stragglers", func() {
-		defer g.cancel()
-		ended := make(chan struct{})
-		g.r.e.spawn("stragglers", func() {
-			defer close(ended)
-			_ = g.group.Wait() // searches never return an error to the group
-		})
-		g.keepStragglers(ended)
-	})
-	out := make([]evidence.SourceReport, 0, len(g.sources))
-	for _, s := range g.sources {
-		t := g.tally[s.Name()]
-		if g.pending[s.Name()] > 0 {
-			g.giveUp(t, waited)
-			report := t.report
-			if !errors.Is(ctx.Err(), context.Canceled) { // who went away needs no report
-				g.r.emit(Event{Kind: EventSource, Source: &report, GivenUp: g.givenUpOf(t), Done: g.settled(), Total: len(g.sources)})
-			}
-		}
-		out = append(out, t.report)
-	}
-	return out
-}
-
-// giveUp reports a source that did not answer every keyword in time.
-func (g *gathering) giveUp(t *tally, waited time.Duration) {
-	t.report.LatencyMS = waited.Milliseconds()
-	failed := errors.Join(fmt.Errorf("no full answer within %s; it is not waited for any longer", waited.Round(10*time.Millisecond)), t.failed())
-	t.report.Err = cmp.Or(t.givenUp, strings.ReplaceAll(failed.Error(), "\n", "; "))
-	t.report.Status = evidence.StatusTimeout
-	if t.report.Documents > 0 {
-		t.report.Status = evidence.StatusOK
-	}
-}
-
-// givenUpOf lists the searches that a source has not ended.
-func (g *gathering) givenUpOf(t *tally) *GivenUp {
-	out := &GivenUp{}
-	for _, place := range slices.Sorted(maps.Keys(t.waiting)) {
-		if topic := g.r.answer.Topics[place]; t.waiting[place] {
-			out.Links = append(out.Links, topic)
-		} else {
-			out.Topics = append(out.Topics, topic)
-		}
-	}
-	return out
-}
-
-// keepStragglers remembers what still comes until every search has ended.
-func (g *gathering) keepStragglers(ended <-chan struct{}) {
-	for {
-		select {
-		case f := <-g.results:
-			g.r.e.keepLate(f, g.r.session.ID)
-		case <-ended:
-			for len(g.results) > 0 {
-				g.r.e.keepLate(<-g.results, g.r.session.ID)
-			}
-			return
-		}
-	}
-}
-
-// keepLate puts what a straggler brought into the memory, for the next question.
-func (e *Engine) keepLate(f found, session string) {
-	if f.err != nil || e.life.Err() != nil {
-		return
-	}
-	for _, d := range f.docs {
-		if d.Text == "" {
-			continue
-		}
-		ctx, cancel := e.lingering(e.life, keepWithin)
-		_, err := e.deps.Library.Keep(ctx, d, library.KeepOptions{Embedder: e.deps.Models.BuiltIn().Embedder, Session: session})
-		cancel()
-		if err != nil && e.life.Err() == nil {
-			e.deps.Log.Warn("late document was not stored", "source", f.source, "url", d.URL, "err", err)
-		}
-	}
-}
-
-// statusOf maps an error of a source to its status. Sources' errors say so
-// themselves where they know better than "error".
-func statusOf(err error) string {
-	var s interface{ SourceStatus() string }
-	switch {
-	case errors.As(err, &s) && s.SourceStatus() != "":
-		return s.SourceStatus()
-	case errors.Is(err, context.DeadlineExceeded):
-		return evidence.StatusTimeout
-	default:
-		return evidence.StatusError
-	}
-}
-
-// kindOf is what a source says of its error, if it does.
-func kindOf(err error) string {
-	var s interface{ SourceKind() string }
-	if errors.As(err, &s) {
-		return s.SourceKind()
-	}
-	return ""
-}
-
-// firstLine keeps a report short: joined errors repeat themselves.
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
 }
