@@ -8,25 +8,23 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// relax asks for less when sources answered and none found anything: many want
-// every word of a query on the page, and "goroutine leak" is on none that says
-// that a goroutine "leaks". It asks with one more keyword, as far as the depth
-// has room for it, and reports whether it did.
-func (g *gathering) relax() bool {
-	if !g.heard || g.open() > 0 || len(g.seen) > 0 || len(g.asked) >= g.r.depth.topics {
-		return false
+// broader returns a keyword to ask with when sources answered and none found
+// anything, or "". Many sources want every word of a query on the page, and
+// "goroutine leak" is on none that says that a goroutine "leaks".
+func (g *gathering) broader() string {
+	if !g.answered || g.open() > 0 || len(g.seen) > 0 || len(g.asked) >= g.r.depth.topics {
+		return ""
 	}
-	word := broader(g.r.answer.Topics)
-	if word == "" || g.asked[strings.ToLower(word)] {
-		return false
+	word := longestWord(g.r.answer.Topics)
+	if g.asked[strings.ToLower(word)] {
+		return ""
 	}
-	g.ask(word)
-	return true
+	return word
 }
 
-// broader is the longest word of the keywords, the one that says most, or empty
-// where a keyword has no more than one. Numbers say nothing by themselves.
-func broader(topics []string) string {
+// longestWord returns the longest word of the keywords that have more than one,
+// or "". It is likely the most specific; numbers alone say nothing.
+func longestWord(topics []string) string {
 	best := ""
 	for _, topic := range topics {
 		tokens := text.Tokenize(topic)

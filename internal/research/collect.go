@@ -48,7 +48,7 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 		r.answer.Timing.SlowestSourceMS = max(r.answer.Timing.SlowestSourceMS, s.LatencyMS)
 	}
 	tail := r.e.deps.Now()
-	docs := pipeline.wait(whole, gather.finds)
+	docs := pipeline.wait(whole, gather.documents)
 	back := <-recalled
 	r.nameModels()
 	r.sortWarnings()

@@ -113,9 +113,9 @@ func (d *digestion) set(i int, out *digested) {
 }
 
 // wait returns all documents in a stable order: that of their scores at their
-// sources, then of their ids. finds are the documents as they were found in the
+// sources, then of their ids. documents are those as they were found in the
 // end, by id.
-func (d *digestion) wait(ctx context.Context, finds map[string]find) []*digested {
+func (d *digestion) wait(ctx context.Context, documents map[string]foundDocument) []*digested {
 	left := keepWithin
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
@@ -146,7 +146,7 @@ func (d *digestion) wait(ctx context.Context, finds map[string]find) []*digested
 		if x.chunks.Items == nil { // its turn had not come yet: it counts by its words
 			docs[i] = &digested{doc: x.doc, chunks: d.r.e.deps.Library.Chunk(x.doc)}
 		}
-		if f, ok := finds[x.doc.ID]; ok {
+		if f, ok := documents[x.doc.ID]; ok {
 			docs[i] = &digested{doc: f.doc, chunks: docs[i].chunks}
 		}
 	}

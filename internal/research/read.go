@@ -99,7 +99,7 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 	gather.ask(cmp.Or(req.Query, "page"))
 	gather.wait(bounded, nil, pipeline.add)
 	out := ReadResult{Documents: []evidence.Document{}, Sources: gather.finish(bounded, stop), NotAsked: rest}
-	docs := pipeline.wait(whole, gather.finds)
+	docs := pipeline.wait(whole, gather.documents)
 	if err := ctx.Err(); err != nil {
 		return ReadResult{}, err
 	}

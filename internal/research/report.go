@@ -13,20 +13,20 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// tally is how a source fared over all keywords.
+// tally sums up a source's searches.
 type tally struct {
 	report   evidence.SourceReport
 	answered bool
-	known    bool // it found what another had found before it
-	asked    bool // it was truly asked: not all of what it said was kept from earlier
+	known    bool // it returned a document that had been found before
+	asked    bool // not all of its results came from the cache
 	stale    bool
-	age      time.Duration // of the oldest that was kept
+	age      time.Duration // of its oldest cached result
 	failures map[int]error // by topic
-	waiting  map[int]bool  // topics that are not answered in full; true: but for linked pages
-	givenUp  string        // the error of its report when it was recorded
+	waiting  map[int]bool  // topics that are not answered in full; true: only linked pages are missing
+	givenUp  string        // in a replay, the error of its recorded report
 }
 
-// failed joins the failures in the order of the topics, whichever came first.
+// failed joins the failures in the order of the topics, not of their arrival.
 func (t *tally) failed() error {
 	var all []error
 	for _, topic := range slices.Sorted(maps.Keys(t.failures)) {
@@ -37,7 +37,7 @@ func (t *tally) failed() error {
 
 func (g *gathering) settled() int {
 	n := 0
-	for _, t := range g.tally {
+	for _, t := range g.tallies {
 		if t.report.Status != "" {
 			n++
 		}
@@ -45,8 +45,8 @@ func (g *gathering) settled() int {
 	return n
 }
 
-// settle decides a source's status once all its searches are in: one that
-// answered some keyword is ok, and says what failed beside it.
+// settle sets a source's status once all its searches have ended. A source that
+// answered some keyword is ok, and its report says what else failed.
 func (g *gathering) settle(t *tally) {
 	failed := t.failed()
 	switch {
@@ -69,7 +69,7 @@ func (g *gathering) settle(t *tally) {
 	}
 }
 
-// giveUp reports a source that did not answer every keyword in time.
+// giveUp sets the report of a source that did not answer every keyword in time.
 func (g *gathering) giveUp(t *tally, waited time.Duration) {
 	t.report.LatencyMS = waited.Milliseconds()
 	failed := errors.Join(fmt.Errorf("no full answer within %s; it is not waited for any longer", waited.Round(10*time.Millisecond)), t.failed())
@@ -80,7 +80,7 @@ func (g *gathering) giveUp(t *tally, waited time.Duration) {
 	}
 }
 
-// givenUpOf lists the searches that a source has not ended.
+// givenUpOf lists the searches of a source that have not ended.
 func (g *gathering) givenUpOf(t *tally) *GivenUp {
 	out := &GivenUp{}
 	for _, place := range slices.Sorted(maps.Keys(t.waiting)) {
@@ -93,8 +93,7 @@ func (g *gathering) givenUpOf(t *tally) *GivenUp {
 	return out
 }
 
-// statusOf maps an error of a source to its status. Sources' errors say so
-// themselves where they know better than "error".
+// statusOf returns the status for a source's error: the error's own if it has one.
 func statusOf(err error) string {
 	var s interface{ SourceStatus() string }
 	switch {
@@ -107,7 +106,7 @@ func statusOf(err error) string {
 	}
 }
 
-// kindOf is what a source says of its error, if it does.
+// kindOf returns the kind of a source's error, if it has one.
 func kindOf(err error) string {
 	var s interface{ SourceKind() string }
 	if errors.As(err, &s) {
@@ -116,7 +115,7 @@ func kindOf(err error) string {
 	return ""
 }
 
-// firstLine keeps a report short: joined errors repeat themselves.
+// firstLine returns the first line of an error: joined errors repeat themselves.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return line

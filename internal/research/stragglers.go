@@ -8,8 +8,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/library"
 )
 
-// finish reports every source, and lets what is still on its way go on in the
-// background. stop undoes the tie to the question's context.
+// finish reports every source and lets running searches continue in the
+// background. stop detaches them from the question's context.
 func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.SourceReport {
 	waited := g.r.e.deps.Now().Sub(g.begun)
 	if ctx.Err() == nil {
@@ -26,11 +26,11 @@ func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.Sou
 	})
 	out := make([]evidence.SourceReport, 0, len(g.sources))
 	for _, s := range g.sources {
-		t := g.tally[s.Name()]
+		t := g.tallies[s.Name()]
 		if g.pending[s.Name()] > 0 {
 			g.giveUp(t, waited)
 			report := t.report
-			if !errors.Is(ctx.Err(), context.Canceled) { // who went away needs no report
+			if !errors.Is(ctx.Err(), context.Canceled) { // a caller that has left needs no report
 				g.r.emit(Event{Kind: EventSource, Source: &report, GivenUp: g.givenUpOf(t), Done: g.settled(), Total: len(g.sources)})
 			}
 		}
@@ -39,7 +39,7 @@ func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.Sou
 	return out
 }
 
-// keepStragglers remembers what still comes until every search has ended.
+// keepStragglers stores late documents until every search has ended.
 func (g *gathering) keepStragglers(ended <-chan struct{}) {
 	for {
 		select {
@@ -54,8 +54,8 @@ func (g *gathering) keepStragglers(ended <-chan struct{}) {
 	}
 }
 
-// keepLate puts what a straggler brought into the memory, for the next question.
-func (e *Engine) keepLate(f found, session string) {
+// keepLate stores the documents of a late result, for the next question.
+func (e *Engine) keepLate(f searchResult, session string) {
 	if f.err != nil || e.life.Err() != nil {
 		return
 	}
