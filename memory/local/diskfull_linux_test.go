@@ -14,7 +14,7 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// smallDisk is a folder on a file system of its own, of a few megabytes.
+// smallDisk returns a folder on a separate file system of a few megabytes.
 func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -29,7 +29,8 @@ func smallDisk(t *testing.T, size string) string {
 	return dir
 }
 
-// fill leaves free bytes of the disk; the file that it makes gives them back.
+// fill fills the disk up to free bytes; removing the returned file frees the
+// space.
 func fill(t *testing.T, dir string, free int64) string {
 	t.Helper()
 	var st syscall.Statfs_t
@@ -59,8 +60,8 @@ func randomText(seed uint64, words int) string {
 	return b.String()
 }
 
-// A full disk fails the write in words; the memory stays whole and readable, and
-// works again when there is space.
+// A write on a full disk fails with a Problem; the memory stays intact and
+// readable, and works again when there is space.
 func TestFullDisk(t *testing.T) {
 	dir := smallDisk(t, "8m")
 	l := openIn(t, dir)
@@ -127,9 +128,9 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// A disk that is full between the removal of the rows and that of the bytes: it
-// is said what remains, noted, and done when there is space.
-func TestFullDiskWhileWiping(t *testing.T) {
+// If the disk is full between the removal of the rows and that of the bytes, a
+// warning says what remains, and a later Forget completes it.
+func TestFullDiskWhileErasing(t *testing.T) {
 	dir := smallDisk(t, "8m")
 	l := openIn(t, dir)
 	keep(t, l, textDoc(1, secret))
@@ -139,7 +140,7 @@ func TestFullDiskWhileWiping(t *testing.T) {
 		t.Fatal(err)
 	}
 	filler := fill(t, dir, 0)
-	notes := l.finishErasure(t.Context(), nil) // has to write the file anew
+	notes := l.finishErasure(t.Context(), nil) // has to rewrite the file
 	if len(notes) != 1 || !strings.Contains(notes[0], "full") || !strings.Contains(notes[0], "tries again") {
 		t.Errorf("the notes are %q", notes)
 	}
