@@ -75,21 +75,22 @@ func TestProbeChoice(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := ollamakit.Start(t)
-			s.SetModels(c.models...)
-			c.cfg.Host = s.Host()
-			client := newClient(t, c.cfg)
-			settled(t, client)
-			got := settled(t, client) // a wrong guess costs one round
-			if diff := cmp.Diff(c.want, names(got)); diff != "" {
-				t.Errorf("models (-want +got):\n%s", diff)
-			}
-			switch {
-			case c.problem == "" && got.Problem != nil:
-				t.Errorf("problem: %v", got.Problem)
-			case c.problem != "" && (got.Problem == nil || !strings.Contains(got.Problem.Error(), c.problem)):
-				t.Errorf("problem = %v, want %q", got.Problem, c.problem)
-			}
+			inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+				s.SetModels(c.models...)
+				c.cfg.Hooks = cfg.Hooks
+				client := newClient(t, c.cfg)
+				settled(t, client)
+				got := settled(t, client) // a wrong guess costs one round
+				if diff := cmp.Diff(c.want, names(got)); diff != "" {
+					t.Errorf("models (-want +got):\n%s", diff)
+				}
+				switch {
+				case c.problem == "" && got.Problem != nil:
+					t.Errorf("problem: %v", got.Problem)
+				case c.problem != "" && (got.Problem == nil || !strings.Contains(got.Problem.Error(), c.problem)):
+					t.Errorf("problem = %v, want %q", got.Problem, c.problem)
+				}
+			})
 		})
 	}
 }
@@ -231,12 +232,13 @@ func TestProbeBusyServer(t *testing.T) {
 
 func TestProbeGarbage(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Garbage: "<html>router</html>"} })
-	c := newClient(t, Config{Host: s.Host()})
-	if got := c.Probe(t.Context()); !got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "is not Ollama") {
-		t.Errorf("Probe of something else = %+v", got)
-	}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Garbage: "<html>router</html>"} })
+		c := newClient(t, cfg)
+		if got := c.Probe(t.Context()); !got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "is not Ollama") {
+			t.Errorf("Probe of something else = %+v", got)
+		}
+	})
 }
 
 func TestProbeAfterClose(t *testing.T) {
@@ -253,23 +255,25 @@ func TestProbeAfterClose(t *testing.T) {
 
 func TestFailureIsRemembered(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	now := &clock{t: time.Unix(0, 0)}
-	c := newClient(t, Config{Host: s.Host(), Now: now.now})
-	m := settled(t, c).Chat
-	s.OnChat(func(ollamakit.Call) ollamakit.Reply {
-		return ollamakit.Reply{Status: 500, Error: "model requires more system memory (8 GiB) than is available (2 GiB)"}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		now := &clock{t: time.Unix(0, 0)}
+		cfg.Now = now.now
+		c := newClient(t, cfg)
+		m := settled(t, c).Chat
+		s.OnChat(func(ollamakit.Call) ollamakit.Reply {
+			return ollamakit.Reply{Status: 500, Error: "model requires more system memory (8 GiB) than is available (2 GiB)"}
+		})
+		_, err := c.Chat(t.Context(), ChatRequest{Model: *m, Messages: []prompt.Message{{Role: "user", Content: "hi"}}, MaxTokens: 5}, nil)
+		if err == nil || !strings.Contains(err.Error(), "more system memory") {
+			t.Fatalf("Chat = %v", err)
+		}
+		got := c.Probe(t.Context())
+		if got.Chat != nil || got.Embed == nil || !strings.Contains(got.ChatProblem.Error(), "is installed but fails: ") {
+			t.Errorf("Probe after a failure = %v, %v", names(got), got.ChatProblem)
+		}
+		now.add(failureTTL)
+		if got := c.Probe(t.Context()); got.Chat == nil {
+			t.Errorf("Probe half a minute later: %v", got.ChatProblem)
+		}
 	})
-	_, err := c.Chat(t.Context(), ChatRequest{Model: *m, Messages: []prompt.Message{{Role: "user", Content: "hi"}}, MaxTokens: 5}, nil)
-	if err == nil || !strings.Contains(err.Error(), "more system memory") {
-		t.Fatalf("Chat = %v", err)
-	}
-	got := c.Probe(t.Context())
-	if got.Chat != nil || got.Embed == nil || !strings.Contains(got.ChatProblem.Error(), "is installed but fails: ") {
-		t.Errorf("Probe after a failure = %v, %v", names(got), got.ChatProblem)
-	}
-	now.add(failureTTL)
-	if got := c.Probe(t.Context()); got.Chat == nil {
-		t.Errorf("Probe half a minute later: %v", got.ChatProblem)
-	}
 }
