@@ -30,7 +30,7 @@ func TestProbe(t *testing.T) {
 	t.Parallel()
 	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
 		c := newClient(t, Config{Host: target.Host, ChatModel: ollamakit.ChatModel, EmbedModel: strings.ToUpper(ollamakit.EmbedModel) + ":latest"})
-		first := c.Probe(t.Context())
+		first := settled(t, c)
 		if want := [2]string{ollamakit.ChatModel, ollamakit.EmbedModel}; !first.Reachable || names(first) != want || first.Problem != nil {
 			t.Fatalf("first Probe = %v, %v, want %v", names(first), first.Problem, want)
 		}
@@ -95,30 +95,42 @@ func TestProbeChoice(t *testing.T) {
 	}
 }
 
-// A state is used for three seconds, and a server that stopped is noticed then.
+// A state is used for three seconds.
+func TestProbeTTL(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		now := &clock{t: time.Unix(0, 0)}
+		cfg.Now = now.now
+		c := newClient(t, cfg)
+		settled(t, c)
+		before := len(s.Calls("/api/tags"))
+		for _, step := range []struct {
+			after time.Duration
+			want  int // requests so far
+		}{{0, 0}, {stateTTL - 1, 0}, {1, 1}, {stateTTL - 1, 1}} {
+			now.add(step.after)
+			c.Probe(t.Context())
+			if n := len(s.Calls("/api/tags")) - before; n != step.want {
+				t.Errorf("%s later: %d requests, want %d", step.after, n, step.want)
+			}
+		}
+	})
+}
+
+// A server that stopped is noticed when its state has expired.
 func TestProbeStoppedServer(t *testing.T) {
 	t.Parallel()
 	s := ollamakit.Start(t)
 	now := &clock{t: time.Unix(0, 0)}
 	c := newClient(t, Config{Host: s.Host(), Now: now.now})
-	if got := c.Probe(t.Context()); !got.Reachable {
-		t.Fatalf("Probe of a server that is there: %v", got.Problem)
-	}
-	c.work.Wait()
-	before := len(s.Calls("/api/tags"))
-	c.Probe(t.Context())
-	c.Probe(t.Context())
-	if n := len(s.Calls("/api/tags")) - before; n != 1 {
-		t.Errorf("%d requests for two probes in a row after the details arrived, want 1", n)
+	if got := settled(t, c); !got.Reachable {
+		t.Fatalf("Probe of a running server: %v", got.Problem)
 	}
 	s.Stop()
-	if got := c.Probe(t.Context()); !got.Reachable {
-		t.Error("a state was not used for three seconds")
-	}
 	now.add(stateTTL)
-	got := c.Probe(t.Context())
+	got := settled(t, c)
 	if got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "not running at "+c.Host()) {
-		t.Errorf("Probe of a server that went away = %+v", got)
+		t.Errorf("Probe of a stopped server = %+v", got)
 	}
 }
 
