@@ -47,7 +47,7 @@ func wantFull(t *testing.T, did string, err error) {
 	t.Helper()
 	var p *evidence.Problem
 	if !errors.As(err, &p) || p.Usage || p.Try == "" || !strings.Contains(p.What, "full") {
-		t.Errorf("%s on a full disk = %v, want it said in words", did, err)
+		t.Errorf("%s on a full disk = %v, want a problem that says so", did, err)
 	}
 }
 
@@ -66,10 +66,10 @@ func TestFullDisk(t *testing.T) {
 	dir := smallDisk(t, "8m")
 	l := openIn(t, dir)
 	keep(t, l, textDoc(1, secret))
-	keep(t, l, textDoc(2, randomText(2, 40_000)))
+	keep(t, l, textDoc(2, randomText(2, 10_000)))
 	lines := strings.Join(exported(t, func() *Local { // an import that does not fit
 		other := openIn(t, t.TempDir())
-		keep(t, other, textDoc(1001, randomText(7, 100_000)))
+		keep(t, other, textDoc(1001, randomText(7, 25_000)))
 		return other
 	}()), "")
 	if err := l.truncateWAL(t.Context()); err != nil {
@@ -77,7 +77,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	filler := fill(t, dir, 64<<10)
 
-	_, err := l.Put(t.Context(), textDoc(3, randomText(3, 100_000)), evidence.Chunks{})
+	_, err := l.Put(t.Context(), textDoc(3, randomText(3, 25_000)), evidence.Chunks{})
 	wantFull(t, "Put", err)
 	_, err = l.Backup(t.Context(), filepath.Join(dir, "copy.db"))
 	wantFull(t, "Backup", err)
@@ -134,7 +134,7 @@ func TestFullDiskWhileErasing(t *testing.T) {
 	dir := smallDisk(t, "8m")
 	l := openIn(t, dir)
 	keep(t, l, textDoc(1, secret))
-	keep(t, l, textDoc(2, randomText(2, 40_000)))
+	keep(t, l, textDoc(2, randomText(2, 10_000)))
 	f, err := l.forgetRows(t.Context(), contract.Selector{URL: "https://x.test/1"})
 	if err != nil || f.receipt.Documents != 1 {
 		t.Fatal(err)

@@ -86,7 +86,7 @@ func badLine(n int, err error) error {
 			Try: ours.Try + "; then import again: existing records are skipped", Cause: err}
 	}
 	p := evidence.BadInput(fmt.Sprintf("line %d of the export cannot be imported: %v", n, err),
-		"what came before it is kept; mend or remove the line and import again, what is there already is skipped")
+		"the lines before it are stored; fix or remove the line and import again: existing records are skipped")
 	p.Cause = err
 	return p
 }

@@ -45,6 +45,7 @@ func Run(t *testing.T, b Backend) {
 	optional := s.optional()
 	for _, c := range contract.AllCapabilities() {
 		t.Run(string(c), func(t *testing.T) {
+			t.Parallel()
 			if !slices.Contains(declared, c) {
 				t.Skipf("not run: the backend does not declare %q", c)
 			}
@@ -52,6 +53,7 @@ func Run(t *testing.T, b Backend) {
 		})
 	}
 	t.Run("stored bytes", func(t *testing.T) {
+		t.Parallel()
 		if b.Leftovers == nil {
 			t.Skip("not run: the suite cannot read the backend's stored bytes")
 		}
