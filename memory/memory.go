@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -68,7 +67,7 @@ func Open(ctx context.Context, cfg Config) (Memory, error) {
 		}
 		return checked(m, cfg)
 	}
-	return nil, evidence.BadInput(fmt.Sprintf("there is no memory backend %q", cfg.Backend),
+	return nil, contract.Unsupported(fmt.Sprintf("there is no memory backend %q", cfg.Backend),
 		"set memory.backend to one of: "+strings.Join(Backends(), ", "))
 }
 
@@ -79,11 +78,15 @@ func checked(m Memory, cfg Config) (Memory, error) {
 	}
 	if _, err := Require[Retainer](m); err != nil {
 		_ = m.Close() // nothing was written
-		return nil, evidence.BadInput(fmt.Sprintf("the memory backend %q cannot remove old documents", cfg.Backend),
+		return nil, contract.Unsupported(fmt.Sprintf("the memory backend %q cannot remove old documents", cfg.Backend),
 			"set memory.max_age_days and memory.max_text_mb to 0, or memory.backend to one that can")
 	}
 	return m, nil
 }
+
+// ErrUnsupported is the cause of a Problem that lies in the choice of the backend;
+// see contract.
+var ErrUnsupported = contract.ErrUnsupported
 
 // Require returns m as an optional interface, or an *evidence.Problem if its
 // backend does not declare it.

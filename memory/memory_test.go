@@ -16,7 +16,7 @@ func TestOpenNamesTheBackends(t *testing.T) {
 	for _, name := range []string{"", "postgers"} {
 		_, err := Open(t.Context(), Config{Backend: name, Dir: t.TempDir()})
 		var p *evidence.Problem
-		if !errors.As(err, &p) || !p.Usage || !strings.Contains(p.What, `"`+name+`"`) || !strings.Contains(p.Try, "memory.backend") || !strings.Contains(p.Try, "local") {
+		if !errors.As(err, &p) || !p.Usage || !strings.Contains(p.What, `"`+name+`"`) || !errors.Is(err, ErrUnsupported) || !strings.Contains(p.Try, "memory.backend") || !strings.Contains(p.Try, "local") {
 			t.Errorf("Open(%q) = %v, want a problem that names the backends", name, err)
 		}
 	}

@@ -17,11 +17,11 @@ import (
 )
 
 func newChat(c *console) *cobra.Command {
-	var q question
+	var q questionFlags
 	cmd := &cobra.Command{
-		Use: "chat", Short: "Ask many questions in one session that any client can go on with", Args: none,
-		Long: `Asks in turns, one question a line; an empty line or end of input ends it. The
-session's handle is printed: --session goes on with it, here or in any other client.`,
+		Use: "chat", Short: "Ask many questions in one session that any client can continue", Args: none,
+		Long: `Reads one question a line; an empty line or the end of input ends the chat. It
+prints the session's handle: --session continues it, here or in any other client.`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			req, err := q.request(cmd, "")
 			if err != nil {
@@ -40,11 +40,11 @@ session's handle is printed: --session goes on with it, here or in any other cli
 				c.greet(session)
 			}
 			t, err := c.converse(cmd, a, req)
-			if c.json { // what was answered is printed even when the rest was interrupted
+			if c.json { // also what was answered before an interruption
 				err = errors.Join(err, c.print(map[string]any{"session": t.session, "answers": t.answers}))
 			}
 			if err == nil && t.failed > 0 && !c.typed {
-				err = &evidence.Problem{What: fmt.Sprintf("%d questions were not answered", t.failed), Try: "see above"}
+				err = &evidence.Problem{What: fmt.Sprintf("%d questions were not answered", t.failed), Try: "see the errors above"}
 			}
 			return err
 		},
@@ -53,17 +53,17 @@ session's handle is printed: --session goes on with it, here or in any other cli
 	return cmd
 }
 
-// talk is what came of a chat.
-type talk struct {
+// conversation is the result of a chat.
+type conversation struct {
 	session string
 	answers []evidence.Answer
 	failed  int
 }
 
-// converse reads questions until the input ends. A question that fails is
-// reported and the next one is read.
-func (c *console) converse(cmd *cobra.Command, a *app.App, req research.Request) (talk, error) {
-	t := talk{session: req.Session, answers: []evidence.Answer{}}
+// converse reads and answers questions until the input ends. It reports a question
+// that fails and goes on with the next one.
+func (c *console) converse(cmd *cobra.Command, a *app.App, req research.Request) (conversation, error) {
+	t := conversation{session: req.Session, answers: []evidence.Answer{}}
 	in, done := interruptible(cmd.Context(), c.in)
 	defer done()
 	lines := bufio.NewReader(in)
@@ -109,7 +109,7 @@ func (c *console) answerLine(ctx context.Context, a *app.App, req research.Reque
 	return c.answer(ctx, a, req)
 }
 
-// greet says where the session stands.
+// greet shows the summary and the last turns of a session.
 func (c *console) greet(s evidence.Session) {
 	fmt.Fprintf(c.err, "session %s, %d messages so far\n", s.ID, s.Messages)
 	if s.Summary != "" {

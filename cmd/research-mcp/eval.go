@@ -15,9 +15,9 @@ func newEval(c *console) *cobra.Command {
 	var o evaluation.Options
 	cmd := &cobra.Command{
 		Use: "eval DIR", Short: "Score recall or answers on a test collection in BEIR's layout", Args: exactly(1, "one folder"),
-		Long: `Reads corpus.jsonl, queries.jsonl and qrels.tsv from DIR, puts the documents into
-a memory of their own, asks every judged query and prints how well they were found.
-Your memory is not touched.`,
+		Long: `Reads corpus.jsonl, queries.jsonl and qrels.tsv from DIR, stores the documents in a
+temporary memory, asks every judged query and prints the scores. It does not touch
+your memory.`,
 		Example: "research-mcp eval ./scifact --mode hybrid",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = args[0]
@@ -43,7 +43,7 @@ Your memory is not touched.`,
 			return c.print(score)
 		},
 	}
-	cmd.Flags().StringVar(&o.Task, "task", evaluation.TaskRecall, "recall or answer")
-	cmd.Flags().StringVar(&o.Mode, "mode", evidence.ModeHybrid, "of recall: hybrid, bm25 or vector")
+	cmd.Flags().StringVar(&o.Task, "task", evaluation.TaskRecall, "what is scored: recall or answer")
+	cmd.Flags().StringVar(&o.Mode, "mode", evidence.ModeHybrid, "of the task recall: hybrid, bm25 or vector")
 	return cmd
 }

@@ -49,22 +49,23 @@ func newFetch(c *console) *cobra.Command {
 				err = c.printRead(got)
 			}
 			if err == nil && len(got.Documents) == 0 && allFailed(got.Sources) {
-				err = &evidence.Problem{What: "nothing could be read: " + got.Sources[0].Name + ": " + got.Sources[0].Err, Try: "`research-mcp doctor` tells what can be reached from here"}
+				err = &evidence.Problem{What: "nothing could be read: " + got.Sources[0].Name + ": " + got.Sources[0].Err, Try: "`research-mcp doctor` shows what can be reached from here"}
 			}
 			return errors.Join(err, a.Close())
 		},
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&req.URLs, "url", nil, "read this page (repeatable)")
-	f.StringSliceVar(&req.Sources, "sources", nil, "ask only these sources, as in wikipedia,hackernews")
+	f.StringSliceVar(&req.Sources, "sources", nil, "ask only these sources, such as wikipedia,hackernews")
 	f.IntVar(&req.Limit, "limit", research.DefaultRead, "most documents, 1 to 50")
-	f.BoolVar(&req.FullText, "full-text", false, "also read what the hits link to")
-	f.DurationVar(&budget, "budget", 0, "take at most this time (default from the settings: 45s)")
+	f.BoolVar(&req.FullText, "full-text", false, "also read the pages that hits link to")
+	f.DurationVar(&budget, "budget", 0, "take at most this time (default: the setting research.budget)")
 	f.StringVar(&req.Language, "language", "", "language of the sources, such as en")
 	return cmd
 }
 
-// allFailed reports whether no source answered, if only that it has nothing.
+// allFailed reports whether every source failed. A source that found nothing has
+// not failed.
 func allFailed(reports []evidence.SourceReport) bool {
 	return len(reports) > 0 && !slices.ContainsFunc(reports, func(r evidence.SourceReport) bool {
 		return r.Status == evidence.StatusOK || r.Status == evidence.StatusEmpty || r.Status == evidence.StatusCached

@@ -15,11 +15,11 @@ func newForget(c *console) *cobra.Command {
 	var before string
 	cmd := &cobra.Command{
 		Use: "forget [ID…]", Short: "Remove documents from the memory for good",
-		Long: `Removes the documents with these ids, and all that the flags select: a document goes
-when any of them selects it. No index, summary or later export holds what went;
-` + "`research-mcp memory check --gone ID`" + ` proves it. The copies in the folder ` + "`backups`" + `
-beside the memory forget the same; one of an older layout that holds it is removed.
-Backups and exports elsewhere are yours to delete.`,
+		Long: `Removes the documents with these ids and those that any of the flags selects. What
+was removed is in no index, summary or later export;
+` + "`research-mcp memory check --gone ID`" + ` proves it. It is also removed from
+the backups in the folder ` + "`backups`" + ` beside the memory; a backup with an older
+layout that contains it is deleted. Delete backups and exports elsewhere yourself.`,
 		Example: `research-mcp forget d_2k3v…
   research-mcp forget --source hackernews --yes
   research-mcp forget --before 2026-01-31`,
@@ -47,11 +47,11 @@ Backups and exports elsewhere are yours to delete.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&req.Source, "source", "", "all from this source")
-	f.StringVar(&req.URL, "url", "", "what was read at this address")
-	f.StringVar(&req.Session, "session", "", "this session, and what only it read")
+	f.StringVar(&req.Source, "source", "", "documents of this source")
+	f.StringVar(&req.URL, "url", "", "documents of this address")
+	f.StringVar(&req.Session, "session", "", "this session, and the documents that only it read")
 	f.StringVar(&before, "before", "", "what was last read before this day of the local time zone, such as 2026-01-31, or moment (RFC 3339)")
-	f.BoolVar(&req.Confirm, "yes", false, "also when it is more than 100 documents")
+	f.BoolVar(&req.Confirm, "yes", false, "remove even more than 100 documents")
 	return cmd
 }
 

@@ -5,10 +5,11 @@ import (
 	"io"
 )
 
-// interruptible is in until ctx ends, and then ctx's error: a terminal or a pipe
-// that says nothing would otherwise hold the program until a second signal. Call
-// done when nothing more is read. What waits for a byte of in then goes on
-// waiting, as nothing can end that, and ends with the next byte or the program.
+// interruptible returns a reader of in whose Read fails with ctx's error once ctx
+// has ended: otherwise a silent terminal or pipe would block the program until a
+// second signal. Call done after the last Read. A Read of in itself cannot be
+// cancelled: it stays blocked in the background until the next byte or the end of
+// the program.
 func interruptible(ctx context.Context, in io.Reader) (r io.Reader, done func()) {
 	pr, pw := io.Pipe()
 	go func() {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Input that says nothing does not outlast the context.
+// A silent input does not block longer than the context.
 func TestInterruptible(t *testing.T) {
 	t.Parallel()
 	silent, end := io.Pipe()

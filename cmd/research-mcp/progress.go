@@ -13,8 +13,8 @@ import (
 // refresh is how often the clock on a terminal is redrawn.
 const refresh = 100 * time.Millisecond
 
-// progress tells on stderr how the sources fare: one plain line each, and on a
-// terminal a last line that lives.
+// progress shows on stderr how each source answered, on a line each, and on a
+// terminal a status line that is redrawn.
 type progress struct {
 	out    io.Writer
 	live   bool
@@ -49,12 +49,12 @@ func (p *progress) redraw() {
 	}
 }
 
-// drawStatus rewrites the living line. The caller holds mu.
+// drawStatus redraws the status line. The caller holds mu.
 func (p *progress) drawStatus() {
 	fmt.Fprintf(p.out, "\r\x1b[K  %4.1f s  %s", time.Since(p.begun).Seconds(), p.status)
 }
 
-// line prints one line above the living one. The caller holds mu.
+// line prints a line above the status line. The caller holds mu.
 func (p *progress) line(text string) {
 	if p.live {
 		fmt.Fprint(p.out, "\r\x1b[K")
@@ -79,7 +79,7 @@ func (p *progress) observe(e research.Event) {
 	}
 }
 
-// close ends the living line.
+// close removes the status line.
 func (p *progress) close() {
 	if !p.live {
 		return
@@ -89,7 +89,7 @@ func (p *progress) close() {
 	fmt.Fprint(p.out, "\r\x1b[K")
 }
 
-// reportLine is a source's report in words.
+// reportLine renders a source's report.
 func reportLine(s evidence.SourceReport) string {
 	mark := map[string]string{evidence.StatusOK: "+", evidence.StatusCached: "+", evidence.StatusEmpty: "-"}[s.Status]
 	if mark == "" {

@@ -13,10 +13,10 @@ import (
 func newRemember(c *console) *cobra.Command {
 	var req library.RememberRequest
 	cmd := &cobra.Command{
-		Use: "remember FILE|URL|-", Short: "Keep a file, a page or what comes on stdin",
-		Long: `Keeps a file of text, Markdown or HTML, the page at a URL, or with - what comes on
-stdin. What is already in the memory, unchanged, is not kept twice. A file is known
-by its path and a page by its URL: a later version takes the place of an earlier one.`,
+		Use: "remember FILE|URL|-", Short: "Store a file, a page or the text on stdin",
+		Long: `Stores a file of text, Markdown or HTML, the page at a URL, or with - the text on
+stdin. What is already in the memory, unchanged, is not stored twice. A file is
+identified by its path and a page by its URL: a new version replaces the old one.`,
 		Args: one("remember", "one file, one URL, or - for stdin"),
 		Example: `research-mcp remember notes.md --tag work
   research-mcp remember https://go.dev/doc/effective_go
@@ -31,8 +31,8 @@ by its path and a page by its URL: a later version takes the place of an earlier
 			})
 		},
 	}
-	cmd.Flags().StringVar(&req.Title, "title", "", "its title (default: its own)")
-	cmd.Flags().StringArrayVar(&req.Tags, "tag", nil, "a tag to recall it by (repeatable)")
+	cmd.Flags().StringVar(&req.Title, "title", "", "its title (default: the document's own)")
+	cmd.Flags().StringArrayVar(&req.Tags, "tag", nil, "a tag for recall --tag (repeatable)")
 	return cmd
 }
 
@@ -62,7 +62,7 @@ func (c *console) printKept(got library.RememberResult) error {
 	return err
 }
 
-// warn tells a person what did not go as it should.
+// warn prints warnings to stderr.
 func (c *console) warn(warnings []string) {
 	for _, w := range warnings {
 		fmt.Fprintln(c.err, "! "+w)

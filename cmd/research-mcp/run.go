@@ -8,7 +8,7 @@ import (
 
 func newRun(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "run R_ID", Short: "Show a kept answer again", Args: exactly(1, "one run id"), Example: "research-mcp run r_2k3v",
+		Use: "run R_ID", Short: "Show a stored answer again", Args: exactly(1, "one run id"), Example: "research-mcp run r_2k3v",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := c.open(cmd.Context())
 			if err != nil {

@@ -23,7 +23,7 @@ Logs go to stderr. It ends with its input or on SIGTERM.`,
 				out = app.GuardStdout() // nothing else may reach the protocol's stream
 			}
 			if c.typed {
-				fmt.Fprintln(c.err, "waiting for an MCP client on standard input; an assistant starts this command by itself, Ctrl-C ends it")
+				fmt.Fprintln(c.err, "waiting for an MCP client on standard input; an assistant starts this command itself; Ctrl-C ends it")
 			}
 			if withDemo {
 				d, err := demo.Start(cmd.Context(), demo.Options{Log: c.logger("warn"), WorldLog: c.logger("info")})
@@ -39,6 +39,6 @@ Logs go to stderr. It ends with its input or on SIGTERM.`,
 			return errors.Join(a.Serve(cmd.Context(), c.in, out), a.Close())
 		},
 	}
-	cmd.Flags().BoolVar(&withDemo, "demo", false, "with the demo's sources and a memory of its own instead of the net")
+	cmd.Flags().BoolVar(&withDemo, "demo", false, "use the sources of the demo and a temporary memory instead of the network")
 	return cmd
 }

@@ -41,6 +41,9 @@ func CheckMemory(ctx context.Context, cfg *config.Config, log *slog.Logger) (Mem
 	if ctx.Err() != nil {
 		return report, ctx.Err()
 	}
+	if errors.Is(err, memory.ErrUnsupported) { // nothing was checked
+		return report, err
+	}
 	if err != nil {
 		p := evidence.AsProblem(err)
 		report.OK, report.Problems = false, append(report.Problems, p.What)

@@ -146,6 +146,7 @@ func TestAnswerWithOllama(t *testing.T) {
 				t.Error(err)
 			}
 		}()
+		chooseOllama(t, a)
 		answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -40,7 +40,7 @@ type App struct {
 	now     func() time.Time
 	fetch   *network
 	memory  memory.Memory
-	kits    *all.Chooser
+	models  *all.Chooser
 	library *library.Library
 	engine  *research.Engine
 	pool    *isolate.Pool
@@ -70,21 +70,21 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if a.sources, err = a.buildSources(o.Hooks); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	if a.kits, err = all.New(cfg, models.Env{Log: o.Log, Hooks: o.Hooks}); err != nil {
+	if a.models, err = all.New(cfg, models.Env{Log: o.Log, Hooks: o.Hooks}); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	a.memory, err = memory.Open(ctx, memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.Now})
+	a.memory, err = memory.Open(ctx, memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: a.models.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.Now})
 	if err != nil {
-		return nil, errors.Join(err, a.kits.Close(), a.fetch.Close(), a.pool.Close())
+		return nil, errors.Join(err, a.models.Close(), a.fetch.Close(), a.pool.Close())
 	}
 	remembered := a.memory
 	if o.Hooks != nil {
 		remembered = noRecall{a.memory}
 	}
-	a.library = library.New(library.Deps{Memory: remembered, Models: a.kits, Pages: library.WebReader{Network: a.fetch.Network, Extract: a.pages},
+	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: library.WebReader{Network: a.fetch.Network, Extract: a.pages},
 		HTML: a.pages, Cache: a.fetch, Location: cfg.DataDir, Now: o.Now, Log: o.Log})
 	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: a.memory, Models: a.kits, Analyst: analyst{a.pool},
+		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: a.memory, Models: a.models, Analyst: analyst{a.pool},
 		Now: o.Now, NewID: o.NewID, Log: o.Log,
 	})
 	return a, nil
@@ -94,7 +94,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 // which the parts lean on each other.
 func (a *App) Close() error {
 	a.engine.Close()
-	return errors.Join(a.pool.Close(), a.kits.Close(), a.memory.Close(), a.fetch.Close())
+	return errors.Join(a.pool.Close(), a.models.Close(), a.memory.Close(), a.fetch.Close())
 }
 
 func engineConfig(cfg *config.Config) research.Config {
@@ -176,7 +176,7 @@ func Executable() string {
 func (a *App) Memory() memory.Memory { return a.memory }
 
 // Models chooses the models of a question.
-func (a *App) Models() *all.Chooser { return a.kits }
+func (a *App) Models() *all.Chooser { return a.models }
 
 // Config is the settings that the program was built from.
 func (a *App) Config() *config.Config { return a.cfg }

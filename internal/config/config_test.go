@@ -88,7 +88,7 @@ func TestDefaultsAreValidAndEveryFieldHasAKey(t *testing.T) {
 		for f := range typ.Fields() {
 			tag := f.Tag.Get("koanf")
 			switch {
-			case tag == "" || tag == "sources":
+			case tag == "" || tag == "-" || tag == "sources":
 			case f.Type.Kind() == reflect.Struct:
 				walk(prefix+tag+".", f.Type)
 			case !declared[prefix+tag]:

@@ -96,7 +96,7 @@ func (c *collection) inConversation() bool {
 func fill(ctx context.Context, a *app.App, c *collection) (map[string]string, error) {
 	turns := c.inConversation()
 	ids := map[string]string{}
-	kit := a.Models().Choose(ctx)
+	set := a.Models().Choose(ctx)
 	for i, r := range c.docs {
 		body, _ := text.Clean(r.Text)
 		if strings.TrimSpace(body) == "" {
@@ -110,7 +110,7 @@ func fill(ctx context.Context, a *app.App, c *collection) (map[string]string, er
 			doc.Meta[evidence.MetaSession], doc.Meta[evidence.MetaKind], doc.Meta[evidence.MetaSeq] = conversation, evidence.KindTurn, fmt.Sprint(i)
 		}
 		// Vectors of two models would make the scores mean nothing.
-		if _, err := a.Library().Keep(ctx, doc, library.KeepOptions{Embedder: kit.Embedder, NoFallback: true}); err != nil {
+		if _, err := a.Library().Keep(ctx, doc, library.KeepOptions{Embedder: set.Embedder, NoFallback: true}); err != nil {
 			return nil, fmt.Errorf("storing document %s: %w", r.ID, err)
 		}
 		ids[doc.ID] = r.ID

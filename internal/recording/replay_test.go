@@ -21,7 +21,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
-// The answer is the same, up to twenty times over, and nobody is asked; nor does
+// The answer is the same, several times over, and nobody is asked; nor does
 // it need anybody to be there.
 func TestReplayGivesTheSameAnswerAndDialsNobody(t *testing.T) {
 	for _, c := range []struct {
@@ -31,7 +31,7 @@ func TestReplayGivesTheSameAnswerAndDialsNobody(t *testing.T) {
 		times int
 	}{
 		{"all answer", nil, "", 4},
-		{"deep", nil, "deep", 20}, // where most requests are equal, and most answers come at once
+		{"deep", nil, "deep", 8}, // where most requests are equal, and most answers come at once
 		{"one fails", map[string]string{"wikipedia": world.FaultFail}, "", 2},
 		{"one hangs", map[string]string{"wikipedia": world.FaultHang}, "", 2},
 		{"one hangs, deep", map[string]string{"hackernews": world.FaultHang}, "deep", 4},
@@ -109,7 +109,7 @@ func TestReplayOnASlowMachine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, ollama := apptest.StartWorld(t, world.Options{Fault: fault}), ollamakit.Start(t)
-			cfg := apptest.Settings(t, w.URLs(), map[string]string{"ollama.enabled": "true", "ollama.host": ollama.Host(), "research.soft_budget": "500ms"})
+			cfg := apptest.Settings(t, w.URLs(), map[string]string{"ollama.enabled": "true", "ollama.host": ollama.Host(), "research.soft_budget": "300ms"})
 			file, first := recordOf(t, cfg, research.Request{Question: demo.Questions()[0]})
 			r, err := Open(file)
 			if err != nil {
@@ -118,7 +118,7 @@ func TestReplayOnASlowMachine(t *testing.T) {
 			r.metadata.Settings["research.soft_budget"], r.metadata.Budget = "10ms", time.Second
 			slow := func(e research.Event) {
 				if e.Kind != research.EventText {
-					time.Sleep(400 * time.Millisecond) // the engine waits for it
+					time.Sleep(250 * time.Millisecond) // the engine waits for it
 				}
 			}
 			again, err := r.Replay(t.Context(), app.Options{}, research.Request{}, nil, slow)

@@ -11,22 +11,22 @@ import (
 // Shares of a question's budget.
 const (
 	gatherShare = 0.75 // the latest moment at which writing must begin
-	embedShare  = 0.2  // the longest wait for a question's own vector
+	embedShare  = 0.2  // the longest wait for the question's vector
 )
 
-// recollection is what the memory gave.
+// recollection is the result of the recall.
 type recollection struct {
-	vector []float32 // of the question, nil when it could not be embedded
+	vector []float32 // of the question; nil if it could not be embedded
 	hits   []remembered
 }
 
-// remembered is a hit with the text it was cut from.
+// remembered is a hit with its whole document.
 type remembered struct {
 	hit evidence.Hit
 	doc evidence.Document
 }
 
-// collect plans, gathers, digests and recalls, all at once.
+// collect plans, gathers, digests and recalls, concurrently.
 func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 	ctx, cancel := limit.WithTimeout(whole, time.Duration(float64(r.req.Budget)*gatherShare))
 	defer cancel()
@@ -48,7 +48,7 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 		r.answer.Timing.SlowestSourceMS = max(r.answer.Timing.SlowestSourceMS, s.LatencyMS)
 	}
 	tail := r.e.deps.Now()
-	docs := pipeline.wait(whole, gather.finds)
+	docs := pipeline.wait(whole, gather.documents)
 	back := <-recalled
 	r.nameModels()
 	r.sortWarnings()
@@ -56,7 +56,7 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 	return docs, back
 }
 
-// keywords returns the built-in keywords, which need no model.
+// keywords returns the built-in planner's keywords, which need no model.
 func (r *run) keywords(ctx context.Context) []string {
 	out, err := r.e.deps.Models.BuiltIn().Planner.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
 	if err != nil || len(out) == 0 {
@@ -65,13 +65,13 @@ func (r *run) keywords(ctx context.Context) []string {
 	return out
 }
 
-// plannerPatience is how long the second keyword waits until it is known whether
-// a model plans this question.
+// plannerPatience is how long the second keyword waits for the choice of models: a
+// model may plan a better one.
 const plannerPatience = 200 * time.Millisecond
 
-// askAll asks the sources with the first keyword at once. The others are the
-// built-in ones or, where a model plans, its own: these come on the channel,
-// which is nil otherwise.
+// askAll asks the sources with the first keyword at once. The others are those of
+// the built-in planner, or those of a model, which are sent on the channel; it is
+// nil if no model plans.
 func (r *run) askAll(ctx context.Context, gather *gathering, keywords []string) <-chan []string {
 	gather.ask(keywords[0])
 	if r.depth.topics == 1 {
@@ -95,8 +95,8 @@ func (r *run) askAll(ctx context.Context, gather *gathering, keywords []string) 
 	return more
 }
 
-// recall searches the memory with the question as it was asked. Its failure is
-// data in the answer: the sources are there too.
+// recall searches the memory with the question as it was asked. A failure is part
+// of the answer, which can still be made from the sources.
 func (r *run) recall(ctx context.Context) recollection {
 	var out recollection
 	q := evidence.RecallQuery{Text: r.req.Question, K: r.e.cfg.RecallK}

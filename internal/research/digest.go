@@ -14,41 +14,41 @@ import (
 	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
-// digesters work on documents side by side: one more than two cores need, as
-// each also waits for the memory's writer.
+// digesters is the number of documents that are digested concurrently: one more
+// than two cores need, because each also waits for the memory's writer.
 const digesters = 3
 
-// How long a question waits for its documents to be digested once the last one
-// is in. What an embedder has not done by embedGrace is embedded by the
-// built-in one; what is not kept when waitShare of the remaining budget is spent
-// takes part in the answer all the same, and is kept in the background.
+// How long a question waits for its documents to be digested after the last one
+// has arrived. After embedGrace the built-in embedder replaces the chosen one.
+// A document that is not stored when waitShare of the remaining budget is used up
+// takes part in the answer nevertheless, and is stored in the background.
 const (
 	embedGrace = 5 * time.Second
-	embedPart  = 0.3 // of the remaining budget, where that is less
+	embedPart  = 0.3 // of the remaining budget, if that is less than embedGrace
 	waitShare  = 0.6
 )
 
-// keepWithin bounds a write to the memory, which another process may hold.
+// keepWithin bounds a write to the memory, which another process may have locked.
 const keepWithin = 30 * time.Second
 
-// digested is a document that was chunked, embedded and remembered.
+// digested is a document with its chunks, and with their vectors once they exist.
 type digested struct {
 	doc    evidence.Document
 	chunks evidence.Chunks
 }
 
-// digestion is the pipeline behind the gathering: documents go in as they
-// arrive, and are in the memory when wait returns.
+// digestion is the pipeline after the gathering: documents are added as they
+// arrive, and are stored when wait returns.
 type digestion struct {
 	r      *run
-	embed  context.Context // of the embedder: ends some time after the gathering
+	embed  context.Context // of the chosen embedder: ends some time after the gathering
 	giveUp context.CancelFunc
 	busy   *semaphore.Weighted
 	work   sync.WaitGroup
 
 	mu   sync.Mutex
-	docs []*digested // replaced, never changed: wait hands them on while work goes on
-	open int         // not in the memory yet
+	docs []*digested // elements are replaced, never changed: wait returns them while work continues
+	open int         // not stored yet
 }
 
 func (r *run) newDigestion(ctx context.Context) *digestion {
@@ -73,8 +73,8 @@ func (d *digestion) add(docs []evidence.Document) {
 	}
 }
 
-// digest chunks, embeds and keeps a document. Its writes hang on the engine's
-// life: what was read is kept even when the question does not wait for it.
+// digest chunks, embeds and stores a document. The write may outlive the question:
+// what was read is stored even if the question does not wait for it.
 func (d *digestion) digest(i int, doc evidence.Document) {
 	defer func() {
 		d.mu.Lock()
@@ -83,7 +83,7 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 	}()
 	e := d.r.e
 	if d.busy.Acquire(e.life, 1) != nil {
-		return // the engine closes
+		return // the engine is closing
 	}
 	defer d.busy.Release(1)
 	d.set(i, &digested{}) // a text whose processing panics is left out
@@ -98,7 +98,7 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 	if err == nil {
 		out = &digested{doc: doc, chunks: chunks}
 		d.set(i, out)
-	} // else the engine closes: what was read is stored without vectors
+	} // else the engine is closing: the document is stored without vectors
 	ctx, cancel := e.lingering(d.embed, keepWithin)
 	defer cancel()
 	if _, err := e.deps.Library.Store(ctx, out.doc, out.chunks, d.r.session.ID); err != nil {
@@ -112,10 +112,9 @@ func (d *digestion) set(i int, out *digested) {
 	d.docs[i] = out
 }
 
-// wait returns all documents in a stable order: that of their scores at their
-// sources, then of their ids. finds are the documents as they were found in the
-// end, by id.
-func (d *digestion) wait(ctx context.Context, finds map[string]find) []*digested {
+// wait returns all documents, ordered by the scores of their sources, then by
+// id. documents are their final versions, by id.
+func (d *digestion) wait(ctx context.Context, documents map[string]foundDocument) []*digested {
 	left := keepWithin
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
@@ -139,14 +138,14 @@ func (d *digestion) wait(ctx context.Context, finds map[string]find) []*digested
 	docs, open := slices.Clone(d.docs), d.open
 	d.mu.Unlock()
 	if open > 0 && ctx.Err() == nil {
-		d.r.warn(fmt.Sprintf("%d documents are still being put into the memory, which is busy", open))
+		d.r.warn(fmt.Sprintf("%d documents are still being stored: the memory is busy", open))
 	}
 	docs = slices.DeleteFunc(docs, func(x *digested) bool { return x.doc.Text == "" })
 	for i, x := range docs {
-		if x.chunks.Items == nil { // its turn had not come yet: it counts by its words
+		if x.chunks.Items == nil { // it was not embedded in time: it is ranked by its words
 			docs[i] = &digested{doc: x.doc, chunks: d.r.e.deps.Library.Chunk(x.doc)}
 		}
-		if f, ok := finds[x.doc.ID]; ok {
+		if f, ok := documents[x.doc.ID]; ok {
 			docs[i] = &digested{doc: f.doc, chunks: docs[i].chunks}
 		}
 	}

@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	// maxLinked pages are read for one search: those that its best hits link to.
+	// maxLinked is the number of pages that are read for one search: those of its
+	// best hits.
 	maxLinked = 3
-	// linkedPatience is a linked page's deadline: it is worth less than a source.
+	// linkedPatience is the time limit of a linked page, which matters less than a
+	// source.
 	linkedPatience = 6 * time.Second
 )
 

@@ -1,7 +1,7 @@
-// Package research is the engine: it plans a question, gathers from sources and
-// memory at once, digests, ranks, has an answer written, verifies each sentence
-// of it, and remembers. It speaks no HTTP, no MCP and no SQL; what it consumes
-// it declares here.
+// Package research answers questions: it plans keywords, gathers documents from
+// sources and the memory concurrently, digests and ranks them, has an answer
+// written, verifies each of its sentences, and stores it. It knows no HTTP, MCP or
+// SQL: it uses the library and the interfaces that are declared here.
 package research
 
 import (
@@ -11,9 +11,9 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// Source is one place to ask. Search is safe for concurrent use, ends as soon
-// as ctx does, returns at most q.Limit documents, best first, and never nil on
-// success. It may panic: the engine turns that into the source's report.
+// Source finds documents. Search is safe for concurrent use, ends when ctx does,
+// and returns at most q.Limit documents, best first, and not nil on success. A
+// panic is reported as the source's error.
 type Source interface {
 	Name() string
 	Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error)
@@ -42,7 +42,7 @@ type Replayed interface {
 	GivenUp(q evidence.Query) (report string, linksOnly bool)
 }
 
-// Analyst makes statistics of what was read. Its failure is data: a status.
+// Analyst computes the statistics of what was read. A failure is its Status.
 type Analyst interface {
 	Analyse(ctx context.Context, in evidence.AnalysisInput) evidence.Analysis
 }

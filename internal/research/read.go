@@ -9,19 +9,19 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// ReadRequest asks for documents, by keywords, by address, or both. A zero
-// field means the engine's default.
+// ReadRequest asks for documents, by keywords, by address, or both. A zero field
+// means its default.
 type ReadRequest struct {
 	Query    string
 	URLs     []string // pages, read through the library
 	Sources  []string // names to ask with Query; empty leaves the choice to the engine
-	Limit    int      // most documents that sources find, 1..50; pages come on top
-	FullText bool     // also read what the hits link to
+	Limit    int      // most documents of sources, 1..MaxRead; pages are added to them
+	FullText bool     // also read the pages that hits link to
 	Budget   time.Duration
 	Language string
 }
@@ -41,7 +41,7 @@ const (
 	MaxURL      = library.MaxURL
 )
 
-// readShare of the budget is for gathering, the rest for remembering.
+// readShare is the share of the budget for gathering; the rest is for storing.
 const readShare = 0.85
 
 // page is one address as a source: it finds the page at that address.
@@ -65,8 +65,8 @@ func (p page) SearchTraced(ctx context.Context, _ evidence.Query) ([]evidence.Do
 	return []evidence.Document{doc}, from, nil
 }
 
-// Read gathers documents and remembers them, without an answer. Errors are
-// those of Research.
+// Read gathers documents and stores them, without an answer. Errors are those of
+// Research.
 func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event)) (ReadResult, error) {
 	if err := e.enter(); err != nil {
 		return ReadResult{}, err
@@ -86,7 +86,7 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 		req:   Request{Question: req.Query, Budget: req.Budget, Language: req.Language},
 		depth: depth{topics: 1, limit: req.Limit, soft: 1, full: req.FullText}}
 	if len(req.URLs) > 0 {
-		// Pages were asked for by name: each is worth its own deadline.
+		// The caller named these pages, so no soft budget ends the wait for them.
 		r.depth.soft = float64(req.Budget) / float64(e.cfg.SoftBudget)
 	}
 	whole, cancel := limit.WithTimeout(ctx, req.Budget)
@@ -99,7 +99,7 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 	gather.ask(cmp.Or(req.Query, "page"))
 	gather.wait(bounded, nil, pipeline.add)
 	out := ReadResult{Documents: []evidence.Document{}, Sources: gather.finish(bounded, stop), NotAsked: rest}
-	docs := pipeline.wait(whole, gather.finds)
+	docs := pipeline.wait(whole, gather.documents)
 	if err := ctx.Err(); err != nil {
 		return ReadResult{}, err
 	}
@@ -109,7 +109,7 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 	return out, nil
 }
 
-// pickRead is the best of what sources found, up to the limit, and all pages.
+// pickRead returns the best documents of sources, up to the limit, and all pages.
 func pickRead(docs []*digested, req ReadRequest) []evidence.Document {
 	out := []evidence.Document{}
 	found := 0

@@ -135,8 +135,9 @@ type Position string
 type Changes struct {
 	Documents []Change // each document once; never nil
 	Next      Position // the since of the next call
-	// Reset reports that the feed does not reach back to since, or that since is
-	// of another memory: Documents is empty, and everything has to be read anew.
+	// Reset reports that the feed does not reach back to since, or has not reached
+	// it, as after a backup was restored: Documents is empty, and everything has to
+	// be read again.
 	Reset bool
 }
 

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -104,6 +105,17 @@ func declares(m Memory, c Capability) bool {
 	return ok
 }
 
+// ErrUnsupported is the cause of a Problem that lies in the choice of the backend
+// and not in the stored data: a name that is not registered, or a capability or
+// setting that the backend does not support.
+var ErrUnsupported = errors.New("not supported by the memory backend")
+
+// Unsupported returns a Problem with the cause ErrUnsupported, due to the
+// caller's input.
+func Unsupported(what, try string) *evidence.Problem {
+	return &evidence.Problem{What: what, Try: try, Usage: true, Cause: ErrUnsupported}
+}
+
 // Require returns m as the optional interface T, or an *evidence.Problem if its
 // backend does not declare it.
 func Require[T any](m Memory) (T, error) {
@@ -111,10 +123,8 @@ func Require[T any](m Memory) (T, error) {
 		return t, nil
 	}
 	var none T
-	return none, &evidence.Problem{
-		What: fmt.Sprintf("the memory backend %q does not support %s", m.Backend(), capabilityOf[T]()),
-		Try:  `set memory.backend to one that does, such as "local"`,
-	}
+	return none, Unsupported(fmt.Sprintf("the memory backend %q does not support %s", m.Backend(), capabilityOf[T]()),
+		`set memory.backend to one that does, such as "local"`)
 }
 
 // capabilityOf is the name of the optional interface T.

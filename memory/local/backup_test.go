@@ -12,7 +12,7 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// backupsOf makes the folder of backups.
+// backupsOf creates the backup folder.
 func backupsOf(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, backupDir)
@@ -39,8 +39,8 @@ func pendingCount(t *testing.T, l *Local) (n int) {
 	return n
 }
 
-// A folder whose name is a pattern has backups that forget.
-func TestForgetInAFolderNamedAsAPattern(t *testing.T) {
+// Forget reaches the backups in a folder whose name has meta characters.
+func TestForgetInFolderWithMetaCharacters(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "notes [work]")
 	l := openIn(t, dir)
@@ -48,7 +48,7 @@ func TestForgetInAFolderNamedAsAPattern(t *testing.T) {
 	if _, err := l.Backup(t.Context(), filepath.Join(backupsOf(t, dir), "x.db")); err != nil {
 		t.Fatal(err)
 	}
-	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "was also removed from the backup") {
+	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "also removed from the backup") {
 		t.Errorf("warnings %q", said)
 	}
 	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
@@ -56,7 +56,7 @@ func TestForgetInAFolderNamedAsAPattern(t *testing.T) {
 	}
 }
 
-// What a backup that was killed left behind forgets by going.
+// Forget removes what a killed backup has left.
 func TestForgetAfterAKilledBackup(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -77,8 +77,8 @@ func TestForgetAfterAKilledBackup(t *testing.T) {
 	}
 }
 
-// An unfinished copy that cannot be taken away keeps the removal due.
-func TestForgetBesideACopyThatStays(t *testing.T) {
+// An unfinished copy that cannot be removed keeps the erasure pending.
+func TestForgetWithUnremovableCopy(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	l := openIn(t, dir)
@@ -98,14 +98,14 @@ func TestForgetBesideACopyThatStays(t *testing.T) {
 	}
 }
 
-// meeting is a memory in which something happens between the copy and its name.
-type meeting struct {
+// interrupted is a memory in which something happens during the copy.
+type interrupted struct {
 	*sql.DB
 	copies int
 	then   func()
 }
 
-func (m *meeting) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (m *interrupted) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	r, err := m.DB.ExecContext(ctx, query, args...)
 	if m.copies++; m.copies == 1 {
 		m.then()
@@ -113,9 +113,9 @@ func (m *meeting) ExecContext(ctx context.Context, query string, args ...any) (s
 	return r, err
 }
 
-// A backup that is under way when something is forgotten begins anew, whether
-// its unfinished copy was found or, elsewhere, was not.
-func TestABackupMeetsAForget(t *testing.T) {
+// A backup that is in progress during a Forget starts again, whether Forget
+// found its unfinished copy or, in another folder, did not.
+func TestBackupDuringForget(t *testing.T) {
 	t.Parallel()
 	for _, folder := range []string{backupDir, "elsewhere"} {
 		t.Run(folder, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestABackupMeetsAForget(t *testing.T) {
 			if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			m := &meeting{DB: l.wdb, then: func() { forgetSecret(t, l) }}
+			m := &interrupted{DB: l.wdb, then: func() { forgetSecret(t, l) }}
 			path := filepath.Join(dir, folder, "x.db")
 			if _, docs, err := copyInto(t.Context(), m, path); err != nil || docs != 1 || m.copies != 2 {
 				t.Errorf("copyInto = %d documents, %v, after %d copies", docs, err, m.copies)
@@ -143,8 +143,8 @@ func TestABackupMeetsAForget(t *testing.T) {
 	}
 }
 
-// Files that no memory of this version can read do not keep a removal due for ever.
-func TestForgetBesideBackupsThatCannotBeRead(t *testing.T) {
+// Files that this version cannot read do not keep an erasure pending.
+func TestForgetWithUnreadableBackups(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	l := openIn(t, dir)
@@ -161,7 +161,7 @@ func TestForgetBesideBackupsThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A copy from before an earlier change of the layout is no reason to make none.
+// A backup of an earlier migration does not prevent one of the next.
 func TestEachMigrationIsBackedUp(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -9,9 +9,9 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-func TestCheckFindsWhatDoesNotAgree(t *testing.T) {
+func TestCheckFindsInconsistencies(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ name, spoil, want string }{
+	for _, c := range []struct{ name, damage, want string }{
 		{"counter", "UPDATE tally SET n=n+1 WHERE name='chunks'", "chunks"},
 		{"terms", "UPDATE tally SET n=0 WHERE name='terms'", "terms"},
 		{"text", "DELETE FROM body WHERE doc=1", "text"},
@@ -30,8 +30,8 @@ func TestCheckFindsWhatDoesNotAgree(t *testing.T) {
 			if r, err := l.Check(t.Context()); err != nil || !r.OK || r.Try != "" {
 				t.Fatalf("Check of a sound memory = %+v, %v", r, err)
 			}
-			err := l.write(t.Context(), "spoiling", func(tx *sql.Tx) error {
-				_, err := tx.ExecContext(context.Background(), c.spoil)
+			err := l.write(t.Context(), "damaging", func(tx *sql.Tx) error {
+				_, err := tx.ExecContext(context.Background(), c.damage)
 				return err
 			})
 			if err != nil {
@@ -45,7 +45,7 @@ func TestCheckFindsWhatDoesNotAgree(t *testing.T) {
 	}
 }
 
-func TestGoneTellsWhereItStands(t *testing.T) {
+func TestProveErasedNamesThePlaces(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
 	d := textDoc(1, "some text")
@@ -53,7 +53,7 @@ func TestGoneTellsWhereItStands(t *testing.T) {
 		t.Fatal(err)
 	}
 	if g, err := l.ProveErased(t.Context(), d.ID); err != nil || g.Gone || len(g.Found) < 2 {
-		t.Errorf("Gone of a document that is there = %+v, %v", g, err)
+		t.Errorf("ProveErased of a stored document = %+v, %v", g, err)
 	}
 	if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{d.ID}}); err != nil {
 		t.Fatal(err)

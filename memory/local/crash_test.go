@@ -28,11 +28,11 @@ func TestMain(m *testing.M) {
 		return
 	}
 	if dir := os.Getenv("MEMORY_TEST_FORGETTER"); dir != "" {
-		fmt.Fprintln(os.Stderr, forgetAndStop(dir, os.Getenv("MEMORY_TEST_NAME")))
+		fmt.Fprintln(os.Stderr, forgetAndHang(dir, os.Getenv("MEMORY_TEST_NAME")))
 		os.Exit(1)
 	}
 	if dir := os.Getenv("MEMORY_TEST_REINDEXER"); dir != "" {
-		fmt.Fprintln(os.Stderr, reindexAway(dir))
+		fmt.Fprintln(os.Stderr, reindexAndHang(dir))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -68,7 +68,7 @@ func writeDocs(dir, name string, allowed io.Reader) error {
 
 const killChunks = 20
 
-// killDoc has 20 chunks with vectors of 32 numbers; its text is made of its number.
+// killDoc returns a document with 20 chunks and vectors, made from its number.
 func killDoc(name string, i int) (evidence.Document, evidence.Chunks) {
 	r := rand.New(rand.NewPCG(uint64(i), 7))
 	c := evidence.Chunks{Model: evidence.Model{Name: "kill", Revision: "1", Dims: 32, Kind: evidence.KindLexical}}
@@ -124,7 +124,7 @@ func (w *writer) allow(t *testing.T, n int) {
 	}
 }
 
-// lostOrTorn counts the acknowledged documents that are not there whole.
+// lostOrTorn counts the acknowledged documents that are missing or incomplete.
 func lostOrTorn(t *testing.T, l *Local, acked []string) (lost, torn int) {
 	t.Helper()
 	for _, id := range acked {
@@ -237,13 +237,13 @@ func TestThreeWritersOneReader(t *testing.T) {
 		select {
 		case id := <-seen:
 			acked = append(acked, id)
-			number := strings.ReplaceAll(strings.TrimPrefix(id, "d_"), "_", "n") // as it stands in the text
+			number := strings.ReplaceAll(strings.TrimPrefix(id, "d_"), "_", "n") // as in the text
 			for _, mode := range []string{evidence.ModeBM25, evidence.ModeHybrid} {
 				v := make([]float32, 32)
 				v[0] = 1
 				r, err := l.Recall(t.Context(), evidence.RecallQuery{Text: number, K: 1, Mode: mode, Vector: v, Model: evidence.Model{Name: "kill", Revision: "1"}})
 				if err != nil || mode == evidence.ModeBM25 && (len(r.Hits) != 1 || r.Hits[0].Document.ID != id) {
-					t.Errorf("Recall(%s) in mode %s just after it was kept: %d hits, %v", number, mode, len(r.Hits), err)
+					t.Errorf("Recall(%s) in mode %s just after it was put: %d hits, %v", number, mode, len(r.Hits), err)
 				}
 			}
 		case err := <-done:
@@ -263,9 +263,8 @@ func TestThreeWritersOneReader(t *testing.T) {
 	}
 }
 
-// reindexAway gives the documents of dir other vectors and hangs after a few
-// batches: it is killed there.
-func reindexAway(dir string) error {
+// reindexAndHang reindexes dir, and hangs after the first batch to be killed.
+func reindexAndHang(dir string) error {
 	ctx := context.Background()
 	l, err := Open(ctx, contract.Config{Dir: dir})
 	if err != nil {
@@ -290,9 +289,9 @@ func nextVectors(texts []string) [][]float32 {
 	return out
 }
 
-// A change of model that is killed goes on in another process: what was made is
-// not made again, and until the end the old model answers.
-func TestAKilledReindexGoesOn(t *testing.T) {
+// A killed Reindex continues in another process: finished batches are not
+// embedded again, and until the end the old model answers.
+func TestKilledReindexContinues(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	l := openIn(t, dir)

@@ -21,7 +21,7 @@ func write(t *testing.T, path string, b []byte) {
 	}
 }
 
-// wholeFile is a memory with a few documents, closed.
+// wholeFile returns the file of a closed memory with a few documents.
 func wholeFile(t *testing.T) []byte {
 	t.Helper()
 	dir := t.TempDir()
@@ -122,7 +122,8 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// snapshot is the content of the files in dir that a refusal must not touch.
+// snapshot returns the content of the files in dir, which a refusal must not
+// change.
 func snapshot(t *testing.T, dir string) []byte {
 	t.Helper()
 	var all []byte
@@ -136,7 +137,7 @@ func snapshot(t *testing.T, dir string) []byte {
 	return all
 }
 
-func TestOpenShutsOthersOut(t *testing.T) {
+func TestOpenRestrictsAccess(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "data #1 %41?x") // a name that a URI must escape
 	l, err := Open(t.Context(), contract.Config{Dir: dir})

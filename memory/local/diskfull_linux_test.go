@@ -14,7 +14,7 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// smallDisk is a folder on a file system of its own, of a few megabytes.
+// smallDisk returns a folder on a separate file system of a few megabytes.
 func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -29,7 +29,8 @@ func smallDisk(t *testing.T, size string) string {
 	return dir
 }
 
-// fill leaves free bytes of the disk; the file that it makes gives them back.
+// fill fills the disk up to free bytes; removing the returned file frees the
+// space.
 func fill(t *testing.T, dir string, free int64) string {
 	t.Helper()
 	var st syscall.Statfs_t
@@ -46,7 +47,7 @@ func wantFull(t *testing.T, did string, err error) {
 	t.Helper()
 	var p *evidence.Problem
 	if !errors.As(err, &p) || p.Usage || p.Try == "" || !strings.Contains(p.What, "full") {
-		t.Errorf("%s on a full disk = %v, want it said in words", did, err)
+		t.Errorf("%s on a full disk = %v, want a problem that says so", did, err)
 	}
 }
 
@@ -59,16 +60,16 @@ func randomText(seed uint64, words int) string {
 	return b.String()
 }
 
-// A full disk fails the write in words; the memory stays whole and readable, and
-// works again when there is space.
+// A write on a full disk fails with a Problem; the memory stays intact and
+// readable, and works again when there is space.
 func TestFullDisk(t *testing.T) {
 	dir := smallDisk(t, "8m")
 	l := openIn(t, dir)
 	keep(t, l, textDoc(1, secret))
-	keep(t, l, textDoc(2, randomText(2, 40_000)))
+	keep(t, l, textDoc(2, randomText(2, 10_000)))
 	lines := strings.Join(exported(t, func() *Local { // an import that does not fit
 		other := openIn(t, t.TempDir())
-		keep(t, other, textDoc(1001, randomText(7, 100_000)))
+		keep(t, other, textDoc(1001, randomText(7, 25_000)))
 		return other
 	}()), "")
 	if err := l.truncateWAL(t.Context()); err != nil {
@@ -76,7 +77,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	filler := fill(t, dir, 64<<10)
 
-	_, err := l.Put(t.Context(), textDoc(3, randomText(3, 100_000)), evidence.Chunks{})
+	_, err := l.Put(t.Context(), textDoc(3, randomText(3, 25_000)), evidence.Chunks{})
 	wantFull(t, "Put", err)
 	_, err = l.Backup(t.Context(), filepath.Join(dir, "copy.db"))
 	wantFull(t, "Backup", err)
@@ -127,19 +128,19 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// A disk that is full between the removal of the rows and that of the bytes: it
-// is said what remains, noted, and done when there is space.
-func TestFullDiskWhileWiping(t *testing.T) {
+// If the disk is full between the removal of the rows and that of the bytes, a
+// warning says what remains, and a later Forget completes it.
+func TestFullDiskWhileErasing(t *testing.T) {
 	dir := smallDisk(t, "8m")
 	l := openIn(t, dir)
 	keep(t, l, textDoc(1, secret))
-	keep(t, l, textDoc(2, randomText(2, 40_000)))
+	keep(t, l, textDoc(2, randomText(2, 10_000)))
 	f, err := l.forgetRows(t.Context(), contract.Selector{URL: "https://x.test/1"})
 	if err != nil || f.receipt.Documents != 1 {
 		t.Fatal(err)
 	}
 	filler := fill(t, dir, 0)
-	notes := l.finishErasure(t.Context(), nil) // has to write the file anew
+	notes := l.finishErasure(t.Context(), nil) // has to rewrite the file
 	if len(notes) != 1 || !strings.Contains(notes[0], "full") || !strings.Contains(notes[0], "tries again") {
 		t.Errorf("the notes are %q", notes)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// Pages that were split hold copies of rows that SQLite does not know of any
-// more: what is forgotten later must not stay in them.
+// Split pages may contain copies of rows that SQLite does not know of. Nothing
+// of forgotten documents may remain in them.
 func TestForgetLeavesNoCopyInSplitPages(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

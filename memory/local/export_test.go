@@ -28,8 +28,8 @@ func exported(t *testing.T, l *Local) []string {
 	return strings.SplitAfter(b.String(), "\n")
 }
 
-// A line that fails while its lot is written costs itself alone: those before it
-// are kept, and the error names it and not the last one.
+// If a line of a batch fails, the lines before it are stored, and the error
+// names it.
 func TestImportNamesTheLineThatFails(t *testing.T) {
 	t.Parallel()
 	from := openIn(t, t.TempDir())
@@ -52,14 +52,14 @@ func TestImportNamesTheLineThatFails(t *testing.T) {
 	}
 }
 
-// What the disk, a lock or the reader does is nobody's bad input.
-func TestImportTellsPassingErrorsApart(t *testing.T) {
+// Errors of the disk, of a lock or of the reader are not blamed on the input.
+func TestImportBlamesNoLineForOtherErrors(t *testing.T) {
 	t.Parallel()
 	from := openIn(t, t.TempDir())
 	keep(t, from, textDoc(1, "Some text."))
 	lines := exported(t, from)
 	to := openIn(t, t.TempDir())
-	if _, err := to.wdb.ExecContext(t.Context(), "PRAGMA max_page_count=1"); err != nil { // as full as can be
+	if _, err := to.wdb.ExecContext(t.Context(), "PRAGMA max_page_count=1"); err != nil { // no more pages: a full database
 		t.Fatal(err)
 	}
 	big := textDoc(2, strings.Repeat("Some long text. ", 50_000))
@@ -80,7 +80,8 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("the cable was pulled") }
 
-// Several backups to one name at once: one is made, the others are refused.
+// Of several concurrent backups to one name, one succeeds and the others are
+// refused.
 func TestBackupsAtOnceDoNotOverwrite(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
@@ -118,7 +119,7 @@ func TestBackupsAtOnceDoNotOverwrite(t *testing.T) {
 	}
 }
 
-// What a killed backup left is removed when nobody writes to it any more.
+// The files of a killed backup are removed once they are old.
 func TestStaleCopiesAreRemoved(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -142,8 +143,8 @@ func TestStaleCopiesAreRemoved(t *testing.T) {
 	}
 }
 
-// The cache of the network lies in the same folder: it is neither searched nor
-// changed, and no other database among the backups is.
+// The cache of package fetch in the same folder is neither searched nor
+// changed, and neither are foreign databases among the backups.
 func TestForeignFilesAreLeftAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -183,12 +184,11 @@ func TestForeignFilesAreLeftAlone(t *testing.T) {
 		}
 	}
 	if !onlyOurs(dir) {
-		t.Error("a folder with the cache counts as somebody else's")
+		t.Error("a folder with the cache counts as foreign")
 	}
 }
 
-// A damaged backup cannot forget: that is said, and does not keep the memory
-// from being wiped.
+// A damaged backup is reported, and does not keep the erasure pending.
 func TestForgetWithADamagedBackup(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

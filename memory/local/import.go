@@ -20,8 +20,8 @@ import (
 const (
 	// Lines are stored in batches, so that no lock is held while the next one
 	// is read.
-	lotLines = 200
-	lotBytes = 8 << 20
+	batchLines = 200
+	batchBytes = 8 << 20
 	// maxLine fits the largest document with the vectors of several models.
 	maxLine = 512 << 20
 )
@@ -30,7 +30,7 @@ const (
 type importer struct {
 	l     *Local
 	moved contract.Moved
-	lot   []item
+	batch []item
 	size  int
 	end   bool
 }
@@ -57,19 +57,19 @@ func (l *Local) Import(ctx context.Context, r io.Reader) (contract.Moved, error)
 			err = im.take(b, n)
 		}
 		if err != nil {
-			kept := im.keep(ctx) // the lines before the bad one
+			kept := im.flush(ctx) // the lines before the bad one
 			if kept != nil || ctx.Err() != nil {
 				return im.moved, errors.Join(ctx.Err(), kept)
 			}
 			return im.moved, badLine(n, err)
 		}
-		if len(im.lot) >= lotLines || im.size >= lotBytes {
-			if err := im.keep(ctx); err != nil {
+		if len(im.batch) >= batchLines || im.size >= batchBytes {
+			if err := im.flush(ctx); err != nil {
 				return im.moved, err
 			}
 		}
 	}
-	if err := im.keep(ctx); err != nil {
+	if err := im.flush(ctx); err != nil {
 		return im.moved, err
 	}
 	if !im.end {
@@ -86,7 +86,7 @@ func badLine(n int, err error) error {
 			Try: ours.Try + "; then import again: existing records are skipped", Cause: err}
 	}
 	p := evidence.BadInput(fmt.Sprintf("line %d of the export cannot be imported: %v", n, err),
-		"what came before it is kept; mend or remove the line and import again, what is there already is skipped")
+		"the lines before it are stored; fix or remove the line and import again: existing records are skipped")
 	p.Cause = err
 	return p
 }
@@ -177,38 +177,38 @@ func (im *importer) take(b []byte, n int) error {
 }
 
 func (im *importer) later(n int, fn func(context.Context, *sql.Tx, *contract.Moved) error) {
-	im.lot = append(im.lot, item{n, fn})
+	im.batch = append(im.batch, item{n, fn})
 }
 
-// keep stores the batch in one transaction. If a line fails, it stores those
+// flush stores the batch in one transaction. If a line fails, it stores those
 // before it in another, and the error names the line.
-func (im *importer) keep(ctx context.Context) error {
-	lot := im.lot
-	im.lot, im.size = nil, 0
-	failed, err := im.keepAll(ctx, lot)
+func (im *importer) flush(ctx context.Context) error {
+	batch := im.batch
+	im.batch, im.size = nil, 0
+	failed, err := im.storeAll(ctx, batch)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	if failed < 0 { // no line is to blame
-		return badLine(lot[0].line, err)
+		return badLine(batch[0].line, err)
 	}
-	if _, again := im.keepAll(ctx, lot[:failed]); again != nil {
-		return badLine(lot[0].line, again)
+	if _, again := im.storeAll(ctx, batch[:failed]); again != nil {
+		return badLine(batch[0].line, again)
 	}
-	return badLine(lot[failed].line, err)
+	return badLine(batch[failed].line, err)
 }
 
-// keepAll writes items in one transaction, and returns the index of the item
+// storeAll writes items in one transaction, and returns the index of the item
 // that failed, or -1.
-func (im *importer) keepAll(ctx context.Context, lot []item) (failed int, err error) {
-	if len(lot) == 0 {
+func (im *importer) storeAll(ctx context.Context, batch []item) (failed int, err error) {
+	if len(batch) == 0 {
 		return -1, ctx.Err()
 	}
 	var sum contract.Moved
 	failed = -1
 	err = im.l.write(ctx, "importing", func(tx *sql.Tx) error {
 		sum = contract.Moved{}
-		for i, it := range lot {
+		for i, it := range batch {
 			if err := it.keep(ctx, tx, &sum); err != nil {
 				failed = i
 				return err

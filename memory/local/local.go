@@ -23,7 +23,6 @@ import (
 
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 
-	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -72,7 +71,7 @@ var _ interface {
 // in the background: Open does not wait for it.
 func Open(ctx context.Context, cfg contract.Config) (*Local, error) {
 	if cfg.URL != "" { // not shown: it may contain a password
-		return nil, evidence.BadInput("memory.url is set, but the memory backend \"local\" has no server",
+		return nil, contract.Unsupported("memory.url is set, but the memory backend \"local\" has no server",
 			"unset memory.url, or set memory.backend to the backend that it belongs to")
 	}
 	cfg = withDefaults(cfg)

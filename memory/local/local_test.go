@@ -38,8 +38,8 @@ func TestURLIsRefused(t *testing.T) {
 	}
 }
 
-// A panic inside of a transaction does not leave it open: the next writer of the
-// process would wait for ever.
+// A panic inside of a transaction does not leave it open: the next writer of
+// the process would wait forever.
 func TestAPanicRollsBack(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
@@ -61,7 +61,7 @@ func TestAPanicRollsBack(t *testing.T) {
 	}
 }
 
-// A reader that missed more changes than are kept has to begin anew.
+// A reader that missed more changes than are kept has to begin again.
 func TestChangesResetWhereTheLogWasCut(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())

@@ -34,14 +34,14 @@ func (f *forgetting) recordPending(ctx context.Context, tx *sql.Tx, at int64, ba
 	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-forgottenFor.Microseconds()); err != nil {
 		return err
 	}
-	var gone []int64
+	var hashes []int64
 	if f.sel.Session != "" {
-		gone = append(gone, idHash(f.sel.Session))
+		hashes = append(hashes, idHash(f.sel.Session))
 	}
 	for _, uid := range f.uids() {
-		gone = append(gone, idHash(uid))
+		hashes = append(hashes, idHash(uid))
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) SELECT value, ? FROM json_each(?)", at, jsonIDs(gone)); err != nil {
+	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) SELECT value, ? FROM json_each(?)", at, jsonIDs(hashes)); err != nil {
 		return err
 	}
 	pending := ""

@@ -11,12 +11,13 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// sqliteShared are the bytes that every open connection keeps locked while the
+// sqliteShared is the byte range that every open connection locks while the
 // write-ahead log is in use.
 const sqliteShared, sqliteSharedLen = 0x40000002, 510
 
-// locked reports whether this process holds SQLite's lock on the file: a lock of
-// an open file description, as probe's would be, meets it as another process's does.
+// locked reports whether SQLite of this process holds its lock on the file. A
+// lock of an open file description, such as probe's, conflicts with it as that
+// of another process would.
 func locked(t *testing.T, probe *os.File) bool {
 	t.Helper()
 	lock := unix.Flock_t{Type: unix.F_WRLCK, Start: sqliteShared, Len: sqliteSharedLen}
@@ -26,16 +27,16 @@ func locked(t *testing.T, probe *os.File) bool {
 	return lock.Type != unix.F_UNLCK
 }
 
-// Whatever looks at the bytes of the file leaves SQLite its locks: without them
-// the next process that closes the memory takes the log away under this one.
-func TestTheLocksStay(t *testing.T) {
+// Reading the bytes of the file does not release the locks of SQLite: without
+// them the next process that closes the memory would delete the log.
+func TestReadingKeepsTheLocks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	probe, err := os.OpenFile(filepath.Join(dir, fileName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { probe.Close() }) // last of all: its end would take the locks too
+	t.Cleanup(func() { probe.Close() }) // last: closing it releases the locks too
 	if locked(t, probe) {
 		t.Fatal("the file is locked before it is a memory")
 	}
@@ -65,7 +66,7 @@ func TestTheLocksStay(t *testing.T) {
 			t.Fatalf("%s: %v", c.name, err)
 		}
 		if !locked(t, probe) {
-			t.Fatalf("after %s the lock is gone", c.name)
+			t.Fatalf("after %s the lock is released", c.name)
 		}
 	}
 	if err := l.Close(); err != nil {

@@ -125,8 +125,6 @@ func (q *preparedQuery) noVectors(why, try string) error {
 // candidates searches by words and by vectors at the same time and ranks what
 // they find.
 func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *semantics) ([]candidate, error) {
-	var words []int64
-	var nearby []near
 	warming := sem.state == evidence.IndexWarming && q.Mode == evidence.ModeHybrid
 	if warming { // the first recall of a process should not take longer
 		q.depth = max(rerank, 4*q.K)
@@ -135,32 +133,7 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *preparedQuery, se
 	if err != nil {
 		return nil, err
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		var err error
-		words, err = l.matching(gctx, tx, q, stats)
-		return err
-	})
-	if sem.space != nil && q.filter.empty() { // in RAM, while the file is read
-		g.Go(func() error {
-			var err error
-			nearby, err = sem.space.query(gctx, q.vector, q.depth)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	switch {
-	case q.vector == nil:
-	case sem.space != nil && !q.filter.empty(): // the filter is evaluated in the file
-		nearby, err = sem.searchFiltered(ctx, tx, q)
-	case sem.space == nil && q.Mode == evidence.ModeVector:
-		nearby, err = sem.scanFile(ctx, tx, q)
-	}
+	words, nearby, err := l.search(ctx, tx, q, sem, stats)
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +153,38 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *preparedQuery, se
 		return nil, err
 	}
 	return rank(ctx, tx, q, cands, sem, table)
+}
+
+// search returns the chunks that the words find, and those that the vectors find,
+// each best first.
+func (l *Local) search(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *semantics, stats *termStats) (words []int64, nearby []near, err error) {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		var err error
+		words, err = l.matching(gctx, tx, q, stats)
+		return err
+	})
+	if sem.space != nil && q.filter.empty() { // in RAM, while the file is read
+		g.Go(func() error {
+			var err error
+			nearby, err = sem.space.query(gctx, q.vector, q.depth)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case q.vector == nil:
+	case sem.space != nil && !q.filter.empty(): // the filter is evaluated in the file
+		nearby, err = sem.searchFiltered(ctx, tx, q)
+	case sem.space == nil && q.Mode == evidence.ModeVector:
+		nearby, err = sem.scanFile(ctx, tx, q)
+	}
+	return words, nearby, err
 }
 
 // compareGrams scores the candidates by character n-grams if the embedder is a

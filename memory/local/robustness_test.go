@@ -36,8 +36,9 @@ func openIn(t *testing.T, dir string) *Local {
 	return l
 }
 
-// A word that was asked for in vain is found as soon as a document has it.
-func TestANewWordIsFoundAtOnce(t *testing.T) {
+// A word that was searched for in vain is found as soon as a document contains
+// it.
+func TestNewWordIsFoundAtOnce(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
 	for i := range 300 {
@@ -56,8 +57,8 @@ func TestANewWordIsFoundAtOnce(t *testing.T) {
 	}
 }
 
-// Opening a memory writes nothing, so another process's write lock does not
-// hold up the start.
+// Opening a memory writes nothing, so the write lock of another process does
+// not delay it.
 func TestOpenDoesNotWaitForAWriter(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -78,7 +79,7 @@ func TestOpenDoesNotWaitForAWriter(t *testing.T) {
 	}
 }
 
-// More vector spaces than are held in RAM, asked for at once.
+// More vector spaces than are kept in RAM, requested at once.
 func TestManySpacesAtOnce(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
@@ -108,8 +109,8 @@ func TestManySpacesAtOnce(t *testing.T) {
 	group.Wait()
 }
 
-// A row that cannot be read costs its document's vectors, not every recall.
-func TestAnUnreadableVectorCostsItsDocumentAlone(t *testing.T) {
+// An unreadable row costs the vectors of its document, not every recall.
+func TestUnreadableVectorAffectsItsDocumentOnly(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
 	put := func(i int) {
@@ -136,8 +137,8 @@ func TestAnUnreadableVectorCostsItsDocumentAlone(t *testing.T) {
 	}
 }
 
-// An import of what is there already adds who wants it to be kept: a session's
-// end must not take what the person remembered elsewhere.
+// Importing a stored document adds the reasons to keep it: forgetting a session
+// must not remove what was put outside of it.
 func TestImportKeepsOwners(t *testing.T) {
 	t.Parallel()
 	mine := openIn(t, t.TempDir())

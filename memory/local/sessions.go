@@ -116,13 +116,13 @@ func (l *Local) Append(ctx context.Context, id string, turns ...evidence.Turn) e
 	}
 	return l.write(ctx, "storing a turn", func(tx *sql.Tx) error {
 		now := l.now().UnixMicro()
-		var gone bool // the session was forgotten while an answer was in progress
+		var wasForgotten bool // the session was forgotten while an answer was in progress
 		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=? AND at > ?) AND NOT EXISTS(SELECT 1 FROM session WHERE uid=?)",
-			idHash(id), now-forgottenFor.Microseconds(), id).Scan(&gone)
+			idHash(id), now-forgottenFor.Microseconds(), id).Scan(&wasForgotten)
 		if err != nil {
 			return err
 		}
-		if gone {
+		if wasForgotten {
 			return evidence.BadInput("the session was forgotten: this turn was not stored", "begin a new session")
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO session(uid, title, summary, summary_to, created, updated)
@@ -183,11 +183,11 @@ func citesForgotten(ctx context.Context, tx *sql.Tx, a *evidence.Answer) (bool, 
 		return false, nil
 	}
 	for _, c := range a.Citations {
-		var gone bool
+		var wasForgotten bool
 		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=?) AND NOT EXISTS(SELECT 1 FROM doc WHERE uid=?)",
-			idHash(c.DocumentID), c.DocumentID).Scan(&gone)
-		if err != nil || gone {
-			return gone, err
+			idHash(c.DocumentID), c.DocumentID).Scan(&wasForgotten)
+		if err != nil || wasForgotten {
+			return wasForgotten, err
 		}
 	}
 	return false, nil

@@ -9,9 +9,9 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// An answer that was under way when its session was forgotten does not make the
-// session anew.
-func TestAForgottenSessionStaysForgotten(t *testing.T) {
+// An answer in progress when its session is forgotten does not create the
+// session again.
+func TestForgottenSessionIsNotRecreated(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
 	turn := evidence.Turn{Role: evidence.RoleUser, Text: secret}
@@ -38,8 +38,8 @@ func TestAForgottenSessionStaysForgotten(t *testing.T) {
 	}
 }
 
-// An index that could not be loaded is tried again, but not at once.
-func TestAFailedLoadIsTriedAgain(t *testing.T) {
+// A failed load of the index is tried again, but not at once.
+func TestFailedLoadIsRetried(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
 	d := textDoc(1, "whales swim in the sea")

@@ -28,7 +28,7 @@ func chunksOf(found []near) []int64 {
 	return out
 }
 
-func TestSpaceRefusesWhatChromemTakes(t *testing.T) {
+func TestSpaceRefusesWhatChromemAccepts(t *testing.T) {
 	t.Parallel()
 	s := testSpace(t, 2)
 	if err := s.add(t.Context(), 1, 10, []float32{1, 0, 0, 1}); err != nil {
@@ -46,7 +46,7 @@ func TestSpaceRefusesWhatChromemTakes(t *testing.T) {
 			t.Errorf("add(%s) was taken", name)
 		}
 	}
-	got, err := s.query(t.Context(), []float32{1, 0}, 1000) // far more than there are
+	got, err := s.query(t.Context(), []float32{1, 0}, 1000) // more than there are
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestSpaceReplacesAndRemoves(t *testing.T) {
 	if err := s.add(t.Context(), 2, 200, []float32{0, 0}); err != nil { // a document without any
 		t.Fatal(err)
 	}
-	for _, doc := range []int64{2, 3, 99} { // without vectors, with some, not there
+	for _, doc := range []int64{2, 3, 99} { // without vectors, with some, unknown
 		if err := s.remove(doc); err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +90,7 @@ func TestSpaceReplacesAndRemoves(t *testing.T) {
 	}
 }
 
-func TestSpaceTellsOfCancellation(t *testing.T) {
+func TestSpaceReportsCancellation(t *testing.T) {
 	t.Parallel()
 	s := testSpace(t, 2)
 	if err := s.add(t.Context(), 1, 1, []float32{1, 0}); err != nil {

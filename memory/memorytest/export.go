@@ -23,7 +23,7 @@ func export(t *testing.T, m contract.Memory, vectors bool) ([]byte, contract.Mov
 	return b.Bytes(), moved
 }
 
-// full is a memory with some of everything.
+// full returns a memory with some of everything, and its session.
 func (s suite) full(t *testing.T) (m contract.Memory, thread string) {
 	t.Helper()
 	m = s.start(t)
@@ -86,11 +86,11 @@ func (s suite) exportImport(t *testing.T) {
 		t.Errorf("Forget = %+v", r)
 	}
 	if _, ok, err := other.Run(t.Context(), "r_moved"); ok || err != nil {
-		t.Errorf("an imported answer outlives what it cites: %v", err)
+		t.Errorf("an imported answer was not removed with the document that it cites: %v", err)
 	}
 }
 
-// withoutHead leaves out the first line, which holds the time.
+// withoutHead drops the first line, which contains the time.
 func withoutHead(b []byte) []string { return strings.Split(string(b), "\n")[1:] }
 
 func (s suite) exportWithoutVectors(t *testing.T) {
@@ -119,25 +119,25 @@ func (s suite) importBadInput(t *testing.T) {
 		words []string
 		kept  int
 	}{
-		{"no export", "hello\n", []string{"line 1"}, 0},
+		{"not an export", "hello\n", []string{"line 1"}, 0},
 		{"other JSON", `{"a":1}` + "\n", []string{"line 1"}, 0},
 		{"newer format", `{"memory":{"format":99}}` + "\n", []string{"line 1", "99"}, 0},
-		{"a torn line", strings.Join(lines[:4], "") + lines[4][:30], []string{"line 5"}, 3},
+		{"an incomplete line", strings.Join(lines[:4], "") + lines[4][:30], []string{"line 5"}, 3},
 		{"a changed text", strings.Join(lines[:2], "") + strings.Replace(lines[2], "Goroutines", "Gopherines", 1), []string{"line 3", "hash"}, 1},
-		{"a chunk behind the end", lines[0] + strings.Replace(lines[1], `"chunks":[[0,`, `"chunks":[[900,`, 1), []string{"line 2", "chunk 0"}, 0},
+		{"a chunk beyond the end", lines[0] + strings.Replace(lines[1], `"chunks":[[0,`, `"chunks":[[900,`, 1), []string{"line 2", "chunk 0"}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			other := s.start(t)
 			moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(c.in))
 			wantProblem(t, err, c.words...)
 			if st, err := other.Stats(t.Context()); err != nil || st.Documents != c.kept || moved.Documents != c.kept {
-				t.Errorf("%d documents were kept, %d said, %v, want %d", st.Documents, moved.Documents, err, c.kept)
+				t.Errorf("%d documents are stored, %d are reported, %v, want %d", st.Documents, moved.Documents, err, c.kept)
 			}
 		})
 	}
 	other := s.start(t)
 	if moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(strings.Join(lines[:4], ""))); err != nil || moved.Documents != 3 || len(moved.Warnings) != 1 {
-		t.Errorf("Import of half an export = %+v, %v, want a warning", moved, err)
+		t.Errorf("Import of an incomplete export = %+v, %v, want a warning", moved, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -150,7 +150,7 @@ func (s suite) importBadInput(t *testing.T) {
 	wantSound(t, other)
 }
 
-// An export that was written before titles were cut is the same document.
+// An export written before long titles were cut contains the same document.
 func (s suite) exportLongTitle(t *testing.T) {
 	m, doc := s.start(t), longTitled()
 	put(t, m, doc)

@@ -34,8 +34,8 @@ func (s suite) forgetSelects(t *testing.T) {
 		{"source", contract.Selector{Source: "news"}, []string{"f1", "f3", "f5"}},
 		{"before", contract.Selector{Before: day.AddDate(0, 0, 2)}, []string{"f0", "f1"}},
 		{"session", contract.Selector{Session: "s_1"}, []string{"f0", "f1"}}, // f2 is also of another
-		{"any of them", contract.Selector{IDs: []string{"f0"}, URL: "https://example.org/f5"}, []string{"f0", "f5"}},
-		{"nothing there", contract.Selector{IDs: []string{"nobody"}}, []string{}},
+		{"one of them", contract.Selector{IDs: []string{"f0"}, URL: "https://example.org/f5"}, []string{"f0", "f5"}},
+		{"an unknown id", contract.Selector{IDs: []string{"unknown"}}, []string{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := s.start(t)
@@ -54,7 +54,7 @@ func (s suite) forgetSelects(t *testing.T) {
 				t.Errorf("Forget = %+v, want %q", r, c.want)
 			}
 			if len(c.want) == 0 && len(r.Warnings) == 0 {
-				t.Error("Forget of nothing does not say so")
+				t.Error("Forget of an unknown id returns no warning")
 			}
 			for _, mode := range []string{evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector} {
 				q := Query("Forgettable text on fjords number", 10)
@@ -102,7 +102,8 @@ func (s suite) forgetRefuses(t *testing.T) {
 	wantSound(t, m)
 }
 
-// secret is a memory with a document among others that sessions cite and quote.
+// secret is a memory with one document, among others, that is cited and quoted
+// in sessions.
 type secret struct {
 	m, other         contract.Memory
 	session, uncited string // sessions: one cites the document, the other quotes it
@@ -146,8 +147,8 @@ func (s suite) secret(t *testing.T, dir string) secret {
 	return x
 }
 
-// forgetTraces: no recall, session, summary or run returns what was forgotten,
-// through any handle.
+// forgetTraces checks that no recall, session, summary or run returns what was
+// forgotten, through any handle.
 func (s suite) forgetTraces(t *testing.T) {
 	x := s.secret(t, t.TempDir())
 	r := forget(t, x.m, contract.Selector{IDs: []string{secretID}})
@@ -184,14 +185,15 @@ func (s suite) forgetTraces(t *testing.T) {
 	wantSound(t, x.m)
 }
 
-// forgetBytes: the stored bytes hold nothing of what was forgotten.
+// forgetBytes checks that the stored bytes contain nothing of what was
+// forgotten.
 func (s suite) forgetBytes(t *testing.T) {
 	dir := t.TempDir()
 	x := s.secret(t, dir)
 	markers := []string{secretWord, secretText, secretID}
 	for _, marker := range markers {
 		if len(s.Leftovers(t, dir, marker)) == 0 {
-			t.Errorf("%q is not found before Forget: the test shows nothing", marker)
+			t.Errorf("%q is not found before Forget: the test proves nothing", marker)
 		}
 	}
 	forget(t, x.m, contract.Selector{IDs: []string{secretID}})

@@ -15,7 +15,7 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// wantSound checks a memory whose backend can.
+// wantSound checks the memory, if its backend can.
 func wantSound(t *testing.T, m contract.Memory) {
 	t.Helper()
 	c, ok := m.(contract.Checker)

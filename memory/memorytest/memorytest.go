@@ -45,6 +45,7 @@ func Run(t *testing.T, b Backend) {
 	optional := s.optional()
 	for _, c := range contract.AllCapabilities() {
 		t.Run(string(c), func(t *testing.T) {
+			t.Parallel()
 			if !slices.Contains(declared, c) {
 				t.Skipf("not run: the backend does not declare %q", c)
 			}
@@ -52,6 +53,7 @@ func Run(t *testing.T, b Backend) {
 		})
 	}
 	t.Run("stored bytes", func(t *testing.T) {
+		t.Parallel()
 		if b.Leftovers == nil {
 			t.Skip("not run: the suite cannot read the backend's stored bytes")
 		}
@@ -174,7 +176,7 @@ func Chunks(body string) evidence.Chunks {
 	return out
 }
 
-// Query is a hybrid question of the suite.
+// Query is a hybrid query of the suite.
 func Query(q string, k int) evidence.RecallQuery {
 	return evidence.RecallQuery{Text: q, Vector: Embed(q), Model: Model(), K: k}
 }
@@ -240,7 +242,8 @@ func ids(r evidence.RecallResult) []string {
 	return out
 }
 
-// wantProblem checks that err tells a person what is wrong and what to do.
+// wantProblem checks that err is an *evidence.Problem with a remedy, and
+// contains words.
 func wantProblem(t *testing.T, err error, words ...string) {
 	t.Helper()
 	var p *evidence.Problem
@@ -249,11 +252,11 @@ func wantProblem(t *testing.T, err error, words ...string) {
 		return
 	}
 	if p.Try == "" {
-		t.Errorf("problem %q does not say what to do", p.What)
+		t.Errorf("problem %q has no Try", p.What)
 	}
 	for _, w := range words {
 		if !strings.Contains(p.Error(), w) {
-			t.Errorf("problem %q does not name %q", p.Error(), w)
+			t.Errorf("problem %q does not contain %q", p.Error(), w)
 		}
 	}
 }

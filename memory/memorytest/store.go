@@ -90,7 +90,7 @@ func (s suite) putAgain(t *testing.T) {
 	if st, err := m.Stats(t.Context()); err != nil || st.Documents != 1 || st.Chunks != 1 {
 		t.Errorf("Stats = %d documents, %d chunks, %v", st.Documents, st.Chunks, err)
 	}
-	other := Chunks(doc.Text) // vectors of another model for the known text
+	other := Chunks(doc.Text) // vectors of another model for the stored text
 	other.Model.Revision = "2"
 	if r, err := m.Put(t.Context(), doc, other); err != nil || !r.Deduplicated {
 		t.Fatalf("Put of another model's vectors = %+v, %v", r, err)
@@ -112,7 +112,7 @@ func (s suite) putReplaces(t *testing.T) {
 		t.Errorf("the old text is still found: %q", ids(r))
 	}
 	if r := recall(t, m, Query("ostriches", 5)); len(r.Hits) != 1 || r.Hits[0].Passage.Text != "New text about ostriches." {
-		t.Errorf("the new text is not found alone: %+v", r.Hits)
+		t.Errorf("Recall = %+v, want the new text alone", r.Hits)
 	}
 	if got, _, err := m.Document(t.Context(), "one"); err != nil || got.Text != "New text about ostriches." {
 		t.Errorf("Document = %q, %v", got.Text, err)
@@ -129,7 +129,7 @@ func (s suite) putRefuses(t *testing.T) {
 	}{
 		{"no id", Doc("", "text"), nil, []string{"id"}},
 		{"too large", Doc("big", strings.Repeat("x", contract.DefaultMaxText+1)), nil, []string{"10485760", "10485761"}},
-		{"chunk behind the end", Doc("c", "short"), []evidence.Chunk{{Start: 0, End: 9}}, []string{"chunk 0"}},
+		{"chunk beyond the end", Doc("c", "short"), []evidence.Chunk{{Start: 0, End: 9}}, []string{"chunk 0"}},
 		{"chunk backwards", Doc("c", "short"), []evidence.Chunk{{Start: 3, End: 1}}, []string{"chunk 0"}},
 		{"chunk inside a rune", Doc("c", "日本"), []evidence.Chunk{{Start: 1, End: 3}}, []string{"rune"}},
 	} {
@@ -182,7 +182,7 @@ func (s suite) putBadVectors(t *testing.T) {
 			q := Query("Sourdough bread rises by wild yeast and lactic bacteria.", 4)
 			q.Mode = evidence.ModeVector
 			if r := recall(t, m, q); len(r.Hits) == 0 || r.Hits[0].Document.ID != "d3" || slices.Contains(ids(r), "bad") {
-				t.Errorf("the index is spoilt: %q", ids(r))
+				t.Errorf("the index is damaged: %q", ids(r))
 			}
 		})
 	}
@@ -199,7 +199,7 @@ func (s suite) callersMap(t *testing.T) {
 	for i := range chunks.Items[0].Vector {
 		chunks.Items[0].Vector[i] = float32(math.NaN())
 	}
-	for range 2 { // the second time around after changing what came back
+	for range 2 { // the second time after the result was changed
 		r := recall(t, m, Query("herons", 3))
 		if len(r.Hits) != 1 || r.Hits[0].Document.Meta["points"] != "7" || r.Hits[0].Document.Tags[0] != "a" || r.Hits[0].Vector[0] != r.Hits[0].Vector[0] {
 			t.Fatalf("Recall = %+v", r.Hits)
@@ -273,13 +273,13 @@ func (s suite) cancelled(t *testing.T) {
 		}
 	}
 	if _, ok, err := m.Document(t.Context(), "late"); ok || err != nil {
-		t.Errorf("a cancelled Put was kept: %v, %v", ok, err)
+		t.Errorf("a cancelled Put was stored: %v, %v", ok, err)
 	}
 }
 
 func (s suite) collisions(t *testing.T) {
 	m := s.start(t)
-	// Their SHA-256 begin with the same 32 bits.
+	// The SHA-256 of the ids have the same first 32 bits.
 	put(t, m, Doc("chunk-5870", "One of the pair, on lighthouses."))
 	put(t, m, Doc("chunk-118139", "The other of the pair, on windmills."))
 	for q, want := range map[string]string{"lighthouses": "chunk-5870", "windmills": "chunk-118139"} {
@@ -298,10 +298,10 @@ func (s suite) large(t *testing.T) {
 	for i := 0; b.Len() < 1<<20; i++ {
 		fmt.Fprintf(&b, "Paragraph number w%d of a long report on rivers and their deltas.\n\n", i)
 	}
-	fmt.Fprint(&b, "At the very end stands the axolotl.")
+	fmt.Fprint(&b, "At the very end is the axolotl.")
 	put(t, m, Doc("large", b.String()))
 	r := recall(t, m, Query("axolotl", 1))
-	if len(r.Hits) != 1 || r.Hits[0].Passage.Text != "At the very end stands the axolotl." {
+	if len(r.Hits) != 1 || r.Hits[0].Passage.Text != "At the very end is the axolotl." {
 		t.Fatalf("Recall = %+v", r.Hits)
 	}
 	if got, _, err := m.Document(t.Context(), "large"); err != nil || got.Text != b.String() {

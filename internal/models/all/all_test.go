@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/builtin"
+	"github.com/research-mcp/research-mcp/internal/models/modelstest"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
@@ -87,25 +89,27 @@ func TestANewProviderIsOneLine(t *testing.T) {
 // The first provider that offers a model supplies it; the next ones fill the rest.
 func TestChooseOrder(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	s.SetModels(ollamakit.DefaultModels()[1]) // it can chat and not embed
-	c, err := open(append(providers(), constructor{"toy", openToy}), settings(t, map[string]string{"ollama.host": s.Host()}), models.Env{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	got := c.Choose(t.Context())
-	chat := "ollama/" + ollamakit.ChatModel
-	want := map[string]string{"embedder": "hashed-ngram", "synthesizer": chat, "planner": chat, "summarizer": chat}
-	if diff := cmp.Diff(want, names(got)); diff != "" {
-		t.Errorf("Choose (-want +got):\n%s", diff)
-	}
-	if len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "without a usable embedding model") {
-		t.Errorf("warnings %q", got.Warnings)
-	}
-	if diff := cmp.Diff(names(builtin.Models()), names(c.BuiltIn())); diff != "" {
-		t.Errorf("BuiltIn (-want +got):\n%s", diff)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := ollamakit.New()
+		s.SetModels(ollamakit.DefaultModels()[1]) // it can chat and not embed
+		c, err := open(append(providers(), constructor{"toy", openToy}), settings(t, map[string]string{}), models.Env{Hooks: modelstest.Hooks{RoundTripper: s.Transport()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		got := c.Choose(t.Context())
+		chat := "ollama/" + ollamakit.ChatModel
+		want := map[string]string{"embedder": "hashed-ngram", "synthesizer": chat, "planner": chat, "summarizer": chat}
+		if diff := cmp.Diff(want, names(got)); diff != "" {
+			t.Errorf("Choose (-want +got):\n%s", diff)
+		}
+		if len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "without a usable embedding model") {
+			t.Errorf("warnings %q", got.Warnings)
+		}
+		if diff := cmp.Diff(names(builtin.Models()), names(c.BuiltIn())); diff != "" {
+			t.Errorf("BuiltIn (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // A problem that several roles or providers share is one warning.

@@ -1,13 +1,12 @@
 package ollama
 
 import (
-	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/models/modelstest"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
@@ -46,7 +45,7 @@ func newWriter(t *testing.T, cfg Config) *Writer {
 	if s.Chat == nil {
 		t.Fatalf("no chat model: %v", s.ChatProblem)
 	}
-	return NewWriter(c, *s.Chat, func() string { return "fence-7f3a" })
+	return NewWriter(c, *s.Chat, func() string { return modelstest.Fence })
 }
 
 // newEmbedder returns an embedder with the server's embedding model.
@@ -67,17 +66,9 @@ func inBubble(t *testing.T, test func(t *testing.T, s *ollamakit.Server, cfg Con
 	synctest.Test(t, func(t *testing.T) {
 		s := ollamakit.New()
 		t.Cleanup(s.Stop)
-		test(t, s, Config{Hooks: fakeHooks{transport: s.Transport()}})
+		test(t, s, Config{Hooks: modelstest.Hooks{RoundTripper: s.Transport()}})
 	})
 }
-
-// fakeHooks replaces the transport and nothing else.
-type fakeHooks struct{ transport http.RoundTripper }
-
-func (h fakeHooks) Transport(http.RoundTripper) http.RoundTripper { return h.transport }
-func (h fakeHooks) Readable(tokens int) int                       { return tokens }
-func (h fakeHooks) Fence() string                                 { return "fence-7f3a" }
-func (h fakeHooks) Planner(p models.Planner) models.Planner       { return p }
 
 // clock shows the time that a test sets.
 type clock struct {

@@ -30,7 +30,7 @@ func TestProbe(t *testing.T) {
 	t.Parallel()
 	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
 		c := newClient(t, Config{Host: target.Host, ChatModel: ollamakit.ChatModel, EmbedModel: strings.ToUpper(ollamakit.EmbedModel) + ":latest"})
-		first := c.Probe(t.Context())
+		first := settled(t, c)
 		if want := [2]string{ollamakit.ChatModel, ollamakit.EmbedModel}; !first.Reachable || names(first) != want || first.Problem != nil {
 			t.Fatalf("first Probe = %v, %v, want %v", names(first), first.Problem, want)
 		}
@@ -75,49 +75,62 @@ func TestProbeChoice(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := ollamakit.Start(t)
-			s.SetModels(c.models...)
-			c.cfg.Host = s.Host()
-			client := newClient(t, c.cfg)
-			settled(t, client)
-			got := settled(t, client) // a wrong guess costs one round
-			if diff := cmp.Diff(c.want, names(got)); diff != "" {
-				t.Errorf("models (-want +got):\n%s", diff)
-			}
-			switch {
-			case c.problem == "" && got.Problem != nil:
-				t.Errorf("problem: %v", got.Problem)
-			case c.problem != "" && (got.Problem == nil || !strings.Contains(got.Problem.Error(), c.problem)):
-				t.Errorf("problem = %v, want %q", got.Problem, c.problem)
-			}
+			inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+				s.SetModels(c.models...)
+				c.cfg.Hooks = cfg.Hooks
+				client := newClient(t, c.cfg)
+				settled(t, client)
+				got := settled(t, client) // a wrong guess costs one round
+				if diff := cmp.Diff(c.want, names(got)); diff != "" {
+					t.Errorf("models (-want +got):\n%s", diff)
+				}
+				switch {
+				case c.problem == "" && got.Problem != nil:
+					t.Errorf("problem: %v", got.Problem)
+				case c.problem != "" && (got.Problem == nil || !strings.Contains(got.Problem.Error(), c.problem)):
+					t.Errorf("problem = %v, want %q", got.Problem, c.problem)
+				}
+			})
 		})
 	}
 }
 
-// A state is used for three seconds, and a server that stopped is noticed then.
+// A state is used for three seconds.
+func TestProbeTTL(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		now := &clock{t: time.Unix(0, 0)}
+		cfg.Now = now.now
+		c := newClient(t, cfg)
+		settled(t, c)
+		before := len(s.Calls("/api/tags"))
+		for _, step := range []struct {
+			after time.Duration
+			want  int // requests so far
+		}{{0, 0}, {stateTTL - 1, 0}, {1, 1}, {stateTTL - 1, 1}} {
+			now.add(step.after)
+			c.Probe(t.Context())
+			if n := len(s.Calls("/api/tags")) - before; n != step.want {
+				t.Errorf("%s later: %d requests, want %d", step.after, n, step.want)
+			}
+		}
+	})
+}
+
+// A server that stopped is noticed when its state has expired.
 func TestProbeStoppedServer(t *testing.T) {
 	t.Parallel()
 	s := ollamakit.Start(t)
 	now := &clock{t: time.Unix(0, 0)}
 	c := newClient(t, Config{Host: s.Host(), Now: now.now})
-	if got := c.Probe(t.Context()); !got.Reachable {
-		t.Fatalf("Probe of a server that is there: %v", got.Problem)
-	}
-	c.work.Wait()
-	before := len(s.Calls("/api/tags"))
-	c.Probe(t.Context())
-	c.Probe(t.Context())
-	if n := len(s.Calls("/api/tags")) - before; n != 1 {
-		t.Errorf("%d requests for two probes in a row after the details arrived, want 1", n)
+	if got := settled(t, c); !got.Reachable {
+		t.Fatalf("Probe of a running server: %v", got.Problem)
 	}
 	s.Stop()
-	if got := c.Probe(t.Context()); !got.Reachable {
-		t.Error("a state was not used for three seconds")
-	}
 	now.add(stateTTL)
-	got := c.Probe(t.Context())
+	got := settled(t, c)
 	if got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "not running at "+c.Host()) {
-		t.Errorf("Probe of a server that went away = %+v", got)
+		t.Errorf("Probe of a stopped server = %+v", got)
 	}
 }
 
@@ -231,12 +244,13 @@ func TestProbeBusyServer(t *testing.T) {
 
 func TestProbeGarbage(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Garbage: "<html>router</html>"} })
-	c := newClient(t, Config{Host: s.Host()})
-	if got := c.Probe(t.Context()); !got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "is not Ollama") {
-		t.Errorf("Probe of something else = %+v", got)
-	}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Garbage: "<html>router</html>"} })
+		c := newClient(t, cfg)
+		if got := c.Probe(t.Context()); !got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "is not Ollama") {
+			t.Errorf("Probe of something else = %+v", got)
+		}
+	})
 }
 
 func TestProbeAfterClose(t *testing.T) {
@@ -253,23 +267,25 @@ func TestProbeAfterClose(t *testing.T) {
 
 func TestFailureIsRemembered(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	now := &clock{t: time.Unix(0, 0)}
-	c := newClient(t, Config{Host: s.Host(), Now: now.now})
-	m := settled(t, c).Chat
-	s.OnChat(func(ollamakit.Call) ollamakit.Reply {
-		return ollamakit.Reply{Status: 500, Error: "model requires more system memory (8 GiB) than is available (2 GiB)"}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		now := &clock{t: time.Unix(0, 0)}
+		cfg.Now = now.now
+		c := newClient(t, cfg)
+		m := settled(t, c).Chat
+		s.OnChat(func(ollamakit.Call) ollamakit.Reply {
+			return ollamakit.Reply{Status: 500, Error: "model requires more system memory (8 GiB) than is available (2 GiB)"}
+		})
+		_, err := c.Chat(t.Context(), ChatRequest{Model: *m, Messages: []prompt.Message{{Role: "user", Content: "hi"}}, MaxTokens: 5}, nil)
+		if err == nil || !strings.Contains(err.Error(), "more system memory") {
+			t.Fatalf("Chat = %v", err)
+		}
+		got := c.Probe(t.Context())
+		if got.Chat != nil || got.Embed == nil || !strings.Contains(got.ChatProblem.Error(), "is installed but fails: ") {
+			t.Errorf("Probe after a failure = %v, %v", names(got), got.ChatProblem)
+		}
+		now.add(failureTTL)
+		if got := c.Probe(t.Context()); got.Chat == nil {
+			t.Errorf("Probe half a minute later: %v", got.ChatProblem)
+		}
 	})
-	_, err := c.Chat(t.Context(), ChatRequest{Model: *m, Messages: []prompt.Message{{Role: "user", Content: "hi"}}, MaxTokens: 5}, nil)
-	if err == nil || !strings.Contains(err.Error(), "more system memory") {
-		t.Fatalf("Chat = %v", err)
-	}
-	got := c.Probe(t.Context())
-	if got.Chat != nil || got.Embed == nil || !strings.Contains(got.ChatProblem.Error(), "is installed but fails: ") {
-		t.Errorf("Probe after a failure = %v, %v", names(got), got.ChatProblem)
-	}
-	now.add(failureTTL)
-	if got := c.Probe(t.Context()); got.Chat == nil {
-		t.Errorf("Probe half a minute later: %v", got.ChatProblem)
-	}
 }

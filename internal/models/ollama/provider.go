@@ -41,11 +41,14 @@ func Open(cfg *config.Config, env models.Env) (models.Provider, error) {
 		KeepAlive: set.KeepAlive, Silence: set.Silence, Hooks: env.Hooks, Log: env.Log,
 	})
 	if err != nil && set.HostInherited {
-		p := evidence.AsProblem(err)
-		return &Provider{unused: models.Status{
-			Name: "ollama", State: models.StateWarn, What: "Ollama is not used: " + p.What,
+		unused := models.Status{
+			Name: "ollama", State: models.StateWarn, What: "Ollama is not used: " + evidence.AsProblem(err).What,
 			Try: "correct the environment variable OLLAMA_HOST, or set ollama.host, which takes precedence",
-		}}, nil
+		}
+		if env.Log != nil {
+			env.Log.Warn(unused.What, "try", unused.Try)
+		}
+		return &Provider{unused: unused}, nil
 	}
 	if err != nil {
 		return nil, err

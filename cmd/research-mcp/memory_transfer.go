@@ -13,10 +13,10 @@ import (
 func newMemoryExport(c *console) *cobra.Command {
 	var vectors bool
 	cmd := &cobra.Command{
-		Use: "export [FILE|-]", Short: "Write all of it as JSON lines, to a new file or to stdout",
-		Long: `Writes documents, chunks and sessions as JSON lines, one record a line, as of one
-moment. Into a file that is not there yet, or to stdout; there, what was written is
-said on stderr, with --json too.`,
+		Use: "export [FILE|-]", Short: "Write the whole memory as JSON lines to a new file or to stdout",
+		Long: `Writes documents, chunks and sessions of one moment as JSON lines, to a file that
+does not exist yet or to stdout. With stdout the report goes to stderr, with --json
+too.`,
 		Example: `research-mcp memory export memory.jsonl
   research-mcp memory export | ssh other research-mcp memory import -`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -42,13 +42,13 @@ said on stderr, with --json too.`,
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&vectors, "vectors", false, "with the vectors: larger, and nothing has to be embedded again")
+	cmd.Flags().BoolVar(&vectors, "vectors", false, "include the vectors: larger, but an import embeds nothing again")
 	return cmd
 }
 
 func newMemoryImport(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "import FILE|-", Short: "Add what an export holds; what is already there stays", Args: one("import", "one file, or - for stdin"),
+		Use: "import FILE|-", Short: "Add the contents of an export; existing documents are not changed", Args: one("import", "one file, or - for stdin"),
 		Example: "research-mcp memory import memory.jsonl",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
@@ -84,7 +84,7 @@ func (c *console) printMoved(did string, m app.MemoryMoved) error {
 	return err
 }
 
-// sayMoved tells of an export on stderr, as stdout holds the export itself.
+// sayMoved reports an export on stderr, because stdout has the export itself.
 func (c *console) sayMoved(m app.MemoryMoved) error {
 	if !c.json {
 		c.warn(m.Warnings)
@@ -101,7 +101,7 @@ func (c *console) sayMoved(m app.MemoryMoved) error {
 
 func newMemoryBackup(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "backup FILE", Short: "Write a whole copy to a new file, while others work with the memory", Args: one("backup", "one file that is not there yet"),
+		Use: "backup FILE", Short: "Write a complete copy to a new file while the memory is in use", Args: one("backup", "one file that does not exist yet"),
 		Example: "research-mcp memory backup ~/memory-backup.db",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
@@ -121,7 +121,7 @@ func newMemoryBackup(c *console) *cobra.Command {
 
 func newMemoryReindex(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "reindex", Short: "Give every document vectors of the present embedder; goes on where it was ended", Args: none,
+		Use: "reindex", Short: "Compute vectors of the current embedder for every document; continues after an interruption", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
 				r, err := a.MemoryReindex(cmd.Context(), c.reindexing)
@@ -138,7 +138,7 @@ func newMemoryReindex(c *console) *cobra.Command {
 	}
 }
 
-// reindexing redraws how far it is, for a person.
+// reindexing redraws the progress on a terminal.
 func (c *console) reindexing(p app.MemoryProgress) {
 	if c.live {
 		end := ""

@@ -21,7 +21,7 @@ func (s picky) Search(ctx context.Context, q evidence.Query) ([]evidence.Documen
 	return docs, err
 }
 
-func TestAnEmptySearchIsRelaxedOnce(t *testing.T) {
+func TestAnEmptySearchIsBroadenedOnce(t *testing.T) {
 	t.Parallel()
 	src := &fakeSource{name: "wiki", texts: []string{"A goroutine that is never collected leaks."}}
 	w := newWorld(nil, picky{src})
@@ -29,7 +29,7 @@ func TestAnEmptySearchIsRelaxedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(src.asked) != 2 || src.asked[1] != broader(src.asked[:1]) || a.Sources[0].Documents != 1 {
+	if len(src.asked) != 2 || src.asked[1] != longestWord(src.asked[:1]) || a.Sources[0].Documents != 1 {
 		t.Errorf("asked %q, %+v", src.asked, a.Sources)
 	}
 	none := &fakeSource{name: "wiki"}
@@ -42,11 +42,11 @@ func TestAnEmptySearchIsRelaxedOnce(t *testing.T) {
 	}
 }
 
-func TestBroader(t *testing.T) {
+func TestLongestWord(t *testing.T) {
 	t.Parallel()
 	got := []string{}
 	for _, topics := range [][]string{{"Go schedule goroutines"}, {"goroutine leak", "leak"}, {"goroutine"}, {"2009 2010"}, {}, {"the who"}, {"Zürcher Straßenbahn"}} {
-		got = append(got, broader(topics))
+		got = append(got, longestWord(topics))
 	}
 	want := []string{"goroutines", "goroutine", "", "", "", "", "Straßenbahn"}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -60,7 +60,7 @@ func TestALockedMemoryDoesNotCostTheAnswerItsTime(t *testing.T) {
 		if took := time.Since(begun); took > 10*time.Second+leastKeep {
 			t.Errorf("a budget of 10s took %v", took)
 		}
-		if all := strings.Join(a.Warnings, " "); !strings.Contains(all, "still being put") || !strings.Contains(all, "kept in the background") {
+		if all := strings.Join(a.Warnings, " "); !strings.Contains(all, "still being stored") || !strings.Contains(all, "stored in the background") {
 			t.Errorf("warnings %q do not tell", a.Warnings)
 		}
 		begun = time.Now()
