@@ -36,26 +36,7 @@ func TestGuide(t *testing.T) {
 		t.Fatal(err)
 	}
 	temp := t.TempDir()
-	overlay := map[string]string{} // the path of a source file: where its content is
-	fixtures := 0
-	for _, m := range guideFile.FindAllStringSubmatch(string(page), -1) {
-		name, kind, content := m[1], m[2], m[3]+"\n"
-		if kind == "diff" {
-			content = patched(t, filepath.Join(root, filepath.FromSlash(name)), content)
-		}
-		at := filepath.Join(temp, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(at), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(at, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasSuffix(name, ".go") {
-			overlay[filepath.Join(root, filepath.FromSlash(name))] = at
-		} else {
-			fixtures++
-		}
-	}
+	overlay, fixtures := writeGuide(t, string(page), root, temp)
 	if len(overlay) != 2 || fixtures != 4 {
 		t.Fatalf("the guide has %d Go files and %d fixtures, want 2 and 4", len(overlay), fixtures)
 	}
@@ -80,6 +61,32 @@ func TestGuide(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "--- PASS: TestContract/toy/failures/") {
 		t.Fatalf("the contract suite on the guide's source: %v\n%s", err, out)
 	}
+}
+
+// writeGuide writes the files of the guide below temp. It returns, by the path of
+// each Go file in the module, where its content is, and the number of fixtures.
+func writeGuide(t *testing.T, page, root, temp string) (overlay map[string]string, fixtures int) {
+	t.Helper()
+	overlay = map[string]string{}
+	for _, m := range guideFile.FindAllStringSubmatch(page, -1) {
+		name, kind, content := m[1], m[2], m[3]+"\n"
+		if kind == "diff" {
+			content = patched(t, filepath.Join(root, filepath.FromSlash(name)), content)
+		}
+		at := filepath.Join(temp, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(at), 0o750); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, ".go") {
+			overlay[filepath.Join(root, filepath.FromSlash(name))] = at
+		} else {
+			fixtures++
+		}
+	}
+	return overlay, fixtures
 }
 
 // patched is a file with the added lines of a diff, which must fit it.
