@@ -179,13 +179,13 @@ func TestDoubtsAndFailuresAreInTheText(t *testing.T) {
 	t.Parallel()
 	a := fullAnswer()
 	a.Status = evidence.Partial
-	a.Claims = append(a.Claims, evidence.Claim{Text: "Go has 9 keywords.", Verdict: evidence.Unsupported, Why: "9 stands nowhere"})
+	a.Claims = append(a.Claims, evidence.Claim{Text: "Go has 9 keywords.", Verdict: evidence.Unsupported, Why: "9 is nowhere in it"})
 	a.Sources = append(a.Sources, evidence.SourceReport{Name: "hackernews", Status: evidence.StatusTimeout, Err: "no answer\nin 2 s"})
 	res, err := call(t, &fake{answer: a}, "research", `{"question":"q"}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"- unsupported: Go has 9 keywords. — 9 stands nowhere\n", "; hackernews timeout: no answer in 2 s\n", "Status: partial"} {
+	for _, want := range []string{"- unsupported: Go has 9 keywords. — 9 is nowhere in it\n", "; hackernews timeout: no answer in 2 s\n", "Status: partial"} {
 		if !strings.Contains(res.Text, want) {
 			t.Errorf("text lacks %q:\n%s", want, res.Text)
 		}

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/demo"
+	"github.com/research-mcp/research-mcp/server/stdio"
 )
 
 func newServe(c *console) *cobra.Command {
@@ -20,7 +20,7 @@ Logs go to stderr. It ends with its input or on SIGTERM.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := c.out
 			if out == os.Stdout {
-				out = app.GuardStdout() // nothing else may reach the protocol's stream
+				out = stdio.GuardStdout() // nothing else may reach the protocol's stream
 			}
 			if c.typed {
 				fmt.Fprintln(c.err, "waiting for an MCP client on standard input; an assistant starts this command itself; Ctrl-C ends it")

@@ -18,10 +18,6 @@ import (
 //go:embed instructions.md
 var instructions string
 
-// GuardStdout keeps stdout for the protocol: it returns the real one, and
-// whatever prints from now on reaches stderr.
-func GuardStdout() *os.File { return stdio.GuardStdout() }
-
 // gcPercent keeps a server small beside the vectors that it holds: what it
 // throws away between two collections is little beside them. GOGC goes over it.
 const gcPercent = 30

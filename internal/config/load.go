@@ -83,7 +83,7 @@ func (in Inputs) file(known map[string]key) (layer, error) {
 		if errors.Is(err, fs.ErrNotExist) && !in.Must {
 			return l, nil
 		}
-		return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: %v", in.File, err), Try: "mend or create it, or name another with --config"}
+		return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: %v", in.File, err), Try: "fix or create it, or name another with --config"}
 	}
 	for name, v := range k.All() {
 		if _, ok := known[name]; !ok {
