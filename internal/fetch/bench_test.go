@@ -27,21 +27,21 @@ func BenchmarkBusyHostLeavesOthersAlone(b *testing.B) {
 		}
 	}))
 	defer quick.Close()
-	c := New(Config{Contact: "bench@example.org"})
-	defer c.Close()
-	busy, err := c.ForHost(slow.URL, Rate{})
+	n := New(Config{Contact: "bench@example.org"})
+	defer n.Close()
+	busy, err := n.ForHost(slow.URL, Rate{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	other, err := c.ForHost(quick.URL, Rate{})
+	other, err := n.ForHost(quick.URL, Rate{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	n := 0
+	asked := 0
 	call := func() time.Duration {
-		n++
+		asked++
 		start := time.Now()
-		if _, err := other.Get(b.Context(), Request{URL: fmt.Sprintf("%s/%d", quick.URL, n)}); err != nil {
+		if _, err := other.Get(b.Context(), Request{URL: fmt.Sprintf("%s/%d", quick.URL, asked)}); err != nil {
 			b.Fatal(err)
 		}
 		return time.Since(start)
@@ -59,7 +59,7 @@ func BenchmarkBusyHostLeavesOthersAlone(b *testing.B) {
 				}
 			})
 		}
-		for c.limiters.states()[0].InFlight+c.limiters.states()[1].InFlight < 30 {
+		for n.limiters.states()[0].InFlight+n.limiters.states()[1].InFlight < 30 {
 			if b.Context().Err() != nil {
 				break
 			}
@@ -85,9 +85,9 @@ func BenchmarkCachedAnswer(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer cache.Close()
-	c := New(Config{Contact: "bench@example.org", Cache: cache})
-	defer c.Close()
-	door, err := c.ForHost(srv.URL, Rate{})
+	n := New(Config{Contact: "bench@example.org", Cache: cache})
+	defer n.Close()
+	door, err := n.ForHost(srv.URL, Rate{})
 	if err != nil {
 		b.Fatal(err)
 	}

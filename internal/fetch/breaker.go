@@ -111,40 +111,40 @@ type HostState struct {
 // Hosts are the hosts that were asked or configured, sorted by name. Hosts
 // behind the open door are forgotten after a while. What other processes know of
 // a host is in it once this one has asked the host; Cache.Hosts has all of that.
-func (c *Network) Hosts() []HostState { return c.limiters.states() }
+func (n *Network) Hosts() []HostState { return n.limiters.states() }
 
-func (g *limiters) states() []HostState {
-	g.mu.Lock()
-	keys := make([]string, 0, len(g.byHost))
-	all := make(map[string]*hostLimiter, len(g.byHost))
-	for key, it := range g.byHost {
+func (l *limiters) states() []HostState {
+	l.mu.Lock()
+	keys := make([]string, 0, len(l.byHost))
+	all := make(map[string]*hostLimiter, len(l.byHost))
+	for key, h := range l.byHost {
 		keys = append(keys, key)
-		all[key] = it
+		all[key] = h
 	}
-	g.mu.Unlock()
+	l.mu.Unlock()
 	slices.SortFunc(keys, strings.Compare)
 	out := make([]HostState, 0, len(keys))
 	now := time.Now()
 	for _, key := range keys {
-		it := all[key]
-		state := HostState{Host: key, Breaker: it.breaker.two.State().String()}
-		if state.Rate = it.rate(); state.Rate != (Rate{}) {
-			state.Tokens = it.bucket.TokensAt(now)
+		h := all[key]
+		state := HostState{Host: key, Breaker: h.breaker.two.State().String()}
+		if state.Rate = h.rate(); state.Rate != (Rate{}) {
+			state.Tokens = h.bucket.TokensAt(now)
 		}
 		if state.Breaker == circuitOpen {
-			state.BrokenUntil = it.breaker.openSince().Add(openFor)
+			state.BrokenUntil = h.breaker.openSince().Add(openFor)
 		}
-		g.mu.Lock()
-		state.Configured = it.configured
-		state.LastError, state.LastErrorAt, state.InFlight = it.lastErr, it.lastErrAt, it.users
-		state.LastErrorKind = it.lastErrKind
-		if state.Breaker == circuitClosed && it.shared.openUntil.After(now) {
-			state.Breaker, state.BrokenUntil = circuitOpen, it.shared.openUntil
+		l.mu.Lock()
+		state.Configured = h.configured
+		state.LastError, state.LastErrorAt, state.InFlight = h.lastErr, h.lastErrAt, h.users
+		state.LastErrorKind = h.lastErrKind
+		if state.Breaker == circuitClosed && h.shared.openUntil.After(now) {
+			state.Breaker, state.BrokenUntil = circuitOpen, h.shared.openUntil
 		}
-		if it.waitUntil.After(now) {
-			state.WaitUntil = it.waitUntil
+		if h.waitUntil.After(now) {
+			state.WaitUntil = h.waitUntil
 		}
-		g.mu.Unlock()
+		l.mu.Unlock()
 		out = append(out, state)
 	}
 	return out

@@ -17,8 +17,8 @@ import (
 func TestBreakerOpensAndProbes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newLimiters()
-		enter := func() (*permit, error) { return g.acquire(t.Context(), "h:80", Rate{}, nil) }
+		l := newLimiters()
+		enter := func() (*permit, error) { return l.acquire(t.Context(), "h:80", Rate{}, nil) }
 		one := func(with error) {
 			t.Helper()
 			p, err := enter()
@@ -62,7 +62,7 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 		time.Sleep(openFor + time.Second)
 		one(nil)
 		one(nil)
-		if s := g.states()[0]; s.Breaker != "closed" || s.InFlight != 0 || s.LastError != "server error (500)" {
+		if s := l.states()[0]; s.Breaker != "closed" || s.InFlight != 0 || s.LastError != "server error (500)" {
 			t.Errorf("state = %+v", s)
 		}
 	})
@@ -71,30 +71,30 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 func TestHostThatWantsToBeLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newLimiters()
+		l := newLimiters()
 		start := time.Now()
-		g.backOff("h:80", Rate{}, time.Second)
+		l.backOff("h:80", Rate{}, time.Second)
 		var early time.Time
-		p, err := g.acquire(t.Context(), "h:80", Rate{}, func(at time.Time) { early = at })
+		p, err := l.acquire(t.Context(), "h:80", Rate{}, func(at time.Time) { early = at })
 		if err != nil || time.Since(start) != time.Second || !early.Equal(start.Add(time.Second)) {
 			t.Errorf("after %s: %v, told %s, want a wait of one second", time.Since(start), err, early)
 		}
 		p.release(nil)
-		g.backOff("h:80", Rate{}, 10*time.Second)
-		g.backOff("h:80", Rate{}, time.Second) // the later end holds
-		_, err = g.acquire(t.Context(), "h:80", Rate{}, nil)
+		l.backOff("h:80", Rate{}, 10*time.Second)
+		l.backOff("h:80", Rate{}, time.Second) // the later end holds
+		_, err = l.acquire(t.Context(), "h:80", Rate{}, nil)
 		var e *Error
 		if !errors.As(err, &e) || e.Kind != Throttled || e.RetryAfter != 10*time.Second || e.Error() != "it asked to be left alone until 00:00:11 UTC, retry after 10s" {
 			t.Errorf("err = %v", err)
 		}
-		if s := g.states()[0]; !s.WaitUntil.Equal(start.Add(11 * time.Second)) {
+		if s := l.states()[0]; !s.WaitUntil.Equal(start.Add(11 * time.Second)) {
 			t.Errorf("state = %+v", s)
 		}
-		g.backOff("h:80", Rate{}, 10000*time.Hour)
-		if s := g.states()[0]; s.WaitUntil.After(time.Now().Add(maxBackoff)) {
+		l.backOff("h:80", Rate{}, 10000*time.Hour)
+		if s := l.states()[0]; s.WaitUntil.After(time.Now().Add(maxBackoff)) {
 			t.Errorf("a host silenced itself until %s", s.WaitUntil)
 		}
-		if p, err := g.acquire(t.Context(), "other:80", Rate{}, nil); err != nil {
+		if p, err := l.acquire(t.Context(), "other:80", Rate{}, nil); err != nil {
 			t.Errorf("another host: %v", err)
 		} else {
 			p.release(nil)
@@ -175,22 +175,22 @@ func TestRatesAreHalvedWithoutAContact(t *testing.T) {
 			{Configured: true, Host: "unlimited.example.org:443", Breaker: "closed"},
 		},
 	} {
-		c := New(Config{Contact: contact})
+		n := New(Config{Contact: contact})
 		for _, base := range []string{"https://api.example.org/x", "http://127.0.0.1", "http://[::1]/", "http://localhost"} {
-			if _, err := c.ForHost(base, Rate{2, 4}); err != nil {
+			if _, err := n.ForHost(base, Rate{2, 4}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := c.ForHost("https://unlimited.example.org", Rate{}); err != nil {
+		if _, err := n.ForHost("https://unlimited.example.org", Rate{}); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, c.Hosts()); diff != "" {
+		if diff := cmp.Diff(want, n.Hosts()); diff != "" {
 			t.Errorf("contact %q (-want +got):\n%s", contact, diff)
 		}
-		if open := c.cfg.PublicRate.PerSecond; open != map[bool]float64{true: 2, false: 1}[c.Identified()] {
+		if open := n.cfg.PublicRate.PerSecond; open != map[bool]float64{true: 2, false: 1}[n.Identified()] {
 			t.Errorf("contact %q: open rate %v", contact, open)
 		}
-		c.Close()
+		n.Close()
 	}
 }
 
@@ -201,9 +201,9 @@ func TestSpentBudgetSaysNothingOfTheHost(t *testing.T) {
 	var asked atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	defer srv.Close()
-	c := New(Config{})
-	defer c.Close()
-	door, err := c.ForHost(srv.URL, Rate{})
+	n := New(Config{})
+	defer n.Close()
+	door, err := n.ForHost(srv.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,9 +234,9 @@ func TestNextToNoTimeSaysNothingOfTheHost(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	c := New(Config{})
-	defer c.Close()
-	door, err := c.ForHost(srv.URL, Rate{})
+	n := New(Config{})
+	defer n.Close()
+	door, err := n.ForHost(srv.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,9 +253,9 @@ func TestNextToNoTimeSaysNothingOfTheHost(t *testing.T) {
 
 func TestInBandIsWhatAGoodAnswerHeld(t *testing.T) {
 	t.Parallel()
-	g := newLimiters()
-	g.backOff("h:80", Rate{}, time.Hour)
-	_, waits := g.acquire(t.Context(), "h:80", Rate{}, nil)
+	l := newLimiters()
+	l.backOff("h:80", Rate{}, time.Hour)
+	_, waits := l.acquire(t.Context(), "h:80", Rate{}, nil)
 	for _, c := range []struct {
 		err  error
 		want bool

@@ -111,18 +111,18 @@ func (e *entry) condition(h http.Header, asked, u *url.URL) bool {
 }
 
 // lookup finds what is kept of the answer.
-func (d *Client) cached(ctx context.Context, a checkedRequest) (*entry, bool) {
-	if d.network.cache() == nil || a.lifetime <= 0 {
+func (d *Client) cached(ctx context.Context, cr checkedRequest) (*entry, bool) {
+	if d.network.cache() == nil || cr.lifetime <= 0 {
 		return nil, false
 	}
-	return d.network.cache().get(ctx, a.key)
+	return d.network.cache().get(ctx, cr.key)
 }
 
 // keep puts a good answer into the cache, as far as its host allows, and makes
 // it the response.
-func (d *Client) store(a checkedRequest, old *entry, got hopResult) Response {
+func (d *Client) store(cr checkedRequest, old *entry, got hopResult) Response {
 	cache := d.network.cache()
-	if cache == nil || a.lifetime <= 0 {
+	if cache == nil || cr.lifetime <= 0 {
 		return got.Response
 	}
 	store, maxAge := cachePolicy(got.header)
@@ -134,7 +134,7 @@ func (d *Client) store(a checkedRequest, old *entry, got hopResult) Response {
 		body: got.Body, kind: got.FullType(), etag: got.ETag, modified: got.LastModified,
 		retrieved: got.Retrieved, checked: now, maxAge: maxAge, truncated: got.Truncated, used: now,
 	}
-	if got.URL != a.url.String() {
+	if got.URL != cr.url.String() {
 		e.final = got.URL
 	}
 	resp := got.Response
@@ -148,15 +148,15 @@ func (d *Client) store(a checkedRequest, old *entry, got hopResult) Response {
 		if got.ETag != "" {
 			e.etag = got.ETag
 		}
-		resp = e.response(a.url, now, false)
+		resp = e.response(cr.url, now, false)
 		resp.RetryAfter = got.RetryAfter
 	}
 	// A good status with Retry-After is how a service says that it is too busy to
 	// answer, so the body is no answer.
 	if store && got.RetryAfter == 0 {
-		cache.put(a.key, e, !got.unchanged)
+		cache.put(cr.key, e, !got.unchanged)
 	} else {
-		cache.drop(a.key)
+		cache.drop(cr.key)
 	}
 	return resp
 }

@@ -79,9 +79,9 @@ func newCached(t *testing.T, lifetime time.Duration, h http.HandlerFunc) *cached
 	t.Cleanup(srv.Close)
 	x.base = srv.URL
 	x.cache = openCache(t, x.path, CacheConfig{Now: x.clock.now})
-	c := New(Config{Contact: "ops@example.org", Cache: x.cache, Now: x.clock.now})
-	t.Cleanup(func() { c.Close() })
-	door, err := c.ForHost(srv.URL, Rate{})
+	n := New(Config{Contact: "ops@example.org", Cache: x.cache, Now: x.clock.now})
+	t.Cleanup(func() { n.Close() })
+	door, err := n.ForHost(srv.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,9 +296,9 @@ func TestCacheIsSharedByHandles(t *testing.T) {
 	x.get(t, "/")
 	x.cache.flush()
 	other := openCache(t, x.path, CacheConfig{Now: x.clock.now})
-	c := New(Config{Cache: other, Now: x.clock.now})
-	defer c.Close()
-	door, err := c.ForHost(x.base, Rate{})
+	n := New(Config{Cache: other, Now: x.clock.now})
+	defer n.Close()
+	door, err := n.ForHost(x.base, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,15 +64,15 @@ func TestCharsetThatIsNoNameIsNone(t *testing.T) {
 			w.Header()["Content-Type"] = []string{header}
 			w.Write([]byte("x"))
 		}))
-		c := New(Config{})
-		door, err := c.ForHost(srv.URL, Rate{})
+		n := New(Config{})
+		door, err := n.ForHost(srv.URL, Rate{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got, err := door.Get(t.Context(), Request{URL: srv.URL}); err != nil || got.FullType() != want {
 			t.Errorf("%q: %q, %v, want %q", header, got.FullType(), err, want)
 		}
-		c.Close()
+		n.Close()
 		srv.Close()
 	}
 }

@@ -64,8 +64,8 @@ func (d *Client) Invalidate(req Request) {
 		accepts = append(accepts, acceptJSON) // as GetJSON has asked
 	}
 	for _, req.Accept = range accepts {
-		if a, err := d.check(req); err == nil {
-			d.network.cache().drop(a.key)
+		if cr, err := d.check(req); err == nil {
+			d.network.cache().drop(cr.key)
 		}
 	}
 }
@@ -122,31 +122,31 @@ type checkedRequest struct {
 }
 
 // flightKey keeps apart what may be answered from a cache of another lifetime.
-func (a *checkedRequest) coalesceKey() string { return string(a.key[:]) + a.lifetime.String() }
+func (cr *checkedRequest) coalesceKey() string { return string(cr.key[:]) + cr.lifetime.String() }
 
 // Get asks for a URL. It waits for one of the host's slots first; ctx ends the
 // wait and the request at once, and then the error is ctx's. Any other failure
 // is an *Error. Equal requests at the same time are one on the wire.
 func (d *Client) Get(ctx context.Context, req Request) (Response, error) {
-	a, err := d.check(req)
+	cr, err := d.check(req)
 	if err != nil {
 		return Response{}, err
 	}
 	if !d.network.begin() {
-		return Response{}, &Error{Kind: Closed, Host: a.host}
+		return Response{}, &Error{Kind: Closed, Host: cr.host}
 	}
 	defer d.network.inFlight.Done()
 	if ctx.Value(noCacheKey{}) != nil {
-		a.lifetime = 0
+		cr.lifetime = 0
 	}
 	var resp Response
 	if tape := d.network.cfg.Cassette; tape != nil {
-		resp, err = tape.get(ctx, a, func() (Response, error) { return d.coalesced(ctx, a) })
+		resp, err = tape.get(ctx, cr, func() (Response, error) { return d.coalesced(ctx, cr) })
 	} else {
-		resp, err = d.coalesced(ctx, a)
+		resp, err = d.coalesced(ctx, cr)
 	}
 	if err == nil {
-		traceOf(ctx).addResponse(resp, d, a)
+		traceOf(ctx).addResponse(resp, d, cr)
 	}
 	return resp, err
 }
@@ -165,24 +165,24 @@ func (d *Client) check(req Request) (checkedRequest, error) {
 		return checkedRequest{}, &Error{Kind: Refused, Detail: "refused: it is not a URL"}
 	}
 	u.Fragment, u.RawFragment = "", ""
-	a := checkedRequest{url: u, accept: req.Accept, limit: req.MaxBody, budget: req.Budget, host: d.policy.displayHost(u), lifetime: d.lifetime}
+	cr := checkedRequest{url: u, accept: req.Accept, limit: req.MaxBody, budget: req.Budget, host: d.policy.displayHost(u), lifetime: d.lifetime}
 	if err := d.policy.checkURL(u); err != nil {
 		e := classify(err)
-		e.Host = a.host
+		e.Host = cr.host
 		return checkedRequest{}, e
 	}
-	if a.accept == "" {
-		a.accept = "*/*"
+	if cr.accept == "" {
+		cr.accept = "*/*"
 	}
-	if a.limit <= 0 {
-		a.limit = d.network.cfg.MaxBody
+	if cr.limit <= 0 {
+		cr.limit = d.network.cfg.MaxBody
 	}
-	if a.budget == nil {
-		a.budget = NewBudget(DefaultTimeout)
+	if cr.budget == nil {
+		cr.budget = NewBudget(DefaultTimeout)
 	}
 	// What the operator's door brought must never come out of the open one.
-	a.key = newCacheKey(http.MethodGet, strconv.FormatBool(d.policy.obeysRobots()), u.String(), a.accept, strconv.FormatInt(a.limit, 10))
-	return a, nil
+	cr.key = newCacheKey(http.MethodGet, strconv.FormatBool(d.policy.obeysRobots()), u.String(), cr.accept, strconv.FormatInt(cr.limit, 10))
+	return cr, nil
 }
 
 func orAddress(host string) string {

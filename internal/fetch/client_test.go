@@ -18,14 +18,14 @@ func TestOperatorDoorOpensToItsHostAlone(t *testing.T) {
 	reached := make(chan struct{}, 1)
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached <- struct{}{} }))
 	t.Cleanup(other.Close)
-	c, door, base := serve(t, fetch.Config{}, func(http.ResponseWriter, *http.Request) {})
+	n, door, base := serve(t, fetch.Config{}, func(http.ResponseWriter, *http.Request) {})
 	for _, target := range []string{other.URL, strings.Replace(base, "http:", "https:", 1), "file:///etc/passwd", "::"} {
 		if _, err := door.Get(t.Context(), fetch.Request{URL: target}); !fetch.IsKind(err, fetch.Refused) {
 			t.Errorf("Get(%q) = %v, want refused", target, err)
 		}
 	}
 	for _, bad := range []string{"", "localhost:8080", "ftp://x", "http://", "http://bücher.example"} {
-		if _, err := c.ForHost(bad, fetch.Rate{}); err == nil {
+		if _, err := n.ForHost(bad, fetch.Rate{}); err == nil {
 			t.Errorf("Operator(%q) succeeded", bad)
 		}
 	}
@@ -37,14 +37,14 @@ func TestOperatorDoorOpensToItsHostAlone(t *testing.T) {
 func TestCloseEndsRequestsAndWaits(t *testing.T) {
 	t.Parallel()
 	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
-	c, door, base := serve(t, fetch.Config{}, hang(came, went))
+	n, door, base := serve(t, fetch.Config{}, hang(came, went))
 	result := make(chan error, 1)
 	go func() {
 		_, err := door.Get(context.Background(), fetch.Request{URL: base})
 		result <- err
 	}()
 	<-came
-	c.Close()
+	n.Close()
 	if err := <-result; !fetch.IsKind(err, fetch.Closed) {
 		t.Errorf("in flight: err = %v, want closed", err)
 	}
@@ -52,7 +52,7 @@ func TestCloseEndsRequestsAndWaits(t *testing.T) {
 	if _, err := door.Get(t.Context(), fetch.Request{URL: base}); !fetch.IsKind(err, fetch.Closed) {
 		t.Errorf("after Close: err = %v, want closed", err)
 	}
-	c.Close()
+	n.Close()
 }
 
 func TestOpenDoorServesWhatIsExempt(t *testing.T) {
@@ -74,13 +74,13 @@ func TestOpenDoorServesWhatIsExempt(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := netip.MustParseAddrPort(u.Host)
-	c := fetch.New(fetch.Config{AllowedAddrs: []netip.AddrPort{at}, PublicPorts: []uint16{at.Port()}})
-	t.Cleanup(func() { c.Close() })
-	if got, err := c.ForPublic().Get(t.Context(), fetch.Request{URL: srv.URL}); err != nil || string(got.Body) != "page" {
+	n := fetch.New(fetch.Config{AllowedAddrs: []netip.AddrPort{at}, PublicPorts: []uint16{at.Port()}})
+	t.Cleanup(func() { n.Close() })
+	if got, err := n.ForPublic().Get(t.Context(), fetch.Request{URL: srv.URL}); err != nil || string(got.Body) != "page" {
 		t.Errorf("Get = %q, %v, want the page", got.Body, err)
 	}
 	for _, path := range []string{"/inside", "/file"} {
-		_, err := c.ForPublic().Get(t.Context(), fetch.Request{URL: srv.URL + path})
+		_, err := n.ForPublic().Get(t.Context(), fetch.Request{URL: srv.URL + path})
 		if !fetch.IsKind(err, fetch.Refused) {
 			t.Errorf("%s: err = %v, want refused", path, err)
 			continue

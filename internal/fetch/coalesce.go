@@ -95,85 +95,85 @@ type coalescer struct {
 func newCoalescer() *coalescer { return &coalescer{calls: map[string]*call{}} }
 
 // join finds the flight under way or makes one; own reports the latter.
-func (fs *coalescer) join(ctx context.Context, key string, w *waiter) (f *call, own bool) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	f = fs.calls[key]
-	if own = f == nil; own {
-		f = &call{key: key, done: make(chan struct{}), waiters: map[*waiter]struct{}{}}
-		f.ctx, f.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
-		fs.calls[key] = f
+func (co *coalescer) join(ctx context.Context, key string, w *waiter) (cl *call, own bool) {
+	co.mu.Lock()
+	defer co.mu.Unlock()
+	cl = co.calls[key]
+	if own = cl == nil; own {
+		cl = &call{key: key, done: make(chan struct{}), waiters: map[*waiter]struct{}{}}
+		cl.ctx, cl.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+		co.calls[key] = cl
 	}
-	f.shared = f.shared || !own
-	f.waiters[w] = struct{}{}
-	w.checkStart(f.earliest)
-	if f.onWire {
+	cl.shared = cl.shared || !own
+	cl.waiters[w] = struct{}{}
+	w.checkStart(cl.earliest)
+	if cl.onWire {
 		w.startClock()
 	}
-	return f, own
+	return cl, own
 }
 
 // leave takes a caller out, and ends the flight after the last one.
-func (fs *coalescer) leave(key string, f *call, w *waiter, why error) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
+func (co *coalescer) leave(key string, cl *call, w *waiter, why error) {
+	co.mu.Lock()
+	defer co.mu.Unlock()
 	w.stopClock()
-	delete(f.waiters, w)
-	if len(f.waiters) > 0 {
+	delete(cl.waiters, w)
+	if len(cl.waiters) > 0 {
 		return
 	}
-	if fs.calls[key] == f { // nobody joins what is about to end
-		delete(fs.calls, key)
+	if co.calls[key] == cl { // nobody joins what is about to end
+		delete(co.calls, key)
 	}
-	f.cancel(why)
+	cl.cancel(why)
 }
 
 // land gives the outcome to all who wait.
-func (fs *coalescer) finish(key string, f *call, resp Response, err error) {
-	fs.mu.Lock()
-	if fs.calls[key] == f {
-		delete(fs.calls, key)
+func (co *coalescer) finish(key string, cl *call, resp Response, err error) {
+	co.mu.Lock()
+	if co.calls[key] == cl {
+		delete(co.calls, key)
 	}
-	f.resp, f.err = resp, err
-	fs.mu.Unlock()
-	close(f.done)
-	f.cancel(nil)
+	cl.resp, cl.err = resp, err
+	co.mu.Unlock()
+	close(cl.done)
+	cl.cancel(nil)
 }
 
 // wire starts the clocks of all who wait; the returned function stops them.
-func (fs *coalescer) runClocks(f *call) func() {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	f.onWire = true
-	for w := range f.waiters {
+func (co *coalescer) runClocks(cl *call) func() {
+	co.mu.Lock()
+	defer co.mu.Unlock()
+	cl.onWire = true
+	for w := range cl.waiters {
 		w.startClock()
 	}
 	return func() {
-		fs.mu.Lock()
-		defer fs.mu.Unlock()
-		f.onWire = false
-		for w := range f.waiters {
+		co.mu.Lock()
+		defer co.mu.Unlock()
+		cl.onWire = false
+		for w := range cl.waiters {
 			w.stopClock()
 		}
 	}
 }
 
 // notBefore sends away who cannot wait until at.
-func (fs *coalescer) setEarliest(f *call, at time.Time) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	f.earliest = at
-	for w := range f.waiters {
+func (co *coalescer) setEarliest(cl *call, at time.Time) {
+	co.mu.Lock()
+	defer co.mu.Unlock()
+	cl.earliest = at
+	for w := range cl.waiters {
 		w.checkStart(at)
 	}
 }
 
 // left is the most that anybody who waits may still spend.
-func (fs *coalescer) maxLeft(f *call) time.Duration {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
+func (co *coalescer) maxLeft(cl *call) time.Duration {
+	co.mu.Lock()
+	defer co.mu.Unlock()
 	var most time.Duration
-	for w := range f.waiters {
+	for w := range cl.waiters {
 		most = max(most, w.budget.Left())
 	}
 	return most
@@ -181,106 +181,106 @@ func (fs *coalescer) maxLeft(f *call) time.Duration {
 
 // outOfTime reports whether nobody who waits has any time left. Then nobody can
 // join any more either: who has time gets a flight of its own.
-func (fs *coalescer) outOfTime(f *call) bool {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	for w := range f.waiters {
+func (co *coalescer) outOfTime(cl *call) bool {
+	co.mu.Lock()
+	defer co.mu.Unlock()
+	for w := range cl.waiters {
 		if w.budget.Left() > 0 {
 			return false
 		}
 	}
-	if fs.calls[f.key] == f {
-		delete(fs.calls, f.key)
+	if co.calls[cl.key] == cl {
+		delete(co.calls, cl.key)
 	}
 	return true
 }
 
-func (fs *coalescer) setStale(f *call, r Response) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	f.stale = &r
+func (co *coalescer) setStale(cl *call, r Response) {
+	co.mu.Lock()
+	defer co.mu.Unlock()
+	cl.stale = &r
 }
 
-func (fs *coalescer) staleFor(f *call) (Response, bool) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	if f.stale == nil {
+func (co *coalescer) staleFor(cl *call) (Response, bool) {
+	co.mu.Lock()
+	defer co.mu.Unlock()
+	if cl.stale == nil {
 		return Response{}, false
 	}
-	r := *f.stale
+	r := *cl.stale
 	r.Body = bytes.Clone(r.Body)
 	return r, true
 }
 
-func (fs *coalescer) isShared(f *call) bool {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	return f.shared
+func (co *coalescer) isShared(cl *call) bool {
+	co.mu.Lock()
+	defer co.mu.Unlock()
+	return cl.shared
 }
 
 // shared asks through a flight: a new one, or that of an equal request.
-func (d *Client) coalesced(ctx context.Context, a checkedRequest) (Response, error) {
-	c := d.network
-	key := a.coalesceKey()
-	w := newWaiter(ctx, a.budget)
-	f, own := c.coalescer.join(ctx, key, w)
+func (d *Client) coalesced(ctx context.Context, cr checkedRequest) (Response, error) {
+	n := d.network
+	key := cr.coalesceKey()
+	w := newWaiter(ctx, cr.budget)
+	cl, own := n.coalescer.join(ctx, key, w)
 	if own {
-		c.inFlight.Add(1) // the caller is counted in, so Close has not begun to wait for none
+		n.inFlight.Add(1) // the caller is counted in, so Close has not begun to wait for none
 		go func() {
-			defer c.inFlight.Done()
-			stop := context.AfterFunc(c.ctx, func() { f.cancel(errShutdown) })
+			defer n.inFlight.Done()
+			stop := context.AfterFunc(n.ctx, func() { cl.cancel(errShutdown) })
 			defer stop()
-			resp, err := d.resolveRecovered(f, a)
-			c.coalescer.finish(key, f, resp, err)
+			resp, err := d.resolveRecovered(cl, cr)
+			n.coalescer.finish(key, cl, resp, err)
 		}()
 	}
-	resp, err := d.wait(ctx, f, w)
+	resp, err := d.wait(ctx, cl, w)
 	why := errNoWaiters
 	if IsKind(err, Timeout) {
 		why = errBudgetsSpent
 	}
-	c.coalescer.leave(key, f, w, why)
-	traceOf(ctx).addRequests(int(f.sent.Load()))
-	if c.coalescer.isShared(f) {
+	n.coalescer.leave(key, cl, w, why)
+	traceOf(ctx).addRequests(int(cl.sent.Load()))
+	if n.coalescer.isShared(cl) {
 		resp.Body = bytes.Clone(resp.Body) // each caller's to change
 	}
 	switch {
 	case err == nil:
 		return resp, nil
 	case ctx.Err() != nil:
-		return Response{}, fmt.Errorf("asking %s: %w", orAddress(a.host), ctx.Err())
+		return Response{}, fmt.Errorf("asking %s: %w", orAddress(cr.host), ctx.Err())
 	}
 	e := classify(err)
-	e.Host = a.host
+	e.Host = cr.host
 	return Response{}, e
 }
 
 // survive is fly, with an error for a panic of ours: one answer must not end the
 // program.
-func (d *Client) resolveRecovered(f *call, a checkedRequest) (resp Response, err error) {
+func (d *Client) resolveRecovered(cl *call, cr checkedRequest) (resp Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			d.network.cfg.Logger.Error("a request panicked", "host", a.host, "panic", p, "stack", string(debug.Stack()))
+			d.network.cfg.Logger.Error("a request panicked", "host", cr.host, "panic", p, "stack", string(debug.Stack()))
 			resp, err = Response{}, &Error{Kind: Malformed, Detail: "the answer cannot be read: an error in this program"}
 		}
 	}()
-	return d.resolve(f, a)
+	return d.resolve(cl, cr)
 }
 
 // wait is one caller's part of a flight.
-func (d *Client) wait(ctx context.Context, f *call, w *waiter) (Response, error) {
+func (d *Client) wait(ctx context.Context, cl *call, w *waiter) (Response, error) {
 	select {
-	case <-f.done:
-		return f.resp, f.err
+	case <-cl.done:
+		return cl.resp, cl.err
 	case <-ctx.Done():
 		return Response{}, ctx.Err()
 	case why := <-w.quit:
 		select {
-		case <-f.done: // at the same moment
-			return f.resp, f.err
+		case <-cl.done: // at the same moment
+			return cl.resp, cl.err
 		default:
 		}
-		if old, ok := d.network.coalescer.staleFor(f); ok {
+		if old, ok := d.network.coalescer.staleFor(cl); ok {
 			return old, nil
 		}
 		return Response{}, why
@@ -288,8 +288,8 @@ func (d *Client) wait(ctx context.Context, f *call, w *waiter) (Response, error)
 }
 
 // ended is the error of a flight whose context ended.
-func (f *call) endError() error {
-	switch cause := context.Cause(f.ctx); {
+func (cl *call) endError() error {
+	switch cause := context.Cause(cl.ctx); {
 	case cause == nil:
 		return nil
 	case errors.Is(cause, errShutdown):

@@ -64,8 +64,8 @@ func (s *slow) joined(t *testing.T, n int) {
 	t.Helper()
 	for t.Context().Err() == nil {
 		s.c.coalescer.mu.Lock()
-		for _, f := range s.c.coalescer.calls {
-			if len(f.waiters) == n {
+		for _, cl := range s.c.coalescer.calls {
+			if len(cl.waiters) == n {
 				s.c.coalescer.mu.Unlock()
 				return
 			}

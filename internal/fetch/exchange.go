@@ -37,45 +37,45 @@ type hopResult struct {
 
 // fly answers a flight's question: from the cache, from the wire, or, when the
 // host cannot be asked, from the cache once more.
-func (d *Client) resolve(f *call, a checkedRequest) (Response, error) {
-	c := d.network
-	old, have := d.cached(f.ctx, a)
-	if have && old.fresh(a.lifetime, c.cache().now()) {
-		c.cache().touch(a.key, old)
-		return old.response(a.url, c.cache().now(), false), nil
+func (d *Client) resolve(cl *call, cr checkedRequest) (Response, error) {
+	n := d.network
+	old, have := d.cached(cl.ctx, cr)
+	if have && old.fresh(cr.lifetime, n.cache().now()) {
+		n.cache().touch(cr.key, old)
+		return old.response(cr.url, n.cache().now(), false), nil
 	}
-	if have && old.usable(c.cache().now()) {
-		c.coalescer.setStale(f, old.response(a.url, c.cache().now(), true))
+	if have && old.usable(n.cache().now()) {
+		n.coalescer.setStale(cl, old.response(cr.url, n.cache().now(), true))
 	}
-	got, err := d.followRedirects(f, a, old)
+	got, err := d.followRedirects(cl, cr, old)
 	if err == nil {
-		return d.store(a, old, got), nil
+		return d.store(cr, old, got), nil
 	}
 	var e *Error
 	if errors.As(err, &e) && e.passing() {
-		if stale, ok := c.coalescer.staleFor(f); ok {
-			c.cfg.Logger.Debug("a stale answer stands in", "host", a.url.Host, "age", stale.Age, "err", e.text())
+		if stale, ok := n.coalescer.staleFor(cl); ok {
+			n.cfg.Logger.Debug("a stale answer stands in", "host", cr.url.Host, "age", stale.Age, "err", e.text())
 			return stale, nil
 		}
 	}
 	if have && e != nil && e.Kind == NotFound {
-		c.cache().drop(a.key) // it is gone, so it must not come back as stale
+		n.cache().drop(cr.key) // it is gone, so it must not come back as stale
 	}
 	return Response{}, err
 }
 
 // walk follows redirects. Each hop is a request of its own: the rules, the
 // robots.txt and the queue of its host hold.
-func (d *Client) followRedirects(f *call, a checkedRequest, old *entry) (hopResult, error) {
-	u, hops, tries := a.url, 0, 0
+func (d *Client) followRedirects(cl *call, cr checkedRequest, old *entry) (hopResult, error) {
+	u, hops, tries := cr.url, 0, 0
 	for {
-		got, err := d.hop(f, u, a, old)
+		got, err := d.hop(cl, u, cr, old)
 		if err != nil {
 			e := classify(err)
-			if f.ctx.Err() != nil || tries >= retries {
+			if cl.ctx.Err() != nil || tries >= retries {
 				return hopResult{}, e
 			}
-			if retry := d.retryPause(f, e); !retry {
+			if retry := d.retryPause(cl, e); !retry {
 				return hopResult{}, e
 			}
 			tries++
@@ -96,35 +96,35 @@ func (d *Client) followRedirects(f *call, a checkedRequest, old *entry) (hopResu
 
 // pause waits before another try and reports whether there should be one. It
 // costs the callers' budgets.
-func (d *Client) retryPause(f *call, e *Error) bool {
+func (d *Client) retryPause(cl *call, e *Error) bool {
 	wait := max(minPause+rand.N(maxPause-minPause), e.RetryAfter)
-	if !e.retry || e.RetryAfter > maxQueueWait || d.network.coalescer.maxLeft(f) <= wait {
+	if !e.retry || e.RetryAfter > maxQueueWait || d.network.coalescer.maxLeft(cl) <= wait {
 		return false
 	}
-	defer d.network.coalescer.runClocks(f)()
-	return sleep(f.ctx, wait) == nil
+	defer d.network.coalescer.runClocks(cl)()
+	return sleep(cl.ctx, wait) == nil
 }
 
 // hop is one request: the robots.txt and the slot first, then the clock.
-func (d *Client) hop(f *call, u *url.URL, a checkedRequest, old *entry) (hopResult, error) {
-	c := d.network
+func (d *Client) hop(cl *call, u *url.URL, cr checkedRequest, old *entry) (hopResult, error) {
+	n := d.network
 	if d.policy.obeysRobots() {
-		if err := d.checkRobots(f.ctx, u, &f.sent); err != nil {
-			if ended := f.endError(); ended != nil {
+		if err := d.checkRobots(cl.ctx, u, &cl.sent); err != nil {
+			if ended := cl.endError(); ended != nil {
 				return hopResult{}, ended
 			}
 			return hopResult{}, err
 		}
 	}
-	if c.coalescer.outOfTime(f) {
-		if ended := f.endError(); ended != nil {
+	if n.coalescer.outOfTime(cl) {
+		if ended := cl.endError(); ended != nil {
 			return hopResult{}, ended
 		}
 		return hopResult{}, &Error{Kind: Timeout} // before the host's breaker: it was not asked
 	}
-	pass, err := c.limiters.acquire(f.ctx, d.limiterKey(u), c.cfg.PublicRate, func(at time.Time) { c.coalescer.setEarliest(f, at) })
+	pass, err := n.limiters.acquire(cl.ctx, d.limiterKey(u), n.cfg.PublicRate, func(at time.Time) { n.coalescer.setEarliest(cl, at) })
 	if err != nil {
-		if ended := f.endError(); ended != nil {
+		if ended := cl.endError(); ended != nil {
 			return hopResult{}, ended
 		}
 		return hopResult{}, err
@@ -135,17 +135,17 @@ func (d *Client) hop(f *call, u *url.URL, a checkedRequest, old *entry) (hopResu
 			pass.release(errNotCounted)
 		}
 	}()
-	f.sent.Add(1)
-	stop := c.coalescer.runClocks(f)
+	cl.sent.Add(1)
+	stop := n.coalescer.runClocks(cl)
 	start := time.Now()
-	got, err := d.send(f.ctx, u, a, old)
+	got, err := d.send(cl.ctx, u, cr, old)
 	stop()
 	took := time.Since(start)
-	c.cfg.Logger.Debug("request", "host", u.Host, "took", took, "bytes", len(got.Body), "ok", err == nil)
+	n.cfg.Logger.Debug("request", "host", u.Host, "took", took, "bytes", len(got.Body), "ok", err == nil)
 	if neverSent(err) {
 		pass.refund()
 	}
-	if ended := f.endError(); err != nil && ended != nil {
+	if ended := cl.endError(); err != nil && ended != nil {
 		err = ended
 	} else if err != nil {
 		err = classify(err)
@@ -175,16 +175,16 @@ func (d *Client) limiterKey(u *url.URL) string {
 }
 
 // send makes the request and reads the answer to its end.
-func (d *Client) send(ctx context.Context, u *url.URL, a checkedRequest, old *entry) (hopResult, error) {
-	c := d.network
+func (d *Client) send(ctx context.Context, u *url.URL, cr checkedRequest, old *entry) (hopResult, error) {
+	n := d.network
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return hopResult{}, err
 	}
 	// No Accept-Encoding: set by hand, it would make net/http hand us gzip as it is.
-	r.Header.Set("User-Agent", c.agent)
-	r.Header.Set("Accept", a.accept)
-	asked := old.condition(r.Header, a.url, u)
+	r.Header.Set("User-Agent", n.agent)
+	r.Header.Set("Accept", cr.accept)
+	asked := old.condition(r.Header, cr.url, u)
 	resp, err := d.http.Do(r)
 	if err != nil {
 		return hopResult{}, err
@@ -194,10 +194,10 @@ func (d *Client) send(ctx context.Context, u *url.URL, a checkedRequest, old *en
 		URL:          u.String(),
 		ETag:         resp.Header.Get("ETag"),
 		LastModified: resp.Header.Get("Last-Modified"),
-		RetryAfter:   backoffOf(resp, c.cfg.Now()),
-		Retrieved:    c.cfg.Now(),
+		RetryAfter:   backoffOf(resp, n.cfg.Now()),
+		Retrieved:    n.cfg.Now(),
 	}}
-	c.limiters.backOff(d.limiterKey(u), c.cfg.PublicRate, got.RetryAfter)
+	n.limiters.backOff(d.limiterKey(u), n.cfg.PublicRate, got.RetryAfter)
 	got.setType(resp.Header.Get("Content-Type"))
 	if asked && resp.StatusCode == http.StatusNotModified {
 		got.unchanged = true
@@ -210,9 +210,9 @@ func (d *Client) send(ctx context.Context, u *url.URL, a checkedRequest, old *en
 		return hopResult{}, err
 	}
 	if d.policy.obeysRobots() {
-		return got, readPage(&got.Response, resp.Body, a.limit)
+		return got, readPage(&got.Response, resp.Body, cr.limit)
 	}
-	got.Body, err = readAll(resp.Body, a.limit)
+	got.Body, err = readAll(resp.Body, cr.limit)
 	return got, err
 }
 

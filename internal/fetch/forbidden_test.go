@@ -166,7 +166,7 @@ func TestForbiddenAddressesAreNeverReached(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := New(Config{
+	n := New(Config{
 		PublicRate: Rate{PerSecond: 1e6, Burst: 1e6}, AllowedAddrs: []netip.AddrPort{at}, PublicPorts: []uint16{at.Port(), uint16(innerPort)},
 		Resolver: scriptedResolver(t, map[string][]string{
 			"public.example": {"127.0.0.1"}, "loop.example": {"127.0.0.1"}, "other.example": {"127.0.0.2"}, "meta.example": {"169.254.169.254"},
@@ -175,10 +175,10 @@ func TestForbiddenAddressesAreNeverReached(t *testing.T) {
 			"rebind.example": {"127.0.0.1", "127.0.0.2"}, "rebind-meta.example": {"127.0.0.1", "169.254.169.254"},
 		}),
 	})
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { n.Close() })
 	fill := strings.NewReplacer("PORT", port, "INNER", inner)
 	start := "http://public.example:" + port
-	if r, err := c.ForPublic().Get(t.Context(), Request{URL: start + "/hops?n=5"}); err != nil || string(r.Body) != "public" {
+	if r, err := n.ForPublic().Get(t.Context(), Request{URL: start + "/hops?n=5"}); err != nil || string(r.Body) != "public" {
 		t.Fatalf("five redirects within the public net: %q, %v", r.Body, err)
 	}
 
@@ -186,7 +186,7 @@ func TestForbiddenAddressesAreNeverReached(t *testing.T) {
 	refuse := func(name, target string, kinds ...Kind) {
 		t.Helper()
 		cases++
-		_, err := c.ForPublic().Get(t.Context(), Request{URL: target})
+		_, err := n.ForPublic().Get(t.Context(), Request{URL: target})
 		ok := false
 		for _, k := range kinds {
 			ok = ok || IsKind(err, k)
@@ -250,9 +250,9 @@ func TestDowngradeIsRefused(t *testing.T) {
 		}
 	}))
 	t.Cleanup(tls.Close)
-	c := openTo(t, Config{}, public, tls)
-	c.publicTransport.TLSClientConfig = tls.Client().Transport.(*http.Transport).TLSClientConfig
-	if _, err := c.ForPublic().Get(t.Context(), Request{URL: tls.URL + "/x"}); !IsKind(err, Refused) || !strings.Contains(err.Error(), "from https to http") {
+	n := openTo(t, Config{}, public, tls)
+	n.publicTransport.TLSClientConfig = tls.Client().Transport.(*http.Transport).TLSClientConfig
+	if _, err := n.ForPublic().Get(t.Context(), Request{URL: tls.URL + "/x"}); !IsKind(err, Refused) || !strings.Contains(err.Error(), "from https to http") {
 		t.Errorf("err = %v, want refused", err)
 	}
 }
@@ -266,15 +266,15 @@ func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
 	t.Setenv("NO_PROXY", "")
 	public := outside(t)
 	at := netip.MustParseAddrPort(public.Listener.Addr().String())
-	c := New(Config{
+	n := New(Config{
 		AllowedAddrs: []netip.AddrPort{at}, PublicPorts: []uint16{at.Port()},
 		Resolver: scriptedResolver(t, map[string][]string{"public.example": {"127.0.0.1"}, "meta.example": {"169.254.169.254"}}),
 	})
-	defer c.Close()
-	if r, err := c.ForPublic().Get(t.Context(), Request{URL: fmt.Sprintf("http://public.example:%d/", at.Port())}); err != nil || string(r.Body) != "public" {
+	defer n.Close()
+	if r, err := n.ForPublic().Get(t.Context(), Request{URL: fmt.Sprintf("http://public.example:%d/", at.Port())}); err != nil || string(r.Body) != "public" {
 		t.Errorf("Get = %q, %v", r.Body, err)
 	}
-	if _, err := c.ForPublic().Get(t.Context(), Request{URL: "http://meta.example/"}); !IsKind(err, Refused) {
+	if _, err := n.ForPublic().Get(t.Context(), Request{URL: "http://meta.example/"}); !IsKind(err, Refused) {
 		t.Errorf("err = %v, want refused", err)
 	}
 	if n := proxy.reached.Load(); n != 0 {

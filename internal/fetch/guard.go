@@ -25,27 +25,27 @@ type policy interface {
 // configured opens to one host and port.
 type hostPolicy struct{ scheme, key string }
 
-func (r *hostPolicy) checkURL(u *url.URL) error {
-	if u.Scheme != r.scheme || hostPort(u) != r.key {
+func (p *hostPolicy) checkURL(u *url.URL) error {
+	if u.Scheme != p.scheme || hostPort(u) != p.key {
 		return &refusal{"it is not the configured host"}
 	}
 	return nil
 }
 
-func (r *hostPolicy) checkRedirect(_, to *url.URL) error {
-	if to.Scheme != r.scheme || hostPort(to) != r.key {
+func (p *hostPolicy) checkRedirect(_, to *url.URL) error {
+	if to.Scheme != p.scheme || hostPort(to) != p.key {
 		return &Error{Kind: BadRedirect, Detail: "redirected to another host; set the source's url to where it lives now"}
 	}
 	return nil
 }
 
-func (r *hostPolicy) displayHost(u *url.URL) string { return u.Host }
-func (r *hostPolicy) obeysRobots() bool             { return false }
+func (p *hostPolicy) displayHost(u *url.URL) string { return u.Host }
+func (p *hostPolicy) obeysRobots() bool             { return false }
 
 // public opens to what is on the public internet.
 type publicPolicy struct{ ports []uint16 }
 
-func (r *publicPolicy) checkURL(u *url.URL) error {
+func (p *publicPolicy) checkURL(u *url.URL) error {
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return &refusal{"only http and https are fetched"}
@@ -60,22 +60,22 @@ func (r *publicPolicy) checkURL(u *url.URL) error {
 	}
 	if port := u.Port(); port != "" {
 		n, err := strconv.ParseUint(port, 10, 16)
-		if err != nil || !allowedPort(uint16(n), r.ports) {
+		if err != nil || !allowedPort(uint16(n), p.ports) {
 			return &refusal{"only ports 80 and 443 are fetched"}
 		}
 	}
 	return nil
 }
 
-func (r *publicPolicy) checkRedirect(from, to *url.URL) error {
+func (p *publicPolicy) checkRedirect(from, to *url.URL) error {
 	if from.Scheme == "https" && to.Scheme == "http" {
 		return &refusal{"redirected from https to http"}
 	}
-	return r.checkURL(to)
+	return p.checkURL(to)
 }
 
 // shown hides literal addresses: a refused one may be an internal one.
-func (r *publicPolicy) displayHost(u *url.URL) string {
+func (p *publicPolicy) displayHost(u *url.URL) string {
 	if _, err := netip.ParseAddr(u.Hostname()); err == nil || isNumericHost(u.Hostname()) {
 		return ""
 	}
@@ -94,7 +94,7 @@ func isNumericHost(host string) bool {
 	return last != "" && last[0] >= '0' && last[0] <= '9'
 }
 
-func (r *publicPolicy) obeysRobots() bool { return true }
+func (p *publicPolicy) obeysRobots() bool { return true }
 
 func allowedPort(port uint16, more []uint16) bool {
 	return port == 80 || port == 443 || slices.Contains(more, port)

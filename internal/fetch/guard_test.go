@@ -77,8 +77,8 @@ func TestGuardDecidesOnAddressAndPort(t *testing.T) {
 
 func TestOpenDoorRefusesByURL(t *testing.T) {
 	t.Parallel()
-	c := New(Config{})
-	t.Cleanup(func() { c.Close() })
+	n := New(Config{})
+	t.Cleanup(func() { n.Close() })
 	for _, u := range []string{
 		"", "example.org", "//example.org/x", "ftp://example.org/", "file:///etc/passwd", "gopher://example.org/",
 		"javascript:alert(1)", "data:text/html,x", "http://", "http:///x", "http://user@example.org/", "http://a:b@example.org/",
@@ -88,7 +88,7 @@ func TestOpenDoorRefusesByURL(t *testing.T) {
 		"http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://192.168.0.1/", "http://168.63.129.16/",
 		"http://[64:ff9b::a9fe:a9fe]/", "http://[2002:7f00:1::]/", "http://[fd00:ec2::254]/", "http://100.100.100.200/",
 	} {
-		_, err := c.ForPublic().Get(t.Context(), Request{URL: u})
+		_, err := n.ForPublic().Get(t.Context(), Request{URL: u})
 		if !IsKind(err, Refused) {
 			t.Errorf("Get(%.40q) = %v, want refused", u, err)
 			continue
@@ -144,10 +144,10 @@ func TestNameThatLeadsInsideIsRefused(t *testing.T) {
 	at := netip.MustParseAddrPort(srv.Listener.Addr().String())
 	for name, ip := range map[string][4]byte{"loopback": {127, 0, 0, 1}, "metadata": {169, 254, 169, 254}, "private": {10, 0, 0, 1}} {
 		t.Run(name, func(t *testing.T) {
-			c := New(Config{Resolver: lyingResolver(t, ip), PublicPorts: []uint16{at.Port()}})
-			defer c.Close()
+			n := New(Config{Resolver: lyingResolver(t, ip), PublicPorts: []uint16{at.Port()}})
+			defer n.Close()
 			u := url.URL{Scheme: "http", Host: net.JoinHostPort("innocent.example.org", netip.AddrPortFrom(at.Addr(), at.Port()).String()[len("127.0.0.1:"):])}
-			_, err := c.ForPublic().Get(t.Context(), Request{URL: u.String()})
+			_, err := n.ForPublic().Get(t.Context(), Request{URL: u.String()})
 			if !IsKind(err, Refused) || err.Error() != "innocent.example.org: refused: its address is not on the public internet" {
 				t.Errorf("err = %v, want refused", err)
 			}
@@ -193,17 +193,17 @@ func TestRedirectRules(t *testing.T) {
 
 func TestIdleGatesAreForgotten(t *testing.T) {
 	t.Parallel()
-	g := newLimiters()
-	g.configure("configured:443", Rate{})
+	l := newLimiters()
+	l.configure("configured:443", Rate{})
 	for i := range maxHosts * 2 {
-		leave, err := g.acquire(t.Context(), "host"+string(rune('a'+i%26))+time.Duration(i).String(), Rate{}, nil)
+		leave, err := l.acquire(t.Context(), "host"+string(rune('a'+i%26))+time.Duration(i).String(), Rate{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		leave.release(nil)
 	}
-	if len(g.byHost) > maxHosts || g.byHost["configured:443"] == nil {
-		t.Errorf("%d gates kept, configured one kept: %v", len(g.byHost), g.byHost["configured:443"] != nil)
+	if len(l.byHost) > maxHosts || l.byHost["configured:443"] == nil {
+		t.Errorf("%d gates kept, configured one kept: %v", len(l.byHost), l.byHost["configured:443"] != nil)
 	}
 }
 

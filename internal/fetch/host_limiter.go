@@ -63,54 +63,54 @@ func newLimiters() *limiters {
 }
 
 // get finds or makes the gate; the caller holds g.mu.
-func (g *limiters) get(key string, r Rate) *hostLimiter {
-	if got := g.byHost[key]; got != nil {
+func (l *limiters) get(key string, r Rate) *hostLimiter {
+	if got := l.byHost[key]; got != nil {
 		return got
 	}
-	if len(g.byHost) >= maxHosts {
-		g.evictIdle()
+	if len(l.byHost) >= maxHosts {
+		l.evictIdle()
 	}
 	limit, burst := r.limit()
 	made := &hostLimiter{key: key, slots: make(chan struct{}, maxPerHost), bucket: rate.NewLimiter(limit, burst), breaker: newBreaker()}
-	g.byHost[key] = made
+	l.byHost[key] = made
 	return made
 }
 
-func (g *limiters) evictIdle() {
+func (l *limiters) evictIdle() {
 	now := time.Now()
-	for key, it := range g.byHost {
-		if it.users == 0 && !it.configured && !it.waitUntil.After(now) && it.breaker.openSince().IsZero() {
-			delete(g.byHost, key)
+	for key, h := range l.byHost {
+		if h.users == 0 && !h.configured && !h.waitUntil.After(now) && h.breaker.openSince().IsZero() {
+			delete(l.byHost, key)
 		}
 	}
 }
 
 // pin sets the rate of a configured host. The slowest one asked for holds.
-func (g *limiters) configure(key string, r Rate) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	it := g.get(key, r)
+func (l *limiters) configure(key string, r Rate) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.get(key, r)
 	limit, burst := r.limit()
-	if !it.configured || limit < it.bucket.Limit() {
-		it.bucket.SetLimit(limit)
-		it.bucket.SetBurst(burst)
+	if !h.configured || limit < h.bucket.Limit() {
+		h.bucket.SetLimit(limit)
+		h.bucket.SetBurst(burst)
 	}
-	it.configured = true
+	h.configured = true
 }
 
 // leaveAlone makes requests to the host wait or fail for d. Of two such
 // requests, the later end holds.
-func (g *limiters) backOff(key string, r Rate, d time.Duration) {
+func (l *limiters) backOff(key string, r Rate, d time.Duration) {
 	if d <= 0 {
 		return
 	}
-	g.mu.Lock()
-	it := g.get(key, r)
-	if until := time.Now().Add(min(d, maxBackoff)); until.After(it.waitUntil) {
-		it.waitUntil = until
+	l.mu.Lock()
+	h := l.get(key, r)
+	if until := time.Now().Add(min(d, maxBackoff)); until.After(h.waitUntil) {
+		h.waitUntil = until
 	}
-	g.mu.Unlock()
-	g.publish(it, true)
+	l.mu.Unlock()
+	l.publish(h, true)
 }
 
 // pass is the right to one request. Give it back with leave.
@@ -150,51 +150,51 @@ func (p *permit) refund() {
 // enter waits for a slot and a token of the host, and for the end of a time
 // that the host asked for. early, when not nil, is told the time before which
 // the request cannot begin. The error is ctx's or an *Error.
-func (g *limiters) acquire(ctx context.Context, key string, r Rate, early func(time.Time)) (*permit, error) {
-	g.mu.Lock()
-	it := g.get(key, r)
-	it.users++
-	g.mu.Unlock()
+func (l *limiters) acquire(ctx context.Context, key string, r Rate, early func(time.Time)) (*permit, error) {
+	l.mu.Lock()
+	h := l.get(key, r)
+	h.users++
+	l.mu.Unlock()
 	out := func(err error) (*permit, error) {
-		g.mu.Lock()
-		it.users--
-		g.mu.Unlock()
+		l.mu.Lock()
+		h.users--
+		l.mu.Unlock()
 		return nil, err
 	}
-	g.loadShared(ctx, it)
-	if err := it.breaker.check(); err != nil { // without a wait for slots that failing requests hold
+	l.loadShared(ctx, h)
+	if err := h.breaker.check(); err != nil { // without a wait for slots that failing requests hold
 		return out(err)
 	}
-	if err := g.checkSharedCircuit(it); err != nil {
+	if err := l.checkSharedCircuit(h); err != nil {
 		return out(err)
 	}
-	if err := g.checkBackoff(it); err != nil {
+	if err := l.checkBackoff(h); err != nil {
 		return out(err)
 	}
 	select {
-	case it.slots <- struct{}{}:
+	case h.slots <- struct{}{}:
 	case <-ctx.Done():
 		return out(ctx.Err())
 	}
-	report, err := g.waitTurn(ctx, it, early)
+	report, err := l.waitTurn(ctx, h, early)
 	if err != nil {
-		<-it.slots
+		<-h.slots
 		return out(err)
 	}
-	return &permit{limiters: g, limiter: it, report: report}, nil
+	return &permit{limiters: l, limiter: h, report: report}, nil
 }
 
 // turn is the wait of one that holds a slot.
-func (g *limiters) waitTurn(ctx context.Context, it *hostLimiter, early func(time.Time)) (func(error), error) {
-	token, giveBack := g.reserve(it)
+func (l *limiters) waitTurn(ctx context.Context, h *hostLimiter, early func(time.Time)) (func(error), error) {
+	token, giveBack := l.reserve(h)
 	for {
-		if err := g.checkBackoff(it); err != nil {
+		if err := l.checkBackoff(h); err != nil {
 			giveBack()
 			return nil, err
 		}
-		g.mu.Lock()
-		at := it.waitUntil
-		g.mu.Unlock()
+		l.mu.Lock()
+		at := h.waitUntil
+		l.mu.Unlock()
 		now := time.Now()
 		if due := now.Add(token.DelayFrom(now)); due.After(at) {
 			at = due
@@ -209,13 +209,13 @@ func (g *limiters) waitTurn(ctx context.Context, it *hostLimiter, early func(tim
 			giveBack()
 			return nil, err
 		}
-		g.loadShared(ctx, it) // others may have been told to wait for longer
+		l.loadShared(ctx, h) // others may have been told to wait for longer
 	}
 	if err := ctx.Err(); err != nil {
 		giveBack()
 		return nil, err
 	}
-	report, err := it.breaker.allow()
+	report, err := h.breaker.allow()
 	if err != nil {
 		giveBack()
 	}
@@ -224,10 +224,10 @@ func (g *limiters) waitTurn(ctx context.Context, it *hostLimiter, early func(tim
 
 // mustWait is the error of a host that asked for more patience than a request
 // has, nil when it did not.
-func (g *limiters) checkBackoff(it *hostLimiter) error {
-	g.mu.Lock()
-	until := it.waitUntil
-	g.mu.Unlock()
+func (l *limiters) checkBackoff(h *hostLimiter) error {
+	l.mu.Lock()
+	until := h.waitUntil
+	l.mu.Unlock()
 	left := time.Until(until)
 	if left <= maxQueueWait {
 		return nil

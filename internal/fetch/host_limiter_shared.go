@@ -40,15 +40,15 @@ type sharedState struct {
 
 // learn reads what others know of the host. It takes next to no time and fails
 // silently: then the process knows what it knows itself.
-func (g *limiters) loadShared(ctx context.Context, it *hostLimiter) {
-	cache := g.cache()
+func (l *limiters) loadShared(ctx context.Context, h *hostLimiter) {
+	cache := l.cache()
 	if cache == nil {
 		return
 	}
-	g.mu.Lock()
-	busy, writes := it.shared.writing, it.shared.writes
-	g.mu.Unlock()
-	row, ok := cache.host(ctx, it.key)
+	l.mu.Lock()
+	busy, writes := h.shared.writing, h.shared.writes
+	l.mu.Unlock()
+	row, ok := cache.host(ctx, h.key)
 	if !ok {
 		return
 	}
@@ -59,26 +59,26 @@ func (g *limiters) loadShared(ctx context.Context, it *hostLimiter) {
 		}
 		return now.Add(t.Sub(then))
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	it.shared.openSince, it.shared.openUntil = here(row.since), here(row.until)
-	if it.shared.openUntil.After(now.Add(openFor)) { // of a clock that was set back
-		it.shared.openSince, it.shared.openUntil = time.Time{}, time.Time{}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h.shared.openSince, h.shared.openUntil = here(row.since), here(row.until)
+	if h.shared.openUntil.After(now.Add(openFor)) { // of a clock that was set back
+		h.shared.openSince, h.shared.openUntil = time.Time{}, time.Time{}
 	}
 	// A wish counts once: by a clock of the cache that stands still it would never end.
-	if until := here(row.wait); row.wait.After(it.shared.lastWait) && until.After(it.waitUntil) && !until.After(now.Add(maxBackoff)) {
-		it.waitUntil = until
+	if until := here(row.wait); row.wait.After(h.shared.lastWait) && until.After(h.waitUntil) && !until.After(now.Add(maxBackoff)) {
+		h.waitUntil = until
 	}
-	it.shared.lastWait = row.wait
-	if at := here(row.errAt); at.After(it.lastErrAt) && !at.After(now) {
-		it.lastErr, it.lastErrKind, it.lastErrAt = row.err, row.kind, at
+	h.shared.lastWait = row.wait
+	if at := here(row.errAt); at.After(h.lastErrAt) && !at.After(now) {
+		h.lastErr, h.lastErrKind, h.lastErrAt = row.err, row.kind, at
 	}
-	limit := it.bucket.Limit()
-	if limit == rate.Inf || !it.configured || busy || it.shared.writing || writes != it.shared.writes {
+	limit := h.bucket.Limit()
+	if limit == rate.Inf || !h.configured || busy || h.shared.writing || writes != h.shared.writes {
 		return // which of our own tokens the row knows of cannot be said
 	}
-	left := row.tokensAt(then, Rate{PerSecond: float64(limit), Burst: it.bucket.Burst()}) - float64(it.shared.spent)
-	drain(it.bucket, now, it.bucket.TokensAt(now)-left)
+	left := row.tokensAt(then, Rate{PerSecond: float64(limit), Burst: h.bucket.Burst()}) - float64(h.shared.spent)
+	drain(h.bucket, now, h.bucket.TokensAt(now)-left)
 }
 
 // drain takes x tokens out of the bucket, whole or not.
@@ -102,94 +102,94 @@ func drain(l *rate.Limiter, now time.Time, x float64) {
 }
 
 // broken is the error of a host that others found broken.
-func (g *limiters) checkSharedCircuit(it *hostLimiter) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if it.shared.openUntil.After(time.Now()) {
-		return &Error{Kind: CircuitOpen, Detail: openDetail(it.shared.openSince, it.shared.openUntil)}
+func (l *limiters) checkSharedCircuit(h *hostLimiter) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h.shared.openUntil.After(time.Now()) {
+		return &Error{Kind: CircuitOpen, Detail: openDetail(h.shared.openSince, h.shared.openUntil)}
 	}
 	return nil
 }
 
 // reserve takes a token, which giveBack returns when no request is made.
-func (g *limiters) reserve(it *hostLimiter) (token *rate.Reservation, giveBack func()) {
-	token = it.bucket.Reserve()
-	g.countToken(it, 1)
+func (l *limiters) reserve(h *hostLimiter) (token *rate.Reservation, giveBack func()) {
+	token = h.bucket.Reserve()
+	l.countToken(h, 1)
 	return token, func() {
-		g.countToken(it, -1) // first: learn must not take the bucket for too full
+		l.countToken(h, -1) // first: learn must not take the bucket for too full
 		token.Cancel()
 	}
 }
 
-func (g *limiters) countToken(it *hostLimiter, n int) {
-	g.mu.Lock()
-	it.shared.spent += n
-	g.mu.Unlock()
-	g.publish(it, false)
+func (l *limiters) countToken(h *hostLimiter, n int) {
+	l.mu.Lock()
+	h.shared.spent += n
+	l.mu.Unlock()
+	l.publish(h, false)
 }
 
 // ended notes how a request went, and tells others if they should know.
-func (g *limiters) recordOutcome(it *hostLimiter, e *Error, good bool) {
-	since := it.breaker.openSince()
-	g.mu.Lock()
-	it.users--
+func (l *limiters) recordOutcome(h *hostLimiter, e *Error, good bool) {
+	since := h.breaker.openSince()
+	l.mu.Lock()
+	h.users--
 	if e != nil && e.Kind != Closed {
-		it.lastErr, it.lastErrKind, it.lastErrAt = e.text(), e.Kind, time.Now()
+		h.lastErr, h.lastErrKind, h.lastErrAt = e.text(), e.Kind, time.Now()
 	}
-	if good && !it.shared.openSince.IsZero() {
-		it.shared.openSince, it.shared.openUntil, it.shared.recovered = time.Time{}, time.Time{}, true
+	if good && !h.shared.openSince.IsZero() {
+		h.shared.openSince, h.shared.openUntil, h.shared.recovered = time.Time{}, time.Time{}, true
 	}
-	news := e != nil && e.Kind != Closed || !since.Equal(it.shared.publishedOpen) || it.shared.recovered
-	g.mu.Unlock()
+	news := e != nil && e.Kind != Closed || !since.Equal(h.shared.publishedOpen) || h.shared.recovered
+	l.mu.Unlock()
 	if news {
-		g.publish(it, true)
+		l.publish(h, true)
 	}
 }
 
 // tell has what this process knows of the host written; many calls at once are
 // one write. Of a host behind the open door others learn only what matters: its
 // failures and wishes.
-func (g *limiters) publish(it *hostLimiter, matters bool) {
-	cache := g.cache()
+func (l *limiters) publish(h *hostLimiter, matters bool) {
+	cache := l.cache()
 	if cache == nil {
 		return
 	}
-	g.mu.Lock()
-	if it.shared.queued || !it.configured && !matters {
-		g.mu.Unlock()
+	l.mu.Lock()
+	if h.shared.queued || !h.configured && !matters {
+		l.mu.Unlock()
 		return
 	}
-	it.shared.queued = true
-	g.mu.Unlock()
+	h.shared.queued = true
+	l.mu.Unlock()
 	var taken hostUpdate
 	took := false
-	queued := cache.queueHostUpdate(it.key, func() hostUpdate {
+	queued := cache.queueHostUpdate(h.key, func() hostUpdate {
 		took = true
-		taken = g.takeUpdate(it, cache.now())
+		taken = l.takeUpdate(h, cache.now())
 		return taken
 	}, func(written bool) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		switch {
 		case !took:
-			it.shared.queued = false
+			h.shared.queued = false
 		case !written:
-			it.shared.spent += taken.spent
+			h.shared.spent += taken.spent
 			fallthrough
 		default:
-			it.shared.writing = false
-			it.shared.writes++
+			h.shared.writing = false
+			h.shared.writes++
 		}
 	})
 	if !queued {
-		g.mu.Lock()
-		it.shared.queued = false
-		g.mu.Unlock()
+		l.mu.Lock()
+		h.shared.queued = false
+		l.mu.Unlock()
 	}
 }
 
 // news is what is to be written now, in the cache's time.
-func (g *limiters) takeUpdate(it *hostLimiter, then time.Time) hostUpdate {
+func (l *limiters) takeUpdate(h *hostLimiter, then time.Time) hostUpdate {
 	now := time.Now()
 	there := func(t time.Time) time.Time {
 		if t.IsZero() {
@@ -197,29 +197,29 @@ func (g *limiters) takeUpdate(it *hostLimiter, then time.Time) hostUpdate {
 		}
 		return then.Add(t.Sub(now))
 	}
-	since := it.breaker.openSince()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	it.shared.queued, it.shared.writing = false, true
-	n := hostUpdate{open: !it.configured, rate: it.rate(), spent: it.shared.spent,
-		kind: it.lastErrKind, err: it.lastErr, errAt: there(it.lastErrAt), wait: there(it.waitUntil)}
-	if !since.Equal(it.shared.publishedOpen) || it.shared.recovered {
+	since := h.breaker.openSince()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h.shared.queued, h.shared.writing = false, true
+	n := hostUpdate{open: !h.configured, rate: h.rate(), spent: h.shared.spent,
+		kind: h.lastErrKind, err: h.lastErr, errAt: there(h.lastErrAt), wait: there(h.waitUntil)}
+	if !since.Equal(h.shared.publishedOpen) || h.shared.recovered {
 		n.breaker = true
 		if !since.IsZero() {
 			n.since, n.until = there(since), there(since.Add(openFor))
 		}
 	}
-	it.shared.spent, it.shared.publishedOpen, it.shared.recovered = 0, since, false
+	h.shared.spent, h.shared.publishedOpen, h.shared.recovered = 0, since, false
 	return n
 }
 
 // rate is the bucket's; zero: not limited.
-func (it *hostLimiter) rate() Rate {
-	limit := it.bucket.Limit()
+func (h *hostLimiter) rate() Rate {
+	limit := h.bucket.Limit()
 	if limit == rate.Inf {
 		return Rate{}
 	}
-	return Rate{PerSecond: float64(limit), Burst: it.bucket.Burst()}
+	return Rate{PerSecond: float64(limit), Burst: h.bucket.Burst()}
 }
 
 // MergeHosts are the hosts of both lists, sorted by name. Of a host in both, the

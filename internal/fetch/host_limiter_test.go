@@ -191,14 +191,14 @@ func TestUnwrittenTokensCount(t *testing.T) {
 	t.Parallel()
 	r := Rate{PerSecond: 0.001, Burst: 5}
 	c := openCache(t, filepath.Join(t.TempDir(), "cache.db"), CacheConfig{})
-	g := newLimiters()
-	g.cache = func() *Cache { return c }
-	g.configure("h:80", r)
-	it := g.byHost["h:80"]
+	l := newLimiters()
+	l.cache = func() *Cache { return c }
+	l.configure("h:80", r)
+	h := l.byHost["h:80"]
 	spent := func() int {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		return it.shared.spent
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return h.shared.spent
 	}
 	write := func(n int) { // by another process
 		if err := writeHost(t.Context(), c.db, "h:80", hostUpdate{rate: r, spent: n}, time.Now()); err != nil {
@@ -207,10 +207,10 @@ func TestUnwrittenTokensCount(t *testing.T) {
 	}
 	write(1)
 	c.writing.Lock() // nothing is written
-	g.reserve(it)
-	g.loadShared(t.Context(), it)
+	l.reserve(h)
+	l.loadShared(t.Context(), h)
 	c.writing.Unlock()
-	if got := it.bucket.Tokens(); math.Abs(got-3) > 0.1 {
+	if got := h.bucket.Tokens(); math.Abs(got-3) > 0.1 {
 		t.Errorf("%g tokens, want 3: one was spent here and one by others", got)
 	}
 	c.flush()
@@ -220,7 +220,7 @@ func TestUnwrittenTokensCount(t *testing.T) {
 	if _, err := c.db.Exec("ALTER TABLE hosts RENAME TO elsewhere"); err != nil {
 		t.Fatal(err)
 	}
-	g.reserve(it)
+	l.reserve(h)
 	c.flush()
 	if n := spent(); n != 1 {
 		t.Errorf("%d tokens are to be written after a write that failed, want 1", n)
@@ -228,7 +228,7 @@ func TestUnwrittenTokensCount(t *testing.T) {
 	if _, err := c.db.Exec("ALTER TABLE elsewhere RENAME TO hosts"); err != nil {
 		t.Fatal(err)
 	}
-	g.reserve(it)
+	l.reserve(h)
 	c.flush()
 	got, err := c.Hosts(t.Context())
 	if err != nil || len(got) != 1 || math.Abs(got[0].Tokens-1) > 0.1 || got[0].Spent != 4 {
@@ -247,21 +247,21 @@ func TestProcessesQueueInOneLine(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			g := newLimiters()
-			g.cache = func() *Cache { return c }
-			g.configure("h:80", r)
-			return g, c
+			l := newLimiters()
+			l.cache = func() *Cache { return c }
+			l.configure("h:80", r)
+			return l, c
 		}
 		start := time.Now()
 		var after []time.Duration
 		g1, c1 := open()
 		g2, c2 := open()
 		for i := range 6 {
-			g, c := g1, c1
+			l, c := g1, c1
 			if i%2 == 1 {
-				g, c = g2, c2
+				l, c = g2, c2
 			}
-			p, err := g.acquire(t.Context(), "h:80", r, nil)
+			p, err := l.acquire(t.Context(), "h:80", r, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

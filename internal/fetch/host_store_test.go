@@ -90,9 +90,9 @@ func TestHostsInABrokenFileChangeNothing(t *testing.T) {
 		t.Parallel()
 		x := newProcesses(t, Rate{}, fine)
 		p := x.start(t)
-		c := New(Config{Cache: p.cache, Cassette: NewRecorder("test", "1", nil)})
-		defer c.Close()
-		door, err := c.ForHost(x.base, Rate{})
+		n := New(Config{Cache: p.cache, Cassette: NewRecorder("test", "1", nil)})
+		defer n.Close()
+		door, err := n.ForHost(x.base, Rate{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -98,33 +98,33 @@ func New(cfg Config) *Network {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	c := &Network{
+	n := &Network{
 		cfg: cfg, agent: userAgent(cfg.Version, cfg.Contact), limiters: newLimiters(),
 		coalescer: newCoalescer(), robots: newRobotsCache(), configured: map[string]bool{},
 	}
-	if !c.Identified() {
-		c.cfg.PublicRate = c.cfg.PublicRate.halved()
+	if !n.Identified() {
+		n.cfg.PublicRate = n.cfg.PublicRate.halved()
 	}
 	if cfg.Cassette == nil { // what was recorded says nothing of the hosts as they are now
-		c.limiters.cache = c.cache
+		n.limiters.cache = n.cache
 	}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
+	n.ctx, n.cancel = context.WithCancel(context.Background())
 
 	plain := &net.Dialer{Timeout: dialTimeout, Resolver: cfg.Resolver}
-	c.hostTransport = c.transport(func(ctx context.Context, network, addr string) (net.Conn, error) {
-		if !c.isConfigured(addr) {
+	n.hostTransport = n.transport(func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if !n.isConfigured(addr) {
 			return nil, &refusal{"it is not a configured host"}
 		}
 		return plain.DialContext(ctx, network, addr)
 	})
 	guarded := &net.Dialer{Timeout: dialTimeout, Resolver: cfg.Resolver, ControlContext: guardDial(cfg.PublicPorts, cfg.AllowedAddrs)}
-	c.publicTransport = c.transport(guarded.DialContext)
-	return c
+	n.publicTransport = n.transport(guarded.DialContext)
+	return n
 }
 
 // transport takes no proxy from the environment: behind one, the address that
 // is dialled would say nothing about the address that is reached.
-func (c *Network) transport(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
+func (n *Network) transport(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil,
 		DialContext:            dial,
@@ -139,30 +139,30 @@ func (c *Network) transport(dial func(ctx context.Context, network, addr string)
 }
 
 // cache is nil where there is none.
-func (c *Network) cache() *Cache {
-	if c.cfg.Cache == nil && c.cfg.OpenCache != nil {
-		return c.cfg.OpenCache()
+func (n *Network) cache() *Cache {
+	if n.cfg.Cache == nil && n.cfg.OpenCache != nil {
+		return n.cfg.OpenCache()
 	}
-	return c.cfg.Cache
+	return n.cfg.Cache
 }
 
 // Identified reports whether the operator gave a contact. Without one, hosts
 // cannot reach who runs this program before they block it, so public hosts are
 // asked half as often as their rates allow.
-func (c *Network) Identified() bool { return oneLine(c.cfg.Contact) != "" }
+func (n *Network) Identified() bool { return oneLine(n.cfg.Contact) != "" }
 
 // Contact is the operator's address, as it was set; empty when none is.
-func (c *Network) Contact() string { return oneLine(c.cfg.Contact) }
+func (n *Network) Contact() string { return oneLine(n.cfg.Contact) }
 
 // UserAgent is how every request names us.
-func (c *Network) UserAgent() string { return c.agent }
+func (n *Network) UserAgent() string { return n.agent }
 
 // Operator opens the door to the host and port of a base URL that the operator
 // configured, which may be on loopback or in a private net. Nothing else is
 // behind it: a redirect elsewhere is an error. rate applies to the host; when
 // several ask for the same host, the slowest rate holds for all. A public host
 // is asked at half the rate while the operator gave no contact.
-func (c *Network) ForHost(baseURL string, rate Rate) (*Client, error) {
+func (n *Network) ForHost(baseURL string, rate Rate) (*Client, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("opening a door: the base URL needs http or https and a host")
@@ -173,24 +173,24 @@ func (c *Network) ForHost(baseURL string, rate Rate) (*Client, error) {
 			return nil, fmt.Errorf("opening a door to %s: write the host in its ASCII form (xn--…)", key)
 		}
 	}
-	c.mu.Lock()
-	c.configured[key] = true
-	c.mu.Unlock()
-	if !c.Identified() && !isLocal(u.Hostname()) {
+	n.mu.Lock()
+	n.configured[key] = true
+	n.mu.Unlock()
+	if !n.Identified() && !isLocal(u.Hostname()) {
 		rate = rate.halved()
 	}
-	c.limiters.configure(key, rate)
-	return c.newClient(c.hostTransport, &hostPolicy{scheme: u.Scheme, key: key}), nil
+	n.limiters.configure(key, rate)
+	return n.newClient(n.hostTransport, &hostPolicy{scheme: u.Scheme, key: key}), nil
 }
 
 // Open is the door for URLs that a model or a page chose: http and https to
 // public addresses on ports 80 and 443, decided on the address that is dialled.
-func (c *Network) ForPublic() *Client {
-	return c.newClient(c.publicTransport, &publicPolicy{ports: c.cfg.PublicPorts})
+func (n *Network) ForPublic() *Client {
+	return n.newClient(n.publicTransport, &publicPolicy{ports: n.cfg.PublicPorts})
 }
 
-func (c *Network) newClient(tr *http.Transport, rules policy) *Client {
-	return &Client{network: c, policy: rules, http: &http.Client{
+func (n *Network) newClient(tr *http.Transport, rules policy) *Client {
+	return &Client{network: n, policy: rules, http: &http.Client{
 		Transport: tr,
 		// Each hop goes through its own host's queue, rules and robots.txt.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -207,33 +207,33 @@ func isLocal(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-func (c *Network) isConfigured(addr string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.configured[strings.ToLower(addr)]
+func (n *Network) isConfigured(addr string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.configured[strings.ToLower(addr)]
 }
 
 // enter counts a request in, unless the client is closed.
-func (c *Network) begin() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
+func (n *Network) begin() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
 		return false
 	}
-	c.inFlight.Add(1)
+	n.inFlight.Add(1)
 	return true
 }
 
 // Close ends every request under way, waits for them, and lets go of the
 // connections. Requests after it fail. It may be called more than once.
-func (c *Network) Close() error {
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	c.cancel()
-	c.inFlight.Wait()
-	c.hostTransport.CloseIdleConnections()
-	c.publicTransport.CloseIdleConnections()
+func (n *Network) Close() error {
+	n.mu.Lock()
+	n.closed = true
+	n.mu.Unlock()
+	n.cancel()
+	n.inFlight.Wait()
+	n.hostTransport.CloseIdleConnections()
+	n.publicTransport.CloseIdleConnections()
 	return nil
 }
 

@@ -30,13 +30,13 @@ func serve(t *testing.T, cfg fetch.Config, h http.HandlerFunc) (*fetch.Network, 
 	if cfg.Now == nil {
 		cfg.Now = func() time.Time { return testClock }
 	}
-	c := fetch.New(cfg)
-	t.Cleanup(func() { c.Close() })
-	door, err := c.ForHost(srv.URL, fetch.Rate{})
+	n := fetch.New(cfg)
+	t.Cleanup(func() { n.Close() })
+	door, err := n.ForHost(srv.URL, fetch.Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return c, door, srv.URL
+	return n, door, srv.URL
 }
 
 func TestRequestSaysWhoWeAre(t *testing.T) {
@@ -341,12 +341,12 @@ func TestWaitingForASlotSparesTheBudget(t *testing.T) {
 
 func TestRateLimitThatLeavesNoTimeIsThrottling(t *testing.T) {
 	t.Parallel()
-	c, door, base := serve(t, fetch.Config{}, func(http.ResponseWriter, *http.Request) {})
+	n, door, base := serve(t, fetch.Config{}, func(http.ResponseWriter, *http.Request) {})
 	// A second registration of the same host is slower, so it holds for both.
-	if _, err := c.ForHost(base, fetch.Rate{PerSecond: 0.001, Burst: 1}); err != nil {
+	if _, err := n.ForHost(base, fetch.Rate{PerSecond: 0.001, Burst: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.ForHost(base, fetch.Rate{PerSecond: 100, Burst: 100}); err != nil {
+	if _, err := n.ForHost(base, fetch.Rate{PerSecond: 100, Burst: 100}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := door.Get(t.Context(), fetch.Request{URL: base}); err != nil {

@@ -19,8 +19,8 @@ func TestPanicOfOursEndsOneRequest(t *testing.T) {
 		return time.Now()
 	}
 	s := newSite(t, text("User-agent: *\nDisallow: /x\n"), nil)
-	c := openTo(t, Config{Now: now}, s.Server)
-	own, err := c.ForHost(s.URL, Rate{})
+	n := openTo(t, Config{Now: now}, s.Server)
+	own, err := n.ForHost(s.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,14 +30,14 @@ func TestPanicOfOursEndsOneRequest(t *testing.T) {
 			t.Errorf("while a request panics: %v", err)
 		}
 	}
-	if _, err := c.ForPublic().Get(t.Context(), Request{URL: s.URL + "/a"}); !IsKind(err, Robots) {
+	if _, err := n.ForPublic().Get(t.Context(), Request{URL: s.URL + "/a"}); !IsKind(err, Robots) {
 		t.Errorf("while the reading of robots.txt panics: %v", err)
 	}
 	panics.Store(false)
 	if r, err := own.Get(t.Context(), Request{URL: s.URL + "/a"}); err != nil || string(r.Body) != "page" {
 		t.Errorf("after it: %q, %v", r.Body, err)
 	}
-	for _, h := range c.Hosts() {
+	for _, h := range n.Hosts() {
 		if h.InFlight != 0 {
 			t.Errorf("%s: %d requests hold a slot", h.Host, h.InFlight)
 		}
@@ -46,14 +46,14 @@ func TestPanicOfOursEndsOneRequest(t *testing.T) {
 
 func TestPortsOfAHostShareAGate(t *testing.T) {
 	t.Parallel()
-	c := New(Config{})
-	defer c.Close()
+	n := New(Config{})
+	defer n.Close()
 	for _, base := range []string{"https://secure.example", "http://plain.example", "http://both.example", "https://both.example"} {
-		if _, err := c.ForHost(base, Rate{}); err != nil {
+		if _, err := n.ForHost(base, Rate{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	own, err := c.ForHost("http://secure.example", Rate{})
+	own, err := n.ForHost("http://secure.example", Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,13 +62,13 @@ func TestPortsOfAHostShareAGate(t *testing.T) {
 		url  string
 		want string
 	}{
-		{c.ForPublic(), "http://Example.org/a", "example.org:443"},
-		{c.ForPublic(), "https://example.org/b", "example.org:443"},
-		{c.ForPublic(), "https://plain.example/", "plain.example:80"},
-		{c.ForPublic(), "http://both.example/", "both.example:80"},
-		{c.ForPublic(), "https://both.example/", "both.example:443"},
-		{c.ForPublic(), "http://[2001:db8::1]/", "[2001:db8::1]:443"},
-		{c.ForPublic(), "http://example.org:8080/", "example.org:8080"},
+		{n.ForPublic(), "http://Example.org/a", "example.org:443"},
+		{n.ForPublic(), "https://example.org/b", "example.org:443"},
+		{n.ForPublic(), "https://plain.example/", "plain.example:80"},
+		{n.ForPublic(), "http://both.example/", "both.example:80"},
+		{n.ForPublic(), "https://both.example/", "both.example:443"},
+		{n.ForPublic(), "http://[2001:db8::1]/", "[2001:db8::1]:443"},
+		{n.ForPublic(), "http://example.org:8080/", "example.org:8080"},
 		{own, "http://example.org/", "example.org:80"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url, nil)

@@ -22,7 +22,7 @@ import (
 // Tape stands between the doors and their callers: a *Recorder keeps what
 // passes, a *Replay answers in place of the network. There are no others.
 type Cassette interface {
-	get(ctx context.Context, a checkedRequest, wire func() (Response, error)) (Response, error)
+	get(ctx context.Context, cr checkedRequest, wire func() (Response, error)) (Response, error)
 }
 
 // Recorder records every request and its outcome for a HAR 1.2 file. Parameters,
@@ -70,8 +70,8 @@ func (r *Recorder) HAR() ([]byte, error) {
 	f := harFile{Log: harLog{Version: "1.2", Creator: r.creator, Pages: []struct{}{}, Entries: []harEntry{}, Note: r.note}}
 	takes := slices.Clone(r.interactions)
 	slices.SortStableFunc(takes, func(a, b *interaction) int { return a.began.Compare(b.began) })
-	for _, t := range takes {
-		f.Log.Entries = append(f.Log.Entries, t.harEntry(r.now()))
+	for _, i := range takes {
+		f.Log.Entries = append(f.Log.Entries, i.harEntry(r.now()))
 	}
 	r.mu.Unlock()
 	var out bytes.Buffer
@@ -85,14 +85,14 @@ func (r *Recorder) HAR() ([]byte, error) {
 }
 
 // finished is the entry as the file shows it.
-func (t *interaction) harEntry(now time.Time) harEntry {
-	e, end := t.entry, t.ended
+func (i *interaction) harEntry(now time.Time) harEntry {
+	e, end := i.entry, i.ended
 	if end.IsZero() {
 		end = now
 		e.Error = &harError{Kind: kindUnfinished, Text: "still under way when the recording was written"}
 	}
-	e.Started = t.began.UTC().Format("2006-01-02T15:04:05.000000Z")
-	e.Time = max(float64(end.Sub(t.began).Microseconds())/1000, 0)
+	e.Started = i.began.UTC().Format("2006-01-02T15:04:05.000000Z")
+	e.Time = max(float64(end.Sub(i.began).Microseconds())/1000, 0)
 	e.Timings = harTimings{Wait: e.Time}
 	if e.Response.StatusText == "" && e.Error != nil {
 		e.Response.StatusText = e.Error.Kind
@@ -105,7 +105,7 @@ func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body [
 	clean := r.redact.text(redactURL(u))
 	body = r.redact.body(h.Get("Content-Type"), body)
 	_, query, _ := strings.Cut(clean, "?")
-	t := &interaction{entry: harEntry{
+	i := &interaction{entry: harEntry{
 		Level: level,
 		Request: harRequest{
 			Method: method, URL: clean, HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: r.redact.headers(headerPairs(h)),
@@ -113,28 +113,28 @@ func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body [
 		},
 		Response: harResponse{HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: []harPair{}, HeadersSize: -1, BodySize: -1},
 	}}
-	t.entry.BodyHash = hashOf(body)
+	i.entry.BodyHash = hashOf(body)
 	if len(body) > 0 {
 		var c harContent
 		c.setBody(body)
-		t.entry.Request.Post = &harPostData{MimeType: h.Get("Content-Type"), Params: []harPair{}, Text: c.Text}
+		i.entry.Request.Post = &harPostData{MimeType: h.Get("Content-Type"), Params: []harPair{}, Text: c.Text}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t.began = r.now()
-	r.interactions = append(r.interactions, t)
-	return t
+	i.began = r.now()
+	r.interactions = append(r.interactions, i)
+	return i
 }
 
 // end closes a take; fill completes its entry.
-func (r *Recorder) end(t *interaction, fill func(*harEntry)) {
+func (r *Recorder) end(i *interaction, fill func(*harEntry)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !t.ended.IsZero() {
+	if !i.ended.IsZero() {
 		return
 	}
-	t.ended = r.now()
-	fill(&t.entry)
+	i.ended = r.now()
+	fill(&i.entry)
 }
 
 type trackKey struct{}
@@ -151,21 +151,21 @@ func trackOf(ctx context.Context) string {
 	return name
 }
 
-func (r *Recorder) get(ctx context.Context, a checkedRequest, wire func() (Response, error)) (Response, error) {
-	t := r.begin(levelGet, http.MethodGet, a.url, http.Header{"Accept": {a.accept}}, nil)
+func (r *Recorder) get(ctx context.Context, cr checkedRequest, wire func() (Response, error)) (Response, error) {
+	i := r.begin(levelGet, http.MethodGet, cr.url, http.Header{"Accept": {cr.accept}}, nil)
 	resp, err := wire()
-	r.end(t, func(e *harEntry) {
+	r.end(i, func(e *harEntry) {
 		e.Track = r.redact.text(trackOf(ctx))
 		if err != nil {
 			e.Error = r.redact.failure(recordedError(err))
 			return
 		}
-		r.recordResponse(e, a, resp)
+		r.recordResponse(e, cr, resp)
 	})
 	return resp, err
 }
 
-func (r *Recorder) recordResponse(e *harEntry, a checkedRequest, resp Response) {
+func (r *Recorder) recordResponse(e *harEntry, cr checkedRequest, resp Response) {
 	e.Response.Status, e.Response.StatusText = http.StatusOK, "OK"
 	h := http.Header{}
 	for name, value := range map[string]string{"Content-Type": resp.FullType(), "ETag": resp.ETag, "Last-Modified": resp.LastModified} {
@@ -229,15 +229,15 @@ func (r *Recorder) Transport(base http.RoundTripper) http.RoundTripper {
 		if err != nil {
 			return nil, err
 		}
-		t := r.begin(levelTransport, req.Method, req.URL, req.Header, body)
+		i := r.begin(levelTransport, req.Method, req.URL, req.Header, body)
 		resp, err := base.RoundTrip(req)
 		if err != nil {
-			r.end(t, func(e *harEntry) { e.Error = r.redact.failure(recordedError(contextError(req.Context(), err))) })
+			r.end(i, func(e *harEntry) { e.Error = r.redact.failure(recordedError(contextError(req.Context(), err))) })
 			return nil, err
 		}
 		resp.Body = &tee{ReadCloser: resp.Body, done: func(got []byte, err error) {
 			err = contextError(req.Context(), err)
-			r.end(t, func(e *harEntry) { r.recordExchange(e, resp, got, err) })
+			r.end(i, func(e *harEntry) { r.recordExchange(e, resp, got, err) })
 		}}
 		return resp, nil
 	})

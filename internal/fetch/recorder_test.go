@@ -23,9 +23,9 @@ import (
 // recordedClient is a client of the host at base, with a recorder or a replayer.
 func recordedClient(t *testing.T, cassette Cassette, base string) *Client {
 	t.Helper()
-	c := New(Config{Contact: "ops@example.org", Cassette: cassette, Now: newTicker().now})
-	t.Cleanup(func() { c.Close() })
-	door, err := c.ForHost(base, Rate{})
+	n := New(Config{Contact: "ops@example.org", Cassette: cassette, Now: newTicker().now})
+	t.Cleanup(func() { n.Close() })
+	door, err := n.ForHost(base, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,25 +114,25 @@ func (r *Replayer) next(key string) *harEntry {
 	return e
 }
 
-func (r *Replayer) get(ctx context.Context, a checkedRequest, _ func() (Response, error)) (Response, error) {
+func (r *Replayer) get(ctx context.Context, cr checkedRequest, _ func() (Response, error)) (Response, error) {
 	if err := ctx.Err(); err != nil {
-		return Response{}, fmt.Errorf("asking %s: %w", orAddress(a.host), err)
+		return Response{}, fmt.Errorf("asking %s: %w", orAddress(cr.host), err)
 	}
-	key := replayKey(levelGet, http.MethodGet, redactURL(a.url), hashOf(nil))
+	key := replayKey(levelGet, http.MethodGet, redactURL(cr.url), hashOf(nil))
 	e := r.next(onTrack(key, trackOf(ctx)))
 	if e == nil {
 		e = r.next(key)
 	}
 	if e == nil {
-		return Response{}, notRecorded(a.host)
+		return Response{}, notRecorded(cr.host)
 	}
 	if e.Error != nil {
-		return Response{}, e.Error.err(a.host)
+		return Response{}, e.Error.err(cr.host)
 	}
 	if e.Response.Status < 200 || e.Response.Status > 299 { // of another program's file
-		return Response{}, &Error{Kind: BadStatus, Host: a.host, Code: e.Response.Status}
+		return Response{}, &Error{Kind: BadStatus, Host: cr.host, Code: e.Response.Status}
 	}
-	return e.response(a)
+	return e.response(cr)
 }
 
 func notRecorded(host string) *Error {
@@ -157,14 +157,14 @@ func (e *harError) err(host string) error {
 }
 
 // response is the Response that was recorded.
-func (e *harEntry) response(a checkedRequest) (Response, error) {
+func (e *harEntry) response(cr checkedRequest) (Response, error) {
 	body, err := e.Response.Content.body()
 	if err != nil {
-		return Response{}, &Error{Kind: NotRecorded, Host: a.host, Detail: "the recording holds " + err.Error()}
+		return Response{}, &Error{Kind: NotRecorded, Host: cr.host, Detail: "the recording holds " + err.Error()}
 	}
 	resp := Response{Body: body, URL: e.FinalURL}
 	if resp.URL == "" {
-		resp.URL = a.url.String()
+		resp.URL = cr.url.String()
 	}
 	if as := e.Answer; as != nil {
 		resp.Retrieved, resp.ContentType, resp.ETag, resp.LastModified = as.Retrieved, as.ContentType, as.ETag, as.LastModified

@@ -59,19 +59,19 @@ func (d *Client) checkRobots(ctx context.Context, u *url.URL, sent *atomic.Int64
 
 // robotsOf finds what is known, or begins to ask.
 func (d *Client) robotsOf(u *url.URL, sent *atomic.Int64) *robotsEntry {
-	c, key := d.network, u.Scheme+"://"+hostPort(u)
-	c.robots.mu.Lock()
-	defer c.robots.mu.Unlock()
-	if v := c.robots.m[key]; v != nil && !v.expired() {
+	n, key := d.network, u.Scheme+"://"+hostPort(u)
+	n.robots.mu.Lock()
+	defer n.robots.mu.Unlock()
+	if v := n.robots.m[key]; v != nil && !v.expired() {
 		return v
 	}
-	c.robots.evict()
+	n.robots.evict()
 	v := &robotsEntry{done: make(chan struct{})}
-	c.robots.m[key] = v
+	n.robots.m[key] = v
 	file := &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}
-	c.inFlight.Add(1) // a flight is under way, so Close has not passed
+	n.inFlight.Add(1) // a flight is under way, so Close has not passed
 	go func() {
-		defer c.inFlight.Done()
+		defer n.inFlight.Done()
 		defer close(v.done)
 		defer d.robotsPanic(v)
 		d.loadRobots(v, file, sent)
@@ -99,23 +99,23 @@ func (v *robotsEntry) expired() bool {
 }
 
 // makeRoom forgets what is over, else any that is known; the caller holds r.mu.
-func (r *robotsCache) evict() {
-	if len(r.m) < robotsMaxHosts {
+func (rc *robotsCache) evict() {
+	if len(rc.m) < robotsMaxHosts {
 		return
 	}
 	victim := ""
-	for key, v := range r.m {
+	for key, v := range rc.m {
 		select {
 		case <-v.done:
 			victim = key
 			if v.expired() {
-				delete(r.m, key)
+				delete(rc.m, key)
 			}
 		default:
 		}
 	}
-	if len(r.m) >= robotsMaxHosts {
-		delete(r.m, victim)
+	if len(rc.m) >= robotsMaxHosts {
+		delete(rc.m, victim)
 	}
 }
 
@@ -161,13 +161,13 @@ func (d *Client) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code 
 }
 
 func (d *Client) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body []byte, code int, next *url.URL, err error) {
-	c := d.network
+	n := d.network
 	if budget.Left() <= 0 { // spent on other hosts, of which this one knows nothing
 		return nil, 0, nil, &Error{Kind: Timeout}
 	}
-	pass, err := c.limiters.acquire(c.ctx, d.limiterKey(u), c.cfg.PublicRate, nil)
+	pass, err := n.limiters.acquire(n.ctx, d.limiterKey(u), n.cfg.PublicRate, nil)
 	if err != nil {
-		if c.ctx.Err() != nil {
+		if n.ctx.Err() != nil {
 			err = &Error{Kind: Closed}
 		}
 		return nil, 0, nil, err
@@ -179,7 +179,7 @@ func (d *Client) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body
 		}
 	}()
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(c.ctx, budget.Left())
+	ctx, cancel := context.WithTimeout(n.ctx, budget.Left())
 	defer cancel()
 	sent.Add(1)
 	body, code, next, err = d.sendRobots(ctx, u)
@@ -187,7 +187,7 @@ func (d *Client) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body
 		pass.refund()
 	}
 	switch {
-	case err != nil && c.ctx.Err() != nil:
+	case err != nil && n.ctx.Err() != nil:
 		err = &Error{Kind: Closed}
 	case err != nil && ctx.Err() != nil && !noConnection(err):
 		err = &Error{Kind: Timeout}

@@ -155,14 +155,14 @@ func TestRobotsOfHostileHost(t *testing.T) {
 		w.Header().Set("Content-Type", "text/html")
 		io.WriteString(w, "x")
 	})
-	c := openTo(t, Config{}, s.Server)
+	n := openTo(t, Config{}, s.Server)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if _, err := c.ForPublic().Get(ctx, Request{URL: s.URL + "/" + strings.Repeat("a", 1900)}); err != nil {
+	if _, err := n.ForPublic().Get(ctx, Request{URL: s.URL + "/" + strings.Repeat("a", 1900)}); err != nil {
 		t.Error(err)
 	}
 	closed := make(chan struct{})
-	go func() { c.Close(); close(closed) }()
+	go func() { n.Close(); close(closed) }()
 	select {
 	case <-closed:
 	case <-ctx.Done():

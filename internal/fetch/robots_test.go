@@ -27,9 +27,9 @@ func openTo(t *testing.T, cfg Config, servers ...*httptest.Server) *Network {
 		cfg.AllowedAddrs, cfg.PublicPorts = append(cfg.AllowedAddrs, at), append(cfg.PublicPorts, at.Port())
 	}
 	cfg.PublicRate = Rate{PerSecond: 10000, Burst: 10000}
-	c := New(cfg)
-	t.Cleanup(func() { c.Close() })
-	return c
+	n := New(cfg)
+	t.Cleanup(func() { n.Close() })
+	return n
 }
 
 // site serves pages and remembers what it was asked for.
@@ -129,12 +129,12 @@ func TestRobotsIsObeyed(t *testing.T) {
 func TestRobotsIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, text("User-agent: *\nAllow: /\n"), nil)
-	c := openTo(t, Config{}, s.Server)
+	n := openTo(t, Config{}, s.Server)
 	ctx, trace := WithTrace(t.Context())
 	var wg sync.WaitGroup
 	for i := range 5 {
 		wg.Go(func() {
-			if _, err := c.ForPublic().Get(ctx, Request{URL: fmt.Sprintf("%s/%d", s.URL, i)}); err != nil {
+			if _, err := n.ForPublic().Get(ctx, Request{URL: fmt.Sprintf("%s/%d", s.URL, i)}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -143,12 +143,12 @@ func TestRobotsIsAskedOnce(t *testing.T) {
 	if got := s.requests(); len(got) != 6 || trace.Counts().Requests != 6 {
 		t.Errorf("asked for %q, trace %+v, want robots.txt once and five pages", got, trace.Counts())
 	}
-	door, err := c.ForHost(s.URL, Rate{})
+	door, err := n.ForHost(s.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := newSite(t, text("User-agent: *\nDisallow: /\n"), nil)
-	own, err := c.ForHost(other.URL, Rate{})
+	own, err := n.ForHost(other.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,11 +166,11 @@ func TestRedirectIsHeldToTheTargetsRobots(t *testing.T) {
 	first := newSite(t, text(""), func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, target.URL+r.URL.Path, http.StatusMovedPermanently)
 	})
-	c := openTo(t, Config{}, target.Server, first.Server)
-	if r, err := c.ForPublic().Get(t.Context(), Request{URL: first.URL + "/public"}); err != nil || r.URL != target.URL+"/public" {
+	n := openTo(t, Config{}, target.Server, first.Server)
+	if r, err := n.ForPublic().Get(t.Context(), Request{URL: first.URL + "/public"}); err != nil || r.URL != target.URL+"/public" {
 		t.Errorf("public: %q, %v", r.URL, err)
 	}
-	if _, err := c.ForPublic().Get(t.Context(), Request{URL: first.URL + "/private"}); !IsKind(err, Robots) {
+	if _, err := n.ForPublic().Get(t.Context(), Request{URL: first.URL + "/private"}); !IsKind(err, Robots) {
 		t.Errorf("private: %v, want robots", err)
 	}
 	if diff := cmp.Diff([]string{"/robots.txt", "/public"}, target.requests()); diff != "" {
@@ -189,18 +189,18 @@ func TestSlowRobotsSparesTheBudget(t *testing.T) {
 		case <-r.Context().Done():
 		}
 	}, nil)
-	c := openTo(t, Config{}, s.Server)
+	n := openTo(t, Config{}, s.Server)
 	budget := NewBudget(time.Second)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-came; cancel() }()
-	if _, err := c.ForPublic().Get(ctx, Request{URL: s.URL, Budget: budget}); !errors.Is(err, context.Canceled) {
+	if _, err := n.ForPublic().Get(ctx, Request{URL: s.URL, Budget: budget}); !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v, want the caller's", err)
 	}
 	if budget.Left() != time.Second {
 		t.Errorf("%s left of a second, want all of it", budget.Left())
 	}
 	close(free)
-	if r, err := c.ForPublic().Get(t.Context(), Request{URL: s.URL, Budget: budget}); err != nil || string(r.Body) != "page" {
+	if r, err := n.ForPublic().Get(t.Context(), Request{URL: s.URL, Budget: budget}); err != nil || string(r.Body) != "page" {
 		t.Errorf("once robots.txt is there: %q, %v", r.Body, err)
 	}
 	if got := s.requests(); len(got) != 2 {
@@ -210,15 +210,15 @@ func TestSlowRobotsSparesTheBudget(t *testing.T) {
 
 func TestRobotsForgetsHosts(t *testing.T) {
 	t.Parallel()
-	r := newRobotsCache()
+	rc := newRobotsCache()
 	for i := range robotsMaxHosts {
 		v := &robotsEntry{done: make(chan struct{}), until: time.Now().Add(time.Hour)}
 		close(v.done)
-		r.m[fmt.Sprint(i)] = v
+		rc.m[fmt.Sprint(i)] = v
 	}
-	r.evict()
-	if len(r.m) >= robotsMaxHosts {
-		t.Errorf("%d hosts kept", len(r.m))
+	rc.evict()
+	if len(rc.m) >= robotsMaxHosts {
+		t.Errorf("%d hosts kept", len(rc.m))
 	}
 }
 
