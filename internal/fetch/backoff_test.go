@@ -29,13 +29,13 @@ func TestAnEmptyBudgetIsAThrottle(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 		}))
 		t.Cleanup(srv.Close)
-		client := New(Config{Contact: "ops@example.org", Now: func() time.Time { return now }})
-		t.Cleanup(func() { client.Close() })
-		door, err := client.ForHost(srv.URL, Rate{})
+		n := New(Config{Contact: "ops@example.org", Now: func() time.Time { return now }})
+		t.Cleanup(func() { n.Close() })
+		client, err := n.ForHost(srv.URL, Rate{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = door.Get(t.Context(), Request{URL: srv.URL})
+		_, err = client.Get(t.Context(), Request{URL: srv.URL})
 		var e *Error
 		if !errors.As(err, &e) || e.Kind != c.kind || e.RetryAfter != c.wait {
 			t.Errorf("%s until %s: %+v, want %s after %s", c.remaining, c.reset, err, c.kind, c.wait)

@@ -87,17 +87,17 @@ func BenchmarkCachedAnswer(b *testing.B) {
 	defer cache.Close()
 	n := New(Config{Contact: "bench@example.org", Cache: cache})
 	defer n.Close()
-	door, err := n.ForHost(srv.URL, Rate{})
+	client, err := n.ForHost(srv.URL, Rate{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	door = door.WithCache(time.Hour)
-	if _, err := door.Get(b.Context(), Request{URL: srv.URL}); err != nil {
+	client = client.WithCache(time.Hour)
+	if _, err := client.Get(b.Context(), Request{URL: srv.URL}); err != nil {
 		b.Fatal(err)
 	}
 	cache.flush()
 	for b.Loop() {
-		r, err := door.Get(b.Context(), Request{URL: srv.URL})
+		r, err := client.Get(b.Context(), Request{URL: srv.URL})
 		if err != nil || !r.Cached {
 			b.Fatalf("%+v, %v", r, err)
 		}

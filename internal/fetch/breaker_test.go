@@ -120,20 +120,20 @@ func TestUnhealthyHostIsNotAsked(t *testing.T) {
 			var calls atomic.Int64
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { calls.Add(1); c.h(w, r) }))
 			defer srv.Close()
-			client := New(Config{})
-			defer client.Close()
-			door, err := client.ForHost(srv.URL, Rate{})
+			n := New(Config{})
+			defer n.Close()
+			client, err := n.ForHost(srv.URL, Rate{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			var last error
 			for range failuresToOpen + 2 {
-				_, last = door.Get(t.Context(), Request{URL: srv.URL})
+				_, last = client.Get(t.Context(), Request{URL: srv.URL})
 			}
 			if !IsKind(last, c.kind) || calls.Load() != c.calls {
 				t.Errorf("%v after %d requests, want %s after %d", last, calls.Load(), c.kind, c.calls)
 			}
-			if s := client.Hosts(); len(s) != 1 || "http://"+s[0].Host != srv.URL || s[0].LastError == "" || s[0].LastErrorAt.IsZero() || (s[0].Breaker == "open") != (c.kind == CircuitOpen) {
+			if s := n.Hosts(); len(s) != 1 || "http://"+s[0].Host != srv.URL || s[0].LastError == "" || s[0].LastErrorAt.IsZero() || (s[0].Breaker == "open") != (c.kind == CircuitOpen) {
 				t.Errorf("Hosts = %+v", s)
 			}
 		})
@@ -143,15 +143,15 @@ func TestUnhealthyHostIsNotAsked(t *testing.T) {
 		var calls atomic.Int64
 		srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))
 		defer srv.Close()
-		client := New(Config{})
-		defer client.Close()
-		door, err := client.ForHost(srv.URL, Rate{})
+		n := New(Config{})
+		defer n.Close()
+		client, err := n.ForHost(srv.URL, Rate{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		door.Backoff(time.Minute)
-		client.ForPublic().Backoff(time.Minute) // nobody's
-		if _, err := door.Get(t.Context(), Request{URL: srv.URL}); !IsKind(err, Throttled) || calls.Load() != 0 {
+		client.Backoff(time.Minute)
+		n.ForPublic().Backoff(time.Minute) // nobody's
+		if _, err := client.Get(t.Context(), Request{URL: srv.URL}); !IsKind(err, Throttled) || calls.Load() != 0 {
 			t.Errorf("err = %v after %d requests, want throttled after none", err, calls.Load())
 		}
 	})
@@ -203,21 +203,21 @@ func TestSpentBudgetSaysNothingOfTheHost(t *testing.T) {
 	defer srv.Close()
 	n := New(Config{})
 	defer n.Close()
-	door, err := n.ForHost(srv.URL, Rate{})
+	client, err := n.ForHost(srv.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	budget := NewBudget(time.Second)
 	budget.spend(time.Second)
 	for range failuresToOpen + 3 {
-		if _, err := door.Get(t.Context(), Request{URL: srv.URL, Budget: budget}); !IsKind(err, Timeout) {
+		if _, err := client.Get(t.Context(), Request{URL: srv.URL, Budget: budget}); !IsKind(err, Timeout) {
 			t.Errorf("without time: %v, want a timeout", err)
 		}
 	}
 	if asked.Load() != 0 {
 		t.Errorf("asked %d times by who could not wait for an answer", asked.Load())
 	}
-	if _, err := door.Get(t.Context(), Request{URL: srv.URL}); err != nil {
+	if _, err := client.Get(t.Context(), Request{URL: srv.URL}); err != nil {
 		t.Errorf("another caller with time of its own: %v", err)
 	}
 }
@@ -236,17 +236,17 @@ func TestNextToNoTimeSaysNothingOfTheHost(t *testing.T) {
 	defer srv.Close()
 	n := New(Config{})
 	defer n.Close()
-	door, err := n.ForHost(srv.URL, Rate{})
+	client, err := n.ForHost(srv.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range failuresToOpen + 1 {
-		if _, err := door.Get(t.Context(), Request{URL: srv.URL, Budget: NewBudget(time.Microsecond)}); !IsKind(err, Timeout) {
+		if _, err := client.Get(t.Context(), Request{URL: srv.URL, Budget: NewBudget(time.Microsecond)}); !IsKind(err, Timeout) {
 			t.Errorf("next to no time: %v, want a timeout", err)
 		}
 	}
 	close(free)
-	if _, err := door.Get(t.Context(), Request{URL: srv.URL, Budget: NewBudget(time.Minute)}); err != nil {
+	if _, err := client.Get(t.Context(), Request{URL: srv.URL, Budget: NewBudget(time.Minute)}); err != nil {
 		t.Errorf("another caller with time of its own: %v", err)
 	}
 }

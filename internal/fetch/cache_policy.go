@@ -111,22 +111,22 @@ func (e *entry) condition(h http.Header, asked, u *url.URL) bool {
 }
 
 // lookup finds what is kept of the answer.
-func (d *Client) cached(ctx context.Context, cr checkedRequest) (*entry, bool) {
-	if d.network.cache() == nil || cr.lifetime <= 0 {
+func (c *Client) cached(ctx context.Context, cr checkedRequest) (*entry, bool) {
+	if c.network.cache() == nil || cr.lifetime <= 0 {
 		return nil, false
 	}
-	return d.network.cache().get(ctx, cr.key)
+	return c.network.cache().get(ctx, cr.key)
 }
 
 // keep puts a good answer into the cache, as far as its host allows, and makes
 // it the response.
-func (d *Client) store(cr checkedRequest, old *entry, got hopResult) Response {
-	cache := d.network.cache()
+func (c *Client) store(cr checkedRequest, old *entry, got hopResult) Response {
+	cache := c.network.cache()
 	if cache == nil || cr.lifetime <= 0 {
 		return got.Response
 	}
 	store, maxAge := cachePolicy(got.header)
-	if d.ignoreMaxAge {
+	if c.ignoreMaxAge {
 		maxAge = noMaxAge
 	}
 	now := cache.now()

@@ -81,11 +81,11 @@ func newCached(t *testing.T, lifetime time.Duration, h http.HandlerFunc) *cached
 	x.cache = openCache(t, x.path, CacheConfig{Now: x.clock.now})
 	n := New(Config{Contact: "ops@example.org", Cache: x.cache, Now: x.clock.now})
 	t.Cleanup(func() { n.Close() })
-	door, err := n.ForHost(srv.URL, Rate{})
+	client, err := n.ForHost(srv.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.door = door.WithCache(lifetime)
+	x.door = client.WithCache(lifetime)
 	return x
 }
 
@@ -298,11 +298,11 @@ func TestCacheIsSharedByHandles(t *testing.T) {
 	other := openCache(t, x.path, CacheConfig{Now: x.clock.now})
 	n := New(Config{Cache: other, Now: x.clock.now})
 	defer n.Close()
-	door, err := n.ForHost(x.base, Rate{})
+	client, err := n.ForHost(x.base, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := door.WithCache(time.Hour).Get(t.Context(), Request{URL: x.base + "/"})
+	r, err := client.WithCache(time.Hour).Get(t.Context(), Request{URL: x.base + "/"})
 	if err != nil || !r.Cached || string(r.Body) != "hello" || x.calls.Load() != 1 {
 		t.Errorf("Get = %+v, %v after %d requests, want the other's answer", r, err, x.calls.Load())
 	}

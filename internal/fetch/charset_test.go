@@ -65,11 +65,11 @@ func TestCharsetThatIsNoNameIsNone(t *testing.T) {
 			w.Write([]byte("x"))
 		}))
 		n := New(Config{})
-		door, err := n.ForHost(srv.URL, Rate{})
+		client, err := n.ForHost(srv.URL, Rate{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := door.Get(t.Context(), Request{URL: srv.URL}); err != nil || got.FullType() != want {
+		if got, err := client.Get(t.Context(), Request{URL: srv.URL}); err != nil || got.FullType() != want {
 			t.Errorf("%q: %q, %v, want %q", header, got.FullType(), err, want)
 		}
 		n.Close()

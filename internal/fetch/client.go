@@ -25,8 +25,8 @@ type Client struct {
 // A host may shorten the time or forbid the keeping by its Cache-Control, never
 // lengthen it. After it, the host is asked whether the answer has changed; when
 // it cannot be asked, an answer up to a week old is given, marked as stale.
-func (d *Client) WithCache(lifetime time.Duration) *Client {
-	kept := *d
+func (c *Client) WithCache(lifetime time.Duration) *Client {
+	kept := *c
 	kept.lifetime = max(lifetime, 0)
 	return &kept
 }
@@ -36,8 +36,8 @@ func (d *Client) WithCache(lifetime time.Duration) *Client {
 // every answer as already old, because browsers show them to people who have
 // just changed something; a search asked twice is then asked twice. What must
 // not be stored is not, all the same.
-func (d *Client) WithFixedCache(lifetime time.Duration) *Client {
-	kept := d.WithCache(lifetime)
+func (c *Client) WithFixedCache(lifetime time.Duration) *Client {
+	kept := c.WithCache(lifetime)
 	kept.ignoreMaxAge = true
 	return kept
 }
@@ -46,17 +46,17 @@ func (d *Client) WithFixedCache(lifetime time.Duration) *Client {
 // inside of a good answer, as Retry-After does in a header: requests wait up to
 // two seconds, and fail with Throttled beyond. The open door has no host of its
 // own, so there it does nothing.
-func (d *Client) Backoff(t time.Duration) {
-	if own, ok := d.policy.(*hostPolicy); ok {
-		d.network.limiters.backOff(own.key, Rate{}, t)
+func (c *Client) Backoff(t time.Duration) {
+	if own, ok := c.policy.(*hostPolicy); ok {
+		c.network.limiters.backOff(own.key, Rate{}, t)
 	}
 }
 
 // Forget takes the answer to a request out of the cache: for one that came with
 // a good status and turned out to be an error, or of no use. GetJSON does so by
 // itself with what it cannot decode.
-func (d *Client) Invalidate(req Request) {
-	if d.network.cache() == nil || d.lifetime <= 0 {
+func (c *Client) Invalidate(req Request) {
+	if c.network.cache() == nil || c.lifetime <= 0 {
 		return
 	}
 	accepts := []string{req.Accept}
@@ -64,8 +64,8 @@ func (d *Client) Invalidate(req Request) {
 		accepts = append(accepts, acceptJSON) // as GetJSON has asked
 	}
 	for _, req.Accept = range accepts {
-		if cr, err := d.check(req); err == nil {
-			d.network.cache().drop(cr.key)
+		if cr, err := c.check(req); err == nil {
+			c.network.cache().drop(cr.key)
 		}
 	}
 }
@@ -127,26 +127,26 @@ func (cr *checkedRequest) coalesceKey() string { return string(cr.key[:]) + cr.l
 // Get asks for a URL. It waits for one of the host's slots first; ctx ends the
 // wait and the request at once, and then the error is ctx's. Any other failure
 // is an *Error. Equal requests at the same time are one on the wire.
-func (d *Client) Get(ctx context.Context, req Request) (Response, error) {
-	cr, err := d.check(req)
+func (c *Client) Get(ctx context.Context, req Request) (Response, error) {
+	cr, err := c.check(req)
 	if err != nil {
 		return Response{}, err
 	}
-	if !d.network.begin() {
+	if !c.network.begin() {
 		return Response{}, &Error{Kind: Closed, Host: cr.host}
 	}
-	defer d.network.inFlight.Done()
+	defer c.network.inFlight.Done()
 	if ctx.Value(noCacheKey{}) != nil {
 		cr.lifetime = 0
 	}
 	var resp Response
-	if tape := d.network.cfg.Cassette; tape != nil {
-		resp, err = tape.get(ctx, cr, func() (Response, error) { return d.coalesced(ctx, cr) })
+	if tape := c.network.cfg.Cassette; tape != nil {
+		resp, err = tape.get(ctx, cr, func() (Response, error) { return c.coalesced(ctx, cr) })
 	} else {
-		resp, err = d.coalesced(ctx, cr)
+		resp, err = c.coalesced(ctx, cr)
 	}
 	if err == nil {
-		traceOf(ctx).addResponse(resp, d, cr)
+		traceOf(ctx).addResponse(resp, c, cr)
 	}
 	return resp, err
 }
@@ -159,14 +159,14 @@ type noCacheKey struct{}
 func NoCache(ctx context.Context) context.Context { return context.WithValue(ctx, noCacheKey{}, true) }
 
 // check applies the rules that look at the URL alone.
-func (d *Client) check(req Request) (checkedRequest, error) {
+func (c *Client) check(req Request) (checkedRequest, error) {
 	u, err := url.Parse(req.URL)
 	if err != nil {
 		return checkedRequest{}, &Error{Kind: Refused, Detail: "refused: it is not a URL"}
 	}
 	u.Fragment, u.RawFragment = "", ""
-	cr := checkedRequest{url: u, accept: req.Accept, limit: req.MaxBody, budget: req.Budget, host: d.policy.displayHost(u), lifetime: d.lifetime}
-	if err := d.policy.checkURL(u); err != nil {
+	cr := checkedRequest{url: u, accept: req.Accept, limit: req.MaxBody, budget: req.Budget, host: c.policy.displayHost(u), lifetime: c.lifetime}
+	if err := c.policy.checkURL(u); err != nil {
 		e := classify(err)
 		e.Host = cr.host
 		return checkedRequest{}, e
@@ -175,13 +175,13 @@ func (d *Client) check(req Request) (checkedRequest, error) {
 		cr.accept = "*/*"
 	}
 	if cr.limit <= 0 {
-		cr.limit = d.network.cfg.MaxBody
+		cr.limit = c.network.cfg.MaxBody
 	}
 	if cr.budget == nil {
 		cr.budget = NewBudget(DefaultTimeout)
 	}
 	// What the operator's door brought must never come out of the open one.
-	cr.key = newCacheKey(http.MethodGet, strconv.FormatBool(d.policy.obeysRobots()), u.String(), cr.accept, strconv.FormatInt(cr.limit, 10))
+	cr.key = newCacheKey(http.MethodGet, strconv.FormatBool(c.policy.obeysRobots()), u.String(), cr.accept, strconv.FormatInt(cr.limit, 10))
 	return cr, nil
 }
 
@@ -196,24 +196,24 @@ const acceptJSON = "application/json"
 
 // GetJSON asks for a URL and decodes its body into v. What is not announced as
 // JSON is not decoded: a block page in HTML is a failure, not an empty result.
-func (d *Client) GetJSON(ctx context.Context, req Request, v any) (Response, error) {
+func (c *Client) GetJSON(ctx context.Context, req Request, v any) (Response, error) {
 	if req.Accept == "" {
 		req.Accept = acceptJSON
 	}
-	resp, err := d.Get(ctx, req)
+	resp, err := c.Get(ctx, req)
 	if err != nil {
 		return Response{}, err
 	}
 	host := ""
 	if u, err := url.Parse(req.URL); err == nil {
-		host = d.policy.displayHost(u)
+		host = c.policy.displayHost(u)
 	}
 	if !isJSON(resp) {
-		d.Invalidate(req)
+		c.Invalidate(req)
 		return Response{}, &Error{Kind: ContentType, Host: host, Detail: "answered " + shortType(resp.ContentType) + " instead of JSON"}
 	}
 	if err := json.Unmarshal(resp.Body, v); err != nil {
-		d.Invalidate(req)
+		c.Invalidate(req)
 		return Response{}, &Error{Kind: Malformed, Host: host}
 	}
 	return resp, nil

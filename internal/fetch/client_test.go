@@ -18,9 +18,9 @@ func TestOperatorDoorOpensToItsHostAlone(t *testing.T) {
 	reached := make(chan struct{}, 1)
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached <- struct{}{} }))
 	t.Cleanup(other.Close)
-	n, door, base := serve(t, fetch.Config{}, func(http.ResponseWriter, *http.Request) {})
+	n, client, base := serve(t, fetch.Config{}, func(http.ResponseWriter, *http.Request) {})
 	for _, target := range []string{other.URL, strings.Replace(base, "http:", "https:", 1), "file:///etc/passwd", "::"} {
-		if _, err := door.Get(t.Context(), fetch.Request{URL: target}); !fetch.IsKind(err, fetch.Refused) {
+		if _, err := client.Get(t.Context(), fetch.Request{URL: target}); !fetch.IsKind(err, fetch.Refused) {
 			t.Errorf("Get(%q) = %v, want refused", target, err)
 		}
 	}
@@ -37,10 +37,10 @@ func TestOperatorDoorOpensToItsHostAlone(t *testing.T) {
 func TestCloseEndsRequestsAndWaits(t *testing.T) {
 	t.Parallel()
 	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
-	n, door, base := serve(t, fetch.Config{}, hang(came, went))
+	n, client, base := serve(t, fetch.Config{}, hang(came, went))
 	result := make(chan error, 1)
 	go func() {
-		_, err := door.Get(context.Background(), fetch.Request{URL: base})
+		_, err := client.Get(context.Background(), fetch.Request{URL: base})
 		result <- err
 	}()
 	<-came
@@ -49,7 +49,7 @@ func TestCloseEndsRequestsAndWaits(t *testing.T) {
 		t.Errorf("in flight: err = %v, want closed", err)
 	}
 	<-went
-	if _, err := door.Get(t.Context(), fetch.Request{URL: base}); !fetch.IsKind(err, fetch.Closed) {
+	if _, err := client.Get(t.Context(), fetch.Request{URL: base}); !fetch.IsKind(err, fetch.Closed) {
 		t.Errorf("after Close: err = %v, want closed", err)
 	}
 	n.Close()

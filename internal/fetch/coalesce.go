@@ -219,8 +219,8 @@ func (co *coalescer) isShared(cl *call) bool {
 }
 
 // shared asks through a flight: a new one, or that of an equal request.
-func (d *Client) coalesced(ctx context.Context, cr checkedRequest) (Response, error) {
-	n := d.network
+func (c *Client) coalesced(ctx context.Context, cr checkedRequest) (Response, error) {
+	n := c.network
 	key := cr.coalesceKey()
 	w := newWaiter(ctx, cr.budget)
 	cl, own := n.coalescer.join(ctx, key, w)
@@ -230,11 +230,11 @@ func (d *Client) coalesced(ctx context.Context, cr checkedRequest) (Response, er
 			defer n.inFlight.Done()
 			stop := context.AfterFunc(n.ctx, func() { cl.cancel(errShutdown) })
 			defer stop()
-			resp, err := d.resolveRecovered(cl, cr)
+			resp, err := c.resolveRecovered(cl, cr)
 			n.coalescer.finish(key, cl, resp, err)
 		}()
 	}
-	resp, err := d.wait(ctx, cl, w)
+	resp, err := c.wait(ctx, cl, w)
 	why := errNoWaiters
 	if IsKind(err, Timeout) {
 		why = errBudgetsSpent
@@ -257,18 +257,18 @@ func (d *Client) coalesced(ctx context.Context, cr checkedRequest) (Response, er
 
 // survive is fly, with an error for a panic of ours: one answer must not end the
 // program.
-func (d *Client) resolveRecovered(cl *call, cr checkedRequest) (resp Response, err error) {
+func (c *Client) resolveRecovered(cl *call, cr checkedRequest) (resp Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			d.network.cfg.Logger.Error("a request panicked", "host", cr.host, "panic", p, "stack", string(debug.Stack()))
+			c.network.cfg.Logger.Error("a request panicked", "host", cr.host, "panic", p, "stack", string(debug.Stack()))
 			resp, err = Response{}, &Error{Kind: Malformed, Detail: "the answer cannot be read: an error in this program"}
 		}
 	}()
-	return d.resolve(cl, cr)
+	return c.resolve(cl, cr)
 }
 
 // wait is one caller's part of a flight.
-func (d *Client) wait(ctx context.Context, cl *call, w *waiter) (Response, error) {
+func (c *Client) wait(ctx context.Context, cl *call, w *waiter) (Response, error) {
 	select {
 	case <-cl.done:
 		return cl.resp, cl.err
@@ -280,7 +280,7 @@ func (d *Client) wait(ctx context.Context, cl *call, w *waiter) (Response, error
 			return cl.resp, cl.err
 		default:
 		}
-		if old, ok := d.network.coalescer.staleFor(cl); ok {
+		if old, ok := c.network.coalescer.staleFor(cl); ok {
 			return old, nil
 		}
 		return Response{}, why

@@ -37,9 +37,9 @@ type hopResult struct {
 
 // fly answers a flight's question: from the cache, from the wire, or, when the
 // host cannot be asked, from the cache once more.
-func (d *Client) resolve(cl *call, cr checkedRequest) (Response, error) {
-	n := d.network
-	old, have := d.cached(cl.ctx, cr)
+func (c *Client) resolve(cl *call, cr checkedRequest) (Response, error) {
+	n := c.network
+	old, have := c.cached(cl.ctx, cr)
 	if have && old.fresh(cr.lifetime, n.cache().now()) {
 		n.cache().touch(cr.key, old)
 		return old.response(cr.url, n.cache().now(), false), nil
@@ -47,9 +47,9 @@ func (d *Client) resolve(cl *call, cr checkedRequest) (Response, error) {
 	if have && old.usable(n.cache().now()) {
 		n.coalescer.setStale(cl, old.response(cr.url, n.cache().now(), true))
 	}
-	got, err := d.followRedirects(cl, cr, old)
+	got, err := c.followRedirects(cl, cr, old)
 	if err == nil {
-		return d.store(cr, old, got), nil
+		return c.store(cr, old, got), nil
 	}
 	var e *Error
 	if errors.As(err, &e) && e.passing() {
@@ -66,16 +66,16 @@ func (d *Client) resolve(cl *call, cr checkedRequest) (Response, error) {
 
 // walk follows redirects. Each hop is a request of its own: the rules, the
 // robots.txt and the queue of its host hold.
-func (d *Client) followRedirects(cl *call, cr checkedRequest, old *entry) (hopResult, error) {
+func (c *Client) followRedirects(cl *call, cr checkedRequest, old *entry) (hopResult, error) {
 	u, hops, tries := cr.url, 0, 0
 	for {
-		got, err := d.hop(cl, u, cr, old)
+		got, err := c.hop(cl, u, cr, old)
 		if err != nil {
 			e := classify(err)
 			if cl.ctx.Err() != nil || tries >= retries {
 				return hopResult{}, e
 			}
-			if retry := d.retryPause(cl, e); !retry {
+			if retry := c.retryPause(cl, e); !retry {
 				return hopResult{}, e
 			}
 			tries++
@@ -87,7 +87,7 @@ func (d *Client) followRedirects(cl *call, cr checkedRequest, old *entry) (hopRe
 		if hops++; hops > maxRedirects {
 			return hopResult{}, &Error{Kind: BadRedirect, Detail: "redirected too often"}
 		}
-		if err := d.policy.checkRedirect(u, got.next); err != nil {
+		if err := c.policy.checkRedirect(u, got.next); err != nil {
 			return hopResult{}, classify(err)
 		}
 		u = got.next
@@ -96,20 +96,20 @@ func (d *Client) followRedirects(cl *call, cr checkedRequest, old *entry) (hopRe
 
 // pause waits before another try and reports whether there should be one. It
 // costs the callers' budgets.
-func (d *Client) retryPause(cl *call, e *Error) bool {
+func (c *Client) retryPause(cl *call, e *Error) bool {
 	wait := max(minPause+rand.N(maxPause-minPause), e.RetryAfter)
-	if !e.retry || e.RetryAfter > maxQueueWait || d.network.coalescer.maxLeft(cl) <= wait {
+	if !e.retry || e.RetryAfter > maxQueueWait || c.network.coalescer.maxLeft(cl) <= wait {
 		return false
 	}
-	defer d.network.coalescer.runClocks(cl)()
+	defer c.network.coalescer.runClocks(cl)()
 	return sleep(cl.ctx, wait) == nil
 }
 
 // hop is one request: the robots.txt and the slot first, then the clock.
-func (d *Client) hop(cl *call, u *url.URL, cr checkedRequest, old *entry) (hopResult, error) {
-	n := d.network
-	if d.policy.obeysRobots() {
-		if err := d.checkRobots(cl.ctx, u, &cl.sent); err != nil {
+func (c *Client) hop(cl *call, u *url.URL, cr checkedRequest, old *entry) (hopResult, error) {
+	n := c.network
+	if c.policy.obeysRobots() {
+		if err := c.checkRobots(cl.ctx, u, &cl.sent); err != nil {
 			if ended := cl.endError(); ended != nil {
 				return hopResult{}, ended
 			}
@@ -122,7 +122,7 @@ func (d *Client) hop(cl *call, u *url.URL, cr checkedRequest, old *entry) (hopRe
 		}
 		return hopResult{}, &Error{Kind: Timeout} // before the host's breaker: it was not asked
 	}
-	pass, err := n.limiters.acquire(cl.ctx, d.limiterKey(u), n.cfg.PublicRate, func(at time.Time) { n.coalescer.setEarliest(cl, at) })
+	pass, err := n.limiters.acquire(cl.ctx, c.limiterKey(u), n.cfg.PublicRate, func(at time.Time) { n.coalescer.setEarliest(cl, at) })
 	if err != nil {
 		if ended := cl.endError(); ended != nil {
 			return hopResult{}, ended
@@ -138,7 +138,7 @@ func (d *Client) hop(cl *call, u *url.URL, cr checkedRequest, old *entry) (hopRe
 	cl.sent.Add(1)
 	stop := n.coalescer.runClocks(cl)
 	start := time.Now()
-	got, err := d.send(cl.ctx, u, cr, old)
+	got, err := c.send(cl.ctx, u, cr, old)
 	stop()
 	took := time.Since(start)
 	n.cfg.Logger.Debug("request", "host", u.Host, "took", took, "bytes", len(got.Body), "ok", err == nil)
@@ -161,22 +161,22 @@ func (d *Client) hop(cl *call, u *url.URL, cr checkedRequest, old *entry) (hopRe
 
 // gateOf names the gate of an address. Behind the open door it is one for both
 // ports of the web, as they are one host: the operator's, if there is one.
-func (d *Client) limiterKey(u *url.URL) string {
+func (c *Client) limiterKey(u *url.URL) string {
 	key := hostPort(u)
 	host, port, err := net.SplitHostPort(key)
-	if !d.policy.obeysRobots() || err != nil || port != "80" && port != "443" || d.network.isConfigured(key) {
+	if !c.policy.obeysRobots() || err != nil || port != "80" && port != "443" || c.network.isConfigured(key) {
 		return key
 	}
 	secure, plain := net.JoinHostPort(host, "443"), net.JoinHostPort(host, "80")
-	if d.network.isConfigured(plain) && !d.network.isConfigured(secure) {
+	if c.network.isConfigured(plain) && !c.network.isConfigured(secure) {
 		return plain
 	}
 	return secure
 }
 
 // send makes the request and reads the answer to its end.
-func (d *Client) send(ctx context.Context, u *url.URL, cr checkedRequest, old *entry) (hopResult, error) {
-	n := d.network
+func (c *Client) send(ctx context.Context, u *url.URL, cr checkedRequest, old *entry) (hopResult, error) {
+	n := c.network
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return hopResult{}, err
@@ -185,7 +185,7 @@ func (d *Client) send(ctx context.Context, u *url.URL, cr checkedRequest, old *e
 	r.Header.Set("User-Agent", n.agent)
 	r.Header.Set("Accept", cr.accept)
 	asked := old.condition(r.Header, cr.url, u)
-	resp, err := d.http.Do(r)
+	resp, err := c.http.Do(r)
 	if err != nil {
 		return hopResult{}, err
 	}
@@ -197,7 +197,7 @@ func (d *Client) send(ctx context.Context, u *url.URL, cr checkedRequest, old *e
 		RetryAfter:   backoffOf(resp, n.cfg.Now()),
 		Retrieved:    n.cfg.Now(),
 	}}
-	n.limiters.backOff(d.limiterKey(u), n.cfg.PublicRate, got.RetryAfter)
+	n.limiters.backOff(c.limiterKey(u), n.cfg.PublicRate, got.RetryAfter)
 	got.setType(resp.Header.Get("Content-Type"))
 	if asked && resp.StatusCode == http.StatusNotModified {
 		got.unchanged = true
@@ -206,10 +206,10 @@ func (d *Client) send(ctx context.Context, u *url.URL, cr checkedRequest, old *e
 	if got.next, err = redirectTo(resp, u); err != nil || got.next != nil {
 		return got, err
 	}
-	if err := d.checkStatus(resp.StatusCode, got.RetryAfter); err != nil {
+	if err := c.checkStatus(resp.StatusCode, got.RetryAfter); err != nil {
 		return hopResult{}, err
 	}
-	if d.policy.obeysRobots() {
+	if c.policy.obeysRobots() {
 		return got, readPage(&got.Response, resp.Body, cr.limit)
 	}
 	got.Body, err = readAll(resp.Body, cr.limit)
@@ -248,7 +248,7 @@ func readAll(body io.Reader, limit int64) ([]byte, error) {
 }
 
 // judge maps a status to an error, nil for 2xx.
-func (d *Client) checkStatus(code int, after time.Duration) error {
+func (c *Client) checkStatus(code int, after time.Duration) error {
 	e := &Error{Code: code, RetryAfter: after}
 	switch {
 	case code >= 200 && code < 300:
@@ -257,7 +257,7 @@ func (d *Client) checkStatus(code int, after time.Duration) error {
 		e.Kind = Throttled
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusUnavailableForLegalReasons:
 		e.Kind = Forbidden
-		if !d.network.Identified() {
+		if !c.network.Identified() {
 			e.Detail = fmt.Sprintf("answered %d, and no contact is set: hosts turn away clients they cannot reach", code)
 		}
 	case code == http.StatusNotFound, code == http.StatusGone:

@@ -92,11 +92,11 @@ func TestHostsInABrokenFileChangeNothing(t *testing.T) {
 		p := x.start(t)
 		n := New(Config{Cache: p.cache, Cassette: NewRecorder("test", "1", nil)})
 		defer n.Close()
-		door, err := n.ForHost(x.base, Rate{})
+		client, err := n.ForHost(x.base, Rate{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := door.Get(t.Context(), Request{URL: x.base}); err != nil {
+		if _, err := client.Get(t.Context(), Request{URL: x.base}); err != nil {
 			t.Fatal(err)
 		}
 		p.cache.flush()

@@ -32,11 +32,11 @@ func serve(t *testing.T, cfg fetch.Config, h http.HandlerFunc) (*fetch.Network, 
 	}
 	n := fetch.New(cfg)
 	t.Cleanup(func() { n.Close() })
-	door, err := n.ForHost(srv.URL, fetch.Rate{})
+	client, err := n.ForHost(srv.URL, fetch.Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n, door, srv.URL
+	return n, client, srv.URL
 }
 
 func TestRequestSaysWhoWeAre(t *testing.T) {
@@ -49,12 +49,12 @@ func TestRequestSaysWhoWeAre(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var got http.Header
-			_, door, base := serve(t, fetch.Config{Version: c.version, Contact: c.contact}, func(w http.ResponseWriter, r *http.Request) {
+			_, client, base := serve(t, fetch.Config{Version: c.version, Contact: c.contact}, func(w http.ResponseWriter, r *http.Request) {
 				got = r.Header.Clone()
 				w.Header().Set("Content-Type", "application/json")
 				io.WriteString(w, `{}`)
 			})
-			if _, err := door.GetJSON(t.Context(), fetch.Request{URL: base}, &struct{}{}); err != nil {
+			if _, err := client.GetJSON(t.Context(), fetch.Request{URL: base}, &struct{}{}); err != nil {
 				t.Fatal(err)
 			}
 			want := http.Header{"User-Agent": {c.want}, "Accept": {"application/json"}, "Accept-Encoding": {"gzip"}}
@@ -67,7 +67,7 @@ func TestRequestSaysWhoWeAre(t *testing.T) {
 
 func TestResponse(t *testing.T) {
 	t.Parallel()
-	_, door, base := serve(t, fetch.Config{}, func(w http.ResponseWriter, r *http.Request) {
+	_, client, base := serve(t, fetch.Config{}, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/old" {
 			http.Redirect(w, r, "/new?x=1", http.StatusFound)
 			return
@@ -81,7 +81,7 @@ func TestResponse(t *testing.T) {
 		w.Header().Set("Retry-After", "Sun, 22 Nov 2026 12:00:30 GMT")
 		io.WriteString(w, "hello")
 	})
-	got, err := door.Get(t.Context(), fetch.Request{URL: base + "/old#part"})
+	got, err := client.Get(t.Context(), fetch.Request{URL: base + "/old#part"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,9 +131,9 @@ func TestFailuresAreTyped(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, door, base := serve(t, fetch.Config{MaxBody: 2 << 10}, c.handler)
+			_, client, base := serve(t, fetch.Config{MaxBody: 2 << 10}, c.handler)
 			var v struct{ A int }
-			_, err := door.GetJSON(t.Context(), fetch.Request{URL: base + "/secret"}, &v)
+			_, err := client.GetJSON(t.Context(), fetch.Request{URL: base + "/secret"}, &v)
 			var e *fetch.Error
 			if !errors.As(err, &e) || e.Kind != c.kind || e.RetryAfter != c.after {
 				t.Fatalf("err = %#v, want kind %q and retry after %s", err, c.kind, c.after)
@@ -151,19 +151,19 @@ func TestFailuresAreTyped(t *testing.T) {
 
 func TestJSONThatIsAnnouncedAsTextIsRead(t *testing.T) {
 	t.Parallel()
-	_, door, base := serve(t, fetch.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+	_, client, base := serve(t, fetch.Config{}, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		io.WriteString(w, "\n {\"A\": 3}")
 	})
 	var v struct{ A int }
-	if _, err := door.GetJSON(t.Context(), fetch.Request{URL: base}, &v); err != nil || v.A != 3 {
+	if _, err := client.GetJSON(t.Context(), fetch.Request{URL: base}, &v); err != nil || v.A != 3 {
 		t.Errorf("GetJSON = %+v, %v, want A = 3", v, err)
 	}
 }
 
 func TestBodyCapCountsAfterDecompression(t *testing.T) {
 	t.Parallel()
-	_, door, base := serve(t, fetch.Config{MaxBody: 64 << 10}, func(w http.ResponseWriter, _ *http.Request) {
+	_, client, base := serve(t, fetch.Config{MaxBody: 64 << 10}, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
@@ -174,14 +174,14 @@ func TestBodyCapCountsAfterDecompression(t *testing.T) {
 		}
 		z.Close()
 	})
-	if _, err := door.Get(t.Context(), fetch.Request{URL: base}); !fetch.IsKind(err, fetch.TooLarge) {
+	if _, err := client.Get(t.Context(), fetch.Request{URL: base}); !fetch.IsKind(err, fetch.TooLarge) {
 		t.Errorf("err = %v, want too large", err)
 	}
 }
 
 func TestBodyThatNeverEndsIsCutOff(t *testing.T) {
 	t.Parallel()
-	_, door, base := serve(t, fetch.Config{MaxBody: 64 << 10}, func(w http.ResponseWriter, _ *http.Request) {
+	_, client, base := serve(t, fetch.Config{MaxBody: 64 << 10}, func(w http.ResponseWriter, _ *http.Request) {
 		for block := make([]byte, 32<<10); ; {
 			if _, err := w.Write(block); err != nil {
 				return
@@ -189,7 +189,7 @@ func TestBodyThatNeverEndsIsCutOff(t *testing.T) {
 		}
 	})
 	// With an hour to go, only the cap can end it.
-	_, err := door.Get(t.Context(), fetch.Request{URL: base, Budget: fetch.NewBudget(time.Hour)})
+	_, err := client.Get(t.Context(), fetch.Request{URL: base, Budget: fetch.NewBudget(time.Hour)})
 	if !fetch.IsKind(err, fetch.TooLarge) {
 		t.Errorf("err = %v, want too large", err)
 	}
@@ -212,12 +212,12 @@ func TestRetryOnceWhereItMayHelp(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var calls atomic.Int64
-			_, door, base := serve(t, fetch.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+			_, client, base := serve(t, fetch.Config{}, func(w http.ResponseWriter, _ *http.Request) {
 				if calls.Add(1) == 1 {
 					c.first(w)
 				}
 			})
-			_, err := door.Get(t.Context(), fetch.Request{URL: base})
+			_, err := client.Get(t.Context(), fetch.Request{URL: base})
 			if (err == nil) != c.ok || calls.Load() != c.calls {
 				t.Errorf("err = %v after %d calls, want ok %v after %d", err, calls.Load(), c.ok, c.calls)
 			}
@@ -226,20 +226,20 @@ func TestRetryOnceWhereItMayHelp(t *testing.T) {
 	t.Run("never more than one retry", func(t *testing.T) {
 		t.Parallel()
 		var calls atomic.Int64
-		_, door, base := serve(t, fetch.Config{}, func(w http.ResponseWriter, _ *http.Request) { calls.Add(1); w.WriteHeader(502) })
-		if _, err := door.Get(t.Context(), fetch.Request{URL: base}); !fetch.IsKind(err, fetch.Server) || calls.Load() != 2 {
+		_, client, base := serve(t, fetch.Config{}, func(w http.ResponseWriter, _ *http.Request) { calls.Add(1); w.WriteHeader(502) })
+		if _, err := client.Get(t.Context(), fetch.Request{URL: base}); !fetch.IsKind(err, fetch.Server) || calls.Load() != 2 {
 			t.Errorf("err = %v after %d calls, want a server error after 2", err, calls.Load())
 		}
 	})
 	t.Run("not without time for it", func(t *testing.T) {
 		t.Parallel()
 		var calls atomic.Int64
-		_, door, base := serve(t, fetch.Config{}, func(w http.ResponseWriter, _ *http.Request) {
+		_, client, base := serve(t, fetch.Config{}, func(w http.ResponseWriter, _ *http.Request) {
 			calls.Add(1)
 			w.Header().Set("Retry-After", "2")
 			w.WriteHeader(503)
 		})
-		_, err := door.Get(t.Context(), fetch.Request{URL: base, Budget: fetch.NewBudget(1500 * time.Millisecond)})
+		_, err := client.Get(t.Context(), fetch.Request{URL: base, Budget: fetch.NewBudget(1500 * time.Millisecond)})
 		if !fetch.IsKind(err, fetch.Server) || calls.Load() != 1 {
 			t.Errorf("err = %v after %d calls, want a server error after 1", err, calls.Load())
 		}
@@ -258,10 +258,10 @@ func hang(came, went chan<- struct{}) http.HandlerFunc {
 func TestCancelClosesTheSocket(t *testing.T) {
 	t.Parallel()
 	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
-	_, door, base := serve(t, fetch.Config{}, hang(came, went))
+	_, client, base := serve(t, fetch.Config{}, hang(came, went))
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-came; cancel() }()
-	_, err := door.Get(ctx, fetch.Request{URL: base, Budget: fetch.NewBudget(time.Hour)})
+	_, err := client.Get(ctx, fetch.Request{URL: base, Budget: fetch.NewBudget(time.Hour)})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v, want context.Canceled", err)
 	}
@@ -271,9 +271,9 @@ func TestCancelClosesTheSocket(t *testing.T) {
 func TestOwnDeadlineIsATimeoutNotTheCallersError(t *testing.T) {
 	t.Parallel()
 	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
-	_, door, base := serve(t, fetch.Config{}, hang(came, went))
+	_, client, base := serve(t, fetch.Config{}, hang(came, went))
 	budget := fetch.NewBudget(time.Second)
-	_, err := door.Get(t.Context(), fetch.Request{URL: base, Budget: budget})
+	_, err := client.Get(t.Context(), fetch.Request{URL: base, Budget: budget})
 	if !fetch.IsKind(err, fetch.Timeout) || errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("err = %v, want an own timeout", err)
 	}
@@ -286,10 +286,10 @@ func TestOwnDeadlineIsATimeoutNotTheCallersError(t *testing.T) {
 func TestCallersDeadlineIsTheCallersError(t *testing.T) {
 	t.Parallel()
 	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
-	_, door, base := serve(t, fetch.Config{}, hang(came, went))
+	_, client, base := serve(t, fetch.Config{}, hang(came, went))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, err := door.Get(ctx, fetch.Request{URL: base})
+	_, err := client.Get(ctx, fetch.Request{URL: base})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("err = %v, want the caller's deadline", err)
 	}
@@ -302,7 +302,7 @@ func TestWaitingForASlotSparesTheBudget(t *testing.T) {
 	t.Parallel()
 	came, free := make(chan struct{}, 8), make(chan struct{})
 	var now, most atomic.Int64
-	_, door, base := serve(t, fetch.Config{}, func(_ http.ResponseWriter, r *http.Request) {
+	_, client, base := serve(t, fetch.Config{}, func(_ http.ResponseWriter, r *http.Request) {
 		n := now.Add(1)
 		defer now.Add(-1)
 		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
@@ -315,7 +315,7 @@ func TestWaitingForASlotSparesTheBudget(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 3 { // equal requests would be one
 		wg.Go(func() {
-			if _, err := door.Get(t.Context(), fetch.Request{URL: fmt.Sprintf("%s/hold?%d", base, i)}); err != nil {
+			if _, err := client.Get(t.Context(), fetch.Request{URL: fmt.Sprintf("%s/hold?%d", base, i)}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -326,7 +326,7 @@ func TestWaitingForASlotSparesTheBudget(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Millisecond)
 	defer cancel()
 	budget := fetch.NewBudget(time.Minute)
-	if _, err := door.Get(ctx, fetch.Request{URL: base + "/fourth", Budget: budget}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := client.Get(ctx, fetch.Request{URL: base + "/fourth", Budget: budget}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("fourth: err = %v, want the caller's deadline", err)
 	}
 	if budget.Left() != time.Minute {
@@ -341,7 +341,7 @@ func TestWaitingForASlotSparesTheBudget(t *testing.T) {
 
 func TestRateLimitThatLeavesNoTimeIsThrottling(t *testing.T) {
 	t.Parallel()
-	n, door, base := serve(t, fetch.Config{}, func(http.ResponseWriter, *http.Request) {})
+	n, client, base := serve(t, fetch.Config{}, func(http.ResponseWriter, *http.Request) {})
 	// A second registration of the same host is slower, so it holds for both.
 	if _, err := n.ForHost(base, fetch.Rate{PerSecond: 0.001, Burst: 1}); err != nil {
 		t.Fatal(err)
@@ -349,12 +349,12 @@ func TestRateLimitThatLeavesNoTimeIsThrottling(t *testing.T) {
 	if _, err := n.ForHost(base, fetch.Rate{PerSecond: 100, Burst: 100}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := door.Get(t.Context(), fetch.Request{URL: base}); err != nil {
+	if _, err := client.Get(t.Context(), fetch.Request{URL: base}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if _, err := door.Get(ctx, fetch.Request{URL: base}); !fetch.IsKind(err, fetch.Throttled) {
+	if _, err := client.Get(ctx, fetch.Request{URL: base}); !fetch.IsKind(err, fetch.Throttled) {
 		t.Errorf("err = %v, want throttled by our own limit", err)
 	}
 }

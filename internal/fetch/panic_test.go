@@ -20,13 +20,13 @@ func TestPanicOfOursEndsOneRequest(t *testing.T) {
 	}
 	s := newSite(t, text("User-agent: *\nDisallow: /x\n"), nil)
 	n := openTo(t, Config{Now: now}, s.Server)
-	own, err := n.ForHost(s.URL, Rate{})
+	hostClient, err := n.ForHost(s.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	panics.Store(true)
 	for range maxPerHost + 1 {
-		if _, err := own.Get(t.Context(), Request{URL: s.URL + "/a"}); !IsKind(err, Malformed) {
+		if _, err := hostClient.Get(t.Context(), Request{URL: s.URL + "/a"}); !IsKind(err, Malformed) {
 			t.Errorf("while a request panics: %v", err)
 		}
 	}
@@ -34,7 +34,7 @@ func TestPanicOfOursEndsOneRequest(t *testing.T) {
 		t.Errorf("while the reading of robots.txt panics: %v", err)
 	}
 	panics.Store(false)
-	if r, err := own.Get(t.Context(), Request{URL: s.URL + "/a"}); err != nil || string(r.Body) != "page" {
+	if r, err := hostClient.Get(t.Context(), Request{URL: s.URL + "/a"}); err != nil || string(r.Body) != "page" {
 		t.Errorf("after it: %q, %v", r.Body, err)
 	}
 	for _, h := range n.Hosts() {
@@ -53,7 +53,7 @@ func TestPortsOfAHostShareAGate(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	own, err := n.ForHost("http://secure.example", Rate{})
+	hostClient, err := n.ForHost("http://secure.example", Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestPortsOfAHostShareAGate(t *testing.T) {
 		{n.ForPublic(), "https://both.example/", "both.example:443"},
 		{n.ForPublic(), "http://[2001:db8::1]/", "[2001:db8::1]:443"},
 		{n.ForPublic(), "http://example.org:8080/", "example.org:8080"},
-		{own, "http://example.org/", "example.org:80"},
+		{hostClient, "http://example.org/", "example.org:80"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url, nil)
 		if err != nil {

@@ -25,11 +25,11 @@ func recordedClient(t *testing.T, cassette Cassette, base string) *Client {
 	t.Helper()
 	n := New(Config{Contact: "ops@example.org", Cassette: cassette, Now: newTicker().now})
 	t.Cleanup(func() { n.Close() })
-	door, err := n.ForHost(base, Rate{})
+	client, err := n.ForHost(base, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return door
+	return client
 }
 
 // stepping is a clock that moves by itself, so that entries have an order.
@@ -77,12 +77,12 @@ func recordedServer(t *testing.T) (*httptest.Server, *atomic.Int64) {
 var recordedPaths = []string{"/moved", "/page?q=a%20b&api_key=SECRET2&email=SECRET3", "/binary", "/counts", "/counts", "/404", "/lost", "/429", "/empty"}
 
 // ask all paths; each outcome as a line.
-func outcomes(t *testing.T, door *Client, base string) ([]Response, []string) {
+func outcomes(t *testing.T, client *Client, base string) ([]Response, []string) {
 	t.Helper()
 	var rs []Response
 	var errs []string
 	for _, p := range recordedPaths {
-		r, err := door.Get(t.Context(), Request{URL: base + p})
+		r, err := client.Get(t.Context(), Request{URL: base + p})
 		if len(r.Body) == 0 {
 			r.Body = nil
 		}
@@ -188,9 +188,9 @@ func TestReplayOfTheSameURLGoesOnAndRepeatsTheLast(t *testing.T) {
 	t.Parallel()
 	srv, _ := recordedServer(t)
 	rec := NewRecorder("x", "1", stepping())
-	door := recordedClient(t, rec, srv.URL)
+	client := recordedClient(t, rec, srv.URL)
 	for range 3 {
-		if _, err := door.Get(t.Context(), Request{URL: srv.URL + "/counts"}); err != nil {
+		if _, err := client.Get(t.Context(), Request{URL: srv.URL + "/counts"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -41,8 +41,8 @@ func newRobotsCache() *robotsCache { return &robotsCache{m: map[string]*robotsEn
 
 // mayRead is nil when the host's robots.txt lets us read u. It costs nobody's
 // Budget: the file has a deadline of its own, and it serves all who ask.
-func (d *Client) checkRobots(ctx context.Context, u *url.URL, sent *atomic.Int64) error {
-	v := d.robotsOf(u, sent)
+func (c *Client) checkRobots(ctx context.Context, u *url.URL, sent *atomic.Int64) error {
+	v := c.robotsOf(u, sent)
 	select {
 	case <-v.done:
 	case <-ctx.Done():
@@ -58,8 +58,8 @@ func (d *Client) checkRobots(ctx context.Context, u *url.URL, sent *atomic.Int64
 }
 
 // robotsOf finds what is known, or begins to ask.
-func (d *Client) robotsOf(u *url.URL, sent *atomic.Int64) *robotsEntry {
-	n, key := d.network, u.Scheme+"://"+hostPort(u)
+func (c *Client) robotsOf(u *url.URL, sent *atomic.Int64) *robotsEntry {
+	n, key := c.network, u.Scheme+"://"+hostPort(u)
 	n.robots.mu.Lock()
 	defer n.robots.mu.Unlock()
 	if v := n.robots.m[key]; v != nil && !v.expired() {
@@ -73,17 +73,17 @@ func (d *Client) robotsOf(u *url.URL, sent *atomic.Int64) *robotsEntry {
 	go func() {
 		defer n.inFlight.Done()
 		defer close(v.done)
-		defer d.robotsPanic(v)
-		d.loadRobots(v, file, sent)
+		defer c.robotsPanic(v)
+		c.loadRobots(v, file, sent)
 	}()
 	return v
 }
 
 // robotsPanic makes a failure of a panic in our own code: one file must not end
 // the program.
-func (d *Client) robotsPanic(v *robotsEntry) {
+func (c *Client) robotsPanic(v *robotsEntry) {
 	if p := recover(); p != nil {
-		d.network.cfg.Logger.Error("reading a robots.txt panicked", "panic", p, "stack", string(debug.Stack()))
+		c.network.cfg.Logger.Error("reading a robots.txt panicked", "panic", p, "stack", string(debug.Stack()))
 		v.rules, v.until = nil, time.Now().Add(robotsRetryAfter)
 		v.err = &Error{Kind: Robots, passes: true, Detail: "its robots.txt cannot be read, which counts as no"}
 	}
@@ -120,8 +120,8 @@ func (rc *robotsCache) evict() {
 }
 
 // readRobots fills a verdict.
-func (d *Client) loadRobots(v *robotsEntry, file *url.URL, sent *atomic.Int64) {
-	body, code, err := d.fetchRobots(file, sent)
+func (c *Client) loadRobots(v *robotsEntry, file *url.URL, sent *atomic.Int64) {
+	body, code, err := c.fetchRobots(file, sent)
 	v.until = time.Now().Add(robotsLifetime)
 	var e *Error
 	switch failed := errors.As(err, &e); {
@@ -139,12 +139,12 @@ func (d *Client) loadRobots(v *robotsEntry, file *url.URL, sent *atomic.Int64) {
 }
 
 // fetchRobots gets the file through the same guard and queue as the page.
-func (d *Client) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code int, err error) {
+func (c *Client) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code int, err error) {
 	budget := NewBudget(robotsTimeout) // for all hops together
 	first := hostPort(u)
 	for range maxRedirects + 1 {
 		var next *url.URL
-		body, code, next, err = d.robotsHop(u, budget, sent)
+		body, code, next, err = c.robotsHop(u, budget, sent)
 		var e *Error
 		if errors.As(err, &e) && hostPort(u) != first {
 			e.unsent = false // it says nothing of the page's host
@@ -152,7 +152,7 @@ func (d *Client) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code 
 		if err != nil || next == nil {
 			return body, code, err
 		}
-		if err := d.policy.checkRedirect(u, next); err != nil {
+		if err := c.policy.checkRedirect(u, next); err != nil {
 			return nil, 0, &Error{Kind: BadRedirect, Detail: "it redirects to where we do not go"}
 		}
 		u = next
@@ -160,12 +160,12 @@ func (d *Client) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code 
 	return nil, 0, &Error{Kind: BadRedirect, Detail: "redirected too often"}
 }
 
-func (d *Client) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body []byte, code int, next *url.URL, err error) {
-	n := d.network
+func (c *Client) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body []byte, code int, next *url.URL, err error) {
+	n := c.network
 	if budget.Left() <= 0 { // spent on other hosts, of which this one knows nothing
 		return nil, 0, nil, &Error{Kind: Timeout}
 	}
-	pass, err := n.limiters.acquire(n.ctx, d.limiterKey(u), n.cfg.PublicRate, nil)
+	pass, err := n.limiters.acquire(n.ctx, c.limiterKey(u), n.cfg.PublicRate, nil)
 	if err != nil {
 		if n.ctx.Err() != nil {
 			err = &Error{Kind: Closed}
@@ -182,7 +182,7 @@ func (d *Client) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body
 	ctx, cancel := context.WithTimeout(n.ctx, budget.Left())
 	defer cancel()
 	sent.Add(1)
-	body, code, next, err = d.sendRobots(ctx, u)
+	body, code, next, err = c.sendRobots(ctx, u)
 	if neverSent(err) {
 		pass.refund()
 	}
@@ -208,14 +208,14 @@ func (d *Client) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body
 	return body, code, next, err
 }
 
-func (d *Client) sendRobots(ctx context.Context, u *url.URL) (body []byte, code int, next *url.URL, err error) {
+func (c *Client) sendRobots(ctx context.Context, u *url.URL) (body []byte, code int, next *url.URL, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, 0, nil, err
 	}
-	r.Header.Set("User-Agent", d.network.agent)
+	r.Header.Set("User-Agent", c.network.agent)
 	r.Header.Set("Accept", "text/plain")
-	resp, err := d.http.Do(r)
+	resp, err := c.http.Do(r)
 	if err != nil {
 		return nil, 0, nil, err
 	}
@@ -223,7 +223,7 @@ func (d *Client) sendRobots(ctx context.Context, u *url.URL) (body []byte, code 
 	if next, err = redirectTo(resp, u); err != nil || next != nil {
 		return nil, 0, next, err
 	}
-	d.network.limiters.backOff(d.limiterKey(u), d.network.cfg.PublicRate, retryAfter(resp.Header.Get("Retry-After"), d.network.cfg.Now()))
+	c.network.limiters.backOff(c.limiterKey(u), c.network.cfg.PublicRate, retryAfter(resp.Header.Get("Retry-After"), c.network.cfg.Now()))
 	body, err = io.ReadAll(io.LimitReader(resp.Body, robotsBytes))
 	return body, resp.StatusCode, nil, err
 }

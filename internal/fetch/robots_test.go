@@ -143,19 +143,19 @@ func TestRobotsIsAskedOnce(t *testing.T) {
 	if got := s.requests(); len(got) != 6 || trace.Counts().Requests != 6 {
 		t.Errorf("asked for %q, trace %+v, want robots.txt once and five pages", got, trace.Counts())
 	}
-	door, err := n.ForHost(s.URL, Rate{})
+	client, err := n.ForHost(s.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := newSite(t, text("User-agent: *\nDisallow: /\n"), nil)
-	own, err := n.ForHost(other.URL, Rate{})
+	hostClient, err := n.ForHost(other.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := door.Get(t.Context(), Request{URL: s.URL + "/api"}); err != nil {
+	if _, err := client.Get(t.Context(), Request{URL: s.URL + "/api"}); err != nil {
 		t.Error(err)
 	}
-	if _, err := own.Get(t.Context(), Request{URL: other.URL + "/api"}); err != nil || len(other.requests()) != 1 {
+	if _, err := hostClient.Get(t.Context(), Request{URL: other.URL + "/api"}); err != nil || len(other.requests()) != 1 {
 		t.Errorf("the operator's door: %v after %q, want no robots.txt", err, other.requests())
 	}
 }

@@ -65,14 +65,14 @@ func (t *Trace) Invalidate() {
 	}
 }
 
-func (t *Trace) addResponse(r Response, d *Client, cr checkedRequest) {
+func (t *Trace) addResponse(r Response, c *Client, cr checkedRequest) {
 	if t == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if cr.lifetime > 0 && d.network.cache() != nil {
-		t.invalidate = append(t.invalidate, func() { d.network.cache().drop(cr.key) })
+	if cr.lifetime > 0 && c.network.cache() != nil {
+		t.invalidate = append(t.invalidate, func() { c.network.cache().drop(cr.key) })
 	}
 	if !r.Cached {
 		return
