@@ -44,7 +44,7 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 	if err != nil {
 		return Page{}, fmt.Errorf("parsing the page: %w", err)
 	}
-	removeHidden(doc)
+	_, _ = removeHidden(doc)
 	if err := ctx.Err(); err != nil {
 		return Page{}, err
 	}
