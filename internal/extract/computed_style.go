@@ -34,6 +34,7 @@ type state struct {
 	shadow     bool // a shadow or outline that draws transparent text
 	clipped    bool // background-clip: text
 	unknown    bool // a colour that is not computed
+	authored   bool // the page says a colour; else it may be in a style sheet elsewhere
 	spacing    float64
 	indent     float64
 	nowrap     bool
@@ -257,7 +258,7 @@ func (c *computation) hint(value string, to *css.RGBA) {
 		return
 	}
 	if col, ok := css.AttributeColor(value); ok {
-		*to = col
+		*to, c.s.authored = col, true
 	}
 }
 
@@ -273,6 +274,7 @@ func (c *computation) inherited(p css.Prop, to *css.RGBA, unknown *bool) {
 	if v.Empty() {
 		return
 	}
+	c.s.authored = true
 	switch col, state := v.Color(*to); state {
 	case css.Known:
 		*to, *unknown = col, false
@@ -386,7 +388,7 @@ func (s *state) text() verdict {
 	for _, back := range s.backs {
 		worst = min(worst, legible(ink.Over(back), back))
 	}
-	if s.backImage || s.unknown {
+	if s.backImage || s.unknown || !s.authored {
 		return min(worst, doubtful)
 	}
 	return worst
