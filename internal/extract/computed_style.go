@@ -408,7 +408,7 @@ func legible(ink, back css.RGBA) verdict {
 // fades reports whether an element that opacity alone hides looks like one that a
 // script or an animation fades in.
 func (c *computation) fades() bool {
-	if !c.fading || c.other {
+	if !c.fading || c.other || c.st.Ended {
 		return false
 	}
 	if c.shifted || c.st.Set(css.Transition) || c.st.Set(css.Animation) || has(c.n.Attr, "data-aos") || has(c.n.Attr, "data-animate") {

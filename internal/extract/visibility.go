@@ -138,6 +138,9 @@ func (w *walker) element(n *html.Node, parent *state, g *group) {
 		n.Parent.RemoveChild(n)
 		return
 	}
+	if n.DataAtom == atom.Script || n.DataAtom == atom.Title || n.DataAtom == atom.Head {
+		return
+	}
 	vague := w.cascade.Style(n, parent.env, &w.style, false)
 	w.animate(parent)
 	s, v := compute(n, parent, &w.style)

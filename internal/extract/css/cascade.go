@@ -122,6 +122,8 @@ type Style struct {
 	set  [numProps]winner
 	used []Prop
 	Env  *Env
+	// Ended is set by Frames: the style is that after an animation.
+	Ended bool
 }
 
 type winner struct {
@@ -163,7 +165,7 @@ func (c *Cascade) Style(n *html.Node, env *Env, out *Style, vague bool) (hasVagu
 		out.set[p] = winner{}
 	}
 	out.used = out.used[:0]
-	out.Env = env
+	out.Env, out.Ended = env, false
 	var own map[string]winner // custom properties
 	apply := func(ds []declaration, hi uint64, order int32) {
 		for i := range ds {
@@ -296,6 +298,7 @@ func (c *Cascade) Frames(name string, out *Style) bool {
 	if !ok {
 		return false
 	}
+	out.Ended = true
 	for _, d := range ds {
 		if d.prop != noProp {
 			if !out.set[d.prop].present {
