@@ -100,14 +100,14 @@ func mainPart(doc *html.Node, at *url.URL) *html.Node {
 	removeConsent(body)
 	total := visibleTextSize(body)
 	if n := landmark(body, total); n != nil {
-		removeFurniture(n, n)
+		removeFurniture(n)
 		return n
 	}
 	var article *html.Node
 	if elements(body) < maxReadability {
 		article = readabilityArticle(doc, at)
 	}
-	removeFurniture(body, body)
+	removeFurniture(body)
 	if article == nil {
 		return body
 	}
@@ -214,26 +214,65 @@ func isConsent(n *html.Node) bool {
 
 // removeFurniture removes navigation, headers, footers, asides and forms from a
 // main part. What holds most of its text stays.
-func removeFurniture(n, root *html.Node) {
-	total := visibleTextSize(root)
-	remove(n, func(n *html.Node) bool {
+func removeFurniture(root *html.Node) {
+	sizes := map[*html.Node]textSize{}
+	total := measure(root, sizes)
+	remove(root, func(n *html.Node) bool {
 		if n.Type != html.ElementNode {
 			return false
 		}
+		size := sizes[n]
 		switch {
 		case n.DataAtom == atom.Script:
 			return true
-		case n.DataAtom == atom.Nav, attribute(n.Attr, "role") == "navigation", attribute(n.Attr, "role") == "search", attribute(n.Attr, "role") == "contentinfo":
+		case isNavigation(n), n.DataAtom == atom.Form:
 		case n.DataAtom == atom.Header || n.DataAtom == atom.Footer || n.DataAtom == atom.Aside:
-			if inMain(n, root) && linkShare(n) < 0.4 {
+			if inMain(n, root) && size.prose*10 > size.all*6 {
 				return false
 			}
-		case n.DataAtom == atom.Form:
 		default:
 			return false
 		}
-		return visibleTextSize(n)*2 < total
+		return size.all*2 < total.all
 	})
+}
+
+func isNavigation(n *html.Node) bool {
+	switch attribute(n.Attr, "role") {
+	case "navigation", "search", "contentinfo":
+		return true
+	}
+	return n.DataAtom == atom.Nav
+}
+
+// textSize is the number of bytes of text, and of those that are not in links.
+type textSize struct{ all, prose int }
+
+// measure returns the size of n and stores those of the elements in it.
+func measure(n *html.Node, sizes map[*html.Node]textSize) textSize {
+	if n.Type == html.TextNode {
+		size := letterCount(n.Data)
+		return textSize{size, size}
+	}
+	if n.Type == html.ElementNode && neverText(n) {
+		return textSize{}
+	}
+	var sum textSize
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		size := measure(c, sizes)
+		sum.all, sum.prose = sum.all+size.all, sum.prose+size.prose
+	}
+	if n.DataAtom == atom.A && has(n.Attr, "href") {
+		sum.prose = 0
+	}
+	switch n.DataAtom {
+	case atom.A, atom.B, atom.I, atom.Span, atom.P, atom.Li, atom.Td:
+		if !isNavigation(n) {
+			return sum // never removed
+		}
+	}
+	sizes[n] = sum
+	return sum
 }
 
 // inMain reports whether n is in an article or in the main part itself.
@@ -250,15 +289,6 @@ func inMain(n, root *html.Node) bool {
 		}
 	}
 	return false
-}
-
-// linkShare is the share of the text of n that is in links.
-func linkShare(n *html.Node) float64 {
-	all := visibleTextSize(n)
-	if all == 0 {
-		return 1
-	}
-	return 1 - float64(proseSize(n))/float64(all)
 }
 
 // proseSize is the size of the text of n that is not in links.
