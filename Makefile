@@ -39,7 +39,7 @@ bench: build ## measure, and write docs/BENCHMARKS.md anew
 
 ollama: ## run the tests that want a real Ollama, which is built and started first
 	eval "$$(internal/testkit/scripts/ollama.sh start)" && \
-	  { $(GO) test -count=1 ./internal/models/... ./internal/app/...; code=$$?; \
+	  { $(GO) test -count=1 ./internal/models/... ./internal/app/... ./internal/recording/...; code=$$?; \
 	    internal/testkit/scripts/ollama.sh stop; exit $$code; }
 
 ci: ## what must hold before a change lands

@@ -1,48 +1,51 @@
-// Package memory keeps what was read and finds it again. It names the contract
-// that every backend fulfils, and opens one.
+// Package memory stores what was read and finds it again. It opens a backend by
+// name, and gives the types of package contract, which every backend implements,
+// the names that callers use.
 package memory
 
 import (
 	"context"
 	"fmt"
-	"sort"
 	"strings"
 
-	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// The contract, under the names that callers use.
+// The required ring of the contract.
 type (
-	Config        = contract.Config
-	Retention     = contract.Retention
-	Memory        = contract.Memory
-	Store         = contract.Store
-	Sessions      = contract.Sessions
-	Keeper        = contract.Keeper
-	Mover         = contract.Mover
+	Config     = contract.Config
+	Retention  = contract.Retention
+	Memory     = contract.Memory
+	Store      = contract.Store
+	Sessions   = contract.Sessions
+	ChangeFeed = contract.ChangeFeed
+	Selector   = contract.Selector
+	Stats      = contract.Stats
+	Position   = contract.Position
+	Changes    = contract.Changes
+	Change     = contract.Change
+)
+
+// The optional ring, to be asked for with Require.
+type (
+	Backuper      = contract.Backuper
+	Checker       = contract.Checker
+	Exporter      = contract.Exporter
+	ErasureProver = contract.ErasureProver
+	Reindexer     = contract.Reindexer
+	Retainer      = contract.Retainer
+
 	EmbedFunc     = contract.EmbedFunc
-	Selector      = contract.Selector
-	Stats         = contract.Stats
 	ModelStats    = contract.ModelStats
 	Progress      = contract.Progress
 	CheckReport   = contract.CheckReport
-	GoneReport    = contract.GoneReport
+	ErasureReport = contract.ErasureReport
 	BackupReport  = contract.BackupReport
 	ExportOptions = contract.ExportOptions
 	Moved         = contract.Moved
 )
 
-// Keys of evidence.Document.Meta that the memory understands; see contract.
-const (
-	MetaSession = contract.MetaSession
-	MetaKind    = contract.MetaKind
-	MetaSeq     = contract.MetaSeq
-	MetaPinned  = contract.MetaPinned
-	KindTurn    = contract.KindTurn
-)
-
-// Limits of every memory; see contract.
+// Limits of every memory; see package contract.
 const (
 	DefaultMaxText = contract.DefaultMaxText
 	DefaultK       = contract.DefaultK
@@ -50,26 +53,50 @@ const (
 	ConfirmAbove   = contract.ConfirmAbove
 )
 
-// Open opens the memory that cfg names. The caller closes it.
+// Open opens the memory that cfg describes. The caller closes it. A backend name
+// that is not registered, and a setting that the backend does not support, is an
+// *evidence.Problem.
 func Open(ctx context.Context, cfg Config) (Memory, error) {
-	if cfg.Backend == "" {
-		cfg.Backend = "local"
-	}
 	for _, b := range backends() {
-		if b.name == cfg.Backend {
-			return b.open(ctx, cfg)
+		if b.name != cfg.Backend {
+			continue
 		}
+		m, err := b.open(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		return checked(m, cfg)
 	}
-	return nil, evidence.BadInput(fmt.Sprintf("there is no memory backend %q", cfg.Backend),
-		"use one of: "+strings.Join(Backends(), ", "))
+	return nil, contract.Unsupported(fmt.Sprintf("there is no memory backend %q", cfg.Backend),
+		"set memory.backend to one of: "+strings.Join(Backends(), ", "))
 }
 
-// Backends are the names that Config.Backend may have, sorted.
+// checked closes and refuses a memory that would ignore its retention.
+func checked(m Memory, cfg Config) (Memory, error) {
+	if cfg.Keep.IsZero() {
+		return m, nil
+	}
+	if _, err := Require[Retainer](m); err != nil {
+		_ = m.Close() // nothing was written
+		return nil, contract.Unsupported(fmt.Sprintf("the memory backend %q cannot remove old documents", cfg.Backend),
+			"set memory.max_age_days and memory.max_text_mb to 0, or memory.backend to one that can")
+	}
+	return m, nil
+}
+
+// ErrUnsupported is the cause of a Problem that lies in the choice of the backend;
+// see contract.
+var ErrUnsupported = contract.ErrUnsupported
+
+// Require returns m as an optional interface, or an *evidence.Problem if its
+// backend does not declare it.
+func Require[T any](m Memory) (T, error) { return contract.Require[T](m) }
+
+// Backends returns the registered names, sorted.
 func Backends() []string {
 	names := []string{}
 	for _, b := range backends() {
 		names = append(names, b.name)
 	}
-	sort.Strings(names)
 	return names
 }

@@ -11,17 +11,21 @@ type backend struct {
 	open func(ctx context.Context, cfg Config) (Memory, error)
 }
 
-// backends lists every backend, sorted by name, one entry a line.
+// backends lists every backend, sorted by name, one a line.
 func backends() []backend {
 	return []backend{
-		{"local", openLocal},
+		{"local", opens(local.Open)},
 	}
 }
 
-func openLocal(ctx context.Context, cfg Config) (Memory, error) {
-	l, err := local.Open(ctx, cfg)
-	if err != nil {
-		return nil, err // not l: a nil *Local in an interface is not nil
+// opens adapts a backend's Open, which returns its own type: a nil pointer in an
+// interface would not be nil.
+func opens[M Memory](open func(context.Context, Config) (M, error)) func(context.Context, Config) (Memory, error) {
+	return func(ctx context.Context, cfg Config) (Memory, error) {
+		m, err := open(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		return m, nil
 	}
-	return l, nil
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/tools"
 )
@@ -17,7 +19,6 @@ import (
 // world implements what the tools need; a nil function answers at once.
 type world struct {
 	research func(ctx context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error)
-	recall   func(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error)
 	sources  []string
 }
 
@@ -28,15 +29,24 @@ func (w world) Research(ctx context.Context, r research.Request, observe func(re
 	return w.research(ctx, r, observe)
 }
 
-func (w world) FetchSources(_ context.Context, r tools.FetchRequest, _ func(research.Event)) (tools.FetchResult, error) {
-	return tools.FetchResult{Documents: []evidence.Document{{ID: "d_1", Source: "wikipedia", Title: "Go", Text: "About " + r.Query, Untrusted: true}}}, nil
+func (w world) Read(_ context.Context, r research.ReadRequest, _ func(research.Event)) (research.ReadResult, error) {
+	if err := r.Check(); err != nil {
+		return research.ReadResult{}, err
+	}
+	return research.ReadResult{Documents: []evidence.Document{{ID: "d_1", Source: "wikipedia", Title: "Go", Text: "About " + r.Query, Untrusted: true}},
+		Sources: []evidence.SourceReport{}, Warnings: []string{}}, nil
 }
 
-func (w world) Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error) {
-	if w.recall == nil {
-		return evidence.RecallResult{Index: evidence.IndexReady}, nil
-	}
-	return w.recall(ctx, q)
+func (w world) Recall(context.Context, library.RecallRequest) (library.RecallResult, error) {
+	return library.RecallResult{Hits: []library.RecallHit{}, Index: evidence.IndexReady, Warnings: []string{}}, nil
+}
+
+func (w world) Remember(context.Context, library.RememberRequest) (library.RememberResult, error) {
+	return library.RememberResult{}, errors.New("not used")
+}
+
+func (w world) Forget(context.Context, library.ForgetRequest) (library.ForgetResult, error) {
+	return library.ForgetResult{}, errors.New("not used")
 }
 
 func answerTo(r research.Request, observe func(research.Event)) evidence.Answer {
@@ -58,7 +68,7 @@ const reports = 5
 func testHandler(w world, log io.Writer) *Handler {
 	return NewHandler(Options{
 		Name: "research-mcp", Title: "Research", Version: "1.2.3", Instructions: "Ask.",
-		Tools:     tools.All(tools.Deps{Research: w, Fetch: w, Recall: w, Sources: w.sources, Boundary: func() string { return "b0b0b0" }}),
+		Tools:     tools.All(tools.Deps{Engine: w, Library: w, Sources: w.sources, Boundary: func() string { return "b0b0b0" }}),
 		Logger:    slog.New(slog.NewTextHandler(log, nil)),
 		SlowLimit: slowLimit,
 	})

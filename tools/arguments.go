@@ -16,58 +16,59 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// form is a tool's input schema, read to check arguments by. It knows the part
-// of JSON Schema that the tools use, and says in words what is wrong.
-type form struct {
-	Properties map[string]field `json:"properties"`
-	Required   []string         `json:"required"`
+// checker checks arguments against a tool's input schema. It knows the part of
+// JSON Schema that the tools use; its errors name the argument, its value and the
+// bounds.
+type checker struct {
+	Properties map[string]property `json:"properties"`
+	Required   []string            `json:"required"`
 }
 
-// field is the schema of one argument. Lengths are counted in bytes, which is
-// at least as strict as the schema's characters.
-type field struct {
-	Type      string   `json:"type"` // string, integer, boolean or array of strings
-	Enum      []string `json:"enum"`
-	Minimum   *int64   `json:"minimum"`
-	Maximum   *int64   `json:"maximum"`
-	MinLength int      `json:"minLength"`
-	MaxLength int      `json:"maxLength"`
-	MaxItems  int      `json:"maxItems"`
-	Items     *field   `json:"items"`
+// property is the schema of one argument. Lengths are counted in bytes, which is
+// at least as strict as the characters of JSON Schema.
+type property struct {
+	Type      string    `json:"type"` // string, integer, boolean or array of strings
+	Enum      []string  `json:"enum"`
+	Minimum   *int64    `json:"minimum"`
+	Maximum   *int64    `json:"maximum"`
+	MinLength int       `json:"minLength"`
+	MaxLength int       `json:"maxLength"`
+	MaxItems  int       `json:"maxItems"`
+	Items     *property `json:"items"`
 }
 
-func parseForm(schema json.RawMessage) (form, error) {
-	var f form
-	if err := json.Unmarshal(schema, &f); err != nil {
-		return form{}, fmt.Errorf("reading the input schema: %w", err)
+func newChecker(schema json.RawMessage) (checker, error) {
+	var c checker
+	if err := json.Unmarshal(schema, &c); err != nil {
+		return checker{}, fmt.Errorf("reading the input schema: %w", err)
 	}
-	for name, p := range f.Properties {
+	for name, p := range c.Properties {
 		switch p.Type {
 		case "string", "integer", "boolean":
 		case "array":
 			if p.Items == nil || p.Items.Type != "string" {
-				return form{}, fmt.Errorf("argument %s: only lists of strings are understood", name)
+				return checker{}, fmt.Errorf("argument %s: only lists of strings are understood", name)
 			}
 		default:
-			return form{}, fmt.Errorf("argument %s: type %q is not understood", name, p.Type)
+			return checker{}, fmt.Errorf("argument %s: type %q is not understood", name, p.Type)
 		}
 	}
-	return f, nil
+	return c, nil
 }
 
-// check returns the arguments as an object of values with the schema's types,
-// or an *evidence.Problem that names the argument, its value and the bounds.
-// An argument that is null counts as left out: many clients send all of them.
-func (f form) check(args json.RawMessage) (json.RawMessage, error) {
+// check returns the arguments as a JSON object whose values have the schema's
+// types, or an *evidence.Problem. An argument that is null counts as left out:
+// many clients send all of them.
+func (c checker) check(args json.RawMessage) (json.RawMessage, error) {
 	given, err := object(args)
 	if err != nil {
 		return nil, err
 	}
 	clean := make(map[string]any, len(given))
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		p, known := f.Properties[name]
+		p, known := c.Properties[name]
 		if !known {
-			return nil, f.unknown(name)
+			return nil, c.unknown(name)
 		}
 		if given[name] == nil {
 			continue
@@ -76,9 +77,9 @@ func (f form) check(args json.RawMessage) (json.RawMessage, error) {
 			return nil, err
 		}
 	}
-	for _, name := range f.Required {
+	for _, name := range c.Required {
 		if _, ok := clean[name]; !ok {
-			return nil, evidence.BadInput(fmt.Sprintf("argument %q is missing", name), "give it "+f.Properties[name].want())
+			return nil, evidence.BadInput(fmt.Sprintf("argument %q is missing", name), "give it "+c.Properties[name].want())
 		}
 	}
 	return json.Marshal(clean)
@@ -109,11 +110,12 @@ func object(args json.RawMessage) (map[string]any, error) {
 	return nil, evidence.BadInput("the arguments are "+describe(v), "give a JSON object of argument names and values")
 }
 
-// longestName is in bytes; nobody mistypes an argument into something longer.
+// longestName is the longest unknown argument, in bytes, that a valid one is
+// suggested for.
 const longestName = 64
 
-func (f form) unknown(name string) error {
-	valid := slices.Sorted(maps.Keys(f.Properties))
+func (c checker) unknown(name string) error {
+	valid := slices.Sorted(maps.Keys(c.Properties))
 	try := "valid: " + strings.Join(valid, ", ")
 	if len(name) <= longestName {
 		if near := text.Nearest(name, valid); near != "" {
@@ -123,7 +125,7 @@ func (f form) unknown(name string) error {
 	return evidence.BadInput(fmt.Sprintf("unknown argument %s", quote(name)), try)
 }
 
-func (p field) value(name string, v any) (any, error) {
+func (p property) value(name string, v any) (any, error) {
 	switch p.Type {
 	case "string":
 		if s, ok := v.(string); ok {
@@ -145,7 +147,7 @@ func (p field) value(name string, v any) (any, error) {
 	return nil, p.refuse(name, describe(v))
 }
 
-func (p field) text(name, s string) (any, error) {
+func (p property) text(name, s string) (any, error) {
 	switch {
 	case len(p.Enum) > 0 && !slices.Contains(p.Enum, s):
 		return nil, p.refuse(name, quote(s))
@@ -157,10 +159,10 @@ func (p field) text(name, s string) (any, error) {
 	return s, nil
 }
 
-// number takes 45 and 45.0 and 4.5e1 alike, as JSON Schema does.
-func (p field) number(name string, n json.Number) (any, error) {
+// number accepts 45, 45.0 and 4.5e1 alike, as JSON Schema does.
+func (p property) number(name string, n json.Number) (any, error) {
 	digits, _ := text.Cut(n.String(), 40)
-	if len(n) > 40 { // no bound of ours needs more, and an exponent may stand for gigabytes of digits
+	if len(n) > 40 { // no bound needs more; a large exponent below would cost gigabytes of memory
 		return nil, p.refuse(name, digits+"…")
 	}
 	if i := strings.IndexAny(digits, "eE"); i >= 0 && len(digits)-i > 4 {
@@ -177,7 +179,7 @@ func (p field) number(name string, n json.Number) (any, error) {
 	return i, nil
 }
 
-func (p field) list(name string, list []any) (any, error) {
+func (p property) list(name string, list []any) (any, error) {
 	if p.MaxItems > 0 && len(list) > p.MaxItems {
 		return nil, p.refuse(name, fmt.Sprintf("a list of %d", len(list)))
 	}
@@ -192,13 +194,13 @@ func (p field) list(name string, list []any) (any, error) {
 	return out, nil
 }
 
-// refuse says what the argument is and what it has to be.
-func (p field) refuse(name, is string) error {
+// refuse returns an error that names the argument's value and the valid ones.
+func (p property) refuse(name, is string) error {
 	return evidence.BadInput(fmt.Sprintf("argument %q is %s", name, is), "give "+p.want())
 }
 
-// want describes the values that the field takes.
-func (p field) want() string {
+// want describes the valid values.
+func (p property) want() string {
 	switch p.Type {
 	case "integer":
 		switch {
@@ -226,7 +228,7 @@ func (p field) want() string {
 	return "a text"
 }
 
-// describe says what a JSON value is, in the words of a person.
+// describe describes a JSON value of the wrong type.
 func describe(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -244,8 +246,8 @@ func describe(v any) string {
 	return "an object"
 }
 
-// quote shows a caller's value, without what a reader cannot see and not too
-// much of it.
+// quote quotes a caller's value, without invisible characters and cut to 60
+// bytes.
 func quote(s string) string {
 	s, _ = text.Clean(s)
 	short, cut := text.Cut(s, 60)

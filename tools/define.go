@@ -1,41 +1,42 @@
 package tools
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"encoding/json"
 	"fmt"
-	"path"
 	"strings"
+	"time"
 )
 
-//go:embed about/*.md schema/*.json
+//go:embed about/*.md
 var files embed.FS
 
-// define completes d: it reads the tool's texts by its name, and makes Call of
-// run, which does the work, and present, which shrinks what run gave to the
-// caller's token budget and says it in Markdown.
+// define completes d: it reads About from about/NAME.md, and makes Call of run,
+// which does the work, and present, which cuts the result to the caller's token
+// budget and renders it as Markdown.
 func define[In, Out any](
 	d Definition,
 	run func(ctx context.Context, in In, observe Observe) (Out, error),
 	present func(in In, out Out) (Out, string),
 ) Definition {
-	d.About = strings.TrimSpace(string(mustRead("about", d.Name+".md")))
-	d.InputSchema = mustCompact(mustRead("schema", d.Name+".in.json"))
-	d.OutputSchema = mustCompact(mustRead("schema", d.Name+".out.json"))
-	form, err := parseForm(d.InputSchema)
+	about, err := files.ReadFile("about/" + d.Name + ".md")
+	if err != nil {
+		panic("tools: " + err.Error())
+	}
+	d.About = strings.TrimSpace(string(about))
+	arguments, err := newChecker(d.InputSchema)
 	if err != nil {
 		panic(fmt.Sprintf("tools: %s: %v", d.Name, err))
 	}
 	d.Call = func(ctx context.Context, args json.RawMessage, observe Observe) (Result, error) {
-		clean, err := form.check(args)
+		clean, err := arguments.check(args)
 		if err != nil {
 			return Result{}, err
 		}
 		var in In
 		if err := json.Unmarshal(clean, &in); err != nil {
-			return Result{}, fmt.Errorf("decoding arguments that were checked: %w", err)
+			return Result{}, fmt.Errorf("decoding checked arguments: %w", err)
 		}
 		out, err := run(ctx, in, observe)
 		if err != nil {
@@ -51,7 +52,7 @@ func define[In, Out any](
 	return d
 }
 
-// withSources tells the model which names the argument "sources" takes.
+// withSources adds the valid names of the argument "sources" to the description.
 func withSources(d Definition, names []string) Definition {
 	if len(names) > 0 {
 		d.About += "\nSources: " + strings.Join(names, ", ") + "."
@@ -59,23 +60,7 @@ func withSources(d Definition, names []string) Definition {
 	return d
 }
 
-func mustRead(dir, name string) []byte {
-	b, err := files.ReadFile(path.Join(dir, name))
-	if err != nil {
-		panic("tools: " + err.Error())
-	}
-	return b
-}
-
-func mustCompact(schema []byte) json.RawMessage {
-	var b bytes.Buffer
-	if err := json.Compact(&b, schema); err != nil {
-		panic("tools: " + err.Error())
-	}
-	return b.Bytes()
-}
-
-// orDefault is what p points to, or def when the argument was left out.
+// orDefault returns *p, or def when the argument was left out.
 func orDefault(p *int, def int) int {
 	if p == nil {
 		return def
@@ -83,8 +68,13 @@ func orDefault(p *int, def int) int {
 	return *p
 }
 
-// some is s, or an empty slice: JSON must never show a null where a list is due.
-func some[T any](s []T) []T {
+// seconds returns an argument as a duration, or 0 when it was left out.
+func seconds(p *int) time.Duration {
+	return time.Duration(orDefault(p, 0)) * time.Second
+}
+
+// nonNil returns s, or an empty slice for nil: a list is never null in JSON.
+func nonNil[T any](s []T) []T {
 	if s == nil {
 		return []T{}
 	}

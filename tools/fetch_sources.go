@@ -3,35 +3,24 @@ package tools
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-const defaultFetchLimit = 8
-
-// FetchSourcesIn are the arguments of fetch-sources.
+// FetchSourcesIn holds the arguments of fetch-sources.
 type FetchSourcesIn struct {
-	Query         string   `json:"query"`
-	URLs          []string `json:"urls"`
-	Sources       []string `json:"sources"`
-	Limit         *int     `json:"limit"`
-	FullText      bool     `json:"full_text"`
-	BudgetSeconds *int     `json:"budget_seconds"`
-	MaxTokens     *int     `json:"max_tokens"`
-}
-
-// FetchSourcesOut is what was read. Slices are never nil, but
-// for NotAsked.
-type FetchSourcesOut struct {
-	Documents []evidence.Document     `json:"documents"`
-	Sources   []evidence.SourceReport `json:"sources"`
-	NotAsked  []evidence.NotAsked     `json:"not_asked,omitempty"`
-	Warnings  []string                `json:"warnings"`
+	Query         string   `json:"query,omitempty" jsonschema:"Search keywords"`
+	URLs          []string `json:"urls,omitempty" jsonschema:"Public http(s) addresses to read"`
+	Sources       []string `json:"sources,omitempty" jsonschema:"Search only these, named as in research; default: those that fit"`
+	Limit         *int     `json:"limit,omitempty" jsonschema:"Most documents"`
+	FullText      bool     `json:"full_text,omitempty" jsonschema:"Also read the pages that hits link to"`
+	BudgetSeconds *int     `json:"budget_seconds,omitempty" jsonschema:"Later sources are left out"`
+	MaxTokens     *int     `json:"max_tokens,omitempty" jsonschema:"Most tokens of the result; long texts are cut"`
 }
 
 func fetchSources(d Deps) Definition {
@@ -42,63 +31,53 @@ func fetchSources(d Deps) Definition {
 			// Not read-only: what was read is kept in the memory.
 			Hints: Hints{Idempotent: true, OpenWorld: true},
 			Slow:  true,
+			InputSchema: input[FetchSourcesIn](
+				textOf("query", 1, 2000), listOf("urls", 20, research.MaxURL), listOf("sources", maxSources, maxName),
+				numberOf("limit", 1, research.MaxRead, research.DefaultRead), falseByDefault("full_text"), d.budget(), tokens(),
+			),
+			OutputSchema: output[research.ReadResult](
+				opaque("documents[]", "id", "source", "url", "title", "text"),
+				opaque("sources[]"), describeField("sources", "As research reports them"),
+				opaque("not_asked[]"),
+			),
 		},
-		func(ctx context.Context, in FetchSourcesIn, observe Observe) (FetchSourcesOut, error) {
-			return FetchSources(ctx, d.Fetch, in, observe)
+		func(ctx context.Context, in FetchSourcesIn, observe Observe) (research.ReadResult, error) {
+			req, err := in.request()
+			if err != nil {
+				return research.ReadResult{}, err
+			}
+			return d.Engine.Read(ctx, req, observe)
 		},
-		func(in FetchSourcesIn, out FetchSourcesOut) (FetchSourcesOut, string) {
-			return fitDocuments(out, orDefault(in.MaxTokens, defaultMaxTokens), d.Boundary)
+		func(in FetchSourcesIn, out research.ReadResult) (research.ReadResult, string) {
+			return shrinkDocuments(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Boundary)
 		},
 	)
 }
 
-// FetchSources reads documents through f, as in says, whose bounds were checked.
-func FetchSources(ctx context.Context, f Fetcher, in FetchSourcesIn, observe Observe) (FetchSourcesOut, error) {
-	query := strings.TrimSpace(in.Query)
-	if query == "" && len(in.URLs) == 0 {
-		return FetchSourcesOut{}, evidence.BadInput("neither \"query\" nor \"urls\" is given", "give search keywords, or addresses to read")
-	}
+func (in FetchSourcesIn) request() (research.ReadRequest, error) {
 	for i, u := range in.URLs {
-		if err := checkURL(fmt.Sprintf("urls[%d]", i), u); err != nil {
-			return FetchSourcesOut{}, err
+		if err := library.CheckURL(fmt.Sprintf("argument \"urls[%d]\"", i), u); err != nil {
+			return research.ReadRequest{}, err
 		}
 	}
-	got, err := f.FetchSources(ctx, FetchRequest{
-		Query:    query,
-		URLs:     in.URLs,
-		Sources:  in.Sources,
-		Limit:    orDefault(in.Limit, defaultFetchLimit),
-		FullText: in.FullText,
-		Budget:   time.Duration(orDefault(in.BudgetSeconds, defaultBudget)) * time.Second,
-	}, observe)
-	if err != nil {
-		return FetchSourcesOut{}, err
-	}
-	return FetchSourcesOut{Documents: some(got.Documents), Sources: some(got.Sources), NotAsked: got.NotAsked, Warnings: some(got.Warnings)}, nil
+	return research.ReadRequest{Query: in.Query, URLs: in.URLs, Sources: in.Sources, Limit: orDefault(in.Limit, 0),
+		FullText: in.FullText, Budget: seconds(in.BudgetSeconds)}, nil
 }
 
-func checkURL(name, raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return evidence.BadInput(fmt.Sprintf("argument %q is %s", name, quote(raw)), "give an absolute address that begins with https:// or http://")
-	}
-	return nil
-}
-
-// documentFit shrinks its own copy of fetched documents.
-type documentFit struct {
-	out      FetchSourcesOut
+// documentShrinker removes parts of its own copy of fetched documents.
+type documentShrinker struct {
+	out      research.ReadResult
 	full     []string // the texts before anything was cut
 	warnings []string
-	lost     lost
+	omitted  omissions
 	max      int
-	word     string // the fence of this call
+	word     string // fences foreign text in this result
 }
 
-// fitDocuments is out within maxTokens, as JSON and as text. Long texts are cut
-// first, the longest most; documents go when their texts alone do not help.
-func fitDocuments(out FetchSourcesOut, maxTokens int, next func() string) (FetchSourcesOut, string) {
-	f := &documentFit{out: out, warnings: out.Warnings, max: maxTokens, full: make([]string, len(out.Documents))}
+// shrinkDocuments cuts out to maxTokens, both as JSON and as text. It cuts long
+// texts first, the longest most, and removes documents when that is not enough.
+func shrinkDocuments(out research.ReadResult, maxTokens int, next func() string) (research.ReadResult, string) {
+	f := &documentShrinker{out: out, warnings: out.Warnings, max: maxTokens, full: make([]string, len(out.Documents))}
 	for i, d := range out.Documents {
 		f.full[i] = d.Text
 	}
@@ -107,23 +86,23 @@ func fitDocuments(out FetchSourcesOut, maxTokens int, next func() string) (Fetch
 		return f.out, f.text()
 	}
 	f.out.Documents, f.out.Sources = slices.Clone(out.Documents), slices.Clone(out.Sources)
-	room := 4 * maxTokens // bytes: a token of four letters is the most that a text can be worth
+	room := 4 * maxTokens // bytes: a token has at most about four
 	shrink(f.fits, func() bool {
 		room = room * 7 / 8
 		return f.cutTexts(room)
 	}, f.dropNotAsked, f.dropDetails, f.dropDocument, f.dropSource, f.dropWarning)
-	f.fits() // the warning counts what the last step took
+	f.fits() // updates the warning after the last step
 	return f.out, f.text()
 }
 
-func (f *documentFit) fits() bool {
-	f.out.Warnings = f.lost.with(f.warnings, f.max)
+func (f *documentShrinker) fits() bool {
+	f.out.Warnings = f.omitted.with(f.warnings, f.max)
 	return jsonTokens(f.out) <= f.max && text.EstimateTokens(f.text()) <= f.max
 }
 
-// cutTexts gives the documents room bytes together, as long as that leaves
-// each enough to be of use.
-func (f *documentFit) cutTexts(room int) bool {
+// cutTexts cuts the documents' texts to room bytes in total, as long as that
+// leaves enough of each.
+func (f *documentShrinker) cutTexts(room int) bool {
 	const least = 240
 	if room < least*len(f.full) {
 		return false
@@ -132,30 +111,30 @@ func (f *documentFit) cutTexts(room int) bool {
 	for i, t := range f.full {
 		lengths[i] = len(t)
 	}
-	f.lost = lost{}
+	f.omitted = omissions{}
 	for i, n := range shares(lengths, room) {
 		d := &f.out.Documents[i]
 		if n < lengths[i] {
 			d.Text, d.Truncated = prefix(f.full[i], n), true
-			f.lost.add("bytes of text", lengths[i]-len(d.Text))
+			f.omitted.add("bytes of text", lengths[i]-len(d.Text))
 		}
 	}
 	return true
 }
 
-func (f *documentFit) dropNotAsked() bool {
+func (f *documentShrinker) dropNotAsked() bool {
 	n := len(f.out.NotAsked)
 	f.out.NotAsked = nil
-	f.lost.add("sources not asked", n)
+	f.omitted.add("sources not asked", n)
 	return n > 0
 }
 
-// dropDetails takes from the last document that has any what only a program
-// would read.
-func (f *documentFit) dropDetails() bool {
+// dropDetails removes the metadata and tags of the last document that has any:
+// only a program reads them.
+func (f *documentShrinker) dropDetails() bool {
 	for i := range slices.Backward(f.out.Documents) {
 		if d := &f.out.Documents[i]; len(d.Meta) > 0 || len(d.Tags) > 0 {
-			f.lost.add("details", len(d.Meta)+len(d.Tags))
+			f.omitted.add("details", len(d.Meta)+len(d.Tags))
 			d.Meta, d.Tags = nil, nil
 			return true
 		}
@@ -163,8 +142,8 @@ func (f *documentFit) dropDetails() bool {
 	return false
 }
 
-// dropDocument drops the last document, or shortens the only one.
-func (f *documentFit) dropDocument() bool {
+// dropDocument removes the last document, or shortens the only one.
+func (f *documentShrinker) dropDocument() bool {
 	n := len(f.out.Documents)
 	if n == 0 {
 		return false
@@ -172,36 +151,36 @@ func (f *documentFit) dropDocument() bool {
 	last := &f.out.Documents[n-1]
 	if n == 1 && len(last.Text) > 16 {
 		short := prefix(last.Text, len(last.Text)*2/3)
-		f.lost.add("bytes of text", len(last.Text)-len(short))
+		f.omitted.add("bytes of text", len(last.Text)-len(short))
 		last.Text, last.Truncated = short, true
 		return true
 	}
 	f.out.Documents = f.out.Documents[:n-1]
-	f.lost.add("documents", 1)
+	f.omitted.add("documents", 1)
 	return true
 }
 
-func (f *documentFit) dropSource() bool {
+func (f *documentShrinker) dropSource() bool {
 	n := len(f.out.Sources)
 	if n == 0 {
 		return false
 	}
 	f.out.Sources = f.out.Sources[:n-1]
-	f.lost.add("source reports", 1)
+	f.omitted.add("source reports", 1)
 	return true
 }
 
-func (f *documentFit) dropWarning() bool {
+func (f *documentShrinker) dropWarning() bool {
 	n := len(f.warnings)
 	if n == 0 {
 		return false
 	}
 	f.warnings = f.warnings[:n-1]
-	f.lost.add("warnings", 1)
+	f.omitted.add("warnings", 1)
 	return true
 }
 
-func (f *documentFit) text() string {
+func (f *documentShrinker) text() string {
 	var b strings.Builder
 	if len(f.out.Documents) == 0 {
 		b.WriteString("No documents.\n")

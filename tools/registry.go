@@ -1,7 +1,7 @@
 package tools
 
-// All are the tools, sorted by name. It panics when a schema that is built into
-// the program is broken, which the tests of this package rule out.
+// All returns the tools, sorted by name. It panics when a definition is wrong,
+// such as a schema that names a field its struct lacks.
 func All(d Deps) []Definition {
 	d = d.withDefaults()
 	return []Definition{

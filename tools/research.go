@@ -4,22 +4,21 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
-// ResearchIn are the arguments of research. Pointers tell a 0 from an argument
-// that was left out.
+// ResearchIn holds the arguments of research. A nil pointer is an argument that
+// was left out.
 type ResearchIn struct {
-	Question      string   `json:"question"`
-	Session       string   `json:"session"`
-	Sources       []string `json:"sources"`
-	Depth         string   `json:"depth"`
-	BudgetSeconds *int     `json:"budget_seconds"`
-	MaxTokens     *int     `json:"max_tokens"`
-	Language      string   `json:"language"`
+	Question      string   `json:"question" jsonschema:"The question in full"`
+	Session       string   `json:"session,omitempty" jsonschema:"Handle from an earlier result, to ask further"`
+	Sources       []string `json:"sources,omitempty" jsonschema:"Ask only these; default: those that fit"`
+	Depth         string   `json:"depth,omitempty" jsonschema:"How much is read"`
+	BudgetSeconds *int     `json:"budget_seconds,omitempty" jsonschema:"An answer comes within this, if only a partial one"`
+	MaxTokens     *int     `json:"max_tokens,omitempty" jsonschema:"Most tokens of the result"`
+	Language      string   `json:"language,omitempty" jsonschema:"Of the answer, such as en"`
 }
 
 func researchTool(d Deps) Definition {
@@ -27,60 +26,70 @@ func researchTool(d Deps) Definition {
 		Definition{
 			Name:  "research",
 			Title: "Research a question",
-			// Not read-only: the session and what was read are kept in the memory.
+			// Not read-only: the session and the documents are stored in the memory.
 			Hints: Hints{OpenWorld: true},
 			Slow:  true,
+			InputSchema: input[ResearchIn](
+				textOf("question", 1, research.MaxQuestion), textOf("session", 1, maxID), listOf("sources", maxSources, maxName),
+				oneOf("depth", research.DepthQuick, research.DepthStandard, research.DepthDeep), byDefault("depth", research.DepthStandard),
+				d.budget(), tokens(), textOf("language", 2, 35),
+			),
+			OutputSchema: output[evidence.Answer](
+				require("", "session", "status", "answer", "citations", "sources"),
+				oneOf("status", evidence.Answered, evidence.Partial, evidence.Insufficient),
+				describeField("answer", "Markdown with [n] marks"),
+				oneOf("claims[].verdict", evidence.Supported, evidence.Weak, evidence.Unsupported),
+				describeField("citations[].quote", "Verbatim bytes start..end of the document's text"),
+				oneOf("sources[].status", evidence.StatusOK, evidence.StatusEmpty, evidence.StatusCached, evidence.StatusTimeout,
+					evidence.StatusThrottled, evidence.StatusError, evidence.StatusSkipped),
+				leaveOut("sources[]", "age_seconds", "kind"),
+				opaque("not_asked[]"),
+				opaque("memory"), describeField("memory", "What recall gave"),
+				opaque("analysis"), describeField("analysis", "Statistics of what was read"),
+				opaque("timing"), describeField("timing", "Milliseconds by step"),
+			),
 		},
 		func(ctx context.Context, in ResearchIn, observe Observe) (evidence.Answer, error) {
-			return Research(ctx, d.Research, in, observe)
+			a, err := d.Engine.Research(ctx, in.request(), observe)
+			if err != nil {
+				return evidence.Answer{}, err
+			}
+			return withoutNil(a), nil
 		},
 		func(in ResearchIn, a evidence.Answer) (evidence.Answer, string) {
-			a = fitAnswer(a, orDefault(in.MaxTokens, defaultMaxTokens))
+			a = shrinkAnswer(a, orDefault(in.MaxTokens, research.DefaultMaxTokens))
 			return a, answerText(a)
 		},
 	), d.Sources)
 }
 
-// Research asks r the question of in, whose bounds were checked.
-func Research(ctx context.Context, r Researcher, in ResearchIn, observe Observe) (evidence.Answer, error) {
-	if strings.TrimSpace(in.Question) == "" {
-		return evidence.Answer{}, evidence.BadInput(
-			fmt.Sprintf("argument \"question\" is %d bytes of white space", len(in.Question)), "give the question in words")
-	}
-	depth := in.Depth
-	if depth == "" {
-		depth = research.DepthStandard
-	}
-	a, err := r.Research(ctx, research.Request{
+func (in ResearchIn) request() research.Request {
+	return research.Request{
 		Question:  in.Question,
 		Session:   in.Session,
 		Sources:   in.Sources,
-		Depth:     depth,
-		Budget:    time.Duration(orDefault(in.BudgetSeconds, defaultBudget)) * time.Second,
-		MaxTokens: orDefault(in.MaxTokens, defaultMaxTokens),
+		Depth:     in.Depth,
+		Budget:    seconds(in.BudgetSeconds),
+		MaxTokens: orDefault(in.MaxTokens, research.DefaultMaxTokens),
 		Language:  in.Language,
-	}, observe)
-	if err != nil {
-		return evidence.Answer{}, err
 	}
-	return whole(a), nil
 }
 
-// whole replaces the nil slices and maps of a by empty ones.
-func whole(a evidence.Answer) evidence.Answer {
-	a.Claims, a.Citations, a.Sources = some(a.Claims), some(a.Citations), some(a.Sources)
-	a.Topics, a.Warnings = some(a.Topics), some(a.Warnings)
-	a.Analysis.Keywords, a.Analysis.TopDocuments = some(a.Analysis.Keywords), some(a.Analysis.TopDocuments)
+// withoutNil replaces the nil slices and maps of a by empty ones.
+func withoutNil(a evidence.Answer) evidence.Answer {
+	a.Claims, a.Citations, a.Sources = nonNil(a.Claims), nonNil(a.Citations), nonNil(a.Sources)
+	a.Topics, a.Warnings = nonNil(a.Topics), nonNil(a.Warnings)
+	a.Analysis.Keywords, a.Analysis.TopDocuments = nonNil(a.Analysis.Keywords), nonNil(a.Analysis.TopDocuments)
 	if a.Analysis.BySource == nil {
 		a.Analysis.BySource = map[string]int{}
 	}
 	for i := range a.Claims {
-		a.Claims[i].Citations = some(a.Claims[i].Citations)
+		a.Claims[i].Citations = nonNil(a.Claims[i].Citations)
 	}
 	return a
 }
 
-// answerText is an answer for a model that sees nothing else.
+// answerText renders an answer for a model that sees only this text.
 func answerText(a evidence.Answer) string {
 	var b strings.Builder
 	switch {

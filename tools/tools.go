@@ -1,6 +1,7 @@
-// Package tools is what an assistant can call: one file for each tool, holding
-// what it takes, what it gives and a plain function from one to the other.
-// Nothing in here knows a transport; package server publishes the definitions.
+// Package tools defines the tools that an assistant can call. Each file holds one
+// tool: its arguments, its result, and a function from one to the other. The
+// package knows nothing of the protocol; package server publishes the definitions.
+// docs/adding-a-tool.md shows how to add one.
 package tools
 
 import (
@@ -11,69 +12,51 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
 // Event is a step on the way to a result.
 type Event = research.Event
 
-// Observe is told what happens on the way to a result. It may be called from
-// several goroutines, returns quickly, and is not called after the function it
-// was given to has returned. It is never nil.
+// Observe receives the events of a call. It may be called from several
+// goroutines, returns quickly, and is not called after the function that it was
+// passed to has returned. It is never nil.
 type Observe = func(Event)
 
-// Researcher answers a question. When ctx ends it returns ctx's error. What the
-// caller can mend is an *evidence.Problem: an unknown source, a session that
-// does not exist. A source that fails is data in the answer, not an error.
-// It is safe for concurrent use.
-type Researcher interface {
+// Engine answers questions and reads documents; see research.Engine. When ctx
+// ends it returns ctx's error. Errors that the caller can correct are an
+// *evidence.Problem. A source that fails is data in the result, not an error. It
+// is safe for concurrent use.
+type Engine interface {
 	Research(ctx context.Context, req research.Request, observe func(Event)) (evidence.Answer, error)
+	Read(ctx context.Context, req research.ReadRequest, observe func(Event)) (research.ReadResult, error)
 }
 
-// FetchRequest asks for documents, by keywords, by address, or both.
-type FetchRequest struct {
-	Query    string
-	URLs     []string      // absolute, http or https; whether they may be reached is the fetcher's to say
-	Sources  []string      // names to ask with Query; empty leaves the choice to the fetcher
-	Limit    int           // most documents wanted, 1..50
-	FullText bool          // also read what the hits link to
-	Budget   time.Duration // what has not come by then is reported as a timeout
+// Library stores documents and finds them; see library.Library. Its contract is
+// that of Engine.
+type Library interface {
+	Recall(ctx context.Context, req library.RecallRequest) (library.RecallResult, error)
+	Remember(ctx context.Context, req library.RememberRequest) (library.RememberResult, error)
+	Forget(ctx context.Context, req library.ForgetRequest) (library.ForgetResult, error)
 }
 
-// FetchResult is what was read, best first, and how each source fared.
-type FetchResult struct {
-	Documents []evidence.Document
-	Sources   []evidence.SourceReport
-	NotAsked  []evidence.NotAsked
-	Warnings  []string
-}
-
-// Fetcher reads documents from sources. Its contract is Researcher's.
-type Fetcher interface {
-	FetchSources(ctx context.Context, req FetchRequest, observe func(Event)) (FetchResult, error)
-}
-
-// Recaller searches the memory. The query comes without a vector: the recaller
-// adds one if it can. Its contract is Researcher's.
-type Recaller interface {
-	Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error)
-}
-
-// Deps are what the tools stand on. Now and Boundary have defaults.
+// Deps holds what the tools need. Budget, Zone and Boundary have defaults.
 type Deps struct {
-	Research Researcher
-	Fetch    Fetcher
-	Recall   Recaller
-	Remember Rememberer
-	Forget   Forgetter
-	Sources  []string // names that may be asked, for the descriptions; nil leaves them out
-	Now      func() time.Time
-	Boundary func() string // an unguessable word that fences foreign text, new for each call
+	Engine   Engine
+	Library  Library
+	Sources  []string       // names that may be asked, for the descriptions; nil leaves them out
+	Budget   time.Duration  // of a call that sets none, for the schemas: the setting research.budget
+	Zone     *time.Location // of dates that name none; nil: time.Local
+	Boundary func() string  // an unguessable word that fences foreign text, new for each call
 }
 
 func (d Deps) withDefaults() Deps {
-	if d.Now == nil {
-		d.Now = time.Now
+	if d.Budget == 0 {
+		d.Budget = research.DefaultConfig().Budget
+	}
+	if d.Zone == nil {
+		d.Zone = time.Local
 	}
 	if d.Boundary == nil {
 		d.Boundary = randomBoundary
@@ -87,10 +70,10 @@ func randomBoundary() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Hints tell a client what a call may do to the world.
+// Hints tell a client what side effects a call may have.
 type Hints struct{ ReadOnly, Destructive, Idempotent, OpenWorld bool }
 
-// Definition is a tool as a client sees it, and the door to call it.
+// Definition is a tool as a client sees it, and the function that runs it.
 type Definition struct {
 	Name         string
 	Title        string
@@ -98,15 +81,15 @@ type Definition struct {
 	InputSchema  json.RawMessage // compact
 	OutputSchema json.RawMessage // compact
 	Hints        Hints
-	Slow         bool // it waits for the network or a model: few of these run at once
+	Slow         bool // it waits for the network or a model: the server limits how many run at once
 
 	// Call checks the arguments against InputSchema and runs the tool. An
 	// *evidence.Problem is for the model; any other error is the server's own.
 	Call func(ctx context.Context, args json.RawMessage, observe Observe) (Result, error)
 }
 
-// Result is one outcome in two forms that say the same: Markdown for a model,
-// and JSON that is valid against the tool's OutputSchema.
+// Result is a tool's result in two forms with the same content: Markdown for a
+// model, and JSON that is valid against the tool's OutputSchema.
 type Result struct {
 	Text       string
 	Structured json.RawMessage

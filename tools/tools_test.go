@@ -1,145 +1,18 @@
 package tools
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
-
-// fake answers with what it was given, and keeps what it was asked.
-type fake struct {
-	answer  evidence.Answer
-	fetched FetchResult
-	hits    evidence.RecallResult
-	err     error
-
-	request research.Request
-	fetch   FetchRequest
-	query   evidence.RecallQuery
-
-	receipt    evidence.Receipt
-	remembered RememberRequest
-	forgotten  ForgetRequest
-}
-
-func (f *fake) Research(_ context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error) {
-	f.request = r
-	observe(research.Event{Kind: research.EventDone})
-	return f.answer, f.err
-}
-
-func (f *fake) FetchSources(_ context.Context, r FetchRequest, _ func(research.Event)) (FetchResult, error) {
-	f.fetch = r
-	return f.fetched, f.err
-}
-
-func (f *fake) Recall(_ context.Context, q evidence.RecallQuery) (evidence.RecallResult, error) {
-	f.query = q
-	return f.hits, f.err
-}
-
-func (f *fake) Remember(_ context.Context, r RememberRequest) (evidence.Receipt, error) {
-	f.remembered = r
-	return f.receipt, f.err
-}
-
-func (f *fake) Forget(_ context.Context, r ForgetRequest) (evidence.Receipt, error) {
-	f.forgotten = r
-	return f.receipt, f.err
-}
-
-var today = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-
-func deps(f *fake) Deps {
-	return Deps{Research: f, Fetch: f, Recall: f, Remember: f, Forget: f,
-		Now:      func() time.Time { return today },
-		Boundary: func() string { return "b0b0b0" },
-	}
-}
-
-func call(t *testing.T, f *fake, name, args string) (Result, error) {
-	t.Helper()
-	all := All(deps(f))
-	i := slices.IndexFunc(all, func(d Definition) bool { return d.Name == name })
-	if i < 0 {
-		t.Fatalf("no tool %q", name)
-	}
-	return all[i].Call(t.Context(), json.RawMessage(args), func(research.Event) {})
-}
-
-func TestBadArgumentsAreNamed(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("x", 100_000)
-	tests := []struct {
-		name, tool, args, want string
-	}{
-		{"misspelt", "research", `{"qestion":"x"}`, `unknown argument "qestion"; did you mean "question"? valid: budget_seconds, depth, language, max_tokens, question, session, sources`},
-		{"hyphen", "research", `{"question":"x","max-tokens":300}`, `unknown argument "max-tokens"; did you mean "max_tokens"? valid: budget_seconds, depth, language, max_tokens, question, session, sources`},
-		{"capital", "research", `{"Question":"x"}`, `unknown argument "Question"; did you mean "question"? valid: budget_seconds, depth, language, max_tokens, question, session, sources`},
-		{"nothing like it", "recall", `{"query":"x","frobnicate":1}`, `unknown argument "frobnicate"; valid: k, max_tokens, query, session, since, source, tags, until`},
-		{"a very long name", "recall", `{"query":"x","` + long + `":1}`, `unknown argument "` + strings.Repeat("x", 60) + `…"; valid: k, max_tokens, query, session, since, source, tags, until`},
-		{"missing", "research", `{}`, `argument "question" is missing; give it a text of 1 to 20000 bytes`},
-		{"no arguments", "research", ``, `argument "question" is missing; give it a text of 1 to 20000 bytes`},
-		{"null", "research", `{"question":null}`, `argument "question" is missing; give it a text of 1 to 20000 bytes`},
-		{"empty", "research", `{"question":""}`, `argument "question" is empty (0 bytes); give a text of 1 to 20000 bytes`},
-		{"blank", "research", `{"question":" \n"}`, `argument "question" is 2 bytes of white space; give the question in words`},
-		{"100 kB", "research", `{"question":"` + long + `"}`, `argument "question" is 100000 bytes; give a text of 1 to 20000 bytes`},
-		{"budget of 0", "research", `{"question":"x","budget_seconds":0}`, `argument "budget_seconds" is 0; give a whole number from 1 to 600`},
-		{"budget of a day", "research", `{"question":"x","budget_seconds":86400}`, `argument "budget_seconds" is 86400; give a whole number from 1 to 600`},
-		{"fraction", "research", `{"question":"x","budget_seconds":1.5}`, `argument "budget_seconds" is 1.5; give a whole number from 1 to 600`},
-		{"monstrous exponent", "research", `{"question":"x","budget_seconds":1e999999999}`, `argument "budget_seconds" is 1e999999999; give a whole number from 1 to 600`},
-		{"many digits", "research", `{"question":"x","budget_seconds":` + strings.Repeat("9", 50) + `}`, `argument "budget_seconds" is ` + strings.Repeat("9", 40) + `…; give a whole number from 1 to 600`},
-		{"text for a number", "research", `{"question":"x","budget_seconds":"ten"}`, `argument "budget_seconds" is the text "ten"; give a whole number from 1 to 600`},
-		{"number for a text", "research", `{"question":7}`, `argument "question" is the number 7; give a text of 1 to 20000 bytes`},
-		{"text for a list", "research", `{"question":"x","sources":"wikipedia"}`, `argument "sources" is the text "wikipedia"; give a list of at most 50 texts`},
-		{"number in a list", "research", `{"question":"x","sources":["a",3]}`, `argument "sources[1]" is the number 3; give a text of 1 to 100 bytes`},
-		{"unknown depth", "research", `{"question":"x","depth":"abyss"}`, `argument "depth" is "abyss"; give one of quick, standard, deep`},
-		{"text for a truth value", "fetch-sources", `{"query":"x","full_text":"yes"}`, `argument "full_text" is the text "yes"; give true or false`},
-		{"a list for all", "research", `[1]`, `the arguments are a list; give a JSON object of argument names and values`},
-		{"an object in it", "research", `{"question":{}}`, `argument "question" is an object; give a text of 1 to 20000 bytes`},
-		{"neither query nor urls", "fetch-sources", `{"limit":3}`, `neither "query" nor "urls" is given; give search keywords, or addresses to read`},
-		{"address without scheme", "fetch-sources", `{"urls":["example.org"]}`, `argument "urls[0]" is "example.org"; give an absolute address that begins with https:// or http://`},
-		{"file address", "fetch-sources", `{"urls":["https://a.example","file:///etc/passwd"]}`, `argument "urls[1]" is "file:///etc/passwd"; give an absolute address that begins with https:// or http://`},
-		{"bad date", "recall", `{"query":"x","since":"yesterday"}`, `argument "since" is "yesterday"; give a date such as 2026-01-31 or 2026-01-31T15:04:05Z`},
-		{"31 February", "recall", `{"query":"x","until":"2026-02-31"}`, `argument "until" is "2026-02-31"; give a date such as 2026-01-31 or 2026-01-31T15:04:05Z`},
-		{"dates in the wrong order", "recall", `{"query":"x","since":"2026-02-02","until":"2026-02-01"}`, `since 2026-02-02 is after until 2026-02-01; swap them`},
-		{"neither text nor url", "remember", `{"title":"x"}`, `neither "text" nor "url" is given; give the text to keep, or the address of a page`},
-		{"both text and url", "remember", `{"text":"x","url":"https://a.example"}`, `both "text" and "url" are given; give one of them: a page is read from its address`},
-		{"white text", "remember", `{"text":" \n "}`, `argument "text" is 3 bytes of white space; give the text to keep`},
-		{"white text beside an address", "remember", `{"text":" ","url":"https://a.example"}`, `argument "text" is 1 bytes of white space; give the text to keep`},
-		{"empty text", "remember", `{"text":""}`, `argument "text" is empty (0 bytes); give a text of 1 to 4194304 bytes`},
-		{"text too long", "remember", `{"text":"` + strings.Repeat("x", 4194305) + `"}`, `argument "text" is 4194305 bytes; give a text of 1 to 4194304 bytes`},
-		{"page on the disk", "remember", `{"url":"file:///etc/passwd"}`, `argument "url" is "file:///etc/passwd"; give an absolute address that begins with https:// or http://`},
-		{"nothing selected", "forget", `{"confirm":true,"ids":[]}`, `nothing is selected to be forgotten; give ids, a url, a source, a session, or a date in before`},
-		{"bad date to forget", "forget", `{"before":"last year"}`, `argument "before" is "last year"; give a date such as 2026-01-31 or 2026-01-31T15:04:05Z`},
-		{"confirm is no truth value", "forget", `{"source":"w","confirm":"yes"}`, `argument "confirm" is the text "yes"; give true or false`},
-		{"k of 0", "recall", `{"query":"x","k":0}`, `argument "k" is 0; give a whole number from 1 to 50`},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			_, err := call(t, &fake{}, tt.tool, tt.args)
-			var p *evidence.Problem
-			if !errors.As(err, &p) || !p.Usage {
-				t.Fatalf("error = %v, want an *evidence.Problem of the caller's", err)
-			}
-			if diff := cmp.Diff(tt.want, p.Error()); diff != "" {
-				t.Errorf("text (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
 
 func TestResearchAsks(t *testing.T) {
 	t.Parallel()
@@ -147,8 +20,8 @@ func TestResearchAsks(t *testing.T) {
 		name, args string
 		want       research.Request
 	}{
-		{"defaults", `{"question":"why?"}`, research.Request{Question: "why?", Depth: "standard", Budget: 45 * time.Second, MaxTokens: 4000}},
-		{"nulls are defaults", `{"question":"why?","budget_seconds":null,"sources":null}`, research.Request{Question: "why?", Depth: "standard", Budget: 45 * time.Second, MaxTokens: 4000}},
+		{"defaults", `{"question":"why?"}`, research.Request{Question: "why?", MaxTokens: 4000}},
+		{"nulls are defaults", `{"question":"why?","budget_seconds":null,"sources":null}`, research.Request{Question: "why?", MaxTokens: 4000}},
 		{"all", `{"question":"why?","session":"s_1","sources":["a","b"],"depth":"deep","budget_seconds":6e2,"max_tokens":200.0,"language":"de"}`,
 			research.Request{Question: "why?", Session: "s_1", Sources: []string{"a", "b"}, Depth: "deep", Budget: 10 * time.Minute, MaxTokens: 200, Language: "de"}},
 	}
@@ -159,7 +32,7 @@ func TestResearchAsks(t *testing.T) {
 			if _, err := call(t, f, "research", tt.args); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, f.request); diff != "" {
+			if diff := gocmp.Diff(tt.want, f.research); diff != "" {
 				t.Errorf("request (-want +got):\n%s", diff)
 			}
 		})
@@ -169,11 +42,11 @@ func TestResearchAsks(t *testing.T) {
 func TestFetchSourcesAsks(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
-	if _, err := call(t, f, "fetch-sources", `{"query":" go ","urls":["https://go.dev"],"full_text":true,"limit":3}`); err != nil {
+	if _, err := call(t, f, "fetch-sources", `{"query":"go","urls":["https://go.dev"],"full_text":true,"limit":3}`); err != nil {
 		t.Fatal(err)
 	}
-	want := FetchRequest{Query: "go", URLs: []string{"https://go.dev"}, FullText: true, Limit: 3, Budget: 45 * time.Second}
-	if diff := cmp.Diff(want, f.fetch); diff != "" {
+	want := research.ReadRequest{Query: "go", URLs: []string{"https://go.dev"}, FullText: true, Limit: 3}
+	if diff := gocmp.Diff(want, f.fetch); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 }
@@ -184,21 +57,21 @@ func TestRecallAsks(t *testing.T) {
 	if _, err := call(t, f, "recall", `{"query":"go","k":3,"source":"w","session":"s","tags":["a"],"since":"2026-01-01","until":"2026-01-31"}`); err != nil {
 		t.Fatal(err)
 	}
-	want := evidence.RecallQuery{Text: "go", K: 3, Source: "w", Session: "s", Tags: []string{"a"},
-		Since: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Until: time.Date(2026, 1, 31, 23, 59, 59, 999999999, time.UTC)}
-	if diff := cmp.Diff(want, f.query); diff != "" {
-		t.Errorf("query (-want +got):\n%s", diff)
+	want := library.RecallRequest{Query: "go", K: 3, Source: "w", Session: "s", Tags: []string{"a"},
+		Since: time.Date(2026, 1, 1, 0, 0, 0, 0, zone), Until: time.Date(2026, 1, 31, 23, 59, 59, 999999999, zone)}
+	if diff := gocmp.Diff(want, f.recall); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
 	}
 }
 
 func TestRememberKeeps(t *testing.T) {
 	t.Parallel()
-	f := &fake{receipt: evidence.Receipt{DocumentID: "d_1", Documents: 1, Chunks: 2}}
+	f := &fake{remembered: library.RememberResult{DocumentID: "d_1", Chunks: 2, Warnings: []string{}}}
 	got, err := call(t, f, "remember", `{"text":"Go has goroutines.","title":"Go","tags":["a","b"]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(RememberRequest{Text: "Go has goroutines.", Title: "Go", Tags: []string{"a", "b"}}, f.remembered); diff != "" {
+	if diff := gocmp.Diff(library.RememberRequest{Text: "Go has goroutines.", Title: "Go", Tags: []string{"a", "b"}}, f.remember); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 	if want := `{"document_id":"d_1","chunks":2,"deduplicated":false,"warnings":[]}`; string(got.Structured) != want {
@@ -207,31 +80,31 @@ func TestRememberKeeps(t *testing.T) {
 	if want := "Kept as d_1, in 2 chunks.\n"; got.Text != want {
 		t.Errorf("text = %q, want %q", got.Text, want)
 	}
-	f.receipt.Deduplicated = true
+	f.remembered.Deduplicated = true
 	if got, err = call(t, f, "remember", `{"url":"https://go.dev"}`); err != nil {
 		t.Fatal(err)
 	}
-	if want := "Already in the memory, unchanged: d_1\n"; got.Text != want || f.remembered.URL != "https://go.dev" {
-		t.Errorf("text = %q, want %q; request %+v", got.Text, want, f.remembered)
+	if want := "Already in the memory, unchanged: d_1\n"; got.Text != want || f.remember.URL != "https://go.dev" {
+		t.Errorf("text = %q, want %q; request %+v", got.Text, want, f.remember)
 	}
 }
 
 func TestForgetRemoves(t *testing.T) {
 	t.Parallel()
-	f := &fake{receipt: evidence.Receipt{Documents: 1, Chunks: 2, IDs: []string{"d_1"}, Remaining: 4, Warnings: []string{"d_2 is not there"}}}
+	f := &fake{forgotten: library.ForgetResult{Documents: 1, Chunks: 2, IDs: []string{"d_1"}, Remaining: 4, Warnings: []string{"d_2 is not there"}}}
 	got, err := call(t, f, "forget", `{"ids":["d_1","d_2"],"url":"https://a.example","source":"w","session":"s_1","before":"2026-01-31","confirm":true}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := ForgetRequest{IDs: []string{"d_1", "d_2"}, URL: "https://a.example", Source: "w", Session: "s_1",
-		Before: time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), Confirm: true}
-	if diff := cmp.Diff(want, f.forgotten); diff != "" {
+	want := library.ForgetRequest{IDs: []string{"d_1", "d_2"}, URL: "https://a.example", Source: "w", Session: "s_1",
+		Before: time.Date(2026, 1, 31, 0, 0, 0, 0, zone), Confirm: true}
+	if diff := gocmp.Diff(want, f.forget); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
 	if want := "Forgot 1 document (2 chunks); 4 documents left.\n- d_1\n\nWarnings:\n- d_2 is not there\n"; got.Text != want {
 		t.Errorf("text = %q, want %q", got.Text, want)
 	}
-	f.receipt = evidence.Receipt{}
+	f.forgotten = library.ForgetResult{IDs: []string{}, Warnings: []string{}}
 	if got, err = call(t, f, "forget", `{"source":"w"}`); err != nil {
 		t.Fatal(err)
 	}
@@ -242,18 +115,18 @@ func TestForgetRemoves(t *testing.T) {
 
 func TestForgetReceiptOfManyIsShort(t *testing.T) {
 	t.Parallel()
-	f := &fake{receipt: evidence.Receipt{Documents: 5000, Chunks: 9000}}
+	f := &fake{forgotten: library.ForgetResult{Documents: 5000, Chunks: 9000, Warnings: []string{}}}
 	for range 5000 {
-		f.receipt.IDs = append(f.receipt.IDs, "d_abcdefghijklmnopqrstuvwxyz")
+		f.forgotten.IDs = append(f.forgotten.IDs, "d_abcdefghijklmnopqrstuvwxyz")
 	}
 	got, err := call(t, f, "forget", `{"source":"w","confirm":true}`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := text.EstimateTokens(string(got.Structured)); n > defaultMaxTokens || n < defaultMaxTokens/2 {
-		t.Errorf("structured has %d tokens, want close to %d", n, defaultMaxTokens)
+	if n := text.EstimateTokens(string(got.Structured)); n > research.DefaultMaxTokens || n < research.DefaultMaxTokens/2 {
+		t.Errorf("structured has %d tokens, want close to %d", n, research.DefaultMaxTokens)
 	}
-	if n := text.EstimateTokens(got.Text); n > defaultMaxTokens || !strings.Contains(got.Text, "left out: ids (") || !strings.Contains(got.Text, "Forgot 5000 documents") {
+	if n := text.EstimateTokens(got.Text); n > research.DefaultMaxTokens || !strings.Contains(got.Text, "left out: ids (") || !strings.Contains(got.Text, "Forgot 5000 documents") {
 		t.Errorf("text of %d tokens: %.200s", n, got.Text)
 	}
 }
@@ -267,160 +140,4 @@ func TestErrorsPassThrough(t *testing.T) {
 			t.Errorf("%s: error = %v, want %v", name, err, want)
 		}
 	}
-}
-
-// TestOutputSchemasNameEveryField holds the schemas to the structs: each field
-// of a full value is in the schema with its type, and the other way round.
-func TestOutputSchemasNameEveryField(t *testing.T) {
-	t.Parallel()
-	values := map[string]any{
-		"research":      fullAnswer(),
-		"fetch-sources": FetchSourcesOut{Documents: []evidence.Document{fullDocument()}, Sources: fullAnswer().Sources, NotAsked: fullAnswer().NotAsked, Warnings: []string{"w"}},
-		"recall": RecallOut{Hits: []RecallHit{{DocumentID: "d", Title: "t", URL: "u", Source: "s", Text: "x", Start: 1, End: 2, Score: 0.5,
-			Retrieved: today, AgeDays: 1, Untrusted: true, Tags: []string{"a"}}}, Index: "ready", Warnings: []string{"w"}},
-		"remember": RememberOut{DocumentID: "d", Chunks: 1, Deduplicated: true, Warnings: []string{"w"}},
-		"forget":   ForgetOut{Documents: 1, Chunks: 1, IDs: []string{"d"}, Remaining: 1, Warnings: []string{"w"}},
-	}
-	for _, d := range All(deps(&fake{})) {
-		var schema map[string]any
-		if err := json.Unmarshal(d.OutputSchema, &schema); err != nil {
-			t.Fatal(err)
-		}
-		raw, err := json.Marshal(values[d.Name])
-		if err != nil {
-			t.Fatal(err)
-		}
-		var v any
-		if err := json.Unmarshal(raw, &v); err != nil {
-			t.Fatal(err)
-		}
-		sameShape(t, d.Name, schema, v)
-	}
-}
-
-func sameShape(t *testing.T, at string, schema map[string]any, v any) {
-	t.Helper()
-	typ, ok := schema["type"].(string)
-	if !ok {
-		t.Errorf("%s: type %v is not a single type", at, schema["type"])
-		return
-	}
-	is := map[string]string{"string": "string", "float64": "number", "bool": "boolean", "[]interface {}": "array", "map[string]interface {}": "object"}[reflect.TypeOf(v).String()]
-	if typ != is && (typ != "integer" || is != "number") {
-		t.Errorf("%s: schema says %s, value is %s", at, typ, is)
-	}
-	switch v := v.(type) {
-	case []any:
-		items, ok := schema["items"].(map[string]any)
-		if !ok || len(v) == 0 {
-			t.Fatalf("%s: items %v, value %v", at, schema["items"], v)
-		}
-		sameShape(t, at+"[]", items, v[0])
-	case map[string]any:
-		props, ok := schema["properties"].(map[string]any)
-		if !ok {
-			return // an open object
-		}
-		for name, p := range props {
-			if v[name] == nil {
-				t.Errorf("%s.%s is in the schema, not in the value", at, name)
-				continue
-			}
-			sameShape(t, at+"."+name, p.(map[string]any), v[name])
-		}
-		for name := range v {
-			if props[name] == nil && at+"."+name != "research.analysis.error" {
-				t.Errorf("%s.%s is in the value, not in the schema", at, name)
-			}
-		}
-	}
-}
-
-// TestInputSchemas holds the schemas to the structs, the defaults and the rules
-// for tools.
-func TestInputSchemas(t *testing.T) {
-	t.Parallel()
-	ins := map[string]reflect.Type{
-		"research":      reflect.TypeFor[ResearchIn](),
-		"fetch-sources": reflect.TypeFor[FetchSourcesIn](),
-		"recall":        reflect.TypeFor[RecallIn](),
-		"remember":      reflect.TypeFor[RememberIn](),
-		"forget":        reflect.TypeFor[ForgetIn](),
-	}
-	defaults := map[string]float64{"budget_seconds": defaultBudget, "max_tokens": defaultMaxTokens, "limit": defaultFetchLimit, "k": defaultRecallHits}
-	for _, d := range All(deps(&fake{})) {
-		var schema struct {
-			AdditionalProperties *bool
-			Properties           map[string]map[string]any
-		}
-		if err := json.Unmarshal(d.InputSchema, &schema); err != nil {
-			t.Fatal(err)
-		}
-		if schema.AdditionalProperties == nil || *schema.AdditionalProperties {
-			t.Errorf("%s: unknown arguments are not refused", d.Name)
-		}
-		if d.Title == "" || d.About == "" {
-			t.Errorf("%s: title %q, about %q", d.Name, d.Title, d.About)
-		}
-		var fields []string
-		for i := range ins[d.Name].NumField() {
-			fields = append(fields, ins[d.Name].Field(i).Tag.Get("json"))
-		}
-		slices.Sort(fields)
-		var names []string
-		for name, p := range schema.Properties {
-			names = append(names, name)
-			if p["description"] == nil {
-				t.Errorf("%s: argument %s has no description", d.Name, name)
-			}
-			if want, ok := defaults[name]; ok && p["default"] != want {
-				t.Errorf("%s: default of %s is %v, want %v", d.Name, name, p["default"], want)
-			}
-			if p["type"] == "integer" && (p["minimum"] == nil || p["maximum"] == nil) || p["type"] == "string" && p["maxLength"] == nil && p["enum"] == nil {
-				t.Errorf("%s: argument %s has no bounds", d.Name, name)
-			}
-		}
-		slices.Sort(names)
-		if diff := cmp.Diff(fields, names); diff != "" {
-			t.Errorf("%s: arguments (-struct +schema):\n%s", d.Name, diff)
-		}
-	}
-}
-
-// Every conversation pays for the names: they are told once.
-func TestDescriptionNamesTheSources(t *testing.T) {
-	t.Parallel()
-	d := deps(&fake{})
-	d.Sources = []string{"hackernews", "wikipedia"}
-	for _, def := range All(d) {
-		if got, want := strings.Contains(def.About, "hackernews"), def.Name == "research"; got != want {
-			t.Errorf("%s names the sources: %t, want %t", def.Name, got, want)
-		}
-	}
-}
-
-func FuzzArguments(f *testing.F) {
-	for _, seed := range []string{`{"question":"x"}`, `{"question":"x","budget_seconds":1e3}`, `[]`, `{`, `{"sources":[1]}`, `{"a":{"b":[]}}`} {
-		f.Add([]byte(seed))
-	}
-	var form form
-	for _, d := range All(Deps{}) {
-		if d.Name == "research" {
-			form, _ = parseForm(d.InputSchema)
-		}
-	}
-	f.Fuzz(func(t *testing.T, args []byte) {
-		clean, err := form.check(args)
-		if err != nil {
-			var p *evidence.Problem
-			if !errors.As(err, &p) || text.EstimateTokens(p.Error()) > 500 {
-				t.Fatalf("check(%q) = %v", args, err)
-			}
-			return
-		}
-		var in ResearchIn
-		if err := json.Unmarshal(clean, &in); err != nil {
-			t.Fatalf("check(%q) let pass %s: %v", args, clean, err)
-		}
-	})
 }

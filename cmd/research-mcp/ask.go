@@ -11,50 +11,52 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/recording"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
 
-// question are the flags of commands that answer.
-type question struct {
+// questionFlags holds the flags of commands that answer questions.
+type questionFlags struct {
 	session, depth, language string
 	sources                  []string
 	budget                   time.Duration
 }
 
-func (q *question) flags(cmd *cobra.Command) {
+func (q *questionFlags) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&q.session, "session", "", "go on with this session")
-	f.StringSliceVar(&q.sources, "sources", nil, "ask only these sources, as in wikipedia,hackernews")
+	f.StringVar(&q.session, "session", "", "continue this session")
+	f.StringSliceVar(&q.sources, "sources", nil, "ask only these sources, such as wikipedia,hackernews")
 	f.StringVar(&q.depth, "depth", "", "quick, standard or deep")
-	f.DurationVar(&q.budget, "budget", 0, "an answer stands when this time is spent (default from the settings: 45s)")
+	f.DurationVar(&q.budget, "budget", 0, "time until there is an answer, if only a partial one (default: the setting research.budget)")
 	f.StringVar(&q.language, "language", "", "language of the sources, such as en")
 }
 
-// request checks what the engine cannot tell from a default: a budget of 0
-// that was meant.
-func (q *question) request(cmd *cobra.Command, text string) (app.Request, error) {
+// request returns the engine's request. It checks the budget here, because the
+// engine takes 0 for its default.
+func (q *questionFlags) request(cmd *cobra.Command, text string) (research.Request, error) {
 	if cmd.Flags().Changed("budget") {
-		if err := app.CheckBudget(q.budget); err != nil {
-			return app.Request{}, err
+		if err := research.CheckBudget(q.budget); err != nil {
+			return research.Request{}, err
 		}
 	}
-	return app.Request{Question: text, Session: q.session, Sources: q.sources, Depth: q.depth, Budget: q.budget, Language: q.language}, nil
+	return research.Request{Question: text, Session: q.session, Sources: q.sources, Depth: q.depth, Budget: q.budget, Language: q.language}, nil
 }
 
 func newAsk(c *console) *cobra.Command {
-	var q question
+	var q questionFlags
 	var record, replay string
 	cmd := &cobra.Command{
 		Use: "ask QUESTION", Short: "Answer one question, with citations",
 		Long: `Answers one question, with citations.
 
---record FILE writes every exchange with the sources and with Ollama into a new
-HAR file, which the developer tools of a browser open. Keys and the contact are
-left out. --replay FILE gives the same answer from that file, without a network;
-QUESTION and the flags may be left out, as they are in the file. Both ask in an
-empty memory of their own, which is removed afterwards: nothing that you had read
-before is in the answer or in the file, nothing is remembered of it, and --session
-cannot go with them. The source files, which reads your disk, is not asked. A
-replay uses the settings in the file, and of yours only those of --set.`,
+--record FILE writes every request to the sources and to Ollama, with its
+response, to a new HAR file, which the developer tools of a browser can open. Keys
+and the contact are left out. --replay FILE gives the same answer from that file
+without a network; QUESTION and the flags may be left out, as the file contains
+them. Both use an empty temporary memory: nothing from your memory is in the
+answer or in the file, nothing is remembered, and --session cannot be used. The
+source files, which reads your disk, is not asked. A replay uses the settings in
+the file, and of yours only those of --set.`,
 		Example: `research-mcp ask "How does Go schedule goroutines?"
   research-mcp ask --record run.har "How does Go schedule goroutines?"
   research-mcp ask --replay run.har`,
@@ -70,13 +72,13 @@ replay uses the settings in the file, and of yours only those of --set.`,
 				return err
 			}
 			if len(args) > 0 {
-				if err := app.CheckQuestion(req.Question); err != nil {
+				if err := research.CheckQuestion(req.Question); err != nil {
 					return err
 				}
 			}
 			switch recorded, replayed := cmd.Flags().Changed("record"), cmd.Flags().Changed("replay"); {
 			case recorded && replayed:
-				return evidence.BadInput("--record and --replay do not go together", "a replay asks nobody: copy the file if you want another")
+				return evidence.BadInput("--record and --replay cannot be used together", "a replay sends no requests: copy the file if you want another one")
 			case recorded:
 				return c.record(cmd.Context(), record, req)
 			case replayed:
@@ -86,12 +88,12 @@ replay uses the settings in the file, and of yours only those of --set.`,
 		},
 	}
 	q.flags(cmd)
-	cmd.Flags().StringVar(&record, "record", "", "write every exchange into a new HAR `FILE`, without secrets; asks in an empty memory")
-	cmd.Flags().StringVar(&replay, "replay", "", "answer from a `FILE` that --record wrote, without a network; QUESTION may be left out")
+	cmd.Flags().StringVar(&record, "record", "", "write every request and response to a new HAR `FILE`, without secrets; uses an empty memory")
+	cmd.Flags().StringVar(&replay, "replay", "", "answer from a `FILE` written by --record, without a network; QUESTION may be left out")
 	return cmd
 }
 
-func (c *console) ask(ctx context.Context, req app.Request) error {
+func (c *console) ask(ctx context.Context, req research.Request) error {
 	a, err := c.open(ctx)
 	if err != nil {
 		return err
@@ -103,18 +105,18 @@ func (c *console) ask(ctx context.Context, req app.Request) error {
 	return errors.Join(err, a.Close())
 }
 
-// record asks and keeps what passes. The file stands also where the question
-// failed, and then says what did.
-func (c *console) record(ctx context.Context, file string, req app.Request) error {
+// record asks and records all requests. The file is also written when the question
+// fails: it then contains the failure.
+func (c *console) record(ctx context.Context, file string, req research.Request) error {
 	cfg, err := c.settings()
 	if err != nil {
 		return err
 	}
 	p := newProgress(c)
-	got, err := app.Record(ctx, cfg, app.Options{Log: c.logger(cfg.LogLevel)}, file, req, p.observe)
+	got, err := recording.Record(ctx, cfg, app.Options{Log: c.logger(cfg.LogLevel)}, file, req, p.observe)
 	p.close()
 	if got.Requests >= 0 {
-		fmt.Fprintf(c.err, "%s holds what was heard, %d requests\n", file, got.Requests)
+		fmt.Fprintf(c.err, "%s holds the responses to %d requests\n", file, got.Requests)
 	}
 	if err != nil {
 		return err
@@ -123,14 +125,14 @@ func (c *console) record(ctx context.Context, file string, req app.Request) erro
 	return c.show(got.Answer)
 }
 
-// replay answers from a recording. The settings of this machine are no part of
-// it, but for those of --set.
-func (c *console) replay(ctx context.Context, file string, req app.Request) error {
+// replay answers from a recording. Of the settings of this machine only those of
+// --set apply.
+func (c *console) replay(ctx context.Context, file string, req research.Request) error {
 	set, err := c.setFlags()
 	if err != nil {
 		return err
 	}
-	r, err := app.OpenRecording(file)
+	r, err := recording.Open(file)
 	if err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func (c *console) replay(ctx context.Context, file string, req app.Request) erro
 	return c.show(answer)
 }
 
-// show prints an answer for a script or a person.
+// show prints an answer, as JSON if --json is set.
 func (c *console) show(answer evidence.Answer) error {
 	if c.json {
 		return c.print(answer)
@@ -154,8 +156,8 @@ func (c *console) show(answer evidence.Answer) error {
 	return c.printAnswer(answer)
 }
 
-// answer asks with progress on stderr.
-func (c *console) answer(ctx context.Context, a *app.App, req app.Request) (evidence.Answer, error) {
+// answer asks a question and shows progress on stderr.
+func (c *console) answer(ctx context.Context, a *app.App, req research.Request) (evidence.Answer, error) {
 	p := newProgress(c)
 	defer p.close()
 	return a.Research(ctx, req, p.observe)

@@ -2,26 +2,26 @@ package main
 
 import (
 	"bufio"
-	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
 
-// maxLine is the longest line that chat reads.
-const maxLine = 1 << 20
-
 func newChat(c *console) *cobra.Command {
-	var q question
+	var q questionFlags
 	cmd := &cobra.Command{
-		Use: "chat", Short: "Ask many questions in one session that any client can go on with", Args: none,
-		Long: `Asks in turns, one question a line; an empty line or end of input ends it. The
-session's handle is printed: --session goes on with it, here or in any other client.`,
+		Use: "chat", Short: "Ask many questions in one session that any client can continue", Args: none,
+		Long: `Reads one question a line; an empty line or the end of input ends the chat. It
+prints the session's handle: --session continues it, here or in any other client.`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			req, err := q.request(cmd, "")
 			if err != nil {
@@ -33,18 +33,18 @@ session's handle is printed: --session goes on with it, here or in any other cli
 			}
 			defer func() { err = errors.Join(err, a.Close()) }()
 			if req.Session != "" {
-				session, err := a.Session(cmd.Context(), req.Session)
+				session, err := a.Library().Session(cmd.Context(), req.Session)
 				if err != nil {
 					return err
 				}
 				c.greet(session)
 			}
 			t, err := c.converse(cmd, a, req)
-			if c.json { // what was answered is printed even when the rest was interrupted
+			if c.json { // also what was answered before an interruption
 				err = errors.Join(err, c.print(map[string]any{"session": t.session, "answers": t.answers}))
 			}
 			if err == nil && t.failed > 0 && !c.typed {
-				err = &evidence.Problem{What: fmt.Sprintf("%d questions were not answered", t.failed), Try: "see above"}
+				err = &evidence.Problem{What: fmt.Sprintf("%d questions were not answered", t.failed), Try: "see the errors above"}
 			}
 			return err
 		},
@@ -53,33 +53,38 @@ session's handle is printed: --session goes on with it, here or in any other cli
 	return cmd
 }
 
-// talk is what came of a chat.
-type talk struct {
+// conversation is the result of a chat.
+type conversation struct {
 	session string
 	answers []evidence.Answer
 	failed  int
 }
 
-// converse reads questions until the input ends. A question that fails is
-// reported and the next one is read.
-func (c *console) converse(cmd *cobra.Command, a *app.App, req app.Request) (talk, error) {
-	t := talk{session: req.Session, answers: []evidence.Answer{}}
-	lines := bufio.NewScanner(c.in)
-	lines.Buffer(nil, maxLine)
+// converse reads and answers questions until the input ends. It reports a question
+// that fails and goes on with the next one.
+func (c *console) converse(cmd *cobra.Command, a *app.App, req research.Request) (conversation, error) {
+	t := conversation{session: req.Session, answers: []evidence.Answer{}}
+	in, done := interruptible(cmd.Context(), c.in)
+	defer done()
+	lines := bufio.NewReader(in)
 	for {
 		if c.typed {
 			fmt.Fprint(c.err, "> ")
 		}
-		if !scan(cmd, lines) {
-			break
+		line, err := readLine(lines, research.MaxQuestion)
+		if ctxErr := cmd.Context().Err(); ctxErr != nil {
+			return t, ctxErr
 		}
-		req.Question = strings.TrimSpace(lines.Text())
-		if req.Question == "" {
-			break
+		if err != nil && !errors.Is(err, io.EOF) {
+			return t, fmt.Errorf("reading a question: %w", err)
 		}
-		answer, err := c.answer(cmd.Context(), a, req)
-		if cmd.Context().Err() != nil {
-			return t, cmd.Context().Err()
+		req.Question = strings.TrimSpace(line.text)
+		if req.Question == "" && line.size <= research.MaxQuestion { // or the end of input
+			return t, nil
+		}
+		answer, err := c.answerLine(cmd.Context(), a, req, line)
+		if ctxErr := cmd.Context().Err(); ctxErr != nil {
+			return t, ctxErr
 		}
 		if err != nil {
 			c.fail(err)
@@ -94,23 +99,17 @@ func (c *console) converse(cmd *cobra.Command, a *app.App, req app.Request) (tal
 			}
 		}
 	}
-	return t, cmp.Or(cmd.Context().Err(), lines.Err())
 }
 
-// scan reads a line, or gives up when the command is interrupted: a read from
-// a terminal cannot be cancelled, so it is left behind for the exit to end.
-func scan(cmd *cobra.Command, lines *bufio.Scanner) bool {
-	got := make(chan bool, 1)
-	go func() { got <- lines.Scan() }()
-	select {
-	case ok := <-got:
-		return ok
-	case <-cmd.Context().Done():
-		return false
+// answerLine answers a line, unless it is too long for a question.
+func (c *console) answerLine(ctx context.Context, a *app.App, req research.Request, line inputLine) (evidence.Answer, error) {
+	if err := library.CheckLength("question", line.size); err != nil {
+		return evidence.Answer{}, err
 	}
+	return c.answer(ctx, a, req)
 }
 
-// greet says where the session stands.
+// greet shows the summary and the last turns of a session.
 func (c *console) greet(s evidence.Session) {
 	fmt.Fprintf(c.err, "session %s, %d messages so far\n", s.ID, s.Messages)
 	if s.Summary != "" {

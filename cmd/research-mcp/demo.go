@@ -10,21 +10,23 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/demo"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
 
 func newDemo(c *console) *cobra.Command {
 	var faults, latencies []string
 	cmd := &cobra.Command{
 		Use: "demo", Short: "See it work: bundled local sources, no network, nothing installed", Args: none,
-		Long: `Starts local servers that speak like Wikipedia and HackerNews, with latencies of
-0.8, 1.2 and 0.5 s, and asks three questions in one session. Your settings and
-your memory are not touched.`,
+		Long: `Starts local servers that imitate Wikipedia and HackerNews, with latencies of 0.8,
+1.2 and 0.5 s, and asks three questions in one session. It does not touch your
+settings or your memory.`,
 		Example: `research-mcp demo
   research-mcp demo --fault wikipedia=hang
   research-mcp demo --latency hackernews=2s --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := app.DemoOptions{Log: c.logger("warn")}
+			o := demo.Options{Log: c.logger("warn")}
 			var err error
 			if o.Faults, err = pairs(faults, "--fault wikipedia=fail"); err != nil {
 				return err
@@ -32,27 +34,27 @@ your memory are not touched.`,
 			if o.Latency, err = durations(latencies); err != nil {
 				return err
 			}
-			d, err := app.NewDemo(cmd.Context(), o)
+			d, err := demo.Start(cmd.Context(), o)
 			if err != nil {
 				return err
 			}
 			return errors.Join(c.demo(cmd.Context(), d), d.Close())
 		},
 	}
-	cmd.Flags().StringArrayVar(&faults, "fault", nil, "break a source, as SOURCE=fail|hang|garbage (repeatable)")
-	cmd.Flags().StringArrayVar(&latencies, "latency", nil, "slow a source down, as SOURCE=1.2s (repeatable)")
+	cmd.Flags().StringArrayVar(&faults, "fault", nil, "make a source fail: SOURCE=fail|hang|garbage (repeatable)")
+	cmd.Flags().StringArrayVar(&latencies, "latency", nil, "set the latency of a source: SOURCE=1.2s (repeatable)")
 	return cmd
 }
 
-// demo asks the questions, one after the other in one session.
-func (c *console) demo(ctx context.Context, d *app.Demo) error {
+// demo asks the questions one after the other in one session.
+func (c *console) demo(ctx context.Context, d *demo.Demo) error {
 	answers := []evidence.Answer{}
 	session := ""
-	for i, q := range app.DemoQuestions() {
+	for i, q := range demo.Questions() {
 		if !c.json {
 			fmt.Fprintf(c.out, "\n%s\nQuestion %d: %s\n", strings.Repeat("─", width), i+1, q)
 		}
-		answer, err := c.answer(ctx, d.App, app.Request{Question: q, Session: session})
+		answer, err := c.answer(ctx, d.App, research.Request{Question: q, Session: session})
 		if err != nil {
 			return err
 		}
@@ -80,9 +82,9 @@ func (c *console) demo(ctx context.Context, d *app.Demo) error {
 	return err
 }
 
-// printSummary shows what the next question will lean on.
+// printSummary prints the rolling summary, which the next question uses.
 func (c *console) printSummary(ctx context.Context, a *app.App, session string) error {
-	s, err := a.Session(ctx, session)
+	s, err := a.Library().Session(ctx, session)
 	if err != nil || s.Summary == "" {
 		return err
 	}
@@ -96,7 +98,7 @@ func pairs(flags []string, example string) (map[string]string, error) {
 	for _, f := range flags {
 		name, value, ok := strings.Cut(f, "=")
 		if !ok || name == "" || value == "" {
-			return nil, evidence.BadInput(fmt.Sprintf("%q is not SOURCE=VALUE", f), "write it as in "+example)
+			return nil, evidence.BadInput(fmt.Sprintf("%q is not SOURCE=VALUE", f), "write it like "+example)
 		}
 		out[name] = value
 	}
@@ -112,7 +114,7 @@ func durations(flags []string) (map[string]time.Duration, error) {
 	for name, value := range texts {
 		d, err := time.ParseDuration(value)
 		if err != nil || d < 0 || d > time.Minute {
-			return nil, evidence.BadInput(fmt.Sprintf("%q is no latency for %s", value, name), "give a time from 0s to 1m, such as 1.2s")
+			return nil, evidence.BadInput(fmt.Sprintf("%q is not a latency for %s", value, name), "give a time from 0s to 1m, such as 1.2s")
 		}
 		out[name] = d
 	}

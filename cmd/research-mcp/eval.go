@@ -7,17 +7,17 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/evaluation"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
 func newEval(c *console) *cobra.Command {
-	var o app.EvalOptions
+	var o evaluation.Options
 	cmd := &cobra.Command{
 		Use: "eval DIR", Short: "Score recall or answers on a test collection in BEIR's layout", Args: exactly(1, "one folder"),
-		Long: `Reads corpus.jsonl, queries.jsonl and qrels.tsv from DIR, puts the documents into
-a memory of their own, asks every judged query and prints how well they were found.
-Your memory is not touched.`,
+		Long: `Reads corpus.jsonl, queries.jsonl and qrels.tsv from DIR, stores the documents in a
+temporary memory, asks every judged query and prints the scores. It does not touch
+your memory.`,
 		Example: "research-mcp eval ./scifact --mode hybrid",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = args[0]
@@ -25,7 +25,7 @@ Your memory is not touched.`,
 				name, value string
 				valid       []string
 			}{
-				{"task", o.Task, []string{app.TaskRecall, app.TaskAnswer}},
+				{"task", o.Task, []string{evaluation.TaskRecall, evaluation.TaskAnswer}},
 				{"mode", o.Mode, []string{evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector}},
 			} {
 				if !slices.Contains(f.valid, f.value) {
@@ -36,14 +36,14 @@ Your memory is not touched.`,
 			if err != nil {
 				return err
 			}
-			score, err := app.Eval(cmd.Context(), cfg, o, c.logger(cfg.LogLevel))
+			score, err := evaluation.Run(cmd.Context(), cfg, o, c.logger(cfg.LogLevel))
 			if err != nil {
 				return err
 			}
 			return c.print(score)
 		},
 	}
-	cmd.Flags().StringVar(&o.Task, "task", app.TaskRecall, "recall or answer")
-	cmd.Flags().StringVar(&o.Mode, "mode", evidence.ModeHybrid, "of recall: hybrid, bm25 or vector")
+	cmd.Flags().StringVar(&o.Task, "task", evaluation.TaskRecall, "what is scored: recall or answer")
+	cmd.Flags().StringVar(&o.Mode, "mode", evidence.ModeHybrid, "of the task recall: hybrid, bm25 or vector")
 	return cmd
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,12 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
 
 func newFetch(c *console) *cobra.Command {
-	var req app.ReadRequest
+	var req research.ReadRequest
 	var budget time.Duration
 	cmd := &cobra.Command{
 		Use: "fetch [QUERY]", Short: "Read documents from the sources, or pages by their URL", Args: func(cmd *cobra.Command, args []string) error {
@@ -28,17 +29,14 @@ func newFetch(c *console) *cobra.Command {
 			if len(args) == 1 {
 				req.Query = args[0]
 			}
-			if req.Query == "" && len(req.URLs) == 0 {
-				return evidence.BadInput("there is neither a query nor a URL", "`"+cmd.CommandPath()+" \"goroutine scheduler\"`, or --url")
-			}
 			if cmd.Flags().Changed("budget") {
-				if err := app.CheckBudget(budget); err != nil {
+				if err := research.CheckBudget(budget); err != nil {
 					return err
 				}
 				req.Budget = budget
 			}
-			if req.Limit == 0 { // that was meant: it is not the default
-				return evidence.BadInput("a limit of 0 is out of range", "give one from 1 to 50")
+			if err := cmp.Or(research.CheckLimit(req.Limit), req.Check()); err != nil {
+				return err
 			}
 			a, err := c.open(cmd.Context())
 			if err != nil {
@@ -51,35 +49,32 @@ func newFetch(c *console) *cobra.Command {
 				err = c.printRead(got)
 			}
 			if err == nil && len(got.Documents) == 0 && allFailed(got.Sources) {
-				err = &evidence.Problem{What: "nothing could be read: " + got.Sources[0].Name + ": " + got.Sources[0].Err, Try: "`research-mcp doctor` tells what can be reached from here"}
+				err = &evidence.Problem{What: "nothing could be read: " + got.Sources[0].Name + ": " + got.Sources[0].Err, Try: "`research-mcp doctor` shows what can be reached from here"}
 			}
 			return errors.Join(err, a.Close())
 		},
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&req.URLs, "url", nil, "read this page (repeatable)")
-	f.StringSliceVar(&req.Sources, "sources", nil, "ask only these sources, as in wikipedia,hackernews")
-	f.IntVar(&req.Limit, "limit", 8, "most documents, 1 to 50")
-	f.BoolVar(&req.FullText, "full-text", false, "also read what the hits link to")
-	f.DurationVar(&budget, "budget", 0, "take at most this time (default from the settings: 45s)")
+	f.StringSliceVar(&req.Sources, "sources", nil, "ask only these sources, such as wikipedia,hackernews")
+	f.IntVar(&req.Limit, "limit", research.DefaultRead, "most documents, 1 to 50")
+	f.BoolVar(&req.FullText, "full-text", false, "also read the pages that hits link to")
+	f.DurationVar(&budget, "budget", 0, "take at most this time (default: the setting research.budget)")
 	f.StringVar(&req.Language, "language", "", "language of the sources, such as en")
 	return cmd
 }
 
-// allFailed reports whether no source answered, if only that it has nothing.
+// allFailed reports whether every source failed. A source that found nothing has
+// not failed.
 func allFailed(reports []evidence.SourceReport) bool {
 	return len(reports) > 0 && !slices.ContainsFunc(reports, func(r evidence.SourceReport) bool {
 		return r.Status == evidence.StatusOK || r.Status == evidence.StatusEmpty || r.Status == evidence.StatusCached
 	})
 }
 
-func (c *console) printRead(got app.ReadResult) error {
+func (c *console) printRead(got research.ReadResult) error {
 	if c.json {
-		out := map[string]any{"documents": got.Documents, "sources": got.Sources, "warnings": got.Warnings}
-		if len(got.NotAsked) > 0 {
-			out["not_asked"] = got.NotAsked
-		}
-		return c.print(out)
+		return c.print(got)
 	}
 	for _, d := range got.Documents {
 		if _, err := fmt.Fprintf(c.out, "%s  %s (%s)\n  %s\n%s\n\n", d.ID, d.Title, d.Source, d.URL, wrap(short(d.Text, 400), width, "  ")); err != nil {

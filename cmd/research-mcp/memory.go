@@ -15,7 +15,7 @@ import (
 
 func newMemory(c *console) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "memory COMMAND", Short: "Care of the memory: stats, check, export, import, backup, reindex",
+		Use: "memory COMMAND", Short: "Maintain the memory: stats, check, export, import, backup, reindex",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -28,7 +28,7 @@ func newMemory(c *console) *cobra.Command {
 	return cmd
 }
 
-// one refuses another number of arguments than one; what says which it is.
+// one requires exactly one argument; what describes it.
 func one(name, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 1 && args[0] != "" {
@@ -38,7 +38,7 @@ func one(name, what string) cobra.PositionalArgs {
 	}
 }
 
-// withApp lends the program's parts to do.
+// withApp runs do with an App, and closes it.
 func (c *console) withApp(ctx context.Context, do func(a *app.App) error) error {
 	a, err := c.open(ctx)
 	if err != nil {
@@ -49,7 +49,7 @@ func (c *console) withApp(ctx context.Context, do func(a *app.App) error) error 
 
 func newMemoryStats(c *console) *cobra.Command {
 	return &cobra.Command{
-		Use: "stats", Short: "What the memory holds, and how far a change of model is", Args: none,
+		Use: "stats", Short: "Contents of the memory, and the progress of a change of model", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
 				s, err := a.MemoryStats(cmd.Context())
@@ -70,7 +70,7 @@ func (c *console) printStats(s app.MemoryStats) error {
 	fmt.Fprintf(w, "memory\t%s (%s, layout %d)\n", s.Path, s.Backend, s.Schema)
 	fmt.Fprintf(w, "documents\t%d in %d chunks, %d bytes of text\n", s.Documents, s.Chunks, s.TextBytes)
 	fmt.Fprintf(w, "on disk\t%d bytes\n", s.Bytes)
-	fmt.Fprintf(w, "sessions\t%d with %d messages, %d kept answers\n", s.Sessions, s.Turns, s.Runs)
+	fmt.Fprintf(w, "sessions\t%d with %d messages, %d stored answers\n", s.Sessions, s.Turns, s.Runs)
 	if !s.Oldest.IsZero() {
 		fmt.Fprintf(w, "read\tfrom %s to %s\n", s.Oldest.Format("2006-01-02"), s.Newest.Format("2006-01-02"))
 	}
@@ -83,7 +83,7 @@ func (c *console) printStats(s app.MemoryStats) error {
 		fmt.Fprintf(w, "vectors\t%s: %d of %d documents, %d dimensions%s\n", m.Name, m.Documents, s.Documents, m.Dims, state)
 	}
 	if r := s.Reindex; r != nil {
-		fmt.Fprintf(w, "reindex\tto %s: %d of %d documents; `research-mcp memory reindex` goes on with it\n", r.Model, r.Done, r.Total)
+		fmt.Fprintf(w, "reindex\tto %s: %d of %d documents; `research-mcp memory reindex` continues\n", r.Model, r.Done, r.Total)
 	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "!\t%s\n", warning)
@@ -91,17 +91,17 @@ func (c *console) printStats(s app.MemoryStats) error {
 	return w.Flush()
 }
 
-// errMemory makes scripts see that the memory is not whole, errNotGone that
-// something is still there.
+// errMemory makes the exit code show that the memory is damaged, errNotGone that
+// something was found.
 var (
-	errMemory  = &evidence.Problem{What: "the memory is not whole: see the report"}
-	errNotGone = &evidence.Problem{What: "it is still there: see the report"}
+	errMemory  = &evidence.Problem{What: "the memory is damaged: see the report"}
+	errNotGone = &evidence.Problem{What: "it is still in the memory: see the report"}
 )
 
 func newMemoryCheck(c *console) *cobra.Command {
 	var gone string
 	cmd := &cobra.Command{
-		Use: "check", Short: "Compare the memory with itself, or prove that something is gone", Args: none,
+		Use: "check", Short: "Check the memory for damage, or prove that something was removed", Args: none,
 		Example: "research-mcp memory check --gone d_2k3v…",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Flags().Changed("gone") {
@@ -118,14 +118,14 @@ func newMemoryCheck(c *console) *cobra.Command {
 			return c.printCheck(report)
 		},
 	}
-	cmd.Flags().StringVar(&gone, "gone", "", "look everywhere for the document, session or run of this id")
+	cmd.Flags().StringVar(&gone, "gone", "", "search everything for the document, session or run with this id")
 	return cmd
 }
 
 func (c *console) printCheck(r app.MemoryCheck) error {
 	var b strings.Builder
 	if r.OK {
-		fmt.Fprintf(&b, "The memory is whole: %d documents, %d chunks, %d vectors, %d of them in the index\n", r.Documents, r.Chunks, r.Vectors, r.Indexed)
+		fmt.Fprintf(&b, "No damage: %d documents, %d chunks, %d vectors, %d of them in the index\n", r.Documents, r.Chunks, r.Vectors, r.Indexed)
 	}
 	for _, p := range r.Problems {
 		b.WriteString(wrap("! "+p, width, "") + "\n")
@@ -141,14 +141,14 @@ func (c *console) checkGone(ctx context.Context, a *app.App, id string) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s is gone: nothing in the memory holds it\n", r.ID)
+	text := fmt.Sprintf("%s is gone: nothing in the memory contains it\n", r.ID)
 	if !r.Gone {
 		text = fmt.Sprintf("%s is still there: %s\n", r.ID, strings.Join(r.Found, "; "))
 	}
 	return c.verdict(r, text, r.Gone, errNotGone)
 }
 
-// verdict prints a report, and is bad when that is not ok.
+// verdict prints a report and returns bad if it is not ok.
 func (c *console) verdict(report any, text string, ok bool, bad error) error {
 	var err error
 	if c.json {

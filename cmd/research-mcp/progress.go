@@ -6,15 +6,15 @@ import (
 	"sync"
 	"time"
 
-	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/research"
 )
 
 // refresh is how often the clock on a terminal is redrawn.
 const refresh = 100 * time.Millisecond
 
-// progress tells on stderr how the sources fare: one plain line each, and on a
-// terminal a last line that lives.
+// progress shows on stderr how each source answered, on a line each, and on a
+// terminal a status line that is redrawn.
 type progress struct {
 	out    io.Writer
 	live   bool
@@ -49,12 +49,12 @@ func (p *progress) redraw() {
 	}
 }
 
-// drawStatus rewrites the living line. The caller holds mu.
+// drawStatus redraws the status line. The caller holds mu.
 func (p *progress) drawStatus() {
 	fmt.Fprintf(p.out, "\r\x1b[K  %4.1f s  %s", time.Since(p.begun).Seconds(), p.status)
 }
 
-// line prints one line above the living one. The caller holds mu.
+// line prints a line above the status line. The caller holds mu.
 func (p *progress) line(text string) {
 	if p.live {
 		fmt.Fprint(p.out, "\r\x1b[K")
@@ -65,21 +65,21 @@ func (p *progress) line(text string) {
 	}
 }
 
-func (p *progress) observe(e app.Event) {
+func (p *progress) observe(e research.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e.Kind {
-	case app.EventPlanned:
+	case research.EventPlanned:
 		p.status = fmt.Sprintf("asking %d sources", e.Total)
-	case app.EventSource:
+	case research.EventSource:
 		p.status = fmt.Sprintf("asking %d sources, %d have answered", e.Total, e.Done)
 		p.line("  " + reportLine(*e.Source))
-	case app.EventStage:
+	case research.EventStage:
 		p.status = e.Stage
 	}
 }
 
-// close ends the living line.
+// close removes the status line.
 func (p *progress) close() {
 	if !p.live {
 		return
@@ -89,7 +89,7 @@ func (p *progress) close() {
 	fmt.Fprint(p.out, "\r\x1b[K")
 }
 
-// reportLine is a source's report in words.
+// reportLine renders a source's report.
 func reportLine(s evidence.SourceReport) string {
 	mark := map[string]string{evidence.StatusOK: "+", evidence.StatusCached: "+", evidence.StatusEmpty: "-"}[s.Status]
 	if mark == "" {

@@ -1,46 +1,55 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/library"
 )
 
 func newRecall(c *console) *cobra.Command {
-	var in app.RecallIn
-	var k int
+	var req library.RecallRequest
+	var since, until string
 	cmd := &cobra.Command{
 		Use: "recall QUERY", Short: "Search the memory", Args: exactly(1, "one query"),
-		Example: `research-mcp recall "how goroutines are scheduled" -k 5`,
+		Example: `research-mcp recall "how goroutines are scheduled" -k 5
+  research-mcp recall goroutines --since 2026-01-31`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in.Query = args[0]
-			in.K = &k
-			a, err := c.open(cmd.Context())
-			if err != nil {
+			req.Query = args[0]
+			var err error
+			if req.Since, err = library.ParseTime("--since", since, false, c.zone); err != nil {
 				return err
 			}
-			got, err := a.RecallTool(cmd.Context(), in)
-			if err == nil {
-				err = c.printHits(got)
+			if req.Until, err = library.ParseTime("--until", until, true, c.zone); err != nil {
+				return err
 			}
-			return errors.Join(err, a.Close())
+			if err := cmp.Or(library.CheckHits(req.K), req.Check()); err != nil {
+				return err
+			}
+			return c.withApp(cmd.Context(), func(a *app.App) error {
+				got, err := a.Library().Recall(cmd.Context(), req)
+				if err != nil {
+					return err
+				}
+				return c.printHits(got)
+			})
 		},
 	}
 	f := cmd.Flags()
-	f.IntVarP(&k, "k", "k", 8, "most hits, 1 to 50")
-	f.StringVar(&in.Source, "source", "", "only from this source")
-	f.StringVar(&in.Session, "session", "", "only what this session read")
-	f.StringArrayVar(&in.Tags, "tag", nil, "only what has this tag (repeatable)")
-	f.StringVar(&in.Since, "since", "", "only what was read on or after this day, as 2026-01-31")
-	f.StringVar(&in.Until, "until", "", "only what was read on or before this day")
+	f.IntVarP(&req.K, "k", "k", library.DefaultHits, "most hits, 1 to 50")
+	f.StringVar(&req.Source, "source", "", "only from this source")
+	f.StringVar(&req.Session, "session", "", "only what this session read")
+	f.StringArrayVar(&req.Tags, "tag", nil, "only what has this tag (repeatable)")
+	f.StringVar(&since, "since", "", "only what was read on or after this day of the local time zone, such as 2026-01-31, or moment (RFC 3339)")
+	f.StringVar(&until, "until", "", "only what was read on or before this day or moment")
 	return cmd
 }
 
-func (c *console) printHits(got app.RecallOut) error {
+func (c *console) printHits(got library.RecallResult) error {
 	if c.json {
 		return c.print(got)
 	}

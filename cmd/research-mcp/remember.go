@@ -1,57 +1,55 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/library"
 )
 
 func newRemember(c *console) *cobra.Command {
-	var in app.RememberIn
+	var req library.RememberRequest
 	cmd := &cobra.Command{
-		Use: "remember FILE|URL|-", Short: "Keep a file, a page or what comes on stdin",
-		Long: `Keeps a file of text, Markdown or HTML, the page at a URL, or with - what comes on
-stdin. What is already in the memory, unchanged, is not kept twice. A file is known
-by its path and a page by its URL: a later version takes the place of an earlier one.`,
+		Use: "remember FILE|URL|-", Short: "Store a file, a page or the text on stdin",
+		Long: `Stores a file of text, Markdown or HTML, the page at a URL, or with - the text on
+stdin. What is already in the memory, unchanged, is not stored twice. A file is
+identified by its path and a page by its URL: a new version replaces the old one.`,
 		Args: one("remember", "one file, one URL, or - for stdin"),
 		Example: `research-mcp remember notes.md --tag work
   research-mcp remember https://go.dev/doc/effective_go
   pdftotext paper.pdf - | research-mcp remember - --title "The paper"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := c.open(cmd.Context())
-			if err != nil {
-				return err
-			}
-			got, err := c.remember(cmd, a, args[0], in)
-			if err == nil {
-				err = c.printKept(got)
-			}
-			return errors.Join(err, a.Close())
+			return c.withApp(cmd.Context(), func(a *app.App) error {
+				got, err := c.remember(cmd, a.Library(), args[0], req)
+				if err != nil {
+					return err
+				}
+				return c.printKept(got)
+			})
 		},
 	}
-	cmd.Flags().StringVar(&in.Title, "title", "", "its title (default: its own)")
-	cmd.Flags().StringArrayVar(&in.Tags, "tag", nil, "a tag to recall it by (repeatable)")
+	cmd.Flags().StringVar(&req.Title, "title", "", "its title (default: the document's own)")
+	cmd.Flags().StringArrayVar(&req.Tags, "tag", nil, "a tag for recall --tag (repeatable)")
 	return cmd
 }
 
-func (c *console) remember(cmd *cobra.Command, a *app.App, what string, in app.RememberIn) (app.RememberOut, error) {
+func (c *console) remember(cmd *cobra.Command, l *library.Library, what string, req library.RememberRequest) (library.RememberResult, error) {
 	switch {
 	case what == "-":
 		stream, done := interruptible(cmd.Context(), c.in)
 		defer done()
-		return a.RememberStream(cmd.Context(), stream, in.Title, in.Tags)
-	case strings.Contains(what, "://"): // the tool says what is wrong with another scheme
-		in.URL = what
-		return a.RememberTool(cmd.Context(), in)
+		return l.RememberStream(cmd.Context(), stream, req.Title, req.Tags)
+	case strings.Contains(what, "://"): // with any scheme: Remember names the valid ones
+		req.URL = what
+		return l.Remember(cmd.Context(), req)
 	}
-	return a.RememberFile(cmd.Context(), what, in.Title, in.Tags)
+	return l.RememberFile(cmd.Context(), what, req.Title, req.Tags)
 }
 
-func (c *console) printKept(got app.RememberOut) error {
+func (c *console) printKept(got library.RememberResult) error {
 	if c.json {
 		return c.print(got)
 	}
@@ -64,7 +62,7 @@ func (c *console) printKept(got app.RememberOut) error {
 	return err
 }
 
-// warn tells a person what did not go as it should.
+// warn prints warnings to stderr.
 func (c *console) warn(warnings []string) {
 	for _, w := range warnings {
 		fmt.Fprintln(c.err, "! "+w)

@@ -36,8 +36,8 @@ func (c *console) printAnswer(a evidence.Answer) error {
 	return err
 }
 
-// askedLine says who was asked and why, and who was not: sources of one reason
-// stand together.
+// askedLine lists the sources that were asked, grouped by the reason, and those
+// that were not.
 func askedLine(asked []evidence.SourceReport, rest []evidence.NotAsked) string {
 	var reasons []string
 	byReason := map[string][]string{}

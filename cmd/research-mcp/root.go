@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,14 +25,15 @@ const (
 	exitInterrupted = 130
 )
 
-// console is the world of one invocation: streams, environment, and the flags
+// console holds the streams and the environment of one invocation, and the flags
 // that every command has.
 type console struct {
 	in       io.Reader
 	out, err io.Writer
 	environ  []string
-	live     bool // stderr is a terminal: progress may be redrawn
-	typed    bool // stdin is a terminal: a person types
+	live     bool           // stderr is a terminal: progress may be redrawn
+	typed    bool           // stdin is a terminal: an interactive user
+	zone     *time.Location // of dates in flags that name none
 
 	json       bool
 	configFile string
@@ -58,7 +60,7 @@ func run(ctx context.Context, args []string, c *console) int {
 	return c.fail(err)
 }
 
-// fail prints err for a person or a script and chooses the exit code.
+// fail prints err, as JSON if --json is set, and returns the exit code.
 func (c *console) fail(err error) int {
 	p := evidence.AsProblem(err)
 	var s *config.Error
@@ -86,16 +88,16 @@ func (c *console) fail(err error) int {
 func newRoot(c *console) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "research-mcp COMMAND",
-		Short: "A researcher on your own machine: asks many sources at once, remembers, cites and proves",
-		Long: `research-mcp asks Wikipedia, HackerNews and other sources at once, keeps what it
-reads in a local memory, and answers with citations that are checked against
-their sources: for AI assistants over MCP, and for you right here.
+		Short: "Research on your own machine: many sources at once, a memory, and checked citations",
+		Long: `research-mcp asks Wikipedia, HackerNews and other sources at once, stores what it
+reads in a local memory, and answers with citations that are checked against their
+sources: for AI assistants over MCP, and for you in the terminal.
 
 First steps:
   research-mcp demo                      see it work, with no network and nothing installed
   research-mcp ask "How do goroutines work?"
   research-mcp serve                     the MCP server that an assistant starts
-  research-mcp doctor                    what works on this machine, and how to mend the rest`,
+  research-mcp doctor                    what works on this machine, and how to fix the rest`,
 		SilenceUsage: true, SilenceErrors: true, Version: app.Version().Version,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -128,7 +130,7 @@ First steps:
 	return root
 }
 
-// settings loads the configuration as the flags and the environment say.
+// settings loads the configuration from the flags, the environment and the file.
 func (c *console) settings() (*config.Config, error) {
 	in := config.Inputs{Sources: app.SourceDefaults(), Environ: c.environ, File: c.settingsFile(), From: map[string]string{}}
 	in.Must = in.File != config.DefaultFile()
@@ -144,7 +146,7 @@ func (c *console) settings() (*config.Config, error) {
 	return config.Load(in)
 }
 
-// setFlags are the settings of --set.
+// setFlags returns the settings given with --set.
 func (c *console) setFlags() (map[string]string, error) {
 	out := map[string]string{}
 	for _, kv := range c.set {
@@ -157,7 +159,7 @@ func (c *console) setFlags() (map[string]string, error) {
 	return out, nil
 }
 
-// settingsFile is where the settings file is looked for.
+// settingsFile returns the path of the settings file.
 func (c *console) settingsFile() string {
 	if c.configFile != "" {
 		return c.configFile
@@ -170,7 +172,7 @@ func (c *console) settingsFile() string {
 	return config.DefaultFile()
 }
 
-// open builds the program's parts. The caller closes them.
+// open builds the App. The caller closes it.
 func (c *console) open(ctx context.Context) (*app.App, error) {
 	cfg, err := c.settings()
 	if err != nil {
@@ -179,11 +181,11 @@ func (c *console) open(ctx context.Context) (*app.App, error) {
 	return app.New(ctx, cfg, app.Options{Log: c.logger(cfg.LogLevel)})
 }
 
-// logger writes to stderr alone: stdout carries results.
+// logger writes to stderr: stdout is for results.
 func (c *console) logger(level string) *slog.Logger {
 	var l slog.Level
 	if l.UnmarshalText([]byte(level)) != nil {
-		l = slog.LevelWarn // the settings were checked: this is a demo's
+		l = slog.LevelWarn // settings are checked; this is the level of a demo
 	}
 	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: l}))
 }
@@ -199,22 +201,22 @@ func (c *console) print(v any) error {
 	return nil
 }
 
-// exactly refuses another number of arguments, in words.
+// exactly requires n arguments.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == n {
 			return nil
 		}
 		example, _, _ := strings.Cut(strings.TrimSpace(cmd.Example), "\n")
-		try := fmt.Sprintf("write it as in `%s`", example)
+		try := fmt.Sprintf("write it like `%s`", example)
 		if len(args) > n {
-			try = "quote what is of several words; " + try
+			try = "put several words in quotes; " + try
 		}
 		return evidence.BadInput(fmt.Sprintf("%s takes %s; there are %d arguments", cmd.Name(), what, len(args)), try)
 	}
 }
 
-// none refuses arguments, in words.
+// none allows no arguments.
 func none(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"testing"
 	"time"
+	_ "time/tzdata" // zones of scripts
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 		os.Exit(code)
 	}
 	testscript.Main(m, map[string]func(){"research-mcp": func() {
-		os.Exit(run(context.Background(), os.Args[1:], &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ()}))
+		os.Exit(run(context.Background(), os.Args[1:], &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(), zone: time.Local}))
 	}})
 }
 
@@ -137,7 +138,7 @@ func rememberMany(ts *testscript.TestScript, neg bool, args []string) {
 	for i := range n {
 		path := ts.MkAbs(fmt.Sprintf("many-%d.txt", i))
 		ts.Check(os.WriteFile(path, fmt.Appendf(nil, "Note number %d of many.", i), 0o600))
-		_, err := a.RememberFile(ctx, path, "", nil)
+		_, err := a.Library().RememberFile(ctx, path, "", nil)
 		ts.Check(err)
 	}
 }

@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/demo"
+	"github.com/research-mcp/research-mcp/server/stdio"
 )
 
 func newServe(c *console) *cobra.Command {
-	var demo bool
+	var withDemo bool
 	cmd := &cobra.Command{
 		Use: "serve", Short: "The MCP server, on stdin and stdout", Args: none,
 		Long: `Speaks the Model Context Protocol on stdin and stdout; an assistant starts it.
@@ -19,13 +20,13 @@ Logs go to stderr. It ends with its input or on SIGTERM.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out := c.out
 			if out == os.Stdout {
-				out = app.GuardStdout() // nothing else may reach the protocol's stream
+				out = stdio.GuardStdout() // nothing else may reach the protocol's stream
 			}
 			if c.typed {
-				fmt.Fprintln(c.err, "waiting for an MCP client on standard input; an assistant starts this command by itself, Ctrl-C ends it")
+				fmt.Fprintln(c.err, "waiting for an MCP client on standard input; an assistant starts this command itself; Ctrl-C ends it")
 			}
-			if demo {
-				d, err := app.NewDemo(cmd.Context(), app.DemoOptions{Log: c.logger("warn"), WorldLog: c.logger("info")})
+			if withDemo {
+				d, err := demo.Start(cmd.Context(), demo.Options{Log: c.logger("warn"), WorldLog: c.logger("info")})
 				if err != nil {
 					return err
 				}
@@ -38,6 +39,6 @@ Logs go to stderr. It ends with its input or on SIGTERM.`,
 			return errors.Join(a.Serve(cmd.Context(), c.in, out), a.Close())
 		},
 	}
-	cmd.Flags().BoolVar(&demo, "demo", false, "with the demo's sources and a memory of its own instead of the net")
+	cmd.Flags().BoolVar(&withDemo, "demo", false, "use the sources of the demo and a temporary memory instead of the network")
 	return cmd
 }

@@ -9,9 +9,14 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
+
+// attentionQuestion is one that a world's documents answer.
+const attentionQuestion = "How does attention work in a transformer?"
 
 // TestMain lets this test binary be its own isolated child.
 func TestMain(m *testing.M) {
@@ -71,7 +76,7 @@ func startWorld(t *testing.T, o world.Options) *world.World {
 func quotesStand(t *testing.T, a *App, answer evidence.Answer) {
 	t.Helper()
 	for _, c := range answer.Citations {
-		d, err := a.Document(t.Context(), c.DocumentID)
+		d, err := a.library.Document(t.Context(), c.DocumentID)
 		if err != nil || c.End > len(d.Text) || d.Text[c.Start:c.End] != c.Quote || c.Quote == "" {
 			t.Errorf("citation %d of %s: %q is not at %d:%d (%v)", c.N, c.DocumentID, c.Quote, c.Start, c.End, err)
 		}
@@ -92,7 +97,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := start(t, w, t.TempDir(), map[string]string{"research.soft_budget": "50ms"})
-		answer, err := a.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+		answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 		if err != nil || answer.Status != evidence.Answered {
 			t.Errorf("fault %q: %s, %v", fault, answer.Status, err)
 		}
@@ -109,18 +114,18 @@ func TestWhatOneProcessReadAnotherRecalls(t *testing.T) {
 	t.Parallel()
 	w, dir := startWorld(t, world.Options{}), t.TempDir()
 	first := start(t, w, dir, nil)
-	answer, err := first.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+	answer, err := first.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered {
 		t.Fatalf("%s, %v", answer.Status, err)
 	}
 	quotesStand(t, first, answer)
 	// The second one is there while the first still is.
 	second := start(t, w, dir, nil)
-	got, err := second.RecallTool(t.Context(), RecallIn{Query: "scaled dot product attention"})
+	got, err := second.library.Recall(t.Context(), library.RecallRequest{Query: "scaled dot product attention"})
 	if err != nil || len(got.Hits) == 0 || !strings.Contains(got.Hits[0].Text, "ttention") {
 		t.Errorf("%d hits, %v", len(got.Hits), err)
 	}
-	kept, err := second.Run(t.Context(), answer.RunID)
+	kept, err := second.library.Run(t.Context(), answer.RunID)
 	if err != nil || kept.Answer != answer.Answer {
 		t.Errorf("the run was kept as %q, %v", kept.Answer, err)
 	}
@@ -141,7 +146,8 @@ func TestAnswerWithOllama(t *testing.T) {
 				t.Error(err)
 			}
 		}()
-		answer, err := a.Research(t.Context(), Request{Question: DemoQuestions()[0]}, nil)
+		chooseOllama(t, a)
+		answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,11 +8,8 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,55 +17,35 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/isolate"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/models/all"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/memory"
-	"github.com/research-mcp/research-mcp/tools"
 )
-
-// What commands need of the rooms that they may not import.
-type (
-	Request     = research.Request
-	Event       = research.Event
-	ReadRequest = research.ReadRequest
-	ReadResult  = research.ReadResult
-	RecallIn    = tools.RecallIn
-	RecallOut   = tools.RecallOut
-)
-
-// Kinds of events; see package research.
-const (
-	EventPlanned = research.EventPlanned
-	EventSource  = research.EventSource
-	EventStage   = research.EventStage
-)
-
-// CheckBudget refuses a budget that no answer fits into.
-func CheckBudget(d time.Duration) error { return research.CheckBudget(d) }
-
-// CheckQuestion refuses what is no question.
-func CheckQuestion(q string) error { return research.CheckQuestion(q) }
 
 // Options are what the settings do not say.
 type Options struct {
 	Log   *slog.Logger
-	now   func() time.Time
-	newID func(prefix string) string
-	stage stage // of a question that is recorded or replayed; nil: neither
+	Now   func() time.Time           // nil: time.Now
+	NewID func(prefix string) string // nil: random ids
+	Hooks Hooks                      // of a question that is recorded or replayed; nil: neither
 }
 
 // App is the program, ready to work. It is safe for concurrent use. Close it.
 type App struct {
-	cfg    *config.Config
-	log    *slog.Logger
-	now    func() time.Time
-	fetch  *network
-	memory memory.Memory
-	kits   *kits
-	engine *research.Engine
-	pool   *isolate.Pool
-	pages  extract.Isolated
-	names  []string // of the sources that are on
+	cfg     *config.Config
+	log     *slog.Logger
+	now     func() time.Time
+	fetch   *network
+	memory  memory.Memory
+	models  *all.Chooser
+	library *library.Library
+	engine  *research.Engine
+	pool    *isolate.Pool
+	pages   extract.Isolated
+	sources []research.Source // that are on
 }
 
 // New builds the parts. It asks neither the network nor Ollama. Its error is
@@ -77,38 +54,38 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.now == nil {
-		o.now = time.Now
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	if o.newID == nil {
-		o.newID = newID
+	if o.NewID == nil {
+		o.NewID = NewID
 	}
-	a := &App{cfg: cfg, log: o.Log, now: o.now}
+	a := &App{cfg: cfg, log: o.Log, now: o.Now}
 	var err error
 	if a.pool, err = newPool(cfg, o.Log); err != nil {
 		return nil, err
 	}
 	a.pages = extract.Isolated{Runner: a.pool, ReadPDF: cfg.Fetch.PDF}
 	a.fetch = newNetwork(ctx, a, o)
-	asked, err := a.buildSources(o.stage)
-	if err != nil {
+	if a.sources, err = a.buildSources(o.Hooks); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	if a.kits, err = newKits(cfg, o.Log, o.stage); err != nil {
+	if a.models, err = all.New(cfg, models.Env{Log: o.Log, Hooks: o.Hooks}); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	a.memory, err = memory.Open(ctx, memory.Config{Dir: cfg.DataDir, ActiveModel: a.kits.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.now})
+	a.memory, err = memory.Open(ctx, memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: a.models.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.Now})
 	if err != nil {
-		return nil, errors.Join(err, a.kits.Close(), a.fetch.Close(), a.pool.Close())
+		return nil, errors.Join(err, a.models.Close(), a.fetch.Close(), a.pool.Close())
 	}
-	var remembered research.Memory = a.memory
-	if o.stage != nil {
-		remembered = blank{a.memory}
+	remembered := a.memory
+	if o.Hooks != nil {
+		remembered = noRecall{a.memory}
 	}
+	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: library.WebReader{Network: a.fetch.Network, Extract: a.pages},
+		HTML: a.pages, Cache: a.fetch, Location: cfg.DataDir, Now: o.Now, Log: o.Log})
 	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: asked, Kinds: sourceKinds(), Off: sourcesOff(cfg), Memory: remembered, Sessions: a.memory, Models: a.kits, Analyst: analyst{a.pool},
-		Chunk: func(text string) []evidence.Chunk { return extract.Chunks(text, extract.ChunkOptions{}) },
-		Page:  a.page, Now: o.now, NewID: o.newID, Log: o.Log,
+		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: a.memory, Models: a.models, Analyst: analyst{a.pool},
+		Now: o.Now, NewID: o.NewID, Log: o.Log,
 	})
 	return a, nil
 }
@@ -117,7 +94,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 // which the parts lean on each other.
 func (a *App) Close() error {
 	a.engine.Close()
-	return errors.Join(a.pool.Close(), a.kits.Close(), a.memory.Close(), a.fetch.Close())
+	return errors.Join(a.pool.Close(), a.models.Close(), a.memory.Close(), a.fetch.Close())
 }
 
 func engineConfig(cfg *config.Config) research.Config {
@@ -130,130 +107,85 @@ func engineConfig(cfg *config.Config) research.Config {
 }
 
 // buildSources makes the sources that are on.
-func (a *App) buildSources(on stage) ([]research.Source, error) {
+func (a *App) buildSources(hooks Hooks) ([]research.Source, error) {
 	settings := map[string]sources.Settings{}
 	for _, spec := range sources.Registry() {
-		s := sourceSettings(a.cfg, spec)
+		s := SourceSettings(a.cfg, spec)
 		s.Pages, s.Logger = a.pages, a.log
 		settings[spec.Name] = s
 	}
-	built, err := sources.Build(settings, a.fetch.Client)
+	built, err := sources.Build(settings, a.fetch.Network)
 	if err != nil {
 		return nil, err
 	}
 	var out []research.Source
 	for _, s := range built {
-		var asked research.Source = traced{s}
-		if on != nil {
-			asked = on.source(traced{s})
+		var asked research.Source = TracedSource{s}
+		if hooks != nil {
+			asked = hooks.Source(TracedSource{s})
 		}
 		out = append(out, asked)
-		a.names = append(a.names, s.Name())
 	}
 	return out, nil
 }
 
-// newID is prefix and 80 random bits.
-func newID(prefix string) string {
+// sourceNames are the names of the sources that are on.
+func (a *App) sourceNames() []string {
+	out := make([]string, len(a.sources))
+	for i, s := range a.sources {
+		out[i] = s.Name()
+	}
+	return out
+}
+
+// NewID is prefix and 80 random bits.
+func NewID(prefix string) string {
 	var b [10]byte
 	rand.Read(b[:]) // never fails: the program would end instead
 	return prefix + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 
 // Research answers a question; see research.Engine.
-func (a *App) Research(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
+func (a *App) Research(ctx context.Context, req research.Request, observe func(research.Event)) (evidence.Answer, error) {
 	return a.engine.Research(ctx, req, observe)
 }
 
 // Read gathers documents; see research.Engine.
-func (a *App) Read(ctx context.Context, req ReadRequest, observe func(Event)) (ReadResult, error) {
+func (a *App) Read(ctx context.Context, req research.ReadRequest, observe func(research.Event)) (research.ReadResult, error) {
 	return a.engine.Read(ctx, req, observe)
 }
 
-// FetchSources is Read for the tool of that name.
-func (a *App) FetchSources(ctx context.Context, req tools.FetchRequest, observe func(Event)) (tools.FetchResult, error) {
-	got, err := a.engine.Read(ctx, ReadRequest{Query: req.Query, URLs: req.URLs, Sources: req.Sources,
-		Limit: req.Limit, FullText: req.FullText, Budget: req.Budget}, observe)
-	return tools.FetchResult(got), err
+// noRecall is a memory that recalls nothing: whether a question that is recorded
+// finds its own documents there would depend on the machine's speed.
+type noRecall struct{ memory.Memory }
+
+// Recall returns no hits.
+func (noRecall) Recall(ctx context.Context, _ evidence.RecallQuery) (evidence.RecallResult, error) {
+	return evidence.RecallResult{Hits: []evidence.Hit{}, Index: evidence.IndexReady}, ctx.Err()
 }
 
-// embedBound is the longest that a recall waits for its query's vector.
-const embedBound = 3 * time.Second
-
-// Recall searches the memory, with the vector of whatever embedder is there.
-func (a *App) Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error) {
-	kit := a.kits.Choose(ctx)
-	bounded, cancel := context.WithTimeout(ctx, embedBound)
-	defer cancel()
-	vectors, err := kit.Embedder.Embed(bounded, []string{q.Text})
-	var warning string
-	if err == nil && len(vectors) == 1 {
-		q.Vector, q.Model = vectors[0], kit.Embedder.Model()
-	} else if ctx.Err() == nil {
-		warning = fmt.Sprintf("the query was not embedded (%v): texts were searched by their words alone", err)
-	}
-	res, err := a.memory.Recall(ctx, q)
-	if warning != "" {
-		res.Warnings = append(res.Warnings, warning)
-	}
-	if err == nil && len(res.Hits) == 0 && q.Session != "" {
-		_, err = a.memory.Open(ctx, q.Session) // a mistyped one finds nothing for ever
-	}
-	if err == nil && len(res.Hits) == 0 && q.Source != "" {
-		err = a.knowSource(ctx, q.Source)
-	}
-	return res, err
-}
-
-// knowSource refuses a source of which nothing is remembered, by naming those
-// of which something is.
-func (a *App) knowSource(ctx context.Context, name string) error {
-	s, err := a.memory.Stats(ctx)
-	if err != nil || s.BySource[name] > 0 || len(s.BySource) == 0 {
-		return err
-	}
-	return evidence.BadInput(fmt.Sprintf("nothing of a source %q is remembered", name),
-		"choose from: "+strings.Join(slices.Sorted(maps.Keys(s.BySource)), ", "))
-}
-
-// RecallTool is Recall as the tool gives it, for the command of that name.
-func (a *App) RecallTool(ctx context.Context, in RecallIn) (RecallOut, error) {
-	if err := research.CheckQuestion(in.Query); err != nil {
-		return RecallOut{}, err
-	}
-	if in.K != nil && (*in.K < 1 || *in.K > research.MaxRead) {
-		return RecallOut{}, evidence.BadInput(fmt.Sprintf("%d hits cannot be asked for", *in.K), fmt.Sprintf("choose -k from 1 to %d", research.MaxRead))
-	}
-	return tools.Recall(ctx, a, a.now, in)
-}
-
-// Session is a session as it stands, or a new one for an empty id.
-func (a *App) Session(ctx context.Context, id string) (evidence.Session, error) {
-	return a.memory.Open(ctx, id)
-}
-
-// Run is a kept answer.
-func (a *App) Run(ctx context.Context, id string) (evidence.Answer, error) {
-	answer, ok, err := a.memory.Run(ctx, id)
-	if err == nil && !ok {
-		err = evidence.BadInput(fmt.Sprintf("there is no run %q in %s", id, a.cfg.DataDir), "take the run_id of an answer, as `ask --json` prints it")
-	}
-	return answer, err
-}
-
-// Document is a remembered document with its text.
-func (a *App) Document(ctx context.Context, id string) (evidence.Document, error) {
-	doc, ok, err := a.memory.Document(ctx, id)
-	if err == nil && !ok {
-		err = evidence.BadInput(fmt.Sprintf("there is no document %q", id), "`research-mcp recall` shows the ids")
-	}
-	return doc, err
-}
-
-// executable is our own binary, for what is told to others.
-func executable() string {
+// Executable is our own binary, for what is told to others.
+func Executable() string {
 	if exe, err := os.Executable(); err == nil {
 		return exe
 	}
 	return "research-mcp"
 }
+
+// Memory is where documents and sessions are stored.
+func (a *App) Memory() memory.Memory { return a.memory }
+
+// Models chooses the models of a question.
+func (a *App) Models() *all.Chooser { return a.models }
+
+// Config is the settings that the program was built from.
+func (a *App) Config() *config.Config { return a.cfg }
+
+// Analyst computes statistics in an isolated process.
+func (a *App) Analyst() research.Analyst { return analyst{a.pool} }
+
+// Sandbox names the restrictions that isolated processes run under.
+func (a *App) Sandbox(ctx context.Context) ([]string, error) { return a.pool.Sandbox(ctx) }
+
+// Sources are the sources that are on.
+func (a *App) Sources() []research.Source { return a.sources }

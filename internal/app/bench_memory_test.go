@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bufio"
@@ -84,7 +84,7 @@ func fillLarge(b *testing.B, dir string, chunks int) {
 	b.Helper()
 	const each = 20
 	e := builtin.NewEmbedder()
-	m, err := memory.Open(b.Context(), memory.Config{Dir: dir, ActiveModel: e.Model()})
+	m, err := memory.Open(b.Context(), memory.Config{Backend: "local", Dir: dir, ActiveModel: e.Model()})
 	if err != nil {
 		b.Fatal(err)
 	}

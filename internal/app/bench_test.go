@@ -1,4 +1,4 @@
-package app
+package app_test
 
 import (
 	"bufio"
@@ -16,10 +16,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/demo"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/models/all"
+	"github.com/research-mcp/research-mcp/internal/models/builtin"
 	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // The benchmarks report ratios and shares taken within one run, on whatever
@@ -60,7 +66,7 @@ func (s slowServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type benchSource struct {
 	name    string
 	url     string
-	door    *fetch.Door
+	door    *fetch.Client
 	timeout time.Duration
 }
 
@@ -75,7 +81,7 @@ func (s benchSource) Search(ctx context.Context, _ evidence.Query) ([]evidence.D
 }
 
 // startSources starts n servers with latencies from 50 to 500 ms.
-func startSources(b *testing.B, n, badPercent int, client *fetch.Client) []research.Source {
+func startSources(b *testing.B, n, badPercent int, client *fetch.Network) []research.Source {
 	b.Helper()
 	faults := []string{"500", "hang", "reset", "garbage"}
 	var all []slowServer
@@ -91,7 +97,7 @@ func startSources(b *testing.B, n, badPercent int, client *fetch.Client) []resea
 
 // startServers makes each a source of its own on loopback, with its own port as
 // real sources have their own hosts.
-func startServers(b *testing.B, client *fetch.Client, timeout time.Duration, servers ...slowServer) []research.Source {
+func startServers(b *testing.B, client *fetch.Network, timeout time.Duration, servers ...slowServer) []research.Source {
 	b.Helper()
 	text := strings.Repeat("Latency hides behind latency when everything is asked at once. ", 100) // 6 kB
 	body, err := json.Marshal(map[string]string{"text": text})
@@ -109,7 +115,7 @@ func startServers(b *testing.B, client *fetch.Client, timeout time.Duration, ser
 		go server.Serve(l)
 		b.Cleanup(func() { server.Close() })
 		url := "http://" + l.Addr().String()
-		door, err := client.Operator(url, fetch.Rate{})
+		door, err := client.ForHost(url, fetch.Rate{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -120,17 +126,16 @@ func startServers(b *testing.B, client *fetch.Client, timeout time.Duration, ser
 
 // benchEngine reads from sources and keeps nothing.
 func benchEngine(sources []research.Source) *research.Engine {
-	return research.New(research.DefaultConfig(), research.Deps{
-		Sources: sources, Memory: nowhere{}, Models: builtInKits(), Now: time.Now, NewID: newID,
-		Chunk: func(string) []evidence.Chunk { return nil },
-	})
+	models := all.Of(builtin.Models())
+	none := library.New(library.Deps{Memory: nowhere{}, Models: models, Chunk: func(string) []evidence.Chunk { return nil }})
+	return research.New(research.DefaultConfig(), research.Deps{Sources: sources, Library: none, Models: models, Now: time.Now, NewID: app.NewID})
 }
 
 // BenchmarkHangAmongFour is one source in four that never answers and has 8 s to
 // do so: "s-gather" is when the three others' documents stand, "lost" how many
 // of those do not.
 func BenchmarkHangAmongFour(b *testing.B) {
-	client := fetch.New(fetch.Config{Version: version})
+	client := fetch.New(fetch.Config{Version: app.ProgramVersion})
 	defer client.Close()
 	ms := time.Millisecond
 	e := benchEngine(startServers(b, client, 8*time.Second, slowServer{latency: 10 * ms}, slowServer{latency: 25 * ms}, slowServer{bad: "hang"}, slowServer{latency: 50 * ms}))
@@ -138,7 +143,7 @@ func BenchmarkHangAmongFour(b *testing.B) {
 	took, lost := 0.0, 0
 	for b.Loop() {
 		begun := time.Now()
-		got, err := e.Read(b.Context(), ReadRequest{Query: "latency", Budget: time.Minute}, nil)
+		got, err := e.Read(b.Context(), research.ReadRequest{Query: "latency", Budget: time.Minute}, nil)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -150,7 +155,7 @@ func BenchmarkHangAmongFour(b *testing.B) {
 }
 
 // nowhere is a memory that keeps nothing: here the fan-out is measured.
-type nowhere struct{}
+type nowhere struct{ contract.Memory }
 
 func (nowhere) Put(ctx context.Context, d evidence.Document, _ evidence.Chunks) (evidence.Receipt, error) {
 	return evidence.Receipt{DocumentID: d.ID}, ctx.Err()
@@ -169,14 +174,14 @@ func BenchmarkFanOut(b *testing.B) {
 	for _, bad := range []int{0, 10} {
 		for _, n := range []int{3, 50, 200, 1000} {
 			b.Run(fmt.Sprintf("sources=%d/bad=%d%%", n, bad), func(b *testing.B) {
-				client := fetch.New(fetch.Config{Version: version})
+				client := fetch.New(fetch.Config{Version: app.ProgramVersion})
 				defer client.Close()
 				e := benchEngine(startSources(b, n, bad, client))
 				defer e.Close()
 				gathered, lost := 0.0, 0
 				for b.Loop() {
 					begun := time.Now()
-					got, err := e.Read(b.Context(), ReadRequest{Query: "latency", Limit: 50, Budget: time.Minute}, nil)
+					got, err := e.Read(b.Context(), research.ReadRequest{Query: "latency", Limit: 50, Budget: time.Minute}, nil)
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -217,14 +222,14 @@ func okay(reports []evidence.SourceReport) int {
 // memory and child process. "ms-beside-network" is the whole answer less the
 // slowest source.
 func BenchmarkAnswer(b *testing.B) {
-	d, err := NewDemo(b.Context(), DemoOptions{})
+	d, err := demo.Start(b.Context(), demo.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer d.Close()
 	beside, total, slowest := int64(0), int64(0), int64(0)
 	for b.Loop() {
-		a, err := d.App.Research(b.Context(), Request{Question: DemoQuestions()[0]}, nil)
+		a, err := d.App.Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
 		if err != nil || a.Status != evidence.Answered {
 			b.Fatalf("%s, %v", a.Status, err)
 		}
@@ -239,14 +244,14 @@ func BenchmarkAnswer(b *testing.B) {
 // BenchmarkHang is one source in three that never answers: "s-gather" is when
 // the others' answer stands.
 func BenchmarkHang(b *testing.B) {
-	d, err := NewDemo(b.Context(), DemoOptions{Faults: map[string]string{"wikipedia": "hang"}})
+	d, err := demo.Start(b.Context(), demo.Options{Faults: map[string]string{"wikipedia": "hang"}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer d.Close()
 	gather := int64(0)
 	for b.Loop() {
-		a, err := d.App.Research(b.Context(), Request{Question: DemoQuestions()[0]}, nil)
+		a, err := d.App.Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
 		if err != nil || a.Status != evidence.Answered {
 			b.Fatalf("%s, %v", a.Status, err)
 		}
@@ -257,13 +262,14 @@ func BenchmarkHang(b *testing.B) {
 
 // BenchmarkIsolated is one analysis in a child process, start and end included.
 func BenchmarkIsolated(b *testing.B) {
-	d, err := NewDemo(b.Context(), DemoOptions{})
+	d, err := demo.Start(b.Context(), demo.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer d.Close()
+	in := evidence.AnalysisInput{Question: "test", Documents: []evidence.Document{{Source: "bench", Text: "test"}}}
 	for b.Loop() {
-		if got := d.App.analyse(b.Context()); got.Status != "ok" {
+		if got := d.App.Analyst().Analyse(b.Context(), in); got.Status != "ok" {
 			b.Fatal(got.Err)
 		}
 	}

@@ -34,9 +34,9 @@ func Child() (code int, isChild bool) {
 
 // newPool keeps the processes that read pages and make statistics.
 func newPool(cfg *config.Config, log *slog.Logger) (*isolate.Pool, error) {
-	return isolate.NewPool(isolate.PoolOptions{Options: isolate.Options{
+	return isolate.NewPool(isolate.Options{
 		Deadline: cfg.Analysis.Timeout, MaxMemory: int64(cfg.Analysis.MemoryMB) << 20, Logger: log,
-	}})
+	})
 }
 
 // analyst makes the statistics in a child process: what it does with foreign

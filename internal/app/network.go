@@ -3,23 +3,24 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
-	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
 
-// cacheFile is in the data folder, beside the memory, and may be deleted at any
+// CacheFile is in the data folder, beside the memory, and may be deleted at any
 // time.
-const cacheFile = "cache.db"
+const CacheFile = "cache.db"
 
 // network is the way out and what is kept of the answers.
 type network struct {
-	*fetch.Client
+	*fetch.Network
 	path  string                       // of the cache's file
 	cache func() (*fetch.Cache, error) // opened at the first call, whatever the settings say
 
@@ -29,13 +30,13 @@ type network struct {
 
 // newNetwork dials nothing and opens nothing: a server answers initialize first.
 func newNetwork(ctx context.Context, a *App, o Options) *network {
-	n := &network{path: filepath.Join(a.cfg.DataDir, cacheFile)}
+	n := &network{path: filepath.Join(a.cfg.DataDir, CacheFile)}
 	n.cache = sync.OnceValues(func() (*fetch.Cache, error) { return n.open(context.WithoutCancel(ctx), a) })
-	cfg := fetch.Config{Version: version, Contact: a.cfg.Contact, Logger: a.log, Now: a.now}
-	if o.stage != nil {
-		cfg.Tape = o.stage.tape()
+	cfg := fetch.Config{Version: ProgramVersion, Contact: a.cfg.Contact, Logger: a.log, Now: a.now}
+	if o.Hooks != nil {
+		cfg.Cassette = o.Hooks.Cassette()
 	}
-	if a.cfg.Cache.MaxMB > 0 && o.stage == nil { // a recording holds what was truly said
+	if a.cfg.Cache.MaxMB > 0 && o.Hooks == nil { // a recording holds what was truly said
 		cfg.OpenCache = func() *fetch.Cache {
 			c, err := n.cache()
 			if err != nil {
@@ -46,9 +47,9 @@ func newNetwork(ctx context.Context, a *App, o Options) *network {
 	}
 	allowed, _ := a.cfg.Fetch.Allowed() // the settings were checked when they were read
 	for _, at := range allowed {
-		cfg.OpenExempt, cfg.OpenPorts = append(cfg.OpenExempt, at), append(cfg.OpenPorts, at.Port())
+		cfg.AllowedAddrs, cfg.PublicPorts = append(cfg.AllowedAddrs, at), append(cfg.PublicPorts, at.Port())
 	}
-	n.Client = fetch.New(cfg)
+	n.Network = fetch.New(cfg)
 	return n
 }
 
@@ -63,22 +64,25 @@ func (n *network) open(ctx context.Context, a *App) (*fetch.Cache, error) {
 	return c, nil
 }
 
-// clear removes all answers that are kept, also those of a time when the
-// settings kept some.
-func (n *network) clear(ctx context.Context) error {
+// Clear implements library.Cache. It also removes answers that were cached under
+// earlier settings.
+func (n *network) Clear(ctx context.Context) error {
 	if _, err := os.Lstat(n.path); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	c, err := n.cache()
-	if err != nil {
-		return err
+	if err == nil {
+		err = c.Clear(ctx)
 	}
-	return c.Clear(ctx)
+	if err != nil {
+		return fmt.Errorf("clearing %s: %w", n.path, err)
+	}
+	return nil
 }
 
 // Close ends what is under way, then closes the cache.
 func (n *network) Close() error {
-	err := n.Client.Close()
+	err := n.Network.Close()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.opened != nil {
@@ -87,22 +91,16 @@ func (n *network) Close() error {
 	return err
 }
 
-// traced is a source that tells whether it truly asked.
-type traced struct{ sources.Source }
+// TracedSource is a source that reports where its answers come from.
+type TracedSource struct{ sources.Source }
 
-// SearchTraced is Search and where its answer is from.
-func (t traced) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, research.Origin, error) {
+// SearchTraced is Search, and whether the answer was cached.
+func (t TracedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, evidence.Origin, error) {
 	ctx, trace := fetch.WithTrace(ctx)
 	docs, err := t.Search(ctx, q)
 	var failed *fetch.Error
 	if errors.As(err, &failed) && failed.InBand() {
-		trace.Forget() // or the outage would be kept as if it were an answer
+		trace.Invalidate() // or the outage would be kept as if it were an answer
 	}
-	return docs, origin(trace), err
-}
-
-// origin says how what a trace has counted was come by.
-func origin(trace *fetch.Trace) research.Origin {
-	c := trace.Counts()
-	return research.Origin{Cached: c.Requests == 0 && c.Cached > 0, Stale: c.Stale > 0, Age: c.Oldest}
+	return docs, library.OriginOf(trace), err
 }

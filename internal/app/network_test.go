@@ -19,9 +19,10 @@ import (
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/memory"
-	"github.com/research-mcp/research-mcp/tools"
 )
 
 // newsroom is a HackerNews that counts, and can fail in two ways.
@@ -74,16 +75,16 @@ func (n *newsroom) readerWith(t *testing.T, dir string, clock *atomic.Int64, mor
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := New(t.Context(), cfg, Options{now: func() time.Time { return time.Unix(clock.Load(), 0) }})
+	a, err := New(t.Context(), cfg, Options{Now: func() time.Time { return time.Unix(clock.Load(), 0) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
 
-func (n *newsroom) fetch(t *testing.T, a *App, query string) (ReadResult, evidence.SourceReport) {
+func (n *newsroom) fetch(t *testing.T, a *App, query string) (research.ReadResult, evidence.SourceReport) {
 	t.Helper()
-	got, err := a.Read(t.Context(), ReadRequest{Query: query}, nil)
+	got, err := a.Read(t.Context(), research.ReadRequest{Query: query}, nil)
 	if err != nil || len(got.Sources) != 1 {
 		t.Fatalf("Read = %+v, %v", got.Sources, err)
 	}
@@ -148,7 +149,7 @@ func TestForgettingEmptiesTheCache(t *testing.T) {
 	}
 	a = n.reader(t, dir, &clock)
 	defer a.Close()
-	if _, err := a.Forget(t.Context(), tools.ForgetRequest{IDs: []string{got.Documents[0].ID}}); err != nil {
+	if _, err := a.library.Forget(t.Context(), library.ForgetRequest{IDs: []string{got.Documents[0].ID}}); err != nil {
 		t.Fatal(err)
 	}
 	if files := holding(t, dir, marker); len(files) != 0 {
@@ -167,7 +168,7 @@ func TestForgettingReachesTheCacheInTheEnd(t *testing.T) {
 		left int // files that hold the text afterwards
 	}{
 		{"the settings keep none now", map[string]string{"cache.max_mb": "0"}, func(t *testing.T, a *App, _, id string) {
-			if r, err := a.Forget(t.Context(), tools.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) > 0 {
+			if r, err := a.library.Forget(t.Context(), library.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) > 0 {
 				t.Errorf("Forget = %+v, %v", r, err)
 			}
 		}, 0},
@@ -183,14 +184,14 @@ func TestForgettingReachesTheCacheInTheEnd(t *testing.T) {
 			if err = errors.Join(err, db.Close()); err != nil {
 				t.Fatal(err)
 			}
-			a.retain(t.Context())
+			a.library.MaintainOnce(t.Context())
 		}, 0},
 		{"the cache cannot be opened", nil, func(t *testing.T, a *App, dir, id string) {
-			kept := filepath.Join(dir, cacheFile)
+			kept := filepath.Join(dir, CacheFile)
 			if err := errors.Join(os.Rename(kept, kept+".away"), os.Mkdir(kept, 0o700)); err != nil {
 				t.Fatal(err)
 			}
-			if r, err := a.Forget(t.Context(), tools.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], cacheFile) {
+			if r, err := a.library.Forget(t.Context(), library.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], CacheFile) {
 				t.Errorf("Forget = %+v, %v", r, err)
 			}
 		}, 1},
@@ -268,7 +269,7 @@ func TestOnlyAllowedAddressesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	got, err := a.Read(t.Context(), ReadRequest{URLs: []string{mine.URL, other.URL}}, nil)
+	got, err := a.Read(t.Context(), research.ReadRequest{URLs: []string{mine.URL, other.URL}}, nil)
 	if err != nil || len(got.Documents) != 1 || len(got.Sources) != 2 || got.Sources[1].Kind != "refused" || asked.Load() == 0 {
 		t.Errorf("Read = %d documents, %+v, %v", len(got.Documents), got.Sources, err)
 	}
@@ -301,7 +302,7 @@ func TestThrottleInsideAGoodAnswerIsNotKept(t *testing.T) {
 	}
 	at := slices.IndexFunc(built, func(s sources.Source) bool { return s.Name() == "wikidata" })
 	search := func() ([]evidence.Document, error) {
-		docs, _, err := traced{built[at]}.SearchTraced(t.Context(), evidence.Query{Text: "volcano", Limit: 3})
+		docs, _, err := TracedSource{built[at]}.SearchTraced(t.Context(), evidence.Query{Text: "volcano", Limit: 3})
 		return docs, err
 	}
 	if _, err := search(); !fetch.IsKind(err, fetch.Throttled) {
@@ -310,37 +311,4 @@ func TestThrottleInsideAGoodAnswerIsNotKept(t *testing.T) {
 	if docs, err := search(); err != nil || len(docs) != 1 {
 		t.Errorf("the second search: %d documents, %v after %d requests: the throttle was kept as if it were an answer", len(docs), err, asked.Load())
 	}
-}
-
-// TestDoctorAsksTheSources has a source that went away after it was asked.
-func TestDoctorAsksTheSources(t *testing.T) {
-	t.Parallel()
-	n, dir := newNewsroom(t), t.TempDir()
-	flags := map[string]string{"data_dir": dir, "ollama.enabled": "false", "contact": "ops@example.org"}
-	for name := range SourceDefaults() {
-		flags["sources."+name+".enabled"] = "false"
-	}
-	flags["sources.hackernews.enabled"], flags["sources.hackernews.url"] = "true", n.URL
-	cfg, err := config.Load(config.Inputs{Sources: SourceDefaults(), Flags: flags})
-	if err != nil {
-		t.Fatal(err)
-	}
-	check := func(want string) {
-		t.Helper()
-		checks := Doctor(t.Context(), cfg, DoctorOptions{}).Checks
-		at := slices.IndexFunc(checks, func(c Check) bool { return c.Name == "hackernews" })
-		if at < 0 || checks[at].Status != want {
-			t.Errorf("the checks are %+v, want hackernews %s", checks, want)
-		}
-	}
-	check(checkOK)
-	var clock atomic.Int64
-	clock.Store(time.Now().Unix())
-	a := n.reader(t, dir, &clock)
-	n.fetch(t, a, "computer") // its answer is kept
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	n.Close()
-	check(checkWarn)
 }

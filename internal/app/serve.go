@@ -18,10 +18,6 @@ import (
 //go:embed instructions.md
 var instructions string
 
-// GuardStdout keeps stdout for the protocol: it returns the real one, and
-// whatever prints from now on reaches stderr.
-func GuardStdout() *os.File { return stdio.GuardStdout() }
-
 // gcPercent keeps a server small beside the vectors that it holds: what it
 // throws away between two collections is little beside them. GOGC goes over it.
 const gcPercent = 30
@@ -32,14 +28,14 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	h := server.NewHandler(server.Options{
-		Name: "research-mcp", Title: "Research", Version: version, Instructions: instructions, Logger: a.log,
-		Tools: tools.All(tools.Deps{Research: a, Fetch: a, Recall: a, Remember: a, Forget: a, Sources: a.names, Now: a.now}),
+		Name: "research-mcp", Title: "Research", Version: ProgramVersion, Instructions: instructions, Logger: a.log,
+		Tools: tools.All(tools.Deps{Engine: a.engine, Library: a.library, Sources: a.sourceNames(), Budget: a.cfg.Research.Budget}),
 	})
-	tending, stop := context.WithCancel(ctx)
-	var care sync.WaitGroup
-	care.Go(func() { a.tend(tending) })
+	maintaining, stop := context.WithCancel(ctx)
+	var maintenance sync.WaitGroup
+	maintenance.Go(func() { a.library.Maintain(maintaining) })
 	err := stdio.Serve(ctx, h, in, out, a.log)
 	stop()
-	care.Wait()
+	maintenance.Wait()
 	return err
 }

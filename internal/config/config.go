@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"github.com/adrg/xdg"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // EnvPrefix begins the environment variable of every setting.
@@ -67,12 +68,20 @@ type Ollama struct {
 	EmbedModel string        `koanf:"embed_model"`
 	Silence    time.Duration `koanf:"silence"`
 	KeepAlive  time.Duration `koanf:"keep_alive"`
+	Proxy      string        `koanf:"proxy"`
+
+	// HostInherited says that Host comes from OLLAMA_HOST, which is meant for
+	// another program: it need not be usable here.
+	HostInherited bool `koanf:"-"`
 }
 
-// Memory says what a server forgets by itself; 0 keeps everything.
+// Memory names the backend, and says what a server forgets by itself; 0 keeps
+// everything.
 type Memory struct {
-	MaxAgeDays int `koanf:"max_age_days"`
-	MaxTextMB  int `koanf:"max_text_mb"`
+	Backend    string `koanf:"backend"`
+	URL        string `koanf:"url"`
+	MaxAgeDays int    `koanf:"max_age_days"`
+	MaxTextMB  int    `koanf:"max_text_mb"`
 }
 
 // Cache bounds what is kept of the sources' answers; 0 keeps nothing.
@@ -154,15 +163,18 @@ var keys = []key{
 	{name: "data_dir", value: "", about: "folder of the memory; the platform's user data folder when empty"},
 	{name: "fetch.allow", value: "", about: "addresses of your own net that pages may be read from, as in 10.0.0.5:8080,192.168.1.7:80; a model may name them, too"},
 	{name: "fetch.pdf", value: "false", about: "read the text of PDF files too, of pages and of your own folder"},
-	{name: "language", value: "en", about: "language of the sources, as in en.wikipedia.org"},
+	{name: "language", value: "en", about: "language of the sources and answers, such as en or pt-BR"},
 	{name: "log_level", value: "warn", about: "debug, info, warn or error; logs go to stderr"},
+	{name: "memory.backend", value: "local", about: "where the memory is stored: local is a file in data_dir"},
 	{name: "memory.max_age_days", value: "0", about: "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents stay"},
 	{name: "memory.max_text_mb", value: "0", about: "a server forgets the oldest texts beyond so many MiB; 0 keeps them. Pinned documents stay"},
+	{name: "memory.url", value: "", about: "address of the memory backend's server; local has none", secret: true},
 	{name: "ollama.chat_model", value: "", about: "model that writes; the first installed one when empty"},
 	{name: "ollama.embed_model", value: "", about: "model that embeds; the first installed one when empty"},
 	{name: "ollama.enabled", value: "true", about: "use Ollama when it is there"},
 	{name: "ollama.host", value: "", about: "where Ollama listens; http://127.0.0.1:11434 when empty. OLLAMA_HOST is read too"},
 	{name: "ollama.keep_alive", value: "10m", about: "how long Ollama keeps a model loaded after a question"},
+	{name: "ollama.proxy", value: "", secret: true, about: "URL of a proxy for the requests to Ollama; HTTP_PROXY and its kind are not followed"},
 	{name: "ollama.silence", value: "60s", about: "a model that says nothing for this long is given up"},
 	{name: "research.budget", value: "45s", about: "an answer stands when this time is spent"},
 	{name: "research.passage_tokens", value: "2400", about: "evidence that the writer reads, in estimated tokens"},
@@ -197,7 +209,7 @@ func declared(sources map[string]DefaultSource) map[string]key {
 		own := []key{
 			{name: "enabled", value: fmt.Sprint(s.Enabled), about: "ask " + name + ": " + s.About},
 			{name: "url", value: s.URL, about: "base URL of " + name},
-			{name: "timeout", value: s.Timeout.String(), about: "the longest that " + name + " may take"},
+			{name: "timeout", value: s.Timeout.String(), about: "the longest that one search of " + name + " may take, without waiting for its rate limit"},
 		}
 		for _, o := range s.Options {
 			own = append(own, key{name: o.Name, value: o.Value, about: o.About, secret: o.Secret})
@@ -287,8 +299,8 @@ func (c *Config) validate() error {
 	if c.Session.FoldKeep >= c.Session.FoldAfter {
 		return bad("session.fold_keep", fmt.Sprint(c.Session.FoldKeep), fmt.Sprintf("less than session.fold_after, which is %d", c.Session.FoldAfter))
 	}
-	if c.Language == "" || len(c.Language) > 12 || strings.ContainsFunc(c.Language, func(r rune) bool { return (r < 'a' || r > 'z') && r != '-' }) {
-		return bad("language", c.Language, "a language code such as en or pt-br")
+	if text.PrimaryLanguage(c.Language) == "" {
+		return bad("language", c.Language, "a language tag such as en or pt-BR")
 	}
 	if strings.ContainsFunc(c.Contact, unicode.IsControl) {
 		return bad("contact", c.Contact, "one line: an e-mail address or the address of a page")

@@ -88,7 +88,7 @@ func TestDefaultsAreValidAndEveryFieldHasAKey(t *testing.T) {
 		for f := range typ.Fields() {
 			tag := f.Tag.Get("koanf")
 			switch {
-			case tag == "" || tag == "sources":
+			case tag == "" || tag == "-" || tag == "sources":
 			case f.Type.Kind() == reflect.Struct:
 				walk(prefix+tag+".", f.Type)
 			case !declared[prefix+tag]:
@@ -116,6 +116,9 @@ func TestBadSettings(t *testing.T) {
 		{"no number", Inputs{Flags: map[string]string{"session.fold_after": "many"}}, "session.fold_after"},
 		{"budget of a day", Inputs{Flags: map[string]string{"research.budget": "24h"}}, "24h0m0s"},
 		{"keep over after", Inputs{Flags: map[string]string{"session.fold_keep": "9"}}, "fold_after"},
+		{"language", Inputs{Flags: map[string]string{"language": "en_US"}}, "such as en or pt-BR"},
+		{"timeout too short", Inputs{Sources: someSources(), Flags: map[string]string{"sources.wikipedia.timeout": "1ms"}}, "from 10ms to 10m"},
+		{"timeout too long", Inputs{Sources: someSources(), Flags: map[string]string{"sources.wikipedia.timeout": "11m"}}, "from 10ms to 10m"},
 		{"level", Inputs{Flags: map[string]string{"log_level": "loud"}}, "debug, info"},
 		{"URL without scheme", Inputs{Sources: someSources(), Flags: map[string]string{"sources.wikipedia.url": "wiki.example.org"}}, "with its scheme"},
 		{"URL with password", Inputs{Sources: someSources(), Flags: map[string]string{"sources.wikipedia.url": "https://a:secret@x.org"}}, "without user"},
@@ -130,5 +133,15 @@ func TestBadSettings(t *testing.T) {
 				t.Errorf("err = %v, want an *Error with %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestLanguageIsATag(t *testing.T) {
+	t.Parallel()
+	for _, tag := range []string{"en", "en-US", "pt-br", "zh-Hant-TW"} {
+		c, err := Load(Inputs{Flags: map[string]string{"language": tag}})
+		if err != nil || c.Language != tag {
+			t.Errorf("language %s: %v, %v", tag, c, err)
+		}
 	}
 }

@@ -35,6 +35,9 @@ func bad(key, value, want string) *Error {
 	return &Error{What: fmt.Sprintf("the setting %s cannot be %q", key, value), Try: "give it " + want}
 }
 
+// ollamaHostEnv is Ollama's own variable; it is read when ollama.host is not set.
+const ollamaHostEnv = "OLLAMA_HOST"
+
 // other are variables with our prefix that are no settings.
 var other = []string{EnvPrefix + "CONFIG"}
 
@@ -80,7 +83,7 @@ func (in Inputs) file(known map[string]key) (layer, error) {
 		if errors.Is(err, fs.ErrNotExist) && !in.Must {
 			return l, nil
 		}
-		return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: %v", in.File, err), Try: "mend or create it, or name another with --config"}
+		return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: %v", in.File, err), Try: "fix or create it, or name another with --config"}
 	}
 	for name, v := range k.All() {
 		if _, ok := known[name]; !ok {
@@ -97,22 +100,25 @@ func (in Inputs) environment(known map[string]key) (layer, error) {
 	for name := range known {
 		byEnv[EnvName(name)] = name
 	}
-	sorted := slices.Sorted(slices.Values(in.Environ)) // OLLAMA_HOST before RESEARCH_MCP_OLLAMA_HOST
+	sorted := slices.Sorted(slices.Values(in.Environ)) // RESEARCH_MCP_OLLAMA_HOST is read after OLLAMA_HOST, and overrides it
 	for _, kv := range sorted {
 		env, value, _ := strings.Cut(kv, "=")
 		name, ok := byEnv[env]
 		switch {
-		case env == "OLLAMA_HOST":
+		case env == ollamaHostEnv:
 			name = "ollama.host"
 		case !strings.HasPrefix(env, EnvPrefix) || slices.Contains(other, env):
 			continue
 		case !ok:
 			return l, unknownEnv(env, byEnv)
 		}
-		l.values[name], l.from[name] = value, "environment "+env
+		l.values[name], l.from[name] = value, fromEnv(env)
 	}
 	return l, nil
 }
+
+// fromEnv is the origin of a setting that an environment variable sets.
+func fromEnv(env string) string { return "environment " + env }
 
 func (in Inputs) flags(known map[string]key) (layer, error) {
 	l := layer{values: map[string]any{}, from: map[string]string{}}
@@ -160,6 +166,7 @@ func build(k *koanf.Koanf, known map[string]key, from map[string]string) (*Confi
 			return nil, fmt.Errorf("setting data_dir: %w", err)
 		}
 	}
+	c.Ollama.HostInherited = from["ollama.host"] == fromEnv(ollamaHostEnv)
 	if err := c.validate(); err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ type SourceReport struct {
 	// Kind says what the error is, where the source knows: throttled, forbidden
 	// (401, 403), not found (404, 410), server (5xx), content type (HTML where JSON
 	// was due), malformed (JSON of another shape), api (an error inside a good
-	// answer), timeout, unreachable, broken (spared after failures), …
+	// answer), timeout, unreachable, broken (not asked after failures), …
 	Kind       string `json:"kind,omitempty"`
 	AgeSeconds int64  `json:"age_seconds,omitempty"` // of the oldest answer that was kept from earlier
 }

@@ -20,9 +20,9 @@ type RecallQuery struct {
 	Mode    string
 	Source  string
 	Session string
-	Tags    []string // a hit has all of them
-	Since   time.Time
-	Until   time.Time
+	Tags    []string  // a hit has all of them
+	Since   time.Time // retrieved at this moment or later
+	Until   time.Time // retrieved at this moment or earlier
 }
 
 // Modes of recall.

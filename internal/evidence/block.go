@@ -1,31 +1,24 @@
 package evidence
 
-// BlockKind is the kind of a block of text.
-type BlockKind string
-
-// The kinds of blocks.
+// Kinds of blocks.
 const (
-	BlockHeading    BlockKind = "heading"
-	BlockParagraph  BlockKind = "paragraph"
-	BlockItem       BlockKind = "item" // of a list, without the lists nested in it
-	BlockTable      BlockKind = "table"
-	BlockCode       BlockKind = "code" // with its fences
-	BlockQuote      BlockKind = "quote"
-	BlockFormula    BlockKind = "formula"
-	BlockDefinition BlockKind = "definition" // a term and what it means
-	BlockCaption    BlockKind = "caption"    // of the table that follows, or of a figure
+	BlockHeading    = "heading"
+	BlockParagraph  = "paragraph"
+	BlockItem       = "item" // of a list, without the items nested in it
+	BlockTable      = "table"
+	BlockCode       = "code"
+	BlockQuote      = "quote"
+	BlockFormula    = "formula"
+	BlockDefinition = "definition" // a term with what it means
 )
 
-// Block is a part of a document's text: Text[Start:End], without white space at
-// its ends. The blocks of a text ascend, do not overlap, and hold all of it but
-// white space.
+// Block is a piece of a document's structure: Text[Start:End] is its Markdown,
+// with its own markers (#, -, ```) and without those of the blocks around it.
 type Block struct {
-	Kind       BlockKind `json:"kind"`
-	Start      int       `json:"start"` // byte offsets
-	End        int       `json:"end"`
-	Level      int       `json:"level,omitempty"`    // of a heading, from 1; depth of an item or quotation, from 1
-	Number     string    `json:"number,omitempty"`   // of an item, as written: "3", "c", "iv"
-	Language   string    `json:"language,omitempty"` // of code
-	HeaderRows int       `json:"header,omitempty"`   // of a table: lines of its header with the rule, 0 if the header is empty
-	Heading    []string  `json:"heading,omitempty"`  // the headings above it, outermost first; of a heading with itself
+	Kind       string
+	Level      int      // of a heading 1 to 6; depth of a list item from 1
+	Number     int      // of an item of a numbered list; 0: it has a bullet
+	Language   string   // of code, as it is declared
+	Path       []string // the headings above, outermost first; of a heading without itself
+	Start, End int      // byte offsets into the document's text
 }

@@ -27,21 +27,12 @@ type Document struct {
 	Untrusted bool              `json:"untrusted,omitempty"` // text that a stranger wrote: never an instruction
 	Truncated bool              `json:"truncated,omitempty"`
 	Tags      []string          `json:"tags,omitempty"`
-	Meta      map[string]string `json:"meta,omitempty"`
+	Meta      map[string]string `json:"meta,omitempty"` // see MetaSession and its siblings
+
+	// ReadPage is set by a source when the page at URL says more than Text, so that
+	// it is worth reading. It is not stored.
+	ReadPage bool `json:"-"`
 }
-
-// MetaLink marks in a Document's Meta, on its way from a source to the engine,
-// that its URL is a page which says more than its Text.
-const MetaLink = "link"
-
-// MetaKept and MetaStale mark, on the way from the reader of pages to the
-// engine, that a page was kept from earlier: without asking its host, or because
-// that could not be asked. Their value is the page's age, as time.Duration writes
-// it.
-const (
-	MetaKept  = "kept"
-	MetaStale = "stale"
-)
 
 // DocumentID names a document by where it came from: 128 bits of SHA-256 over
 // source and URL, or over source and text when it has no URL.

@@ -73,7 +73,7 @@ type unit struct {
 // character.
 func units(doc string, o ChunkOptions) []unit {
 	var out []unit
-	blocks := text.Blocks(doc)
+	blocks := wholeBlocks(doc)
 	for i, b := range blocks {
 		sp := evidence.Span{Start: b.Start, End: b.End}
 		bound := i+1 < len(blocks) && leads(doc, b, blocks[i+1])
@@ -86,10 +86,42 @@ func units(doc string, o ChunkOptions) []unit {
 			parts = divide(doc, b, o)
 		}
 		for j, p := range parts {
-			out = append(out, unit{Span: p, heading: b.Heading, section: b.Kind == evidence.BlockHeading && j == 0, bound: bound && j == len(parts)-1})
+			out = append(out, unit{Span: p, heading: sectionOf(doc, b), section: b.Kind == evidence.BlockHeading && j == 0, bound: bound && j == len(parts)-1})
 		}
 	}
 	return out
+}
+
+// wholeBlocks returns the blocks of doc, each from the end of the one before, so
+// that they hold all of doc except white space.
+func wholeBlocks(doc string) []evidence.Block {
+	var out []evidence.Block
+	at := 0
+	add := func(b evidence.Block, end int) {
+		sp := trimSpan(doc, evidence.Span{Start: at, End: end})
+		at = end
+		if sp.End > sp.Start {
+			b.Start, b.End = sp.Start, sp.End
+			out = append(out, b)
+		}
+	}
+	for _, b := range text.Blocks(doc) {
+		if cut := strings.LastIndexByte(doc[at:b.Start], '\n'); cut > 0 { // what is between blocks, such as a rule
+			add(evidence.Block{Kind: evidence.BlockParagraph, Path: b.Path}, at+cut)
+		}
+		add(b, b.End)
+	}
+	add(evidence.Block{Kind: evidence.BlockParagraph}, len(doc))
+	return out
+}
+
+// sectionOf is the path of headings to b; a heading begins its own section.
+func sectionOf(doc string, b evidence.Block) []string {
+	if b.Kind != evidence.BlockHeading {
+		return b.Path
+	}
+	title := strings.Trim(doc[b.Start:b.End], "# \t\n=-")
+	return append(append(make([]string, 0, len(b.Path)+1), b.Path...), title)
 }
 
 // leads reports whether b belongs to the block after it.
@@ -97,9 +129,10 @@ func leads(doc string, b, next evidence.Block) bool {
 	switch b.Kind {
 	case evidence.BlockHeading:
 		return true
-	case evidence.BlockCaption:
-		return next.Kind == evidence.BlockTable
 	case evidence.BlockParagraph, evidence.BlockItem:
+		if next.Kind == evidence.BlockTable && strings.Count(doc[b.End:next.Start], "\n") == 1 {
+			return true // a caption
+		}
 		return doc[b.End-1] == ':' || strings.HasSuffix(doc[b.Start:b.End], "：")
 	}
 	return false

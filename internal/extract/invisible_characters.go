@@ -1,24 +1,18 @@
 package extract
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/text"
 )
-
-// blanks are letters and symbols that are drawn empty and that text.Clean keeps.
-var blanks = []rune{0x115F, 0x1160, 0x2800, 0x3164, 0xFFA0}
 
 // Visible returns s as valid UTF-8 without invisible characters. All text of a
 // Page has this form; use Visible to enforce it on a Page from another process.
 func Visible(s string) string { return visible(strings.ToValidUTF8(s, "\uFFFD")) }
 
 // visible removes invisible characters: those that text.Clean removes, variation
-// selectors, blank letters, and joiners between letters that do not join. CRLF
-// and a lone CR become a newline.
+// selectors, blank letters, and joiners between letters that do not join.
 func visible(s string) string {
-	s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 	var out strings.Builder
 	out.Grow(len(s))
 	for line := range strings.Lines(s) { // the fast path: most lines are ASCII
@@ -47,7 +41,7 @@ func visibleLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		joiner := r == 0x200C || r == 0x200D
 		switch {
-		case r >= 0xFE00 && r <= 0xFE0F, slices.Contains(blanks, r):
+		case r >= 0xFE00 && r <= 0xFE0F, text.IsBlank(r):
 			return -1
 		case joiner && before < 0x0600: // after Latin, Greek or Cyrillic letters, or after another joiner
 			return -1

@@ -13,7 +13,7 @@ import (
 
 func newPool(t testing.TB, o isolate.Options) *isolate.Pool {
 	t.Helper()
-	p, err := isolate.NewPool(isolate.PoolOptions{Options: o})
+	p, err := isolate.NewPool(o)
 	if err != nil {
 		t.Fatalf("NewPool = %v", err)
 	}

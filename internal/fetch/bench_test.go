@@ -29,11 +29,11 @@ func BenchmarkBusyHostLeavesOthersAlone(b *testing.B) {
 	defer quick.Close()
 	c := New(Config{Contact: "bench@example.org"})
 	defer c.Close()
-	busy, err := c.Operator(slow.URL, Rate{})
+	busy, err := c.ForHost(slow.URL, Rate{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	other, err := c.Operator(quick.URL, Rate{})
+	other, err := c.ForHost(quick.URL, Rate{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func BenchmarkBusyHostLeavesOthersAlone(b *testing.B) {
 				}
 			})
 		}
-		for c.gates.states()[0].InFlight+c.gates.states()[1].InFlight < 30 {
+		for c.limiters.states()[0].InFlight+c.limiters.states()[1].InFlight < 30 {
 			if b.Context().Err() != nil {
 				break
 			}
@@ -87,11 +87,11 @@ func BenchmarkCachedAnswer(b *testing.B) {
 	defer cache.Close()
 	c := New(Config{Contact: "bench@example.org", Cache: cache})
 	defer c.Close()
-	door, err := c.Operator(srv.URL, Rate{})
+	door, err := c.ForHost(srv.URL, Rate{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	door = door.Keep(time.Hour)
+	door = door.WithCache(time.Hour)
 	if _, err := door.Get(b.Context(), Request{URL: srv.URL}); err != nil {
 		b.Fatal(err)
 	}

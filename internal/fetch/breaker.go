@@ -20,7 +20,7 @@ const (
 
 // longestLeave bounds how long a host may have itself left alone, so that one
 // absurd header does not silence a source for good.
-const longestLeave = 24 * time.Hour
+const maxBackoff = 24 * time.Hour
 
 var errNotCounted = errors.New("says nothing of the host")
 
@@ -62,9 +62,9 @@ func (b *breaker) openSince() time.Time {
 }
 
 // closedOrDue is the error of an open breaker.
-func (b *breaker) closedOrDue() error {
+func (b *breaker) check() error {
 	if b.two.State() == gobreaker.StateOpen {
-		return b.broken()
+		return b.openError()
 	}
 	return nil
 }
@@ -73,21 +73,21 @@ func (b *breaker) closedOrDue() error {
 func (b *breaker) allow() (func(error), error) {
 	report, err := b.two.Allow()
 	if err != nil {
-		return nil, b.broken()
+		return nil, b.openError()
 	}
 	return report, nil
 }
 
-func (b *breaker) broken() *Error {
+func (b *breaker) openError() *Error {
 	since := b.openSince()
 	left := time.Until(since.Add(openFor))
 	if left <= 0 {
-		return &Error{Kind: Broken, Detail: fmt.Sprintf("has failed since %s; one request is finding out whether it is back", clock(since))}
+		return &Error{Kind: CircuitOpen, Detail: fmt.Sprintf("has failed since %s; one request is finding out whether it is back", clock(since))}
 	}
-	return &Error{Kind: Broken, Detail: brokenDetail(since, since.Add(openFor))}
+	return &Error{Kind: CircuitOpen, Detail: openDetail(since, since.Add(openFor))}
 }
 
-func brokenDetail(since, until time.Time) string {
+func openDetail(since, until time.Time) string {
 	return fmt.Sprintf("has failed %d times in a row; not asked since %s, tried again at %s", failuresToOpen, clock(since), clock(until))
 }
 
@@ -111,13 +111,13 @@ type HostState struct {
 // Hosts are the hosts that were asked or configured, sorted by name. Hosts
 // behind the open door are forgotten after a while. What other processes know of
 // a host is in it once this one has asked the host; Cache.Hosts has all of that.
-func (c *Client) Hosts() []HostState { return c.gates.states() }
+func (c *Network) Hosts() []HostState { return c.limiters.states() }
 
-func (g *gates) states() []HostState {
+func (g *limiters) states() []HostState {
 	g.mu.Lock()
-	keys := make([]string, 0, len(g.m))
-	all := make(map[string]*gate, len(g.m))
-	for key, it := range g.m {
+	keys := make([]string, 0, len(g.byHost))
+	all := make(map[string]*hostLimiter, len(g.byHost))
+	for key, it := range g.byHost {
 		keys = append(keys, key)
 		all[key] = it
 	}
@@ -129,20 +129,20 @@ func (g *gates) states() []HostState {
 		it := all[key]
 		state := HostState{Host: key, Breaker: it.breaker.two.State().String()}
 		if state.Rate = it.rate(); state.Rate != (Rate{}) {
-			state.Tokens = it.limiter.TokensAt(now)
+			state.Tokens = it.bucket.TokensAt(now)
 		}
-		if state.Breaker == breakerOpen {
+		if state.Breaker == circuitOpen {
 			state.BrokenUntil = it.breaker.openSince().Add(openFor)
 		}
 		g.mu.Lock()
-		state.Configured = it.pinned
+		state.Configured = it.configured
 		state.LastError, state.LastErrorAt, state.InFlight = it.lastErr, it.lastErrAt, it.users
 		state.LastErrorKind = it.lastErrKind
-		if state.Breaker == breakerClosed && it.others.until.After(now) {
-			state.Breaker, state.BrokenUntil = breakerOpen, it.others.until
+		if state.Breaker == circuitClosed && it.shared.openUntil.After(now) {
+			state.Breaker, state.BrokenUntil = circuitOpen, it.shared.openUntil
 		}
-		if it.until.After(now) {
-			state.WaitUntil = it.until
+		if it.waitUntil.After(now) {
+			state.WaitUntil = it.waitUntil
 		}
 		g.mu.Unlock()
 		out = append(out, state)

@@ -17,15 +17,15 @@ import (
 func TestBreakerOpensAndProbes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGates()
-		enter := func() (*pass, error) { return g.enter(t.Context(), "h:80", Rate{}, nil) }
+		g := newLimiters()
+		enter := func() (*permit, error) { return g.acquire(t.Context(), "h:80", Rate{}, nil) }
 		one := func(with error) {
 			t.Helper()
 			p, err := enter()
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.leave(with)
+			p.release(with)
 		}
 		bad := &Error{Kind: Server, Code: 500}
 		for range failuresToOpen - 1 {
@@ -40,22 +40,23 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 		}
 		one(bad)
 		_, err := enter()
-		if want := "has failed 8 times in a row; not asked since 00:00:00 UTC, tried again at 00:00:30 UTC"; !IsKind(err, Broken) || err.Error() != want {
+		if want := "has failed 8 times in a row; not asked since 00:00:00 UTC, tried again at 00:00:30 UTC"; !IsKind(err, CircuitOpen) || err.Error() != want {
 			t.Fatalf("err = %v, want %s", err, want)
 		}
-		if Status(err) != "skipped" {
-			t.Errorf("Status = %q, want skipped", Status(err))
+		var e *Error
+		if errors.As(err, &e) && e.SourceStatus() != "skipped" {
+			t.Errorf("SourceStatus = %q, want skipped", e.SourceStatus())
 		}
 		time.Sleep(openFor + time.Second)
 		probe, err := enter()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := enter(); !IsKind(err, Broken) || !strings.Contains(err.Error(), "finding out") {
+		if _, err := enter(); !IsKind(err, CircuitOpen) || !strings.Contains(err.Error(), "finding out") {
 			t.Errorf("beside the probe: %v, want broken", err)
 		}
-		probe.leave(bad)
-		if _, err := enter(); !IsKind(err, Broken) {
+		probe.release(bad)
+		if _, err := enter(); !IsKind(err, CircuitOpen) {
 			t.Errorf("after a bad probe: %v, want broken", err)
 		}
 		time.Sleep(openFor + time.Second)
@@ -70,18 +71,18 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 func TestHostThatWantsToBeLeftAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGates()
+		g := newLimiters()
 		start := time.Now()
-		g.leaveAlone("h:80", Rate{}, time.Second)
+		g.backOff("h:80", Rate{}, time.Second)
 		var early time.Time
-		p, err := g.enter(t.Context(), "h:80", Rate{}, func(at time.Time) { early = at })
+		p, err := g.acquire(t.Context(), "h:80", Rate{}, func(at time.Time) { early = at })
 		if err != nil || time.Since(start) != time.Second || !early.Equal(start.Add(time.Second)) {
 			t.Errorf("after %s: %v, told %s, want a wait of one second", time.Since(start), err, early)
 		}
-		p.leave(nil)
-		g.leaveAlone("h:80", Rate{}, 10*time.Second)
-		g.leaveAlone("h:80", Rate{}, time.Second) // the later end holds
-		_, err = g.enter(t.Context(), "h:80", Rate{}, nil)
+		p.release(nil)
+		g.backOff("h:80", Rate{}, 10*time.Second)
+		g.backOff("h:80", Rate{}, time.Second) // the later end holds
+		_, err = g.acquire(t.Context(), "h:80", Rate{}, nil)
 		var e *Error
 		if !errors.As(err, &e) || e.Kind != Throttled || e.RetryAfter != 10*time.Second || e.Error() != "it asked to be left alone until 00:00:11 UTC, retry after 10s" {
 			t.Errorf("err = %v", err)
@@ -89,14 +90,14 @@ func TestHostThatWantsToBeLeftAlone(t *testing.T) {
 		if s := g.states()[0]; !s.WaitUntil.Equal(start.Add(11 * time.Second)) {
 			t.Errorf("state = %+v", s)
 		}
-		g.leaveAlone("h:80", Rate{}, 10000*time.Hour)
-		if s := g.states()[0]; s.WaitUntil.After(time.Now().Add(longestLeave)) {
+		g.backOff("h:80", Rate{}, 10000*time.Hour)
+		if s := g.states()[0]; s.WaitUntil.After(time.Now().Add(maxBackoff)) {
 			t.Errorf("a host silenced itself until %s", s.WaitUntil)
 		}
-		if p, err := g.enter(t.Context(), "other:80", Rate{}, nil); err != nil {
+		if p, err := g.acquire(t.Context(), "other:80", Rate{}, nil); err != nil {
 			t.Errorf("another host: %v", err)
 		} else {
-			p.leave(nil)
+			p.release(nil)
 		}
 	})
 }
@@ -109,7 +110,7 @@ func TestUnhealthyHostIsNotAsked(t *testing.T) {
 		kind  Kind  // of the last request
 		calls int64 // that reached the host
 	}{
-		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, Broken, failuresToOpen},
+		{"500", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, CircuitOpen, failuresToOpen},
 		{"404", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, NotFound, failuresToOpen + 2},
 		{"429", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }, Throttled, failuresToOpen + 2},
 		{"429 for long", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "60"); w.WriteHeader(429) }, Throttled, 1},
@@ -121,7 +122,7 @@ func TestUnhealthyHostIsNotAsked(t *testing.T) {
 			defer srv.Close()
 			client := New(Config{})
 			defer client.Close()
-			door, err := client.Operator(srv.URL, Rate{})
+			door, err := client.ForHost(srv.URL, Rate{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -132,7 +133,7 @@ func TestUnhealthyHostIsNotAsked(t *testing.T) {
 			if !IsKind(last, c.kind) || calls.Load() != c.calls {
 				t.Errorf("%v after %d requests, want %s after %d", last, calls.Load(), c.kind, c.calls)
 			}
-			if s := client.Hosts(); len(s) != 1 || "http://"+s[0].Host != srv.URL || s[0].LastError == "" || s[0].LastErrorAt.IsZero() || (s[0].Breaker == "open") != (c.kind == Broken) {
+			if s := client.Hosts(); len(s) != 1 || "http://"+s[0].Host != srv.URL || s[0].LastError == "" || s[0].LastErrorAt.IsZero() || (s[0].Breaker == "open") != (c.kind == CircuitOpen) {
 				t.Errorf("Hosts = %+v", s)
 			}
 		})
@@ -144,12 +145,12 @@ func TestUnhealthyHostIsNotAsked(t *testing.T) {
 		defer srv.Close()
 		client := New(Config{})
 		defer client.Close()
-		door, err := client.Operator(srv.URL, Rate{})
+		door, err := client.ForHost(srv.URL, Rate{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		door.Backoff(time.Minute)
-		client.Open().Backoff(time.Minute) // nobody's
+		client.ForPublic().Backoff(time.Minute) // nobody's
 		if _, err := door.Get(t.Context(), Request{URL: srv.URL}); !IsKind(err, Throttled) || calls.Load() != 0 {
 			t.Errorf("err = %v after %d requests, want throttled after none", err, calls.Load())
 		}
@@ -176,17 +177,17 @@ func TestRatesAreHalvedWithoutAContact(t *testing.T) {
 	} {
 		c := New(Config{Contact: contact})
 		for _, base := range []string{"https://api.example.org/x", "http://127.0.0.1", "http://[::1]/", "http://localhost"} {
-			if _, err := c.Operator(base, Rate{2, 4}); err != nil {
+			if _, err := c.ForHost(base, Rate{2, 4}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := c.Operator("https://unlimited.example.org", Rate{}); err != nil {
+		if _, err := c.ForHost("https://unlimited.example.org", Rate{}); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, c.Hosts()); diff != "" {
 			t.Errorf("contact %q (-want +got):\n%s", contact, diff)
 		}
-		if open := c.cfg.OpenRate.PerSecond; open != map[bool]float64{true: 2, false: 1}[c.Identified()] {
+		if open := c.cfg.PublicRate.PerSecond; open != map[bool]float64{true: 2, false: 1}[c.Identified()] {
 			t.Errorf("contact %q: open rate %v", contact, open)
 		}
 		c.Close()
@@ -202,7 +203,7 @@ func TestSpentBudgetSaysNothingOfTheHost(t *testing.T) {
 	defer srv.Close()
 	c := New(Config{})
 	defer c.Close()
-	door, err := c.Operator(srv.URL, Rate{})
+	door, err := c.ForHost(srv.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +236,7 @@ func TestNextToNoTimeSaysNothingOfTheHost(t *testing.T) {
 	defer srv.Close()
 	c := New(Config{})
 	defer c.Close()
-	door, err := c.Operator(srv.URL, Rate{})
+	door, err := c.ForHost(srv.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,9 +253,9 @@ func TestNextToNoTimeSaysNothingOfTheHost(t *testing.T) {
 
 func TestInBandIsWhatAGoodAnswerHeld(t *testing.T) {
 	t.Parallel()
-	g := newGates()
-	g.leaveAlone("h:80", Rate{}, time.Hour)
-	_, waits := g.enter(t.Context(), "h:80", Rate{}, nil)
+	g := newLimiters()
+	g.backOff("h:80", Rate{}, time.Hour)
+	_, waits := g.acquire(t.Context(), "h:80", Rate{}, nil)
 	for _, c := range []struct {
 		err  error
 		want bool

@@ -16,16 +16,16 @@ import (
 const DefaultCacheBytes = 256 << 20
 
 const (
-	cacheReadWait  = 250 * time.Millisecond // a busy cache is passed by
-	cacheWriteWait = 5 * time.Second        // in the background
-	cacheClearWait = 10 * time.Second
-	waitingBytes   = 16 << 20    // of answers that wait to be written; what is more is not kept
-	waitingOps     = 256         // writes of any kind that may wait
-	waitingDrops   = 1024        // removals that failed and are remembered
-	touchAfter     = time.Minute // uses within it are one use
-	warnEvery      = time.Minute // a broken disk says so once in this time
-	biggestShare   = 4           // an answer larger than a quarter of the cache is not kept
-	unusedFor      = 30 * 24 * time.Hour
+	cacheReadWait   = 250 * time.Millisecond // a busy cache is passed by
+	cacheWriteWait  = 5 * time.Second        // in the background
+	cacheClearWait  = 10 * time.Second
+	maxPendingBytes = 16 << 20    // of answers that wait to be written; what is more is not kept
+	maxPendingOps   = 256         // writes of any kind that may wait
+	maxPendingDrops = 1024        // removals that failed and are remembered
+	touchAfter      = time.Minute // uses within it are one use
+	warnEvery       = time.Minute // a broken disk says so once in this time
+	biggestShare    = 4           // an answer larger than a quarter of the cache is not kept
+	unusedFor       = 30 * 24 * time.Hour
 )
 
 // CacheConfig is what a Cache is made of. Its zero value works.
@@ -51,7 +51,7 @@ type Cache struct {
 	writing sync.Mutex // held for each write, and by Clear
 
 	mu      sync.Mutex
-	waiting map[cacheKey]*waitingEntry // what was put and is not yet in the file
+	pending map[cacheKey]*pendingWrite // what was put and is not yet in the file
 	bytes   int64                      // of their bodies
 	epoch   int                        // of Clear: writes of an earlier one do not count
 	closed  bool
@@ -64,12 +64,12 @@ type Cache struct {
 	misses int64
 }
 
-type waitingEntry struct {
+type pendingWrite struct {
 	entry  *entry // nil: it is to be removed
 	undone bool   // the removal failed; it is tried again after the next write
 }
 
-func (w *waitingEntry) size() int64 {
+func (w *pendingWrite) size() int64 {
 	if w.entry == nil {
 		return 0
 	}
@@ -113,8 +113,8 @@ func OpenCache(ctx context.Context, path string, cfg CacheConfig) (*Cache, error
 		return nil, fmt.Errorf("opening the cache: %w", err)
 	}
 	c := &Cache{
-		cfg: cfg, path: path, db: db, waiting: map[cacheKey]*waitingEntry{},
-		ops: make(chan func(context.Context), waitingOps), stopped: make(chan struct{}),
+		cfg: cfg, path: path, db: db, pending: map[cacheKey]*pendingWrite{},
+		ops: make(chan func(context.Context), maxPendingOps), stopped: make(chan struct{}),
 	}
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
@@ -123,7 +123,7 @@ func OpenCache(ctx context.Context, path string, cfg CacheConfig) (*Cache, error
 		for op := range c.ops {
 			c.writing.Lock()
 			op(work)
-			c.dropAgain(work)
+			c.retryDrops(work)
 			c.writing.Unlock()
 		}
 	}()
@@ -135,7 +135,7 @@ func (c *Cache) now() time.Time { return c.cfg.Now() }
 // get finds an entry, old or not.
 func (c *Cache) get(ctx context.Context, key cacheKey) (*entry, bool) {
 	c.mu.Lock()
-	if it := c.waiting[key]; it != nil && it.entry == nil {
+	if it := c.pending[key]; it != nil && it.entry == nil {
 		c.misses++
 		c.mu.Unlock()
 		return nil, false
@@ -162,7 +162,7 @@ func (c *Cache) get(ctx context.Context, key cacheKey) (*entry, bool) {
 	}
 	c.misses++
 	if !errors.Is(err, sql.ErrNoRows) && !errors.Is(err, context.Canceled) {
-		c.complain("reading", err)
+		c.logFailure("reading", err)
 	}
 	return nil, false
 }
@@ -176,44 +176,44 @@ func (c *Cache) put(key cacheKey, e *entry, whole bool) {
 	}
 	kept := *e
 	kept.body = bytes.Clone(e.body)
-	it := &waitingEntry{entry: &kept}
+	it := &pendingWrite{entry: &kept}
 	c.mu.Lock()
-	old := c.waiting[key]
+	old := c.pending[key]
 	if old != nil {
 		c.bytes -= old.size()
 		whole = true // what it stood for may never have been written
 		if old.entry != nil {
-			delete(c.waiting, key)
+			delete(c.pending, key)
 		}
 	}
-	if c.bytes+size > waitingBytes {
+	if c.bytes+size > maxPendingBytes {
 		c.mu.Unlock()
 		c.cfg.Logger.Debug("an answer is not kept: too many wait to be written")
 		return
 	}
-	c.waiting[key] = it
+	c.pending[key] = it
 	c.bytes += size
 	c.mu.Unlock()
-	queued := c.later("writing", func(ctx context.Context) error {
+	queued := c.enqueue("writing", func(ctx context.Context) error {
 		if whole {
 			return writeEntry(ctx, c.db, key, &kept, c.cfg.MaxBytes, c.now())
 		}
 		return confirmEntry(ctx, c.db, key, &kept)
-	}, func() { c.written(key, it) })
+	}, func() { c.finishWrite(key, it) })
 	if !queued {
-		c.written(key, it)
+		c.finishWrite(key, it)
 		if old != nil && old.entry == nil {
-			c.dropped(key, old, false) // what was to be removed is so still
+			c.keepDrop(key, old, false) // what was to be removed is so still
 		}
 	}
 }
 
 // written lets go of what waited.
-func (c *Cache) written(key cacheKey, it *waitingEntry) {
+func (c *Cache) finishWrite(key cacheKey, it *pendingWrite) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.waiting[key] == it {
-		delete(c.waiting, key)
+	if c.pending[key] == it {
+		delete(c.pending, key)
 		c.bytes -= it.size()
 	}
 }
@@ -224,58 +224,58 @@ func (c *Cache) touch(key cacheKey, e *entry) {
 	if now.Sub(e.used) < touchAfter {
 		return
 	}
-	c.later("marking", func(ctx context.Context) error { return touchEntry(ctx, c.db, key, now) }, nil)
+	c.enqueue("marking", func(ctx context.Context) error { return touchEntry(ctx, c.db, key, now) }, nil)
 }
 
 // drop removes an entry.
 func (c *Cache) drop(key cacheKey) {
-	it := &waitingEntry{}
+	it := &pendingWrite{}
 	c.mu.Lock()
-	if old := c.waiting[key]; old != nil {
+	if old := c.pending[key]; old != nil {
 		c.bytes -= old.size()
 	}
-	c.waiting[key] = it
+	c.pending[key] = it
 	c.mu.Unlock()
 	removed := false
-	queued := c.later("removing", func(ctx context.Context) error {
+	queued := c.enqueue("removing", func(ctx context.Context) error {
 		err := dropEntry(ctx, c.db, key)
 		removed = err == nil
 		return err
 	}, func() {
 		if removed {
-			c.written(key, it)
+			c.finishWrite(key, it)
 		} else {
-			c.dropped(key, it, true)
+			c.keepDrop(key, it, true)
 		}
 	})
 	if !queued {
-		c.dropped(key, it, true)
+		c.keepDrop(key, it, true)
 	}
 }
 
 // dropped remembers a removal that has failed, so that what was found to be of no
 // use does not come back. present is whether it must still be waited for.
-func (c *Cache) dropped(key cacheKey, it *waitingEntry, present bool) {
+func (c *Cache) keepDrop(key cacheKey, it *pendingWrite, present bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now := c.waiting[key]; present && now != it || !present && now != nil {
+	if now := c.pending[key]; present && now != it || !present && now != nil {
 		return // another write has taken its place, or the cache was cleared
 	}
-	it.undone = !c.damaged && len(c.waiting) < waitingOps+waitingDrops
+	it.undone = !c.damaged && len(c.pending) < maxPendingOps+maxPendingDrops
 	if it.undone {
-		c.waiting[key] = it
+		c.pending[key] = it
 	} else {
-		delete(c.waiting, key)
+		delete(c.pending, key)
 	}
 }
 
 // dropAgain tries what was not removed, until one fails.
-func (c *Cache) dropAgain(ctx context.Context) {
+func (c *Cache) retryDrops(ctx context.Context) {
 	for {
 		var key cacheKey
-		var it *waitingEntry
+		var it *pendingWrite
 		c.mu.Lock()
-		for k, w := range c.waiting {
+		for k, w := range c.pending {
 			if w.undone {
 				key, it = k, w
 				break
@@ -291,13 +291,13 @@ func (c *Cache) dropAgain(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		c.written(key, it)
+		c.finishWrite(key, it)
 	}
 }
 
 // later queues a write; done, when not nil, is called after it. It reports
 // false when there is no room for it.
-func (c *Cache) later(doing string, write func(context.Context) error, done func()) bool {
+func (c *Cache) enqueue(doing string, write func(context.Context) error, done func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || c.damaged {
@@ -314,7 +314,7 @@ func (c *Cache) later(doing string, write func(context.Context) error, done func
 			cancel()
 			if err != nil {
 				c.mu.Lock()
-				c.complain(doing, err)
+				c.logFailure(doing, err)
 				c.mu.Unlock()
 			}
 		}
@@ -331,7 +331,7 @@ func (c *Cache) later(doing string, write func(context.Context) error, done func
 }
 
 // complain logs a failure; the caller holds c.mu.
-func (c *Cache) complain(doing string, err error) {
+func (c *Cache) logFailure(doing string, err error) {
 	if isDamage(err) {
 		c.damaged = true
 	}
@@ -349,7 +349,7 @@ func (c *Cache) complain(doing string, err error) {
 func (c *Cache) Clear(ctx context.Context) error {
 	c.mu.Lock()
 	c.epoch++
-	clear(c.waiting)
+	clear(c.pending)
 	c.bytes = 0
 	c.mu.Unlock()
 	c.writing.Lock()

@@ -54,7 +54,7 @@ type cached struct {
 	clock *ticker
 	cache *Cache
 	path  string
-	door  *Door
+	door  *Client
 	base  string
 	calls atomic.Int64
 }
@@ -81,11 +81,11 @@ func newCached(t *testing.T, lifetime time.Duration, h http.HandlerFunc) *cached
 	x.cache = openCache(t, x.path, CacheConfig{Now: x.clock.now})
 	c := New(Config{Contact: "ops@example.org", Cache: x.cache, Now: x.clock.now})
 	t.Cleanup(func() { c.Close() })
-	door, err := c.Operator(srv.URL, Rate{})
+	door, err := c.ForHost(srv.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.door = door.Keep(lifetime)
+	x.door = door.WithCache(lifetime)
 	return x
 }
 
@@ -298,11 +298,11 @@ func TestCacheIsSharedByHandles(t *testing.T) {
 	other := openCache(t, x.path, CacheConfig{Now: x.clock.now})
 	c := New(Config{Cache: other, Now: x.clock.now})
 	defer c.Close()
-	door, err := c.Operator(x.base, Rate{})
+	door, err := c.ForHost(x.base, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := door.Keep(time.Hour).Get(t.Context(), Request{URL: x.base + "/"})
+	r, err := door.WithCache(time.Hour).Get(t.Context(), Request{URL: x.base + "/"})
 	if err != nil || !r.Cached || string(r.Body) != "hello" || x.calls.Load() != 1 {
 		t.Errorf("Get = %+v, %v after %d requests, want the other's answer", r, err, x.calls.Load())
 	}
@@ -314,8 +314,8 @@ func TestOpenDoorDoesNotReadTheOperatorsAnswers(t *testing.T) {
 	t.Parallel()
 	x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "inner secret") })
 	x.get(t, "/")
-	x.door.client.cfg.OpenPorts = []uint16{80}
-	open := x.door.client.door(x.door.client.open, &public{ports: allPorts(x.base)}).Keep(time.Hour)
+	x.door.network.cfg.PublicPorts = []uint16{80}
+	open := x.door.network.newClient(x.door.network.publicTransport, &publicPolicy{ports: allPorts(x.base)}).WithCache(time.Hour)
 	if r, err := open.Get(t.Context(), Request{URL: x.base + "/"}); !IsKind(err, Refused) {
 		t.Errorf("Get = %q, %v, want refused", r.Body, err)
 	}
@@ -346,7 +346,7 @@ func TestOldAnswerStandsInWhileTheBreakerIsOpen(t *testing.T) {
 	if n := x.calls.Load(); n != 1+failuresToOpen {
 		t.Errorf("%d requests, want none while the breaker is open", n)
 	}
-	if _, err := x.door.Get(t.Context(), Request{URL: x.base + "/other"}); !IsKind(err, Broken) {
+	if _, err := x.door.Get(t.Context(), Request{URL: x.base + "/other"}); !IsKind(err, CircuitOpen) {
 		t.Errorf("without an old answer: %v, want broken", err)
 	}
 }
@@ -377,7 +377,7 @@ func TestErrorsWithAGoodStatusAreNotKept(t *testing.T) {
 			req := Request{URL: x.base + path}
 			var v struct{ Error string }
 			if _, err := x.door.GetJSON(t.Context(), req, &v); err == nil {
-				x.door.Forget(req)
+				x.door.Invalidate(req)
 			}
 		}
 		if n := x.calls.Load() - before; n != 2 {
@@ -395,7 +395,7 @@ func TestAnewAsksWhateverIsKept(t *testing.T) {
 	var asked atomic.Int64
 	x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, asked.Add(1)) })
 	x.get(t, "/")
-	got, err := x.door.Get(Anew(t.Context()), Request{URL: x.base + "/"})
+	got, err := x.door.Get(NoCache(t.Context()), Request{URL: x.base + "/"})
 	if err != nil || string(got.Body) != "2" || got.Cached {
 		t.Errorf("anew: %q, cached %v, %v, want the second answer", got.Body, got.Cached, err)
 	}

@@ -21,10 +21,10 @@ func TestCharsetOfTheHeaderReachesTheReader(t *testing.T) {
 		w.Write([]byte(cyrillic))
 	})
 	path := filepath.Join(t.TempDir(), "cache.db")
-	read := func(tape Tape) Response {
+	read := func(tape Cassette) Response {
 		t.Helper()
 		cache := openCache(t, path, CacheConfig{})
-		got, err := openTo(t, Config{Cache: cache, Tape: tape}, s.Server).Open().Keep(time.Hour).Get(t.Context(), Request{URL: s.URL + "/"})
+		got, err := openTo(t, Config{Cache: cache, Cassette: tape}, s.Server).ForPublic().WithCache(time.Hour).Get(t.Context(), Request{URL: s.URL + "/"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestCharsetOfTheHeaderReachesTheReader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replay, err := NewReplay(har)
+	replay, err := NewReplayer(har)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestCharsetThatIsNoNameIsNone(t *testing.T) {
 			w.Write([]byte("x"))
 		}))
 		c := New(Config{})
-		door, err := c.Operator(srv.URL, Rate{})
+		door, err := c.ForHost(srv.URL, Rate{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,7 +31,7 @@ const (
 	BadRedirect Kind = "redirect"
 	Unreachable Kind = "unreachable" // no name, no route, no handshake, connection lost
 	Closed      Kind = "closed"      // our client was closed
-	Broken      Kind = "broken"      // the host kept failing, so it is not asked for a while
+	CircuitOpen Kind = "broken"      // the host kept failing, so it is not asked for a while
 	Robots      Kind = "robots"      // its robots.txt says no, or could not be read
 	NotRecorded Kind = "not recorded"
 )
@@ -53,9 +53,9 @@ type Error struct {
 	RetryAfter time.Duration
 	Detail     string // in place of the kind's own words
 
-	again  bool // one more try may help
-	passes bool // it will pass, though its kind does not say so
-	unsent bool // our own queue gave up: nothing was asked
+	retry  bool // one more try may help
+	passes bool // temporary, although its kind does not say so
+	unsent bool // nothing was sent to the host: our own queue gave up, or there was no connection
 }
 
 func (e *Error) Error() string {
@@ -96,7 +96,7 @@ func (e *Error) InBand() bool {
 
 // passing reports whether an old answer is better than this failure.
 func (e *Error) passing() bool {
-	return e.passes || e.breaks() || e.Kind == Throttled || e.Kind == Broken
+	return e.passes || e.breaks() || e.Kind == Throttled || e.Kind == CircuitOpen
 }
 
 func (e *Error) words() string {
@@ -127,7 +127,7 @@ func (e *Error) SourceStatus() string {
 		return statusTimeout
 	case Throttled:
 		return statusThrottled
-	case Broken:
+	case CircuitOpen:
 		return statusSkipped
 	}
 	return statusError
@@ -135,19 +135,6 @@ func (e *Error) SourceStatus() string {
 
 // SourceKind is the Kind for a source's report.
 func (e *Error) SourceKind() string { return string(e.Kind) }
-
-// Status maps any error to the status of a source's report. An error that
-// is no *Error is a timeout when a deadline caused it, else an error.
-func Status(err error) string {
-	var s interface{ SourceStatus() string }
-	switch {
-	case errors.As(err, &s):
-		return s.SourceStatus()
-	case errors.Is(err, context.DeadlineExceeded):
-		return statusTimeout
-	}
-	return statusError
-}
 
 // IsKind reports whether err is an *Error of the kind.
 func IsKind(err error, k Kind) bool {
@@ -159,6 +146,25 @@ func IsKind(err error, k Kind) bool {
 type refusal struct{ why string }
 
 func (r *refusal) Error() string { return r.why }
+
+// noRoute reports whether this machine's network does not lead to the host.
+func noRoute(err error) bool {
+	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EHOSTUNREACH)
+}
+
+// neverSent reports whether nothing was sent to the host: its name has no
+// address, our own rules refuse it, or no network leads there.
+func neverSent(err error) bool {
+	var dns *net.DNSError
+	var no *refusal
+	return errors.As(err, &dns) || errors.As(err, &no) || noRoute(err)
+}
+
+// noConnection reports whether there was no connection to the host.
+func noConnection(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
 
 // classify turns what net/http returned into an *Error without its text, which
 // holds URLs and addresses.
@@ -180,11 +186,13 @@ func classify(err error) *Error {
 	case errors.As(err, &wait) && wait.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return &Error{Kind: Timeout}
 	case errors.As(err, &dns):
-		return &Error{Kind: Unreachable, Detail: "its name cannot be looked up"}
+		return &Error{Kind: Unreachable, Detail: "its name cannot be looked up; this machine may have no network"}
+	case noRoute(err):
+		return &Error{Kind: Unreachable, Detail: "no network leads there"}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &Error{Kind: Unreachable, Detail: "connection refused"}
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &Error{Kind: Unreachable, Detail: "connection lost", again: true}
+		return &Error{Kind: Unreachable, Detail: "connection lost", retry: true}
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
 		return &Error{Kind: Malformed, Detail: "the answer's compression is broken"}
 	case strings.Contains(err.Error(), "server response headers exceeded"):

@@ -17,18 +17,18 @@ import (
 // How one retry is made: at most once, and only where repeating is safe and the
 // failure is of the passing kind.
 const (
-	retries     = 1
-	minPause    = 100 * time.Millisecond
-	maxPause    = 300 * time.Millisecond
-	longestWait = 2 * time.Second // a longer Retry-After is for the caller to obey
+	retries      = 1
+	minPause     = 100 * time.Millisecond
+	maxPause     = 300 * time.Millisecond
+	maxQueueWait = 2 * time.Second // a longer Retry-After is for the caller to obey
 
 	// fairTime is what a host must be given before a missing answer says anything
 	// of it: a question that spent its budget elsewhere has less.
-	fairTime = 200 * time.Millisecond
+	minFairTime = 200 * time.Millisecond
 )
 
 // answer is what one exchange brought.
-type answer struct {
+type hopResult struct {
 	Response
 	header    http.Header
 	next      *url.URL // where a redirect leads; nil: it is none
@@ -37,23 +37,23 @@ type answer struct {
 
 // fly answers a flight's question: from the cache, from the wire, or, when the
 // host cannot be asked, from the cache once more.
-func (d *Door) fly(f *flight, a ask) (Response, error) {
-	c := d.client
-	old, have := d.lookup(f.ctx, a)
+func (d *Client) resolve(f *call, a checkedRequest) (Response, error) {
+	c := d.network
+	old, have := d.cached(f.ctx, a)
 	if have && old.fresh(a.lifetime, c.cache().now()) {
 		c.cache().touch(a.key, old)
 		return old.response(a.url, c.cache().now(), false), nil
 	}
 	if have && old.usable(c.cache().now()) {
-		c.flights.keepStale(f, old.response(a.url, c.cache().now(), true))
+		c.coalescer.setStale(f, old.response(a.url, c.cache().now(), true))
 	}
-	got, err := d.walk(f, a, old)
+	got, err := d.followRedirects(f, a, old)
 	if err == nil {
-		return d.keep(a, old, got), nil
+		return d.store(a, old, got), nil
 	}
 	var e *Error
 	if errors.As(err, &e) && e.passing() {
-		if stale, ok := c.flights.staleOf(f); ok {
+		if stale, ok := c.coalescer.staleFor(f); ok {
 			c.cfg.Logger.Debug("a stale answer stands in", "host", a.url.Host, "age", stale.Age, "err", e.text())
 			return stale, nil
 		}
@@ -66,14 +66,17 @@ func (d *Door) fly(f *flight, a ask) (Response, error) {
 
 // walk follows redirects. Each hop is a request of its own: the rules, the
 // robots.txt and the queue of its host hold.
-func (d *Door) walk(f *flight, a ask, old *entry) (answer, error) {
+func (d *Client) followRedirects(f *call, a checkedRequest, old *entry) (hopResult, error) {
 	u, hops, tries := a.url, 0, 0
 	for {
 		got, err := d.hop(f, u, a, old)
 		if err != nil {
 			e := classify(err)
-			if f.ctx.Err() != nil || tries >= retries || !d.pause(f, e) {
-				return answer{}, e
+			if f.ctx.Err() != nil || tries >= retries {
+				return hopResult{}, e
+			}
+			if retry := d.retryPause(f, e); !retry {
+				return hopResult{}, e
 			}
 			tries++
 			continue
@@ -82,10 +85,10 @@ func (d *Door) walk(f *flight, a ask, old *entry) (answer, error) {
 			return got, nil
 		}
 		if hops++; hops > maxRedirects {
-			return answer{}, &Error{Kind: BadRedirect, Detail: "redirected too often"}
+			return hopResult{}, &Error{Kind: BadRedirect, Detail: "redirected too often"}
 		}
-		if err := d.rules.redirect(u, got.next); err != nil {
-			return answer{}, classify(err)
+		if err := d.policy.checkRedirect(u, got.next); err != nil {
+			return hopResult{}, classify(err)
 		}
 		u = got.next
 	}
@@ -93,86 +96,90 @@ func (d *Door) walk(f *flight, a ask, old *entry) (answer, error) {
 
 // pause waits before another try and reports whether there should be one. It
 // costs the callers' budgets.
-func (d *Door) pause(f *flight, e *Error) bool {
+func (d *Client) retryPause(f *call, e *Error) bool {
 	wait := max(minPause+rand.N(maxPause-minPause), e.RetryAfter)
-	if !e.again || e.RetryAfter > longestWait || d.client.flights.left(f) <= wait {
+	if !e.retry || e.RetryAfter > maxQueueWait || d.network.coalescer.maxLeft(f) <= wait {
 		return false
 	}
-	defer d.client.flights.wire(f)()
+	defer d.network.coalescer.runClocks(f)()
 	return sleep(f.ctx, wait) == nil
 }
 
 // hop is one request: the robots.txt and the slot first, then the clock.
-func (d *Door) hop(f *flight, u *url.URL, a ask, old *entry) (answer, error) {
-	c := d.client
-	if d.rules.pages() {
-		if err := d.mayRead(f.ctx, u, &f.sent); err != nil {
-			if ended := f.ended(); ended != nil {
-				return answer{}, ended
+func (d *Client) hop(f *call, u *url.URL, a checkedRequest, old *entry) (hopResult, error) {
+	c := d.network
+	if d.policy.obeysRobots() {
+		if err := d.checkRobots(f.ctx, u, &f.sent); err != nil {
+			if ended := f.endError(); ended != nil {
+				return hopResult{}, ended
 			}
-			return answer{}, err
+			return hopResult{}, err
 		}
 	}
-	if c.flights.outOfTime(f) {
-		if ended := f.ended(); ended != nil {
-			return answer{}, ended
+	if c.coalescer.outOfTime(f) {
+		if ended := f.endError(); ended != nil {
+			return hopResult{}, ended
 		}
-		return answer{}, &Error{Kind: Timeout} // before the host's breaker: it was not asked
+		return hopResult{}, &Error{Kind: Timeout} // before the host's breaker: it was not asked
 	}
-	pass, err := c.gates.enter(f.ctx, d.gateOf(u), c.cfg.OpenRate, func(at time.Time) { c.flights.notBefore(f, at) })
+	pass, err := c.limiters.acquire(f.ctx, d.limiterKey(u), c.cfg.PublicRate, func(at time.Time) { c.coalescer.setEarliest(f, at) })
 	if err != nil {
-		if ended := f.ended(); ended != nil {
-			return answer{}, ended
+		if ended := f.endError(); ended != nil {
+			return hopResult{}, ended
 		}
-		return answer{}, err
+		return hopResult{}, err
 	}
-	left := false
+	released := false
 	defer func() {
-		if !left { // a panic of ours says nothing of the host, and must not keep its slot
-			pass.leave(errNotCounted)
+		if !released { // a panic of ours: it says nothing of the host, whose slot must become free
+			pass.release(errNotCounted)
 		}
 	}()
 	f.sent.Add(1)
-	stop := c.flights.wire(f)
+	stop := c.coalescer.runClocks(f)
 	start := time.Now()
 	got, err := d.send(f.ctx, u, a, old)
 	stop()
-	c.cfg.Logger.Debug("request", "host", u.Host, "took", time.Since(start), "bytes", len(got.Body), "ok", err == nil)
-	if ended := f.ended(); err != nil && ended != nil {
+	took := time.Since(start)
+	c.cfg.Logger.Debug("request", "host", u.Host, "took", took, "bytes", len(got.Body), "ok", err == nil)
+	if neverSent(err) {
+		pass.refund()
+	}
+	if ended := f.endError(); err != nil && ended != nil {
 		err = ended
 	} else if err != nil {
 		err = classify(err)
 	}
-	left = true
-	if IsKind(err, Timeout) && time.Since(start) < fairTime {
-		pass.leave(errNotCounted)
+	released = true
+	if IsKind(err, Timeout) && took < minFairTime {
+		pass.release(errNotCounted)
 	} else {
-		pass.leave(err)
+		pass.release(err)
 	}
 	return got, err
 }
 
 // gateOf names the gate of an address. Behind the open door it is one for both
 // ports of the web, as they are one host: the operator's, if there is one.
-func (d *Door) gateOf(u *url.URL) string {
+func (d *Client) limiterKey(u *url.URL) string {
 	key := hostPort(u)
 	host, port, err := net.SplitHostPort(key)
-	if !d.rules.pages() || err != nil || port != "80" && port != "443" || d.client.registered(key) {
+	if !d.policy.obeysRobots() || err != nil || port != "80" && port != "443" || d.network.isConfigured(key) {
 		return key
 	}
 	secure, plain := net.JoinHostPort(host, "443"), net.JoinHostPort(host, "80")
-	if d.client.registered(plain) && !d.client.registered(secure) {
+	if d.network.isConfigured(plain) && !d.network.isConfigured(secure) {
 		return plain
 	}
 	return secure
 }
 
 // send makes the request and reads the answer to its end.
-func (d *Door) send(ctx context.Context, u *url.URL, a ask, old *entry) (answer, error) {
-	c := d.client
+func (d *Client) send(ctx context.Context, u *url.URL, a checkedRequest, old *entry) (hopResult, error) {
+	c := d.network
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return answer{}, err
+		return hopResult{}, err
 	}
 	// No Accept-Encoding: set by hand, it would make net/http hand us gzip as it is.
 	r.Header.Set("User-Agent", c.agent)
@@ -180,17 +187,17 @@ func (d *Door) send(ctx context.Context, u *url.URL, a ask, old *entry) (answer,
 	asked := old.condition(r.Header, a.url, u)
 	resp, err := d.http.Do(r)
 	if err != nil {
-		return answer{}, err
+		return hopResult{}, err
 	}
 	defer resp.Body.Close()
-	got := answer{header: resp.Header, Response: Response{
+	got := hopResult{header: resp.Header, Response: Response{
 		URL:          u.String(),
 		ETag:         resp.Header.Get("ETag"),
 		LastModified: resp.Header.Get("Last-Modified"),
-		RetryAfter:   patience(resp, c.cfg.Now()),
+		RetryAfter:   backoffOf(resp, c.cfg.Now()),
 		Retrieved:    c.cfg.Now(),
 	}}
-	c.gates.leaveAlone(d.gateOf(u), c.cfg.OpenRate, got.RetryAfter)
+	c.limiters.backOff(d.limiterKey(u), c.cfg.PublicRate, got.RetryAfter)
 	got.setType(resp.Header.Get("Content-Type"))
 	if asked && resp.StatusCode == http.StatusNotModified {
 		got.unchanged = true
@@ -199,10 +206,10 @@ func (d *Door) send(ctx context.Context, u *url.URL, a ask, old *entry) (answer,
 	if got.next, err = redirectTo(resp, u); err != nil || got.next != nil {
 		return got, err
 	}
-	if err := d.judge(resp.StatusCode, got.RetryAfter); err != nil {
-		return answer{}, err
+	if err := d.checkStatus(resp.StatusCode, got.RetryAfter); err != nil {
+		return hopResult{}, err
 	}
-	if d.rules.pages() {
+	if d.policy.obeysRobots() {
 		return got, readPage(&got.Response, resp.Body, a.limit)
 	}
 	got.Body, err = readAll(resp.Body, a.limit)
@@ -241,7 +248,7 @@ func readAll(body io.Reader, limit int64) ([]byte, error) {
 }
 
 // judge maps a status to an error, nil for 2xx.
-func (d *Door) judge(code int, after time.Duration) error {
+func (d *Client) checkStatus(code int, after time.Duration) error {
 	e := &Error{Code: code, RetryAfter: after}
 	switch {
 	case code >= 200 && code < 300:
@@ -250,14 +257,14 @@ func (d *Door) judge(code int, after time.Duration) error {
 		e.Kind = Throttled
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusUnavailableForLegalReasons:
 		e.Kind = Forbidden
-		if !d.client.Identified() {
+		if !d.network.Identified() {
 			e.Detail = fmt.Sprintf("answered %d, and no contact is set: hosts turn away clients they cannot reach", code)
 		}
 	case code == http.StatusNotFound, code == http.StatusGone:
 		e.Kind = NotFound
 	case code >= 500:
 		e.Kind = Server
-		e.again = code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout
+		e.retry = code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout
 	default:
 		e.Kind = BadStatus
 	}
@@ -267,7 +274,7 @@ func (d *Door) judge(code int, after time.Duration) error {
 // patience is how long a host wants to be left alone. Where the budget that a
 // refusal tells of is used up, as GitHub says it with status 403, that is until
 // it is filled again.
-func patience(resp *http.Response, now time.Time) time.Duration {
+func backoffOf(resp *http.Response, now time.Time) time.Duration {
 	if wait := retryAfter(resp.Header.Get("Retry-After"), now); wait > 0 {
 		return wait
 	}

@@ -167,7 +167,7 @@ func TestForbiddenAddressesAreNeverReached(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := New(Config{
-		OpenRate: Rate{PerSecond: 1e6, Burst: 1e6}, OpenExempt: []netip.AddrPort{at}, OpenPorts: []uint16{at.Port(), uint16(innerPort)},
+		PublicRate: Rate{PerSecond: 1e6, Burst: 1e6}, AllowedAddrs: []netip.AddrPort{at}, PublicPorts: []uint16{at.Port(), uint16(innerPort)},
 		Resolver: scriptedResolver(t, map[string][]string{
 			"public.example": {"127.0.0.1"}, "loop.example": {"127.0.0.1"}, "other.example": {"127.0.0.2"}, "meta.example": {"169.254.169.254"},
 			"azure.example": {"168.63.129.16"}, "six.example": {"::1"}, "broadcast.example": {"255.255.255.255"}, "zero.example": {"0.0.0.0"},
@@ -178,7 +178,7 @@ func TestForbiddenAddressesAreNeverReached(t *testing.T) {
 	t.Cleanup(func() { c.Close() })
 	fill := strings.NewReplacer("PORT", port, "INNER", inner)
 	start := "http://public.example:" + port
-	if r, err := c.Open().Get(t.Context(), Request{URL: start + "/hops?n=5"}); err != nil || string(r.Body) != "public" {
+	if r, err := c.ForPublic().Get(t.Context(), Request{URL: start + "/hops?n=5"}); err != nil || string(r.Body) != "public" {
 		t.Fatalf("five redirects within the public net: %q, %v", r.Body, err)
 	}
 
@@ -186,7 +186,7 @@ func TestForbiddenAddressesAreNeverReached(t *testing.T) {
 	refuse := func(name, target string, kinds ...Kind) {
 		t.Helper()
 		cases++
-		_, err := c.Open().Get(t.Context(), Request{URL: target})
+		_, err := c.ForPublic().Get(t.Context(), Request{URL: target})
 		ok := false
 		for _, k := range kinds {
 			ok = ok || IsKind(err, k)
@@ -251,8 +251,8 @@ func TestDowngradeIsRefused(t *testing.T) {
 	}))
 	t.Cleanup(tls.Close)
 	c := openTo(t, Config{}, public, tls)
-	c.open.TLSClientConfig = tls.Client().Transport.(*http.Transport).TLSClientConfig
-	if _, err := c.Open().Get(t.Context(), Request{URL: tls.URL + "/x"}); !IsKind(err, Refused) || !strings.Contains(err.Error(), "from https to http") {
+	c.publicTransport.TLSClientConfig = tls.Client().Transport.(*http.Transport).TLSClientConfig
+	if _, err := c.ForPublic().Get(t.Context(), Request{URL: tls.URL + "/x"}); !IsKind(err, Refused) || !strings.Contains(err.Error(), "from https to http") {
 		t.Errorf("err = %v, want refused", err)
 	}
 }
@@ -267,14 +267,14 @@ func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
 	public := outside(t)
 	at := netip.MustParseAddrPort(public.Listener.Addr().String())
 	c := New(Config{
-		OpenExempt: []netip.AddrPort{at}, OpenPorts: []uint16{at.Port()},
+		AllowedAddrs: []netip.AddrPort{at}, PublicPorts: []uint16{at.Port()},
 		Resolver: scriptedResolver(t, map[string][]string{"public.example": {"127.0.0.1"}, "meta.example": {"169.254.169.254"}}),
 	})
 	defer c.Close()
-	if r, err := c.Open().Get(t.Context(), Request{URL: fmt.Sprintf("http://public.example:%d/", at.Port())}); err != nil || string(r.Body) != "public" {
+	if r, err := c.ForPublic().Get(t.Context(), Request{URL: fmt.Sprintf("http://public.example:%d/", at.Port())}); err != nil || string(r.Body) != "public" {
 		t.Errorf("Get = %q, %v", r.Body, err)
 	}
-	if _, err := c.Open().Get(t.Context(), Request{URL: "http://meta.example/"}); !IsKind(err, Refused) {
+	if _, err := c.ForPublic().Get(t.Context(), Request{URL: "http://meta.example/"}); !IsKind(err, Refused) {
 		t.Errorf("err = %v, want refused", err)
 	}
 	if n := proxy.reached.Load(); n != 0 {

@@ -12,40 +12,40 @@ import (
 
 // rules say which URLs a door opens to. Addresses are judged when they are
 // dialled; these look at the URL alone.
-type rules interface {
-	first(u *url.URL) error
-	redirect(from, to *url.URL) error
+type policy interface {
+	checkURL(u *url.URL) error
+	checkRedirect(from, to *url.URL) error
 	// shown is how errors may call the host.
-	shown(u *url.URL) string
+	displayHost(u *url.URL) string
 	// pages reports whether what is behind the door is for people to read and a
 	// stranger may have chosen it: robots.txt holds, and types are limited.
-	pages() bool
+	obeysRobots() bool
 }
 
 // configured opens to one host and port.
-type configured struct{ scheme, key string }
+type hostPolicy struct{ scheme, key string }
 
-func (r *configured) first(u *url.URL) error {
+func (r *hostPolicy) checkURL(u *url.URL) error {
 	if u.Scheme != r.scheme || hostPort(u) != r.key {
 		return &refusal{"it is not the configured host"}
 	}
 	return nil
 }
 
-func (r *configured) redirect(_, to *url.URL) error {
+func (r *hostPolicy) checkRedirect(_, to *url.URL) error {
 	if to.Scheme != r.scheme || hostPort(to) != r.key {
 		return &Error{Kind: BadRedirect, Detail: "redirected to another host; set the source's url to where it lives now"}
 	}
 	return nil
 }
 
-func (r *configured) shown(u *url.URL) string { return u.Host }
-func (r *configured) pages() bool             { return false }
+func (r *hostPolicy) displayHost(u *url.URL) string { return u.Host }
+func (r *hostPolicy) obeysRobots() bool             { return false }
 
 // public opens to what is on the public internet.
-type public struct{ ports []uint16 }
+type publicPolicy struct{ ports []uint16 }
 
-func (r *public) first(u *url.URL) error {
+func (r *publicPolicy) checkURL(u *url.URL) error {
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return &refusal{"only http and https are fetched"}
@@ -53,7 +53,7 @@ func (r *public) first(u *url.URL) error {
 		return &refusal{"a URL with a user name is not fetched"}
 	case u.Hostname() == "":
 		return &refusal{"the URL has no host"}
-	case isNumber(u.Hostname()):
+	case isNumericHost(u.Hostname()):
 		return &refusal{"its address is written in an odd way"}
 	case len(u.String()) > maxURL:
 		return &refusal{"the URL is longer than 2048 bytes"}
@@ -67,16 +67,16 @@ func (r *public) first(u *url.URL) error {
 	return nil
 }
 
-func (r *public) redirect(from, to *url.URL) error {
+func (r *publicPolicy) checkRedirect(from, to *url.URL) error {
 	if from.Scheme == "https" && to.Scheme == "http" {
 		return &refusal{"redirected from https to http"}
 	}
-	return r.first(to)
+	return r.checkURL(to)
 }
 
 // shown hides literal addresses: a refused one may be an internal one.
-func (r *public) shown(u *url.URL) string {
-	if _, err := netip.ParseAddr(u.Hostname()); err == nil || isNumber(u.Hostname()) {
+func (r *publicPolicy) displayHost(u *url.URL) string {
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil || isNumericHost(u.Hostname()) {
 		return ""
 	}
 	return u.Hostname()
@@ -85,7 +85,7 @@ func (r *public) shown(u *url.URL) string {
 // isNumber reports whether a host is what some resolvers take for an IPv4
 // address although it is not one in its plain form: 127.1, 2130706433,
 // 0x7f000001. No name of the public internet ends in a number.
-func isNumber(host string) bool {
+func isNumericHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return false
 	}
@@ -94,7 +94,7 @@ func isNumber(host string) bool {
 	return last != "" && last[0] >= '0' && last[0] <= '9'
 }
 
-func (r *public) pages() bool { return true }
+func (r *publicPolicy) obeysRobots() bool { return true }
 
 func allowedPort(port uint16, more []uint16) bool {
 	return port == 80 || port == 443 || slices.Contains(more, port)
@@ -103,13 +103,13 @@ func allowedPort(port uint16, more []uint16) bool {
 // guard decides at connect time on the address that is dialled. So one check
 // covers every spelling, every redirect, and names that change their address
 // between a look-up and the next.
-func guard(ports []uint16, exempt []netip.AddrPort) func(ctx context.Context, network, address string, _ syscall.RawConn) error {
+func guardDial(ports []uint16, exempt []netip.AddrPort) func(ctx context.Context, network, address string, _ syscall.RawConn) error {
 	return func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
 		if err != nil || network != "tcp4" && network != "tcp6" {
 			return &refusal{"its address is not understood"}
 		}
-		if slices.Contains(exempt, netip.AddrPortFrom(plainAddr(ap.Addr()), ap.Port())) {
+		if slices.Contains(exempt, netip.AddrPortFrom(normalizeAddr(ap.Addr()), ap.Port())) {
 			return nil
 		}
 		if !isPublic(ap.Addr()) {
@@ -124,24 +124,26 @@ func guard(ports []uint16, exempt []netip.AddrPort) func(ctx context.Context, ne
 
 // plainAddr takes off what makes netip compare unequal: a zone, and an IPv4
 // address dressed as IPv6.
-func plainAddr(a netip.Addr) netip.Addr { return a.WithZone("").Unmap() }
+func normalizeAddr(a netip.Addr) netip.Addr { return a.WithZone("").Unmap() }
 
 // isPublic reports whether a is a unicast address of the public internet that
 // belongs to nobody's inside.
 func isPublic(a netip.Addr) bool {
-	a = plainAddr(a)
+	a = normalizeAddr(a)
 	if !a.IsValid() || a.Is6() && !globalUnicast6.Contains(a) {
 		return false
 	}
 	return !slices.ContainsFunc(forbidden, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// globalUnicast6 is all that IANA has handed out. What lies outside of it, such
-// as loopback, unique local, link-local, NAT64, and multicast, is never public.
+// globalUnicast6 is all of IPv6 that IANA allocates as global unicast. Outside of
+// it are loopback, unique local, link-local, NAT64 and multicast addresses; AWS
+// serves metadata at fd00:ec2::254.
 var globalUnicast6 = netip.MustParsePrefix("2000::/3")
 
-// forbidden are the special-purpose ranges of the IANA registries, and public
-// addresses at which clouds serve their inside.
+// forbidden are the special-purpose ranges of the IANA registries in IPv4 and in
+// globalUnicast6, and public addresses at which clouds serve internal data. Each
+// decides on addresses that no other one contains.
 var forbidden = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),         // this network
 	netip.MustParsePrefix("10.0.0.0/8"),        // private
@@ -162,20 +164,9 @@ var forbidden = []netip.Prefix{
 	netip.MustParsePrefix("203.0.113.0/24"),    // documentation
 	netip.MustParsePrefix("224.0.0.0/4"),       // multicast
 	netip.MustParsePrefix("240.0.0.0/4"),       // reserved, and broadcast
-	netip.MustParsePrefix("::/128"),            // unspecified
-	netip.MustParsePrefix("::1/128"),           // loopback
-	netip.MustParsePrefix("::/96"),             // IPv4-compatible
-	netip.MustParsePrefix("64:ff9b::/96"),      // NAT64: any IPv4 address in disguise
-	netip.MustParsePrefix("64:ff9b:1::/48"),    // local NAT64
-	netip.MustParsePrefix("100::/64"),          // discard
 	netip.MustParsePrefix("2001::/23"),         // Teredo, benchmarks, ORCHID and other assignments
 	netip.MustParsePrefix("2001:db8::/32"),     // documentation
 	netip.MustParsePrefix("2002::/16"),         // 6to4: any IPv4 address in disguise
 	netip.MustParsePrefix("2620:4f:8000::/48"), // AS112
 	netip.MustParsePrefix("3fff::/20"),         // documentation
-	netip.MustParsePrefix("5f00::/16"),         // segment routing
-	netip.MustParsePrefix("fc00::/7"),          // unique local; AWS metadata at fd00:ec2::254
-	netip.MustParsePrefix("fe80::/10"),         // link-local
-	netip.MustParsePrefix("fec0::/10"),         // site-local, deprecated
-	netip.MustParsePrefix("ff00::/8"),          // multicast
 }

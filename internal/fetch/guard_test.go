@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -49,7 +50,7 @@ func TestIsPublic(t *testing.T) {
 func TestGuardDecidesOnAddressAndPort(t *testing.T) {
 	t.Parallel()
 	exempt := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9000")}
-	check := guard([]uint16{8443}, exempt)
+	check := guardDial([]uint16{8443}, exempt)
 	for _, c := range []struct {
 		network, address string
 		ok               bool
@@ -87,7 +88,7 @@ func TestOpenDoorRefusesByURL(t *testing.T) {
 		"http://169.254.169.254/latest/meta-data/", "http://10.0.0.1/", "http://192.168.0.1/", "http://168.63.129.16/",
 		"http://[64:ff9b::a9fe:a9fe]/", "http://[2002:7f00:1::]/", "http://[fd00:ec2::254]/", "http://100.100.100.200/",
 	} {
-		_, err := c.Open().Get(t.Context(), Request{URL: u})
+		_, err := c.ForPublic().Get(t.Context(), Request{URL: u})
 		if !IsKind(err, Refused) {
 			t.Errorf("Get(%.40q) = %v, want refused", u, err)
 			continue
@@ -143,10 +144,10 @@ func TestNameThatLeadsInsideIsRefused(t *testing.T) {
 	at := netip.MustParseAddrPort(srv.Listener.Addr().String())
 	for name, ip := range map[string][4]byte{"loopback": {127, 0, 0, 1}, "metadata": {169, 254, 169, 254}, "private": {10, 0, 0, 1}} {
 		t.Run(name, func(t *testing.T) {
-			c := New(Config{Resolver: lyingResolver(t, ip), OpenPorts: []uint16{at.Port()}})
+			c := New(Config{Resolver: lyingResolver(t, ip), PublicPorts: []uint16{at.Port()}})
 			defer c.Close()
 			u := url.URL{Scheme: "http", Host: net.JoinHostPort("innocent.example.org", netip.AddrPortFrom(at.Addr(), at.Port()).String()[len("127.0.0.1:"):])}
-			_, err := c.Open().Get(t.Context(), Request{URL: u.String()})
+			_, err := c.ForPublic().Get(t.Context(), Request{URL: u.String()})
 			if !IsKind(err, Refused) || err.Error() != "innocent.example.org: refused: its address is not on the public internet" {
 				t.Errorf("err = %v, want refused", err)
 			}
@@ -159,10 +160,10 @@ func TestNameThatLeadsInsideIsRefused(t *testing.T) {
 
 func TestRedirectRules(t *testing.T) {
 	t.Parallel()
-	open, own := &public{}, &configured{scheme: "https", key: "en.wikipedia.org:443"}
+	open, own := &publicPolicy{}, &hostPolicy{scheme: "https", key: "en.wikipedia.org:443"}
 	for _, c := range []struct {
 		name     string
-		rules    rules
+		rules    policy
 		from, to string
 		ok       bool
 	}{
@@ -184,7 +185,7 @@ func TestRedirectRules(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := c.rules.redirect(from, to); (err == nil) != c.ok {
+		if err := c.rules.checkRedirect(from, to); (err == nil) != c.ok {
 			t.Errorf("%s: %v, want ok %v", c.name, err, c.ok)
 		}
 	}
@@ -192,17 +193,17 @@ func TestRedirectRules(t *testing.T) {
 
 func TestIdleGatesAreForgotten(t *testing.T) {
 	t.Parallel()
-	g := newGates()
-	g.pin("configured:443", Rate{})
-	for i := range maxGates * 2 {
-		leave, err := g.enter(t.Context(), "host"+string(rune('a'+i%26))+time.Duration(i).String(), Rate{}, nil)
+	g := newLimiters()
+	g.configure("configured:443", Rate{})
+	for i := range maxHosts * 2 {
+		leave, err := g.acquire(t.Context(), "host"+string(rune('a'+i%26))+time.Duration(i).String(), Rate{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		leave.leave(nil)
+		leave.release(nil)
 	}
-	if len(g.m) > maxGates || g.m["configured:443"] == nil {
-		t.Errorf("%d gates kept, configured one kept: %v", len(g.m), g.m["configured:443"] != nil)
+	if len(g.byHost) > maxHosts || g.byHost["configured:443"] == nil {
+		t.Errorf("%d gates kept, configured one kept: %v", len(g.byHost), g.byHost["configured:443"] != nil)
 	}
 }
 
@@ -212,7 +213,7 @@ func TestClassifyHidesTheCause(t *testing.T) {
 	if got := classify(&url.Error{Op: "Get", URL: "http://x/secret", Err: secret}).Error(); strings.Contains(got, "10.1") || strings.Contains(got, "secret") {
 		t.Errorf("text = %q", got)
 	}
-	if e := classify(io.ErrUnexpectedEOF); !e.again {
+	if e := classify(io.ErrUnexpectedEOF); !e.retry {
 		t.Error("a lost connection may be tried again")
 	}
 }
@@ -227,4 +228,24 @@ func FuzzRetryAfter(f *testing.F) {
 			t.Errorf("retryAfter(%q) = %s", s, d)
 		}
 	})
+}
+
+// Each forbidden prefix decides: no other rule refuses its first address.
+func TestEveryForbiddenPrefixDecides(t *testing.T) {
+	t.Parallel()
+	for i, p := range forbidden {
+		a := p.Addr()
+		if isPublic(a) {
+			t.Errorf("%s of %s is public", a, p)
+		}
+		others := slices.Concat(forbidden[:i:i], forbidden[i+1:])
+		if a.Is6() && !globalUnicast6.Contains(a) || slices.ContainsFunc(others, func(o netip.Prefix) bool { return o.Contains(a) }) {
+			t.Errorf("%s is refused without %s", a, p)
+		}
+	}
+	for _, s := range []string{"::", "::1", "::8.8.8.8", "64:ff9b::808:808", "64:ff9b:1::1", "100::1", "5f00::1", "fc00::1", "fd00:ec2::254", "fe80::1%eth0", "fec0::1", "ff02::1", "::ffff:127.0.0.1"} {
+		if isPublic(netip.MustParseAddr(s)) {
+			t.Errorf("%s is public", s)
+		}
+	}
 }

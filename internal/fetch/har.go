@@ -126,20 +126,21 @@ const (
 	kindOther      = "other"
 )
 
-// maxHAR bounds the recording that is read.
-const maxHAR = 256 << 20
+// MaxRecording bounds a recording that is read, in bytes; that of a deep question
+// is a hundredth of it.
+const MaxRecording = 256 << 20
 
 // readHAR reads a recording, or says what is wrong with it.
 func readHAR(data []byte) (*harFile, error) {
-	if len(data) > maxHAR {
-		return nil, fmt.Errorf("reading the recording: it is larger than %d MB", maxHAR>>20)
+	if len(data) > MaxRecording {
+		return nil, fmt.Errorf("it is larger than %d MB", MaxRecording>>20)
 	}
 	var f harFile
 	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, fmt.Errorf("reading the recording: it is not HAR: %w", err)
+		return nil, fmt.Errorf("it is not HAR: %w", err)
 	}
 	if !strings.HasPrefix(f.Log.Version, "1.") {
-		return nil, errors.New("reading the recording: it is not HAR: no version 1.x in its log")
+		return nil, errors.New("it is not HAR: no version 1.x in its log")
 	}
 	return &f, nil
 }
@@ -169,11 +170,11 @@ func (c *harContent) body() ([]byte, error) {
 }
 
 // pairs are a header's fields without secrets, in order.
-func pairs(h http.Header) []harPair {
+func headerPairs(h http.Header) []harPair {
 	out := []harPair{}
 	for name, values := range h {
 		for _, v := range values {
-			out = append(out, harPair{name, strings.ToValidUTF8(cleanHeader(name, v), "\uFFFD")})
+			out = append(out, harPair{name, strings.ToValidUTF8(redactHeader(name, v), "\uFFFD")})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b harPair) int { return strings.Compare(a.Name, b.Name) })

@@ -20,17 +20,17 @@ func TestPanicOfOursEndsOneRequest(t *testing.T) {
 	}
 	s := newSite(t, text("User-agent: *\nDisallow: /x\n"), nil)
 	c := openTo(t, Config{Now: now}, s.Server)
-	own, err := c.Operator(s.URL, Rate{})
+	own, err := c.ForHost(s.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	panics.Store(true)
-	for range perHost + 1 {
+	for range maxPerHost + 1 {
 		if _, err := own.Get(t.Context(), Request{URL: s.URL + "/a"}); !IsKind(err, Malformed) {
 			t.Errorf("while a request panics: %v", err)
 		}
 	}
-	if _, err := c.Open().Get(t.Context(), Request{URL: s.URL + "/a"}); !IsKind(err, Robots) {
+	if _, err := c.ForPublic().Get(t.Context(), Request{URL: s.URL + "/a"}); !IsKind(err, Robots) {
 		t.Errorf("while the reading of robots.txt panics: %v", err)
 	}
 	panics.Store(false)
@@ -49,33 +49,33 @@ func TestPortsOfAHostShareAGate(t *testing.T) {
 	c := New(Config{})
 	defer c.Close()
 	for _, base := range []string{"https://secure.example", "http://plain.example", "http://both.example", "https://both.example"} {
-		if _, err := c.Operator(base, Rate{}); err != nil {
+		if _, err := c.ForHost(base, Rate{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	own, err := c.Operator("http://secure.example", Rate{})
+	own, err := c.ForHost("http://secure.example", Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		door *Door
+		door *Client
 		url  string
 		want string
 	}{
-		{c.Open(), "http://Example.org/a", "example.org:443"},
-		{c.Open(), "https://example.org/b", "example.org:443"},
-		{c.Open(), "https://plain.example/", "plain.example:80"},
-		{c.Open(), "http://both.example/", "both.example:80"},
-		{c.Open(), "https://both.example/", "both.example:443"},
-		{c.Open(), "http://[2001:db8::1]/", "[2001:db8::1]:443"},
-		{c.Open(), "http://example.org:8080/", "example.org:8080"},
+		{c.ForPublic(), "http://Example.org/a", "example.org:443"},
+		{c.ForPublic(), "https://example.org/b", "example.org:443"},
+		{c.ForPublic(), "https://plain.example/", "plain.example:80"},
+		{c.ForPublic(), "http://both.example/", "both.example:80"},
+		{c.ForPublic(), "https://both.example/", "both.example:443"},
+		{c.ForPublic(), "http://[2001:db8::1]/", "[2001:db8::1]:443"},
+		{c.ForPublic(), "http://example.org:8080/", "example.org:8080"},
 		{own, "http://example.org/", "example.org:80"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.door.gateOf(r.URL); got != c.want {
+		if got := c.door.limiterKey(r.URL); got != c.want {
 			t.Errorf("gate of %s = %s, want %s", c.url, got, c.want)
 		}
 	}

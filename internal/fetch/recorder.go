@@ -21,43 +21,46 @@ import (
 
 // Tape stands between the doors and their callers: a *Recorder keeps what
 // passes, a *Replay answers in place of the network. There are no others.
-type Tape interface {
-	get(ctx context.Context, a ask, wire func() (Response, error)) (Response, error)
+type Cassette interface {
+	get(ctx context.Context, a checkedRequest, wire func() (Response, error)) (Response, error)
 }
 
-// Recorder keeps every request and its outcome for a HAR 1.2 file. Parameters
-// and headers that look like secrets are left out; bodies are kept as they are.
-// It is safe for concurrent use.
+// Recorder records every request and its outcome for a HAR 1.2 file. Parameters,
+// form fields and headers whose names say that they hold secrets are redacted, and
+// so are secret values that it is given, wherever they are. It is safe for
+// concurrent use.
 type Recorder struct {
 	creator harName
 	now     func() time.Time
+	redact  *redactor
 
-	mu    sync.Mutex
-	takes []*take // in the order in which they began
-	note  json.RawMessage
+	mu           sync.Mutex
+	interactions []*interaction // in the order in which they began
+	note         json.RawMessage
 }
 
 // take is one recorded request; guarded by Recorder.mu.
-type take struct {
+type interaction struct {
 	began, ended time.Time // ended is zero while it is under way
 	entry        harEntry
 }
 
-// NewRecorder makes a Recorder. name and version are of the program that the
-// file says it comes from; now is nil for time.Now.
-func NewRecorder(name, version string, now func() time.Time) *Recorder {
+// NewRecorder makes a Recorder. name and version are of the program that the file
+// names as its creator; now is nil for time.Now. secrets are values that must not
+// be in the recording; those of less than 6 bytes are not searched for.
+func NewRecorder(name, version string, now func() time.Time, secrets ...string) *Recorder {
 	if now == nil {
 		now = time.Now
 	}
-	return &Recorder{creator: harName{name, version}, now: now}
+	return &Recorder{creator: harName{name, version}, now: now, redact: newRedactor(secrets)}
 }
 
-// Note puts a JSON value into the recording, in place of the one before it.
-// Secrets in it are the caller's to leave out.
-func (r *Recorder) Note(note json.RawMessage) {
+// SetNote puts a JSON value of the caller's into the recording, in place of the
+// one before it.
+func (r *Recorder) SetNote(note json.RawMessage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.note = note
+	r.note = r.redact.json(note)
 }
 
 // HAR is the recording so far, ordered by the beginnings of the requests. What
@@ -65,10 +68,10 @@ func (r *Recorder) Note(note json.RawMessage) {
 func (r *Recorder) HAR() ([]byte, error) {
 	r.mu.Lock()
 	f := harFile{Log: harLog{Version: "1.2", Creator: r.creator, Pages: []struct{}{}, Entries: []harEntry{}, Note: r.note}}
-	takes := slices.Clone(r.takes)
-	slices.SortStableFunc(takes, func(a, b *take) int { return a.began.Compare(b.began) })
+	takes := slices.Clone(r.interactions)
+	slices.SortStableFunc(takes, func(a, b *interaction) int { return a.began.Compare(b.began) })
 	for _, t := range takes {
-		f.Log.Entries = append(f.Log.Entries, t.finished(r.now()))
+		f.Log.Entries = append(f.Log.Entries, t.harEntry(r.now()))
 	}
 	r.mu.Unlock()
 	var out bytes.Buffer
@@ -82,7 +85,7 @@ func (r *Recorder) HAR() ([]byte, error) {
 }
 
 // finished is the entry as the file shows it.
-func (t *take) finished(now time.Time) harEntry {
+func (t *interaction) harEntry(now time.Time) harEntry {
 	e, end := t.entry, t.ended
 	if end.IsZero() {
 		end = now
@@ -98,13 +101,14 @@ func (t *take) finished(now time.Time) harEntry {
 }
 
 // begin opens a take.
-func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body []byte) *take {
-	clean := cleanURL(u)
+func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body []byte) *interaction {
+	clean := r.redact.text(redactURL(u))
+	body = r.redact.body(h.Get("Content-Type"), body)
 	_, query, _ := strings.Cut(clean, "?")
-	t := &take{entry: harEntry{
+	t := &interaction{entry: harEntry{
 		Level: level,
 		Request: harRequest{
-			Method: method, URL: clean, HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: pairs(h),
+			Method: method, URL: clean, HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: r.redact.headers(headerPairs(h)),
 			Query: queryPairs(query), HeadersSize: -1, BodySize: len(body),
 		},
 		Response: harResponse{HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: []harPair{}, HeadersSize: -1, BodySize: -1},
@@ -118,12 +122,12 @@ func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body [
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t.began = r.now()
-	r.takes = append(r.takes, t)
+	r.interactions = append(r.interactions, t)
 	return t
 }
 
 // end closes a take; fill completes its entry.
-func (r *Recorder) end(t *take, fill func(*harEntry)) {
+func (r *Recorder) end(t *interaction, fill func(*harEntry)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !t.ended.IsZero() {
@@ -147,21 +151,21 @@ func trackOf(ctx context.Context) string {
 	return name
 }
 
-func (r *Recorder) get(ctx context.Context, a ask, wire func() (Response, error)) (Response, error) {
+func (r *Recorder) get(ctx context.Context, a checkedRequest, wire func() (Response, error)) (Response, error) {
 	t := r.begin(levelGet, http.MethodGet, a.url, http.Header{"Accept": {a.accept}}, nil)
 	resp, err := wire()
 	r.end(t, func(e *harEntry) {
-		e.Track = trackOf(ctx)
+		e.Track = r.redact.text(trackOf(ctx))
 		if err != nil {
-			e.Error = recordedError(err)
+			e.Error = r.redact.failure(recordedError(err))
 			return
 		}
-		recordResponse(e, a, resp)
+		r.recordResponse(e, a, resp)
 	})
 	return resp, err
 }
 
-func recordResponse(e *harEntry, a ask, resp Response) {
+func (r *Recorder) recordResponse(e *harEntry, a checkedRequest, resp Response) {
 	e.Response.Status, e.Response.StatusText = http.StatusOK, "OK"
 	h := http.Header{}
 	for name, value := range map[string]string{"Content-Type": resp.FullType(), "ETag": resp.ETag, "Last-Modified": resp.LastModified} {
@@ -169,15 +173,15 @@ func recordResponse(e *harEntry, a ask, resp Response) {
 			h[name] = []string{value}
 		}
 	}
-	e.Response.Headers = pairs(h)
+	e.Response.Headers = r.redact.headers(headerPairs(h))
 	e.Response.BodySize = len(resp.Body)
 	e.Response.Content.MimeType = resp.FullType()
-	e.Response.Content.setBody(resp.Body)
-	if final := cleanText(resp.URL); final != cleanURL(a.url) {
+	e.Response.Content.setBody(r.redact.body(resp.ContentType, resp.Body))
+	if final := r.redact.text(redactURLText(resp.URL)); final != e.Request.URL {
 		e.FinalURL = final
 	}
 	e.Answer = &harAnswer{
-		Retrieved: resp.Retrieved, ContentType: resp.ContentType, Charset: resp.Charset, ETag: resp.ETag, LastModified: resp.LastModified, RetryAfter: resp.RetryAfter,
+		Retrieved: resp.Retrieved, ContentType: resp.ContentType, Charset: resp.Charset, ETag: r.redact.text(resp.ETag), LastModified: resp.LastModified, RetryAfter: resp.RetryAfter,
 		Truncated: resp.Truncated, Cached: resp.Cached, Stale: resp.Stale, Age: resp.Age,
 	}
 }
@@ -221,19 +225,19 @@ func (r *Recorder) Transport(base http.RoundTripper) http.RoundTripper {
 		base = http.DefaultTransport
 	}
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
-		body, req, err := takeBody(req)
+		body, req, err := readBody(req)
 		if err != nil {
 			return nil, err
 		}
 		t := r.begin(levelTransport, req.Method, req.URL, req.Header, body)
 		resp, err := base.RoundTrip(req)
 		if err != nil {
-			r.end(t, func(e *harEntry) { e.Error = recordedError(ended(req.Context(), err)) })
+			r.end(t, func(e *harEntry) { e.Error = r.redact.failure(recordedError(contextError(req.Context(), err))) })
 			return nil, err
 		}
 		resp.Body = &tee{ReadCloser: resp.Body, done: func(got []byte, err error) {
-			err = ended(req.Context(), err)
-			r.end(t, func(e *harEntry) { recordExchange(e, resp, got, err) })
+			err = contextError(req.Context(), err)
+			r.end(t, func(e *harEntry) { r.recordExchange(e, resp, got, err) })
 		}}
 		return resp, nil
 	})
@@ -241,21 +245,21 @@ func (r *Recorder) Transport(base http.RoundTripper) http.RoundTripper {
 
 // ended is the end of ctx where that is why there is an error, whatever cause
 // the caller gave to it.
-func ended(ctx context.Context, err error) error {
+func contextError(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return err
 }
 
-func recordExchange(e *harEntry, resp *http.Response, body []byte, err error) {
+func (r *Recorder) recordExchange(e *harEntry, resp *http.Response, body []byte, err error) {
 	e.Response.Status, e.Response.StatusText = resp.StatusCode, http.StatusText(resp.StatusCode)
-	e.Response.Headers, e.Response.BodySize = pairs(resp.Header), len(body)
-	e.Response.RedirectURL = cleanHeader("Location", resp.Header.Get("Location"))
+	e.Response.Headers, e.Response.BodySize = r.redact.headers(headerPairs(resp.Header)), len(body)
+	e.Response.RedirectURL = r.redact.text(redactHeader("Location", resp.Header.Get("Location")))
 	e.Response.Content.MimeType = resp.Header.Get("Content-Type")
-	e.Response.Content.setBody(body)
+	e.Response.Content.setBody(r.redact.body(resp.Header.Get("Content-Type"), body))
 	if err != nil {
-		e.Error = recordedError(err) // after the part that came
+		e.Error = r.redact.failure(recordedError(err)) // after the part that came
 	}
 }
 
@@ -264,7 +268,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // takeBody reads a request's body and gives back a request that still has it.
-func takeBody(req *http.Request) ([]byte, *http.Request, error) {
+func readBody(req *http.Request) ([]byte, *http.Request, error) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil, req, nil
 	}

@@ -20,13 +20,13 @@ import (
 )
 
 // openTo is a client whose open door may go to the servers.
-func openTo(t *testing.T, cfg Config, servers ...*httptest.Server) *Client {
+func openTo(t *testing.T, cfg Config, servers ...*httptest.Server) *Network {
 	t.Helper()
 	for _, s := range servers {
 		at := netip.MustParseAddrPort(s.Listener.Addr().String())
-		cfg.OpenExempt, cfg.OpenPorts = append(cfg.OpenExempt, at), append(cfg.OpenPorts, at.Port())
+		cfg.AllowedAddrs, cfg.PublicPorts = append(cfg.AllowedAddrs, at), append(cfg.PublicPorts, at.Port())
 	}
-	cfg.OpenRate = Rate{PerSecond: 10000, Burst: 10000}
+	cfg.PublicRate = Rate{PerSecond: 10000, Burst: 10000}
 	c := New(cfg)
 	t.Cleanup(func() { c.Close() })
 	return c
@@ -106,7 +106,7 @@ func TestRobotsIsObeyed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t, c.robots, nil)
-			open := openTo(t, Config{}, s.Server).Open()
+			open := openTo(t, Config{}, s.Server).ForPublic()
 			r, err := open.Get(t.Context(), Request{URL: s.URL + c.path})
 			got := ""
 			if err != nil {
@@ -134,7 +134,7 @@ func TestRobotsIsAskedOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 5 {
 		wg.Go(func() {
-			if _, err := c.Open().Get(ctx, Request{URL: fmt.Sprintf("%s/%d", s.URL, i)}); err != nil {
+			if _, err := c.ForPublic().Get(ctx, Request{URL: fmt.Sprintf("%s/%d", s.URL, i)}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -143,12 +143,12 @@ func TestRobotsIsAskedOnce(t *testing.T) {
 	if got := s.requests(); len(got) != 6 || trace.Counts().Requests != 6 {
 		t.Errorf("asked for %q, trace %+v, want robots.txt once and five pages", got, trace.Counts())
 	}
-	door, err := c.Operator(s.URL, Rate{})
+	door, err := c.ForHost(s.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := newSite(t, text("User-agent: *\nDisallow: /\n"), nil)
-	own, err := c.Operator(other.URL, Rate{})
+	own, err := c.ForHost(other.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,10 +167,10 @@ func TestRedirectIsHeldToTheTargetsRobots(t *testing.T) {
 		http.Redirect(w, r, target.URL+r.URL.Path, http.StatusMovedPermanently)
 	})
 	c := openTo(t, Config{}, target.Server, first.Server)
-	if r, err := c.Open().Get(t.Context(), Request{URL: first.URL + "/public"}); err != nil || r.URL != target.URL+"/public" {
+	if r, err := c.ForPublic().Get(t.Context(), Request{URL: first.URL + "/public"}); err != nil || r.URL != target.URL+"/public" {
 		t.Errorf("public: %q, %v", r.URL, err)
 	}
-	if _, err := c.Open().Get(t.Context(), Request{URL: first.URL + "/private"}); !IsKind(err, Robots) {
+	if _, err := c.ForPublic().Get(t.Context(), Request{URL: first.URL + "/private"}); !IsKind(err, Robots) {
 		t.Errorf("private: %v, want robots", err)
 	}
 	if diff := cmp.Diff([]string{"/robots.txt", "/public"}, target.requests()); diff != "" {
@@ -193,14 +193,14 @@ func TestSlowRobotsSparesTheBudget(t *testing.T) {
 	budget := NewBudget(time.Second)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-came; cancel() }()
-	if _, err := c.Open().Get(ctx, Request{URL: s.URL, Budget: budget}); !errors.Is(err, context.Canceled) {
+	if _, err := c.ForPublic().Get(ctx, Request{URL: s.URL, Budget: budget}); !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v, want the caller's", err)
 	}
 	if budget.Left() != time.Second {
 		t.Errorf("%s left of a second, want all of it", budget.Left())
 	}
 	close(free)
-	if r, err := c.Open().Get(t.Context(), Request{URL: s.URL, Budget: budget}); err != nil || string(r.Body) != "page" {
+	if r, err := c.ForPublic().Get(t.Context(), Request{URL: s.URL, Budget: budget}); err != nil || string(r.Body) != "page" {
 		t.Errorf("once robots.txt is there: %q, %v", r.Body, err)
 	}
 	if got := s.requests(); len(got) != 2 {
@@ -210,14 +210,14 @@ func TestSlowRobotsSparesTheBudget(t *testing.T) {
 
 func TestRobotsForgetsHosts(t *testing.T) {
 	t.Parallel()
-	r := newRobots()
-	for i := range robotsHosts {
-		v := &verdict{done: make(chan struct{}), until: time.Now().Add(time.Hour)}
+	r := newRobotsCache()
+	for i := range robotsMaxHosts {
+		v := &robotsEntry{done: make(chan struct{}), until: time.Now().Add(time.Hour)}
 		close(v.done)
 		r.m[fmt.Sprint(i)] = v
 	}
-	r.makeRoom()
-	if len(r.m) >= robotsHosts {
+	r.evict()
+	if len(r.m) >= robotsMaxHosts {
 		t.Errorf("%d hosts kept", len(r.m))
 	}
 }
@@ -260,7 +260,7 @@ func TestOpenDoorReadsWhatHoldsText(t *testing.T) {
 				}
 				io.WriteString(w, strings.Repeat("ab cdefghi\n", c.size/11+1)[:c.size])
 			})
-			r, err := openTo(t, Config{}, s.Server).Open().Get(t.Context(), Request{URL: s.URL, Budget: NewBudget(time.Minute)})
+			r, err := openTo(t, Config{}, s.Server).ForPublic().Get(t.Context(), Request{URL: s.URL, Budget: NewBudget(time.Minute)})
 			if c.want != "" {
 				if !IsKind(err, c.want) {
 					t.Errorf("err = %v, want %s", err, c.want)
@@ -291,7 +291,7 @@ func TestPageThatIsABombIsCut(t *testing.T) {
 			}
 		}
 	})
-	r, err := openTo(t, Config{}, s.Server).Open().Get(t.Context(), Request{URL: s.URL, Budget: NewBudget(time.Minute)})
+	r, err := openTo(t, Config{}, s.Server).ForPublic().Get(t.Context(), Request{URL: s.URL, Budget: NewBudget(time.Minute)})
 	if err != nil || len(r.Body) != maxPage || !r.Truncated {
 		t.Errorf("%d bytes, truncated %v, %v, want the first %d", len(r.Body), r.Truncated, err, maxPage)
 	}
@@ -324,7 +324,7 @@ func TestDripIsCutOffByTheBudget(t *testing.T) {
 			}
 		}
 	})
-	_, err := openTo(t, Config{}, s.Server).Open().Get(t.Context(), Request{URL: s.URL, Budget: NewBudget(time.Second)})
+	_, err := openTo(t, Config{}, s.Server).ForPublic().Get(t.Context(), Request{URL: s.URL, Budget: NewBudget(time.Second)})
 	if !IsKind(err, Timeout) || sent.Load() == 0 {
 		t.Errorf("err = %v after %d bytes, want a timeout while bytes still came", err, sent.Load())
 	}

@@ -10,9 +10,9 @@ import (
 // use. A caller that wants to say "answered from the cache" asks whether there
 // were cached answers and no requests.
 type Trace struct {
-	mu     sync.Mutex
-	counts TraceCounts
-	kept   []func() // each takes one answer out of the cache
+	mu         sync.Mutex
+	counts     TraceCounts
+	invalidate []func() // each takes one answer out of the cache
 }
 
 // TraceCounts are a Trace's sums.
@@ -44,7 +44,7 @@ func traceOf(ctx context.Context) *Trace {
 	return t
 }
 
-func (t *Trace) sent(n int) {
+func (t *Trace) addRequests(n int) {
 	if t == nil {
 		return
 	}
@@ -55,24 +55,24 @@ func (t *Trace) sent(n int) {
 
 // Forget takes the answers so far out of the cache: for a caller to whom they
 // were of no use, such as an error that came with a good status.
-func (t *Trace) Forget() {
+func (t *Trace) Invalidate() {
 	t.mu.Lock()
-	kept := t.kept
-	t.kept = nil
+	kept := t.invalidate
+	t.invalidate = nil
 	t.mu.Unlock()
 	for _, drop := range kept {
 		drop()
 	}
 }
 
-func (t *Trace) answered(r Response, d *Door, a ask) {
+func (t *Trace) addResponse(r Response, d *Client, a checkedRequest) {
 	if t == nil {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if a.lifetime > 0 && d.client.cache() != nil {
-		t.kept = append(t.kept, func() { d.client.cache().drop(a.key) })
+	if a.lifetime > 0 && d.network.cache() != nil {
+		t.invalidate = append(t.invalidate, func() { d.network.cache().drop(a.key) })
 	}
 	if !r.Cached {
 		return

@@ -17,8 +17,9 @@ func TestChildMainLeavesOthersAlone(t *testing.T) {
 		args         []string
 	}{
 		{"a plain start", "1", []string{"research-mcp", "ask", "why"}},
-		{"no marker", "", []string{"research-mcp", isolate.Command, "echo"}},
-		{"no task", "1", []string{"research-mcp", isolate.Command}},
+		{"no marker", "", []string{"research-mcp", isolate.Command}},
+		{"not the last argument", "1", []string{"research-mcp", isolate.Command, "echo"}},
+		{"no program", "1", []string{isolate.Command}},
 		{"nothing", "1", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -33,13 +34,19 @@ func TestChildMainLeavesOthersAlone(t *testing.T) {
 	}
 }
 
-// BenchmarkRun is the price of a process: start, one small task, death.
-func BenchmarkRun(b *testing.B) {
-	r := newRunner(b, isolate.Options{})
+// BenchmarkStart is the price of a process: start, one small task, death.
+func BenchmarkStart(b *testing.B) {
 	took := make([]time.Duration, 0, 1024)
 	for b.Loop() {
 		start := time.Now()
-		if err := r.Run(b.Context(), "echo", note{Text: "a"}, &note{}); err != nil {
+		p, err := isolate.NewPool(isolate.Options{NoSandbox: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := p.Run(b.Context(), "echo", note{Text: "a"}, &note{}); err != nil {
+			b.Fatal(err)
+		}
+		if err := p.Close(); err != nil {
 			b.Fatal(err)
 		}
 		took = append(took, time.Since(start))

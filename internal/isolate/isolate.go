@@ -1,23 +1,21 @@
-// Package isolate runs work in a child process of our own binary, so that work
-// on untrusted input can crash, hang, eat memory or print garbage without
-// harming the server.
+// Package isolate runs work on untrusted input in child processes of this
+// binary, so that the work can crash, hang, use up memory or print garbage
+// without harming the server.
 //
-// A task is a function from JSON to JSON, known by its name. A Runner starts its
-// own image again for each task, with "__isolated NAME" as the last arguments,
-// writes the input as one line of JSON to the child's stdin, and reads one JSON
-// value from its stdout. A Pool keeps children ready and gives each many tasks,
-// one after the other, as frames on the same pipes. Both keep stdin open until
-// the child has exited: to the child, the end of stdin means that the parent is
-// gone, and it kills itself.
+// A task is a function from JSON to JSON, registered under a name. A Pool starts
+// its own image again with "__isolated" as the last argument and gives each
+// child one task after the other, as length-prefixed frames on stdin and stdout.
+// It keeps stdin open until the child has exited: to the child, the end of stdin
+// means that the parent is dead, and it kills itself.
 //
-// What the walls are, everywhere: another process and process group, a hard
-// deadline, an environment without the parent's variables, a bound on stdout,
-// a memory limit in the child, and no core dumps. On Linux the child also gives
-// up, before it reads its first task, what the kernel lets it give up: see
-// Walls. What they are not: a child of a pool that a page has taken over could
-// lie about the pages that it is given later, until it retires; and where there
-// are no walls the child may open files and sockets as the user who runs the
-// server.
+// On every system a child has its own process group, a hard deadline for each
+// task, none of the parent's environment, a bound on its output, a memory limit
+// and no core dumps. On Linux it also enters a sandbox before it reads its first
+// task; see Pool.Sandbox.
+//
+// Limits: a child that was taken over by one input can give wrong results for
+// later ones, until it is replaced. Where there is no sandbox, a child can open
+// files and sockets with the rights of the user who runs the server.
 package isolate
 
 import (
@@ -28,19 +26,21 @@ import (
 	"fmt"
 )
 
+// Errors of Pool.Run, to be tested with errors.Is.
 var (
-	// ErrTimeout is in the chain when the child was killed at the runner's
-	// deadline, or at that of the caller's context.
+	// ErrTimeout: the child was killed at the task's deadline or at that of the
+	// caller's context.
 	ErrTimeout = errors.New("deadline exceeded")
-	// ErrCrashed is in the chain when the child ended otherwise than with exit
-	// code 0: a panic, a fatal signal, out of memory.
+	// ErrCrashed: the child ended by itself: a panic, a fatal signal, out of
+	// memory, an exit.
 	ErrCrashed = errors.New("isolated process crashed")
-	// ErrOutput is in the chain when the child wrote too much, or something
-	// other than one JSON value.
+	// ErrOutput: the child wrote too much, or something other than an answer.
 	ErrOutput = errors.New("bad output of isolated process")
+	// ErrClosed: the pool is closed.
+	ErrClosed = errors.New("the pool of isolated processes is closed")
 )
 
-// TaskError is what the task itself returned: the process worked as it should.
+// TaskError is the error that the task itself returned; its process is fine.
 type TaskError struct {
 	Task    string
 	Message string
@@ -49,11 +49,11 @@ type TaskError struct {
 func (e *TaskError) Error() string { return "task " + e.Task + ": " + e.Message }
 
 // Task turns JSON into JSON. It runs alone in its process, under a context that
-// ends with the runner's deadline, and may panic. What it prints to os.Stdout
-// goes to stderr.
+// ends at the task's deadline, and may panic. What it prints to os.Stdout goes
+// to stderr.
 type Task func(ctx context.Context, in []byte) ([]byte, error)
 
-// JSON makes a Task of a typed function.
+// JSON makes a Task from a typed function.
 func JSON[In, Out any](fn func(ctx context.Context, in In) (Out, error)) Task {
 	return func(ctx context.Context, raw []byte) ([]byte, error) {
 		var in In
@@ -68,8 +68,8 @@ func JSON[In, Out any](fn func(ctx context.Context, in In) (Out, error)) Task {
 	}
 }
 
-// encode gives one line of JSON. Unlike json.Marshal it leaves < and > alone,
-// which would be six times as long.
+// encode is json.Marshal without escapes for < and >, which would make them six
+// times as long.
 func encode(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -80,19 +80,12 @@ func encode(v any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// envelope is the one value on the child's stdout. Exactly one field is set.
-type envelope struct {
-	Out json.RawMessage `json:"out,omitempty"`
-	Err *string         `json:"err,omitempty"`
-}
-
-// Command is the argument in front of the task's name in a child's argv.
+// Command is the last argument in a child's argv.
 const Command = "__isolated"
 
-// What a child finds in its environment.
+// Environment variables of a child.
 const (
-	envMarker   = "RESEARCH_MCP_ISOLATED" // without it, Command is not ours
-	envMemory   = "RESEARCH_MCP_ISOLATED_MEMORY"
-	envDeadline = "RESEARCH_MCP_ISOLATED_DEADLINE"
-	envWalls    = "RESEARCH_MCP_ISOLATED_WALLS" // "off" leaves files, sockets and programs
+	envMarker  = "RESEARCH_MCP_ISOLATED" // without it, Command is not ours
+	envMemory  = "RESEARCH_MCP_ISOLATED_MEMORY"
+	envSandbox = "RESEARCH_MCP_ISOLATED_SANDBOX" // "off": no sandbox
 )

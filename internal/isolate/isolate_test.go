@@ -10,13 +10,11 @@ import (
 	"maps"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/research-mcp/research-mcp/internal/isolate"
@@ -52,6 +50,7 @@ func rawOut() *os.File { return os.NewFile(1, "stdout") }
 
 func tasks() map[string]isolate.Task {
 	t := map[string]isolate.Task{
+		"upper": upper,
 		"echo": isolate.JSON(func(_ context.Context, in note) (note, error) {
 			fmt.Println("this goes to stderr")
 			return note{Text: in.Text + "!", N: in.N + 1}, nil
@@ -77,13 +76,9 @@ func tasks() map[string]isolate.Task {
 		"bigtext": func(context.Context, []byte) ([]byte, error) {
 			return json.Marshal(strings.Repeat("a", 2<<20))
 		},
-		"garbage":  func(context.Context, []byte) ([]byte, error) { return printRaw("<html>not JSON</html>") },
-		"half":     func(context.Context, []byte) ([]byte, error) { return printRaw(`{"out":{"Text":"ha`) },
-		"silent":   func(context.Context, []byte) ([]byte, error) { return printRaw("") },
-		"two":      func(context.Context, []byte) ([]byte, error) { return printRaw(`{"out":1} {"out":2}`) },
-		"stranger": func(context.Context, []byte) ([]byte, error) { return printRaw(`{"result":1}`) },
-		"neither":  func(context.Context, []byte) ([]byte, error) { return printRaw(`{}`) },
-		"notjson":  func(context.Context, []byte) ([]byte, error) { return []byte("not JSON"), nil },
+		"garbage": func(context.Context, []byte) ([]byte, error) { return printRaw("<html>not JSON</html>") },
+		"half":    func(context.Context, []byte) ([]byte, error) { return printRaw(`{"out":{"Text":"ha`) },
+		"notjson": func(context.Context, []byte) ([]byte, error) { return []byte("not JSON"), nil },
 		"closeout": func(context.Context, []byte) ([]byte, error) {
 			_ = rawOut().Close()
 			return hang()
@@ -127,14 +122,25 @@ func hang() ([]byte, error) {
 	}
 }
 
-func newRunner(t testing.TB, o isolate.Options) *isolate.Runner {
+func newPool(t testing.TB, o isolate.Options) *isolate.Pool {
 	t.Helper()
-	o.NoWalls = true // tasks call the test, and start programs
-	r, err := isolate.NewRunner(o)
+	p, err := isolate.NewPool(o)
 	if err != nil {
-		t.Fatalf("NewRunner(%+v) = %v", o, err)
+		t.Fatalf("NewPool(%+v) = %v", o, err)
 	}
-	return r
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+	return p
+}
+
+// newOpenPool has no sandbox, for tasks that call the test or start programs.
+func newOpenPool(t testing.TB, o isolate.Options) *isolate.Pool {
+	t.Helper()
+	o.NoSandbox = true
+	return newPool(t, o)
 }
 
 // bound is the generous limit for everything that must not hang.
@@ -145,100 +151,19 @@ func bound(t testing.TB) context.Context {
 	return ctx
 }
 
-func TestRunGivesTheTasksAnswer(t *testing.T) {
-	t.Parallel()
-	var got note
-	err := newRunner(t, isolate.Options{}).Run(bound(t), "echo", note{Text: "a\nb <&> é", N: 1}, &got)
-	if err != nil {
-		t.Fatalf("Run(echo) = %v", err)
-	}
-	if want := (note{Text: "a\nb <&> é!", N: 2}); got != want {
-		t.Errorf("Run(echo) = %+v, want %+v", got, want)
-	}
-}
-
-func TestRunSaysWhatWentWrong(t *testing.T) {
-	t.Parallel()
-	const soon = 300 * time.Millisecond // how long a child that hangs may
-	for _, c := range []struct {
-		task     string
-		deadline time.Duration
-		want     error
-		text     string
-	}{
-		{task: "exit3", want: isolate.ErrCrashed, text: "exit status 3"},
-		{task: "panic", want: isolate.ErrCrashed, text: "exit status 2"},
-		{task: "hang", deadline: soon, want: isolate.ErrTimeout, text: "300ms"},
-		{task: "closeout", deadline: soon, want: isolate.ErrTimeout},
-		{task: "garbage", want: isolate.ErrOutput, text: "invalid character"},
-		{task: "half", want: isolate.ErrOutput, text: "unexpected EOF"},
-		{task: "silent", want: isolate.ErrOutput, text: "EOF"},
-		{task: "two", want: isolate.ErrOutput, text: "follows"},
-		{task: "stranger", want: isolate.ErrOutput, text: "unknown field"},
-		{task: "neither", want: isolate.ErrOutput, text: "neither"},
-		{task: "notjson", want: isolate.ErrCrashed, text: "exit status 70"},
-		{task: "no-such-task", want: isolate.ErrCrashed, text: "exit status 70"},
-	} {
-		t.Run(c.task, func(t *testing.T) {
-			t.Parallel()
-			var out any
-			err := newRunner(t, isolate.Options{Deadline: c.deadline}).Run(bound(t), c.task, note{}, &out)
-			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) {
-				t.Errorf("Run(%s) = %v, want %v with %q", c.task, err, c.want, c.text)
-			}
-			if !strings.Contains(err.Error(), c.task) {
-				t.Errorf("Run(%s) = %v, want the task's name in it", c.task, err)
-			}
-			for _, other := range []error{isolate.ErrCrashed, isolate.ErrOutput, isolate.ErrTimeout} {
-				if !errors.Is(other, c.want) && errors.Is(err, other) {
-					t.Errorf("Run(%s) = %v, which is %v too", c.task, err, other)
-				}
-			}
-		})
-	}
-}
-
-func TestRunGivesTheTasksError(t *testing.T) {
-	t.Parallel()
-	err := newRunner(t, isolate.Options{}).Run(bound(t), "fail", note{}, &note{})
-	var te *isolate.TaskError
-	if !errors.As(err, &te) {
-		t.Fatalf("Run(fail) = %v, want a TaskError", err)
-	}
-	if diff := cmp.Diff(&isolate.TaskError{Task: "fail", Message: "no such page"}, te); diff != "" {
-		t.Errorf("Run(fail) (-want +got):\n%s", diff)
-	}
-}
-
-func TestRunRefusesWhatDoesNotFit(t *testing.T) {
-	t.Parallel()
-	r := newRunner(t, isolate.Options{})
-	if err := r.Run(bound(t), "echo", func() {}, &note{}); err == nil || !strings.Contains(err.Error(), "encoding the input") {
-		t.Errorf("Run(echo, a func) = %v, want an error of encoding", err)
-	}
-	var number int
-	if err := r.Run(bound(t), "echo", note{}, &number); !errors.Is(err, isolate.ErrOutput) {
-		t.Errorf("Run(echo) into an int = %v, want ErrOutput", err)
-	}
-	err := r.Run(bound(t), "echo", "a string", &note{})
-	var te *isolate.TaskError
-	if !errors.As(err, &te) || !strings.Contains(te.Message, "reading the input") {
-		t.Errorf("Run(echo, a string) = %v, want the task's error of reading it", err)
-	}
-	if err := newRunner(t, isolate.Options{Exe: filepath.Join(t.TempDir(), "none")}).Run(bound(t), "echo", note{}, &note{}); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("Run of a missing binary = %v, want os.ErrNotExist", err)
-	}
-}
-
-// Not parallel: it looks at what the whole process allocates.
+// Not parallel: it measures what the whole process allocates.
 func TestRunStopsAFloodWithoutKeepingIt(t *testing.T) {
+	p := newPool(t, isolate.Options{Parallel: 1})
+	if err := p.Warm(bound(t)); err != nil {
+		t.Fatal(err)
+	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	var out string
-	err := newRunner(t, isolate.Options{}).Run(bound(t), "flood", note{}, &out)
+	err := p.Run(bound(t), "flood", note{}, &out)
 	runtime.ReadMemStats(&after)
-	if !errors.Is(err, isolate.ErrOutput) || !strings.Contains(err.Error(), "more than 8388608 bytes") {
-		t.Errorf("Run(flood) = %v, want ErrOutput that names the limit", err)
+	if !errors.Is(err, isolate.ErrOutput) {
+		t.Errorf("Run(flood) = %v, want ErrOutput", err)
 	}
 	if grown := after.TotalAlloc - before.TotalAlloc; grown > 64<<20 {
 		t.Errorf("a child that writes 1 GB made the parent allocate %d MB", grown>>20)
@@ -247,21 +172,22 @@ func TestRunStopsAFloodWithoutKeepingIt(t *testing.T) {
 
 func TestMaxOutputIsTheLimit(t *testing.T) {
 	t.Parallel()
+	const size = 2<<20 + 2 // the string and its quotes
 	var out string
-	const envelope = 11 // {"out":…} and the line's end around the 2 MiB string and its quotes
-	if err := newRunner(t, isolate.Options{MaxOutput: 2<<20 + envelope}).Run(bound(t), "bigtext", note{}, &out); err != nil || len(out) != 2<<20 {
+	if err := newPool(t, isolate.Options{MaxOutput: size}).Run(bound(t), "bigtext", note{}, &out); err != nil || len(out) != 2<<20 {
 		t.Errorf("Run(bigtext) just within the limit = %d bytes, %v", len(out), err)
 	}
-	if err := newRunner(t, isolate.Options{MaxOutput: 2<<20 + envelope - 1}).Run(bound(t), "bigtext", note{}, &out); !errors.Is(err, isolate.ErrOutput) {
-		t.Errorf("Run(bigtext) one byte over the limit = %v, want ErrOutput", err)
+	err := newPool(t, isolate.Options{MaxOutput: size - 1}).Run(bound(t), "bigtext", note{}, &out)
+	if !errors.Is(err, isolate.ErrOutput) || !strings.Contains(err.Error(), "more than 2097153 bytes") {
+		t.Errorf("Run(bigtext) one byte over the limit = %v, want ErrOutput with the limit", err)
 	}
 }
 
 func TestStderrGoesToTheLogAlone(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
-	r := newRunner(t, isolate.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	err := r.Run(bound(t), "noisy", note{}, &note{})
+	p := newPool(t, isolate.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	err := p.Run(bound(t), "noisy", note{}, &note{})
 	if !errors.Is(err, isolate.ErrCrashed) || strings.Contains(err.Error(), "noise") {
 		t.Errorf("Run(noisy) = %v, want ErrCrashed without the noise", err)
 	}
@@ -273,12 +199,12 @@ func TestStderrGoesToTheLogAlone(t *testing.T) {
 func TestChildGetsAMinimalEnvironment(t *testing.T) {
 	t.Setenv("RESEARCH_MCP_API_KEY", "secret")
 	var got []string
-	if err := newRunner(t, isolate.Options{Env: []string{"GIVEN=yes"}}).Run(bound(t), "environ", note{}, &got); err != nil {
+	if err := newPool(t, isolate.Options{Env: []string{"GIVEN=yes"}}).Run(bound(t), "environ", note{}, &got); err != nil {
 		t.Fatalf("Run(environ) = %v", err)
 	}
 	allowed := map[string]bool{
 		"GIVEN": true, "RESEARCH_MCP_ISOLATED": true, "RESEARCH_MCP_ISOLATED_MEMORY": true,
-		"RESEARCH_MCP_ISOLATED_DEADLINE": true, "RESEARCH_MCP_ISOLATED_WALLS": true, "GOMEMLIMIT": true, "GOTRACEBACK": true, "SYSTEMROOT": true,
+		"RESEARCH_MCP_ISOLATED_SANDBOX": true, "GOMEMLIMIT": true, "GOTRACEBACK": true, "SYSTEMROOT": true,
 	}
 	given := false
 	for _, kv := range got {
@@ -296,7 +222,7 @@ func TestChildGetsAMinimalEnvironment(t *testing.T) {
 func TestTaskSeesTheDeadline(t *testing.T) {
 	t.Parallel()
 	var has bool
-	if err := newRunner(t, isolate.Options{}).Run(bound(t), "deadline", note{}, &has); err != nil || !has {
+	if err := newPool(t, isolate.Options{}).Run(bound(t), "deadline", note{}, &has); err != nil || !has {
 		t.Errorf("Run(deadline) = %v, %v, want a context with a deadline", has, err)
 	}
 }
@@ -307,7 +233,7 @@ func TestContextEndsTheRun(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		err := newRunner(t, isolate.Options{}).Run(ctx, "echo", note{}, &note{})
+		err := newPool(t, isolate.Options{}).Run(ctx, "echo", note{}, &note{})
 		if !errors.Is(err, context.Canceled) || errors.Is(err, isolate.ErrTimeout) {
 			t.Errorf("Run = %v, want context.Canceled and no timeout", err)
 		}
@@ -323,38 +249,22 @@ func TestContextEndsTheRun(t *testing.T) {
 				_ = conn.Close()
 			}
 		}()
-		err := newRunner(t, isolate.Options{}).Run(ctx, "callhang", in, &note{})
+		err := newOpenPool(t, isolate.Options{}).Run(ctx, "callhang", in, &note{})
 		if !errors.Is(err, context.Canceled) || errors.Is(err, isolate.ErrCrashed) {
 			t.Errorf("Run = %v, want context.Canceled and no crash", err)
 		}
 	})
 	t.Run("its deadline", func(t *testing.T) {
 		t.Parallel()
-		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-		defer cancel()
-		err := newRunner(t, isolate.Options{}).Run(ctx, "hang", note{}, &note{})
-		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, isolate.ErrTimeout) {
-			t.Errorf("Run = %v, want both the context's error and ErrTimeout", err)
-		}
-	})
-	t.Run("while it waits for a slot", func(t *testing.T) {
-		t.Parallel()
-		r := newRunner(t, isolate.Options{Parallel: 1})
-		ctx, cancel := context.WithCancel(bound(t))
-		in, conns := phone(t)
-		first := make(chan error, 1)
-		go func() { first <- r.Run(ctx, "callhang", in, &note{}) }()
-		if _, err := conns(); err != nil {
+		p := newPool(t, isolate.Options{})
+		if err := p.Warm(bound(t)); err != nil {
 			t.Fatal(err)
 		}
-		waiting, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		defer stop()
-		if err := r.Run(waiting, "echo", note{}, &note{}); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Run with no free slot = %v, want its context's error", err)
-		}
-		cancel()
-		if err := <-first; !errors.Is(err, context.Canceled) {
-			t.Errorf("Run(callhang) = %v, want context.Canceled", err)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		err := p.Run(ctx, "hang", note{}, &note{})
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, isolate.ErrTimeout) {
+			t.Errorf("Run = %v, want both the context's error and ErrTimeout", err)
 		}
 	})
 }

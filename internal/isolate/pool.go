@@ -2,58 +2,32 @@ package isolate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 )
 
-// Defaults of PoolOptions.
-const (
-	DefaultPoolSize  = 2
-	DefaultPoolTasks = 100
-	DefaultPoolBytes = 256 << 20
-)
-
-// ErrClosed is what a closed pool says.
-var ErrClosed = errors.New("the pool of isolated processes is closed")
-
-// PoolOptions of a Pool. The zero value is usable. Of Options, Parallel is the
-// number of children, and Deadline that of one task without its process's start.
-type PoolOptions struct {
-	Options
-	MaxTasks int   // after so many a child is replaced; default 100
-	MaxBytes int64 // of input and output together, likewise; default 256 MiB
-}
-
-// Pool keeps child processes ready and gives each one task at a time. It starts
-// none before it is asked to. A child that misses a deadline, crashes, uses too
-// much memory or talks nonsense is killed and replaced, and the task that it had
-// gets the error. A Pool is safe for concurrent use. Close it.
+// Pool keeps child processes running and gives each one task at a time. It
+// starts none before the first call. A child that misses a deadline, crashes,
+// uses too much memory or breaks the protocol is killed and replaced, and its
+// task gets the error. A Pool is safe for concurrent use. Close it.
 type Pool struct {
-	opts  PoolOptions
-	name  string // argv[0]
-	slots chan struct{}
+	opts  Options
+	name  string          // argv[0] of children
+	slots chan struct{}   // one for each child that is starting or at work
 	life  context.Context // ends with Close
 	end   context.CancelFunc
-	work  sync.WaitGroup // Run, Warm, and replacements
+	work  sync.WaitGroup // calls of Run, Warm and Sandbox, and replacements
 
 	mu     sync.Mutex
 	closed bool
-	ready  []*worker // idle; the last used last, which is the warmest
+	idle   []*worker // the one used last is at the end, because it is the warmest
 }
 
-// NewPool fills in the defaults. It fails when the program's own image cannot be
-// found, and starts nothing.
-func NewPool(o PoolOptions) (*Pool, error) {
-	if o.Parallel <= 0 {
-		o.Parallel = DefaultPoolSize
-	}
-	if o.MaxTasks <= 0 {
-		o.MaxTasks = DefaultPoolTasks
-	}
-	if o.MaxBytes <= 0 {
-		o.MaxBytes = DefaultPoolBytes
-	}
+// NewPool sets the defaults of o. It starts no process. The error is that the
+// program's own image cannot be found.
+func NewPool(o Options) (*Pool, error) {
 	name, err := o.complete()
 	if err != nil {
 		return nil, err
@@ -64,13 +38,15 @@ func NewPool(o PoolOptions) (*Pool, error) {
 }
 
 // Run has a child do the task and decodes its answer into out, a pointer. It
-// returns at the latest shortly after the deadline or ctx's end, whatever the
-// child does. Waiting for a free child, and for a new one's start, counts
-// against ctx alone.
+// returns at the latest shortly after the task's deadline or ctx's end, whatever
+// the child does. The wait for a free child and for the start of a new one counts
+// against ctx alone, not against the task's deadline.
 //
-// Errors are those of Runner.Run, and ErrClosed.
+// Errors: *TaskError when the task failed; ErrTimeout, ErrCrashed or ErrOutput
+// when its process did; ctx's error, and ErrTimeout too if it is a deadline's,
+// when ctx ended first; ErrClosed.
 func (p *Pool) Run(ctx context.Context, task string, in, out any) error {
-	line, err := encode(in)
+	raw, err := encode(in)
 	if err != nil {
 		return fmt.Errorf("encoding the input of task %s: %w", task, err)
 	}
@@ -79,17 +55,17 @@ func (p *Pool) Run(ctx context.Context, task string, in, out any) error {
 		return fmt.Errorf("task %s: %w", task, err)
 	}
 	defer leave()
-	if err := p.slot(ctx); err != nil {
-		return ended(task, err)
+	if err := p.acquire(ctx); err != nil {
+		return contextError(task, err)
 	}
 	w, err := p.take(ctx)
 	if err != nil {
 		<-p.slots
 		return fmt.Errorf("task %s: %w", task, err)
 	}
-	answer, err := w.do(ctx, task, line)
-	err = deliver(task, answer, err, out)
-	if usable(err) && !w.spent && w.seq < uint64(p.opts.MaxTasks) && w.bytes < p.opts.MaxBytes { //nolint:gosec // positive
+	answer, err := w.do(ctx, task, raw)
+	err = decode(task, answer, err, out)
+	if reusable(err) && !w.cutOff && w.seq < uint64(p.opts.MaxTasks) && w.bytes < p.opts.MaxBytes { //nolint:gosec // positive
 		p.put(w)
 		<-p.slots
 	} else {
@@ -98,44 +74,61 @@ func (p *Pool) Run(ctx context.Context, task string, in, out any) error {
 	return err
 }
 
-// usable is true for the ends of a task after which its child may have another.
-func usable(err error) bool {
+// decode decodes a child's answer into out, or makes an error of it.
+func decode(task string, answer result, err error, out any) error {
+	switch {
+	case err != nil:
+		return fmt.Errorf("task %s: %w", task, err)
+	case answer.err != nil:
+		return &TaskError{Task: task, Message: *answer.err}
+	}
+	if err := json.Unmarshal(answer.out, out); err != nil {
+		return fmt.Errorf("task %s: %w: %w", task, ErrOutput, err)
+	}
+	return nil
+}
+
+// reusable reports whether a child can do another task after one that ended so.
+func reusable(err error) bool {
 	var failed *TaskError
 	return err == nil || errors.As(err, &failed)
 }
 
-// Warm starts the children that are not there yet and waits until they are
-// ready, so that the first tasks need not.
+// Warm starts the children that are not running yet and waits until they are
+// ready, so that the first tasks do not wait for them.
 func (p *Pool) Warm(ctx context.Context) error {
 	ctx, leave, err := p.enter(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	var fresh []*worker
+	var started []*worker
 	defer func() {
-		for _, w := range fresh {
+		for _, w := range started {
 			p.put(w)
 			<-p.slots
 		}
 	}()
-	for p.claim() {
+	for {
+		missing := p.acquireMissing()
+		if !missing {
+			return nil
+		}
 		w, err := p.start(ctx)
 		if err != nil {
 			<-p.slots
 			return err
 		}
-		fresh = append(fresh, w)
+		started = append(started, w)
 	}
-	return nil
 }
 
-// claim takes a slot if there are fewer children than there may be, those that
-// start and work counted.
-func (p *Pool) claim() bool {
+// acquireMissing takes a slot if fewer children exist than are allowed, counting
+// those that are starting or at work.
+func (p *Pool) acquireMissing() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.ready)+len(p.slots) >= p.opts.Parallel {
+	if len(p.idle)+len(p.slots) >= p.opts.Parallel {
 		return false
 	}
 	select {
@@ -146,16 +139,16 @@ func (p *Pool) claim() bool {
 	}
 }
 
-// Walls names the walls that hold around a child, in order, starting one if none
-// is ready. Where a child is no more than a process with a deadline, there are
-// none.
-func (p *Pool) Walls(ctx context.Context) ([]string, error) {
+// Sandbox returns the restrictions that hold in a child (SandboxSeccomp and so
+// on), sorted; it starts a child if none is idle. The list is empty where there
+// is no sandbox.
+func (p *Pool) Sandbox(ctx context.Context) ([]string, error) {
 	ctx, leave, err := p.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
-	if err := p.slot(ctx); err != nil {
+	if err := p.acquire(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { <-p.slots }()
@@ -164,11 +157,11 @@ func (p *Pool) Walls(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	p.put(w)
-	return append([]string{}, w.walls...), nil
+	return append([]string{}, w.sandbox...), nil
 }
 
-// Close ends the tasks that are under way with ErrClosed, kills all children and
-// returns when they are reaped. It may be called more than once.
+// Close ends running tasks with ErrClosed, kills all children and returns once
+// they are reaped. It may be called more than once.
 func (p *Pool) Close() error {
 	p.mu.Lock()
 	p.closed = true
@@ -176,8 +169,8 @@ func (p *Pool) Close() error {
 	p.end()
 	p.work.Wait()
 	p.mu.Lock()
-	idle := p.ready
-	p.ready = nil
+	idle := p.idle
+	p.idle = nil
 	p.mu.Unlock()
 	for _, w := range idle {
 		w.stop()
@@ -185,8 +178,8 @@ func (p *Pool) Close() error {
 	return nil
 }
 
-// enter joins ctx with the pool's life until leave is called, which Close waits
-// for.
+// enter returns a context that ends with ctx or the pool. Close waits until
+// leave is called.
 func (p *Pool) enter(ctx context.Context) (joined context.Context, leave func(), err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -199,38 +192,39 @@ func (p *Pool) enter(ctx context.Context) (joined context.Context, leave func(),
 	return joined, func() { stop(); cancel(nil); p.work.Done() }, nil
 }
 
-func (p *Pool) slot(ctx context.Context) error {
+// acquire waits for a slot. The caller gives it back by receiving from p.slots.
+func (p *Pool) acquire(ctx context.Context) error {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
-		return reason(ctx)
+		return cause(ctx)
 	}
 	if ctx.Err() != nil {
 		<-p.slots
-		return reason(ctx)
+		return cause(ctx)
 	}
 	return nil
 }
 
-// reason is ctx's error, or ErrClosed when the pool's end was its cause.
-func reason(ctx context.Context) error {
+// cause is ctx's error, or ErrClosed if Close ended it.
+func cause(ctx context.Context) error {
 	if errors.Is(context.Cause(ctx), ErrClosed) {
 		return ErrClosed
 	}
 	return ctx.Err()
 }
 
-// take gives an idle child, or a new one.
+// take returns an idle child, or starts one. The caller holds a slot.
 func (p *Pool) take(ctx context.Context) (*worker, error) {
 	for {
 		p.mu.Lock()
-		n := len(p.ready)
+		n := len(p.idle)
 		if n == 0 {
 			p.mu.Unlock()
 			return p.start(ctx)
 		}
-		w := p.ready[n-1]
-		p.ready = p.ready[:n-1]
+		w := p.idle[n-1]
+		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
 		if w.alive() {
 			return w, nil
@@ -240,7 +234,7 @@ func (p *Pool) take(ctx context.Context) (*worker, error) {
 }
 
 func (p *Pool) start(ctx context.Context) (*worker, error) {
-	w, err := startWorker(ctx, &p.opts.Options, p.name)
+	w, err := startWorker(ctx, &p.opts, p.name)
 	if err != nil {
 		if errors.Is(context.Cause(ctx), ErrClosed) {
 			return nil, ErrClosed
@@ -253,14 +247,14 @@ func (p *Pool) start(ctx context.Context) (*worker, error) {
 func (p *Pool) put(w *worker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ready = append(p.ready, w)
+	p.idle = append(p.idle, w)
 }
 
-// replace stops a child and starts another in its slot, which it frees then. A
-// start that fails is left to the next task, which gets its error.
+// replace stops a child, starts another in the background and then gives the slot
+// back. If the start fails, the next task starts a child and gets the error.
 func (p *Pool) replace(w *worker, task string, why error) {
 	w.stop()
-	if !usable(why) {
+	if !reusable(why) {
 		p.opts.Logger.Debug("isolated task failed", "task", task, "err", why, "stderr", w.stderr.String())
 	}
 	p.mu.Lock()

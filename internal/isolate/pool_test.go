@@ -13,24 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/research-mcp/research-mcp/internal/isolate"
 )
-
-func newPool(t testing.TB, o isolate.PoolOptions) *isolate.Pool {
-	t.Helper()
-	p, err := isolate.NewPool(o)
-	if err != nil {
-		t.Fatalf("NewPool(%+v) = %v", o, err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Errorf("Close = %v", err)
-		}
-	})
-	return p
-}
 
 // pidOf asks a child of the pool which process it is.
 func pidOf(t *testing.T, p *isolate.Pool) int {
@@ -44,7 +28,7 @@ func pidOf(t *testing.T, p *isolate.Pool) int {
 
 func TestPoolServesManyTasksWithOneProcess(t *testing.T) {
 	t.Parallel()
-	p := newPool(t, isolate.PoolOptions{})
+	p := newPool(t, isolate.Options{})
 	first := pidOf(t, p)
 	for i := range 20 {
 		var got note
@@ -55,7 +39,7 @@ func TestPoolServesManyTasksWithOneProcess(t *testing.T) {
 			t.Errorf("Run(echo) = %+v, want %+v", got, want)
 		}
 		var te *isolate.TaskError
-		if err := p.Run(bound(t), "fail", note{}, &got); !errors.As(err, &te) || te.Message != "no such page" {
+		if err := p.Run(bound(t), "fail", note{}, &got); !errors.As(err, &te) || *te != (isolate.TaskError{Task: "fail", Message: "no such page"}) {
 			t.Errorf("Run(fail) = %v, want a TaskError", err)
 		}
 	}
@@ -83,6 +67,9 @@ func TestPoolReplacesAChildThatMisbehaves(t *testing.T) {
 		{task: "stalled", deadline: soon, want: isolate.ErrTimeout},
 		{task: "notaframe", want: isolate.ErrOutput, text: "invalid character"},
 		{task: "wrongseq", want: isolate.ErrOutput, text: "request 999"},
+		{task: "unknownfield", want: isolate.ErrOutput, text: "unknown field"},
+		{task: "twovalues", want: isolate.ErrOutput, text: "follows"},
+		{task: "empty", want: isolate.ErrOutput, text: "an empty answer"},
 		{task: "flood", want: isolate.ErrOutput, text: "more than"},
 		{task: "noisy", want: isolate.ErrCrashed, text: "exit status 4"},
 		{task: "notjson", want: isolate.ErrOutput, text: "invalid character"},
@@ -90,7 +77,7 @@ func TestPoolReplacesAChildThatMisbehaves(t *testing.T) {
 	} {
 		t.Run(c.task, func(t *testing.T) {
 			t.Parallel()
-			p := newPool(t, isolate.PoolOptions{Options: isolate.Options{Deadline: c.deadline, Parallel: 1}})
+			p := newPool(t, isolate.Options{Deadline: c.deadline, Parallel: 1})
 			first := pidOf(t, p)
 			var out any
 			err := p.Run(bound(t), c.task, note{}, &out)
@@ -111,7 +98,7 @@ func TestPoolReplacesAChildThatMisbehaves(t *testing.T) {
 
 func TestPoolRetiresItsChildren(t *testing.T) {
 	t.Parallel()
-	for name, o := range map[string]isolate.PoolOptions{
+	for name, o := range map[string]isolate.Options{
 		"after so many tasks": {MaxTasks: 3},
 		"after so many bytes": {MaxBytes: 100},
 	} {
@@ -131,7 +118,7 @@ func TestPoolRetiresItsChildren(t *testing.T) {
 
 func TestPoolWarm(t *testing.T) {
 	t.Parallel()
-	p := newPool(t, isolate.PoolOptions{Options: isolate.Options{Parallel: 2}})
+	p := newPool(t, isolate.Options{Parallel: 2})
 	for range 3 {
 		if err := p.Warm(bound(t)); err != nil {
 			t.Fatalf("Warm = %v", err)
@@ -145,7 +132,7 @@ func TestPoolWarm(t *testing.T) {
 	if len(seen) > 2 {
 		t.Errorf("%d processes in a pool of 2", len(seen))
 	}
-	bad := newPool(t, isolate.PoolOptions{Options: isolate.Options{Exe: filepath.Join(t.TempDir(), "none")}})
+	bad := newPool(t, isolate.Options{Exe: filepath.Join(t.TempDir(), "none")})
 	if err := bad.Warm(bound(t)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("Warm of a missing binary = %v, want os.ErrNotExist", err)
 	}
@@ -156,7 +143,7 @@ func TestPoolWarm(t *testing.T) {
 
 func TestPoolWorksInParallelUpToItsSize(t *testing.T) {
 	t.Parallel()
-	p := newPool(t, isolate.PoolOptions{Options: isolate.Options{Parallel: 2, NoWalls: true}})
+	p := newOpenPool(t, isolate.Options{Parallel: 2})
 	in, conns := phone(t)
 	ctx, cancel := context.WithCancel(bound(t))
 	var group sync.WaitGroup
@@ -189,7 +176,7 @@ func TestPoolWorksInParallelUpToItsSize(t *testing.T) {
 
 func TestPoolCloseEndsEverything(t *testing.T) {
 	t.Parallel()
-	p := newPool(t, isolate.PoolOptions{Options: isolate.Options{NoWalls: true}})
+	p := newOpenPool(t, isolate.Options{})
 	in, conns := phone(t)
 	running := make(chan error, 1)
 	go func() { running <- p.Run(bound(t), "callhang", in, &note{}) }()
@@ -209,8 +196,8 @@ func TestPoolCloseEndsEverything(t *testing.T) {
 			t.Errorf("%s after Close = %v, want ErrClosed", name, err)
 		}
 	}
-	if _, err := p.Walls(bound(t)); !errors.Is(err, isolate.ErrClosed) {
-		t.Errorf("Walls after Close = %v, want ErrClosed", err)
+	if _, err := p.Sandbox(bound(t)); !errors.Is(err, isolate.ErrClosed) {
+		t.Errorf("Sandbox after Close = %v, want ErrClosed", err)
 	}
 	if err := p.Close(); err != nil {
 		t.Errorf("Close again = %v", err)
@@ -219,7 +206,7 @@ func TestPoolCloseEndsEverything(t *testing.T) {
 
 func TestPoolRefusesWhatIsNotOurs(t *testing.T) {
 	t.Parallel()
-	p := newPool(t, isolate.PoolOptions{Options: isolate.Options{Exe: os.Args[0], Env: []string{envMiddle + "=nonsense"}, Args: []string{"-test.run=^$", "--"}}})
+	p := newPool(t, isolate.Options{Exe: os.Args[0], Env: []string{envMiddle + "=nonsense"}, Args: []string{"-test.run=^$", "--"}})
 	var got note
 	if err := p.Run(bound(t), "echo", note{Text: "x"}, &got); err != nil || got.Text != "x!" {
 		t.Errorf("Run with arguments in front = %+v, %v", got, err)
@@ -231,103 +218,25 @@ func TestPoolRefusesWhatIsNotOurs(t *testing.T) {
 	if err := p.Run(bound(t), "echo", note{}, &number); !errors.Is(err, isolate.ErrOutput) {
 		t.Errorf("Run(echo) into an int = %v, want ErrOutput", err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := p.Run(ctx, "echo", note{}, &got); !errors.Is(err, context.Canceled) || errors.Is(err, isolate.ErrTimeout) {
-		t.Errorf("Run after the end = %v, want context.Canceled", err)
+	err := p.Run(bound(t), "echo", "a string", &note{})
+	var te *isolate.TaskError
+	if !errors.As(err, &te) || !strings.Contains(te.Message, "reading the input") {
+		t.Errorf("Run(echo, a string) = %v, want the task's error of reading it", err)
 	}
 }
 
 func TestPoolTakesBigFrames(t *testing.T) {
 	t.Parallel()
-	p := newPool(t, isolate.PoolOptions{})
+	p := newPool(t, isolate.Options{})
 	var got note
 	if err := p.Run(bound(t), "echo", note{Text: strings.Repeat("a", 4<<20)}, &got); err != nil || len(got.Text) != 4<<20+1 {
 		t.Errorf("Run(echo of 4 MB) = %d bytes, %v", len(got.Text), err)
-	}
-	small := newPool(t, isolate.PoolOptions{Options: isolate.Options{MaxOutput: 1 << 20}})
-	if err := small.Run(bound(t), "bigtext", note{}, new(string)); !errors.Is(err, isolate.ErrOutput) || !strings.Contains(err.Error(), "1048576") {
-		t.Errorf("Run(bigtext) over the limit = %v, want ErrOutput with the limit", err)
-	}
-}
-
-// What a child has: whatever holds is refused for real.
-func TestWallsHold(t *testing.T) {
-	t.Parallel()
-	p := newPool(t, isolate.PoolOptions{})
-	walls, err := p.Walls(bound(t))
-	if err != nil {
-		t.Fatalf("Walls = %v", err)
-	}
-	t.Logf("walls that hold on this machine: %s", strings.Join(walls, ", "))
-	if !slices.IsSorted(walls) || walls == nil {
-		t.Errorf("Walls = %q, want them in order and not nil", walls)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	calls := make(chan net.Conn, 8)
-	go func() {
-		defer close(calls)
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			calls <- conn
-		}
-	}()
-	secret := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var got map[string]string
-	if err := p.Run(bound(t), "escape", []string{l.Addr().String(), secret, filepath.Dir(secret)}, &got); err != nil {
-		t.Fatalf("Run(escape) = %v", err)
-	}
-	for deed, wall := range deeds() {
-		held := slices.ContainsFunc(wall, func(w string) bool { return slices.Contains(walls, w) })
-		said, tried := got[deed]
-		switch {
-		case !tried:
-			t.Errorf("%s was not tried", deed)
-		case held && said == "":
-			t.Errorf("%s works although %q hold", deed, walls)
-		case !held:
-			t.Logf("no wall against this on this machine: %s (%q)", deed, said)
-		}
-	}
-	_ = l.Close()
-	n := 0
-	for conn := range calls {
-		_ = conn.Close()
-		n++
-	}
-	if n > 0 && slices.Contains(walls, isolate.WallSeccomp) {
-		t.Errorf("the listener saw %d connections, want none", n)
-	}
-	if _, err := os.Stat(filepath.Join(filepath.Dir(secret), "made")); err == nil && slices.Contains(walls, isolate.WallLandlock) {
-		t.Error("the child made a file")
-	}
-	if _, err := os.Stat(secret); err != nil && slices.Contains(walls, isolate.WallLandlock) {
-		t.Errorf("the child took a file away: %v", err)
-	}
-}
-
-func TestNoWallsLeavesThem(t *testing.T) {
-	t.Parallel()
-	p := newPool(t, isolate.PoolOptions{Options: isolate.Options{NoWalls: true}})
-	walls, err := p.Walls(bound(t))
-	if diff := cmp.Diff([]string{}, walls); diff != "" || err != nil {
-		t.Errorf("Walls = %v (-want +got):\n%s", err, diff)
 	}
 }
 
 // BenchmarkPool is the price of a small task in a child that is there.
 func BenchmarkPool(b *testing.B) {
-	p := newPool(b, isolate.PoolOptions{})
+	p := newPool(b, isolate.Options{})
 	if err := p.Warm(b.Context()); err != nil {
 		b.Fatal(err)
 	}
@@ -343,19 +252,28 @@ func BenchmarkPool(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 }
 
-// poolTasks are those that only children of a pool get.
+// poolTasks are those of the tests in this file.
 func poolTasks() map[string]isolate.Task {
 	return map[string]isolate.Task{
-		"pid":       isolate.JSON(func(context.Context, note) (int, error) { return os.Getpid(), nil }),
-		"exit0":     func(context.Context, []byte) ([]byte, error) { os.Exit(0); return nil, nil },
-		"notaframe": func(context.Context, []byte) ([]byte, error) { return sayRaw("\x00\x00\x00\x04what") },
-		"stalled":   func(context.Context, []byte) ([]byte, error) { return sayRaw("\x00\x00\xff\xffwhat") },
-		"wrongseq": func(context.Context, []byte) ([]byte, error) {
-			s := `{"seq":999}`
-			return sayRaw(fmt.Sprintf("\x00\x00\x00%c%s", len(s), s))
-		},
-		"escape": isolate.JSON(escape),
+		"pid":          isolate.JSON(func(context.Context, note) (int, error) { return os.Getpid(), nil }),
+		"exit0":        func(context.Context, []byte) ([]byte, error) { os.Exit(0); return nil, nil },
+		"notaframe":    func(context.Context, []byte) ([]byte, error) { return sayRaw("\x00\x00\x00\x04what") },
+		"stalled":      func(context.Context, []byte) ([]byte, error) { return sayRaw("\x00\x00\xff\xffwhat") },
+		"wrongseq":     func(context.Context, []byte) ([]byte, error) { return sayFrame(`{"seq":999}`) },
+		"unknownfield": func(context.Context, []byte) ([]byte, error) { return sayFrame(`{"result":1}`) },
+		"twovalues":    func(context.Context, []byte) ([]byte, error) { return sayFrame(`{"seq":2} {"seq":2}`) },
+		"empty":        func(context.Context, []byte) ([]byte, error) { return sayFrame(`{"seq":2}`, "") },
+		"escape":       isolate.JSON(escape),
 	}
+}
+
+// sayFrame writes frames to the real stdout and hangs.
+func sayFrame(frames ...string) ([]byte, error) {
+	out := ""
+	for _, s := range frames {
+		out += fmt.Sprintf("\x00\x00\x00%c%s", len(s), s)
+	}
+	return sayRaw(out)
 }
 
 // sayRaw writes to the real stdout and hangs.
@@ -364,55 +282,4 @@ func sayRaw(s string) ([]byte, error) {
 		return nil, err
 	}
 	return hang()
-}
-
-// deeds are what escape tries, and the walls that are against each: one of them
-// is enough.
-func deeds() map[string][]string {
-	all := map[string][]string{
-		"dialling":        {isolate.WallSeccomp, isolate.WallLandlockNet},
-		"UDP":             {isolate.WallSeccomp},
-		"listening":       {isolate.WallSeccomp, isolate.WallLandlockNet},
-		"reading a file":  {isolate.WallSeccomp, isolate.WallLandlock},
-		"the passwords":   {isolate.WallSeccomp, isolate.WallLandlock},
-		"making a file":   {isolate.WallSeccomp, isolate.WallLandlock},
-		"removing a file": {isolate.WallSeccomp, isolate.WallLandlock},
-		"listing":         {isolate.WallSeccomp, isolate.WallLandlock},
-		"a program":       {isolate.WallSeccomp, isolate.WallLandlock},
-	}
-	for deed, walls := range linuxDeeds() {
-		all[deed] = walls
-	}
-	return all
-}
-
-// escape is given an address, a file and a folder, and tells of each deed what
-// went wrong, or "".
-func escape(ctx context.Context, in []string) (map[string]string, error) {
-	said := map[string]string{}
-	try := func(deed string, err error) {
-		said[deed] = ""
-		if err != nil {
-			said[deed] = err.Error()
-		}
-	}
-	var d net.Dialer
-	_, err := d.DialContext(ctx, "tcp", in[0])
-	try("dialling", err)
-	_, err = d.DialContext(ctx, "udp", in[0])
-	try("UDP", err)
-	_, err = net.Listen("tcp", "127.0.0.1:0")
-	try("listening", err)
-	_, err = os.ReadFile(in[1])
-	try("reading a file", err)
-	_, err = os.ReadFile("/etc/passwd")
-	try("the passwords", err)
-	try("making a file", os.WriteFile(filepath.Join(in[2], "made"), nil, 0o600))
-	_, err = os.ReadDir(in[2])
-	try("listing", err)
-	try("removing a file", os.Remove(in[1]))
-	_, err = os.StartProcess("/bin/true", []string{"true"}, &os.ProcAttr{})
-	try("a program", err)
-	tryLinux(try)
-	return said, nil
 }

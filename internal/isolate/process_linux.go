@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownImage is the running image itself, which an upgrade may have replaced or
-// deleted on disk: parent and child must be of one version.
+// ownImage is the running image, because parent and child must be of one version:
+// an upgrade may have replaced or deleted the file on disk.
 func ownImage() (string, error) {
 	const self = "/proc/self/exe"
 	if _, err := os.Stat(self); err == nil {
@@ -20,8 +20,8 @@ func ownImage() (string, error) {
 }
 
 // wait returns when the child is dead and reaped, with the result of cmd.Wait.
-// What the child left running in its group is killed in between, while the dead
-// child still holds the group's number.
+// The rest of its group is killed in between, while the dead child still reserves
+// the group's number.
 func (c *child) wait() error {
 	for {
 		err := unix.Waitid(unix.P_PID, c.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
@@ -36,27 +36,27 @@ func (c *child) wait() error {
 	return c.cmd.Wait()
 }
 
-// dieWithParent has the kernel kill the child when the thread that started it
-// ends. The runtime keeps its threads as long as the process lives, but for those
-// of goroutines that end while locked to them: then a child dies early, which a
-// pool takes as any other death.
+// dieWithParent makes the kernel kill the child when the thread that started it
+// ends. The Go runtime keeps its threads for the life of the process, except for
+// threads that a goroutine was locked to when it ended: then a child dies early,
+// and the pool replaces it.
 func dieWithParent(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = unix.SIGKILL }
 
-// Room above the heap for stacks, the runtime's own tables and the address
-// space that the runtime reserves in blocks of 64 MiB.
+// Memory besides the heap: stacks, the runtime's tables, and the address space
+// that the runtime reserves in blocks of 64 MiB.
 const (
 	dataSlack    = 64 << 20
 	addressSlack = 192 << 20
 )
 
-// limitKernel makes allocations well beyond limit fail, which ends a Go process.
-// RLIMIT_DATA counts writable private memory, which is what the heap is made
-// of; RLIMIT_AS counts all address space, of which the runtime reserves over a
-// gigabyte before main, so that it can only be set relative to that.
+// limitKernel makes allocations well above limit fail, which ends a Go process.
+// RLIMIT_DATA counts writable private memory, such as the heap. RLIMIT_AS counts
+// all address space, of which the runtime reserves over a gigabyte before main,
+// so it is set relative to that.
 func limitKernel(limit int64) error {
 	size, err := addressSpace()
 	if err != nil {
-		size = unix.RLIM_INFINITY / 2 // no /proc: no bound on addresses
+		size = unix.RLIM_INFINITY / 2 // without /proc, addresses are not limited
 	}
 	heap := uint64(limit)
 	for _, l := range []struct {
@@ -75,7 +75,7 @@ func limitKernel(limit int64) error {
 	return nil
 }
 
-// lower sets a limit unless a lower one is in force.
+// lower sets a limit unless the present one is lower.
 func lower(resource int, limit uint64) error {
 	var now unix.Rlimit
 	if err := unix.Getrlimit(resource, &now); err != nil {

@@ -8,15 +8,15 @@ import (
 	"syscall"
 )
 
-// dieWithParent has nothing to do here: the end of stdin tells the child.
+// dieWithParent does nothing here: the child reacts to the end of stdin.
 func dieWithParent(*exec.Cmd) {}
 
 func ownImage() (string, error) { return os.Executable() }
 
 // wait returns when the child is dead and reaped, with the result of cmd.Wait.
-// Stragglers of the group are killed at once after that: without a portable way
-// to look at a dead child before reaping it, this trusts that its number is not
-// given away within microseconds.
+// The rest of the group is killed right after that. There is no portable way to
+// detect a child's death before reaping it, so this relies on its number not
+// being reused within microseconds.
 func (c *child) wait() error {
 	err := c.cmd.Wait()
 	c.kill()
@@ -26,8 +26,8 @@ func (c *child) wait() error {
 	return err
 }
 
-// limitKernel forbids core dumps. The memory limit of the Go runtime is the only
-// one here: these kernels do not count what a Go heap is made of.
+// limitKernel forbids core dumps. Memory is limited by the Go runtime alone: these
+// kernels do not count the kind of memory that a Go heap consists of.
 func limitKernel(int64) error {
 	var now syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_CORE, &now); err != nil {

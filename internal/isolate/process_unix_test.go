@@ -3,8 +3,8 @@
 package isolate_test
 
 import (
-	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -59,38 +59,26 @@ func unixTasks() map[string]isolate.Task {
 const envMiddle = "ISOLATE_TEST_MIDDLE"
 
 // middle hangs after a call ("call ADDRESS"), or is a parent whose child does
-// so ("run ADDRESS", "pool ADDRESS").
+// so ("parent ADDRESS").
 func middle() int {
 	what, addr, _ := strings.Cut(os.Getenv(envMiddle), " ")
-	if what == "run" || what == "pool" {
-		fmt.Fprintln(os.Stderr, runAsParent(what, addr))
+	if what == "parent" {
+		p, err := isolate.NewPool(isolate.Options{NoSandbox: true})
+		if err == nil {
+			err = p.Run(context.Background(), "callhang", note{Text: addr}, &note{})
+		}
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return 1
 	}
-	_, _ = io.Copy(io.Discard, conn) // until the test hangs up, if nobody kills us
+	_, _ = io.Copy(io.Discard, conn) // until the test hangs up, if we are not killed
 	return 0
 }
 
-func runAsParent(what, addr string) error {
-	o := isolate.Options{NoWalls: true}
-	if what == "pool" {
-		p, err := isolate.NewPool(isolate.PoolOptions{Options: o})
-		if err != nil {
-			return err
-		}
-		return p.Run(context.Background(), "callhang", note{Text: addr}, &note{})
-	}
-	r, err := isolate.NewRunner(o)
-	if err != nil {
-		return err
-	}
-	return r.Run(context.Background(), "callhang", note{Text: addr}, &note{})
-}
-
-// unreaped names children of the test process that nobody waited for.
+// unreaped names a child of the test process that was not waited for.
 func unreaped() string {
 	pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
 	if errors.Is(err, syscall.ECHILD) {
@@ -99,25 +87,26 @@ func unreaped() string {
 	return fmt.Sprintf("a child is left behind: pid %d, %v", pid, err)
 }
 
-func TestRunSurvivesSignals(t *testing.T) {
+func TestSignals(t *testing.T) {
 	t.Parallel()
-	err := newRunner(t, isolate.Options{}).Run(bound(t), "killself", note{}, &note{})
+	err := newPool(t, isolate.Options{}).Run(bound(t), "killself", note{}, &note{})
 	if !errors.Is(err, isolate.ErrCrashed) || !strings.Contains(err.Error(), "signal: killed") {
 		t.Errorf("Run(killself) = %v, want ErrCrashed by a signal", err)
 	}
-	err = newRunner(t, isolate.Options{Deadline: 300 * time.Millisecond}).Run(bound(t), "stubborn", note{}, &note{})
+	err = newPool(t, isolate.Options{Deadline: 100 * time.Millisecond}).Run(bound(t), "stubborn", note{}, &note{})
 	if !errors.Is(err, isolate.ErrTimeout) {
 		t.Errorf("Run(stubborn) = %v, want ErrTimeout", err)
 	}
 }
 
-func TestRunKillsGrandchildren(t *testing.T) {
+// A child that is replaced takes with it what it has started.
+func TestGrandchildrenAreKilled(t *testing.T) {
 	t.Parallel()
 	in, conns := phone(t)
 	var got note
 	// It may answer before the grandchild has called; then the call never comes,
-	// because the grandchild is dead, and Accept ends by hanging up the phone.
-	if err := newRunner(t, isolate.Options{}).Run(bound(t), "parents", in, &got); err != nil || got.Text != "done" {
+	// because the grandchild is dead, and the next connection is the test's own.
+	if err := newOpenPool(t, isolate.Options{MaxTasks: 1}).Run(bound(t), "parents", in, &got); err != nil || got.Text != "done" {
 		t.Fatalf("Run(parents) = %+v, %v, want its answer", got, err)
 	}
 	conn, err := net.Dial("tcp", in.Text) // queued behind the grandchild's call, if there was one
@@ -134,12 +123,13 @@ func TestRunKillsGrandchildren(t *testing.T) {
 	hungUp(t, "the grandchild", first)
 }
 
-func TestAGrandchildOutOfReachDoesNotHoldUsUp(t *testing.T) {
+// A grandchild in a session of its own holds the child's pipes open.
+func TestAGrandchildOutOfReachDelaysNothing(t *testing.T) {
 	t.Parallel()
 	in, conns := phone(t)
 	in.N = 1
 	var got note
-	if err := newRunner(t, isolate.Options{}).Run(bound(t), "parents", in, &got); err != nil || got.Text != "done" {
+	if err := newOpenPool(t, isolate.Options{MaxTasks: 1}).Run(bound(t), "parents", in, &got); err != nil || got.Text != "done" {
 		t.Fatalf("Run(parents) = %+v, %v, want its answer", got, err)
 	}
 	conn, err := conns()
@@ -149,27 +139,23 @@ func TestAGrandchildOutOfReachDoesNotHoldUsUp(t *testing.T) {
 	_ = conn.Close() // it lives, and ends by this
 }
 
-func TestHugeInputThatIsNeverRead(t *testing.T) {
+func TestHugeInput(t *testing.T) {
 	t.Parallel()
-	// The child dies of an unknown task before it reads 16 MB.
-	err := newRunner(t, isolate.Options{}).Run(bound(t), "no-such-task", note{Text: strings.Repeat("a", 16<<20)}, &note{})
+	err := newPool(t, isolate.Options{}).Run(bound(t), "no-such-task", note{Text: strings.Repeat("a", 16<<20)}, &note{})
 	if !errors.Is(err, isolate.ErrCrashed) {
 		t.Errorf("Run = %v, want ErrCrashed", err)
 	}
-	// A binary that is not ours and reads nothing until it is killed.
-	r := newRunner(t, isolate.Options{Exe: "/bin/sh", Args: []string{"-c", "while :; do sleep 60; done"}, Deadline: 300 * time.Millisecond})
-	err = r.Run(bound(t), "any", note{Text: strings.Repeat("a", 16<<20)}, &note{})
-	if !errors.Is(err, isolate.ErrTimeout) {
-		t.Errorf("Run of a shell = %v, want ErrTimeout", err)
-	}
 }
 
-func TestHugeInputThatIsRead(t *testing.T) {
+// A program that is not ours, and neither reads nor writes.
+func TestAStartWithoutAnAnswerEndsWithTheContext(t *testing.T) {
 	t.Parallel()
-	var got note
-	err := newRunner(t, isolate.Options{MaxOutput: 64 << 20}).Run(bound(t), "echo", note{Text: strings.Repeat("a", 4<<20)}, &got)
-	if err != nil || len(got.Text) != 4<<20+1 {
-		t.Errorf("Run(echo of 4 MB) = %d bytes, %v", len(got.Text), err)
+	p := newPool(t, isolate.Options{Exe: "/bin/sh", Args: []string{"-c", "while :; do sleep 60; done"}})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err := p.Run(ctx, "any", note{}, &note{})
+	if !errors.Is(err, isolate.ErrTimeout) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Run of a shell = %v, want ErrTimeout", err)
 	}
 }
 
@@ -179,60 +165,61 @@ func TestChildDiesWithItsParent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, how := range []string{"run", "pool"} {
-		t.Run(how, func(t *testing.T) {
-			t.Parallel()
-			in, conns := phone(t)
-			parent := exec.CommandContext(bound(t), exe)
-			parent.Env = []string{envMiddle + "=" + how + " " + in.Text}
-			parent.Stderr = os.Stderr
-			if err := parent.Start(); err != nil {
-				t.Fatal(err)
-			}
-			child, err := conns()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := parent.Process.Kill(); err != nil { // SIGKILL: the parent can do nothing about it
-				t.Fatal(err)
-			}
-			_ = parent.Wait()
-			hungUp(t, "the child", child)
-		})
+	in, conns := phone(t)
+	parent := exec.CommandContext(bound(t), exe)
+	parent.Env = []string{envMiddle + "=parent " + in.Text}
+	parent.Stderr = os.Stderr
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
 	}
+	child, err := conns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Process.Kill(); err != nil { // SIGKILL: the parent cannot react to it
+		t.Fatal(err)
+	}
+	_ = parent.Wait()
+	hungUp(t, "the child", child)
 }
 
-// What a person gets who starts a child by hand and ends its stdin.
-func TestChildEndsWhenStdinDoes(t *testing.T) {
-	t.Parallel()
+// frame is the form of a message on a child's pipes.
+func frame(s string) string {
+	return string(binary.BigEndian.AppendUint32(nil, uint32(len(s)))) + s
+}
+
+// childCommand is a child that is started by hand, without a sandbox.
+func childCommand(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, stdin := range map[string]string{"no line": "{}", "a line": "{}\n"} {
+	cmd := exec.CommandContext(bound(t), exe, append(args, isolate.Command)...)
+	cmd.Env = []string{"RESEARCH_MCP_ISOLATED=1", "RESEARCH_MCP_ISOLATED_MEMORY=100000000", "RESEARCH_MCP_ISOLATED_SANDBOX=off"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+func TestChildEndsWhenStdinDoes(t *testing.T) {
+	t.Parallel()
+	hang := frame(`{"seq":1,"task":"hang","millis":60000}`) + frame("{}")
+	for name, stdin := range map[string]string{"nothing": "", "half a frame": hang[:9], "a task under way": hang} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(bound(t), exe, isolate.Command, "hang")
-			cmd.Env = []string{"RESEARCH_MCP_ISOLATED=1", "RESEARCH_MCP_ISOLATED_MEMORY=100000000"}
+			cmd := childCommand(t)
 			cmd.Stdin = strings.NewReader(stdin)
-			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			var exit *exec.ExitError
 			if err := cmd.Run(); !errors.As(err, &exit) {
-				t.Errorf("hang without stdin = %v, want it to end badly", err)
+				t.Errorf("a child without stdin = %v, want it killed", err)
 			}
 		})
 	}
 }
 
 func TestChildMainKeepsTheProtocol(t *testing.T) {
-	// Not parallel: it sets the environment, os.Stdout, and lasting limits, so
-	// it runs a whole conversation in a child and looks at the bytes.
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(bound(t), exe, "-x", isolate.Command, "echo")
-	cmd.Env = []string{"RESEARCH_MCP_ISOLATED=1", "RESEARCH_MCP_ISOLATED_MEMORY=100000000"}
+	t.Parallel()
+	cmd := childCommand(t, "-x")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -244,14 +231,18 @@ func TestChildMainKeepsTheProtocol(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := io.WriteString(stdin, `{"Text":"hi","N":1}`+"\n"); err != nil {
+	want := frame(`{"version":1,"sandbox":[]}`+"\n") + frame(`{"seq":7}`+"\n") + frame(`{"Text":"hi!","N":2}`+"\n") +
+		frame(`{"seq":8,"err":"no such page"}`+"\n")
+	got := make([]byte, len(want))
+	if _, err := io.WriteString(stdin, frame(`{"seq":7,"task":"echo","millis":60000}`)+frame(`{"Text":"hi","N":1}`)+
+		frame(`{"seq":8,"task":"fail","millis":60000}`)+frame(`{}`)); err != nil {
 		t.Fatal(err)
 	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if want := `{"out":{"Text":"hi!","N":2}}` + "\n"; err != nil || line != want {
-		t.Errorf("stdout = %q, %v, want %q", line, err, want)
+	if _, err := io.ReadFull(stdout, got); err != nil || string(got) != want {
+		t.Errorf("stdout = %q, %v, want %q", got, err, want)
 	}
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("exit = %v", err)
+	_ = stdin.Close()
+	if err := cmd.Wait(); err == nil {
+		t.Error("the child survives the end of its stdin")
 	}
 }

@@ -11,44 +11,38 @@ import (
 	"time"
 )
 
-// poolTask is the name in a child's argv that makes it serve many tasks.
-const poolTask = "+pool"
-
-// heapGrowth makes the collector of a child that serves many tasks run seldom:
-// its garbage is a page's, and the memory limit is there anyway.
+// heapGrowth makes the garbage collector of a child run seldom: its garbage is
+// that of one page, and the memory limit holds anyway.
 const heapGrowth = 400 // percent
 
-// maxRequest bounds a task's input in the child, which trusts its parent: it is
-// there for whoever starts a child by hand. In bytes.
+// maxRequest is a bound in bytes on a task's input in the child. It protects a
+// child that was started by hand; the pool's own inputs are smaller.
 const maxRequest = 256 << 20
 
-// servePool raises the walls, says which hold, and does one task after the
-// other until stdin ends, which ends the process whatever it is doing.
-func servePool(tasks map[string]Task, stdin io.Reader, stdout io.Writer) error {
-	walls, err := confine()
+// serve enters the sandbox, reports which restrictions hold, and does one task
+// after the other. At the end of stdin it kills the process, whatever the
+// process is doing.
+func serve(tasks map[string]Task, stdin io.Reader, stdout io.Writer) error {
+	restrictions, err := confine()
 	if err != nil {
 		return err
 	}
 	debug.SetGCPercent(heapGrowth)
-	if err := say(stdout, hello{Version: helloVersion, Walls: walls}, nil); err != nil {
+	if err := writeMessage(stdout, hello{Version: helloVersion, Sandbox: restrictions}, nil); err != nil {
 		return err
 	}
-	requests, broken := make(chan [2][]byte), make(chan error, 1)
-	// Nobody waits for this goroutine: it ends with the process, and it is what
-	// ends the process when the parent is gone.
+	requests, failed := make(chan [2][]byte), make(chan error, 1)
+	// This goroutine is never waited for: it ends with the process, which it kills
+	// when the parent is dead.
 	go func() {
 		in := bufio.NewReader(stdin)
 		for {
-			head, err := readFrame(in, maxRequest)
-			var body []byte
-			if err == nil {
-				body, err = readFrame(in, maxRequest)
-			}
+			head, body, err := readRequest(in)
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				die()
+				killSelf()
 			}
 			if err != nil {
-				broken <- err
+				failed <- err
 				return
 			}
 			requests <- [2][]byte{head, body}
@@ -56,7 +50,7 @@ func servePool(tasks map[string]Task, stdin io.Reader, stdout io.Writer) error {
 	}()
 	for {
 		select {
-		case err := <-broken:
+		case err := <-failed:
 			return fmt.Errorf("reading a task: %w", err)
 		case raw := <-requests:
 			if err := serveRequest(tasks, raw[0], raw[1], stdout); err != nil {
@@ -64,6 +58,14 @@ func servePool(tasks map[string]Task, stdin io.Reader, stdout io.Writer) error {
 			}
 		}
 	}
+}
+
+func readRequest(in io.Reader) (head, body []byte, err error) {
+	if head, err = readFrame(in, maxRequest); err != nil {
+		return nil, nil, err
+	}
+	body, err = readFrame(in, maxRequest)
+	return head, body, err
 }
 
 func serveRequest(tasks map[string]Task, head, in []byte, stdout io.Writer) error {
@@ -77,15 +79,19 @@ func serveRequest(tasks map[string]Task, head, in []byte, stdout io.Writer) erro
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(req.Millis)*time.Millisecond)
 	defer cancel()
-	env, err := result(task(ctx, in))
+	out, err := task(ctx, in)
 	if err != nil {
-		return err
+		text := err.Error()
+		return writeMessage(stdout, reply{Seq: req.Seq, Err: &text}, nil)
 	}
-	return say(stdout, reply{Seq: req.Seq, Err: env.Err}, env.Out)
+	if len(out) == 0 {
+		return errors.New("the task gave no output")
+	}
+	return writeMessage(stdout, reply{Seq: req.Seq}, out)
 }
 
-func say(stdout io.Writer, head any, body []byte) error {
-	message, err := talk(head, body)
+func writeMessage(stdout io.Writer, head any, body []byte) error {
+	message, err := encodeMessage(head, body)
 	if err != nil {
 		return err
 	}

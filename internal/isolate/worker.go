@@ -12,141 +12,166 @@ import (
 )
 
 const (
-	// A child's hello, from its start. A loaded machine takes its time, and the
-	// caller's context ends the wait sooner.
-	startPatience = 20 * time.Second
-	maxHello      = 4 << 10 // bytes
+	// startTimeout bounds the time from a child's start to its hello. It is long,
+	// for a loaded machine; the caller's context can end the wait sooner.
+	startTimeout = 20 * time.Second
+	maxHello     = 4 << 10 // bytes
 )
 
-// worker is a child of a pool. It belongs to one task at a time.
+// Why a worker cut off its child.
+var (
+	errDeadline     = errors.New("the task's deadline")
+	errStartTimeout = errors.New("the child's start took too long")
+)
+
+// worker is a running child. It does one task at a time.
 type worker struct {
-	opts   *Options
-	child  *child
-	in     io.WriteCloser
-	out    *os.File
-	reader *bufio.Reader
-	stderr *tail // to be read when exited is closed
-	walls  []string
-	seq    uint64
-	bytes  int64 // that went over its pipes
-	spent  bool  // it has been cut, though its last talk ended well
-	exited chan struct{}
-	wait   error // what Wait said, when exited is closed
+	opts    *Options
+	child   *child
+	in      io.WriteCloser
+	out     *os.File
+	reader  *bufio.Reader
+	stderr  *tail // may be read once exited is closed
+	sandbox []string
+	seq     uint64
+	bytes   int64 // sent and received
+	cutOff  bool  // cut was called although the last task ended well
+	exited  chan struct{}
+	waitErr error // from Wait; valid once exited is closed
 }
 
 // startWorker starts a child and waits for its hello.
 func startWorker(ctx context.Context, o *Options, name string) (*worker, error) {
-	cmd := o.command(name, poolTask)
+	cmd := o.command(name)
 	dieWithParent(cmd)
-	out, theirs, err := os.Pipe()
+	out, childOut, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("opening a pipe: %w", err)
 	}
 	w := &worker{opts: o, child: &child{cmd: cmd}, out: out, reader: bufio.NewReader(out), stderr: &tail{max: stderrTail}, exited: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = theirs, w.stderr
+	cmd.Stdout, cmd.Stderr = childOut, w.stderr
 	w.in, err = cmd.StdinPipe()
 	if err == nil {
 		err = cmd.Start()
 	}
-	_ = theirs.Close() // the child has its own
+	_ = childOut.Close() // the child has a copy
 	if err != nil {
 		_ = out.Close()
 		return nil, fmt.Errorf("starting an isolated process: %w", err)
 	}
 	go func() { // stop waits for it
-		w.wait = w.child.wait()
+		w.waitErr = w.child.wait()
 		close(w.exited)
 	}()
-	if err := w.greet(ctx); err != nil {
+	if err := w.handshake(ctx); err != nil {
 		w.stop()
 		return nil, fmt.Errorf("starting an isolated process: %w", err)
 	}
 	return w, nil
 }
 
-func (w *worker) greet(parent context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(parent, startPatience, errDeadline)
+func (w *worker) handshake(parent context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(parent, startTimeout, errStartTimeout)
 	defer cancel()
 	stop := context.AfterFunc(ctx, w.cut)
 	defer stop()
 	raw, err := readFrame(w.reader, maxHello)
 	if err != nil {
-		return w.verdict(ctx, parent, err)
+		return w.explain(ctx, parent, err)
 	}
-	if !stop() { // its end came with the hello
-		return w.verdict(ctx, parent, context.Cause(ctx))
+	if !stop() { // ctx ended at the same moment: the child is being killed
+		return w.explain(ctx, parent, context.Cause(ctx))
 	}
 	h, err := parseHello(raw)
-	w.walls = h.Walls
+	w.sandbox = h.Sandbox
 	return err
 }
 
-// do sends a task and waits for its answer. After an error, or when the worker
-// is spent, it is of no use any more: stop it.
-func (w *worker) do(parent context.Context, task string, in []byte) (envelope, error) {
+// do sends a task and waits for its answer. After an error, or when cutOff is
+// set, the worker cannot be used again: stop it.
+func (w *worker) do(parent context.Context, task string, in []byte) (result, error) {
 	ctx, cancel := context.WithTimeoutCause(parent, w.opts.Deadline, errDeadline)
 	defer cancel()
 	stop := context.AfterFunc(ctx, w.cut)
 	defer stop()
 	w.seq++
-	until, _ := ctx.Deadline()
-	message, err := talk(request{Seq: w.seq, Task: task, Millis: time.Until(until).Milliseconds()}, in)
+	deadline, _ := ctx.Deadline()
+	message, err := encodeMessage(request{Seq: w.seq, Task: task, Millis: time.Until(deadline).Milliseconds()}, in)
 	if err != nil {
-		return envelope{}, err
+		return result{}, err
 	}
 	_, err = w.in.Write(message)
-	// A child that does not read may have said why it will not; if not, then
-	// this fails too.
+	// Read even if the write failed: a child that stopped reading may have said
+	// why. If it did not, the read fails too.
 	answer, readErr := readReply(w.reader, w.seq, w.opts.MaxOutput)
-	w.bytes += int64(len(message) + len(answer.Out))
+	w.bytes += int64(len(message) + len(answer.out))
 	if errors.Is(readErr, ErrOutput) {
-		return envelope{}, readErr
+		return result{}, readErr
 	}
 	if err = errors.Join(err, readErr); err != nil {
-		return envelope{}, w.verdict(ctx, parent, err)
+		return result{}, w.explain(ctx, parent, err)
 	}
-	w.spent = !stop() // the task's end came with the answer: the next task would lose its child
+	w.cutOff = !stop() // ctx ended together with the answer: the child is being killed
 	return answer, nil
 }
 
-// verdict makes an error of a talk that broke off, by why our context ended or
-// how the child did, and stops the child.
-func (w *worker) verdict(ctx, parent context.Context, broken error) error {
-	garbage := errors.Is(broken, errFrame)
-	gone := (!garbage || errors.Is(broken, io.ErrUnexpectedEOF)) && w.gone(ctx)
+// explain turns the failure of a read or write into an error that says why:
+// because ctx ended, or by how the child ended. It stops the child.
+func (w *worker) explain(ctx, parent context.Context, failure error) error {
+	garbage := errors.Is(failure, errFrame)
+	gone := (!garbage || errors.Is(failure, io.ErrUnexpectedEOF)) && w.exitsSoon(ctx)
 	cause := context.Cause(ctx)
 	w.stop()
-	well := w.wait == nil || errors.Is(w.wait, exec.ErrWaitDelay)
+	// ErrWaitDelay: the child exited with 0 and another process holds its stderr.
+	exitedWell := w.waitErr == nil || errors.Is(w.waitErr, exec.ErrWaitDelay)
 	switch {
 	case errors.Is(cause, ErrClosed):
 		return ErrClosed
-	case cause == nil && garbage && (well || !gone):
-		return fmt.Errorf("%w: %w", ErrOutput, broken)
+	case cause == nil && garbage && (exitedWell || !gone):
+		return fmt.Errorf("%w: %w", ErrOutput, failure)
 	case cause == nil && !gone:
 		return fmt.Errorf("%w: it closed its output", ErrCrashed)
-	case cause == nil && well:
-		return fmt.Errorf("%w: it left without an answer", ErrCrashed)
+	case cause == nil && exitedWell:
+		return fmt.Errorf("%w: it exited without an answer", ErrCrashed)
+	case errors.Is(cause, errStartTimeout):
+		return fmt.Errorf("%w: not ready %v after its start", ErrTimeout, startTimeout)
+	case errors.Is(cause, errDeadline):
+		return fmt.Errorf("%w: killed after %v", ErrTimeout, w.opts.Deadline)
+	case parent.Err() != nil:
+		return contextError("", parent.Err())
 	}
-	if err := w.opts.verdict(cause, parent.Err(), w.wait); err != nil {
-		return err
+	var exit *exec.ExitError
+	if errors.As(w.waitErr, &exit) {
+		return fmt.Errorf("%w: %s", ErrCrashed, exit.ProcessState)
 	}
-	return fmt.Errorf("%w: %w", ErrTimeout, cause) // it left by itself just then
+	return fmt.Errorf("waiting for an isolated process: %w", w.waitErr)
 }
 
-// gone waits a moment for the end of a child whose pipe broke.
-func (w *worker) gone(ctx context.Context) bool {
-	moment := time.NewTimer(pipeDelay)
-	defer moment.Stop()
+// contextError wraps the error of a context; a deadline is an ErrTimeout too.
+func contextError(task string, err error) error {
+	if task != "" {
+		task = "task " + task + ": "
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%s%w: %w", task, ErrTimeout, err)
+	}
+	return fmt.Errorf("%s%w", task, err)
+}
+
+// exitsSoon waits for a child whose pipe broke to exit, up to pipeDelay.
+func (w *worker) exitsSoon(ctx context.Context) bool {
+	timer := time.NewTimer(pipeDelay)
+	defer timer.Stop()
 	select {
 	case <-w.exited:
 		return true
 	case <-ctx.Done():
-	case <-moment.C:
+	case <-timer.C:
 	}
 	return false
 }
 
-// alive is false for a child that died between two tasks.
+// alive reports whether the child has not exited.
 func (w *worker) alive() bool {
 	select {
 	case <-w.exited:
@@ -156,15 +181,15 @@ func (w *worker) alive() bool {
 	}
 }
 
-// cut ends the talk: the child is killed and our ends of the pipes are closed,
-// so that nobody who holds the others keeps us waiting.
+// cut kills the child and closes our ends of its pipes, so that a process that
+// holds the other ends cannot delay us.
 func (w *worker) cut() {
 	w.child.kill()
 	_ = w.in.Close()
 	_ = w.out.Close()
 }
 
-// stop kills the child and returns when it is reaped.
+// stop kills the child and returns once it is reaped.
 func (w *worker) stop() {
 	w.cut()
 	<-w.exited

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// wholeFrames gives so many frames at once, and calls then as soon as it has them.
+// wholeFrames reads n frames, calls then, and gives the frames out.
 type wholeFrames struct {
 	from io.Reader
 	n    int
@@ -31,11 +31,11 @@ func (f *wholeFrames) Read(p []byte) (int, error) {
 	return f.got.Read(p)
 }
 
-// TestCancellationWithTheAnswerSparesTheNextTask cancels a task at the moment
-// when its answer is there, and nobody has looked at it.
-func TestCancellationWithTheAnswerSparesTheNextTask(t *testing.T) {
+// TestCancellationWithTheAnswerReplacesTheChild cancels a task when its answer has
+// arrived and before Run returns it. The next task must get another child.
+func TestCancellationWithTheAnswerReplacesTheChild(t *testing.T) {
 	t.Parallel()
-	p, err := NewPool(PoolOptions{Options: Options{Parallel: 1}})
+	p, err := NewPool(Options{Parallel: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestCancellationWithTheAnswerSparesTheNextTask(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	w := p.ready[0]
+	w := p.idle[0]
 	w.reader = bufio.NewReader(&wholeFrames{from: w.out, n: 2, then: cancel})
 	var first, second int
 	if err := p.Run(ctx, "pid", struct{}{}, &first); err != nil || ctx.Err() == nil {
@@ -58,23 +58,23 @@ func TestCancellationWithTheAnswerSparesTheNextTask(t *testing.T) {
 // TestCancellationWithTheHelloGivesNoChild is the same while a child starts.
 func TestCancellationWithTheHelloGivesNoChild(t *testing.T) {
 	t.Parallel()
-	p, err := NewPool(PoolOptions{Options: Options{Parallel: 1}})
+	p, err := NewPool(Options{Parallel: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	w, err := startWorker(t.Context(), &p.opts.Options, p.name)
+	w, err := startWorker(t.Context(), &p.opts, p.name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.stop()
-	raw, err := encode(hello{Version: helloVersion, Walls: []string{}})
+	raw, err := encode(hello{Version: helloVersion, Sandbox: []string{}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	w.reader = bufio.NewReader(&wholeFrames{from: bytes.NewReader(framed(raw)), n: 1, then: cancel})
-	if err := w.greet(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("greet = %v, want a cancellation", err)
+	if err := w.handshake(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("handshake = %v, want a cancellation", err)
 	}
 }

@@ -1,6 +1,8 @@
-// Package models declares what a language model can do for a question, and who
-// does it. Providers live in the subpackages: builtin needs nothing and is always
-// there; the others are present only while their server is.
+// Package models declares the interfaces of the models that a question uses, of
+// the providers that supply them, and of the choice among providers. The models
+// that need no server are in builtin; models/all lists the other providers.
+//
+// Package modelstest holds the tests that every implementation runs.
 package models
 
 import (
@@ -9,36 +11,43 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// Embedder turns texts into vectors. It is safe for concurrent use.
+// Embedder turns texts into vectors. It is safe for concurrent use and does not
+// keep the texts.
 type Embedder interface {
-	// Model identifies the vector space.
+	// Model identifies the vector space: vectors of models with the same Key can be
+	// compared. Dims may be 0 before the first Embed.
 	Model() evidence.Model
-	// Embed returns one unit-length vector of Model().Dims for each text, in
-	// order. It ends with ctx's error when ctx ends first.
+	// Embed returns one unit-length vector of Model().Dims for each text, in order,
+	// also for a text without words. The same text always has the same vector. It
+	// returns vectors for all texts or an error, which is ctx's when ctx ends first.
 	Embed(ctx context.Context, texts []string) ([][]float32, error)
 }
 
 // Reranker scores passages against a question. It is safe for concurrent use.
 type Reranker interface {
 	Name() string
-	// Rerank returns one score for each passage, in order; higher is better and
-	// scores of different questions are not comparable. It ends with ctx's error
-	// when ctx ends first.
+	// Rerank returns one score for each passage, in order. Higher is better; scores
+	// of different questions are not comparable. It ends with ctx's error when ctx
+	// ends first.
 	Rerank(ctx context.Context, question string, passages []string) ([]float64, error)
 }
 
 // Synthesizer writes a draft from numbered evidence. It is safe for concurrent use.
 type Synthesizer interface {
 	Name() string
-	// Write drafts an answer. stream, when not nil, receives the prose as it is
-	// written, from one goroutine.
+	// Write drafts an answer, or abstains and says why. Marks are 1-based indexes
+	// into in.Evidence. stream, when not nil, receives the prose while it is written,
+	// in order, and is not called after Write returns. A cancelled ctx is an error; a
+	// deadline may leave a partial draft.
 	Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error)
 }
 
 // Planner turns a question into search keywords. It is safe for concurrent use.
 type Planner interface {
 	Name() string
-	// Keywords returns 1 to max search queries for the question, best first.
+	// Keywords returns 1 to max search queries for the question, best first; a max
+	// below 1 counts as 1. s is the conversation that the question may refer to. It
+	// ends with ctx's error when ctx ends first.
 	Keywords(ctx context.Context, question string, s evidence.Session, max int) ([]string, error)
 }
 
@@ -46,7 +55,9 @@ type Planner interface {
 // concurrent use.
 type Summarizer interface {
 	Name() string
-	// Summarize returns the summary so far with turns folded into it.
+	// Summarize returns summary with turns folded into it, in the format of package
+	// conversation and at most conversation.MaxSummary bytes long. It ends with
+	// ctx's error when ctx ends first.
 	Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error)
 }
 
@@ -63,8 +74,10 @@ type Set struct {
 
 // Chooser chooses the models for a question. It is safe for concurrent use.
 type Chooser interface {
-	// Choose returns the best models that are available now. It never fails:
-	// what no provider offers is built in.
+	// Choose returns the best models that are available now, and the built-in ones
+	// where no provider offers any. It asks servers, which may take more than a
+	// second when one is slow or was not asked before: run it beside work that needs
+	// no model. It returns early when ctx ends.
 	Choose(ctx context.Context) Set
 	// BuiltIn returns the models that need nothing and are always available.
 	BuiltIn() Set

@@ -11,16 +11,15 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// How much of the statistics is shown.
+// Limits of what an Analysis lists.
 const (
 	maxKeywords     = 12
 	maxTopDocuments = 5
 )
 
-// Analyse makes the statistics of what was read. A document's relevance is the
-// one in in.Relevance, else the source's own score. The same input gives the
-// same output, whatever the order of the documents; slices and maps are never
-// nil.
+// Analyse computes the statistics of what was read. A document's relevance is the
+// one in in.Relevance, or else the source's own score. The result does not depend
+// on the order of the documents; its slices and maps are never nil.
 func Analyse(in evidence.AnalysisInput) evidence.Analysis {
 	out := evidence.Analysis{
 		Status:       evidence.StatusOK,
@@ -64,7 +63,7 @@ type stemCount struct {
 	forms map[string]int
 }
 
-// topKeywords are the most frequent stems of titles and texts, each shown in its
+// topKeywords returns the most frequent stems of titles and texts, each in its
 // most frequent form.
 func topKeywords(docs []evidence.Document) []evidence.TermCount {
 	terms := map[string]*stemCount{}
@@ -98,7 +97,7 @@ func countTerms(terms map[string]*stemCount, s string) {
 	}
 }
 
-// isKeyword refuses numbers and single letters. A single ideograph is a word.
+// isKeyword rejects numbers and single letters. A single ideograph is a word.
 func isKeyword(w string) bool {
 	if !strings.ContainsFunc(w, unicode.IsLetter) {
 		return false
@@ -107,8 +106,8 @@ func isKeyword(w string) bool {
 	return n < len(w) || unicode.Is(unicode.Han, r)
 }
 
-// surfaceForm is a word as it is written, but for the case of ordinary words:
-// "Attention" at the head of a sentence is "attention", GPT stays GPT.
+// surfaceForm returns a word as it is written, except for the case of ordinary
+// words: "Attention" becomes "attention", GPT remains GPT.
 func surfaceForm(w string) string {
 	for _, possessive := range []string{"'s", "’s"} {
 		w = strings.TrimSuffix(w, possessive)
@@ -120,7 +119,7 @@ func surfaceForm(w string) string {
 	return strings.ToLower(w)
 }
 
-// form is the most frequent form, the first in the alphabet among equals.
+// form returns the most frequent form, of equals the alphabetically first.
 func (t *stemCount) form() string {
 	best := ""
 	for f, n := range t.forms {

@@ -9,13 +9,13 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// chosen is a source that is asked, and why.
+// chosen is a source that is asked, and the reason.
 type chosen struct {
 	Source
 	why string
 }
 
-// Why a source is asked.
+// Reasons to ask a source.
 const (
 	whyNamed   = "named by the caller"
 	whyGeneral = "general"
@@ -24,9 +24,9 @@ const (
 	whyAlone   = "nothing that is on fits better"
 )
 
-// choose is whom to ask: the sources that the caller named, or those that
-// answer questions of this kind. The others are listed with what they are for,
-// unless the caller has chosen. Some source is always asked when one is on. An
+// choose returns the sources to ask: those that the caller named, or those that
+// are for questions of this kind. Unless the caller named some, the others are
+// listed with their purpose. At least one source is chosen if any is on. An
 // unknown name is an *evidence.Problem.
 func (e *Engine) choose(names []string, question string, keywords []string, deep bool) ([]chosen, []evidence.NotAsked, error) {
 	if len(names) > 0 {
@@ -54,13 +54,13 @@ func (e *Engine) choose(names []string, question string, keywords []string, deep
 	if len(asked) > 0 {
 		return asked, rest, nil
 	}
-	for _, s := range e.deps.Sources { // better a source that hardly fits than none
+	for _, s := range e.deps.Sources { // a source that hardly fits is better than none
 		asked = append(asked, chosen{s, whyAlone})
 	}
 	return asked, nil, nil
 }
 
-// whyAsk is the reason to ask a source that is good for kinds, or "".
+// whyAsk returns the reason to ask a source that is for kinds, or "".
 func whyAsk(kinds []string, findings []finding, deep bool) string {
 	for _, f := range findings {
 		if slices.Contains(kinds, f.kind) {
@@ -80,7 +80,7 @@ func whyAsk(kinds []string, findings []finding, deep bool) string {
 	return ""
 }
 
-// whyNot says what a source that was not asked is for.
+// whyNot returns the purpose of a source that is not asked.
 func whyNot(kinds []string) string {
 	kinds = slices.DeleteFunc(slices.Clone(kinds), func(k string) bool { return k == kindOther })
 	if len(kinds) == 0 {
@@ -89,7 +89,7 @@ func whyNot(kinds []string) string {
 	return "for questions about " + strings.Join(kinds, ", ")
 }
 
-// named is the sources of those names, each once.
+// named returns the sources of those names, each once.
 func (e *Engine) named(names []string) ([]chosen, error) {
 	var out []chosen
 	for _, n := range names {
@@ -104,11 +104,11 @@ func (e *Engine) named(names []string) ([]chosen, error) {
 	return out, nil
 }
 
-// longestSource is in bytes: what is longer is not a mistyped name.
+// longestSource is in bytes: a longer name is not a misspelt one.
 const longestSource = 64
 
-// unknownSource says how to turn a source on that is off, and else which names
-// there are.
+// unknownSource returns how to turn on a source that is off, or else which names
+// are valid.
 func (e *Engine) unknownSource(name string) error {
 	if how, off := e.deps.Off[name]; off {
 		return evidence.BadInput(fmt.Sprintf("the source %q is off", name), how)

@@ -2,46 +2,44 @@ package research
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
 // Shares of a question's budget.
 const (
 	gatherShare = 0.75 // the latest moment at which writing must begin
-	embedShare  = 0.2  // the longest wait for a question's own vector
+	embedShare  = 0.2  // the longest wait for the question's vector
 )
 
-// recollection is what the memory gave.
+// recollection is the result of the recall.
 type recollection struct {
-	vector []float32 // of the question, nil when it could not be embedded
+	vector []float32 // of the question; nil if it could not be embedded
 	hits   []remembered
 }
 
-// remembered is a hit with the text it was cut from.
+// remembered is a hit with its whole document.
 type remembered struct {
 	hit evidence.Hit
 	doc evidence.Document
 }
 
-// collect plans, gathers, digests and recalls, all at once.
+// collect plans, gathers, digests and recalls, concurrently.
 func (r *run) collect(whole context.Context) ([]*digested, recollection) {
-	ctx, cancel := context.WithTimeout(whole, time.Duration(float64(r.req.Budget)*gatherShare))
+	ctx, cancel := limit.WithTimeout(whole, time.Duration(float64(r.req.Budget)*gatherShare))
 	defer cancel()
 	recalled := guarded(r.e, "recall", func() recollection { return r.recall(ctx) })
 
 	pipeline := r.newDigestion(whole)
 	planned := r.e.deps.Now()
-	first, more := r.plan(ctx)
+	first := r.keywords(ctx)
 	sources, rest, _ := r.e.choose(r.req.Sources, r.req.Question, first, r.depth.full) // complete has checked the names
 	r.answer.NotAsked = rest
 	r.emit(Event{Kind: EventPlanned, Total: len(sources)})
 	gather, stop := r.newGathering(ctx, sources)
-	for _, t := range first {
-		gather.ask(t)
-	}
+	more := r.askAll(ctx, gather, first)
 	r.answer.Timing.PlanMS = r.since(planned)
 	gather.wait(ctx, more, pipeline.add)
 	r.answer.Sources = gather.finish(ctx, stop)
@@ -50,58 +48,67 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 		r.answer.Timing.SlowestSourceMS = max(r.answer.Timing.SlowestSourceMS, s.LatencyMS)
 	}
 	tail := r.e.deps.Now()
-	docs := pipeline.wait(whole, gather.finds)
+	docs := pipeline.wait(whole, gather.documents)
 	back := <-recalled
+	r.nameModels()
 	r.sortWarnings()
 	r.answer.Timing.DigestMS = r.since(tail)
 	return docs, back
 }
 
-// plan gives the keywords to start with and, where a model is at work on
-// better ones, the channel on which they come: the fan-out does not wait.
-func (r *run) plan(ctx context.Context) ([]string, <-chan []string) {
-	builtIn := r.e.deps.Models.BuiltIn().Planner
-	first, err := builtIn.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
-	if err != nil || len(first) == 0 {
-		first = []string{r.req.Question}
+// keywords returns the built-in planner's keywords, which need no model.
+func (r *run) keywords(ctx context.Context) []string {
+	out, err := r.e.deps.Models.BuiltIn().Planner.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
+	if err != nil || len(out) == 0 {
+		return []string{r.req.Question}
 	}
-	if r.models.Planner.Name() == builtIn.Name() || r.depth.topics == 1 {
-		return first, nil
+	return out
+}
+
+// plannerPatience is how long the second keyword waits for the choice of models: a
+// model may plan a better one.
+const plannerPatience = 200 * time.Millisecond
+
+// askAll asks the sources with the first keyword at once. The others are those of
+// the built-in planner, or those of a model, which are sent on the channel; it is
+// nil if no model plans.
+func (r *run) askAll(ctx context.Context, gather *gathering, keywords []string) <-chan []string {
+	gather.ask(keywords[0])
+	if r.depth.topics == 1 {
+		return nil
+	}
+	set, known := r.models.within(ctx, plannerPatience)
+	if !known || set.Planner.Name() == r.e.deps.Models.BuiltIn().Planner.Name() {
+		for _, k := range keywords[1:] {
+			gather.ask(k)
+		}
+		return nil
 	}
 	more := make(chan []string, 1)
 	r.e.spawn("planning", func() {
 		defer close(more)
-		better, err := r.models.Planner.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
+		better, err := set.Planner.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
 		if err == nil {
 			more <- better
 		}
 	})
-	return first[:1], more
+	return more
 }
 
-// recall searches the memory with the question as it was asked. Its failure is
-// a warning: the sources are there too.
+// recall searches the memory with the question as it was asked. A failure is part
+// of the answer, which can still be made from the sources.
 func (r *run) recall(ctx context.Context) recollection {
 	var out recollection
 	q := evidence.RecallQuery{Text: r.req.Question, K: r.e.cfg.RecallK}
-	bounded, cancel := context.WithTimeout(ctx, time.Duration(float64(r.req.Budget)*embedShare))
-	vectors, err := r.models.Embedder.Embed(bounded, []string{r.req.Question})
-	cancel()
-	if err == nil && len(vectors) == 1 {
-		out.vector, q.Vector, q.Model = vectors[0], vectors[0], r.models.Embedder.Model()
-	} else if ctx.Err() == nil {
-		r.warn(fmt.Sprintf("the question was not embedded (%v): remembered texts were searched by their words alone", err))
-	}
-	res, err := r.e.deps.Memory.Recall(ctx, q)
-	if err == nil {
-		err = ctx.Err()
+	patience := time.Duration(float64(r.req.Budget) * embedShare)
+	res, vector, err := r.e.deps.Library.Search(ctx, q, r.models.wait().Embedder, patience)
+	out.vector = vector
+	for _, w := range res.Warnings {
+		r.warn(w)
 	}
 	if err != nil {
 		r.answer.Memory.Err = err.Error()
 		return out
-	}
-	for _, w := range res.Warnings {
-		r.warn(w)
 	}
 	r.answer.Memory.Index = res.Index
 	out.hits = r.texts(ctx, res.Hits)
@@ -109,7 +116,7 @@ func (r *run) recall(ctx context.Context) recollection {
 	return out
 }
 
-// texts loads the documents that the hits are from.
+// texts loads the documents of the hits.
 func (r *run) texts(ctx context.Context, hits []evidence.Hit) []remembered {
 	loaded := map[string]evidence.Document{}
 	var out []remembered
@@ -117,9 +124,8 @@ func (r *run) texts(ctx context.Context, hits []evidence.Hit) []remembered {
 		doc, ok := loaded[h.Passage.DocumentID]
 		if !ok {
 			var err error
-			doc, ok, err = r.e.deps.Memory.Document(ctx, h.Passage.DocumentID)
-			if err != nil || !ok {
-				continue // forgotten in this very moment, or ctx ended
+			if doc, err = r.e.deps.Library.Document(ctx, h.Passage.DocumentID); err != nil {
+				continue // it was forgotten just now, or ctx ended
 			}
 			loaded[doc.ID] = doc
 		}

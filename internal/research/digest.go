@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -12,44 +11,44 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
-// digesters work on documents side by side: one more than two cores need, as
-// each also waits for the memory's writer.
+// digesters is the number of documents that are digested concurrently: one more
+// than two cores need, because each also waits for the memory's writer.
 const digesters = 3
 
-// How long a question waits for its documents to be digested once the last one
-// is in. What an embedder has not done by embedGrace is embedded by the
-// built-in one; what is not kept when waitShare of the remaining budget is spent
-// takes part in the answer all the same, and is kept in the background.
+// How long a question waits for its documents to be digested after the last one
+// has arrived. After embedGrace the built-in embedder replaces the chosen one.
+// A document that is not stored when waitShare of the remaining budget is used up
+// takes part in the answer nevertheless, and is stored in the background.
 const (
 	embedGrace = 5 * time.Second
-	embedPart  = 0.3 // of the remaining budget, where that is less
+	embedPart  = 0.3 // of the remaining budget, if that is less than embedGrace
 	waitShare  = 0.6
 )
 
-// keepWithin bounds a write to the memory, which another process may hold.
+// keepWithin bounds a write to the memory, which another process may have locked.
 const keepWithin = 30 * time.Second
 
-// digested is a document that was chunked, embedded and remembered.
+// digested is a document with its chunks, and with their vectors once they exist.
 type digested struct {
 	doc    evidence.Document
 	chunks evidence.Chunks
 }
 
-// digestion is the pipeline behind the gathering: documents go in as they
-// arrive, and are in the memory when wait returns.
+// digestion is the pipeline after the gathering: documents are added as they
+// arrive, and are stored when wait returns.
 type digestion struct {
 	r      *run
-	embed  context.Context // of the embedder: ends some time after the gathering
+	embed  context.Context // of the chosen embedder: ends some time after the gathering
 	giveUp context.CancelFunc
 	busy   *semaphore.Weighted
 	work   sync.WaitGroup
 
 	mu   sync.Mutex
-	docs []*digested // replaced, never changed: wait hands them on while work goes on
-	open int         // not in the memory yet
+	docs []*digested // elements are replaced, never changed: wait returns them while work continues
+	open int         // not stored yet
 }
 
 func (r *run) newDigestion(ctx context.Context) *digestion {
@@ -74,8 +73,8 @@ func (d *digestion) add(docs []evidence.Document) {
 	}
 }
 
-// digest chunks, embeds and keeps a document. Its writes hang on the engine's
-// life: what was read is kept even when the question does not wait for it.
+// digest chunks, embeds and stores a document. The write may outlive the question:
+// what was read is stored even if the question does not wait for it.
 func (d *digestion) digest(i int, doc evidence.Document) {
 	defer func() {
 		d.mu.Lock()
@@ -84,35 +83,27 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 	}()
 	e := d.r.e
 	if d.busy.Acquire(e.life, 1) != nil {
-		return // the engine closes
+		return // the engine is closing
 	}
 	defer d.busy.Release(1)
-	d.set(i, &digested{}) // so that a text on which we trip is left out
-	out := &digested{doc: doc, chunks: evidence.Chunks{Items: e.deps.Chunk(doc.Text)}}
+	d.set(i, &digested{}) // a text whose processing panics is left out
+	out := &digested{doc: doc, chunks: e.deps.Library.Chunk(doc)}
 	d.set(i, out)
-	out = e.embedded(d.embed, d.r.models, out)
-	if by := d.r.models.Embedder.Model().Name; out.chunks.Model.Name != by && len(out.chunks.Items) > 0 {
-		d.r.warn(by + " did not embed every document in time: the rest was embedded without a model")
+	by := d.r.models.wait().Embedder
+	chunks, failed, err := e.deps.Library.Embed(e.life, d.embed, by, out.chunks)
+	if failed != "" {
+		e.deps.Log.Debug("embedding fell back to the built-in model", "source", doc.Source, "url", doc.URL, "why", failed)
+		d.r.warn(by.Model().Name + " did not embed every document in time: the rest was embedded without a model")
 	}
-	d.set(i, out)
-	if err := e.keep(out.of(d.r.session.ID)); err != nil {
+	if err == nil {
+		out = &digested{doc: doc, chunks: chunks}
+		d.set(i, out)
+	} // else the engine is closing: the document is stored without vectors
+	ctx, cancel := e.lingering(d.embed, keepWithin)
+	defer cancel()
+	if _, err := e.deps.Library.Store(ctx, out.doc, out.chunks, d.r.session.ID); err != nil {
 		d.r.warn(fmt.Sprintf("%q was read but not kept: %v", doc.Title, err))
 	}
-}
-
-// of is a digested document that the memory links to a session, so that it can
-// be recalled and forgotten with it. Empty is none.
-func (x *digested) of(session string) *digested {
-	if session == "" {
-		return x
-	}
-	linked := *x
-	linked.doc.Meta = maps.Clone(x.doc.Meta)
-	if linked.doc.Meta == nil {
-		linked.doc.Meta = map[string]string{}
-	}
-	linked.doc.Meta["session"] = session // memory.MetaSession, which this room may not import
-	return &linked
 }
 
 func (d *digestion) set(i int, out *digested) {
@@ -121,41 +112,40 @@ func (d *digestion) set(i int, out *digested) {
 	d.docs[i] = out
 }
 
-// wait returns all documents in a stable order: that of their scores at their
-// sources, then of their ids. finds are the documents as they were found in the
-// end, by id.
-func (d *digestion) wait(ctx context.Context, finds map[string]find) []*digested {
+// wait returns all documents, ordered by the scores of their sources, then by
+// id. documents are their final versions, by id.
+func (d *digestion) wait(ctx context.Context, documents map[string]foundDocument) []*digested {
 	left := keepWithin
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
 	}
-	grace := time.AfterFunc(min(embedGrace, time.Duration(embedPart*float64(left))), d.giveUp)
-	enough := time.NewTimer(time.Duration(waitShare * float64(left)))
+	stopGrace := limit.AfterFunc(ctx, min(embedGrace, time.Duration(embedPart*float64(left))), d.giveUp)
+	enough, stopEnough := limit.Timer(ctx, time.Duration(waitShare*float64(left)))
+	defer stopEnough()
 	done := make(chan struct{})
 	d.r.e.tasks.Go(func() {
 		d.work.Wait()
-		grace.Stop()
+		stopGrace()
 		d.giveUp()
 		close(done)
 	})
 	select {
 	case <-done:
-	case <-enough.C:
+	case <-enough:
 	case <-ctx.Done():
 	}
-	enough.Stop()
 	d.mu.Lock()
 	docs, open := slices.Clone(d.docs), d.open
 	d.mu.Unlock()
 	if open > 0 && ctx.Err() == nil {
-		d.r.warn(fmt.Sprintf("%d documents are still being put into the memory, which is busy", open))
+		d.r.warn(fmt.Sprintf("%d documents are still being stored: the memory is busy", open))
 	}
 	docs = slices.DeleteFunc(docs, func(x *digested) bool { return x.doc.Text == "" })
 	for i, x := range docs {
-		if x.chunks.Items == nil { // its turn had not come yet: it counts by its words
-			docs[i] = &digested{doc: x.doc, chunks: evidence.Chunks{Items: d.r.e.deps.Chunk(x.doc.Text)}}
+		if x.chunks.Items == nil { // it was not embedded in time: it is ranked by its words
+			docs[i] = &digested{doc: x.doc, chunks: d.r.e.deps.Library.Chunk(x.doc)}
 		}
-		if f, ok := finds[x.doc.ID]; ok {
+		if f, ok := documents[x.doc.ID]; ok {
 			docs[i] = &digested{doc: f.doc, chunks: docs[i].chunks}
 		}
 	}
@@ -163,50 +153,4 @@ func (d *digestion) wait(ctx context.Context, finds map[string]find) []*digested
 		return cmp.Or(cmp.Compare(b.doc.Score, a.doc.Score), cmp.Compare(a.doc.ID, b.doc.ID))
 	})
 	return docs
-}
-
-// embedded is a document with vectors: the kit's, or where that embedder fails
-// or is too slow, the built-in one's, or none.
-func (e *Engine) embedded(ctx context.Context, set models.Set, in *digested) *digested {
-	out := &digested{doc: in.doc, chunks: evidence.Chunks{Items: slices.Clone(in.chunks.Items)}}
-	err := e.embed(ctx, set.Embedder, &out.chunks)
-	if err != nil {
-		e.deps.Log.Debug("embedding fell back to the built-in one", "source", in.doc.Source, "url", in.doc.URL, "err", err)
-		err = e.embed(e.life, e.deps.Models.BuiltIn().Embedder, &out.chunks)
-	}
-	if err != nil {
-		return in
-	}
-	return out
-}
-
-// keep puts a digested document into the memory.
-func (e *Engine) keep(d *digested) error {
-	ctx, cancel := e.lingering(keepWithin)
-	defer cancel()
-	_, err := e.deps.Memory.Put(ctx, d.doc, d.chunks)
-	return cmp.Or(err, ctx.Err())
-}
-
-// embed fills in the vectors of all chunks, or of none.
-func (e *Engine) embed(ctx context.Context, by models.Embedder, chunks *evidence.Chunks) error {
-	if len(chunks.Items) == 0 {
-		return nil
-	}
-	texts := make([]string, len(chunks.Items))
-	for i, c := range chunks.Items {
-		texts[i] = c.Text
-	}
-	vectors, err := by.Embed(ctx, texts)
-	if err := cmp.Or(err, ctx.Err()); err != nil {
-		return fmt.Errorf("embedding %d chunks with %s: %w", len(texts), by.Model().Name, err)
-	}
-	if len(vectors) != len(texts) {
-		return fmt.Errorf("embedding with %s: %d vectors for %d chunks", by.Model().Name, len(vectors), len(texts))
-	}
-	for i := range chunks.Items {
-		chunks.Items[i].Vector = vectors[i]
-	}
-	chunks.Model = by.Model()
-	return nil
 }

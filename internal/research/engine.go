@@ -10,22 +10,25 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// Config bounds the engine. Default gives values for every field.
+// Config bounds the engine. DefaultConfig sets every field.
 type Config struct {
-	Budget         time.Duration // of a question that names none
-	SoftBudget     time.Duration // how long stragglers are waited for after the first good answer
-	SourceDeadline time.Duration // the longest that one source may take, waiting in the background included
+	Budget         time.Duration // of a Request with none
+	SoftBudget     time.Duration // how long other sources are waited for after the first has answered
+	SourceDeadline time.Duration // of a search, also in the background, unless the source's own timeout is longer
 	FoldAfter      int           // messages in a session before the older ones are folded into its summary
-	FoldKeep       int           // messages that stay as they were said
-	RecallK        int           // remembered passages that take part in an answer
-	PassageTokens  int           // evidence that a synthesizer reads, in estimated tokens
-	Language       string        // of sources, where the caller names none
+	FoldKeep       int           // messages that are not folded
+	RecallK        int           // most recalled passages for an answer
+	PassageTokens  int           // most evidence for a synthesizer, in estimated tokens
+	Language       string        // of a Request with none
 }
 
-// DefaultConfig is what the settings start from.
+// DefaultConfig returns the defaults of the settings.
 func DefaultConfig() Config {
 	return Config{
 		Budget: 45 * time.Second, SoftBudget: 2500 * time.Millisecond, SourceDeadline: 30 * time.Second,
@@ -36,14 +39,12 @@ func DefaultConfig() Config {
 // Deps are the engine's collaborators; all are required but Log.
 type Deps struct {
 	Sources  []Source            // those that are on; their names are the valid ones
-	Kinds    map[string][]string // of questions that each source answers, by its name; one that is not in it is asked about everything, one without kinds only by name
-	Off      map[string]string   // sources that are off, and what to do to turn each on
-	Memory   Memory
-	Sessions Sessions
+	Kinds    map[string][]string // of questions that a source is for, by its name; a source that is not in the map is asked about everything, one without kinds only by name
+	Off      map[string]string   // sources that are off, each with what to do to turn it on
+	Library  *library.Library
+	Sessions contract.Sessions
 	Models   models.Chooser
 	Analyst  Analyst
-	Chunk    func(text string) []evidence.Chunk
-	Page     func(ctx context.Context, url string) (evidence.Document, error) // reads an address that a person or a model chose
 	Now      func() time.Time
 	NewID    func(prefix string) string
 	Log      *slog.Logger
@@ -54,16 +55,16 @@ type Engine struct {
 	cfg  Config
 	deps Deps
 
-	life  context.Context // ends at Close: what outlives a question hangs on it
+	life  context.Context // ends at Close; for work that outlives its question
 	stop  context.CancelFunc
-	tasks sync.WaitGroup // questions, and what outlives them
+	tasks sync.WaitGroup // questions and background work
 	folds folds
 
 	mu     sync.Mutex
 	closed bool
 }
 
-// New makes an engine. Close it.
+// New returns an engine. The caller closes it.
 func New(cfg Config, deps Deps) *Engine {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
@@ -72,8 +73,8 @@ func New(cfg Config, deps Deps) *Engine {
 	return &Engine{cfg: cfg, deps: deps, life: life, stop: stop, folds: folds{running: map[string]chan struct{}{}}}
 }
 
-// Close ends what still runs in the background and waits for it: stragglers
-// are cancelled, a summary under way is finished by the built-in linguist.
+// Close ends background work and waits for it: late searches are cancelled, and a
+// summary that is being written is finished by the built-in summarizer.
 func (e *Engine) Close() {
 	e.mu.Lock()
 	e.closed = true
@@ -82,12 +83,13 @@ func (e *Engine) Close() {
 	e.tasks.Wait()
 }
 
-// enter counts a question in, so that Close waits for it, or refuses it.
+// enter registers a question, so that Close waits for it. After Close it returns
+// an error.
 func (e *Engine) enter() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return &evidence.Problem{What: "the program is ending", Try: "ask again when it has been started anew"}
+		return &evidence.Problem{What: "the program is ending", Try: "start it again, then ask"}
 	}
 	e.tasks.Add(1)
 	return nil
@@ -98,21 +100,22 @@ type run struct {
 	e       *Engine
 	req     Request
 	depth   depth
-	models  models.Set
+	models  *modelChoice
 	session evidence.Session
 	observe func(Event)
 	started time.Time
 	answer  evidence.Answer
-	unsure  bool // the model saw no answer where words match the question's: quotes alone do not make one
+	unsure  bool // the model found no answer, and the sources are quoted instead: words that match may not answer
+	cut     bool // a deadline or limit ended the draft early
 
-	mu sync.Mutex // guards answer.Warnings while steps run side by side
+	mu sync.Mutex // guards answer.Warnings while steps run concurrently
 }
 
-// Research answers one question. The answer stands before req.Budget is spent:
-// steps that are late are left out and named in Warnings. Its error is either
-// an *evidence.Problem of the request, ctx's own error when ctx ended, or that
-// of a memory that cannot hold the session; sources and models never fail it.
-// observe, when not nil, is called from one goroutine at a time, in order.
+// Research answers one question within req.Budget: steps that are late are left
+// out and named in Warnings. The error is an *evidence.Problem of the request,
+// ctx's error if ctx ended, or the memory's if it cannot open the session. A
+// failure of a source or a model is part of the answer. observe, if not nil, is
+// called from one goroutine at a time, in order.
 func (e *Engine) Research(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
 	if err := e.enter(); err != nil {
 		return evidence.Answer{}, err
@@ -122,7 +125,7 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 	if err != nil {
 		return evidence.Answer{}, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, req.Budget)
+	bounded, cancel := limit.WithTimeout(ctx, req.Budget)
 	defer cancel()
 	r, err := e.begin(bounded, req, observe)
 	if err != nil {
@@ -151,8 +154,8 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 	return r.answer, nil
 }
 
-// begin opens the session. A new one gets its name here and its place in the
-// memory with its first turn: a question writes nothing before it is answered.
+// begin opens the session. A new one gets its id here and is stored with its first
+// turn: nothing is written before the question is answered.
 func (e *Engine) begin(ctx context.Context, req Request, observe func(Event)) (*run, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -172,12 +175,11 @@ func (e *Engine) begin(ctx context.Context, req Request, observe func(Event)) (*
 		observe = func(Event) {}
 	}
 	r := &run{e: e, req: req, depth: depths[req.Depth], session: session, observe: ordered(observe), started: started}
-	r.models = e.deps.Models.Choose(ctx)
+	r.models = e.chooseModels(ctx)
 	r.answer = evidence.Answer{
 		Question: req.Question, Session: session.ID, RunID: e.deps.NewID("r_"),
 		Claims: []evidence.Claim{}, Citations: []evidence.Citation{}, Sources: []evidence.SourceReport{}, Topics: []string{},
-		Embedder: r.models.Embedder.Model().Name, Synthesizer: r.models.Synthesizer.Name(),
-		Warnings: append([]string{}, r.models.Warnings...),
+		Warnings: []string{},
 	}
 	return r, nil
 }
@@ -204,19 +206,19 @@ func (r *run) warn(text string) {
 	r.answer.Warnings = append(r.answer.Warnings, text)
 }
 
-// sortWarnings puts those of steps that ran side by side into an order of their
-// own, behind what was known before.
+// sortWarnings orders the warnings of concurrent steps, after those of the choice
+// of models.
 func (r *run) sortWarnings() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	slices.Sort(r.answer.Warnings[min(len(r.models.Warnings), len(r.answer.Warnings)):])
+	slices.Sort(r.answer.Warnings[min(len(r.models.wait().Warnings), len(r.answer.Warnings)):])
 }
 
-// since is the time from t in whole milliseconds.
+// since returns the time since t in whole milliseconds.
 func (r *run) since(t time.Time) int64 { return r.e.deps.Now().Sub(t).Milliseconds() }
 
-// analyse starts the isolated analysis; its answer comes on the channel, at
-// the latest when ctx ends.
+// analyse starts the isolated analysis. The result is sent on the channel, at the
+// latest when ctx ends.
 func (r *run) analyse(ctx context.Context, docs []*digested) <-chan evidence.Analysis {
 	in := evidence.AnalysisInput{Question: r.req.Question, Relevance: relevance(r.req.Question, docs)}
 	for _, d := range docs {
@@ -225,18 +227,18 @@ func (r *run) analyse(ctx context.Context, docs []*digested) <-chan evidence.Ana
 	return guarded(r.e, "analysis", func() evidence.Analysis { return r.e.deps.Analyst.Analyse(ctx, in) })
 }
 
-// Bounds of keeping a turn while another process holds the memory.
+// Limits of storing a turn while another process has locked the memory.
 const (
-	leastKeep = time.Second      // that a turn gets even when the budget is spent
+	leastKeep = time.Second      // even if the budget is used up
 	laterKeep = 30 * time.Second // in the background, after that
 )
 
-// remember commits the turn before the answer is given. When the memory is
-// busy for longer than the question has time, the answer is given with a
-// warning, and the turn is kept in the background.
+// remember stores the turn before the answer is returned. If the memory is busy
+// for longer than the budget, the answer is returned with a warning, and the turn
+// is stored in the background.
 func (r *run) remember(ctx context.Context) {
 	r.answer.Timing.TotalMS = r.since(r.started)
-	kept := r.answer
+	kept := r.answer.Clone() // the caller may change its own while this is stored
 	turns := []evidence.Turn{
 		{Role: evidence.RoleUser, Text: r.req.Question, At: r.started},
 		{Role: evidence.RoleAssistant, Text: r.answer.Answer, At: r.e.deps.Now(), Run: &kept},
@@ -245,23 +247,23 @@ func (r *run) remember(ctx context.Context) {
 	if deadline, ok := ctx.Deadline(); ok {
 		left = max(left, time.Until(deadline))
 	}
-	// What was paid for is kept, also when the caller has gone by now.
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), left)
+	// The answer is stored even if the caller has left by now.
+	bounded, cancel := limit.WithTimeout(context.WithoutCancel(ctx), left)
 	defer cancel()
 	err := r.e.deps.Sessions.Append(bounded, r.session.ID, turns...)
 	switch {
 	case err == nil:
-		r.e.foldLater(r.session.ID, r.models)
+		r.e.foldLater(r.session.ID, r.models.wait())
 	case errors.Is(err, context.DeadlineExceeded):
-		r.warn("the memory is busy: this turn will be kept in the background")
-		r.e.spawn("keeping a turn", func() {
-			later, cancel := r.e.lingering(laterKeep)
+		r.warn("the memory is busy: this turn will be stored in the background")
+		r.e.spawn("storing a turn", func() {
+			later, cancel := r.e.lingering(ctx, laterKeep)
 			defer cancel()
 			if err := r.e.deps.Sessions.Append(later, r.session.ID, turns...); err != nil {
 				r.e.deps.Log.Error("a turn was lost", "session", r.session.ID, "err", err)
 			}
 		})
 	default:
-		r.warn("the turn was not kept: " + err.Error())
+		r.warn("the turn was not stored: " + err.Error())
 	}
 }

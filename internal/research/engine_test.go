@@ -142,8 +142,8 @@ func TestAHangingSourceCostsTheSoftBudget(t *testing.T) {
 			t.Error("the straggler's document was lost")
 		}
 		for id, doc := range w.memory.docs {
-			if doc.Meta["session"] != a.Session {
-				t.Errorf("document %s belongs to session %q, want %q", id, doc.Meta["session"], a.Session)
+			if doc.Meta[evidence.MetaSession] != a.Session {
+				t.Errorf("document %s belongs to session %q, want %q", id, doc.Meta[evidence.MetaSession], a.Session)
 			}
 		}
 		w.Close()
@@ -258,6 +258,9 @@ func TestBadRequests(t *testing.T) {
 		want string
 	}{
 		{"empty", Request{Question: " \n"}, "question is empty"},
+		{"invisible characters", Request{Question: "\u200b\u2060\ufeff \U000E0041"}, "question is empty"},
+		{"letters without ink", Request{Question: "\u3164 \u2800"}, "question is empty"},
+		{"language", Request{Question: "q", Language: "en_US"}, `"en_US" is not a language tag`},
 		{"100 kB", Request{Question: strings.Repeat("x", 100_000)}, "100000 bytes"},
 		{"not text", Request{Question: "a\xff"}, "UTF-8"},
 		{"unknown source", Request{Question: "q", Sources: []string{"bing"}}, "choose from: news, wiki"},

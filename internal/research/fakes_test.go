@@ -9,8 +9,10 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // fakeSource answers after a delay on the (synthetic) clock.
@@ -59,6 +61,7 @@ func (s *fakeSource) Search(ctx context.Context, q evidence.Query) ([]evidence.D
 }
 
 type fakeMemory struct {
+	contract.Memory
 	mu   sync.Mutex
 	docs map[string]evidence.Document
 	at   map[string]time.Time
@@ -99,6 +102,7 @@ func (m *fakeMemory) remember(source, body string) {
 }
 
 type fakeSessions struct {
+	contract.Sessions
 	mu  sync.Mutex
 	all map[string]*evidence.Session
 	seq int64
@@ -237,13 +241,30 @@ func (fakeAnalyst) Analyse(_ context.Context, in evidence.AnalysisInput) evidenc
 	return evidence.Analysis{Status: "ok", Documents: len(in.Documents)}
 }
 
-// world is an engine with everything around it made up.
+// world is an engine whose collaborators are fakes.
 type world struct {
 	*Engine
 	memory   *fakeMemory
 	sessions *fakeSessions
 	chooser  *fakeChooser
 }
+
+// store replaces parts of the library's collaborators.
+func (w *world) store(change func(*library.Deps)) {
+	d := library.Deps{Memory: w.memory, Models: w.chooser, Chunk: func(s string) []evidence.Chunk { return []evidence.Chunk{{End: len(s), Text: s}} }}
+	change(&d)
+	w.deps.Library = library.New(d)
+}
+
+// pages is a library.PageReader.
+type pages func(ctx context.Context, url string) (evidence.Document, evidence.Origin, error)
+
+func (p pages) ReadPage(ctx context.Context, url string) (evidence.Document, evidence.Origin, error) {
+	return p(ctx, url)
+}
+
+// read replaces the reader of pages.
+func (w *world) read(p pages) { w.store(func(d *library.Deps) { d.Pages = p }) }
 
 func newWorld(cfg func(*Config), sources ...Source) *world {
 	w := &world{memory: newFakeMemory(), sessions: &fakeSessions{all: map[string]*evidence.Session{}}, chooser: &fakeChooser{builtIn: &fakeModel{name: "built-in"}}}
@@ -253,21 +274,21 @@ func newWorld(cfg func(*Config), sources ...Source) *world {
 	}
 	n := 0
 	w.Engine = New(c, Deps{
-		Sources: sources, Memory: w.memory, Sessions: w.sessions, Models: w.chooser, Analyst: fakeAnalyst{}, Now: time.Now,
+		Sources: sources, Sessions: w.sessions, Models: w.chooser, Analyst: fakeAnalyst{}, Now: time.Now,
 		NewID: func(p string) string { n++; return fmt.Sprint(p, n) },
-		Chunk: func(s string) []evidence.Chunk { return []evidence.Chunk{{End: len(s), Text: s}} },
 	})
+	w.store(func(*library.Deps) {})
 	return w
 }
 
 var errDown = errors.New("wiki.test answered 500")
 
-// readPage is every page but one; old addresses lead to new ones.
-func readPage(_ context.Context, url string) (evidence.Document, error) {
+// readPage reads every address but one; old addresses lead to new ones.
+func readPage(_ context.Context, url string) (evidence.Document, evidence.Origin, error) {
 	if strings.Contains(url, "down") {
-		return evidence.Document{}, errDown
+		return evidence.Document{}, evidence.Origin{}, errDown
 	}
 	url = strings.TrimSuffix(url, "old")
 	body := "The page at " + url + " says something."
-	return evidence.Document{ID: evidence.DocumentID("web", url, body), Source: "web", URL: url, Title: url, Text: body, Score: 1}, nil
+	return evidence.Document{ID: evidence.DocumentID("web", url, body), Source: "web", URL: url, Title: url, Text: body, Score: 1}, evidence.Origin{}, nil
 }

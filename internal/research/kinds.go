@@ -10,8 +10,8 @@ import (
 )
 
 // Kinds of questions. A source of kindGeneral is asked about everything, one of
-// kindOther about what is of no kind that the planner can tell. The words are
-// those of package sources, which this room may not import.
+// kindOther about questions of no other kind. The values are those of package
+// sources, which this package may not import.
 const (
 	kindGeneral  = "general"
 	kindCode     = "code"
@@ -21,21 +21,21 @@ const (
 	kindOther    = "other"
 )
 
-// How sure a word makes that a question is of a kind. Two hints are as good as
-// one firm word; a deep question asks on a single hint.
+// How strongly a word indicates a kind. Two hints count as much as one firm word;
+// for a deep question a single hint suffices.
 const (
 	hint = 1
 	firm = 2
 )
 
-// clue is what a word says of the question that it stands in.
+// clue is what a word indicates about its question.
 type clue struct {
 	kind   string
 	weight int
 }
 
-// clueWords are words by kind and weight; two words with a _ between them count
-// when they follow each other. They are stemmed, so one form will do.
+// clueWords are words by kind and weight; two words joined by _ count where they
+// are adjacent. They are stemmed, so that one form is enough.
 var clueWords = []struct {
 	clue
 	words string
@@ -93,7 +93,7 @@ var clues = sync.OnceValue(func() map[string][]clue {
 	return out
 })
 
-// shapes are what a kind of question looks like, whatever its words.
+// shapes are patterns that indicate a kind.
 var shapes = []struct {
 	kind  string
 	shape func() *regexp.Regexp
@@ -106,8 +106,8 @@ var shapes = []struct {
 	{kindCode, text.Pattern(`(?i)\b(?:error|exception|panic|fatal|warning):`)},                                                          // error: …
 	{kindCode, text.Pattern(`\b[A-Z]\w+(?:Error|Exception)\b`)},                                                                         // TypeError
 	{kindCode, text.Pattern(`\bv\d+(?:\.\d+)+\b|\b\d{1,3}\.\d{1,3}\.\d{1,3}\b`)},                                                        // v1.2, 1.2.3
-	{kindCode, text.Pattern(`(?i)(?:^|\s)(?:c\+\+|c#|f#|\.net\b|objective-c\b)`)},                                                       // languages that are no words
-	{kindCode, text.Pattern(`\S\s+(Go|Rust|Swift|Ruby|Dart|Julia|Lua)\b`)},                                                              // … and those that are, inside a sentence
+	{kindCode, text.Pattern(`(?i)(?:^|\s)(?:c\+\+|c#|f#|\.net\b|objective-c\b)`)},                                                       // languages whose names are not words
+	{kindCode, text.Pattern(`\S\s+(Go|Rust|Swift|Ruby|Dart|Julia|Lua)\b`)},                                                              // … and whose names are, within a sentence
 	{kindCode, text.Pattern(`(?:^|\s)--?[a-z][\w-]*=?\S*\s|\s--[a-z][\w-]+`)},                                                           // --flag
 	{kindCode, text.Pattern(`\bgithub\.com/|\b(?:import|#include) [<"]`)},                                                               // imports
 	{kindCode, text.Pattern(`\b[\w-]+\.(?:go|py|js|jsx|ts|tsx|rs|cpp|hpp|java|rb|php|sh|sql|json|yaml|yml|toml|css|html|ipynb|mod)\b`)}, // main.go
@@ -115,14 +115,14 @@ var shapes = []struct {
 	{kindScience, text.Pattern(`\b10\.\d{4,9}/\S+`)},                                                                                    // a DOI
 	{kindScience, text.Pattern(`(?i)\bet al\b`)},
 	{kindMedicine, text.Pattern(`(?i)\b\d+(?:\.\d+)?\s?(?:mg|mcg|µg|ml)\b`)},                         // a dose
-	{kindMedicine, text.Pattern(`(?i)\b[a-z]{3,}(?:itis|ectomy|cytes?|kinases?|statins?|cillin)\b`)}, // what only medicine calls so
+	{kindMedicine, text.Pattern(`(?i)\b[a-z]{3,}(?:itis|ectomy|cytes?|kinases?|statins?|cillin)\b`)}, // endings of medical terms
 	{kindMedicine, text.Pattern(`\bPMID:? ?\d+`)},
 }
 
 // yearNumber is a year of this century.
 var yearNumber = text.Pattern(`\b20\d\d\b`)
 
-// finding is a kind that a question is of, and the words that say so.
+// finding is a kind of a question, and the words that indicate it.
 type finding struct {
 	kind   string
 	weight int
@@ -130,16 +130,15 @@ type finding struct {
 	firm   int      // of the words
 }
 
-// mostRead of a question is looked at, in bytes: what it is about stands early,
-// and planning must cost nothing.
-const mostRead = 4000
+// maxClassified is how much of a question is examined, in bytes: its subject
+// comes early, and planning must cost nothing.
+const maxClassified = 4000
 
-// kindsOf tells of which kinds a question is, the surest first: those with the
-// weight least or more. It is a pure function of the question, the keywords it
-// was planned into, which know what "it" means, and the year in which it is
-// asked. Most questions are of none.
+// kindsOf returns the kinds of a question whose weight is least or more, the
+// heaviest first. It depends on nothing but the question, its keywords, in which
+// "it" is resolved, and the present year. Most questions have no kind.
 func kindsOf(question string, keywords []string, year, least int) []finding {
-	question, _ = text.Cut(question, mostRead)
+	question, _ = text.Cut(question, maxClassified)
 	found := map[string]*finding{}
 	add := func(c clue, word string) {
 		f := found[c.kind]
@@ -156,7 +155,7 @@ func kindsOf(question string, keywords []string, year, least int) []finding {
 		}
 	}
 	for _, s := range shapes {
-		if m := s.shape().FindStringSubmatch(question); m != nil { // a group is the part that says it
+		if m := s.shape().FindStringSubmatch(question); m != nil { // the last group is the word to show
 			add(clue{s.kind, firm}, strings.Trim(m[len(m)-1], " `\n\t"))
 		}
 	}
@@ -177,11 +176,11 @@ func kindsOf(question string, keywords []string, year, least int) []finding {
 	return out
 }
 
-// readWords adds each word, and each two that follow each other, once.
+// readWords adds the clues of each word and each pair of adjacent words, once.
 func readWords(s string, add func(clue, string)) {
 	seen := map[string]bool{}
 	tokens := text.Tokenize(s)
-	tell := func(key, word string) {
+	read := func(key, word string) {
 		if seen[key] {
 			return
 		}
@@ -191,9 +190,9 @@ func readWords(s string, add func(clue, string)) {
 		}
 	}
 	for i, t := range tokens {
-		tell(t.Term, t.Word)
+		read(t.Term, t.Word)
 		if i > 0 {
-			tell(tokens[i-1].Term+" "+t.Term, tokens[i-1].Word+" "+t.Word)
+			read(tokens[i-1].Term+" "+t.Term, tokens[i-1].Word+" "+t.Word)
 		}
 	}
 }

@@ -120,8 +120,8 @@ func FuzzKinds(f *testing.F) {
 	})
 }
 
-// library is an engine with sources of several kinds.
-func library(t *testing.T, names ...string) *world {
+// manySources is an engine with sources of several kinds.
+func manySources(t *testing.T, names ...string) *world {
 	t.Helper()
 	var all []Source
 	for _, n := range names {
@@ -131,7 +131,7 @@ func library(t *testing.T, names ...string) *world {
 	t.Cleanup(w.Close)
 	w.deps.Kinds = map[string][]string{
 		"wiki": {kindGeneral}, "talk": {kindCode, kindNews, kindOther}, "answers": {kindCode}, "papers": {kindScience},
-		"trials": {kindMedicine, kindScience}, "shelf": {},
+		"trials": {kindMedicine, kindScience}, "notes": {},
 	}
 	w.deps.Off = map[string]string{"searx": "set sources.searx.url in the settings to turn it on"}
 	w.deps.Now = func() time.Time { return time.Date(thisYear, 11, 22, 12, 0, 0, 0, time.UTC) }
@@ -155,21 +155,21 @@ func TestAQuestionAsksTheSourcesThatFit(t *testing.T) {
 		notAsked string
 	}{
 		{"of no kind", Request{Question: "Who wrote The Magic Mountain?"},
-			map[string]string{"wiki": whyGeneral, "talk": whyOther}, "answers papers trials shelf"},
+			map[string]string{"wiki": whyGeneral, "talk": whyOther}, "answers papers trials notes"},
 		{"code", Request{Question: "What is a goroutine and a mutex?"},
-			map[string]string{"wiki": whyGeneral, "talk": "asks about code: goroutine, mutex", "answers": "asks about code: goroutine, mutex"}, "papers trials shelf"},
+			map[string]string{"wiki": whyGeneral, "talk": "asks about code: goroutine, mutex", "answers": "asks about code: goroutine, mutex"}, "papers trials notes"},
 		{"medicine", Request{Question: "What are the symptoms of measles?"},
-			map[string]string{"wiki": whyGeneral, "trials": "asks about medicine: symptoms, measles"}, "talk answers papers shelf"},
+			map[string]string{"wiki": whyGeneral, "trials": "asks about medicine: symptoms, measles"}, "talk answers papers notes"},
 		{"two kinds", Request{Question: "Which vaccine does the genome suggest?"},
-			map[string]string{"wiki": whyGeneral, "papers": "asks about science: genome", "trials": "asks about science: genome"}, "talk answers shelf"},
+			map[string]string{"wiki": whyGeneral, "papers": "asks about science: genome", "trials": "asks about science: genome"}, "talk answers notes"},
 		{"deep goes by a hint", Request{Question: "Is a planet round?", Depth: DepthDeep},
-			map[string]string{"wiki": whyGeneral, "talk": whyDeep, "papers": "asks about science: planet", "trials": "asks about science: planet"}, "answers shelf"},
-		{"named", Request{Question: "What is a goroutine?", Sources: []string{"shelf", "papers", "shelf"}},
-			map[string]string{"shelf": whyNamed, "papers": whyNamed}, ""},
+			map[string]string{"wiki": whyGeneral, "talk": whyDeep, "papers": "asks about science: planet", "trials": "asks about science: planet"}, "answers notes"},
+		{"named", Request{Question: "What is a goroutine?", Sources: []string{"notes", "papers", "notes"}},
+			map[string]string{"notes": whyNamed, "papers": whyNamed}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			a, err := library(t, "wiki", "talk", "answers", "papers", "trials", "shelf").Research(t.Context(), c.req, nil)
+			a, err := manySources(t, "wiki", "talk", "answers", "papers", "trials", "notes").Research(t.Context(), c.req, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -189,11 +189,11 @@ func TestAQuestionAsksTheSourcesThatFit(t *testing.T) {
 
 func TestNotAskedSaysWhatForAndReadDoesToo(t *testing.T) {
 	t.Parallel()
-	got, err := library(t, "wiki", "talk", "shelf").Read(t.Context(), ReadRequest{Query: "measles symptoms", URLs: []string{}}, nil)
+	got, err := manySources(t, "wiki", "talk", "notes").Read(t.Context(), ReadRequest{Query: "measles symptoms", URLs: []string{}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []evidence.NotAsked{{Name: "talk", Why: "for questions about code, news"}, {Name: "shelf", Why: "asked only by name"}}
+	want := []evidence.NotAsked{{Name: "talk", Why: "for questions about code, news"}, {Name: "notes", Why: "asked only by name"}}
 	if diff := cmp.Diff(want, got.NotAsked); diff != "" {
 		t.Errorf("not asked (-want +got):\n%s", diff)
 	}
@@ -204,18 +204,18 @@ func TestNotAskedSaysWhatForAndReadDoesToo(t *testing.T) {
 
 func TestSomeSourceIsAlwaysAsked(t *testing.T) {
 	t.Parallel()
-	a, err := library(t, "trials", "shelf").Research(t.Context(), Request{Question: "Who wrote The Magic Mountain?"}, nil)
+	a, err := manySources(t, "trials", "notes").Research(t.Context(), Request{Question: "Who wrote The Magic Mountain?"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"trials": whyAlone, "shelf": whyAlone}, whys(a.Sources)); diff != "" || len(a.NotAsked) != 0 {
+	if diff := cmp.Diff(map[string]string{"trials": whyAlone, "notes": whyAlone}, whys(a.Sources)); diff != "" || len(a.NotAsked) != 0 {
 		t.Errorf("not asked %v; asked (-want +got):\n%s", a.NotAsked, diff)
 	}
 }
 
 func TestANameThatCannotBeAsked(t *testing.T) {
 	t.Parallel()
-	w := library(t, "wiki", "talk")
+	w := manySources(t, "wiki", "talk")
 	for name, want := range map[string]string{
 		"searx":                  `the source "searx" is off; set sources.searx.url in the settings to turn it on`,
 		"wikki":                  `there is no source "wikki" that is on; did you mean "wiki"? choose from: talk, wiki`,
@@ -236,8 +236,8 @@ func TestANameThatCannotBeAsked(t *testing.T) {
 // costs the others nothing.
 func TestReadSeveralPages(t *testing.T) {
 	t.Parallel()
-	w := library(t, "wiki")
-	w.deps.Page = readPage
+	w := manySources(t, "wiki")
+	w.read(readPage)
 	urls := []string{"https://a.test/", "https://down.test/", "https://b.test/", "https://a.test/", "https://a.test/old"}
 	got, err := w.Read(t.Context(), ReadRequest{URLs: urls}, nil)
 	if err != nil {

@@ -34,17 +34,17 @@ func TestALatePageIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(nil)
 		var ended error
-		w.deps.Page = func(ctx context.Context, url string) (evidence.Document, error) {
+		w.read(func(ctx context.Context, url string) (evidence.Document, evidence.Origin, error) {
 			select {
 			case <-time.After(8 * time.Second):
 			case <-ctx.Done():
 			}
 			ended = ctx.Err()
 			if ended != nil {
-				return evidence.Document{}, ended
+				return evidence.Document{}, evidence.Origin{}, ended
 			}
 			return readPage(ctx, url)
-		}
+		})
 		if _, err := w.Read(t.Context(), ReadRequest{URLs: []string{"https://slow.test/"}, Budget: 5 * time.Second}, nil); err != nil {
 			t.Fatal(err)
 		}

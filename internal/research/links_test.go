@@ -11,37 +11,37 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// linking marks what it finds as pages that say more.
+// linking finds documents whose pages are worth reading.
 type linking struct{ *fakeSource }
 
 func (s linking) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	docs, err := s.fakeSource.Search(ctx, q)
 	for i := range docs {
-		docs[i].Meta = map[string]string{evidence.MetaLink: "page"}
+		docs[i].ReadPage = true
 	}
 	return docs, err
 }
 
 // The pages that hits link to are read beside them; one that is down costs only
-// itself, and the mark stays on the way.
+// itself.
 func TestLinkedPagesAreRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(nil, linking{&fakeSource{name: "news", texts: []string{"One story.", "Another story.", "A third.", "A fourth."}}},
 		linking{&fakeSource{name: "down", texts: []string{"Its page is down."}}})
-	w.deps.Page = readPage
+	w.read(readPage)
 	got, err := w.Read(t.Context(), ReadRequest{Query: "story", FullText: true, Limit: 20}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	pages, stories := 0, 0
 	for _, d := range got.Documents {
-		if d.Meta[evidence.MetaLink] != "" || d.Meta["requested_url"] != "" {
+		if d.Meta[evidence.MetaRequestedURL] != "" {
 			t.Errorf("document %s keeps %v", d.URL, d.Meta)
 		}
 		if d.Source == "web" {
 			pages++
-			if d.Meta["via"] != "news" {
-				t.Errorf("page %s came by %q", d.URL, d.Meta["via"])
+			if d.Meta[evidence.MetaVia] != "news" {
+				t.Errorf("page %s was found via %q", d.URL, d.Meta[evidence.MetaVia])
 			}
 		} else {
 			stories++
@@ -61,19 +61,19 @@ func TestLinkedPagesAreRead(t *testing.T) {
 // kept answers as from a cache.
 type kept struct {
 	*fakeSource
-	origin Origin
+	origin evidence.Origin
 }
 
-func (s kept) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, Origin, error) {
+func (s kept) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, evidence.Origin, error) {
 	docs, err := s.Search(ctx, q)
 	return docs, s.origin, err
 }
 
 func TestReportsTellOfKeptAnswers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(nil, kept{&fakeSource{name: "fresh", texts: []string{"Fresh."}}, Origin{}},
-		kept{&fakeSource{name: "kept", texts: []string{"Kept."}}, Origin{Cached: true, Age: 1e11}},
-		kept{&fakeSource{name: "stale", texts: []string{"Stale."}}, Origin{Stale: true, Age: 2e14}})
+	w := newWorld(nil, kept{&fakeSource{name: "fresh", texts: []string{"Fresh."}}, evidence.Origin{}},
+		kept{&fakeSource{name: "kept", texts: []string{"Kept."}}, evidence.Origin{Cached: true, Age: 1e11}},
+		kept{&fakeSource{name: "stale", texts: []string{"Stale."}}, evidence.Origin{Stale: true, Age: 2e14}})
 	got, err := w.Read(t.Context(), ReadRequest{Query: "q"}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -89,23 +89,22 @@ func TestReportsTellOfKeptAnswers(t *testing.T) {
 	}
 }
 
-// markedPage is a page whose reader says how it was come by.
-func markedPage(ctx context.Context, url string) (evidence.Document, error) {
-	doc, err := readPage(ctx, url)
-	doc.Meta = map[string]string{"requested_url": url}
+// cachedPage reads pages whose address says where they come from.
+func cachedPage(ctx context.Context, url string) (evidence.Document, evidence.Origin, error) {
+	doc, from, err := readPage(ctx, url)
 	switch {
 	case strings.Contains(url, "stale"):
-		doc.Meta[evidence.MetaStale] = "2h0m0s"
+		from = evidence.Origin{Stale: true, Age: 2 * time.Hour}
 	case strings.Contains(url, "kept"):
-		doc.Meta[evidence.MetaKept] = "1m40s"
+		from = evidence.Origin{Cached: true, Age: 100 * time.Second}
 	}
-	return doc, err
+	return doc.WithMeta(evidence.MetaRequestedURL, url), from, err
 }
 
 func TestReportsTellOfKeptPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(nil)
-	w.deps.Page = markedPage
+	w.read(cachedPage)
 	want := map[string]evidence.SourceReport{
 		"https://fresh.test/": {Status: "ok"}, "https://kept.test/": {Status: "cached", AgeSeconds: 100},
 		"https://stale.test/": {Status: "ok", AgeSeconds: 7200, Err: "could not be asked: this is what it said 2h0m0s ago"},
@@ -120,17 +119,17 @@ func TestReportsTellOfKeptPages(t *testing.T) {
 		}
 	}
 	for _, d := range got.Documents {
-		if len(d.Meta) != 1 || d.Meta["requested_url"] == "" {
+		if len(d.Meta) != 1 || d.Meta[evidence.MetaRequestedURL] == "" {
 			t.Errorf("document %s keeps %v", d.URL, d.Meta)
 		}
 	}
 }
 
-func TestLinkedPagesTellHowTheyWereComeBy(t *testing.T) {
+func TestLinkedPagesReportTheirOrigin(t *testing.T) {
 	t.Parallel()
 	w := newWorld(nil)
-	w.deps.Page = markedPage
-	for urls, want := range map[string]Origin{
+	w.read(cachedPage)
+	for urls, want := range map[string]evidence.Origin{
 		"https://fresh.test/": {}, "https://kept.test/": {Cached: true, Age: 100 * time.Second},
 		"https://kept.test/ https://fresh.test/": {Age: 100 * time.Second},
 		"https://kept.test/ https://stale.test/": {Stale: true, Age: 2 * time.Hour},
@@ -145,7 +144,7 @@ func TestLinkedPagesTellHowTheyWereComeBy(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", urls, got, want)
 		}
 		for _, d := range pages {
-			if len(d.Meta) != 1 || d.Meta["via"] != "news" {
+			if len(d.Meta) != 1 || d.Meta[evidence.MetaVia] != "news" {
 				t.Errorf("page %s keeps %v", d.URL, d.Meta)
 			}
 		}

@@ -16,16 +16,16 @@ const (
 	supportedShare = 0.65
 	weakShare      = 0.4
 	maxProofs      = 3 // citations of one sentence
-	quoteSentences = 2 // sentences that a quote may span
+	quoteSentences = 2 // most sentences of one quote
 )
 
-// proof is where a sentence is supported.
+// proof is a span that supports a sentence.
 type proof struct {
 	evidence int           // index into the verifier's evidence
 	span     evidence.Span // of the document's text
 	share    float64
 	missing  []string // numbers and names of the sentence that the span lacks
-	negated  bool     // one of the two denies what the other says
+	negated  bool     // one of the two is a negation and the other is not
 }
 
 // checked is a sentence with its verdict.
@@ -36,14 +36,14 @@ type checked struct {
 	why     string
 }
 
-// verifier proves sentences against passages, without a model.
+// verifier compares sentences with passages, without a model.
 type verifier struct {
 	evidence []evidence.Evidence
 	windows  [][]window // of each passage
 	idf      *text.BM25
 }
 
-// words are those of a stretch of text.
+// words are the words of a piece of text.
 type words struct {
 	terms map[string]bool // stems
 	hard  map[string]bool // unstemmed: names and numbers
@@ -57,8 +57,8 @@ func wordsOf(s string) words {
 	return w
 }
 
-// window is one or two neighbouring sentences of a passage, read together with
-// the document's title: it is what "it" and "the model" stand for.
+// window is one or two neighbouring sentences of a passage, together with the
+// document's title, which is often what "it" and "the model" refer to.
 type window struct {
 	span  evidence.Span // of the document's text
 	parts []words
@@ -121,7 +121,7 @@ func (v *verifier) check(draft evidence.Draft) []checked {
 	return out
 }
 
-// checkQuote accepts a sentence that stands verbatim where it says it does.
+// checkQuote accepts a sentence that is verbatim at one of its quotes.
 func (v *verifier) checkQuote(s evidence.Sentence) checked {
 	c := checked{text: s.Text, verdict: evidence.Supported}
 	for i, sp := range s.Quotes {
@@ -139,9 +139,8 @@ func (v *verifier) checkQuote(s evidence.Sentence) checked {
 	return c
 }
 
-// checkProse looks for spans that say what a written sentence says: in the
-// passages that it cites, else, where it cites none or they do not hold it, in
-// all of them.
+// checkProse looks for spans that support a written sentence: first in the
+// passages that it cites, then, unless those support it, in all others.
 func (v *verifier) checkProse(s evidence.Sentence) checked {
 	c := checked{text: s.Text}
 	claim := newClaim(s.Text)
@@ -171,9 +170,9 @@ func (v *verifier) checkProse(s evidence.Sentence) checked {
 	return c
 }
 
-// claim is a written sentence, taken apart.
+// claim is a written sentence, prepared for comparison.
 type claim struct {
-	terms []string // distinct, weighty
+	terms []string // distinct, without stop words
 	hard  []string // numbers and names, which must be in the quote
 	deny  bool
 }
@@ -190,8 +189,8 @@ func newClaim(s string) claim {
 	return c
 }
 
-// best is the window of passage i that holds most of the claim; the shorter of
-// two that hold as much.
+// best returns the window of passage i with the largest share of the claim's
+// words; of two equal ones the shorter.
 func (v *verifier) best(c claim, i int) (proof, bool) {
 	out := proof{evidence: i, share: -1}
 	for _, w := range v.windows[i] {
@@ -220,7 +219,7 @@ func (v *verifier) best(c claim, i int) (proof, bool) {
 	return out, out.share >= weakShare
 }
 
-// settle keeps the strongest proofs and decides the verdict by the first.
+// settle keeps the strongest proofs and sets the verdict by the first.
 func (c *checked) settle() {
 	slices.SortStableFunc(c.proofs, func(a, b proof) int {
 		if len(a.missing) != len(b.missing) {
@@ -243,7 +242,7 @@ func (c *checked) settle() {
 	case len(p.missing) > 0:
 		c.verdict, c.why = evidence.Unsupported, "the nearest passage does not have: "+strings.Join(p.missing, ", ")
 	case p.negated:
-		c.verdict, c.why = evidence.Weak, "one of claim and quote holds a negation that the other lacks"
+		c.verdict, c.why = evidence.Weak, "only one of claim and quote is negated"
 	case p.share >= supportedShare:
 		c.verdict = evidence.Supported
 	default:
@@ -273,7 +272,7 @@ func firstRune(s string) (rune, bool) {
 	return 0, false
 }
 
-// denials are the words that turn a statement round.
+// denials are the words that negate a statement.
 var denials = []string{"not", "no", "never", "neither", "nor", "without", "cannot", "none", "nobody"}
 
 func denies(s string) bool {

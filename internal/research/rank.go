@@ -9,16 +9,16 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Weights of the ranking. The fusion's were measured on public collections:
-// a weak embedder is a booster of BM25, a trained encoder its equal.
+// Weights of the ranking. Those of the fusion were measured on public
+// collections: a lexical embedder supplements BM25, a trained one equals it.
 const (
 	alphaLexical     = 0.3
 	alphaTransformer = 0.5
-	topicWeight      = 0.5 // a keyword of the plan beside a word of the question
+	topicWeight      = 0.5 // of a planned keyword, relative to a word of the question
 	sourcePrior      = 0.1 // the source's own order
 	diversity        = 0.7 // lambda of maximal marginal relevance: 1 is relevance alone
 	maxPassages      = 16
-	contenders       = 200 // passages that are compared with each other, which costs their square
+	contenders       = 200 // passages that are compared pairwise
 )
 
 // candidate is a passage that may take part in the answer.
@@ -30,8 +30,8 @@ type candidate struct {
 	vector []float32
 }
 
-// rank fuses BM25 and vectors over everything that was read or remembered,
-// drops near-duplicates and chooses diverse passages under the token budget.
+// rank fuses BM25 and vectors over everything that was read or recalled, drops
+// near-duplicates, and chooses diverse passages within the token budget.
 func (r *run) rank(docs []*digested, back recollection) []evidence.Evidence {
 	begun := r.e.deps.Now()
 	defer func() { r.answer.Timing.RankMS = r.since(begun) }()
@@ -46,8 +46,8 @@ func (r *run) rank(docs []*digested, back recollection) []evidence.Evidence {
 	return chooseDiverse(pool, r.e.cfg.PassageTokens)
 }
 
-// candidates are the chunks of all documents; a remembered one that was also
-// read anew counts once, as it is now.
+// candidates returns the chunks of all documents. A recalled document that was
+// also read just now counts once, in its present form.
 func candidates(docs []*digested, back recollection) []candidate {
 	var pool []candidate
 	fresh := map[string]bool{}
@@ -70,7 +70,7 @@ func candidates(docs []*digested, back recollection) []candidate {
 	return pool
 }
 
-// score sets every candidate's score, 0..1 and a little more.
+// score sets the score of every candidate, from 0 to a little over 1.
 func (r *run) score(pool []candidate, question []float32) {
 	terms := make([][]string, len(pool))
 	for i, c := range pool {
@@ -92,7 +92,7 @@ func (r *run) score(pool []candidate, question []float32) {
 		similar[i] = cosine(question, c.vector)
 	}
 	alpha := alphaLexical
-	if r.models.Embedder.Model().Kind == evidence.KindTransformer {
+	if r.models.wait().Embedder.Model().Kind == evidence.KindTransformer {
 		alpha = alphaTransformer
 	}
 	if question == nil {
@@ -105,7 +105,7 @@ func (r *run) score(pool []candidate, question []float32) {
 	}
 }
 
-// minMax scales s to 0..1 in place; equal values become 0 when they are 0, else 1.
+// minMax scales s to 0..1 in place. Equal values become 0 if they are 0, else 1.
 func minMax(s []float64) {
 	if len(s) == 0 {
 		return
@@ -123,7 +123,8 @@ func minMax(s []float64) {
 	}
 }
 
-// cosine of two unit vectors of one space, 0 for a missing or foreign one.
+// cosine returns the similarity of two unit vectors of one space, and 0 if one is
+// missing or of another space.
 func cosine(a, b []float32) float64 {
 	if len(a) == 0 || len(a) != len(b) {
 		return 0
@@ -138,7 +139,7 @@ func cosine(a, b []float32) float64 {
 	return sum
 }
 
-// dropNearDuplicates keeps the best-scored of passages that say the same.
+// dropNearDuplicates keeps the best-scored of passages with nearly the same text.
 func dropNearDuplicates(pool []candidate) []candidate {
 	var out []candidate
 	var kept []uint64
@@ -151,16 +152,16 @@ func dropNearDuplicates(pool []candidate) []candidate {
 	return out
 }
 
-// chooseDiverse picks by maximal marginal relevance until tokens are spent.
+// chooseDiverse chooses by maximal marginal relevance until tokens are used up.
 func chooseDiverse(pool []candidate, tokens int) []evidence.Evidence {
 	var out []evidence.Evidence
 	sets := termSets(pool)
-	likest := make([]float64, len(pool)) // each passage's overlap with the chosen one that is most like it
+	nearest := make([]float64, len(pool)) // each passage's overlap with the most similar chosen one
 	taken := make([]bool, len(pool))
 	for range pool {
 		best, bestValue := -1, math.Inf(-1)
 		for i, c := range pool {
-			if v := diversity*c.score - (1-diversity)*likest[i]; !taken[i] && v > bestValue {
+			if v := diversity*c.score - (1-diversity)*nearest[i]; !taken[i] && v > bestValue {
 				best, bestValue = i, v
 			}
 		}
@@ -178,14 +179,14 @@ func chooseDiverse(pool []candidate, tokens int) []evidence.Evidence {
 		}
 		for i := range pool {
 			if !taken[i] {
-				likest[i] = max(likest[i], overlap(sets[i], sets[best], pool[i].doc.Source == c.doc.Source))
+				nearest[i] = max(nearest[i], overlap(sets[i], sets[best], pool[i].doc.Source == c.doc.Source))
 			}
 		}
 	}
 	return out
 }
 
-// termSets are the passages' distinct terms as ascending numbers.
+// termSets returns the passages' distinct terms as ascending numbers.
 func termSets(pool []candidate) [][]int {
 	numbers := map[string]int{}
 	out := make([][]int, len(pool))
@@ -204,8 +205,8 @@ func termSets(pool []candidate) [][]int {
 	return out
 }
 
-// overlap is the share of the smaller passage's terms that the other has too,
-// with a surcharge for the same source: an answer of one voice is a weak one.
+// overlap returns the share of the smaller passage's terms that the other has
+// too, plus a penalty for the same source: an answer from one source is weak.
 func overlap(a, b []int, sameSource bool) float64 {
 	both := 0
 	for i, j := 0, 0; i < len(a) && j < len(b); {
@@ -225,7 +226,7 @@ func overlap(a, b []int, sameSource bool) float64 {
 	return share
 }
 
-// relevance is each document's share of the question's words, 0..1, for the
+// relevance returns each document's share of the question's words, 0..1, for the
 // analysis.
 func relevance(question string, docs []*digested) map[string]float64 {
 	query := text.QueryTerms(question)

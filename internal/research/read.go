@@ -4,48 +4,50 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// ReadRequest asks for documents, by keywords, by address, or both. A zero
-// field means the engine's default.
+// ReadRequest asks for documents, by keywords, by address, or both. A zero field
+// means its default.
 type ReadRequest struct {
 	Query    string
-	URLs     []string // pages, read through Deps.Page
+	URLs     []string // pages, read through the library
 	Sources  []string // names to ask with Query; empty leaves the choice to the engine
-	Limit    int      // most documents that sources find, 1..50; pages come on top
-	FullText bool     // also read what the hits link to
+	Limit    int      // most documents of sources, 1..MaxRead; pages are added to them
+	FullText bool     // also read the pages that hits link to
 	Budget   time.Duration
 	Language string
 }
 
-// ReadResult is what was read, best first. Its slices are never nil, but for NotAsked.
+// ReadResult is what was read, best first. Slices except NotAsked are never nil.
 type ReadResult struct {
-	Documents []evidence.Document
-	Sources   []evidence.SourceReport
-	NotAsked  []evidence.NotAsked // sources that are on and not for this query; nil when the caller chose
-	Warnings  []string
+	Documents []evidence.Document     `json:"documents"`
+	Sources   []evidence.SourceReport `json:"sources"`
+	NotAsked  []evidence.NotAsked     `json:"not_asked,omitempty"` // sources that are on and not for this query; nil when the caller chose
+	Warnings  []string                `json:"warnings"`
 }
 
 // Bounds of a ReadRequest.
 const (
-	MaxRead = 50 // documents, and pages
-	MaxURL  = 2048
+	MaxRead     = 50 // documents, and pages
+	DefaultRead = 8  // documents that sources find, of a request with no Limit
+	MaxURL      = library.MaxURL
 )
 
-// readShare of the budget is for gathering, the rest for remembering.
+// readShare is the share of the budget for gathering; the rest is for storing.
 const readShare = 0.85
 
-// page is one address as a source: it has nothing to search in.
+// page is one address as a source: it finds the page at that address.
 type page struct {
-	url  string
-	read func(ctx context.Context, url string) (evidence.Document, error)
+	e   *Engine
+	url string
 }
 
 func (p page) Name() string { return p.url }
@@ -55,34 +57,16 @@ func (p page) Search(ctx context.Context, q evidence.Query) ([]evidence.Document
 	return docs, err
 }
 
-func (p page) SearchTraced(ctx context.Context, _ evidence.Query) ([]evidence.Document, Origin, error) {
-	doc, err := p.read(ctx, p.url)
+func (p page) SearchTraced(ctx context.Context, _ evidence.Query) ([]evidence.Document, evidence.Origin, error) {
+	doc, from, err := p.e.deps.Library.ReadPage(ctx, p.url)
 	if err != nil {
-		return nil, Origin{}, err
+		return nil, evidence.Origin{}, err
 	}
-	from := takeOrigin(&doc)
 	return []evidence.Document{doc}, from, nil
 }
 
-// takeOrigin is how a page was come by, as its reader marked it. The marks are no
-// part of a document.
-func takeOrigin(doc *evidence.Document) Origin {
-	kept, stale := doc.Meta[evidence.MetaKept], doc.Meta[evidence.MetaStale]
-	if kept == "" && stale == "" {
-		return Origin{}
-	}
-	doc.Meta = maps.Clone(doc.Meta)
-	delete(doc.Meta, evidence.MetaKept)
-	delete(doc.Meta, evidence.MetaStale)
-	age, err := time.ParseDuration(cmp.Or(stale, kept))
-	if err != nil {
-		age = 0 // unknown
-	}
-	return Origin{Cached: stale == "", Stale: stale != "", Age: age}
-}
-
-// Read gathers documents and remembers them, without an answer. Errors are
-// those of Research.
+// Read gathers documents and stores them, without an answer. Errors are those of
+// Research.
 func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event)) (ReadResult, error) {
 	if err := e.enter(); err != nil {
 		return ReadResult{}, err
@@ -98,16 +82,16 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 	if observe == nil {
 		observe = func(Event) {}
 	}
-	r := &run{e: e, observe: ordered(observe), started: e.deps.Now(), models: e.deps.Models.Choose(ctx),
+	r := &run{e: e, observe: ordered(observe), started: e.deps.Now(), models: e.chooseModels(ctx),
 		req:   Request{Question: req.Query, Budget: req.Budget, Language: req.Language},
 		depth: depth{topics: 1, limit: req.Limit, soft: 1, full: req.FullText}}
 	if len(req.URLs) > 0 {
-		// Pages were asked for by name: each is worth its own deadline.
+		// The caller named these pages, so no soft budget ends the wait for them.
 		r.depth.soft = float64(req.Budget) / float64(e.cfg.SoftBudget)
 	}
-	whole, cancel := context.WithTimeout(ctx, req.Budget)
+	whole, cancel := limit.WithTimeout(ctx, req.Budget)
 	defer cancel()
-	bounded, stopGathering := context.WithTimeout(whole, time.Duration(float64(req.Budget)*readShare))
+	bounded, stopGathering := limit.WithTimeout(whole, time.Duration(float64(req.Budget)*readShare))
 	defer stopGathering()
 	pipeline := r.newDigestion(whole)
 	r.emit(Event{Kind: EventPlanned, Total: len(sources)})
@@ -115,7 +99,7 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 	gather.ask(cmp.Or(req.Query, "page"))
 	gather.wait(bounded, nil, pipeline.add)
 	out := ReadResult{Documents: []evidence.Document{}, Sources: gather.finish(bounded, stop), NotAsked: rest}
-	docs := pipeline.wait(whole, gather.finds)
+	docs := pipeline.wait(whole, gather.documents)
 	if err := ctx.Err(); err != nil {
 		return ReadResult{}, err
 	}
@@ -125,12 +109,12 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 	return out, nil
 }
 
-// pickRead is the best of what sources found, up to the limit, and all pages.
+// pickRead returns the best documents of sources, up to the limit, and all pages.
 func pickRead(docs []*digested, req ReadRequest) []evidence.Document {
 	out := []evidence.Document{}
 	found := 0
 	for _, d := range docs { // sorted by score
-		if !slices.Contains(req.URLs, d.doc.URL) && d.doc.Meta["requested_url"] == "" {
+		if !slices.Contains(req.URLs, d.doc.URL) && d.doc.Meta[evidence.MetaRequestedURL] == "" {
 			if found++; found > req.Limit {
 				continue
 			}
@@ -140,23 +124,53 @@ func pickRead(docs []*digested, req ReadRequest) []evidence.Document {
 	return out
 }
 
+// CheckLimit returns an *evidence.Problem for a number of documents that cannot be
+// asked for.
+func CheckLimit(n int) error {
+	if n < 1 || n > MaxRead {
+		return evidence.BadInput(fmt.Sprintf("a limit of %d is out of range", n), fmt.Sprintf("give one from 1 to %d", MaxRead))
+	}
+	return nil
+}
+
+// Check returns an *evidence.Problem for a request without a query and a URL, and
+// for one that is out of bounds. A URL that cannot be read is not checked here: it
+// becomes a report of its own.
+func (r ReadRequest) Check() error {
+	query := text.HasVisible(r.Query)
+	switch {
+	case !query && len(r.URLs) == 0:
+		return evidence.BadInput("there is neither a query nor a URL", "give search keywords, or addresses to read")
+	case len(r.URLs) > MaxRead:
+		return evidence.BadInput(fmt.Sprintf("%d URLs are too many", len(r.URLs)), fmt.Sprintf("give at most %d", MaxRead))
+	}
+	if query {
+		if err := library.CheckLength("query", len(r.Query)); err != nil {
+			return err
+		}
+	}
+	for _, u := range r.URLs {
+		if err := library.CheckURLLength("the URL", u); err != nil {
+			return err
+		}
+	}
+	if r.Limit != 0 {
+		return CheckLimit(r.Limit)
+	}
+	return nil
+}
+
 // completeRead fills in defaults, refuses what cannot be done, and lists whom
 // to ask.
 func (e *Engine) completeRead(req ReadRequest) ([]chosen, []evidence.NotAsked, ReadRequest, error) {
 	req.Query, _ = text.Clean(strings.TrimSpace(req.Query))
-	if req.Query == "" && len(req.URLs) == 0 {
-		return nil, nil, req, evidence.BadInput("there is neither a query nor a URL", "give one of them")
+	if !text.HasVisible(req.Query) {
+		req.Query = ""
 	}
-	if len(req.Query) > MaxQuestion {
-		return nil, nil, req, evidence.BadInput(fmt.Sprintf("the query has %d bytes", len(req.Query)), fmt.Sprintf("keep it under %d", MaxQuestion))
+	if err := req.Check(); err != nil {
+		return nil, nil, req, err
 	}
-	if len(req.URLs) > MaxRead {
-		return nil, nil, req, evidence.BadInput(fmt.Sprintf("%d URLs are too many", len(req.URLs)), fmt.Sprintf("give at most %d", MaxRead))
-	}
-	req.Limit = cmp.Or(req.Limit, 8)
-	if req.Limit < 1 || req.Limit > MaxRead {
-		return nil, nil, req, evidence.BadInput(fmt.Sprintf("a limit of %d is out of range", req.Limit), fmt.Sprintf("give one from 1 to %d", MaxRead))
-	}
+	req.Limit = cmp.Or(req.Limit, DefaultRead)
 	req.Budget = cmp.Or(req.Budget, e.cfg.Budget)
 	if err := CheckBudget(req.Budget); err != nil {
 		return nil, nil, req, err
@@ -175,11 +189,8 @@ func (e *Engine) completeRead(req ReadRequest) ([]chosen, []evidence.NotAsked, R
 	}
 	seen := map[string]bool{}
 	for _, u := range req.URLs {
-		if len(u) > MaxURL {
-			return nil, nil, req, evidence.BadInput(fmt.Sprintf("a URL of %d bytes is too long", len(u)), fmt.Sprintf("keep it under %d", MaxURL))
-		}
 		if !seen[u] {
-			sources = append(sources, chosen{page{url: u, read: e.deps.Page}, whyNamed})
+			sources = append(sources, chosen{page{e, u}, whyNamed})
 		}
 		seen[u] = true
 	}

@@ -6,39 +6,45 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// Depths of a request: how many keywords are asked, and how much is read.
+// Depths of a request: how many keywords are used, and how much is read.
 const (
 	DepthQuick    = "quick"
 	DepthStandard = "standard"
 	DepthDeep     = "deep"
 )
 
-// Request is one question and its bounds. A zero field means the engine's
-// default.
+// Request is one question and its limits. A zero field means its default, which
+// for Budget and Language is the Config's.
 type Request struct {
 	Question  string        // as the person asked it
-	Session   string        // a thread to go on with; empty starts a new one
+	Session   string        // id of the session to continue; empty starts a new one
 	Sources   []string      // names to ask; empty leaves the choice to the engine
 	Depth     string        // DepthQuick, DepthStandard or DepthDeep
-	Budget    time.Duration // an answer stands when it is spent, if only a partial one
+	Budget    time.Duration // by its end an answer is returned, perhaps a partial one
 	MaxTokens int           // of the answer
 	Language  string        // BCP 47 primary subtag, such as "en"
 }
 
 // Kinds of events.
 const (
-	EventPlanned = "planned" // Total is how many sources are asked
-	EventSource  = "source"  // Source reports; Done of Total have done so
+	EventPlanned = "planned" // Total sources are asked
+	EventSource  = "source"  // Source has reported, Done of Total
 	EventStage   = "stage"   // Stage begins
 	EventText    = "text"    // Text is the next piece of the answer's prose
-	EventDone    = "done"    // the answer stands
+	EventDone    = "done"    // the answer is complete
 )
 
-// Event is one step on the way to an answer. Which fields are set depends on
-// Kind.
+// GivenUp lists searches of a source that are not waited for, by keyword.
+type GivenUp struct {
+	Topics []string // nothing came
+	Links  []string // the documents came, and the pages that they link to did not
+}
+
+// Event is a step of answering. Kind determines which fields are set.
 type Event struct {
 	Kind        string
 	Source      *evidence.SourceReport
+	GivenUp     *GivenUp // with Source: searches that are not waited for; nil: none
 	Stage       string
 	Text        string
 	Done, Total int

@@ -9,21 +9,21 @@ import (
 	"github.com/research-mcp/research-mcp/internal/models"
 )
 
-// foldBound is the longest that a model may work on a summary.
+// foldBound is the time limit of writing a summary.
 const foldBound = 60 * time.Second
 
-// foldPatience is how long a question waits for the fold that the one before
-// it started: the built-in linguist needs a millisecond, a model is not waited
-// for.
+// foldPatience is how long a question waits for the fold that the previous
+// question started: the built-in summarizer needs a millisecond, and a model is
+// not waited for.
 const foldPatience = 200 * time.Millisecond
 
-// folds knows the sessions whose summaries are being written in this process.
+// folds tracks the sessions whose summaries this process is writing.
 type folds struct {
 	mu      sync.Mutex
 	running map[string]chan struct{} // closed when the fold is done
 }
 
-// wait returns when no fold of the session runs, or patience is at its end.
+// wait returns when no fold of the session is running, or after foldPatience.
 func (f *folds) wait(ctx context.Context, session string) {
 	f.mu.Lock()
 	done := f.running[session]
@@ -39,7 +39,7 @@ func (f *folds) wait(ctx context.Context, session string) {
 	}
 }
 
-// start reports whether the caller shall fold, and gives it the way to end.
+// start reports whether the caller may fold; it then has to call end.
 func (f *folds) start(session string) (end func(), ok bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -56,9 +56,8 @@ func (f *folds) start(session string) (end func(), ok bool) {
 	}, true
 }
 
-// foldLater folds the session's older turns into its summary, in the
-// background. A fold that is under way already will be followed by the next
-// question's.
+// foldLater folds the session's older turns into its summary, in the background.
+// While a fold is running it does nothing: the next question folds again.
 func (e *Engine) foldLater(session string, set models.Set) {
 	end, ok := e.folds.start(session)
 	if !ok {
@@ -67,16 +66,16 @@ func (e *Engine) foldLater(session string, set models.Set) {
 	e.spawn("folding", func() {
 		defer end()
 		if err := e.fold(session, set); err != nil {
-			e.deps.Log.Warn("session was not folded; its turns stay as they are", "session", session, "err", err)
+			e.deps.Log.Warn("the session was not folded; its turns are unchanged", "session", session, "err", err)
 		}
 	})
 }
 
-// fold goes on for a moment when the engine closes: then the built-in linguist
-// writes the summary, which takes no time. A fold that is broken off loses
-// nothing: the next question's does it.
+// fold may finish while the engine closes: then the built-in summarizer writes the
+// summary, which takes no time. An interrupted fold loses nothing: the next
+// question folds again.
 func (e *Engine) fold(session string, set models.Set) error {
-	ctx, cancel := e.lingering(foldBound)
+	ctx, cancel := e.lingering(e.life, foldBound)
 	defer cancel()
 	s, err := e.deps.Sessions.Open(ctx, session)
 	if err != nil {
@@ -91,7 +90,7 @@ func (e *Engine) fold(session string, set models.Set) error {
 		return err
 	}
 	_, err = e.deps.Sessions.Fold(ctx, session, s.SummaryTo, old[len(old)-1].Seq, summary)
-	return err // another process may have folded first: that is as good
+	return err // another process may have folded first, which is just as well
 }
 
 func (e *Engine) summarise(summary string, old []evidence.Turn, set models.Set) (string, error) {

@@ -4,14 +4,16 @@ import (
 	"context"
 	"runtime/debug"
 	"time"
+
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
-// lastGrace is what work that must not be broken off gets after Close: enough
-// for a transaction, little enough for a client that waits for the end.
+// lastGrace is how long work that should not be interrupted may continue after
+// Close: enough for a transaction, and acceptable to a client that waits.
 const lastGrace = time.Second
 
-// spawn runs fn beside the question, and survives its panic: foreign text that
-// trips over a fault of ours costs one step, not the process.
+// spawn runs fn in a goroutine that Close waits for. A panic in it, such as from
+// unusual input, costs one step and not the process.
 func (e *Engine) spawn(what string, fn func()) {
 	e.tasks.Go(func() {
 		defer e.rescue(what)
@@ -19,7 +21,7 @@ func (e *Engine) spawn(what string, fn func()) {
 	})
 }
 
-// guarded is spawn for a result; a panic gives the zero value.
+// guarded is spawn with a result; after a panic that is the zero value.
 func guarded[T any](e *Engine, what string, fn func() T) <-chan T {
 	out := make(chan T, 1)
 	e.tasks.Go(func() {
@@ -31,17 +33,17 @@ func guarded[T any](e *Engine, what string, fn func() T) <-chan T {
 	return out
 }
 
-// rescue is deferred; it turns a panic into a log record.
+// rescue logs a panic; it is to be deferred.
 func (e *Engine) rescue(what string) {
 	if p := recover(); p != nil {
 		e.deps.Log.Error("panic", "in", what, "panic", p, "stack", string(debug.Stack()))
 	}
 }
 
-// lingering is a context for work that Close lets come to its end: it ends
-// after bound, or shortly after the engine's life.
-func (e *Engine) lingering(bound time.Duration) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(e.life), bound)
+// lingering returns a context for work that may finish after Close: it ends after
+// bound, or lastGrace after the engine's life. It has the clock of question.
+func (e *Engine) lingering(question context.Context, bound time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := limit.WithTimeout(limit.LikeClock(context.WithoutCancel(e.life), question), bound)
 	stop := context.AfterFunc(e.life, func() {
 		last := time.NewTimer(lastGrace)
 		defer last.Stop()

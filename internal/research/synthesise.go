@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
-// answerTokens bounds the prose of an answer: its citations need room too.
+// answerTokens bounds the prose of an answer; its citations need room, too.
 const answerTokens = 800
 
-// verifyReserve is kept of the budget for what follows the writing.
+// verifyReserve is the share of the budget for the steps after writing.
 const verifyReserve = 0.05
 
-// synthesise has the answer written, by the kit's synthesizer, else by the
-// built-in one. The draft says itself whether it was cut short.
+// synthesise returns the draft of the chosen synthesizer, or of the built-in one
+// if that fails.
 func (r *run) synthesise(ctx context.Context, ranked []evidence.Evidence) evidence.Draft {
 	begun := r.e.deps.Now()
 	defer func() { r.answer.Timing.SynthesisMS = r.since(begun) }()
@@ -33,10 +34,10 @@ func (r *run) synthesise(ctx context.Context, ranked []evidence.Evidence) eviden
 	if ok {
 		reserve := time.Duration(float64(r.req.Budget) * verifyReserve)
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-reserve))
+		ctx, cancel = limit.WithTimeout(ctx, time.Until(deadline)-reserve)
 		defer cancel()
 	}
-	draft, err := r.models.Synthesizer.Write(ctx, brief, func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
+	draft, err := r.models.wait().Synthesizer.Write(ctx, brief, func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
 	if err == nil && (draft.Abstain || len(draft.Sentences) > 0) {
 		return draft
 	}
@@ -47,10 +48,10 @@ func (r *run) synthesise(ctx context.Context, ranked []evidence.Evidence) eviden
 	return r.fallBack(ctx, brief, why)
 }
 
-// fallBack writes with the built-in synthesizer, which needs no time and no model.
+// fallBack returns a draft of the built-in synthesizer.
 func (r *run) fallBack(ctx context.Context, brief evidence.Brief, why string) evidence.Draft {
 	builtIn := r.e.deps.Models.BuiltIn().Synthesizer
-	if failed := r.models.Synthesizer.Name(); failed != builtIn.Name() {
+	if failed := r.models.wait().Synthesizer.Name(); failed != builtIn.Name() {
 		r.warn(fmt.Sprintf("%s did not write this answer (%s): it is quoted from the sources instead", failed, why))
 	}
 	r.answer.Synthesizer = builtIn.Name()
@@ -61,7 +62,7 @@ func (r *run) fallBack(ctx context.Context, brief evidence.Brief, why string) ev
 	return draft
 }
 
-// conclude decides the answer's status and, where there is none, says what was
+// conclude sets the answer's status and, if there is no answer, says what was
 // tried.
 func (r *run) conclude() {
 	a := &r.answer
@@ -78,30 +79,17 @@ func (r *run) conclude() {
 	case !slices.ContainsFunc(a.Sources, reached):
 		a.Status = evidence.Partial
 		r.warn("no source answered: this is from memory alone")
-	case best == evidence.Weak || r.cut() || r.unsure:
+	case best == evidence.Weak || r.cut || r.unsure:
 		a.Status = evidence.Partial
 	default:
 		a.Status = evidence.Answered
 	}
 }
 
-// reached reports whether a source answered, if only that it has nothing.
+// reached reports whether a source answered, perhaps with nothing.
 func reached(s evidence.SourceReport) bool {
 	return s.Status == evidence.StatusOK || s.Status == evidence.StatusEmpty || s.Status == evidence.StatusCached
 }
-
-// cut reports whether the writing ended before it was done.
-func (r *run) cut() bool {
-	for _, w := range r.answer.Warnings {
-		if strings.HasPrefix(w, cutShort) {
-			return true
-		}
-	}
-	return false
-}
-
-// cutShort begins the warning of an answer that was not written to its end.
-const cutShort = "the answer was cut short"
 
 func (r *run) nothingFound() string {
 	var tried []string
@@ -118,12 +106,12 @@ func (r *run) nothingFound() string {
 	}
 	out := "Nothing that was read answers this question. Asked were " + strings.Join(append(tried, memory), "; ") + "."
 	if len(tried) > 0 && !slices.ContainsFunc(r.answer.Sources, reached) {
-		return out + " No source could be reached: `research-mcp doctor` tells why."
+		return out + " No source could be reached: `research-mcp doctor` says why."
 	}
 	return out + " " + r.nextStep()
 }
 
-// nextStep is what may help after sources were reached and did not answer.
+// nextStep suggests what may help when sources answered with nothing useful.
 func (r *run) nextStep() string {
 	steps := []string{"ask in fewer words"}
 	if r.req.Depth != DepthDeep {

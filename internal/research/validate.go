@@ -4,18 +4,21 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Bounds of a request.
 const (
-	MaxQuestion = 20_000 // bytes; a longer one is a document, not a question
+	MaxQuestion = library.MaxQuery // bytes
 	MinBudget   = time.Second
 	MaxBudget   = 10 * time.Minute // clients give up long before
 )
+
+// DefaultMaxTokens is the size of an answer to a Request that sets none.
+const DefaultMaxTokens = 4000
 
 // depth is what a Request's Depth stands for.
 type depth struct {
@@ -40,20 +43,9 @@ func CheckBudget(d time.Duration) error {
 	return nil
 }
 
-// CheckQuestion refuses an empty question, one that is not text, and one that
-// is too long.
-func CheckQuestion(q string) error {
-	switch {
-	case strings.TrimSpace(q) == "":
-		return evidence.BadInput("the question is empty", "ask something, such as \"How does Go schedule goroutines?\"")
-	case len(q) > MaxQuestion:
-		return evidence.BadInput(fmt.Sprintf("the question has %d bytes", len(q)),
-			fmt.Sprintf("keep it under %d; give long material to remember and ask about it", MaxQuestion))
-	case !utf8.ValidString(q):
-		return evidence.BadInput("the question is not valid UTF-8", "send it as UTF-8 text")
-	}
-	return nil
-}
+// CheckQuestion refuses a question without visible text, one that is not UTF-8,
+// and one that is too long.
+func CheckQuestion(q string) error { return library.CheckQuery("question", q) }
 
 // complete fills in defaults and refuses what cannot be done.
 func (e *Engine) complete(req Request) (Request, error) {
@@ -74,7 +66,7 @@ func (e *Engine) complete(req Request) (Request, error) {
 		return req, evidence.BadInput(fmt.Sprintf("there is no depth %q", req.Depth), "choose quick, standard or deep")
 	}
 	if req.MaxTokens <= 0 {
-		req.MaxTokens = 4000
+		req.MaxTokens = DefaultMaxTokens
 	}
 	if req.Language == "" {
 		req.Language = e.cfg.Language
@@ -86,12 +78,11 @@ func (e *Engine) complete(req Request) (Request, error) {
 	return req, err
 }
 
-// language is a BCP 47 primary subtag, and what Wikipedia makes of it.
-var language = text.Pattern(`^[a-z]{2,3}(-[a-z]{2,8})?$`)
-
-func checkLanguage(l string) error {
-	if language().MatchString(l) {
+// checkLanguage refuses what is not a BCP 47 language tag. Sources get its
+// primary subtag.
+func checkLanguage(tag string) error {
+	if text.PrimaryLanguage(tag) != "" {
 		return nil
 	}
-	return evidence.BadInput(fmt.Sprintf("there is no language %q", l), "give a code such as en, de or zh")
+	return evidence.BadInput(fmt.Sprintf("%q is not a language tag", tag), "give one such as en, de or pt-BR")
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// verify checks every sentence of the draft against the spans that it cites,
-// and builds the answer of those that stand. A model's draft of which nothing
-// stands is replaced by quotes.
+// verify checks every sentence of the draft against the spans that it cites, and
+// makes the answer of those that are supported. A model's draft without any is
+// replaced by quotes.
 func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evidence.Draft) {
 	begun := r.e.deps.Now()
 	defer func() { r.answer.Timing.VerifyMS = r.since(begun) }()
@@ -21,7 +21,7 @@ func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evid
 	v := newVerifier(ranked)
 	claims := v.check(draft)
 	builtIn := r.e.deps.Models.BuiltIn().Synthesizer.Name()
-	if !standing(claims) && len(ranked) > 0 && r.answer.Synthesizer != builtIn {
+	if !anySupported(claims) && len(ranked) > 0 && r.answer.Synthesizer != builtIn {
 		why := "none of its sentences is supported by what was read"
 		if draft.Abstain {
 			why = "it found no answer in what was read"
@@ -33,14 +33,15 @@ func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evid
 		claims = v.check(draft)
 	}
 	if draft.Partial {
-		r.warn(cutShort + ": " + draft.Why)
+		r.cut = true
+		r.warn("the answer was cut short: " + draft.Why)
 	} else if draft.Why != "" && !draft.Abstain {
 		r.warn(draft.Why)
 	}
 	r.write(v, claims)
 }
 
-func standing(claims []checked) bool {
+func anySupported(claims []checked) bool {
 	return slices.ContainsFunc(claims, func(c checked) bool { return c.verdict != evidence.Unsupported })
 }
 
@@ -71,11 +72,11 @@ func (r *run) write(v *verifier, claims []checked) {
 	}
 }
 
-// foreignMark is a reference of the source's own, which would read as one of
-// ours.
+// foreignMark matches a reference in a source's text, which would look like one
+// of the answer's.
 var foreignMark = text.Pattern(`\[(\d+)\]`)
 
-// sentence is a claim as it stands in the answer.
+// sentence returns a claim as it is shown in the answer.
 func sentence(c checked, citations []int) string {
 	var b strings.Builder
 	b.WriteString(foreignMark().ReplaceAllString(strings.Join(strings.Fields(c.text), " "), "($1)"))
@@ -89,7 +90,8 @@ func sentence(c checked, citations []int) string {
 	return b.String()
 }
 
-// cite gives the number of the citation of that span, a new one if need be.
+// cite returns the number of the citation of that span, and adds it if there is
+// none.
 func (r *run) cite(e evidence.Evidence, span evidence.Span) int {
 	for _, c := range r.answer.Citations {
 		if c.DocumentID == e.Document.ID && c.Start == span.Start && c.End == span.End {

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
@@ -22,49 +21,37 @@ func arxivSpec() Spec {
 	}
 }
 
-// arxivLicense is what arXiv's terms say of its descriptions of papers, which
-// the abstracts are part of. The papers have licenses of their own.
+// arxivLicense is that of arXiv's metadata, abstracts included. The papers have
+// their own licenses.
 const arxivLicense = "CC0"
 
 // arxiv searches arXiv's Atom interface.
 type arxiv struct {
-	base    *url.URL
-	door    *fetch.Door
-	timeout time.Duration
-	turns   turns // its terms allow one connection
+	endpoint
+	slots semaphore // its terms allow one connection
 }
 
-func newArxiv(s Settings, client *fetch.Client) (Source, error) {
-	base, err := url.Parse(s.URL)
-	if err != nil {
-		return nil, err
-	}
-	door, err := s.door(client)
-	if err != nil {
-		return nil, err
-	}
-	return &arxiv{base: base, door: door, timeout: s.Timeout, turns: make(turns, 1)}, nil
+func newArxiv(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("arxiv", s, network)
+	return &arxiv{endpoint: e, slots: make(semaphore, 1)}, err
 }
-
-func (a *arxiv) Name() string { return "arxiv" }
 
 func (a *arxiv) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	terms := arxivTerms(q.Text)
 	if terms == "" {
 		return []evidence.Document{}, nil
 	}
-	if err := a.turns.take(ctx); err != nil {
+	if err := a.slots.acquire(ctx); err != nil {
 		return nil, err
 	}
-	defer a.turns.give()
-	limit := clamp(q.Limit, 1, 50)
+	defer a.slots.release()
+	limit := clamp(q.Limit, 1, maxLimit)
 	params := url.Values{
 		"search_query": {terms}, "start": {"0"}, "max_results": {strconv.Itoa(limit)},
 		"sortBy": {"relevance"}, "sortOrder": {"descending"},
 	}
 	var feed arxivFeed
-	req := fetch.Request{URL: a.base.String() + "/api/query?" + params.Encode(), Budget: fetch.NewBudget(a.timeout)}
-	resp, err := getXML(ctx, a.door, req, a.base.Host, "application/atom+xml", &feed)
+	resp, err := a.getXML(ctx, a.request("/api/query", params, a.budget()), "application/atom+xml", &feed)
 	if err != nil {
 		return nil, err
 	}
@@ -72,10 +59,10 @@ func (a *arxiv) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	if err != nil {
 		return nil, err
 	}
-	return papers(a.Name(), found, limit, resp.Retrieved), nil
+	return paperDocuments(a.name, found, limit, resp.Retrieved), nil
 }
 
-// arxivTerms asks for all of the words anywhere in a paper's description.
+// arxivTerms is a query for all of the words, anywhere in a paper's metadata.
 func arxivTerms(s string) string {
 	words := searchWords(s, maxSearchWords)
 	for i, w := range words {
@@ -85,9 +72,9 @@ func arxivTerms(s string) string {
 }
 
 type arxivFeed struct {
-	XMLName xml.Name        `xml:"http://www.w3.org/2005/Atom feed"`
-	Total   *string         `xml:"http://a9.com/-/spec/opensearch/1.1/ totalResults"`
-	Entries few[arxivEntry] `xml:"http://www.w3.org/2005/Atom entry"`
+	XMLName xml.Name           `xml:"http://www.w3.org/2005/Atom feed"`
+	Total   *string            `xml:"http://a9.com/-/spec/opensearch/1.1/ totalResults"`
+	Entries capped[arxivEntry] `xml:"http://www.w3.org/2005/Atom entry"`
 }
 
 type arxivEntry struct {
@@ -95,10 +82,10 @@ type arxivEntry struct {
 	Title     string `xml:"http://www.w3.org/2005/Atom title"`
 	Summary   string `xml:"http://www.w3.org/2005/Atom summary"`
 	Published string `xml:"http://www.w3.org/2005/Atom published"`
-	Authors   few[struct {
+	Authors   capped[struct {
 		Name string `xml:"http://www.w3.org/2005/Atom name"`
 	}] `xml:"http://www.w3.org/2005/Atom author"`
-	Categories few[struct {
+	Categories capped[struct {
 		Term string `xml:"term,attr"`
 	}] `xml:"http://www.w3.org/2005/Atom category"`
 	DOI     string `xml:"http://arxiv.org/schemas/atom doi"`
@@ -106,13 +93,13 @@ type arxivEntry struct {
 	Comment string `xml:"http://arxiv.org/schemas/atom comment"`
 }
 
-// failed reports whether the entry is an error in the shape of a paper.
+// failed reports whether the entry is an error in the form of a paper.
 func (e *arxivEntry) failed() bool {
 	return strings.Contains(e.ID, "/api/errors") || strings.TrimSpace(e.Title) == "Error"
 }
 
-// papers reads the entries in their order. A feed that does not say how many
-// hits there are, or brings none of those that it counts, is not an answer.
+// papers reads the entries in their order. A feed without a number of hits, or with
+// none of the hits that it counts, is an error.
 func (f *arxivFeed) papers(base *url.URL) ([]paper, error) {
 	if f.Total == nil {
 		return nil, notXML(base.Host)
@@ -135,10 +122,8 @@ func (e *arxivEntry) paper(base *url.URL) paper {
 		title: escaped(e.Title), abstract: escaped(e.Summary), doi: doiOf(e.DOI), venue: escaped(e.Journal),
 		language: "en", license: arxivLicense, // abstracts have to be in English
 	}
-	p.url, p.revision = arxivPlace(base, e.ID)
-	if at, err := time.Parse(time.RFC3339, strings.TrimSpace(e.Published)); err == nil {
-		p.published = at.UTC()
-	}
+	p.url, p.revision = arxivURL(base, e.ID)
+	p.published = timestamp(loose(strings.TrimSpace(e.Published)))
 	for _, a := range e.Authors {
 		if name := text.Squash(a.Name); name != "" {
 			p.authors = append(p.authors, name)
@@ -152,15 +137,15 @@ func (e *arxivEntry) paper(base *url.URL) paper {
 	return p
 }
 
-// escaped is plain text on one line as markup reads it: "a < b" is no tag.
+// escaped is plain text on one line, escaped for markup: "a < b" is not a tag.
 func escaped(s string) string {
 	return strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(text.Squash(s))
 }
 
 var arxivID = text.Pattern(`^https?://(?:[a-z]+\.)?arxiv\.org/abs/([A-Za-z0-9./-]+?)(?:(v[0-9]+))?$`)
 
-// arxivPlace is where people read a paper whatever its version, and the version.
-func arxivPlace(base *url.URL, id string) (string, string) {
+// arxivURL is the URL of a paper without its version, and the version.
+func arxivURL(base *url.URL, id string) (string, string) {
 	id = strings.TrimSpace(id)
 	if m := arxivID().FindStringSubmatch(id); m != nil {
 		return "https://arxiv.org/abs/" + m[1], m[2]

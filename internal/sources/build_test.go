@@ -12,14 +12,14 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-// resolved runs build over the specs of three sources, which only remember
-// their settings.
+// resolved runs build over the specs of three sources, which only record their
+// settings.
 func resolved(t *testing.T, settings map[string]Settings) (map[string]Settings, error) {
 	t.Helper()
 	got := map[string]Settings{}
 	specs := []Spec{specOf(t, "hackernews"), specOf(t, "wikipedia"), specOf(t, "wikipedia-summary")}
 	for i, spec := range specs {
-		specs[i].New = func(s Settings, _ *fetch.Client) (Source, error) {
+		specs[i].New = func(s Settings, _ *fetch.Network) (Source, error) {
 			got[spec.Name] = s
 			return nil, nil
 		}
@@ -28,7 +28,7 @@ func resolved(t *testing.T, settings map[string]Settings) (map[string]Settings, 
 	return got, err
 }
 
-func TestBuildFillsInWhatIsLeftOpen(t *testing.T) {
+func TestBuildFillsInDefaults(t *testing.T) {
 	t.Parallel()
 	wikimedia := fetch.Rate{PerSecond: 3, Burst: 10}
 	got, err := resolved(t, map[string]Settings{

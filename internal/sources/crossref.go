@@ -18,95 +18,75 @@ func crossrefSpec() Spec {
 	return Spec{
 		Name: "crossref", About: "what publishers register of papers and books: titles, authors, some abstracts",
 		DefaultURL: "https://api.crossref.org", DefaultTimeout: defaultTimeout, Lifetime: papersLifetime,
-		Rate:    fetch.Rate{PerSecond: 1, Burst: 3}, // three a second are allowed to whom it can reach
+		Rate:    fetch.Rate{PerSecond: 1, Burst: 3}, // three a second are allowed to clients with an address
 		Enabled: true, Kinds: []string{KindScience}, New: newCrossref,
 	}
 }
 
-// crossrefFields are all that is read of a work; whole ones carry every reference.
+// crossrefFields are the fields that are read; whole works include every reference.
 const crossrefFields = "DOI,URL,title,container-title,author,issued,abstract,license,type,is-referenced-by-count,publisher"
 
 // crossref searches the registry of DOIs.
 type crossref struct {
-	base    *url.URL
-	door    *fetch.Door
-	timeout time.Duration
-	mailto  string
-	turns   turns // whom it cannot reach may ask one thing at a time
+	endpoint
+	mailto string
+	slots  semaphore // a client without an address may send one request at a time
 }
 
-func newCrossref(s Settings, client *fetch.Client) (Source, error) {
-	base, err := url.Parse(s.URL)
-	if err != nil {
-		return nil, err
-	}
-	door, err := s.door(client)
-	if err != nil {
-		return nil, err
-	}
-	c := &crossref{base: base, door: door, timeout: s.Timeout, mailto: email(client), turns: make(turns, 1)}
+func newCrossref(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("crossref", s, network)
+	c := &crossref{endpoint: e, mailto: email(network), slots: make(semaphore, 1)}
 	if c.mailto != "" {
-		c.turns = make(turns, 3)
+		c.slots = make(semaphore, 3)
 	}
-	return c, nil
+	return c, err
 }
-
-func (c *crossref) Name() string { return "crossref" }
 
 func (c *crossref) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
-	if err := c.turns.take(ctx); err != nil {
+	if err := c.slots.acquire(ctx); err != nil {
 		return nil, err
 	}
-	defer c.turns.give()
-	limit := clamp(q.Limit, 1, 50)
+	defer c.slots.release()
+	limit := clamp(q.Limit, 1, maxLimit)
 	asked, _ := text.Cut(q.Text, maxSearchText)
 	params := url.Values{"query.bibliographic": {asked}, "rows": {strconv.Itoa(limit)}, "select": {crossrefFields}}
 	if c.mailto != "" {
 		params.Set("mailto", c.mailto)
 	}
-	var a crossrefAnswer
-	resp, err := c.door.GetJSON(ctx, fetch.Request{URL: c.base.String() + "/works?" + params.Encode(), Budget: fetch.NewBudget(c.timeout)}, &a)
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.papers(c.base)
-	if err != nil {
-		return nil, err
-	}
-	return papers(c.Name(), found, limit, resp.Retrieved), nil
+	return c.searchPapers(ctx, "/works", params, limit, &crossrefAnswer{})
 }
 
 type crossrefAnswer struct {
 	Status  loose `json:"status"`
 	Message maybe[struct {
-		Items few[json.RawMessage] `json:"items"`
+		Items capped[json.RawMessage] `json:"items"`
 	}] `json:"message"`
 }
 
 // crossrefWork is one entry. Any field may be null, absent or empty.
 type crossrefWork struct {
-	DOI       loose             `json:"DOI"`
-	URL       loose             `json:"URL"`
-	Type      loose             `json:"type"`
-	Title     maybe[few[loose]] `json:"title"`
-	Container maybe[few[loose]] `json:"container-title"`
-	Publisher loose             `json:"publisher"`
-	Abstract  loose             `json:"abstract"` // JATS
-	Cited     loose             `json:"is-referenced-by-count"`
-	Issued    maybe[dateJSON]   `json:"issued"`
-	Authors   maybe[few[struct {
+	DOI       loose                `json:"DOI"`
+	URL       loose                `json:"URL"`
+	Type      loose                `json:"type"`
+	Title     maybe[capped[loose]] `json:"title"`
+	Container maybe[capped[loose]] `json:"container-title"`
+	Publisher loose                `json:"publisher"`
+	Abstract  loose                `json:"abstract"` // JATS
+	Cited     loose                `json:"is-referenced-by-count"`
+	Issued    maybe[dateJSON]      `json:"issued"`
+	Authors   maybe[capped[struct {
 		Given  loose `json:"given"`
 		Family loose `json:"family"`
 		Name   loose `json:"name"` // of a group
 	}]] `json:"author"`
-	Licenses maybe[few[struct {
+	Licenses maybe[capped[struct {
 		URL loose `json:"URL"`
 	}]] `json:"license"`
 }
 
 // dateJSON is a list of dates, each of one to three numbers or nulls.
 type dateJSON struct {
-	Parts few[few[loose]] `json:"date-parts"`
+	Parts capped[capped[loose]] `json:"date-parts"`
 }
 
 func (d dateJSON) time() time.Time {
@@ -124,15 +104,7 @@ func (a *crossrefAnswer) papers(base *url.URL) ([]paper, error) {
 	if s := string(a.Status); s != "" && s != "ok" {
 		return nil, apiError(base.Host, s, 0)
 	}
-	works, ok := each[crossrefWork](a.Message.v.Items)
-	if !ok || a.Message.v.Items == nil {
-		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
-	}
-	out := make([]paper, 0, len(works))
-	for _, w := range works {
-		out = append(out, w.paper(base))
-	}
-	return out, nil
+	return readPapers(base, a.Message.v.Items, func(w crossrefWork) paper { return w.paper(base) })
 }
 
 func (w *crossrefWork) paper(base *url.URL) paper {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
@@ -23,56 +22,34 @@ func europePMCSpec() Spec {
 	}
 }
 
-// europePMCArticle is where people read an article; the API lives elsewhere.
+// europePMCArticle is the prefix of an article's web page.
 const europePMCArticle = "https://europepmc.org/article/"
 
 // europePMC searches Europe PMC.
-type europePMC struct {
-	base    *url.URL
-	door    *fetch.Door
-	timeout time.Duration
-}
+type europePMC struct{ endpoint }
 
-func newEuropePMC(s Settings, client *fetch.Client) (Source, error) {
-	base, err := url.Parse(s.URL)
-	if err != nil {
-		return nil, err
-	}
-	door, err := s.door(client)
-	if err != nil {
-		return nil, err
-	}
-	return &europePMC{base: base, door: door, timeout: s.Timeout}, nil
+func newEuropePMC(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("europepmc", s, network)
+	return &europePMC{e}, err
 }
-
-func (e *europePMC) Name() string { return "europepmc" }
 
 func (e *europePMC) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	words := searchWords(q.Text, maxSearchWords) // every one has to match
 	if len(words) == 0 {
 		return []evidence.Document{}, nil
 	}
-	limit := clamp(q.Limit, 1, 50)
+	limit := clamp(q.Limit, 1, maxLimit)
 	params := url.Values{
 		"query": {strings.Join(words, " ")}, "format": {"json"}, "pageSize": {strconv.Itoa(limit)},
 		"resultType": {"core"}, // others come without abstracts
 	}
-	var a europePMCAnswer
-	resp, err := e.door.GetJSON(ctx, fetch.Request{URL: e.base.String() + "/search?" + params.Encode(), Budget: fetch.NewBudget(e.timeout)}, &a)
-	if err != nil {
-		return nil, err
-	}
-	found, err := a.papers(e.base)
-	if err != nil {
-		return nil, err
-	}
-	return papers(e.Name(), found, limit, resp.Retrieved), nil
+	return e.searchPapers(ctx, "/search", params, limit, &europePMCAnswer{})
 }
 
 type europePMCAnswer struct {
 	Error loose `json:"errCode"`
 	List  maybe[struct {
-		Results few[json.RawMessage] `json:"result"`
+		Results capped[json.RawMessage] `json:"result"`
 	}] `json:"resultList"`
 }
 
@@ -91,7 +68,7 @@ type europePMCResult struct {
 		} `json:"journal"`
 	}] `json:"journalInfo"`
 	Types maybe[struct {
-		Type few[loose] `json:"pubType"`
+		Type capped[loose] `json:"pubType"`
 	}] `json:"pubTypeList"`
 	Language  loose `json:"language"`
 	License   loose `json:"license"`
@@ -105,15 +82,7 @@ func (a *europePMCAnswer) papers(base *url.URL) ([]paper, error) {
 	if a.Error != "" {
 		return nil, apiError(base.Host, string(a.Error), 0)
 	}
-	results, ok := each[europePMCResult](a.List.v.Results)
-	if !ok || a.List.v.Results == nil {
-		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
-	}
-	out := make([]paper, 0, len(results))
-	for _, r := range results {
-		out = append(out, r.paper())
-	}
-	return out, nil
+	return readPapers(base, a.List.v.Results, func(r europePMCResult) paper { return r.paper() })
 }
 
 func (r *europePMCResult) paper() paper {

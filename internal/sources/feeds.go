@@ -23,13 +23,13 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Bounds of feeds, so that neither the operator's list nor a feed can make a
-// question slow.
+// Bounds of feeds, so that neither the operator's list nor a feed makes a question
+// slow.
 const (
 	maxFeeds        = 50
-	maxFeedItems    = 1000    // of one feed that are looked at
-	maxFeedDepth    = 64      // of its elements: the parser behind it recurses
-	maxFeedEntries  = 5000    // of one feed: beyond, it is not read at all
+	maxFeedItems    = 1000    // of one feed that are searched
+	maxFeedDepth    = 64      // of its elements: the parser recurses
+	maxFeedEntries  = 5000    // of one feed; a longer one is refused
 	maxFeedElements = 200_000 // and attributes of one feed: the parser keeps them all
 	feedsParsed     = 2       // at once: a parsed feed takes many times its bytes
 )
@@ -48,17 +48,17 @@ func feedsSpec() Spec {
 type feeds struct {
 	list    []feed
 	timeout time.Duration
-	parsing turns
+	parsing semaphore
 }
 
-// feed is one address behind its own door: the operator chose it.
+// feed is one address with a client for its host, which the operator chose.
 type feed struct {
-	url  *url.URL
-	door *fetch.Door
+	url    *url.URL
+	client *fetch.Client
 }
 
-func newFeeds(s Settings, client *fetch.Client) (Source, error) {
-	f := &feeds{timeout: s.Timeout, parsing: make(turns, feedsParsed)}
+func newFeeds(s Settings, network *fetch.Network) (Source, error) {
+	f := &feeds{timeout: s.Timeout, parsing: make(semaphore, feedsParsed)}
 	names := strings.FieldsFunc(s.Options["urls"], func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	if len(names) == 0 || len(names) > maxFeeds {
 		return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls lists %d feeds", len(names)), fmt.Sprintf("list 1 to %d", maxFeeds))
@@ -67,8 +67,8 @@ func newFeeds(s Settings, client *fetch.Client) (Source, error) {
 	for _, name := range names {
 		u, err := url.Parse(name)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
-			name, _, _ = strings.Cut(name, "?") // a key may stand behind it
-			return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls holds %q, which is no address of a feed", withoutUser(name)),
+			name, _, _ = strings.Cut(name, "?") // the query may hold a key
+			return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls holds %q, which is not the address of a feed", withoutUser(name)),
 				"list addresses such as https://example.org/feed.xml, with commas or spaces between them")
 		}
 		if seen[u.String()] {
@@ -79,19 +79,21 @@ func newFeeds(s Settings, client *fetch.Client) (Source, error) {
 		if isLocal(u) {
 			own.Rate = fetch.Rate{}
 		}
-		door, err := own.doorTo(client, u.String())
+		at, err := own.clientFor(network, u.String())
 		if err != nil {
 			return nil, err
 		}
-		f.list = append(f.list, feed{url: u, door: door})
+		f.list = append(f.list, feed{url: u, client: at})
 	}
 	return f, nil
 }
 
 func (f *feeds) Name() string { return "feeds" }
 
-// Search fails when every feed does, and when no item matches while a feed
-// failed: what it would have said is not known.
+func (f *feeds) Timeout() time.Duration { return f.timeout }
+
+// Search fails when every feed fails, and when no item matches while a feed
+// failed: that feed might have had one.
 func (f *feeds) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	docs := make([][]evidence.Document, len(f.list))
 	failed := make([]error, len(f.list))
@@ -99,7 +101,7 @@ func (f *feeds) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	for i, it := range f.list {
 		group.Go(func() error {
 			docs[i], failed[i] = f.read(ctx, it)
-			return nil // the others are read all the same
+			return nil // a failed feed does not end the others
 		})
 	}
 	_ = group.Wait()
@@ -120,7 +122,7 @@ func (f *feeds) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	return nil, fmt.Errorf("%d of %d feeds failed, the first with: %w", len(failed), len(f.list), failed[0])
 }
 
-// read is every item of one feed. A fault in its parsing is that feed's alone.
+// read returns every item of one feed. A panic of the parser fails that feed only.
 func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, err error) {
 	req := fetch.Request{URL: it.url.String(),
 		Accept: "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9", Budget: fetch.NewBudget(f.timeout)}
@@ -130,17 +132,17 @@ func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, er
 			docs, err = nil, malformed
 		}
 		if fetch.IsKind(err, fetch.Malformed) || fetch.IsKind(err, fetch.TooLarge) {
-			it.door.Forget(req)
+			it.client.Invalidate(req)
 		}
 	}()
-	resp, err := it.door.Get(ctx, req)
+	resp, err := it.client.Get(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.parsing.take(ctx); err != nil {
+	if err := f.parsing.acquire(ctx); err != nil {
 		return nil, err
 	}
-	defer f.parsing.give()
+	defer f.parsing.release()
 	parsed, err := parseFeed(resp.Body)
 	switch {
 	case errors.Is(err, errFeedTooLarge):
@@ -153,11 +155,11 @@ func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, er
 
 var (
 	errNoFeed       = errors.New("neither RSS nor Atom")
-	errFeedTooLarge = errors.New("more than a feed holds")
+	errFeedTooLarge = errors.New("larger than a feed may be")
 )
 
-// parseFeed reads RSS and Atom and nothing else: any JSON object would count as
-// an empty JSON Feed, and an outage as nothing new.
+// parseFeed reads RSS and Atom only: any JSON object would count as an empty JSON
+// Feed, and hide an outage.
 func parseFeed(raw []byte) (*gofeed.Feed, error) {
 	if err := checkSize(raw); err != nil {
 		return nil, err
@@ -169,9 +171,9 @@ func parseFeed(raw []byte) (*gofeed.Feed, error) {
 	return nil, errNoFeed
 }
 
-// checkSize refuses XML that nests deeper or holds more than any feed does. It
-// counts every end tag once, as the lenient parser closes at least one element
-// for each, so that what passes is no deeper there.
+// checkSize refuses XML that nests deeper, or has more elements, than any feed. It
+// counts every end tag once: the lenient parser closes at least one element for
+// each, so its depth is never greater.
 func checkSize(raw []byte) error {
 	clean := slices.DeleteFunc(slices.Clone(raw), func(b byte) bool { // the parser drops them, too
 		return b < ' ' && b != '\t' && b != '\n' && b != '\r'
@@ -185,7 +187,7 @@ func checkSize(raw []byte) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return err // the parser would trip here, too
+			return err // the parser would fail here, too
 		}
 		switch tag := token.(type) {
 		case xml.StartElement:
@@ -234,16 +236,16 @@ func items(at *url.URL, f *gofeed.Feed, retrieved time.Time) []evidence.Document
 	return out
 }
 
-// withoutQuery is the address of a feed as others may see it: many who give out
-// private feeds put the key to them into the query.
+// withoutQuery is the address of a feed as documents show it: the query of a
+// private feed often holds a key.
 func withoutQuery(at *url.URL) *url.URL {
-	shown := *at
-	shown.RawQuery, shown.ForceQuery = "", false
-	return &shown
+	public := *at
+	public.RawQuery, public.ForceQuery = "", false
+	return &public
 }
 
 // itemURL is where an item is read: its link, else its id where that is an
-// address, else a place of its own within the feed.
+// address, else a fragment of the feed's address.
 func itemURL(at, base *url.URL, it *gofeed.Item, d evidence.Document) string {
 	if link := webURL(base, strings.TrimSpace(it.Link)); link != "" {
 		return link
@@ -254,9 +256,9 @@ func itemURL(at, base *url.URL, it *gofeed.Item, d evidence.Document) string {
 			return link
 		}
 	}
-	place := *at
-	place.Fragment = cmp.Or(guid, strings.TrimPrefix(evidence.DocumentID("feeds", "", d.Title+"\n"+d.Text), "d_"))
-	return place.String()
+	item := *at
+	item.Fragment = cmp.Or(guid, strings.TrimPrefix(evidence.DocumentID("feeds", "", d.Title+"\n"+d.Text), "d_"))
+	return item.String()
 }
 
 func authors(it *gofeed.Item) string {
@@ -269,10 +271,10 @@ func authors(it *gofeed.Item) string {
 	return strings.Join(names, ", ")
 }
 
-// newsWords ask for what is new rather than for items that hold the word.
+// newsWords ask for new items rather than for items with these words.
 var newsWords = text.QueryTerms("new news newest latest recent recently today yesterday current currently headline week month year update")
 
-// rankItems is the items that hold a word of the query, best first and, among
+// rankItems returns the items that hold a word of the query, best first and, among
 // equals, newest first; for a query of nothing but newsWords the newest.
 func rankItems(docs []evidence.Document, q evidence.Query) []evidence.Document {
 	docs = distinct(docs)
@@ -280,7 +282,7 @@ func rankItems(docs []evidence.Document, q evidence.Query) []evidence.Document {
 	terms := make([][]string, len(docs))
 	for i, d := range docs {
 		title := text.Terms(d.Title)
-		terms[i] = slices.Concat(title, title, text.Terms(d.Text)) // what an item is about stands in its title
+		terms[i] = slices.Concat(title, title, text.Terms(d.Text)) // a word of the title counts three times
 	}
 	scores, best := text.NewBM25(terms).Scores(query), 0.0
 	for i, d := range docs {
@@ -302,10 +304,10 @@ func rankItems(docs []evidence.Document, q evidence.Query) []evidence.Document {
 	slices.SortStableFunc(out, func(a, b evidence.Document) int {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), b.Published.Compare(a.Published))
 	})
-	return out[:min(len(out), clamp(q.Limit, 1, 50))]
+	return out[:min(len(out), clamp(q.Limit, 1, maxLimit))]
 }
 
-// distinct drops what two feeds carry alike.
+// distinct drops an item that another feed has, too.
 func distinct(docs []evidence.Document) []evidence.Document {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(docs, func(d evidence.Document) bool {

@@ -19,26 +19,26 @@ func filesSpec() Spec {
 	return Spec{
 		Name: "files", About: "Markdown, text and HTML files in a folder of your own", DefaultTimeout: defaultTimeout,
 		Enabled: true, Kinds: []string{KindGeneral},
-		Options: []Option{{Name: "dir", About: "the folder; folders in it are read, too, but hidden ones"}},
+		Options: []Option{{Name: "dir", About: "the folder; folders in it are searched too, except hidden ones"}},
 		Needs:   []string{"dir"}, New: newFiles,
 	}
 }
 
-// files searches a folder. It needs no network, and asks nobody's leave: what
-// lies there may have been downloaded, so its text is a stranger's as any other.
+// files searches a folder, without a network. Its files may have been downloaded,
+// so their text is as untrusted as that of any other source.
 type files struct {
 	dir     string // absolute
 	timeout time.Duration
-	shelf   shelf
+	index   folderIndex
 	now     func() time.Time
 }
 
-func newFiles(s Settings, _ *fetch.Client) (Source, error) {
+func newFiles(s Settings, _ *fetch.Network) (Source, error) {
 	dir := s.Options["dir"]
 	if rest, ok := strings.CutPrefix(filepath.ToSlash(dir), "~/"); ok || dir == "~" {
 		home, err := os.UserHomeDir()
 		if err != nil {
-			return nil, evidence.BadInput(fmt.Sprintf("sources.files.dir is %q, and this process has no home folder", dir), "give the folder's whole path")
+			return nil, evidence.BadInput(fmt.Sprintf("sources.files.dir is %q, and this process has no home folder", dir), "set it to an absolute path")
 		}
 		dir = filepath.Join(home, rest)
 	}
@@ -46,79 +46,81 @@ func newFiles(s Settings, _ *fetch.Client) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding sources.files.dir: %w", err)
 	}
-	return &files{dir: abs, timeout: s.Timeout, shelf: newShelf(s.reader(), s.logger()), now: time.Now}, nil
+	return &files{dir: abs, timeout: s.Timeout, index: newFolderIndex(s.reader(), s.logger()), now: time.Now}, nil
 }
 
 func (f *files) Name() string { return "files" }
 
-// Search looks at the folder anew: what changed since the last time is read
-// again. When the time is over before all is read, it searches what was; the
-// next search goes on from there.
+func (f *files) Timeout() time.Duration { return f.timeout }
+
+// Search first reads the files that changed since the last search. When its
+// timeout ends before all are read, it searches those that are; the next search
+// reads on from there.
 func (f *files) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	bounded, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	books, err := f.look(bounded)
+	read, err := f.refresh(bounded)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("searching the folder of sources.files.dir: %w", ctx.Err())
 	}
 	switch late := errors.Is(err, context.DeadlineExceeded); {
-	case late && len(books) == 0:
+	case late && len(read) == 0:
 		return nil, fmt.Errorf("the folder of sources.files.dir was not read within %s: %w", f.timeout, err)
 	case err != nil && !late:
 		return nil, f.refused(err)
 	}
-	return f.rank(ctx, books, q)
+	return f.rank(ctx, read, q)
 }
 
-// look is what the folder holds now.
-func (f *files) look(ctx context.Context) ([]*book, error) {
+// refresh returns the files that the folder holds now.
+func (f *files) refresh(ctx context.Context) ([]*indexedFile, error) {
 	root, err := os.OpenRoot(f.dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close() // it was only read from
-	return f.shelf.refresh(ctx, root)
+	return f.index.refresh(ctx, root)
 }
 
-// refused says what is wrong with the folder, and what to do.
+// refused is the problem of a folder that cannot be searched.
 func (f *files) refused(err error) error {
 	what := "cannot be opened"
 	switch info, statErr := os.Stat(f.dir); {
 	case errors.Is(err, fs.ErrNotExist):
-		what = "is not there"
+		what = "does not exist"
 	case statErr == nil && !info.IsDir():
 		what = "is not a folder"
 	case errors.Is(err, errUnreadable):
 		what = "holds files, none of which can be read"
 	case errors.Is(err, fs.ErrPermission):
-		what = "may not be read by this program"
+		what = "may not be read: this program has no permission"
 	}
 	return &evidence.Problem{What: fmt.Sprintf("the folder %s of sources.files.dir %s", f.dir, what),
-		Try: "mend that, set sources.files.dir to another, or set sources.files.enabled=false", Cause: err}
+		Try: "fix that, set sources.files.dir to another, or set sources.files.enabled=false", Cause: err}
 }
 
 // Bounds of ranking.
 const (
-	contenders = 100 // parts whose paragraphs are compared: the words of the others hold less of the query
-	paragraph  = 900 // bytes, about
+	maxCandidates = 100 // parts whose paragraphs are scored; the others hold less of the query
+	paragraph     = 900 // bytes, about
 )
 
-// rank is the parts of files that hold words of the query, best paragraph
-// first.
-func (f *files) rank(ctx context.Context, books []*book, q evidence.Query) ([]evidence.Document, error) {
+// rank returns the parts of files that hold words of the query, each scored by its
+// best paragraph, best first.
+func (f *files) rank(ctx context.Context, read []*indexedFile, q evidence.Query) ([]evidence.Document, error) {
 	query := text.QueryTerms(q.Text)
-	var parts []*part
-	for _, b := range books {
-		parts = append(parts, b.parts...)
+	var parts []*filePart
+	for _, file := range read {
+		parts = append(parts, file.parts...)
 	}
-	best := f.shelf.shortlist(parts, query)
+	best := f.index.shortlist(parts, query)
 	var terms [][]string
 	var of []int // the part that a paragraph is from
 	for i, p := range best {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("searching the folder of sources.files.dir: %w", err)
 		}
-		title := text.Terms(p.book.about())
+		title := text.Terms(p.file.names())
 		for _, piece := range paragraphs(p.text) {
 			terms, of = append(terms, append(text.Terms(piece), title...)), append(of, i)
 		}
@@ -137,17 +139,17 @@ func (f *files) rank(ctx context.Context, books []*book, q evidence.Query) ([]ev
 			docs = append(docs, d)
 		}
 	}
-	return byScore(docs)[:min(len(docs), clamp(q.Limit, 1, 50))], nil
+	return byScore(docs)[:min(len(docs), clamp(q.Limit, 1, maxLimit))], nil
 }
 
-// document is a part of a file before it is cleaned.
-func (f *files) document(p *part) evidence.Document {
-	d := evidence.Document{Source: f.Name(), URL: fileURL(f.dir, p.book.path), Title: p.book.title, Text: p.text,
-		Language: p.book.language, Published: p.book.published, Truncated: p.book.truncated,
-		Revision: p.book.modified.UTC().Format(time.RFC3339), Meta: meta("path", p.book.path)}
-	if len(p.book.parts) > 1 {
+// document is a part of a file before it is finished.
+func (f *files) document(p *filePart) evidence.Document {
+	d := evidence.Document{Source: f.Name(), URL: fileURL(f.dir, p.file.path), Title: p.file.title, Text: p.text,
+		Language: p.file.language, Published: p.file.published, Truncated: p.file.truncated,
+		Revision: p.file.modified.UTC().Format(time.RFC3339), Meta: meta("path", p.file.path)}
+	if len(p.file.parts) > 1 {
 		d.URL += fmt.Sprintf("#part-%d", p.number)
-		d.Title += fmt.Sprintf(" (part %d of %d)", p.number, len(p.book.parts))
+		d.Title += fmt.Sprintf(" (part %d of %d)", p.number, len(p.file.parts))
 	}
 	return d
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/extract"
 )
 
-// write puts a file into the folder, with the folders on its way.
+// write creates a file in the folder, with its parent folders.
 func write(t *testing.T, dir, name, body string) string {
 	t.Helper()
 	full := filepath.Join(dir, filepath.FromSlash(name))
@@ -58,7 +58,7 @@ func paths(docs []evidence.Document) map[string]int {
 	return out
 }
 
-func TestFilesReadsTextAndNothingElse(t *testing.T) {
+func TestFilesReadsOnlyText(t *testing.T) {
 	t.Parallel()
 	dir, outside := t.TempDir(), t.TempDir()
 	write(t, dir, "a.md", "# Heron\n\nThe heron stands still.")
@@ -108,9 +108,8 @@ func TestFilesReadsTextAndNothingElse(t *testing.T) {
 	}
 }
 
-// What is closed to us or broken costs the other files nothing. A user who may
-// read everything finds that file, too.
-func TestFilesGoesOnBehindAnUnreadableOne(t *testing.T) {
+// A user who may read everything, such as root, finds the closed file, too.
+func TestFilesSkipsAnUnreadableFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, dir, "b.md", "An open heron.")
@@ -122,14 +121,13 @@ func TestFilesGoesOnBehindAnUnreadableOne(t *testing.T) {
 	}
 }
 
-// moody fails with the errors in its list, one for each page, and then reads.
-type moody struct {
+// failingReader returns the errors in its list, one per page, and then one text.
+type failingReader struct {
 	errs  []error
 	asked int
 }
 
-// Page knows one text.
-func (m *moody) Page(context.Context, []byte, string, string) (extract.Page, error) {
+func (m *failingReader) Page(context.Context, []byte, string, string) (extract.Page, error) {
 	m.asked++
 	if m.asked <= len(m.errs) {
 		return extract.Page{}, m.errs[m.asked-1]
@@ -137,7 +135,7 @@ func (m *moody) Page(context.Context, []byte, string, string) (extract.Page, err
 	return extract.Page{Title: "Heron", Text: "The heron stands still."}, nil
 }
 
-func TestFilesReadsAgainWhatFailedInPassing(t *testing.T) {
+func TestFilesRetriesTemporaryFailures(t *testing.T) {
 	t.Parallel()
 	killed, refused := errors.New("killed after 15s"), &evidence.Problem{What: "the content is image/png, not a page of text"}
 	for _, c := range []struct {
@@ -152,10 +150,10 @@ func TestFilesReadsAgainWhatFailedInPassing(t *testing.T) {
 		{"refused", []error{refused}, []int{0, 0}, 1},
 		{"failed, then refused", []error{killed, refused}, []int{-1, 0, 0}, 2},
 	} {
-		dir, pages := t.TempDir(), &moody{errs: c.errs}
+		dir, pages := t.TempDir(), &failingReader{errs: c.errs}
 		file := write(t, dir, "a.html", "<p>heron")
 		s := openFiles(t, dir)
-		s.shelf = newShelf(pages, slog.New(slog.DiscardHandler))
+		s.index = newFolderIndex(pages, slog.New(slog.DiscardHandler))
 		for i, want := range c.found {
 			docs, err := s.Search(t.Context(), evidence.Query{Text: "heron", Limit: 5})
 			if got := len(docs); err != nil && want != -1 || err == nil && got != want {
@@ -177,7 +175,7 @@ func TestFilesReadsAgainWhatFailedInPassing(t *testing.T) {
 	}
 }
 
-func TestFilesSaysWhatIsWrongWithTheFolder(t *testing.T) {
+func TestFilesProblems(t *testing.T) {
 	t.Parallel()
 	f := openFiles(t, t.TempDir())
 	for _, c := range []struct {
@@ -185,8 +183,8 @@ func TestFilesSaysWhatIsWrongWithTheFolder(t *testing.T) {
 		want string
 	}{
 		{errUnreadable, "holds files, none of which can be read"},
-		{fs.ErrPermission, "may not be read by this program"},
-		{fs.ErrNotExist, "is not there"},
+		{fs.ErrPermission, "may not be read: this program has no permission"},
+		{fs.ErrNotExist, "does not exist"},
 		{errors.New("disk on fire"), "cannot be opened"},
 	} {
 		p := evidence.AsProblem(f.refused(c.err))
@@ -206,7 +204,7 @@ func TestFilesReadsAgainOnlyWhatChanged(t *testing.T) {
 	if got := len(find(t, s, "heron")); got != 3 {
 		t.Fatalf("%d documents, want 3", got)
 	}
-	before := s.shelf.books["same.md"]
+	before := s.index.files["same.md"]
 	write(t, dir, "changed.md", "A stork comes instead.")
 	later := time.Now().Add(time.Hour)
 	if err := errors.Join(os.Chtimes(changed, later, later), os.Remove(gone)); err != nil {
@@ -219,7 +217,7 @@ func TestFilesReadsAgainOnlyWhatChanged(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"changed.md": 1}, paths(find(t, s, "stork"))); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
-	if s.shelf.books["same.md"] != before {
+	if s.index.files["same.md"] != before {
 		t.Error("a file that did not change was read again")
 	}
 }
@@ -267,19 +265,17 @@ func TestFilesKeepsWithinBounds(t *testing.T) {
 		t.Errorf("%d documents, want one that is marked as cut", len(docs))
 	}
 	if got := find(t, s, "stork"); len(got) != 0 {
-		t.Errorf("what is behind the limit was read: %v", titles(got))
+		t.Errorf("the text beyond the limit was read: %v", titles(got))
 	}
 }
 
-// When the time is over, what was read by then is searched, and the next search
-// goes on.
-func TestFilesTellsOnceWhatItLeavesOut(t *testing.T) {
+func TestFilesWarnsOnceOfWhatItLeavesOut(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		most  bounds
 		found int
-		told  int
+		warns int
 	}{
 		{"room for all", bounds{files: 3, entries: 5, bytes: 100}, 3, 0},
 		{"too many files", bounds{files: 2, entries: 5, bytes: 100}, 2, 1},
@@ -297,18 +293,20 @@ func TestFilesTellsOnceWhatItLeavesOut(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := made.(*files)
-		s.shelf.bounds = c.most
+		s.index.bounds = c.most
 		for range 3 {
 			if docs := find(t, s, "heron"); len(docs) != c.found {
 				t.Errorf("%s: found %q, want %d", c.name, titles(docs), c.found)
 			}
 		}
-		if told := strings.Count(log.String(), "sources.files.dir"); told != c.told {
-			t.Errorf("%s: told %d times, want %d:\n%s", c.name, told, c.told, log.String())
+		if warns := strings.Count(log.String(), "sources.files.dir"); warns != c.warns {
+			t.Errorf("%s: warned %d times, want %d:\n%s", c.name, warns, c.warns, log.String())
 		}
 	}
 }
 
+// When the timeout ends, the files read by then are searched, and the next search
+// reads on.
 func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -325,7 +323,7 @@ func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
 	}
 	defer root.Close()
 	cancel()
-	if fresh, _, _ := s.shelf.readChanged(ctx, root, []book{{path: "b.md", size: 1}}); len(fresh) != 0 {
+	if fresh, _, _ := s.index.readChanged(ctx, root, []indexedFile{{path: "b.md", size: 1}}); len(fresh) != 0 {
 		t.Errorf("a file was read although the time is over")
 	}
 	if got := len(find(t, s, "heron")); got != 2 {

@@ -2,15 +2,16 @@ package sources
 
 import (
 	"encoding/json"
+	"net/url"
 	"path/filepath"
 	"testing"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// parsers read the bytes of an answer as their source does, without the way
-// there. FuzzSources goes that way for every source of the registry; this is
-// for those whose parsers stand by themselves, and many times faster.
+// parsers read the bytes of an answer as their source does, without HTTP.
+// FuzzSources tests every source of the registry with HTTP; this is many times
+// faster, for the sources whose parsers can be called alone.
 func parsers(tb testing.TB) []parser {
 	base := mustURL(tb, "https://api.example.org")
 	ids := []string{"40000001", "40000002", "40000003", "7"}
@@ -44,7 +45,7 @@ func parsers(tb testing.TB) []parser {
 			if json.Unmarshal(raw, &a) != nil {
 				return nil
 			}
-			docs, _ := (&hackerNews{base: base}).read(&a, retrieved)
+			docs, _ := (&hackerNews{endpoint{name: "hackernews", base: base}}).read(&a, retrieved)
 			return docs
 		}},
 		{"openalex", func(raw []byte) []evidence.Document {
@@ -74,7 +75,7 @@ func parsers(tb testing.TB) []parser {
 			}
 			_ = a.problem()
 			pages, _ := a.pages()
-			return (&wikipedia{&wiki{name: "wikipedia"}}).read(pages, base, retrieved)
+			return wikiAt("wikipedia", base).read(pages, maxLimit, retrieved)
 		}},
 		{"wikipedia-summary", func(raw []byte) []evidence.Document {
 			var titles titlesAnswer
@@ -85,7 +86,7 @@ func parsers(tb testing.TB) []parser {
 			if json.Unmarshal(raw, &s) != nil {
 				return nil
 			}
-			if d, ok := (&wikipediaSummary{&wiki{name: "wikipedia-summary"}}).read(&s, base, retrieved); ok {
+			if d, ok := wikiAt("wikipedia-summary", base).readSummary(&s, retrieved); ok {
 				return []evidence.Document{d}
 			}
 			return nil
@@ -98,11 +99,16 @@ type parser struct {
 	read func(raw []byte) []evidence.Document
 }
 
+// wikiAt is a wiki without a client, for reading answers.
+func wikiAt(name string, base *url.URL) *wiki {
+	return &wiki{endpoint: endpoint{name: name, base: base}}
+}
+
 func orNone(name string, found []paper, err error) []evidence.Document {
 	if err != nil {
 		return nil
 	}
-	return papers(name, found, 50, retrieved)
+	return paperDocuments(name, found, 50, retrieved)
 }
 
 func FuzzParsers(f *testing.F) {

@@ -14,51 +14,41 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// hackerNewsItem is where people read an item; the API lives elsewhere.
+func hackerNewsSpec() Spec {
+	return Spec{
+		Name: "hackernews", About: "stories and comments of Hacker News", DefaultURL: "https://hn.algolia.com", DefaultTimeout: defaultTimeout,
+		Rate:    fetch.Rate{PerSecond: 2.5, Burst: burst}, // Algolia allows an address 10,000 requests an hour
+		Enabled: true, Kinds: []string{KindCode, KindNews, KindScience, KindOther}, New: newHackerNews,
+	}
+}
+
+// hackerNewsItem is the prefix of an item's web page.
 const hackerNewsItem = "https://news.ycombinator.com/item?id="
 
-// bareTitle is what a hit that says nothing beyond its title is worth beside
-// one with text.
-const bareTitle = 0.5
-
 // hackerNews searches stories and comments through Algolia's public index.
-// Comments hold most of what people there know; a story without text still
-// tells by its title what it links to.
-type hackerNews struct {
-	base    *url.URL
-	door    *fetch.Door
-	timeout time.Duration
-}
+// Comments hold most of the knowledge; a story without text still has a title.
+type hackerNews struct{ endpoint }
 
-func newHackerNews(s Settings, client *fetch.Client) (Source, error) {
-	base, err := url.Parse(s.URL)
-	if err != nil {
-		return nil, err
-	}
-	door, err := s.door(client)
-	if err != nil {
-		return nil, err
-	}
-	return &hackerNews{base: base, door: door, timeout: s.Timeout}, nil
+func newHackerNews(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("hackernews", s, network)
+	return &hackerNews{e}, err
 }
-
-func (h *hackerNews) Name() string { return "hackernews" }
 
 func (h *hackerNews) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
-	limit := clamp(q.Limit, 1, 50)
+	limit := clamp(q.Limit, 1, maxLimit)
 	params := url.Values{
 		"query": {cutWords(q.Text, maxSearchText)}, "tags": {"(story,comment)"}, "hitsPerPage": {strconv.Itoa(limit)},
-		"attributesToHighlight": {""}, // or most of the body is the text once more
+		"attributesToHighlight": {""}, // otherwise the answer repeats every text
 	}
-	budget := fetch.NewBudget(h.timeout)
+	budget := h.budget()
 	var a hackerNewsAnswer
-	resp, err := h.door.GetJSON(ctx, fetch.Request{URL: h.base.String() + "/api/v1/search?" + params.Encode(), Budget: budget}, &a)
+	resp, err := h.client.GetJSON(ctx, h.request("/api/v1/search", params, budget), &a)
 	if err != nil {
 		return nil, err
 	}
 	docs, ok := h.read(&a, resp.Retrieved)
 	if !ok {
-		return nil, &fetch.Error{Kind: fetch.Malformed, Host: h.base.Host}
+		return nil, h.malformed()
 	}
 	if q.FullText {
 		if docs, err = h.discuss(ctx, budget, &a, docs); err != nil {
@@ -73,7 +63,7 @@ func (h *hackerNews) Search(ctx context.Context, q evidence.Query) ([]evidence.D
 }
 
 type hackerNewsAnswer struct {
-	Hits few[json.RawMessage] `json:"hits"`
+	Hits capped[json.RawMessage] `json:"hits"`
 }
 
 // hackerNewsHit is a story, a comment or a job. Any field may be null or absent.
@@ -91,30 +81,20 @@ type hackerNewsHit struct {
 	Created    loose `json:"created_at"`
 }
 
-// read makes documents of an answer, best first. It reports false when it is
-// of another shape.
+// read makes documents of an answer, best first. It reports false when the
+// answer is of another shape.
 func (h *hackerNews) read(a *hackerNewsAnswer, retrieved time.Time) ([]evidence.Document, bool) {
-	hits, ok := each[hackerNewsHit](a.Hits)
-	if !ok || a.Hits == nil { // a search without hits has an empty list
+	hits, ok := decodeHits[hackerNewsHit](a.Hits)
+	if !ok {
 		return nil, false
 	}
-	docs, seen := []evidence.Document{}, map[string]bool{}
-	for place, hit := range hits {
-		d, ok := finish(h.document(hit), retrieved)
-		if !ok || seen[d.ID] { // one page is often submitted more than once
-			continue
-		}
-		seen[d.ID] = true
-		d.Score *= rankScore(place)
-		docs = append(docs, d)
-	}
-	return byScore(docs), true
+	return collect(h.name, hits, retrieved, len(hits), h.document), true
 }
 
-// document is a hit before it is cleaned. Its score is 1, or less for one that
+// document is a hit before it is finished. Its score is 1, or less for one that
 // says nothing beyond its title.
 func (h *hackerNews) document(hit hackerNewsHit) evidence.Document {
-	d := evidence.Document{Source: h.Name(), Title: string(cmp.Or(hit.Title, hit.StoryTitle)), Score: 1}
+	d := evidence.Document{Title: string(cmp.Or(hit.Title, hit.StoryTitle)), Score: 1}
 	d.Text = plainText(string(cmp.Or(hit.Comment, hit.StoryText)))
 	if d.Text == "" {
 		d.Text, d.Score = text.Squash(d.Title), bareTitle
@@ -123,9 +103,7 @@ func (h *hackerNews) document(hit hackerNewsHit) evidence.Document {
 	if d.URL == "" && hit.ID != "" {
 		d.URL = hackerNewsItem + url.QueryEscape(string(hit.ID))
 	}
-	if at, err := time.Parse(time.RFC3339, string(hit.Created)); err == nil {
-		d.Published = at.UTC()
-	}
+	d.Published = timestamp(hit.Created)
 	d.Meta = meta("author", string(hit.Author), "points", string(hit.Points), "comments", string(hit.Comments))
 	return d
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-// Bounds of reading what people said under a story. Discussions of thousands of
-// comments are megabytes, most of them replies to replies.
+// Bounds of reading a discussion. One of thousands of comments is megabytes, most
+// of them replies to replies.
 const (
 	discussions      = 2       // stories of one search whose comments are read
 	discussionBytes  = 4 << 20 // of JSON
@@ -26,16 +26,16 @@ const (
 	commentTextBytes = 24 << 10
 )
 
-// discuss adds the comments of the best stories, each story's as one document.
+// discuss adds the comments of the best stories, one document for each story.
 // A discussion that cannot be read is left out; the error is ctx's.
 func (h *hackerNews) discuss(ctx context.Context, budget *fetch.Budget, a *hackerNewsAnswer, docs []evidence.Document) ([]evidence.Document, error) {
-	hits, _ := each[hackerNewsHit](a.Hits)
-	for place, story := range discussed(hits) {
-		if place == discussions {
+	hits, _ := decodeEach[hackerNewsHit](a.Hits)
+	for rank, story := range discussed(hits) {
+		if rank == discussions {
 			break
 		}
 		req := fetch.Request{URL: h.base.String() + "/api/v1/items/" + story, Accept: "application/json", Budget: budget, MaxBody: discussionBytes}
-		resp, err := h.door.Get(ctx, req)
+		resp, err := h.client.Get(ctx, req)
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("reading comments: %w", ctx.Err())
 		}
@@ -44,15 +44,15 @@ func (h *hackerNews) discuss(ctx context.Context, budget *fetch.Budget, a *hacke
 		}
 		item, err := readItem(resp.Body)
 		if err != nil {
-			h.door.Forget(req)
+			h.client.Invalidate(req)
 			continue
 		}
-		docs = join(docs, h.discussion(story, item, resp.Retrieved, rankScore(place)))
+		docs = addOrReplace(docs, h.discussion(story, item, resp.Retrieved, rankScore(rank)))
 	}
 	return byScore(docs), nil
 }
 
-// discussed are the stories of hits, best first, a comment standing for its story.
+// discussed are the ids of the stories that hits are of or comment on, best first.
 func discussed(hits []hackerNewsHit) []string {
 	var out []string
 	for _, hit := range hits {
@@ -73,12 +73,10 @@ func discussed(hits []hackerNewsHit) []string {
 // there are none.
 func (h *hackerNews) discussion(story string, item hackerNewsItemTree, retrieved time.Time, score float64) evidence.Document {
 	d := evidence.Document{
-		Source: h.Name(), URL: hackerNewsItem + url.QueryEscape(story), Title: "Discussion of " + string(item.Title), Score: score,
+		Source: h.name, URL: hackerNewsItem + url.QueryEscape(story), Title: "Discussion of " + string(item.Title), Score: score,
 		Meta: meta("points", string(item.Points), "story", linkOf(hackerNewsHit{URL: item.URL})),
 	}
-	if at, err := time.Parse(time.RFC3339, string(item.Created)); err == nil {
-		d.Published = at.UTC()
-	}
+	d.Published = timestamp(item.Created)
 	var parts []string
 	size, cut := 0, item.cut
 	for _, c := range item.best() {
@@ -105,9 +103,9 @@ func (h *hackerNews) discussion(story string, item hackerNewsItemTree, retrieved
 	return d
 }
 
-// join adds a document, or puts it in place of the one of the same page: a
-// story without a link of its own is found under the address of its comments.
-func join(docs []evidence.Document, d evidence.Document) []evidence.Document {
+// addOrReplace adds a document, or replaces the one of the same page: the URL of
+// a story without a link is that of its comments.
+func addOrReplace(docs []evidence.Document, d evidence.Document) []evidence.Document {
 	if d.Text == "" {
 		return docs
 	}
@@ -121,11 +119,11 @@ func join(docs []evidence.Document, d evidence.Document) []evidence.Document {
 	return append(docs, d)
 }
 
-// hackerNewsItemTree is a story with its comments, flattened. Any field may be
+// hackerNewsItemTree is a story with its comments as a list. Any field may be
 // null; a deleted comment has neither author nor text.
 type hackerNewsItemTree struct {
 	hackerNewsNode
-	comments []hackerNewsNode // in their own order, parents after their children
+	comments []hackerNewsNode // parents after their children
 	cut      bool             // there are more
 }
 
@@ -136,7 +134,7 @@ type hackerNewsNode struct {
 	replies int // at all depths that were read
 }
 
-// best are the comments that people had most to say to, at most commentsKept.
+// best are the comments with most replies, at most commentsKept.
 func (t hackerNewsItemTree) best() []hackerNewsNode {
 	out := slices.DeleteFunc(slices.Clone(t.comments), func(c hackerNewsNode) bool { return c.Author == "" || c.Text == "" })
 	slices.SortFunc(out, func(a, b hackerNewsNode) int {
@@ -148,10 +146,10 @@ func (t hackerNewsItemTree) best() []hackerNewsNode {
 	return out[:min(len(out), commentsKept)]
 }
 
-var errNoItem = errors.New("the answer is no item")
+var errNoItem = errors.New("the answer is not an item")
 
-// readItem reads an item and what is below it token by token, so that a huge
-// discussion costs no more than what is kept of it.
+// readItem reads an item and its comments token by token, so that a huge discussion
+// takes no more memory than the part that is kept.
 func readItem(body []byte) (hackerNewsItemTree, error) {
 	r := itemReader{dec: json.NewDecoder(bytes.NewReader(body))}
 	root, err := r.item(0)
@@ -171,7 +169,7 @@ type itemReader struct {
 	cut      bool
 }
 
-// item reads one value. It is nil for one that is no object.
+// item reads one value. It is nil for one that is not an object.
 func (r *itemReader) item(depth int) (*hackerNewsNode, error) {
 	t, err := r.dec.Token()
 	if err != nil {
@@ -215,8 +213,8 @@ func (r *itemReader) field(node *hackerNewsNode, key json.Token) error {
 	return r.dec.Decode(&ignored)
 }
 
-// children reads the comments below an item, as deep and as many as are wanted,
-// and passes over the rest.
+// children reads the comments below an item within the bounds above, and skips the
+// rest.
 func (r *itemReader) children(parent *hackerNewsNode, depth int) error {
 	var ignored json.RawMessage
 	t, err := r.dec.Token()

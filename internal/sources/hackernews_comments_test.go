@@ -16,7 +16,7 @@ const (
 	algoliaItem   = "/api/v1/items/"
 )
 
-func TestHackerNewsReadsCommentsWhereFullTextIsAskedFor(t *testing.T) {
+func TestHackerNewsFullText(t *testing.T) {
 	t.Parallel()
 	s, srv := serve(t, "hackernews", nil, map[string][]canned{algoliaSearch: page(t, "hackernews", "hits.json"), algoliaItem + "46000001": page(t, "hackernews", "item.json")})
 	docs := found(t, s, evidence.Query{Text: "go", Limit: 10, FullText: true})

@@ -15,12 +15,12 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Bounds of one search of a library.
+// Bounds of one search.
 const (
-	kiwixPages     = 3       // that are read; of the rest there is an excerpt
+	kiwixPages     = 3       // that are read; the others have an excerpt
 	kiwixFullPages = 8       // when whole texts were asked for
 	kiwixPageBytes = 2 << 20 // of HTML
-	kiwixWords     = 8       // of a query, as all of them must stand in a page
+	kiwixWords     = 8       // of a query, as a page must have all of them
 )
 
 func kiwixSpec() Spec {
@@ -32,23 +32,21 @@ func kiwixSpec() Spec {
 	}
 }
 
-// kiwix searches what a kiwix-serve offers and reads the best pages there.
+// kiwix searches the books of a kiwix-serve and reads the best pages.
 type kiwix struct {
 	endpoint
 	book  string
 	pages PageReader
 }
 
-func newKiwix(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint(s, client)
+func newKiwix(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("kiwix", s, network)
 	return &kiwix{endpoint: e, book: s.Options["content"], pages: s.reader()}, err
 }
 
-func (k *kiwix) Name() string { return "kiwix" }
-
 func (k *kiwix) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
-	limit, budget := clamp(q.Limit, 1, 50), fetch.NewBudget(k.timeout)
-	words := searchWords(q.Text, kiwixWords) // the index knows none with accents
+	limit, budget := clamp(q.Limit, 1, maxLimit), k.budget()
+	words := searchWords(q.Text, kiwixWords) // its index has no accents
 	hits, retrieved, err := k.find(ctx, budget, strings.Join(words, " "), limit)
 	if err == nil && len(hits) == 0 && len(words) > 1 { // no page has them all
 		hits, retrieved, err = k.find(ctx, budget, strings.Join(words, " OR "), limit)
@@ -60,22 +58,19 @@ func (k *kiwix) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	if q.FullText {
 		full = kiwixFullPages
 	}
-	docs, seen := []evidence.Document{}, map[string]bool{}
-	for place, hit := range hits[:min(len(hits), limit)] {
+	found := newCollector(k.name, retrieved)
+	for rank, hit := range hits[:min(len(hits), limit)] {
 		d := hit.document(k.base)
-		d.Source, d.Score = k.Name(), rankScore(place)
-		if len(docs) < full {
-			k.fill(ctx, budget, &d)
+		d.Score = rankScore(rank)
+		if len(found.docs) < full {
+			k.readPage(ctx, budget, &d)
 		}
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("reading pages: %w", ctx.Err())
 		}
-		if d, ok := finish(d, retrieved); ok && !seen[d.ID] {
-			seen[d.ID] = true
-			docs = append(docs, d)
-		}
+		found.add(d)
 	}
-	return docs, nil
+	return found.best(limit), nil
 }
 
 // find asks for the pages that match, best first.
@@ -88,7 +83,7 @@ func (k *kiwix) find(ctx context.Context, budget *fetch.Budget, pattern string, 
 		params.Set("content", k.book)
 	}
 	var a kiwixAnswer
-	resp, err := getXML(ctx, k.door, fetch.Request{URL: k.base.String() + "/search?" + params.Encode(), Budget: budget}, k.base.Host, "application/rss+xml", &a)
+	resp, err := k.getXML(ctx, k.request("/search", params, budget), "application/rss+xml", &a)
 	if err != nil {
 		return nil, time.Time{}, rephrased(err, k.explain)
 	}
@@ -98,21 +93,22 @@ func (k *kiwix) find(ctx context.Context, budget *fetch.Budget, pattern string, 
 	return a.Channel.Items, resp.Retrieved, nil
 }
 
-// explain knows that a book which is not there is a bad request.
+// explain names the setting behind a bad request: kiwix-serve answers 400 for a
+// book that it does not have.
 func (k *kiwix) explain(e *fetch.Error) {
 	if e.Code == 400 && k.book != "" {
 		e.Detail = "answered 400; look whether sources.kiwix.content names a book that it serves"
 	}
 }
 
-// fill puts the page's own text in place of the excerpt. Where the page cannot
-// be read, the excerpt stays.
-func (k *kiwix) fill(ctx context.Context, budget *fetch.Budget, d *evidence.Document) {
+// readPage replaces the excerpt by the page's text, unless the page cannot be
+// read.
+func (k *kiwix) readPage(ctx context.Context, budget *fetch.Budget, d *evidence.Document) {
 	raw := k.rawURL(d.URL)
 	if raw == "" {
 		return
 	}
-	resp, err := k.door.Get(ctx, fetch.Request{URL: raw, Accept: "text/html", Budget: budget, MaxBody: kiwixPageBytes})
+	resp, err := k.client.Get(ctx, fetch.Request{URL: raw, Accept: "text/html", Budget: budget, MaxBody: kiwixPageBytes})
 	if err != nil {
 		return
 	}
@@ -125,7 +121,7 @@ func (k *kiwix) fill(ctx context.Context, budget *fetch.Budget, d *evidence.Docu
 	d.Language, d.Published, d.Revision = page.Language, page.Published, resp.ETag
 }
 
-// rawURL is where a page is served as it was put in: the server adds a toolbar
+// rawURL is where a page is served as it is in the book: the server adds a toolbar
 // to /BOOK/PATH (in newer versions /content/BOOK/PATH) and none to
 // /raw/BOOK/content/PATH.
 func (k *kiwix) rawURL(page string) string {
@@ -149,19 +145,19 @@ func (k *kiwix) rawURL(page string) string {
 type kiwixAnswer struct {
 	XMLName xml.Name `xml:"rss"`
 	Channel *struct {
-		Total *string       `xml:"http://a9.com/-/spec/opensearch/1.1/ totalResults"`
-		Items few[kiwixHit] `xml:"item"`
+		Total *string          `xml:"http://a9.com/-/spec/opensearch/1.1/ totalResults"`
+		Items capped[kiwixHit] `xml:"item"`
 	} `xml:"channel"`
 }
 
 type kiwixHit struct {
-	Title   string `xml:"title"`
-	Link    string `xml:"link"`        // a path
-	Excerpt rich   `xml:"description"` // the words that match stand in elements of their own
-	Book    string `xml:"book>title"`
+	Title   string    `xml:"title"`
+	Link    string    `xml:"link"`        // a path
+	Excerpt innerText `xml:"description"` // words that match are in elements inside it
+	Book    string    `xml:"book>title"`
 }
 
-// document is a hit before it is cleaned, with the excerpt as its text.
+// document is a hit before it is finished, with the excerpt as its text.
 func (h kiwixHit) document(base *url.URL) evidence.Document {
 	return evidence.Document{
 		Title: h.Title, URL: webURL(base, strings.TrimSpace(h.Link)), Text: cmp.Or(text.Squash(string(h.Excerpt)), h.Title),

@@ -2,177 +2,119 @@ package sources
 
 import (
 	"context"
-	"encoding/json"
+	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
-	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// wiki is what the sources that read a MediaWiki share.
-type wiki struct {
-	name     string
-	base     *url.URL
-	client   *fetch.Client
-	settings Settings
-	timeout  time.Duration
-	language string
-	script   string // path of api.php, without its slash at the end
+// parsedPages is how many pages of a wiki without extracts are read, one request
+// each.
+const parsedPages = 3
+
+func mediawikiSpec() Spec {
+	return Spec{
+		Name: "mediawiki", About: "pages of a MediaWiki of your choice",
+		DefaultTimeout: defaultTimeout, Rate: fetch.Rate{PerSecond: 1, Burst: 5},
+		Enabled: true, Kinds: []string{KindGeneral}, Needs: []string{"url"}, New: newMediaWiki,
+		Options: []Option{{Name: "script_path", Value: defaultScriptPath, About: "path of api.php on the wiki; / when it is at the top"}},
+	}
 }
 
-// defaultScriptPath is where Wikipedia and most others have it.
-const defaultScriptPath = "/w"
-
-// Wikipedia has a host for each language; any other wiki has just its own.
-var (
-	wikipediaHost = text.Pattern(`^[a-z]{2,3}(-[a-z]+)*\.wikipedia\.org$`)
-	languageCode  = text.Pattern(`^[a-z]{2,3}$`)
-)
-
-// license of the text of all Wikipedias. Another wiki's is not known.
-const wikipediaLicense = "CC BY-SA 4.0"
-
-func newWiki(name string, s Settings, client *fetch.Client) (*wiki, error) {
-	base, err := url.Parse(s.URL)
+func newMediaWiki(s Settings, network *fetch.Network) (Source, error) {
+	w, err := newWiki("mediawiki", s, network)
 	if err != nil {
 		return nil, err
 	}
-	w := &wiki{name: name, base: base, client: client, settings: s, timeout: s.Timeout, language: s.Language, script: defaultScriptPath}
-	_, err = s.door(client) // a base URL that cannot be served is found at start
-	return w, err
+	if path, ok := s.Options["script_path"]; ok {
+		w.script = strings.TrimSuffix("/"+strings.Trim(path, "/"), "/")
+	}
+	return &wikipedia{w}, nil
 }
 
-// in is the base URL and the door for a language. A language that the wiki has
-// no host for means the configured base.
-func (w *wiki) in(language string) (*url.URL, *fetch.Door, error) {
-	if language == "" {
-		language = w.language
-	}
-	base := w.base
-	if slices.Contains(wikipediaLanguages(), language) && wikipediaHost().MatchString(base.Host) {
-		other := *base
-		other.Host = language + ".wikipedia.org"
-		base = &other
-	}
-	door, err := w.settings.doorTo(w.client, base.String())
-	return base, door, err
+type parseAnswer struct {
+	apiHead
+	Parse *struct {
+		Revision loose  `json:"revid"`
+		Text     string `json:"text"` // HTML
+	} `json:"parse"`
 }
 
-// languageOf is the language that a base URL tells of, or empty.
-func languageOf(base *url.URL) string {
-	if !wikipediaHost().MatchString(base.Host) {
-		return ""
-	}
-	lang, _, _ := strings.Cut(base.Host, ".")
-	return lang
-}
+func (a *parseAnswer) complete() bool { return a.Parse != nil }
 
-// api asks the Action API, to query unless params name another action. The
-// error may stand in a good answer, which is not kept then: see apiError.
-func (w *wiki) api(ctx context.Context, base *url.URL, door *fetch.Door, budget *fetch.Budget, params url.Values, v apiAnswer) (fetch.Response, error) {
-	if !params.Has("action") {
-		params.Set("action", "query")
+// parsePages reads the texts of the best pages from their HTML, for a wiki that
+// has no extracts.
+func (w *wiki) parsePages(ctx context.Context, budget *fetch.Budget, pages []searchPage) error {
+	var failed error
+	for i := range pages[:min(len(pages), parsedPages)] {
+		if failed = w.parse(ctx, budget, &pages[i]); failed != nil {
+			break
+		}
 	}
-	for key, value := range map[string]string{
-		"format": "json", "formatversion": "2", "errorformat": "plaintext",
-		"maxlag": "5", // be turned away rather than add to a lag
-	} {
-		params.Set(key, value)
-	}
-	req := fetch.Request{URL: base.String() + w.script + "/api.php?" + params.Encode(), Budget: budget}
-	resp, err := door.GetJSON(ctx, req, v)
-	if err != nil {
-		return resp, err
-	}
-	if v.problem() != "" || !v.whole() {
-		door.Forget(req)
-	}
-	if code := v.problem(); code != "" {
-		return resp, apiError(base.Host, code, resp.RetryAfter)
-	}
-	return resp, nil
-}
-
-// apiAnswer is an answer of the Action API.
-type apiAnswer interface {
-	problem() string
-	whole() bool // it has the result that was asked for, or says that there is none
-}
-
-// apiHead is what every answer of the Action API may carry beside its result.
-// Warnings, whose shape differs between error formats, are not read.
-type apiHead struct {
-	Error *struct {
-		Code loose `json:"code"`
-	} `json:"error"`
-	Errors few[struct {
-		Code loose `json:"code"`
-	}] `json:"errors"`
-	Complete json.RawMessage `json:"batchcomplete"`
-	Continue json.RawMessage `json:"continue"`
-}
-
-// answered reports whether this is the Action API's at all: an answer without a
-// result still says that it is complete or how to go on.
-func (h *apiHead) answered() bool { return h.Complete != nil || h.Continue != nil }
-
-// problem is the code of the first error, or empty.
-func (h *apiHead) problem() string {
 	switch {
-	case h.Error != nil:
-		return orUnknown(h.Error.Code)
-	case len(h.Errors) > 0:
-		return orUnknown(h.Errors[0].Code)
+	case ctx.Err() != nil:
+		return fmt.Errorf("reading pages: %w", ctx.Err())
+	case withoutExtracts(pages):
+		return failed
 	}
-	return ""
+	return nil // some pages were read
 }
 
-func orUnknown(code loose) string {
-	if code == "" {
-		return "unknown"
+// parse reads the text of one page from its HTML.
+func (w *wiki) parse(ctx context.Context, budget *fetch.Budget, page *searchPage) error {
+	var a parseAnswer
+	_, err := w.api(ctx, budget, url.Values{
+		"action": {"parse"}, "page": {page.Title}, "prop": {"text|revid"}, "disableeditsection": {"1"}, "disabletoc": {"1"},
+	}, &a)
+	if err != nil {
+		return err
 	}
-	return string(code)
+	if a.Parse == nil {
+		return w.malformed()
+	}
+	read, err := w.settings.reader().Page(ctx, []byte(a.Parse.Text), "text/html; charset=utf-8", pageURL(w.base, page.Title))
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	text := strings.TrimSpace(read.Text)
+	if err != nil || text == "" {
+		text = plainText(a.Parse.Text)
+	}
+	page.Extract, page.Revision = &text, a.Parse.Revision
+	return nil
 }
 
-// apiError is an error that came with status 200. Only its code is shown, and
-// only if it looks like one.
-func apiError(host, code string, after time.Duration) error {
-	e := &fetch.Error{Kind: fetch.API, Host: host, RetryAfter: after, Detail: "its API reported an error"}
-	if codePattern().MatchString(code) {
-		e.Detail = "its API reported " + code
+// readBest replaces the introduction of the best page by its whole text, unless
+// that cannot be read.
+func (w *wiki) readBest(ctx context.Context, budget *fetch.Budget, docs []evidence.Document) error {
+	if len(docs) == 0 {
+		return nil
 	}
-	switch code {
-	case "maxlag", "ratelimited", "readonly":
-		e.Kind = fetch.Throttled
+	var a searchAnswer
+	resp, err := w.api(ctx, budget, url.Values{
+		"titles": {docs[0].Title}, "redirects": {"1"}, "prop": {"extracts|info"}, "explaintext": {"1"}, "exlimit": {"1"},
+	}, &a)
+	if ctx.Err() != nil {
+		return fmt.Errorf("reading the page: %w", ctx.Err())
 	}
-	return e
+	if err == nil && a.Query != nil {
+		pages, _ := decodeEach[searchPage](a.Query.Pages)
+		replaceText(&docs[0], pages, resp.Retrieved)
+	}
+	return nil
 }
 
-var codePattern = text.Pattern(`^[a-zA-Z0-9_-]{1,40}$`)
-
-// pageURL is where people read a title.
-func pageURL(base *url.URL, title string) string {
-	u := *base
-	u.Path += "/wiki/" + strings.ReplaceAll(title, " ", "_")
-	return strings.NewReplacer("%28", "(", "%29", ")").Replace(u.String()) // as MediaWiki writes them
-}
-
-// license is Wikipedia's for a Wikipedia, else empty.
-func license(base *url.URL) string {
-	if wikipediaHost().MatchString(base.Host) {
-		return wikipediaLicense
+// replaceText takes over the text of the one page, if it is longer.
+func replaceText(d *evidence.Document, pages []searchPage, retrieved time.Time) {
+	if len(pages) != 1 || pages[0].Extract == nil {
+		return
 	}
-	return ""
-}
-
-// Limits of a query as the services understand them.
-func clamp(n, low, high int) int { return min(max(n, low), high) }
-
-// document starts one of this wiki.
-func (w *wiki) document(base *url.URL) evidence.Document {
-	return evidence.Document{Source: w.name, Language: languageOf(base), License: license(base)}
+	fuller := *d
+	fuller.Text, fuller.Revision = *pages[0].Extract, string(pages[0].Revision)
+	if fuller, ok := finish(fuller, retrieved); ok && len(fuller.Text) > len(d.Text) {
+		*d = fuller
+	}
 }

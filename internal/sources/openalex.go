@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
@@ -32,53 +30,37 @@ const openAlexFields = "id,doi,title,display_name,publication_date,publication_y
 
 // openAlex searches OpenAlex.
 type openAlex struct {
-	base    *url.URL
-	door    *fetch.Door
-	timeout time.Duration
-	key     string
+	endpoint
+	key string
 }
 
-func newOpenAlex(s Settings, client *fetch.Client) (Source, error) {
-	base, err := url.Parse(s.URL)
-	if err != nil {
-		return nil, err
-	}
-	door, err := s.door(client)
-	if err != nil {
-		return nil, err
-	}
-	return &openAlex{base: base, door: door, timeout: s.Timeout, key: s.Options["key"]}, nil
+func newOpenAlex(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("openalex", s, network)
+	return &openAlex{endpoint: e, key: s.Options["key"]}, err
 }
-
-func (o *openAlex) Name() string { return "openalex" }
 
 func (o *openAlex) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	words := searchWords(q.Text, maxSearchWords) // wildcards and the like are refused
 	if len(words) == 0 {
 		return []evidence.Document{}, nil
 	}
-	limit := clamp(q.Limit, 1, 50)
+	limit := clamp(q.Limit, 1, maxLimit)
 	params := url.Values{
 		"search": {strings.Join(words, " ")}, "per_page": {strconv.Itoa(limit)}, "select": {openAlexFields}, "api_key": {o.key},
 	}
-	var a openAlexAnswer
-	resp, err := o.door.GetJSON(ctx, fetch.Request{URL: o.base.String() + "/works?" + params.Encode(), Budget: fetch.NewBudget(o.timeout)}, &a)
-	var turned *fetch.Error
-	switch {
-	case errors.As(err, &turned) && turned.Code == http.StatusUnauthorized:
-		return nil, &fetch.Error{Kind: fetch.Forbidden, Host: o.base.Host, Code: turned.Code, Detail: "does not accept sources.openalex.key"}
-	case err != nil:
-		return nil, err
+	docs, err := o.searchPapers(ctx, "/works", params, limit, &openAlexAnswer{})
+	return docs, rephrased(err, explainOpenAlex)
+}
+
+// explainOpenAlex names the setting behind a refusal.
+func explainOpenAlex(e *fetch.Error) {
+	if e.Code == http.StatusUnauthorized {
+		e.Kind, e.Detail = fetch.Forbidden, "does not accept sources.openalex.key"
 	}
-	found, err := a.papers(o.base)
-	if err != nil {
-		return nil, err
-	}
-	return papers(o.Name(), found, limit, resp.Retrieved), nil
 }
 
 type openAlexAnswer struct {
-	Results few[json.RawMessage] `json:"results"`
+	Results capped[json.RawMessage] `json:"results"`
 }
 
 // openAlexWork is one work. Any field may be null or absent.
@@ -101,30 +83,30 @@ type openAlexWork struct {
 			Name loose `json:"display_name"`
 		}] `json:"source"`
 	}] `json:"primary_location"`
-	Authors maybe[few[struct {
+	Authors maybe[capped[struct {
 		Author struct {
 			Name loose `json:"display_name"`
 		} `json:"author"`
 	}]] `json:"authorships"`
 }
 
-// inverted is a text as the places of each of its words.
-type inverted map[string]few[int]
+// inverted is a text as the positions of each of its words.
+type inverted map[string]capped[int]
 
-// text puts the words in their places. Gaps are closed: a place is an order,
-// not an offset into memory.
+// text puts the words in order. Gaps are closed: a position is an order, not an
+// offset into memory.
 func (v inverted) text() string {
 	type word struct {
-		place int
-		text  string
+		position int
+		text     string
 	}
 	var words []word
-	for w, places := range v {
-		for _, p := range places {
+	for w, positions := range v {
+		for _, p := range positions {
 			words = append(words, word{p, w})
 		}
 	}
-	slices.SortFunc(words, func(a, b word) int { return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.text, b.text)) })
+	slices.SortFunc(words, func(a, b word) int { return cmp.Or(cmp.Compare(a.position, b.position), cmp.Compare(a.text, b.text)) })
 	var out strings.Builder
 	for i, w := range words {
 		if out.Len() > maxText { // a short answer can name a long word many times
@@ -140,26 +122,18 @@ func (v inverted) text() string {
 
 // papers reads the works in their order.
 func (a *openAlexAnswer) papers(base *url.URL) ([]paper, error) {
-	works, ok := each[openAlexWork](a.Results)
-	if !ok || a.Results == nil {
-		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
-	}
-	out := make([]paper, 0, len(works))
-	for _, w := range works {
-		out = append(out, w.paper(base))
-	}
-	return out, nil
+	return readPapers(base, a.Results, func(w openAlexWork) paper { return w.paper(base) })
 }
 
 func (w *openAlexWork) paper(base *url.URL) paper {
-	place := w.Location.v
+	location := w.Location.v
 	p := paper{
 		title: string(cmp.Or(w.Title, w.Display)), abstract: w.Abstract.v.text(), doi: doiOf(string(w.DOI)),
-		venue: string(place.Source.v.Name), published: dateOf(string(w.Date)), language: string(w.Language),
-		license: string(place.License), retracted: w.Retracted.v,
+		venue: string(location.Source.v.Name), published: dateOf(string(w.Date)), language: string(w.Language),
+		license: string(location.License), retracted: w.Retracted.v,
 		more: []string{"type", string(w.Type), "cited_by", string(w.Cited)},
 	}
-	p.url = cmp.Or(doiURL(p.doi), webURL(base, string(place.Page)), webURL(base, string(w.ID)))
+	p.url = cmp.Or(doiURL(p.doi), webURL(base, string(location.Page)), webURL(base, string(w.ID)))
 	if year, err := strconv.Atoi(string(w.Year)); err == nil && p.published.IsZero() {
 		p.published = day(year, 0, 0)
 	}

@@ -15,24 +15,16 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// What a paper is worth beside one with an abstract that still stands.
+// Factors of a paper's score, 1 for one with an abstract that is not retracted.
 const (
-	bareRecord = 0.3 // it says nothing beyond its title and authors
-	retracted  = 0.3 // its own journal took it back
+	bareRecord = 0.3 // nothing beyond its title and authors
+	retracted  = 0.3 // by its journal
 )
 
-// Bounds of a query: where every word has to match, more of them find less, and
-// what is longer than any word only makes a URL that no door lets through.
-const (
-	maxSearchWords = 8
-	maxSearchWord  = 40  // bytes
-	maxSearchText  = 300 // bytes, where not every word has to match
-)
-
-// papersLifetime suits indexes that take in new papers once a day.
+// papersLifetime is for indexes that add new papers once a day.
 const papersLifetime = 24 * time.Hour
 
-// paper is what the sources of scholarly work find. Any field may be empty.
+// paper is a hit of a source of scholarly work. Any field may be empty.
 type paper struct {
 	title     string // may hold markup
 	abstract  string // may hold markup
@@ -48,28 +40,29 @@ type paper struct {
 	more      []string // further pairs for Meta
 }
 
-// document makes a document of the paper at a place of a result list.
-func (p paper) document(source string, place int) evidence.Document {
+// document is the paper before it is finished. Its score is 1, or less for one
+// without an abstract and for a retracted one.
+func (p paper) document() evidence.Document {
 	d := evidence.Document{
-		Source: source, URL: p.url, Title: text.Squash(markup(p.title)), Text: markup(p.abstract), Revision: p.revision,
-		Language: languageTag(p.language), License: openLicense(p.license), Published: p.published, Score: rankScore(place),
+		URL: p.url, Title: text.Squash(markup(p.title)), Text: markup(p.abstract), Revision: p.revision,
+		Language: languageTag(p.language), License: openLicense(p.license), Published: p.published, Score: 1,
 	}
 	if d.Text == "" {
 		d.Text, d.Score = p.record(d.Title), d.Score*bareRecord
 	}
-	took := ""
+	isRetracted := ""
 	if p.retracted {
-		took, d.Score = "yes", d.Score*retracted
+		isRetracted, d.Score = "yes", d.Score*retracted
 		if d.Title != "" && !strings.HasPrefix(strings.ToLower(d.Title), "retracted") {
 			d.Title = "Retracted: " + d.Title
 		}
 	}
-	d.Meta = meta(append([]string{"authors", strings.Join(p.authors, ", "), "venue", markup(p.venue), "doi", p.doi, "retracted", took}, p.more...)...)
+	d.Meta = meta(append([]string{"authors", strings.Join(p.authors, ", "), "venue", markup(p.venue), "doi", p.doi, "retracted", isRetracted}, p.more...)...)
 	return d
 }
 
-// record is a paper without an abstract in words, so that it can be cited as a
-// thing that exists. It is empty when there is no title.
+// record is a citation of the paper, as the text of one without an abstract. It
+// is empty when there is no title.
 func (p paper) record(title string) string {
 	if title == "" {
 		return ""
@@ -90,19 +83,39 @@ func (p paper) record(title string) string {
 	return out
 }
 
-// papers finishes what a source found, best first: at most limit, each once.
-func papers(source string, found []paper, limit int, retrieved time.Time) []evidence.Document {
-	docs, seen := []evidence.Document{}, map[string]bool{}
-	for place, p := range found {
-		d, ok := finish(p.document(source, place), retrieved)
-		if !ok || seen[d.ID] {
-			continue
-		}
-		seen[d.ID] = true
-		docs = append(docs, d)
+// paperAnswer is a JSON answer that lists papers.
+type paperAnswer interface {
+	papers(base *url.URL) ([]paper, error) // in the answer's order
+}
+
+// searchPapers makes one request, whose answer is decoded into a.
+func (e endpoint) searchPapers(ctx context.Context, path string, params url.Values, limit int, a paperAnswer) ([]evidence.Document, error) {
+	resp, err := e.getJSON(ctx, path, params, a)
+	if err != nil {
+		return nil, err
 	}
-	byScore(docs)
-	return docs[:min(len(docs), limit)]
+	found, err := a.papers(e.base)
+	if err != nil {
+		return nil, err
+	}
+	return paperDocuments(e.name, found, limit, resp.Retrieved), nil
+}
+
+// readPapers decodes the items of an answer, in their order.
+func readPapers[T any](base *url.URL, items []json.RawMessage, read func(T) paper) ([]paper, error) {
+	hits, ok := decodeHits[T](items)
+	if !ok {
+		return nil, malformed(base)
+	}
+	out := make([]paper, 0, len(hits))
+	for _, hit := range hits {
+		out = append(out, read(hit))
+	}
+	return out, nil
+}
+
+func paperDocuments(source string, found []paper, limit int, retrieved time.Time) []evidence.Document {
+	return collect(source, found, retrieved, limit, paper.document)
 }
 
 // jats maps the tags of journals' XML, and headings that plainText does not
@@ -113,78 +126,31 @@ var jats = strings.NewReplacer(
 	"<h4", "<h3", "</h4>", "</h3>",
 )
 
-// markup makes text of HTML or of JATS, also where it was escaped twice.
+// markup converts HTML or JATS to text, also where it was escaped twice.
 func markup(s string) string {
 	out := plainText(jats.Replace(s))
 	if strings.Contains(out, "<jats:") {
 		out = plainText(jats.Replace(out))
 	}
 	if rest, ok := strings.CutPrefix(out, "Abstract\n\n"); ok {
-		return rest // the heading of all of it tells nothing
+		return rest
 	}
 	return out
 }
 
-// searchWords are the words to search for, at most n: no operators, quotes or
-// wildcards, which mean something else to each service, and no function words
-// unless there are no others.
-func searchWords(s string, n int) []string {
-	var words, all []string
-	for _, t := range text.Tokenize(s) {
-		word, _ := text.Cut(t.Word, maxSearchWord)
-		all = append(all, word)
-		if !t.Stop {
-			words = append(words, word)
-		}
-	}
-	if len(words) == 0 {
-		words = all
-	}
-	return words[:min(len(words), n)]
-}
-
-// turns lets so many requests of one source be under way at once, and fewer
-// than a host's own limit allows.
-type turns chan struct{}
-
-// take waits for a turn; the error is ctx's.
-func (t turns) take(ctx context.Context) error {
-	select {
-	case t <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for a turn: %w", ctx.Err())
-	}
-}
-
-func (t turns) give() { <-t }
-
-// email is the address by which the operator can be reached, or empty.
-func email(client *fetch.Client) string {
-	if client == nil {
+// email is the operator's e-mail address, or empty.
+func email(network *fetch.Network) string {
+	if network == nil {
 		return ""
 	}
-	a, err := mail.ParseAddress(strings.TrimPrefix(client.Contact(), "mailto:"))
+	a, err := mail.ParseAddress(strings.TrimPrefix(network.Contact(), "mailto:"))
 	if err != nil {
 		return ""
 	}
 	return a.Address
 }
 
-// maybe reads a JSON value of the expected shape and leaves out any other, so
-// that one odd field does not cost the whole document.
-type maybe[T any] struct{ v T }
-
-// UnmarshalJSON never fails.
-func (m *maybe[T]) UnmarshalJSON(b []byte) error {
-	var v T
-	if json.Unmarshal(b, &v) == nil {
-		m.v = v
-	}
-	return nil
-}
-
-// doiOf is the bare DOI in what may be an address, or empty.
+// doiOf is the DOI in s, which may be a URL, or empty.
 func doiOf(s string) string {
 	s = strings.TrimSpace(s)
 	for _, front := range []string{"https://doi.org/", "http://doi.org/", "https://dx.doi.org/", "http://dx.doi.org/", "doi:"} {
@@ -196,7 +162,7 @@ func doiOf(s string) string {
 	return s
 }
 
-// doiURL is where a DOI leads, or empty.
+// doiURL is the URL of a DOI, or empty.
 func doiURL(doi string) string {
 	if doi = doiOf(doi); doi == "" {
 		return ""
@@ -210,7 +176,7 @@ var (
 )
 
 // openLicense is the short name of a Creative Commons license, and empty for
-// anything else: a publisher's terms tell nobody what may be quoted.
+// anything else: a publisher's own terms do not say what may be quoted.
 func openLicense(s string) string {
 	s = strings.ToLower(strings.TrimSpace(s))
 	if s == "cc0" {
@@ -225,7 +191,7 @@ func openLicense(s string) string {
 	return ""
 }
 
-// threeLetters are the codes of ISO 639-2 in which libraries name languages.
+// threeLetters maps codes of ISO 639-2, which libraries use, to BCP 47.
 var threeLetters = map[string]string{
 	"eng": "en", "fre": "fr", "fra": "fr", "ger": "de", "deu": "de", "spa": "es", "por": "pt", "ita": "it", "rus": "ru",
 	"jpn": "ja", "chi": "zh", "zho": "zh", "kor": "ko", "pol": "pl", "dut": "nl", "nld": "nl", "tur": "tr", "ukr": "uk",
@@ -257,7 +223,7 @@ func day(year, month, dayOf int) time.Time {
 	return time.Date(year, time.Month(month), dayOf, 0, 0, 0, 0, time.UTC)
 }
 
-// dateOf reads YYYY-MM-DD; zero when it is none.
+// dateOf reads YYYY-MM-DD; it is zero for anything else.
 func dateOf(s string) time.Time {
 	at, err := time.Parse(time.DateOnly, strings.TrimSpace(s))
 	if err != nil {

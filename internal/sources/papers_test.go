@@ -1,15 +1,11 @@
 package sources
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,17 +26,17 @@ func parsed(t *testing.T, name, file string) []evidence.Document {
 	return nil
 }
 
-// place is what a test compares of a paper beside its brief.
-type place struct {
+// more is what a test compares of a paper, besides its brief.
+type more struct {
 	Published string
 	Score     float64
 	Meta      map[string]string
 }
 
-func places(docs []evidence.Document) []place {
-	out := []place{}
+func moreOf(docs []evidence.Document) []more {
+	out := []more{}
 	for _, d := range docs {
-		p := place{Score: d.Score, Meta: d.Meta}
+		p := more{Score: d.Score, Meta: d.Meta}
 		if !d.Published.IsZero() {
 			p.Published = d.Published.Format(time.DateOnly)
 		}
@@ -49,111 +45,28 @@ func places(docs []evidence.Document) []place {
 	return out
 }
 
-func checkPapers(t *testing.T, docs []evidence.Document, wantBriefs []brief, wantPlaces []place) {
+func checkPapers(t *testing.T, docs []evidence.Document, wantBriefs []brief, wantMore []more) {
 	t.Helper()
 	if diff := cmp.Diff(wantBriefs, briefs(docs)); diff != "" {
 		t.Errorf("documents (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(wantPlaces, places(docs)); diff != "" {
+	if diff := cmp.Diff(wantMore, moreOf(docs)); diff != "" {
 		t.Errorf("more of them (-want +got):\n%s", diff)
 	}
 }
 
-func TestArxivReadsItsTraps(t *testing.T) {
-	t.Parallel()
-	checkPapers(t, parsed(t, "arxiv", "hits.xml"), []brief{
-		{"Finding Goroutine Leaks on Channels", "A goroutine that waits on a channel for ever is a leak. We find leaks where n < 2 senders & one receiver meet.", "https://arxiv.org/abs/2601.00001", "en", "CC0 1.0", "v2"},
-		{"Channels before goroutines", "Processes that talk over channels are old.", "https://arxiv.org/abs/cs/0601001", "en", "CC0 1.0", "v1"},
-		{"A channel with no abstract", "A channel with no abstract. Di Example. 2026.", "https://arxiv.org/abs/2601.00003", "en", "CC0 1.0", ""},
-	}, []place{
-		{"2026-01-05", rankScore(0), map[string]string{"authors": "Ada Example, Bo Example", "categories": "cs.PL cs.SE", "doi": "10.0000/leak", "venue": "J. Ex. 1 (2026)", "comment": "9 pages"}},
-		{"2006-01-01", rankScore(1), map[string]string{"authors": "Cy Example", "categories": "cs.DC"}},
-		{"2026-01-07", rankScore(2) * bareRecord, map[string]string{"authors": "Di Example"}},
-	})
-}
-
-func TestArxivTerms(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"goroutine channel":          "all:goroutine AND all:channel",
-		`how does "x" OR (y): work?`: "all:x AND all:y AND all:work",
-		"The Who":                    "all:the AND all:who",
-		"2601.00001":                 "all:2601.00001",
-		"?!":                         "",
-	} {
-		if got := arxivTerms(in); got != want {
-			t.Errorf("arxivTerms(%q) = %q, want %q", in, got, want)
-		}
-	}
-	if got := arxivTerms(strings.Repeat("alpha beta ", 20)); strings.Count(got, "AND") != maxSearchWords-1 {
-		t.Errorf("arxivTerms of many words = %q, want %d", got, maxSearchWords)
-	}
-}
-
-func TestCrossrefReadsItsTraps(t *testing.T) {
-	t.Parallel()
-	checkPapers(t, parsed(t, "crossref", "hits.json"), []brief{
-		{Title: "A goroutine for every channel", Text: "Aim\n\nGoroutines are cheap & channels join them.\n\nResult\n\nIt holds for n < 3.", URL: "https://doi.org/10.0000/a%3Cb%3E%281%29%23c", License: "CC BY-NC 4.0"},
-		{Title: "Escaped twice", Text: "A channel has a capacity.", URL: "https://doi.org/10.0000/twice"},
-		{Title: "Goroutines and Channels.", Text: "Goroutines and Channels. Ada Example, The Channel Group. Journal of Examples & Co. 2025.", URL: "https://doi.org/10.0000/record"},
-	}, []place{
-		{"2026-03-09", rankScore(1), map[string]string{"authors": "Bo Example", "venue": "Ex Press", "doi": "10.0000/a<b>(1)#c", "type": "journal-article", "cited_by": "0"}},
-		{"", rankScore(2), map[string]string{"doi": "10.0000/twice", "type": "posted-content"}},
-		{"2025-01-01", rankScore(0) * bareRecord, map[string]string{"authors": "Ada Example, The Channel Group", "venue": "Journal of Examples & Co", "doi": "10.0000/record", "type": "journal-article", "cited_by": "3"}},
-	})
-}
-
-func TestEuropePMCReadsItsTraps(t *testing.T) {
+func TestEuropePMCDocuments(t *testing.T) {
 	t.Parallel()
 	at := "https://europepmc.org/article/"
 	checkPapers(t, parsed(t, "europepmc", "hits.json"), []brief{
 		{"Ion channels as goroutines & friends.", "Aim\n\nWe model an ion channel as a goroutine.\n\nResult\n\nIt opens in 3 ms.", at + "MED/40000001", "en", "CC BY", ""},
 		{Title: "A preprint on channels", Text: "A preprint says that channels close.", URL: at + "PPR/PPR900001"},
 		{Title: "Retracted: A channel that never was.", Text: "The channel was made up.", URL: at + "MED/30000001", Language: "de"},
-	}, []place{
+	}, []more{
 		{"2026-01-02", rankScore(0), map[string]string{"authors": "Example A, Sample B", "venue": "J Ex", "doi": "10.0000/x", "pmid": "40000001", "cited_by": "2"}},
 		{"2025-01-01", rankScore(1), map[string]string{"authors": "Sample B", "doi": "10.0000/ppr", "cited_by": "0"}},
 		{"2019-05-01", rankScore(2) * retracted, map[string]string{"authors": "Example A", "venue": "J Ex", "pmid": "30000001", "cited_by": "9", "retracted": "yes"}},
 	})
-}
-
-func TestOpenAlexReadsItsTraps(t *testing.T) {
-	t.Parallel()
-	checkPapers(t, parsed(t, "openalex", "hits.json"), []brief{
-		{"The pace of goroutines", "The slowest goroutine sets pace; The slowest channel waits.", "https://doi.org/10.0000/x", "en", "CC BY", ""},
-		{Title: "Channels, recorded", Text: "Channels, recorded. 2025.", URL: "https://openalex.org/W2"},
-		{Title: "Retracted: A goroutine taken back", Text: "Wrong.", URL: "https://doi.org/10.0000/gone"},
-	}, []place{
-		{"2026-01-05", rankScore(1), map[string]string{"authors": "Ada Example", "venue": "Journal of Channels", "doi": "10.0000/x", "type": "article", "cited_by": "3"}},
-		{"2025-01-01", rankScore(0) * bareRecord, map[string]string{"type": "book-chapter", "cited_by": "0"}},
-		{"2020-01-01", rankScore(2) * retracted, map[string]string{"doi": "10.0000/gone", "type": "article", "retracted": "yes"}},
-	})
-}
-
-func TestPubMedReadsItsTraps(t *testing.T) {
-	t.Parallel()
-	at := "https://pubmed.ncbi.nlm.nih.gov/"
-	checkPapers(t, parsed(t, "pubmed", "hits.xml"), []brief{
-		{Title: "Ca2+ channels as goroutines.", Text: "BACKGROUND: A channel opens when p < 0.05.\n\nRESULTS: Goroutines wait.", URL: at + "40000001/", Language: "en"},
-		{Title: "Closing a channel", Text: "Close a channel once.", URL: at + "40000003/", Language: "en"},
-		{Title: "A channel with no abstract.", Text: "A channel with no abstract. Bo Sample, The Channel Group. Journal of Examples. 2025.", URL: at + "40000002/", Language: "de"},
-	}, []place{
-		{"2026-02-09", rankScore(0), map[string]string{"authors": "Ada Example", "venue": "Ion & Goroutine", "doi": "10.0000/ca", "pmid": "40000001", "rights": "Copyright 2026 Ex Press."}},
-		{"2024-01-01", rankScore(2), map[string]string{"venue": "The Book of Channels", "pmid": "40000003"}},
-		{"2025-11-01", rankScore(1) * bareRecord, map[string]string{"authors": "Bo Sample, The Channel Group", "venue": "Journal of Examples", "pmid": "40000002"}},
-	})
-}
-
-func TestInvertedAbstractNeedsNoRoom(t *testing.T) {
-	t.Parallel()
-	far := inverted{"last": {1 << 40}, "first": {-3}, "same": {7}, "place": {7}}
-	if got := far.text(); got != "first place same last" {
-		t.Errorf("text = %q", got)
-	}
-	long := inverted{strings.Repeat("w", 1<<10): make([]int, 1<<12)}
-	if got := len(long.text()); got > maxText+2<<10 {
-		t.Errorf("%d bytes, want it cut near %d", got, maxText)
-	}
 }
 
 func TestOpenLicense(t *testing.T) {
@@ -200,8 +113,8 @@ func TestDay(t *testing.T) {
 	}
 }
 
-// asked starts a source at a server that answers like the recorded one and
-// gives the parameters of each request, by the last part of its path.
+// asked searches a source at a server with recorded answers and returns the
+// parameters of each request, by the last part of its path.
 func asked(t *testing.T, name, contact string, options map[string]string, q evidence.Query) map[string]url.Values {
 	t.Helper()
 	got := map[string]url.Values{}
@@ -221,9 +134,9 @@ func asked(t *testing.T, name, contact string, options map[string]string, q evid
 		w.Write(fixture(t, name, file))
 	}))
 	defer srv.Close()
-	client := fetch.New(fetch.Config{Contact: contact})
-	defer client.Close()
-	s, err := specOf(t, name).New(Settings{URL: srv.URL, Options: options}, client)
+	network := fetch.New(fetch.Config{Contact: contact})
+	defer network.Close()
+	s, err := specOf(t, name).New(Settings{URL: srv.URL, Options: options}, network)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +146,7 @@ func asked(t *testing.T, name, contact string, options map[string]string, q evid
 	return got
 }
 
-func TestPapersAskAsTheirServicesWish(t *testing.T) {
+func TestRequestsOfPaperSources(t *testing.T) {
 	t.Parallel()
 	q := evidence.Query{Text: "what is a goroutine? channel*", Limit: 3}
 	key := map[string]string{"key": "k1"}
@@ -245,13 +158,13 @@ func TestPapersAskAsTheirServicesWish(t *testing.T) {
 		{"arxiv", "arxiv", "", nil, map[string]url.Values{"query": {
 			"search_query": {"all:goroutine AND all:channel"}, "start": {"0"}, "max_results": {"3"}, "sortBy": {"relevance"}, "sortOrder": {"descending"},
 		}}},
-		{"crossref of nobody", "crossref", "", nil, map[string]url.Values{"works": {
+		{"crossref without contact", "crossref", "", nil, map[string]url.Values{"works": {
 			"query.bibliographic": {"what is a goroutine? channel*"}, "rows": {"3"}, "select": {crossrefFields},
 		}}},
-		{"crossref of a page", "crossref", "https://lab.example/bot", nil, map[string]url.Values{"works": {
+		{"crossref with a page as contact", "crossref", "https://lab.example/bot", nil, map[string]url.Values{"works": {
 			"query.bibliographic": {"what is a goroutine? channel*"}, "rows": {"3"}, "select": {crossrefFields},
 		}}},
-		{"crossref of somebody", "crossref", "mailto:ada@example.org", nil, map[string]url.Values{"works": {
+		{"crossref with an address as contact", "crossref", "mailto:ada@example.org", nil, map[string]url.Values{"works": {
 			"query.bibliographic": {"what is a goroutine? channel*"}, "rows": {"3"}, "select": {crossrefFields}, "mailto": {"ada@example.org"},
 		}}},
 		{"europepmc", "europepmc", "", nil, map[string]url.Values{"search": {
@@ -264,7 +177,7 @@ func TestPapersAskAsTheirServicesWish(t *testing.T) {
 			"esearch.fcgi": {"db": {"pubmed"}, "term": {"goroutine channel"}, "retmax": {"3"}, "retmode": {"json"}, "sort": {"relevance"}, "tool": {"research-mcp"}, "email": {"ada@example.org"}, "api_key": {"k1"}},
 			"efetch.fcgi":  {"db": {"pubmed"}, "id": {"40000001,40000002,40000003"}, "retmode": {"xml"}, "tool": {"research-mcp"}, "email": {"ada@example.org"}, "api_key": {"k1"}},
 		}},
-		{"pubmed of nobody", "pubmed", "", nil, map[string]url.Values{
+		{"pubmed without contact", "pubmed", "", nil, map[string]url.Values{
 			"esearch.fcgi": {"db": {"pubmed"}, "term": {"goroutine channel"}, "retmax": {"3"}, "retmode": {"json"}, "sort": {"relevance"}, "tool": {"research-mcp"}},
 			"efetch.fcgi":  {"db": {"pubmed"}, "id": {"40000001,40000002,40000003"}, "retmode": {"xml"}, "tool": {"research-mcp"}},
 		}},
@@ -278,12 +191,12 @@ func TestPapersAskAsTheirServicesWish(t *testing.T) {
 	}
 }
 
-func TestNothingToSearchForAsksNobody(t *testing.T) {
+func TestAQueryWithoutWordsSendsNoRequest(t *testing.T) {
 	t.Parallel()
-	client := fetch.New(fetch.Config{})
-	t.Cleanup(func() { client.Close() })
+	network := fetch.New(fetch.Config{})
+	t.Cleanup(func() { network.Close() })
 	for _, name := range []string{"arxiv", "europepmc", "openalex", "pubmed"} {
-		s, err := specOf(t, name).New(Settings{URL: "http://127.0.0.1:9"}, client) // nothing listens there
+		s, err := specOf(t, name).New(Settings{URL: "http://127.0.0.1:9"}, network) // nothing listens there
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -293,72 +206,10 @@ func TestNothingToSearchForAsksNobody(t *testing.T) {
 	}
 }
 
-func TestLongQueriesStillGoThrough(t *testing.T) {
+func TestLongQueriesOfPaperSources(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat(strings.Repeat("語x", 40)+" "+strings.Repeat("w", 900)+" ", 20)
 	for _, name := range []string{"arxiv", "crossref", "europepmc", "openalex", "pubmed"} {
 		asked(t, name, "ada@example.org", map[string]string{"key": strings.Repeat("k", 40)}, evidence.Query{Text: long, Limit: 50})
-	}
-}
-
-func TestTurnsWaitForEachOtherAndForNobodyElse(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		one := make(turns, 1)
-		if err := one.take(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		second := make(chan error)
-		go func() { second <- one.take(ctx) }()
-		synctest.Wait()
-		select {
-		case err := <-second:
-			t.Fatalf("a second turn was given while the first was held: %v", err)
-		default:
-		}
-		cancel()
-		if err := <-second; !errors.Is(err, context.Canceled) {
-			t.Errorf("cancelled wait = %v", err)
-		}
-		one.give()
-		if err := one.take(t.Context()); err != nil {
-			t.Errorf("turn given back = %v", err)
-		}
-	})
-}
-
-func TestKeyedPubMedMayAskFaster(t *testing.T) {
-	t.Parallel()
-	spec := specOf(t, "pubmed")
-	for _, c := range []struct {
-		name string
-		rate fetch.Rate
-		key  string
-		want fetch.Rate
-	}{
-		{"no key", spec.Rate, "", spec.Rate},
-		{"key", spec.Rate, "k", fetch.Rate{PerSecond: 10, Burst: 10}},
-		{"key, and a rate of the operator's", fetch.Rate{PerSecond: 1}, "k", fetch.Rate{PerSecond: 1}},
-		{"own server", fetch.Rate{}, "k", fetch.Rate{}},
-	} {
-		if got := pubmedRate(c.rate, c.key); got != c.want {
-			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
-		}
-	}
-}
-
-func TestMaybeLeavesOutOddFields(t *testing.T) {
-	t.Parallel()
-	var v struct {
-		Good maybe[[]int]          `json:"good"`
-		Odd  maybe[map[string]int] `json:"odd"`
-		Null maybe[bool]           `json:"null"`
-	}
-	if err := json.Unmarshal([]byte(`{"good":[1,2],"odd":[{"a":1}],"null":null}`), &v); err != nil {
-		t.Fatal(err)
-	}
-	if len(v.Good.v) != 2 || v.Odd.v != nil || v.Null.v {
-		t.Errorf("read %+v", v)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// pubmedRate is what NCBI allows those with a key, where nobody set another.
+// pubmedRate is the rate that NCBI allows with a key, unless another was set.
 func pubmedRate(set fetch.Rate, key string) fetch.Rate {
 	if key != "" && set == pubmedSpec().Rate {
 		return fetch.Rate{PerSecond: 10, Burst: 10}
@@ -33,61 +33,50 @@ func pubmedSpec() Spec {
 	}
 }
 
-// pubmedArticle is where people read an article; the API lives elsewhere.
+// pubmedArticle is the prefix of an article's web page.
 const pubmedArticle = "https://pubmed.ncbi.nlm.nih.gov/"
 
-// pubmed searches PubMed and then reads what it found: a search gives nothing
-// but numbers.
+// pubmed searches PubMed and then reads the articles: a search returns only their
+// ids.
 type pubmed struct {
-	base    *url.URL
-	door    *fetch.Door
-	timeout time.Duration
-	key     string
-	email   string
+	endpoint
+	key   string
+	email string
 }
 
-func newPubMed(s Settings, client *fetch.Client) (Source, error) {
-	base, err := url.Parse(s.URL)
-	if err != nil {
-		return nil, err
-	}
+func newPubMed(s Settings, network *fetch.Network) (Source, error) {
 	key := s.Options["key"]
 	s.Rate = pubmedRate(s.Rate, key)
-	door, err := s.door(client)
-	if err != nil {
-		return nil, err
-	}
-	return &pubmed{base: base, door: door, timeout: s.Timeout, key: key, email: email(client)}, nil
+	e, err := newEndpoint("pubmed", s, network)
+	return &pubmed{endpoint: e, key: key, email: email(network)}, err
 }
-
-func (p *pubmed) Name() string { return "pubmed" }
 
 func (p *pubmed) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	words := searchWords(q.Text, maxSearchWords) // every one has to match
 	if len(words) == 0 {
 		return []evidence.Document{}, nil
 	}
-	limit := clamp(q.Limit, 1, 50)
-	budget := fetch.NewBudget(p.timeout) // for both requests together
-	search := p.request("/esearch.fcgi", budget, url.Values{
+	limit := clamp(q.Limit, 1, maxLimit)
+	budget := p.budget() // for both requests together
+	search := p.identified("/esearch.fcgi", budget, url.Values{
 		"term": {strings.Join(words, " ")}, "retmax": {strconv.Itoa(limit)}, "retmode": {"json"}, "sort": {"relevance"},
 	})
 	var a pubmedAnswer
-	if _, err := p.door.GetJSON(ctx, search, &a); err != nil {
+	if _, err := p.client.GetJSON(ctx, search, &a); err != nil {
 		return nil, err
 	}
 	ids, err := a.ids(p.base)
 	if err != nil {
-		p.door.Forget(search)
+		p.client.Invalidate(search)
 		return nil, err
 	}
 	if len(ids) == 0 {
 		return []evidence.Document{}, nil
 	}
 	ids = ids[:min(len(ids), limit)]
-	read := p.request("/efetch.fcgi", budget, url.Values{"id": {strings.Join(ids, ",")}, "retmode": {"xml"}})
+	read := p.identified("/efetch.fcgi", budget, url.Values{"id": {strings.Join(ids, ",")}, "retmode": {"xml"}})
 	var set pubmedSet
-	resp, err := getXML(ctx, p.door, read, p.base.Host, "text/xml", &set)
+	resp, err := p.getXML(ctx, read, "text/xml", &set)
 	if err != nil {
 		return nil, err
 	}
@@ -95,12 +84,12 @@ func (p *pubmed) Search(ctx context.Context, q evidence.Query) ([]evidence.Docum
 	if err != nil {
 		return nil, err
 	}
-	return papers(p.Name(), found, limit, resp.Retrieved), nil
+	return paperDocuments(p.name, found, limit, resp.Retrieved), nil
 }
 
-// request adds who is asking. The key is in the URL, as NCBI reads it nowhere
-// else; no error of a door shows more of a URL than its host.
-func (p *pubmed) request(path string, budget *fetch.Budget, params url.Values) fetch.Request {
+// identified is a request with the tool's name, the contact and the key. NCBI reads
+// the key only from the URL; errors show no more of a URL than its host.
+func (p *pubmed) identified(path string, budget *fetch.Budget, params url.Values) fetch.Request {
 	params.Set("db", "pubmed")
 	params.Set("tool", "research-mcp")
 	if p.email != "" {
@@ -109,20 +98,20 @@ func (p *pubmed) request(path string, budget *fetch.Budget, params url.Values) f
 	if p.key != "" {
 		params.Set("api_key", p.key)
 	}
-	return fetch.Request{URL: p.base.String() + path + "?" + params.Encode(), Budget: budget}
+	return p.request(path, params, budget)
 }
 
 type pubmedAnswer struct {
 	Error  loose `json:"error"`
 	Result maybe[struct {
-		Error loose                `json:"ERROR"`
-		IDs   few[json.RawMessage] `json:"idlist"`
+		Error loose                   `json:"ERROR"`
+		IDs   capped[json.RawMessage] `json:"idlist"`
 	}] `json:"esearchresult"`
 }
 
 var pubmedID = text.Pattern(`^[0-9]{1,10}$`)
 
-// ids are the numbers of the articles found, best first.
+// ids are those of the articles found, best first.
 func (a *pubmedAnswer) ids(base *url.URL) ([]string, error) {
 	switch problem := strings.ToLower(string(cmp.Or(a.Error, a.Result.v.Error))); {
 	case strings.Contains(problem, "rate limit"):
@@ -130,7 +119,7 @@ func (a *pubmedAnswer) ids(base *url.URL) ([]string, error) {
 	case problem != "":
 		return nil, apiError(base.Host, "", 0)
 	case a.Result.v.IDs == nil:
-		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+		return nil, malformed(base)
 	}
 	var out []string
 	for _, raw := range a.Result.v.IDs {
@@ -141,18 +130,18 @@ func (a *pubmedAnswer) ids(base *url.URL) ([]string, error) {
 		}
 	}
 	if len(out) == 0 && len(a.Result.v.IDs) > 0 {
-		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+		return nil, malformed(base)
 	}
 	return out, nil
 }
 
 type pubmedSet struct {
-	XMLName  xml.Name          `xml:"PubmedArticleSet"`
-	Articles few[pubmedRecord] `xml:"PubmedArticle>MedlineCitation"`
-	Books    few[pubmedRecord] `xml:"PubmedBookArticle>BookDocument"`
+	XMLName  xml.Name             `xml:"PubmedArticleSet"`
+	Articles capped[pubmedRecord] `xml:"PubmedArticle>MedlineCitation"`
+	Books    capped[pubmedRecord] `xml:"PubmedBookArticle>BookDocument"`
 }
 
-// pubmedRecord is an article, or a chapter whose fields stand one level higher.
+// pubmedRecord is an article, or a chapter, whose fields are one level higher.
 type pubmedRecord struct {
 	PMID    string        `xml:"PMID"`
 	Article pubmedContent `xml:"Article"`
@@ -160,26 +149,26 @@ type pubmedRecord struct {
 }
 
 type pubmedContent struct {
-	Title   rich `xml:"ArticleTitle"`
+	Title   innerText `xml:"ArticleTitle"`
 	Journal struct {
 		Title string     `xml:"Title"`
 		Date  pubmedDate `xml:"JournalIssue>PubDate"`
 	} `xml:"Journal"`
 	Book struct {
-		Title rich       `xml:"BookTitle"`
+		Title innerText  `xml:"BookTitle"`
 		Date  pubmedDate `xml:"PubDate"`
 	} `xml:"Book"`
-	Online   pubmedDate      `xml:"ArticleDate"`
-	Sections few[pubmedPart] `xml:"Abstract>AbstractText"`
-	Rights   string          `xml:"Abstract>CopyrightInformation"`
-	Authors  few[struct {
+	Online   pubmedDate         `xml:"ArticleDate"`
+	Sections capped[pubmedPart] `xml:"Abstract>AbstractText"`
+	Rights   string             `xml:"Abstract>CopyrightInformation"`
+	Authors  capped[struct {
 		Last  string `xml:"LastName"`
 		Fore  string `xml:"ForeName"`
 		Group string `xml:"CollectiveName"`
 	}] `xml:"AuthorList>Author"`
-	Languages few[string] `xml:"Language"`
-	Types     few[string] `xml:"PublicationTypeList>PublicationType"`
-	Places    few[struct {
+	Languages capped[string] `xml:"Language"`
+	Types     capped[string] `xml:"PublicationTypeList>PublicationType"`
+	Places    capped[struct {
 		Type  string `xml:"EIdType,attr"`
 		Value string `xml:",chardata"`
 	}] `xml:"ELocationID"`
@@ -195,7 +184,7 @@ type pubmedDate struct {
 // pubmedPart is a part of an abstract, such as METHODS.
 type pubmedPart struct {
 	label string
-	text  rich
+	text  innerText
 }
 
 // UnmarshalXML reads to the element's end.
@@ -208,7 +197,7 @@ func (p *pubmedPart) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error 
 	return p.text.UnmarshalXML(d, start)
 }
 
-// papers are those articles that were asked for, in the order of ids.
+// papers returns the articles that were asked for, in the order of ids.
 func (s *pubmedSet) papers(base *url.URL, ids []string) ([]paper, error) {
 	byID := map[string]paper{}
 	for _, r := range slices.Concat(s.Articles, s.Books) {
@@ -276,7 +265,7 @@ func (c *pubmedContent) abstract() string {
 	return strings.Join(out, "")
 }
 
-// time is zero when not even the year can be read.
+// time is zero when the year cannot be read.
 func (d pubmedDate) time() time.Time {
 	year, month, _ := strings.Cut(strings.TrimSpace(d.Season), " ")
 	y, _ := strconv.Atoi(strings.TrimSpace(cmp.Or(d.Year, year)))

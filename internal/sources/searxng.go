@@ -15,26 +15,24 @@ import (
 
 func searxngSpec() Spec {
 	return Spec{
-		Name: "searxng", About: "pages of the whole web, as a SearXNG of yours finds them",
+		Name: "searxng", About: "pages of the whole web, found by your own SearXNG",
 		DefaultTimeout: defaultTimeout, Rate: fetch.Rate{PerSecond: 1, Burst: 5},
 		Enabled: true, Kinds: []string{KindGeneral}, Needs: []string{"url"}, New: newSearxNG,
 		Options: []Option{{Name: "categories", About: "categories of its engines to ask, such as general,it; empty: its own choice"}},
 	}
 }
 
-// searxNG asks a metasearch engine. It knows the engines' excerpts of pages, not
-// the pages.
+// searxNG asks a metasearch engine, which returns excerpts of pages and not the
+// pages.
 type searxNG struct {
 	endpoint
 	language, categories string
 }
 
-func newSearxNG(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint(s, client)
+func newSearxNG(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("searxng", s, network)
 	return &searxNG{endpoint: e, language: s.Language, categories: s.Options["categories"]}, err
 }
-
-func (x *searxNG) Name() string { return "searxng" }
 
 func (x *searxNG) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	params := url.Values{"q": {cutWords(q.Text, maxSearchText)}, "format": {"json"}}
@@ -45,25 +43,25 @@ func (x *searxNG) Search(ctx context.Context, q evidence.Query) ([]evidence.Docu
 		params.Set("categories", x.categories)
 	}
 	var a searxAnswer
-	resp, err := x.door.GetJSON(ctx, fetch.Request{URL: x.base.String() + "/search?" + params.Encode(), Budget: fetch.NewBudget(x.timeout)}, &a)
+	resp, err := x.getJSON(ctx, "/search", params, &a)
 	if err != nil {
 		return nil, rephrased(err, explainSearx)
 	}
-	docs, ok := x.read(&a, resp.Retrieved)
+	limit := clamp(q.Limit, 1, maxLimit) // the service has no limit
+	docs, ok := x.read(&a, limit, resp.Retrieved)
 	if !ok {
 		return nil, x.malformed()
 	}
 	if len(docs) == 0 && len(a.Unresponsive) > 0 { // they might have found something
-		return nil, &fetch.Error{Kind: fetch.API, Host: x.base.Host, Detail: "found nothing, and did not hear from " + a.silent()}
+		return nil, &fetch.Error{Kind: fetch.API, Host: x.base.Host, Detail: "found nothing, and had no answer from " + a.silent()}
 	}
-	docs = docs[:min(len(docs), clamp(q.Limit, 1, 50))] // there is no way to ask for fewer
 	if q.FullText {
 		markLinks(docs, "")
 	}
 	return docs, nil
 }
 
-// explainSearx knows why a SearXNG fresh out of the box says no.
+// explainSearx names the setting behind a refusal: a new SearXNG has JSON off.
 func explainSearx(e *fetch.Error) {
 	if e.Kind == fetch.Forbidden {
 		e.Detail = fmt.Sprintf("answered %d; add json to search.formats in its settings.yml", e.Code)
@@ -71,14 +69,14 @@ func explainSearx(e *fetch.Error) {
 }
 
 type searxAnswer struct {
-	Results      few[json.RawMessage] `json:"results"`
-	Unresponsive few[json.RawMessage] `json:"unresponsive_engines"` // pairs of a name and a reason
+	Results      capped[json.RawMessage] `json:"results"`
+	Unresponsive capped[json.RawMessage] `json:"unresponsive_engines"` // pairs of a name and a reason
 }
 
-// namedEngines is how many of those that did not answer are named.
+// namedEngines is how many of the engines without an answer an error names.
 const namedEngines = 3
 
-// silent names engines that did not answer, where their names look like ones.
+// silent describes the engines that did not answer.
 func (a *searxAnswer) silent() string {
 	var names []string
 	for _, raw := range a.Unresponsive {
@@ -98,35 +96,24 @@ func (a *searxAnswer) silent() string {
 
 // searxResult is a page that an engine found. Any field may be null or absent.
 type searxResult struct {
-	URL       loose      `json:"url"`
-	Title     loose      `json:"title"`
-	Content   loose      `json:"content"` // text, not HTML
-	Engines   few[loose] `json:"engines"`
-	Published loose      `json:"publishedDate"`
+	URL       loose         `json:"url"`
+	Title     loose         `json:"title"`
+	Content   loose         `json:"content"` // text, not HTML
+	Engines   capped[loose] `json:"engines"`
+	Published loose         `json:"publishedDate"`
 }
 
-// read makes documents of an answer, best first. It reports false when it is of
-// another shape.
-func (x *searxNG) read(a *searxAnswer, retrieved time.Time) ([]evidence.Document, bool) {
-	results, ok := each[searxResult](a.Results)
-	if !ok || a.Results == nil { // a search without hits has an empty list
+// read makes documents of an answer, best first. It reports false when the
+// answer is of another shape.
+func (x *searxNG) read(a *searxAnswer, limit int, retrieved time.Time) ([]evidence.Document, bool) {
+	results, ok := decodeHits[searxResult](a.Results)
+	if !ok {
 		return nil, false
 	}
-	docs, seen := []evidence.Document{}, map[string]bool{}
-	for place, r := range results {
-		d := r.document()
-		d.Source, d.Score = x.Name(), d.Score*rankScore(place)
-		d, ok := finish(d, retrieved)
-		if !ok || seen[d.ID] {
-			continue
-		}
-		seen[d.ID] = true
-		docs = append(docs, d)
-	}
-	return byScore(docs), true
+	return collect(x.name, results, retrieved, limit, searxResult.document), true
 }
 
-// document is a result before it is cleaned. Its score is 1, or less for one
+// document is a result before it is finished. Its score is 1, or less for one
 // that says nothing beyond its title.
 func (r searxResult) document() evidence.Document {
 	d := evidence.Document{Title: string(r.Title), Text: string(r.Content), Score: 1}

@@ -18,32 +18,32 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// An address may ask 300 times a day without a key: what may be asked at once
-// (90) and what is added in a day (199) stay below that. With a key it is 10,000.
+// Without a key an address may send 300 requests a day: the burst (90) and what is
+// added in a day (199) are below that. With a key it is 10,000.
 var (
 	stackExchangeKeyless = fetch.Rate{PerSecond: 0.0023, Burst: 90}
 	stackExchangeKeyed   = fetch.Rate{PerSecond: 2, Burst: 30}
 )
 
-// How answers are chosen: those of the best questions, the best of each.
+// Which answers are read: the best of each of the best questions.
 const (
 	answeredQuestions  = 3
 	answersPerQuestion = 2
 	answersPage        = 30 // of all these questions together, best votes first
 )
 
-// unnamedPause is how many seconds to leave the service alone when it says that
-// it was asked too often, but not for how long.
-const unnamedPause = "60"
+// defaultPause is how many seconds to pause when the service says that it was
+// asked too often, and not for how long to stop.
+const defaultPause = "60"
 
-// What a part of a thread is worth: people look for answers, not for questions.
+// Scores of the parts of a thread: people look for answers, not for questions.
 const (
-	acceptedAnswer = 1.0
-	otherAnswer    = 0.9
-	askedOnly      = 0.6
+	bestAnswerScore  = 1.0 // accepted, or with most votes
+	otherAnswerScore = 0.9
+	questionScore    = 0.6
 )
 
-// stackExchangeLicense is that of all posts, in one version or another.
+// stackExchangeLicense is that of all posts; its version differs.
 const stackExchangeLicense = "CC BY-SA"
 
 func stackexchangeSpec() Spec {
@@ -54,7 +54,7 @@ func stackexchangeSpec() Spec {
 		Enabled:  true, Kinds: []string{KindCode}, New: newStackExchange,
 		Options: []Option{
 			{Name: "site", Value: "stackoverflow", About: "site of Stack Exchange to search, such as superuser or unix"},
-			{Name: "key", About: "key of Stack Exchange's API, which allows 10,000 requests a day in place of 300", Secret: true},
+			{Name: "key", About: "key of Stack Exchange's API, which allows 10,000 requests a day instead of 300", Secret: true},
 		},
 	}
 }
@@ -64,33 +64,31 @@ func stackexchangeSpec() Spec {
 type stackExchange struct {
 	endpoint
 	site, key string
-	backoff   func(time.Duration) // leaves the host alone for a time
+	backoff   func(time.Duration) // sends no request to the host for that long
 }
 
-func newStackExchange(s Settings, client *fetch.Client) (Source, error) {
+func newStackExchange(s Settings, network *fetch.Network) (Source, error) {
 	out := &stackExchange{site: cmp.Or(s.Options["site"], "stackoverflow"), key: s.Options["key"]}
 	if out.key != "" && s.Rate == stackExchangeKeyless {
 		s.Rate = stackExchangeKeyed
 	}
 	var err error
-	out.endpoint, err = newEndpoint(s, client)
-	out.backoff = func(time.Duration) {}
-	if door, ok := any(out.door).(interface{ Backoff(time.Duration) }); ok {
-		out.backoff = door.Backoff
+	out.endpoint, err = newEndpoint("stackexchange", s, network)
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	out.backoff = out.client.Backoff
+	return out, nil
 }
-
-func (x *stackExchange) Name() string { return "stackexchange" }
 
 func (x *stackExchange) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	limit := clamp(q.Limit, 1, 30) // their bodies are long
-	budget := fetch.NewBudget(x.timeout)
+	budget := x.budget()
 	var a stackExchangeAnswer
 	posts, resp, err := x.get(ctx, budget, "/2.3/search/advanced", url.Values{
 		"q": {cutWords(q.Text, maxSearchText)}, "sort": {"relevance"}, "pagesize": {strconv.Itoa(limit)},
 	}, &a)
-	defer func() { x.rest(&a, resp.Retrieved) }() // it counts for the search alone, not for the answers
+	defer func() { x.pause(&a, resp.Retrieved) }() // after the answers are read, which a pause would prevent
 	if err != nil {
 		return nil, err
 	}
@@ -102,18 +100,18 @@ func (x *stackExchange) Search(ctx context.Context, q evidence.Query) ([]evidenc
 	answers, _, err := x.get(ctx, budget, "/2.3/questions/"+strings.Join(best, ";")+"/answers", url.Values{
 		"sort": {"votes"}, "pagesize": {strconv.Itoa(answersPage)},
 	}, &more)
-	a.heed(&more)
+	a.mergeLoad(&more)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("reading answers: %w", ctx.Err())
 	}
-	if err != nil { // the questions alone are better than nothing
+	if err != nil { // the questions alone are useful, too
 		return x.read(posts, nil, resp.Retrieved, limit), nil
 	}
 	return x.read(posts, answers, resp.Retrieved, limit), nil
 }
 
-// get asks one method of the API. What a kept answer says of the service's load
-// is past.
+// get calls one method of the API. What a cached answer says of the service's
+// load no longer holds.
 func (x *stackExchange) get(ctx context.Context, budget *fetch.Budget, path string, params url.Values, a *stackExchangeAnswer) ([]stackExchangePost, fetch.Response, error) {
 	params.Set("site", x.site)
 	params.Set("filter", "withbody")
@@ -121,22 +119,22 @@ func (x *stackExchange) get(ctx context.Context, budget *fetch.Budget, path stri
 	if x.key != "" {
 		params.Set("key", x.key)
 	}
-	req := fetch.Request{URL: x.base.String() + path + "?" + params.Encode(), Budget: budget}
-	resp, err := x.door.GetJSON(ctx, req, a)
+	req := x.request(path, params, budget)
+	resp, err := x.client.GetJSON(ctx, req, a)
 	if err != nil {
 		err = rephrased(err, x.explain)
 		var e *fetch.Error
 		if errors.As(err, &e) && e.Kind == fetch.Throttled && e.Code != 0 && e.RetryAfter == 0 {
-			a.Backoff = unnamedPause // who goes on asking is shut out for longer
+			a.Backoff = defaultPause // a client that goes on is blocked for longer
 		}
 		return nil, resp, err
 	}
-	posts, ok := each[stackExchangePost](a.Items)
-	if err = a.problem(x.base.Host); err == nil && (!ok || a.Items == nil) {
+	posts, ok := decodeHits[stackExchangePost](a.Items)
+	if err = a.problem(x.base.Host); err == nil && !ok {
 		err = x.malformed()
 	}
 	if err != nil {
-		x.door.Forget(req)
+		x.client.Invalidate(req)
 	}
 	if resp.Cached {
 		a.Backoff, a.Remaining, a.ErrorText = "", "", ""
@@ -144,8 +142,8 @@ func (x *stackExchange) get(ctx context.Context, budget *fetch.Budget, path stri
 	return posts, resp, err
 }
 
-// explain tells a refusal from a fault. Their API says 400 to whoever has used
-// up the day, and 502 to whoever asks too fast.
+// explain recognizes throttling: the API answers 400 when the day's
+// quota is used up, and 502 when requests come too fast.
 func (x *stackExchange) explain(e *fetch.Error) {
 	switch {
 	case e.Code == 502 || e.Code == 400 && x.site == "stackoverflow" && x.key == "":
@@ -155,8 +153,8 @@ func (x *stackExchange) explain(e *fetch.Error) {
 	}
 }
 
-// rest leaves the service alone for as long as it asked for.
-func (x *stackExchange) rest(a *stackExchangeAnswer, now time.Time) {
+// pause stops requests to the service for as long as it asked for.
+func (x *stackExchange) pause(a *stackExchangeAnswer, now time.Time) {
 	if pause := a.pause(now); pause > 0 {
 		x.backoff(pause)
 	}
@@ -164,46 +162,39 @@ func (x *stackExchange) rest(a *stackExchangeAnswer, now time.Time) {
 
 // read makes documents of questions and answers, best first.
 func (x *stackExchange) read(questions, answers []stackExchangePost, retrieved time.Time, limit int) []evidence.Document {
-	docs, seen := []evidence.Document{}, map[string]bool{}
-	add := func(d evidence.Document, score float64) {
-		if d, ok := finish(d, retrieved); ok && !seen[d.ID] {
-			seen[d.ID] = true
-			d.Score = score
-			docs = append(docs, d)
-		}
-	}
-	for place, q := range questions {
+	found := newCollector(x.name, retrieved)
+	for rank, q := range questions {
 		link := webURL(x.base, string(q.Link))
-		d := q.document(x.Name(), x.site, string(q.Title))
-		d.URL = link
-		add(d, rankScore(place)*askedOnly)
+		d := q.document(x.site, string(q.Title))
+		d.URL, d.Score = link, rankScore(rank)*questionScore
+		found.add(d)
 		for i, a := range q.bestOf(answers) {
-			d := a.document(x.Name(), x.site, string(q.Title))
+			d := a.document(x.site, string(q.Title))
 			if at, err := url.Parse(link); err == nil && link != "" {
 				d.URL = webURL(at, "/a/"+url.PathEscape(string(a.AnswerID)))
 			}
-			score := otherAnswer
+			d.Score = rankScore(rank) * otherAnswerScore
 			if a.Accepted || i == 0 {
-				score = acceptedAnswer
+				d.Score = rankScore(rank) * bestAnswerScore
 			}
-			add(d, rankScore(place)*score)
+			found.add(d)
 		}
 	}
-	docs = byScore(docs)
-	return docs[:min(len(docs), limit)]
+	return found.best(limit)
 }
 
-// stackExchangeAnswer is what wraps every answer of the API.
+// stackExchangeAnswer is every answer of the API.
 type stackExchangeAnswer struct {
-	Items     few[json.RawMessage] `json:"items"`
-	Backoff   loose                `json:"backoff"` // seconds
-	Remaining loose                `json:"quota_remaining"`
-	ErrorName loose                `json:"error_name"`
-	ErrorText loose                `json:"error_message"`
+	Items     capped[json.RawMessage] `json:"items"`
+	Backoff   loose                   `json:"backoff"` // seconds
+	Remaining loose                   `json:"quota_remaining"`
+	ErrorName loose                   `json:"error_name"`
+	ErrorText loose                   `json:"error_message"`
 }
 
-// heed takes over what another answer says of the service's load.
-func (a *stackExchangeAnswer) heed(b *stackExchangeAnswer) {
+// mergeLoad takes over what another answer says of the service's load: the
+// longer pause and the later count.
+func (a *stackExchangeAnswer) mergeLoad(b *stackExchangeAnswer) {
 	if b.pauseAsked() > a.pauseAsked() {
 		a.Backoff = b.Backoff
 	}
@@ -221,8 +212,8 @@ func (a *stackExchangeAnswer) pauseAsked() time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// pause is how long not to ask again: as the answer says, or until the next day
-// begins when nothing is left of this one's requests.
+// pause is how long to send no request: as long as the answer says, or until the
+// next day begins when the day's quota is used up.
 func (a *stackExchangeAnswer) pause(now time.Time) time.Duration {
 	if a.Remaining == "0" {
 		day := now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
@@ -243,7 +234,7 @@ func throttledFor(message string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
-// problem is an error that stands in place of a result.
+// problem is the error that an answer holds instead of a result.
 func (a *stackExchangeAnswer) problem(host string) error {
 	if a.ErrorName == "" {
 		return nil
@@ -256,31 +247,31 @@ func (a *stackExchangeAnswer) problem(host string) error {
 
 // stackExchangePost is a question or an answer. Any field may be null or absent.
 type stackExchangePost struct {
-	QuestionID loose       `json:"question_id"`
-	AnswerID   loose       `json:"answer_id"`
-	Title      loose       `json:"title"` // HTML; of questions alone
-	Body       loose       `json:"body"`  // HTML
-	Link       loose       `json:"link"`
-	Score      loose       `json:"score"`
-	Answers    loose       `json:"answer_count"`
-	Accepted   bool        `json:"is_accepted"`
-	Created    loose       `json:"creation_date"` // seconds since 1970
-	License    loose       `json:"content_license"`
-	Tags       few[string] `json:"tags"`
+	QuestionID loose          `json:"question_id"`
+	AnswerID   loose          `json:"answer_id"`
+	Title      loose          `json:"title"` // HTML; of questions alone
+	Body       loose          `json:"body"`  // HTML
+	Link       loose          `json:"link"`
+	Score      loose          `json:"score"`
+	Answers    loose          `json:"answer_count"`
+	Accepted   bool           `json:"is_accepted"`
+	Created    loose          `json:"creation_date"` // seconds since 1970
+	License    loose          `json:"content_license"`
+	Tags       capped[string] `json:"tags"`
 	Owner      struct {
 		Name loose `json:"display_name"` // HTML
 	} `json:"owner"`
 }
 
 func (p stackExchangePost) score() int {
-	n, _ := strconv.Atoi(string(p.Score)) // 0 for what is none
+	n, _ := strconv.Atoi(string(p.Score)) // 0 where there is none
 	return n
 }
 
-// document is a post before it is cleaned; it has no address yet.
-func (p stackExchangePost) document(source, site, title string) evidence.Document {
+// document is a post before it is finished; it has no URL yet.
+func (p stackExchangePost) document(site, title string) evidence.Document {
 	d := evidence.Document{
-		Source: source, Title: html.UnescapeString(title), Text: plainText(string(p.Body)),
+		Title: html.UnescapeString(title), Text: plainText(string(p.Body)),
 		License: cmp.Or(string(p.License), stackExchangeLicense), Language: siteLanguage(site),
 	}
 	if at, err := strconv.ParseInt(string(p.Created), 10, 40); err == nil && at > 0 {
@@ -295,7 +286,7 @@ func (p stackExchangePost) document(source, site, title string) evidence.Documen
 	return d
 }
 
-// siteLanguage is English but for the sites that say otherwise: es.stackoverflow.
+// siteLanguage is English, except for sites such as es.stackoverflow.
 func siteLanguage(site string) string {
 	if lang, _, ok := strings.Cut(site, "."); ok && len(lang) == 2 && languageCode().MatchString(lang) {
 		return lang
@@ -316,8 +307,8 @@ func answered(posts []stackExchangePost) []string {
 	return out
 }
 
-// bestOf are the answers to the question that others found useful: the accepted
-// one, then by votes.
+// bestOf are the best answers to the question: the accepted one, then by votes, none
+// with a negative score.
 func (p stackExchangePost) bestOf(answers []stackExchangePost) []stackExchangePost {
 	var out []stackExchangePost
 	for _, a := range answers {

@@ -81,7 +81,7 @@ func TestStackExchangeAsksForNoAnswersWhereThereAreNone(t *testing.T) {
 	}
 }
 
-func TestStackExchangeSaysWhenItIsThrottled(t *testing.T) {
+func TestStackExchangeErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name    string
@@ -110,7 +110,7 @@ func TestStackExchangeSaysWhenItIsThrottled(t *testing.T) {
 	}
 }
 
-func TestStackExchangeRestsAsLongAsItIsAsked(t *testing.T) {
+func TestStackExchangePauses(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC)
 	for body, want := range map[string]time.Duration{
@@ -151,8 +151,8 @@ func TestStackExchangeRestsAsLongAsItIsAsked(t *testing.T) {
 		}
 	}
 	a, b := stackExchangeAnswer{Backoff: "5", Remaining: "9"}, stackExchangeAnswer{Backoff: "8", Remaining: "0"}
-	if a.heed(&b); a.Backoff != "8" || a.Remaining != "0" {
-		t.Errorf("heed = %+v, want the longer rest and the later count", a)
+	if a.mergeLoad(&b); a.Backoff != "8" || a.Remaining != "0" {
+		t.Errorf("mergeLoad = %+v, want the longer rest and the later count", a)
 	}
 }
 
@@ -168,7 +168,7 @@ func TestStackExchangeRates(t *testing.T) {
 	}
 }
 
-func TestAnswersAreChosenByAcceptanceAndVotes(t *testing.T) {
+func TestBestAnswers(t *testing.T) {
 	t.Parallel()
 	post := func(id, score string, accepted bool) stackExchangePost {
 		return stackExchangePost{QuestionID: "1", AnswerID: loose(id), Score: loose(score), Accepted: accepted}
@@ -186,60 +186,6 @@ func TestAnswersAreChosenByAcceptanceAndVotes(t *testing.T) {
 	}
 }
 
-func TestGitHubSaysWhatARepositoryIs(t *testing.T) {
-	t.Parallel()
-	s, _ := serve(t, "github", nil, map[string][]canned{"/search/repositories": page(t, "github", "hits.json")})
-	docs := found(t, s, evidence.Query{Text: "goroutine channel", Limit: 5})
-	const at = "https://github.com/"
-	want := []brief{
-		{Title: "ann/chanpool: A pool of goroutines that are fed by a channel.", URL: at + "ann/chanpool",
-			Text: "ann/chanpool: A pool of goroutines that are fed by a channel.\n\nTopics: goroutine, channel.\n\nRepository: written in Go; 640 stars; license MIT."},
-		{Title: "bo/old: Channels with a timeout", URL: at + "bo/old",
-			Text: "bo/old: Channels with a timeout\n\nRepository: written in Go; 3 stars; archived, no longer maintained."},
-		{Title: "o/x", URL: at + "o/x", Text: "o/x is a repository on GitHub.\n\nRepository: 12 stars."},
-	}
-	if diff := cmp.Diff(want, briefs(docs)); diff != "" {
-		t.Errorf("documents (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(map[string]string{"stars": "640", "language": "Go", "license": "MIT", "topics": "goroutine, channel", "changed": "2026-09-01T00:00:00Z"}, docs[0].Meta); diff != "" {
-		t.Errorf("Meta (-want +got):\n%s", diff)
-	}
-}
-
-func TestGitHubForbidsWhomItThrottles(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name   string
-		answer canned
-		kind   fetch.Kind
-	}{
-		{"secondary limit", canned{code: 403, body: "{}", header: map[string]string{"Retry-After": "60"}}, fetch.Throttled},
-		{"no user agent", canned{code: 403, body: "{}"}, fetch.Forbidden},
-		{"no such search", canned{code: 422, body: "{}"}, fetch.BadStatus},
-	} {
-		s, _ := serve(t, "github", nil, map[string][]canned{"/search/repositories": {c.answer}})
-		if _, err := s.Search(t.Context(), evidence.Query{Text: "x"}); !fetch.IsKind(err, c.kind) {
-			t.Errorf("%s: err = %v, want %s", c.name, err, c.kind)
-		}
-	}
-}
-
-func TestGitHubQueryIsCutBetweenWords(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ in, want string }{
-		{"a b", "a b"}, {"abcdef", "abcde"}, {"ab cd ef", "ab"}, {"abcde f", "abcde"}, {"日本語", "日"}, {"", ""},
-	} {
-		if got := cutWords(c.in, 5); got != c.want {
-			t.Errorf("cutWords(%q, 5) = %q, want %q", c.in, got, c.want)
-		}
-	}
-	s, srv := serve(t, "github", nil, map[string][]canned{"/search/repositories": page(t, "github", "empty.json")})
-	found(t, s, evidence.Query{Text: strings.Repeat("channel ", 100), Limit: 5})
-	if q := mustURL(t, srv.asked[0]).Query().Get("q"); len(q) > maxGitHubQuery || !strings.HasSuffix(q, "channel") {
-		t.Errorf("q has %d bytes: %q", len(q), q)
-	}
-}
-
 func FuzzStackExchange(f *testing.F) {
 	f.Add(fixture(f, "stackexchange", "search.json"), fixture(f, "stackexchange", "answers.json"))
 	f.Add(fixture(f, "stackexchange", "nulls.json"), fixture(f, "stackexchange", "answers-nulls.json"))
@@ -248,16 +194,16 @@ func FuzzStackExchange(f *testing.F) {
 		if json.Unmarshal(search, &a) != nil || json.Unmarshal(answers, &b) != nil {
 			return
 		}
-		questions, _ := each[stackExchangePost](a.Items)
-		more, _ := each[stackExchangePost](b.Items)
+		questions, _ := decodeEach[stackExchangePost](a.Items)
+		more, _ := decodeEach[stackExchangePost](b.Items)
 		x := &stackExchange{endpoint: endpoint{base: mustURL(t, "https://api.stackexchange.com")}, site: "stackoverflow"}
 		checkParsed(t, x.read(questions, more, retrieved, 30))
 	})
 }
 
-func TestStackExchangeRestsOnceForAnAnswer(t *testing.T) {
+func TestStackExchangePausesOncePerAnswer(t *testing.T) {
 	t.Parallel()
-	s, srv := serveKept(t, "stackexchange", nil, map[string][]canned{
+	s, srv := serveCached(t, "stackexchange", nil, map[string][]canned{
 		advanced:                   {{body: `{"items":[{"question_id":1,"answer_count":1,"link":"https://x.org/1","body":"one"}],"backoff":30}`}},
 		"/2.3/questions/1/answers": {{body: `{"items":[],"backoff":40,"quota_remaining":50}`}},
 	})
@@ -271,13 +217,13 @@ func TestStackExchangeRestsOnceForAnAnswer(t *testing.T) {
 	}
 }
 
-func TestStackExchangeKeepsNoAnswersThatAreNone(t *testing.T) {
+func TestStackExchangeDoesNotCacheErrors(t *testing.T) {
 	t.Parallel()
 	for name, bad := range map[string]string{
 		"throttled": `{"error_id":502,"error_name":"throttle_violation"}`, "error": `{"error_id":500,"error_name":"internal_error"}`,
 		"no shape": `{}`, "other items": `{"items":[1,2]}`,
 	} {
-		s, srv := serveKept(t, "stackexchange", nil, map[string][]canned{
+		s, srv := serveCached(t, "stackexchange", nil, map[string][]canned{
 			advanced:                   {{body: `{"items":[{"question_id":1,"answer_count":1,"link":"https://x.org/1","body":"one"}]}`}},
 			"/2.3/questions/1/answers": {{body: bad}, {body: `{"items":[{"answer_id":4,"question_id":1,"body":"four"}]}`}},
 		})

@@ -15,93 +15,89 @@ import (
 )
 
 const (
-	maxEntities     = 10  // a document: each is a line long
-	shorterName     = 0.7 // what a thing is worth that only part of the query names, for each word left out
-	wikidataTries   = 3   // the query, and shorter beginnings of it
+	maxEntities     = 10  // of one search
+	shorterName     = 0.7 // factor of the score for each word of the query that was left out
+	wikidataTries   = 3   // the query, and shorter prefixes of it
 	wikidataLicense = "CC0 1.0"
 )
 
 func wikidataSpec() Spec {
 	return Spec{
-		Name: "wikidata", About: "what the things of a name are, in a line each, from Wikidata",
+		Name: "wikidata", About: "one-line descriptions of people, places and things by name, from Wikidata",
 		DefaultURL: "https://www.wikidata.org", DefaultTimeout: defaultTimeout,
-		Rate:    fetch.Rate{PerSecond: wikimediaPerSecond, Burst: burst},
-		Enabled: true, Kinds: []string{KindGeneral}, New: newWikidata,
+		Rate: wikimediaRate, Enabled: true, Kinds: []string{KindGeneral}, New: newWikidata,
 	}
 }
 
-// wikidata looks up names. Its search goes by the beginning of a label or an
-// alias, so a query of many words finds nothing; then shorter beginnings of it
-// are tried.
+// wikidata looks up names. Its search matches the beginning of a label or alias, so
+// a query of many words finds nothing; then shorter prefixes of it are tried.
 type wikidata struct {
 	endpoint
 	language string
 }
 
-func newWikidata(s Settings, client *fetch.Client) (Source, error) {
-	e, err := newEndpoint(s, client)
+func newWikidata(s Settings, network *fetch.Network) (Source, error) {
+	e, err := newEndpoint("wikidata", s, network)
 	return &wikidata{endpoint: e, language: s.Language}, err
 }
 
-func (w *wikidata) Name() string { return "wikidata" }
-
 func (w *wikidata) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
-	limit, budget := clamp(q.Limit, 1, maxEntities), fetch.NewBudget(w.timeout)
+	limit, budget := clamp(q.Limit, 1, maxEntities), w.budget()
 	language := "en"
 	if l := cmp.Or(q.Language, w.language); languageCode().MatchString(l) {
 		language = l
 	}
-	name, worth := cutWords(q.Text, maxSearchText), 1.0
+	name, factor := cutWords(q.Text, maxSearchText), 1.0
 	words := strings.Fields(name)
 	for try := 1; ; try++ {
-		docs, err := w.look(ctx, budget, name, language, limit)
+		docs, err := w.searchName(ctx, budget, name, language, limit)
 		for i := range docs {
-			docs[i].Score *= worth
+			docs[i].Score *= factor
 		}
 		if err != nil || len(docs) > 0 || try == wikidataTries || len(words) < 2 {
 			return docs, err
 		}
 		words = words[:len(words)-1]
-		name, worth = strings.Join(words, " "), worth*shorterName
+		name, factor = strings.Join(words, " "), factor*shorterName
 	}
 }
 
-// look finds the things of one name.
-func (w *wikidata) look(ctx context.Context, budget *fetch.Budget, name, language string, limit int) ([]evidence.Document, error) {
+// searchName finds the entities whose label or alias begins with name.
+func (w *wikidata) searchName(ctx context.Context, budget *fetch.Budget, name, language string, limit int) ([]evidence.Document, error) {
 	params := url.Values{
 		"action": {"wbsearchentities"}, "format": {"json"}, "formatversion": {"2"}, "errorformat": {"plaintext"}, "maxlag": {"5"},
 		"search": {name}, "language": {language}, "uselang": {language}, "type": {"item"},
-		"limit": {strconv.Itoa(limit + 2)}, // two more, as some may be no things
+		"limit": {strconv.Itoa(limit + 2)}, // two more, as some may be pages of Wikimedia's own
 	}
 	var a wikidataAnswer
-	req := fetch.Request{URL: w.base.String() + "/w/api.php?" + params.Encode(), Budget: budget}
-	resp, err := w.door.GetJSON(ctx, req, &a)
+	req := w.request("/w/api.php", params, budget)
+	resp, err := w.client.GetJSON(ctx, req, &a)
 	if err != nil {
 		return nil, err
 	}
 	if code := a.problem(); code != "" {
-		w.door.Forget(req)
+		w.client.Invalidate(req)
 		return nil, apiError(w.base.Host, code, resp.RetryAfter)
 	}
-	docs, ok := w.read(&a, language, resp.Retrieved)
+	docs, ok := w.read(&a, language, limit, resp.Retrieved)
 	if !ok {
 		return nil, w.malformed()
 	}
-	return docs[:min(len(docs), limit)], nil
+	return docs, nil
 }
 
 type wikidataAnswer struct {
 	apiHead
-	Search few[json.RawMessage] `json:"search"`
+	Search capped[json.RawMessage] `json:"search"`
 }
 
-// wikidataEntity is one that was found. Any field may be null or absent.
+// wikidataEntity is a hit. Any field may be null or absent.
 type wikidataEntity struct {
-	ID          loose      `json:"id"`
-	URL         loose      `json:"url"` // without its scheme
-	Label       loose      `json:"label"`
-	Description loose      `json:"description"`
-	Aliases     few[loose] `json:"aliases"` // that matched
+	ID          loose         `json:"id"`
+	URL         loose         `json:"url"` // without its scheme
+	Label       loose         `json:"label"`
+	Description loose         `json:"description"`
+	Aliases     capped[loose] `json:"aliases"` // that matched
 	Display     struct {
 		Label       wikidataTerm `json:"label"`
 		Description wikidataTerm `json:"description"`
@@ -111,39 +107,33 @@ type wikidataEntity struct {
 	} `json:"match"`
 }
 
-// wikidataTerm may be in another language than the one that was asked for.
+// wikidataTerm may be in another language than the query's.
 type wikidataTerm struct {
 	Value    loose `json:"value"`
 	Language loose `json:"language"`
 }
 
-// read makes documents of an answer, best first. It reports false when it is of
-// another shape.
-func (w *wikidata) read(a *wikidataAnswer, language string, retrieved time.Time) ([]evidence.Document, bool) {
-	entities, ok := each[wikidataEntity](a.Search)
-	if !ok || a.Search == nil { // a search without hits has an empty list
+// read makes documents of an answer, best first. It reports false when the
+// answer is of another shape.
+func (w *wikidata) read(a *wikidataAnswer, language string, limit int, retrieved time.Time) ([]evidence.Document, bool) {
+	entities, ok := decodeHits[wikidataEntity](a.Search)
+	if !ok {
 		return nil, false
 	}
-	docs, seen := []evidence.Document{}, map[string]bool{}
-	for place, e := range entities {
+	return collect(w.name, entities, retrieved, limit, func(e wikidataEntity) evidence.Document {
 		d := e.document(language)
-		d.Source, d.Score = w.Name(), d.Score*rankScore(place)
 		d.URL = webURL(w.base, string(e.URL))
 		if d.URL == "" && entityID(string(e.ID)) {
 			d.URL = w.base.String() + "/wiki/" + string(e.ID)
 		}
-		if d, ok := finish(d, retrieved); ok && !seen[d.ID] {
-			seen[d.ID] = true
-			docs = append(docs, d)
-		}
-	}
-	return byScore(docs), true
+		return d
+	}), true
 }
 
 func entityID(s string) bool { return len(s) > 1 && s[0] == 'Q' && numeric().MatchString(s[1:]) }
 
-// document is an entity before it is cleaned. Its score is 1, or less for one
-// that does not say what it is. It has no text when it is a page and no thing.
+// document is an entity before it is finished. Its score is 1, or less for one
+// without a description. It has no text for a page of Wikimedia's own.
 func (e wikidataEntity) document(language string) evidence.Document {
 	label := string(cmp.Or(e.Label, e.Display.Label.Value, e.Match.Text))
 	about := string(cmp.Or(e.Description, e.Display.Description.Value))

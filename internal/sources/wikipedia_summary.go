@@ -12,46 +12,53 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-// summaryTitles is how many of the best titles are looked at before giving up:
-// the first may be a disambiguation page or have no summary.
+// summaryTitles is how many of the best titles are tried: the first may be a
+// disambiguation page or have no summary.
 const summaryTitles = 3
 
-// wikipediaSummary reads the summary of the one article that fits best. The
-// summary's address takes an exact title, so a search comes first.
-type wikipediaSummary struct{ *wiki }
-
-func newWikipediaSummary(s Settings, client *fetch.Client) (Source, error) {
-	w, err := newWiki("wikipedia-summary", s, client)
-	if err != nil {
-		return nil, err
+func wikipediaSummarySpec() Spec {
+	return Spec{
+		Name: "wikipedia-summary", About: "the summary of the best article of Wikipedia",
+		DefaultURL: "https://en.wikipedia.org", URLFrom: "wikipedia", DefaultTimeout: defaultTimeout, Rate: wikimediaRate,
+		Enabled: true, Kinds: []string{KindGeneral}, New: newWikipediaSummary,
 	}
-	return &wikipediaSummary{w}, nil
 }
 
-func (w *wikipediaSummary) Name() string { return w.name }
+// wikipediaSummary reads the summary of the best article. The summary's URL needs an
+// exact title, so a search comes first.
+type wikipediaSummary struct{ *wiki }
+
+func newWikipediaSummary(s Settings, network *fetch.Network) (Source, error) {
+	w, err := newWiki("wikipedia-summary", s, network)
+	return &wikipediaSummary{w}, err
+}
 
 func (w *wikipediaSummary) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
-	base, door, err := w.in(q.Language)
+	in, err := w.in(q.Language)
 	if err != nil {
 		return nil, err
 	}
-	budget := fetch.NewBudget(w.timeout) // for all requests together
+	return in.searchSummary(ctx, q)
+}
+
+func (w *wiki) searchSummary(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	budget := w.budget() // for all requests together
 	var a titlesAnswer
-	if _, err := w.api(ctx, base, door, budget, url.Values{
+	if _, err := w.api(ctx, budget, url.Values{
 		"list": {"search"}, "srsearch": {cutWords(q.Text, maxSearchText)}, "srwhat": {"text"}, "srnamespace": {"0"}, "srlimit": {"3"}, "srprop": {""},
 	}, &a); err != nil {
 		return nil, err
 	}
 	titles, ok := a.titles()
 	if !ok {
-		return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+		return nil, w.malformed()
 	}
 	var missing error
 	absent := 0
 	for _, title := range titles {
-		u := base.String() + "/api/rest_v1/page/summary/" + url.PathEscape(strings.ReplaceAll(title, " ", "_")) + "?redirect=true"
+		u := w.base.String() + "/api/rest_v1/page/summary/" + url.PathEscape(strings.ReplaceAll(title, " ", "_")) + "?redirect=true"
 		var s summaryAnswer
-		resp, err := door.GetJSON(ctx, fetch.Request{URL: u, Budget: budget}, &s)
+		resp, err := w.client.GetJSON(ctx, fetch.Request{URL: u, Budget: budget}, &s)
 		if fetch.IsKind(err, fetch.NotFound) {
 			missing = err
 			absent++
@@ -61,9 +68,9 @@ func (w *wikipediaSummary) Search(ctx context.Context, q evidence.Query) ([]evid
 			return nil, err
 		}
 		if s.Type == "" && s.Title == "" {
-			return nil, &fetch.Error{Kind: fetch.Malformed, Host: base.Host}
+			return nil, w.malformed()
 		}
-		if d, ok := w.read(&s, base, resp.Retrieved); ok {
+		if d, ok := w.readSummary(&s, resp.Retrieved); ok {
 			return []evidence.Document{d}, nil
 		}
 	}
@@ -76,18 +83,18 @@ func (w *wikipediaSummary) Search(ctx context.Context, q evidence.Query) ([]evid
 type titlesAnswer struct {
 	apiHead
 	Query *struct {
-		Search few[json.RawMessage] `json:"search"`
+		Search capped[json.RawMessage] `json:"search"`
 	} `json:"query"`
 }
 
-func (a *titlesAnswer) whole() bool { return a.Query != nil || a.answered() }
+func (a *titlesAnswer) complete() bool { return a.Query != nil || a.answered() }
 
 // titles are the best ones. It reports false when the answer is of another shape.
 func (a *titlesAnswer) titles() ([]string, bool) {
 	if a.Query == nil {
 		return nil, a.answered()
 	}
-	hits, ok := each[struct {
+	hits, ok := decodeEach[struct {
 		Title string `json:"title"`
 	}](a.Query.Search)
 	out := []string{}
@@ -115,19 +122,18 @@ type summaryAnswer struct {
 	} `json:"content_urls"`
 }
 
-// read makes a document of a summary, and reports false when it is none.
-func (w *wikipediaSummary) read(s *summaryAnswer, base *url.URL, retrieved time.Time) (evidence.Document, bool) {
+// readSummary makes a document of a summary. It reports false for a page that has
+// none.
+func (w *wiki) readSummary(s *summaryAnswer, retrieved time.Time) (evidence.Document, bool) {
 	if s.Title == "" || s.Type == "disambiguation" || s.Type == "no-extract" || s.Type == "mainpage" {
 		return evidence.Document{}, false
 	}
-	d := w.document(base)
-	d.Title, d.Text, d.Revision = s.Title, s.Extract, string(s.Revision)
+	d := w.document()
+	d.Source, d.Title, d.Text, d.Revision = w.name, s.Title, s.Extract, string(s.Revision)
 	d.Score = rankScore(0)
-	d.URL = cmp.Or(webURL(base, s.ContentURLs.Desktop.Page), pageURL(base, s.Title))
+	d.URL = cmp.Or(webURL(w.base, s.ContentURLs.Desktop.Page), pageURL(w.base, s.Title))
 	d.Language = cmp.Or(s.Language, d.Language)
-	if at, err := time.Parse(time.RFC3339, string(s.Timestamp)); err == nil {
-		d.Published = at.UTC()
-	}
+	d.Published = timestamp(s.Timestamp)
 	d.Meta = meta("description", s.Description, "wikidata", string(s.Item))
 	return finish(d, retrieved)
 }

@@ -27,3 +27,11 @@ func BenchmarkSimHash(b *testing.B) {
 		SimHash(prose)
 	}
 }
+
+func BenchmarkBlocks(b *testing.B) {
+	doc := strings.Repeat("## A heading\n\nA paragraph of some words\nover two lines.\n\n- item one\n- item two\n\n```sh\nls -l\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n", 200)
+	b.SetBytes(int64(len(doc)))
+	for b.Loop() {
+		Blocks(doc)
+	}
+}

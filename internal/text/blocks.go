@@ -2,394 +2,283 @@ package text
 
 import (
 	"strings"
+	"unicode"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	east "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/parser"
+	mdtext "github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// Blocks derives the blocks of Markdown or plain text. It takes time linear in the
-// length of s. What is not recognized is a paragraph.
-func Blocks(s string) []evidence.Block {
-	p := blockParser{s: s}
-	p.frontMatter()
-	for p.at < len(s) {
-		p.line()
-	}
-	p.end()
-	return p.out
+// maxDepth is how deep lists and quotations are looked into. What is nested
+// deeper belongs to the block around it.
+const maxDepth = 16
+
+// Blocks returns the structure of a Markdown text: its blocks in order, without
+// overlap, none of them empty. Every text is Markdown of some kind: one without
+// structure is a list of paragraphs. Inline markup is not looked at.
+func Blocks(doc string) []evidence.Block {
+	src := maskNesting([]byte(doc))
+	root := blockParser().Parse(mdtext.NewReader(src))
+	w := blockWalker{src: src}
+	w.children(root, 0, 0)
+	return w.out
 }
 
-// blockParser reads line by line. open is the block that the next line may go on.
-type blockParser struct {
-	s       string
-	at      int // the next line
-	out     []evidence.Block
-	open    bool // out's last block is a paragraph, item, quotation or definition that may go on
-	blank   bool // the last line was blank
-	path    []string
-	levels  []int
-	markers []int // of the open list items: the columns of their content
-}
+// The parser's time grows with the square of the nesting, so that it is bounded:
+// a line begins with at most maxMarkers list and quotation markers, the last of
+// them within maxIndent bytes.
+const (
+	maxMarkers = 32
+	maxIndent  = 96
+)
 
-// next returns the next line, with its start and the offset behind it.
-func (p *blockParser) next() (line string, start, after int) {
-	start = p.at
-	if i := strings.IndexByte(p.s[start:], '\n'); i >= 0 {
-		return p.s[start : start+i], start, start + i + 1
-	}
-	return p.s[start:], start, len(p.s)
-}
-
-func (p *blockParser) frontMatter() {
-	rest, ok := strings.CutPrefix(p.s, "---\n")
-	if !ok {
-		return
-	}
-	end := strings.Index(rest, "\n---\n")
-	if end < 0 || strings.Contains(rest[:end], "\n\n") || !strings.Contains(rest[:end], ":") {
-		return
-	}
-	p.add(evidence.Block{Kind: evidence.BlockCode, Language: "yaml"}, 0, 4+end+4)
-	p.open = false
-	p.at = 4 + end + 5
-}
-
-func (p *blockParser) line() {
-	line, start, after := p.next()
-	trimmed := strings.TrimSpace(line)
-	indent := indentOf(line)
-	if trimmed == "" {
-		p.blank = true
-		p.at = after
-		if p.open && p.last().Kind != evidence.BlockItem && p.last().Kind != evidence.BlockDefinition {
-			p.open = false
-		}
-		return
-	}
-	from := start + len(line) - len(strings.TrimLeft(line, " \t"))
-	switch {
-	case p.fenced(trimmed, from, after):
-	case p.formula(trimmed, from, after):
-	case p.heading(trimmed, indent, from, start+len(line)):
-	case p.table(trimmed, from):
-	case p.quote(trimmed, from, start+len(line)):
-	case p.definition(trimmed, start+len(line)):
-	case p.item(trimmed, indent, from, start+len(line)):
-	default:
-		p.text(indent, from, start+len(line))
-	}
-	p.blank = false
-	p.at = max(p.at, after)
-}
-
-func indentOf(line string) int {
-	n := 0
-	for _, c := range []byte(line) {
-		switch c {
-		case ' ':
-			n++
-		case '\t':
-			n += 4 - n%4
-		default:
-			return n
-		}
-	}
-	return n
-}
-
-func (p *blockParser) last() *evidence.Block { return &p.out[len(p.out)-1] }
-
-// add appends a block of s[start:end], trimmed.
-func (p *blockParser) add(b evidence.Block, start, end int) {
-	sp := trim(p.s, evidence.Span{Start: start, End: end})
-	b.Start, b.End, b.Heading = sp.Start, sp.End, p.path
-	p.out = append(p.out, b)
-	p.open = true
-}
-
-// extend makes the last block end at end.
-func (p *blockParser) extend(end int) {
-	b := p.last()
-	b.End = trim(p.s, evidence.Span{Start: b.Start, End: end}).End
-}
-
-func (p *blockParser) end() {
-	for i := range p.out {
-		if b := &p.out[i]; b.Kind == evidence.BlockParagraph && captionPattern().MatchString(p.s[b.Start:min(b.End, b.Start+40)]) {
-			b.Kind = evidence.BlockCaption
-		}
-	}
-}
-
-var captionPattern = Pattern(`^(?:Table|Figure|Fig\.|Listing|Tabelle|Abbildung|Abb\.|Tableau|Tabla|Figura) ?[0-9A-Z]+(?:\.[0-9]+)*[.:]? `)
-
-// fenced reads a code block.
-func (p *blockParser) fenced(trimmed string, from, after int) bool {
-	char := trimmed[0]
-	if char != '`' && char != '~' {
-		return false
-	}
-	n := len(trimmed) - len(strings.TrimLeft(trimmed, string(char)))
-	info := strings.TrimSpace(trimmed[n:])
-	if n < 3 || char == '`' && strings.Contains(info, "`") {
-		return false
-	}
-	end := len(p.s)
-	p.at = after
-	for p.at < len(p.s) {
-		line, start, next := p.next()
-		p.at = next
-		t := strings.TrimSpace(line)
-		if len(t) >= n && strings.Trim(t, string(char)) == "" {
-			end = start + len(line)
-			break
-		}
-	}
-	language, _, _ := strings.Cut(strings.Trim(info, "{}."), " ")
-	p.add(evidence.Block{Kind: evidence.BlockCode, Language: language}, from, end)
-	p.open = false
-	return true
-}
-
-// formula reads a block between $$ and $$, or \[ and \].
-func (p *blockParser) formula(trimmed string, from, after int) bool {
-	closer := ""
-	switch {
-	case strings.HasPrefix(trimmed, "$$"):
-		closer = "$$"
-	case strings.HasPrefix(trimmed, `\[`):
-		closer = `\]`
-	default:
-		return false
-	}
-	if len(trimmed) > 4 && strings.HasSuffix(trimmed, closer) {
-		p.add(evidence.Block{Kind: evidence.BlockFormula}, from, from+len(trimmed))
-		p.open = false
-		return true
-	}
-	if len(trimmed) > 2 {
-		return false
-	}
-	save := p.at
-	p.at = after
-	for lines := 0; p.at < len(p.s) && lines < 100; lines++ {
-		line, start, next := p.next()
-		p.at = next
-		if t := strings.TrimSpace(line); t == closer {
-			p.add(evidence.Block{Kind: evidence.BlockFormula}, from, start+len(line))
-			p.open = false
-			return true
-		}
-	}
-	p.at = save
-	return false
-}
-
-func (p *blockParser) heading(trimmed string, indent, from, end int) bool {
-	level := len(trimmed) - len(strings.TrimLeft(trimmed, "#"))
-	if level >= 1 && level <= 6 && indent < 4 && (len(trimmed) == level || trimmed[level] == ' ' || trimmed[level] == '\t') {
-		title := strings.TrimSpace(strings.TrimRight(strings.TrimSpace(trimmed[level:]), "#"))
-		p.enter(level, title)
-		p.add(evidence.Block{Kind: evidence.BlockHeading, Level: level}, from, end)
-		p.open, p.markers = false, nil
-		return true
-	}
-	// A line under a paragraph of one line: === or ---.
-	if p.open && !p.blank && p.last().Kind == evidence.BlockParagraph && len(trimmed) >= 2 && indent < 4 &&
-		(strings.Trim(trimmed, "=") == "" || strings.Trim(trimmed, "-") == "") {
-		b := p.last()
-		title := p.s[b.Start:b.End]
-		if strings.Contains(title, "\n") || len(title) > 200 {
-			return false
-		}
-		level = 1
-		if trimmed[0] == '-' {
-			level = 2
-		}
-		p.enter(level, title)
-		b.Kind, b.Level, b.Heading = evidence.BlockHeading, level, p.path
-		p.extend(end)
-		p.open, p.markers = false, nil
-		return true
-	}
-	return false
-}
-
-// enter opens a section. The path is copied, because blocks share it.
-func (p *blockParser) enter(level int, title string) {
-	n := len(p.levels)
-	for n > 0 && p.levels[n-1] >= level {
-		n--
-	}
-	p.path = append(append(make([]string, 0, n+1), p.path[:n]...), title)
-	p.levels = append(p.levels[:n], level)
-}
-
-// table reads lines that begin with |, and rows without it above and below a
-// rule.
-func (p *blockParser) table(trimmed string, from int) bool {
-	if !strings.Contains(trimmed, "|") {
-		return false
-	}
-	line, start, after := p.next()
-	end := start + len(line)
-	second := ""
-	if after < len(p.s) {
-		save := p.at
-		p.at = after
-		second, _, _ = p.next()
-		p.at = save
-	}
-	rule := isTableRule(strings.TrimSpace(second))
-	if trimmed[0] != '|' && !rule {
-		return false
-	}
-	header := 0
-	if rule && strings.Trim(trimmed, "| \t") != "" {
-		header = 2
-	}
-	p.at = after
-	for p.at < len(p.s) {
-		row, at, next := p.next()
-		t := strings.TrimSpace(row)
-		if t == "" || t[0] != '|' && (trimmed[0] == '|' || !strings.Contains(t, "|")) {
-			break
-		}
-		end, p.at = at+len(row), next
-	}
-	if p.open && !p.blank && p.last().Kind == evidence.BlockParagraph {
-		p.last().Kind = evidence.BlockCaption
-	}
-	p.add(evidence.Block{Kind: evidence.BlockTable, HeaderRows: header}, from, end)
-	p.open = false
-	return true
-}
-
-func isTableRule(t string) bool {
-	return strings.Contains(t, "-") && strings.Contains(t, "|") && strings.Trim(t, "|-: \t") == ""
-}
-
-func (p *blockParser) quote(trimmed string, from, end int) bool {
-	if trimmed[0] != '>' {
-		return false
-	}
-	depth := 0
-	rest := trimmed
-	for strings.HasPrefix(rest, ">") {
-		depth++
-		rest = strings.TrimLeft(rest[1:], " \t")
-	}
-	if rest == "" { // a blank line within the quotation
-		if p.open && p.last().Kind == evidence.BlockQuote {
-			p.extend(end)
-			p.open = false
-		}
-		if len(p.out) == 0 || p.last().Kind != evidence.BlockQuote {
-			p.add(evidence.Block{Kind: evidence.BlockQuote, Level: depth}, from, end)
-		} else {
-			p.extend(end)
-		}
-		p.open = false
-		return true
-	}
-	if p.open && !p.blank && p.last().Kind == evidence.BlockQuote && p.last().Level == depth && !isMarker(rest) {
-		p.extend(end)
-		return true
-	}
-	p.add(evidence.Block{Kind: evidence.BlockQuote, Level: depth}, from, end)
-	return true
-}
-
-// definition joins ": text" to the term above it.
-func (p *blockParser) definition(trimmed string, end int) bool {
-	if !strings.HasPrefix(trimmed, ": ") || !p.open || p.blank {
-		return false
-	}
-	switch b := p.last(); b.Kind {
-	case evidence.BlockParagraph, evidence.BlockDefinition:
-		b.Kind = evidence.BlockDefinition
-		p.extend(end)
-		return true
-	}
-	return false
-}
-
-func (p *blockParser) item(trimmed string, indent, from, end int) bool {
-	number, width, ok := marker(trimmed)
-	if !ok {
-		return false
-	}
-	// Letters and numbers other than 1 do not interrupt a paragraph.
-	if number != "" && number != "1" && p.open && !p.blank && p.last().Kind == evidence.BlockParagraph {
-		return false
-	}
-	if isLetters(number) && !p.blank && len(p.markers) == 0 && len(p.out) > 0 {
-		return false
-	}
-	for len(p.markers) > 0 && indent < p.markers[len(p.markers)-1] {
-		p.markers = p.markers[:len(p.markers)-1]
-	}
-	if len(p.markers) < 64 {
-		p.markers = append(p.markers, indent+width)
-	}
-	p.add(evidence.Block{Kind: evidence.BlockItem, Level: len(p.markers), Number: number}, from, end)
-	return true
-}
-
-func isLetters(s string) bool {
-	for i := range len(s) {
-		if s[i] < 'A' {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func isMarker(s string) bool {
-	_, _, ok := marker(s)
-	return ok
-}
-
-// marker reads the mark of a list item: a bullet, or a number or letter with a full
-// stop or bracket. width is that of the mark and the space behind it.
-func marker(s string) (number string, width int, ok bool) {
-	for _, b := range []string{"-", "*", "+", "•", "–", "◦", "▪"} {
-		if rest, has := strings.CutPrefix(s, b); has {
-			if b == "–" || rest == "" || rest[0] != ' ' && rest[0] != '\t' {
-				return "", 0, false
+// maskNesting overwrites markers beyond the bounds, so that they are text. The
+// length and all other bytes stay as they are.
+func maskNesting(src []byte) []byte {
+	markers, line, atStart := 0, 0, true
+	for i, c := range src {
+		switch {
+		case c == '\n':
+			markers, line, atStart = 0, i+1, true
+		case !atStart, c == ' ', c == '\t', c == '\r':
+		case c == '>' || c == '-' || c == '*' || c == '+' || c == '.' || c == ')':
+			if markers++; markers > maxMarkers || i-line > maxIndent {
+				src[i], atStart = 'x', false
 			}
-			return "", 2, true
+		case c < '0' || c > '9':
+			atStart = false
 		}
 	}
-	i := 0
-	for i < len(s) && i < 9 && s[i] >= '0' && s[i] <= '9' {
-		i++
-	}
-	if i == 0 {
-		for i < len(s) && i < 5 && (s[i] >= 'a' && s[i] <= 'z' || s[i] >= 'A' && s[i] <= 'Z') {
-			i++
-		}
-		if i > 1 && strings.Trim(strings.ToLower(s[:i]), "ivxlc") != "" { // not a Roman number
-			return "", 0, false
-		}
-	}
-	if i == 0 || i+1 >= len(s) || s[i] != '.' && s[i] != ')' || s[i+1] != ' ' && s[i+1] != '\t' {
-		return "", 0, false
-	}
-	return s[:i], i + 2, true
+	return src
 }
 
-// text goes on with the open block, or begins a paragraph.
-func (p *blockParser) text(indent, from, end int) {
-	if p.open {
-		b := p.last()
-		inItem := b.Kind == evidence.BlockItem && (!p.blank || len(p.markers) > 0 && indent >= p.markers[len(p.markers)-1])
-		if inItem || !p.blank && (b.Kind == evidence.BlockParagraph || b.Kind == evidence.BlockQuote || b.Kind == evidence.BlockDefinition) {
-			p.extend(end)
-			return
+// blockParser parses block structure alone.
+func blockParser() parser.Parser {
+	return goldmark.New(goldmark.WithParser(parser.NewParser(
+		parser.WithBlockParsers(
+			util.Prioritized(parser.NewSetextHeadingParser(), 100),
+			util.Prioritized(parser.NewThematicBreakParser(), 200),
+			util.Prioritized(parser.NewListParser(), 300),
+			util.Prioritized(parser.NewListItemParser(), 400),
+			util.Prioritized(parser.NewCodeBlockParser(), 500),
+			util.Prioritized(parser.NewATXHeadingParser(), 600),
+			util.Prioritized(parser.NewFencedCodeBlockParser(), 700),
+			util.Prioritized(parser.NewBlockquoteParser(), 800),
+			util.Prioritized(parser.NewParagraphParser(), 1000),
+		),
+		parser.WithParagraphTransformers(util.Prioritized(extension.NewTableParagraphTransformer(), 200)),
+	))).Parser()
+}
+
+// blockWalker collects blocks from goldmark's tree.
+type blockWalker struct {
+	src  []byte
+	out  []evidence.Block
+	path []heading
+}
+
+type heading struct {
+	level int
+	title string
+}
+
+func (w *blockWalker) children(n ast.Node, listDepth, depth int) {
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		w.node(c, listDepth, depth+1)
+	}
+}
+
+func (w *blockWalker) node(n ast.Node, listDepth, depth int) {
+	switch n := n.(type) {
+	case *ast.Heading:
+		w.heading(n)
+	case *ast.FencedCodeBlock:
+		w.add(evidence.Block{Kind: evidence.BlockCode, Language: string(n.Language(w.src))}, w.fenced(n))
+	case *ast.CodeBlock:
+		w.add(evidence.Block{Kind: evidence.BlockCode}, w.lines(n))
+	case *east.Table:
+		w.add(evidence.Block{Kind: evidence.BlockTable}, w.table(n))
+	case *ast.Blockquote:
+		w.add(evidence.Block{Kind: evidence.BlockQuote}, w.whole(n, depth))
+	case *ast.List:
+		number := n.Start
+		for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+			w.item(c, n, number, listDepth+1, depth+1)
+			number++
 		}
+	case *ast.Paragraph, *ast.TextBlock:
+		w.paragraph(n)
+	case *ast.ThematicBreak:
+	default:
+		w.add(evidence.Block{Kind: evidence.BlockParagraph}, w.whole(n, depth))
 	}
-	for len(p.markers) > 0 && indent < p.markers[len(p.markers)-1] {
-		p.markers = p.markers[:len(p.markers)-1]
+}
+
+// item adds a list item's own text as one block, then what is nested in it.
+func (w *blockWalker) item(n ast.Node, list *ast.List, number, listDepth, depth int) {
+	b := evidence.Block{Kind: evidence.BlockItem, Level: listDepth}
+	if list.IsOrdered() {
+		b.Number = number
 	}
-	p.add(evidence.Block{Kind: evidence.BlockParagraph}, from, end)
+	if depth > maxDepth {
+		w.add(b, w.whole(n, depth))
+		return
+	}
+	first := n.FirstChild()
+	if first == nil {
+		return
+	}
+	switch first.(type) {
+	case *ast.Paragraph, *ast.TextBlock:
+		w.add(b, w.lines(first))
+		first = first.NextSibling()
+	}
+	for c := first; c != nil; c = c.NextSibling() {
+		w.node(c, listDepth, depth+1)
+	}
+}
+
+func (w *blockWalker) heading(n *ast.Heading) {
+	sp := w.lines(n)
+	if sp.Start >= sp.End {
+		return
+	}
+	for len(w.path) > 0 && w.path[len(w.path)-1].level >= n.Level {
+		w.path = w.path[:len(w.path)-1]
+	}
+	if n.Lines().Len() > 0 && w.src[sp.Start] != '#' { // underlined: the line below belongs to it
+		sp.End = w.lineEnd(min(sp.End+1, len(w.src)))
+	}
+	w.add(evidence.Block{Kind: evidence.BlockHeading, Level: n.Level}, sp)
+	title := Squash(strings.Trim(string(n.Lines().Value(w.src)), "# \t\n"))
+	w.path = append(w.path, heading{n.Level, title})
+}
+
+// paragraph tells formulas and definitions from other paragraphs.
+func (w *blockWalker) paragraph(n ast.Node) {
+	sp := w.lines(n)
+	body := strings.TrimSpace(string(w.src[sp.Start:sp.End]))
+	kind := evidence.BlockParagraph
+	switch lines := strings.Split(body, "\n"); {
+	case strings.HasPrefix(body, "$$") && strings.HasSuffix(body, "$$") && len(body) > 4:
+		kind = evidence.BlockFormula
+	case len(lines) > 1 && strings.HasPrefix(strings.TrimSpace(lines[1]), ": "):
+		kind = evidence.BlockDefinition
+	}
+	w.add(evidence.Block{Kind: kind}, sp)
+}
+
+// add keeps a block that is not empty and begins behind the last one.
+func (w *blockWalker) add(b evidence.Block, sp evidence.Span) {
+	if n := len(w.out); n > 0 {
+		sp.Start = max(sp.Start, w.out[n-1].End)
+	}
+	for sp.Start < sp.End && isBlank(w.src[sp.Start]) && b.Kind != evidence.BlockCode || sp.Start < sp.End && w.src[sp.Start] == '\n' {
+		sp.Start++
+	}
+	for sp.End > sp.Start && isBlank(w.src[sp.End-1]) {
+		sp.End--
+	}
+	if sp.Start >= sp.End {
+		return
+	}
+	for _, h := range w.path {
+		b.Path = append(b.Path, h.title)
+	}
+	b.Start, b.End = sp.Start, sp.End
+	w.out = append(w.out, b)
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
+// lines is the range of a leaf's lines, from the start of the first one with its
+// markers to the end of the last one.
+func (w *blockWalker) lines(n ast.Node) evidence.Span {
+	l := n.Lines()
+	if l == nil || l.Len() == 0 {
+		return evidence.Span{}
+	}
+	first, last := l.At(0), l.At(l.Len()-1)
+	return evidence.Span{Start: w.markerStart(first.Start), End: last.Stop}
+}
+
+// markerStart moves from the text of a line back over its markers: #, -, 1., >
+// and white space.
+func (w *blockWalker) markerStart(at int) int {
+	start := w.lineStart(at)
+	head := string(w.src[start:at])
+	if strings.ContainsFunc(head, func(r rune) bool { return !unicode.IsSpace(r) && !strings.ContainsRune("#-*+>.)0123456789", r) }) {
+		return at // the line begins with text of another block
+	}
+	return start
+}
+
+func (w *blockWalker) lineStart(at int) int {
+	for at > 0 && w.src[at-1] != '\n' {
+		at--
+	}
+	return at
+}
+
+func (w *blockWalker) lineEnd(at int) int {
+	for at < len(w.src) && w.src[at] != '\n' {
+		at++
+	}
+	return at
+}
+
+// fenced is the range of a code block with its fences.
+func (w *blockWalker) fenced(n *ast.FencedCodeBlock) evidence.Span {
+	l := n.Lines()
+	if l.Len() == 0 {
+		if n.Info == nil {
+			return evidence.Span{} // an empty block
+		}
+		return evidence.Span{Start: w.lineStart(n.Info.Segment.Start), End: w.lineEnd(n.Info.Segment.Stop)}
+	}
+	sp := evidence.Span{Start: w.lineStart(l.At(0).Start), End: l.At(l.Len() - 1).Stop}
+	if sp.Start > 0 {
+		sp.Start = w.lineStart(sp.Start - 1)
+	}
+	if next := w.lineEnd(sp.End); isFence(string(w.src[sp.End:next])) {
+		sp.End = next
+	}
+	return sp
+}
+
+func isFence(line string) bool {
+	line = strings.Trim(line, " \t>\r")
+	return len(line) >= 3 && (strings.Trim(line, "`") == "" || strings.Trim(line, "~") == "")
+}
+
+// table is the range of the lines of a table, its header and delimiter included.
+func (w *blockWalker) table(n *east.Table) evidence.Span {
+	return w.whole(n, 0)
+}
+
+// whole is the range of whole lines from the first to the last leaf in n.
+func (w *blockWalker) whole(n ast.Node, depth int) evidence.Span {
+	sp := evidence.Span{Start: -1}
+	_ = ast.Walk(n, func(c ast.Node, entering bool) (ast.WalkStatus, error) {
+		if !entering || c.Type() != ast.TypeBlock {
+			return ast.WalkContinue, nil
+		}
+		if l := c.Lines(); l != nil && l.Len() > 0 {
+			if sp.Start < 0 || l.At(0).Start < sp.Start {
+				sp.Start = l.At(0).Start
+			}
+			sp.End = max(sp.End, l.At(l.Len()-1).Stop)
+		}
+		return ast.WalkContinue, nil
+	})
+	if sp.Start < 0 {
+		return evidence.Span{}
+	}
+	return evidence.Span{Start: w.lineStart(sp.Start), End: w.lineEnd(sp.End)}
 }

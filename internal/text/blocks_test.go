@@ -1,114 +1,102 @@
 package text
 
 import (
+	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// checkBlocks verifies the contract of Blocks.
-func checkBlocks(t *testing.T, s string) []evidence.Block {
-	t.Helper()
-	at := 0
-	blocks := Blocks(s)
-	for i, b := range blocks {
-		switch {
-		case b.Start < at || b.End <= b.Start || b.End > len(s):
-			t.Fatalf("block %d of %q is %d..%d behind %d", i, s, b.Start, b.End, at)
-		case strings.TrimSpace(s[at:b.Start]) != "":
-			t.Fatalf("%q before block %d of %q is in no block", s[at:b.Start], i, s)
-		case strings.TrimSpace(s[b.Start:b.End]) != s[b.Start:b.End]:
-			t.Fatalf("block %d of %q has white space around it", i, s)
+// outline is one line for each block: kind, level, number, path and text.
+func outline(doc string) []string {
+	var out []string
+	for _, b := range Blocks(doc) {
+		kind := b.Kind
+		if b.Level > 0 {
+			kind += fmt.Sprint(b.Level)
 		}
-		at = b.End
+		if b.Number > 0 {
+			kind += fmt.Sprintf("#%d", b.Number)
+		}
+		if b.Language != "" {
+			kind += "(" + b.Language + ")"
+		}
+		out = append(out, fmt.Sprintf("%s %s|%s", kind, strings.Join(b.Path, "/"), strings.ReplaceAll(doc[b.Start:b.End], "\n", "⏎")))
 	}
-	if strings.TrimSpace(s[at:]) != "" {
-		t.Fatalf("%q at the end of %q is in no block", s[at:], s)
-	}
-	return blocks
+	return out
 }
 
 func TestBlocks(t *testing.T) {
 	t.Parallel()
-	type block struct {
-		Kind   evidence.BlockKind
-		Text   string
-		Level  int
-		Number string
-		Path   string
-	}
-	const (
-		heading = evidence.BlockHeading
-		para    = evidence.BlockParagraph
-		item    = evidence.BlockItem
-	)
 	for _, c := range []struct {
-		name, in string
-		want     []block
+		name, doc string
+		want      []string
 	}{
-		{"nothing", " \n\n", nil},
-		{"hard wraps", "One line\ngoes on.\n\nTwo.", []block{{Kind: para, Text: "One line\ngoes on."}, {Kind: para, Text: "Two."}}},
-		{"headings", "# A\n\nx\n\n### C\n\ny\n## B ##\nz", []block{
-			{heading, "# A", 1, "", "A"}, {para, "x", 0, "", "A"}, {heading, "### C", 3, "", "A/C"}, {para, "y", 0, "", "A/C"},
-			{heading, "## B ##", 2, "", "A/B"}, {para, "z", 0, "", "A/B"}}},
-		{"underlined headings", "Title\n=====\n\nPart\n---\nx", []block{
-			{heading, "Title\n=====", 1, "", "Title"}, {heading, "Part\n---", 2, "", "Title/Part"}, {para, "x", 0, "", "Title/Part"}}},
-		{"a hashtag", "#tag and #more", []block{{Kind: para, Text: "#tag and #more"}}},
-		{"lists", "- a\n  goes on\n- b\n  1. c\n  2. d\n\n  more of d?\n\nout", []block{
-			{item, "- a\n  goes on", 1, "", ""}, {item, "- b", 1, "", ""}, {item, "1. c", 2, "1", ""},
-			{item, "2. d", 2, "2", ""}, {para, "more of d?", 0, "", ""}, {para, "out", 0, "", ""}}},
-		{"letters", "c. The keeper.\ng. The fee.", []block{{item, "c. The keeper.", 1, "c", ""}, {item, "g. The fee.", 1, "g", ""}}},
-		{"a year is not an item", "It was built in\n1821. Then it burned.", []block{{Kind: para, Text: "It was built in\n1821. Then it burned."}}},
-		{"code", "Run:\n\n```go\n# not a heading\n\n- no item\n```\nx", []block{
-			{Kind: para, Text: "Run:"}, {Kind: evidence.BlockCode, Text: "```go\n# not a heading\n\n- no item\n```"}, {Kind: para, Text: "x"}}},
-		{"open fence", "~~~\na", []block{{Kind: evidence.BlockCode, Text: "~~~\na"}}},
-		{"table", "Boats\n| Year | n |\n|---|---|\n| 1900 | 212 |\n\nx", []block{
-			{Kind: evidence.BlockCaption, Text: "Boats"}, {Kind: evidence.BlockTable, Text: "| Year | n |\n|---|---|\n| 1900 | 212 |"}, {Kind: para, Text: "x"}}},
-		{"table without bars", "a | b\n--|--\n1 | 2\nend", []block{{Kind: evidence.BlockTable, Text: "a | b\n--|--\n1 | 2"}, {Kind: para, Text: "end"}}},
-		{"quotation", "> a\n> b\n>\n> c\n\nx", []block{
-			{Kind: evidence.BlockQuote, Text: "> a\n> b\n>", Level: 1}, {Kind: evidence.BlockQuote, Text: "> c", Level: 1}, {Kind: para, Text: "x"}}},
-		{"formula", "so\n\n$$\nx^2\n$$\n\n$$y$$", []block{
-			{Kind: para, Text: "so"}, {Kind: evidence.BlockFormula, Text: "$$\nx^2\n$$"}, {Kind: evidence.BlockFormula, Text: "$$y$$"}}},
-		{"definition", "term\n: what it is\n  and more\n\nx", []block{{Kind: evidence.BlockDefinition, Text: "term\n: what it is\n  and more"}, {Kind: para, Text: "x"}}},
-		{"front matter", "---\ntitle: x\n---\n# A", []block{{Kind: evidence.BlockCode, Text: "---\ntitle: x\n---"}, {heading, "# A", 1, "", "A"}}},
-		{"figure", "Figure 3. The harbour in 1900.", []block{{Kind: evidence.BlockCaption, Text: "Figure 3. The harbour in 1900."}}},
+		{"headings and paragraphs", "# One\n\nText of\none.\n\n## Two\nText of two.\n\nThree\n=====\n\nEnd.\n", []string{
+			"heading1 |# One", "paragraph One|Text of⏎one.", "heading2 One|## Two", "paragraph One/Two|Text of two.",
+			"heading1 |Three⏎=====", "paragraph Three|End."}},
+		{"lists", "Steps:\n\n1. First\n   goes on\n2. Second\n   - nested *a*\n   - nested b\n\n     with more\n3. Third\n", []string{
+			"paragraph |Steps:", "item1#1 |1. First⏎   goes on", "item1#2 |2. Second", "item2 |- nested *a*", "item2 |- nested b",
+			"paragraph |with more", "item1#3 |3. Third"}},
+		{"code", "Run:\n\n```sh\ngit clone x\n\ncd x\n```\n\n    indented\n    code\n\nAfter.\n", []string{
+			"paragraph |Run:", "code(sh) |```sh⏎git clone x⏎⏎cd x⏎```", "code |    indented⏎    code", "paragraph |After."}},
+		{"code in an item", "- Run\n  ```\n  ls\n  ```\n- Next\n", []string{"item1 |- Run", "code |  ```⏎  ls⏎  ```", "item1 |- Next"}},
+		{"table", "Before\n\n| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\nAfter\n", []string{
+			"paragraph |Before", "table || a | b |⏎|---|---|⏎| 1 | 2 |⏎| 3 | 4 |", "paragraph |After"}},
+		{"quotation, formula, definition", "> said\n> twice\n\n$$\nx^2\n$$\n\nTerm\n: what it means\n", []string{
+			"quote |> said⏎> twice", "formula |$$⏎x^2⏎$$", "definition |Term⏎: what it means"}},
+		{"no structure", "just text", []string{"paragraph |just text"}},
+		{"empty", "", nil},
+		{"code without an end", "```\nx", []string{"code |```⏎x"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			var got []block
-			for _, b := range checkBlocks(t, c.in) {
-				got = append(got, block{b.Kind, c.in[b.Start:b.End], b.Level, b.Number, strings.Join(b.Heading, "/")})
-			}
-			if diff := cmp.Diff(c.want, got); diff != "" {
-				t.Errorf("Blocks(%q) (-want +got):\n%s", c.in, diff)
+			if diff := cmp.Diff(c.want, outline(c.doc)); diff != "" {
+				t.Errorf("Blocks(%q): -want +got\n%s", c.doc, diff)
 			}
 		})
 	}
 }
 
-func TestBlocksAreLinear(t *testing.T) {
-	t.Parallel()
-	start := time.Now()
-	for _, line := range []string{"- a\n", "> a\n", "$$\n", "```\n", "| a |\n", "a\n", "a |\n", "# a\n", ": a\n", "---\n", "  ", "#", "1. a\n\n"} {
-		checkBlocks(t, strings.Repeat(line, 1<<20/len(line)))
+func checkBlocks(t *testing.T, doc string) {
+	t.Helper()
+	last := evidence.Block{}
+	for _, b := range Blocks(doc) {
+		if b.Start < last.End || b.End <= b.Start || b.End > len(doc) {
+			t.Fatalf("block %+v after %+v in %q", b, last, doc)
+		}
+		last = b
 	}
-	t.Logf("13 MB in %v", time.Since(start))
 }
 
 func FuzzBlocks(f *testing.F) {
-	f.Add("# A\n\nx:\n\n- a\n  - b\n\n| a |\n|---|\n\n```\nx\n```\n$$\nx\n$$\n: d\n> q")
-	f.Add("---\na: b\n---\n\r\n\u2003\n~~~")
-	f.Fuzz(func(t *testing.T, s string) { checkBlocks(t, s) })
+	f.Add("# a\n\n- b\n  - c\n\n```\nd\n```\n\n| e |\n|---|\n| f |\n> g")
+	f.Add("1. a\n\n       b\n\t- c\n```x\r\ny\r\n```\r\n")
+	f.Fuzz(func(t *testing.T, doc string) { checkBlocks(t, doc) })
 }
 
-func BenchmarkBlocks(b *testing.B) {
-	s := strings.Repeat("## Part\n\nThe harbour of Ellwick was built in 1821, when the herring came back.\n\n- a\n- b\n\n| a | b |\n|---|---|\n", 1000)
-	b.SetBytes(int64(len(s)))
-	for b.Loop() {
-		Blocks(s)
+// Deep nesting must neither overflow the stack nor take quadratic time.
+func TestBlocksOfHostileText(t *testing.T) {
+	t.Parallel()
+	for name, doc := range map[string]string{
+		"quotations": strings.Repeat(">", 500_000) + "x",
+		"lists":      strings.Repeat("- ", 250_000) + "x",
+		"headings":   strings.Repeat("# x\n", 100_000),
+		"pipes":      strings.Repeat("|", 50_000) + "\n" + strings.Repeat("|-", 25_000) + "\n",
+		"deep items": deepItems(800),
+	} {
+		t.Run(name, func(t *testing.T) { checkBlocks(t, doc) })
 	}
+}
+
+// deepItems is a list in which each item is nested in the one before.
+func deepItems(depth int) string {
+	var b strings.Builder
+	for i := range depth {
+		b.WriteString(strings.Repeat("  ", i) + "- item\n")
+	}
+	return b.String()
 }

@@ -2,14 +2,14 @@ package text
 
 import "math"
 
-// BM25 parameters that were measured best for short passages.
+// BM25's parameters, measured best for short passages.
 const (
 	BM25K1 = 1.2
 	BM25B  = 0.75
 )
 
-// BM25 scores a small collection in memory: the passages of one question, the
-// sentences of an answer. The memory's own collection is scored by the memory.
+// BM25 scores a small collection, such as the passages of one question or the
+// sentences of an answer. It is not modified after NewBM25.
 type BM25 struct {
 	docs   []map[string]int
 	length []int
@@ -17,7 +17,7 @@ type BM25 struct {
 	mean   float64
 }
 
-// NewBM25 indexes docs, each given as its terms.
+// NewBM25 indexes docs, each a list of terms.
 func NewBM25(docs [][]string) *BM25 {
 	b := &BM25{df: map[string]int{}}
 	total := 0
@@ -39,8 +39,8 @@ func NewBM25(docs [][]string) *BM25 {
 	return b
 }
 
-// IDF is the weight of a term: high for a rare one, never negative, and that of
-// a term in no document for one that the collection lacks.
+// IDF is the inverse document frequency of a term: high for a rare term, highest
+// for one in no document, never negative.
 func (b *BM25) IDF(term string) float64 {
 	n, df := float64(len(b.docs)), float64(b.df[term])
 	return math.Log(1 + (n-df+0.5)/(df+0.5))
@@ -60,7 +60,7 @@ func (b *BM25) Score(query []string, i int) float64 {
 	return sum
 }
 
-// Scores are all documents' scores, in order.
+// Scores returns every document's score for the query terms, in order.
 func (b *BM25) Scores(query []string) []float64 {
 	out := make([]float64, len(b.docs))
 	for i := range out {

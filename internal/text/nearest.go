@@ -7,8 +7,8 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Nearest is the valid name that the mistyped one probably meant, or "" when
-// none is near.
+// Nearest returns the valid name that a mistyped name probably means, or "" if
+// none is similar.
 func Nearest(name string, valid []string) string {
 	best, distance := "", max(2, len(name)/3)+1
 	sorted := slices.Sorted(slices.Values(valid))

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// Pattern is a regular expression that is compiled when it is first asked for:
-// a server answers initialize long before it needs one. One that does not
-// compile panics then.
+// Pattern returns a function that compiles a regular expression on its first call,
+// and panics if it does not compile. Compiling all of them at start would delay a
+// server's answer to initialize.
 func Pattern(expr string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
 }

@@ -20,9 +20,9 @@ var abbreviations = map[string]bool{
 	"ph.d": true, "m.d": true, "b.c": true, "a.d": true, "op": true, "ed": true, "eds": true,
 }
 
-// Sentences are the byte ranges of the sentences of s, ascending, trimmed of
-// white space, never empty. A line break that separates blocks (a blank line, a
-// list item, a heading) ends a sentence; a break inside a paragraph does not.
+// Sentences returns the byte ranges of the sentences of s: ascending, without white
+// space at their ends, never empty. A line break before a blank line, list item or
+// heading ends a sentence; one inside a paragraph does not.
 func Sentences(s string) []evidence.Span {
 	var out []evidence.Span
 	for _, b := range blocks(s) {
@@ -67,7 +67,7 @@ func isHeading(line string) bool {
 
 func inBlock(s string, b evidence.Span) []evidence.Span {
 	var out []evidence.Span
-	open := false // the last span must be joined with the next
+	open := false // the last span continues in the next
 	for it := sentences.FromString(s[b.Start:b.End]); it.Next(); {
 		sp := trim(s, evidence.Span{Start: b.Start + it.Start(), End: b.Start + it.End()})
 		if sp.Start >= sp.End {
@@ -102,8 +102,8 @@ func trim(s string, sp evidence.Span) evidence.Span {
 	return sp
 }
 
-// endsOpen reports whether sentence goes on behind its end: after an
-// abbreviation, an initial, or a line break that uax29 took for the end.
+// endsOpen reports whether the sentence continues: after an abbreviation, an
+// initial, or a line break that uax29 took for the end.
 func endsOpen(sentence string) bool {
 	if !strings.HasSuffix(sentence, ".") {
 		r, _ := utf8.DecodeLastRuneInString(sentence)

@@ -5,9 +5,9 @@ import (
 	"math/bits"
 )
 
-// SimHash is a 64-bit fingerprint over word 3-grams (over the words of a text
-// of fewer than three): near-duplicates differ in few bits. It is 0 for a text
-// without words.
+// SimHash is a 64-bit fingerprint of the word 3-grams of a text (of its words, if
+// it has fewer than three). Those of near-duplicates differ in few bits. It is 0
+// for a text without words.
 func SimHash(s string) uint64 {
 	tokens := Tokenize(s)
 	n := min(3, len(tokens))
@@ -47,5 +47,5 @@ func mix(h uint64) uint64 {
 // Distance is the number of bits in which two fingerprints differ.
 func Distance(a, b uint64) int { return bits.OnesCount64(a ^ b) }
 
-// NearDuplicate is the largest Distance of two texts that say the same.
+// NearDuplicate is the largest Distance between near-duplicates.
 const NearDuplicate = 6

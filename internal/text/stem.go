@@ -8,24 +8,24 @@ import (
 	"github.com/kljensen/snowball/english"
 )
 
-// memoSize is how many stems are remembered. Words come back all the time, and
-// the stemmer costs a hundred times what a look-up does.
-const memoSize = 1 << 14
+// cacheSize is the number of cached stems. Most words recur, and the stemmer costs
+// a hundred times what a look-up does.
+const cacheSize = 1 << 14
 
-// longestMemo bounds what the memo can hold on to.
-const longestMemo = 32 // bytes of a word
+// longestCached bounds the memory of the cache.
+const longestCached = 32 // bytes of a word
 
 type stemmed struct{ word, stem string }
 
-// stems remember pure results, so that who reads or replaces an entry when
-// makes no difference to anybody: a word that collides is stemmed anew.
+// stems caches the results of a pure function, so concurrent readers and writers
+// need no order. A word that collides with another is stemmed again.
 var (
-	stems    [memoSize]atomic.Pointer[stemmed]
+	stems    [cacheSize]atomic.Pointer[stemmed]
 	stemSeed = maphash.MakeSeed()
 )
 
-// stemOf leaves alone what the English stemmer does not understand: words with
-// digits and words of other scripts.
+// stemOf returns words that the English stemmer does not know unchanged: those with
+// digits and those of other scripts.
 func stemOf(w string) string {
 	if len(w) < 3 {
 		return w
@@ -35,10 +35,10 @@ func stemOf(w string) string {
 			return w
 		}
 	}
-	if len(w) > longestMemo {
+	if len(w) > longestCached {
 		return english.Stem(w, true)
 	}
-	slot := &stems[maphash.String(stemSeed, w)%memoSize]
+	slot := &stems[maphash.String(stemSeed, w)%cacheSize]
 	if s := slot.Load(); s != nil && s.word == w {
 		return s.stem
 	}

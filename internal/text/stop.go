@@ -2,8 +2,8 @@ package text
 
 import "strings"
 
-// Function words of English, question words, and the verbs with which people
-// address an assistant ("tell me about"): none of them tells documents apart.
+// Function words of English, question words, and the verbs of requests ("tell me
+// about"): none of them distinguishes documents.
 const stopWords = `a about above across after again against all almost along already also although always am among an
 and another any anyone anything are aren't around as at away back be became because become becomes been before behind
 being below between both but by came can can't cannot come could couldn't did didn't do does doesn't doing don't done
@@ -29,5 +29,6 @@ var stopSet = func() map[string]bool {
 }()
 
 // IsStop reports whether the folded word w is a function word. "go" is not on
-// the list: it is a language, and its frequency weighs it down where it is a verb.
+// the list: it is a language, and where it is a verb its frequency lowers its
+// weight.
 func IsStop(w string) bool { return stopSet[w] }

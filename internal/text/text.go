@@ -1,7 +1,7 @@
-// Package text is what the rooms need to know about words: tokens, stems, stop
-// words, sentences, token estimates, near-duplicate hashes and BM25 over a
-// small collection. Everything is a pure function of its arguments and safe
-// for concurrent use.
+// Package text splits text into words, stems and sentences, cleans it, estimates
+// tokens, detects near-duplicates, and ranks small collections with BM25. Its
+// functions depend on nothing but their arguments and are safe for concurrent
+// use.
 package text
 
 import (
@@ -18,11 +18,11 @@ type Token struct {
 	Start, End int    // byte offsets into the text
 	Word       string // lower case, without diacritics
 	Term       string // its stem
-	Stop       bool   // a function word, or nothing that is worth looking up
+	Stop       bool   // a function word
 }
 
-// Tokenize splits s at Unicode word boundaries (UAX 29) and keeps what holds a
-// letter or a digit. Ideographs come one by one.
+// Tokenize splits s at Unicode word boundaries (UAX 29) into the words that have a
+// letter or a digit. Each ideograph is a word.
 func Tokenize(s string) []Token {
 	out := make([]Token, 0, len(s)/6+1)
 	for it := words.FromString(s); it.Next(); {
@@ -36,8 +36,8 @@ func Tokenize(s string) []Token {
 	return out
 }
 
-// token leaves a function word as it is: its stem is never looked up, and the
-// stemmer is what costs most here.
+// token does not stem a function word: its stem is not used, and stemming is the
+// most expensive part.
 func token(start, end int, w string) Token {
 	if IsStop(w) {
 		return Token{Start: start, End: end, Word: w, Term: w, Stop: true}
@@ -57,8 +57,8 @@ func Terms(s string) []string {
 	return out
 }
 
-// QueryTerms are the distinct terms of a question in order of appearance. A
-// question of nothing but stop words keeps them: "The Who" must find something.
+// QueryTerms are the distinct terms of a question, in order of appearance, without
+// stop words unless there are no others: "The Who" must find something.
 func QueryTerms(s string) []string {
 	tokens := Tokenize(s)
 	pick := func(stops bool) []string {
@@ -91,7 +91,7 @@ func hasWordRune(s string) bool {
 	return false
 }
 
-// Fold lowers s, takes off its diacritics, and a possessive 's.
+// Fold converts s to lower case without diacritics and without a possessive 's.
 func Fold(s string) string {
 	if isLowerASCII(s) {
 		return s
@@ -130,8 +130,8 @@ func isLowerASCII(s string) bool {
 	return true
 }
 
-// EstimateTokens says about how many tokens a language model makes of s: a
-// token for four letters, one for each ideograph. It is an estimate, rounded up.
+// EstimateTokens estimates how many tokens a language model makes of s: one for
+// four letters, one for each ideograph, rounded up.
 func EstimateTokens(s string) int {
 	quarter := 0
 	for _, r := range s {
@@ -143,55 +143,3 @@ func EstimateTokens(s string) int {
 	}
 	return (quarter + 3) / 4
 }
-
-// CutTokens returns the longest prefix of s of at most n estimated tokens that
-// ends on a rune boundary, and whether anything was cut.
-func CutTokens(s string, n int) (string, bool) {
-	quarter := 0
-	for i, r := range s {
-		if r >= 0x2E80 {
-			quarter += 4
-		} else {
-			quarter++
-		}
-		if quarter > 4*n {
-			return s[:i], true
-		}
-	}
-	return s, false
-}
-
-// Cut returns the longest prefix of s of at most n bytes that ends on a rune
-// boundary, and whether anything was cut.
-func Cut(s string, n int) (string, bool) {
-	if len(s) <= n {
-		return s, false
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:max(n, 0)], true
-}
-
-// Clean makes s valid UTF-8 and takes out what a reader cannot see: control
-// characters other than tab and newline, and format characters such as
-// zero-width spaces, direction marks and tags. It reports whether s was changed.
-func Clean(s string) (string, bool) {
-	out := strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r == '\r':
-			return -1
-		case r == 0x200D || r == 0x200C: // joiners carry meaning in Indic and Arabic scripts and in emoji
-			return r
-		case unicode.Is(unicode.Cc, r), unicode.Is(unicode.Cf, r), r >= 0xE0100 && r <= 0xE01EF:
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return out, out != s
-}
-
-// Squash turns each run of white space into one space and trims the ends.
-func Squash(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -42,14 +42,14 @@ func TestQueryTermsKeepsAQuestionOfStopWords(t *testing.T) {
 	}
 }
 
-// Words that share a slot of the memo, and words of other callers at the same
-// moment, must not change a stem.
-func TestStemsAreTheSameWhoeverAsks(t *testing.T) {
+// Words that share a slot of the cache, and concurrent callers, must not change a
+// stem.
+func TestStemsUnderConcurrentUse(t *testing.T) {
 	t.Parallel()
 	var group sync.WaitGroup
 	for g := range 4 {
 		group.Go(func() {
-			for i := range 3 * memoSize / 4 {
+			for i := range 3 * cacheSize / 4 {
 				w := "running" + strings.Repeat("x", g) + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676%26))
 				if got, want := stemOf(w), english.Stem(w, true); got != want {
 					t.Errorf("stemOf(%q) = %q, want %q", w, got, want)
@@ -87,17 +87,13 @@ func TestSentences(t *testing.T) {
 	}
 }
 
-func TestCutsKeepRunesWhole(t *testing.T) {
+func TestCutEndsOnARune(t *testing.T) {
 	t.Parallel()
 	in := "日本語 text"
 	for n := 0; n <= len(in)+1; n++ {
 		got, cut := Cut(in, n)
 		if !utf8.ValidString(got) || len(got) > n || !strings.HasPrefix(in, got) || cut != (got != in) {
 			t.Errorf("Cut(%q, %d) = %q, %v", in, n, got, cut)
-		}
-		got, cut = CutTokens(in, n)
-		if EstimateTokens(got) > n || cut != (got != in) {
-			t.Errorf("CutTokens(%q, %d) = %q (%d tokens), %v", in, n, got, EstimateTokens(got), cut)
 		}
 	}
 }
@@ -110,6 +106,44 @@ func TestClean(t *testing.T) {
 	}
 	if got, changed := Clean("plain\ttext"); changed || got != "plain\ttext" {
 		t.Errorf("Clean(plain) = %q, %v", got, changed)
+	}
+}
+
+func TestCleanKeepsLinesApart(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"one\rtwo": "one\ntwo", "one\r\ntwo": "one\ntwo", "one\r\rtwo\r": "one\n\ntwo\n",
+		"one\ftwo\vthree": "one\ntwo\nthree", "one\u0085two": "one\ntwo", "one\n\rtwo": "one\n\ntwo",
+	} {
+		if got, changed := Clean(in); got != want || !changed {
+			t.Errorf("Clean(%q) = %q, %v, want %q", in, got, changed, want)
+		}
+	}
+}
+
+func TestHasVisible(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]bool{
+		"a": true, "?": true, "€": true, "日": true, " \u200b x": true, "\xff": true,
+		"": false, " \t\r\n": false, "\u00a0\u3000": false, "\u200b\u2060\ufeff": false, "\u200d\u200c": false, "\u202e\u2066": false,
+		"\x00\x07": false, "\U000E0041\U000E0042": false, "\ufe0f\U000E0100": false, "\u2800\u3164": false, "\u0301": false, "\u00ad": false,
+	} {
+		if got := HasVisible(in); got != want {
+			t.Errorf("HasVisible(%q) = %v, want %v", in, got, want)
+		}
+	}
+}
+
+func TestPrimaryLanguage(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"en": "en", "EN": "en", "en-US": "en", "pt-br": "pt", "zh-Hant-TW": "zh", "zh-yue": "zh", "es-419": "es", "sl-rozaj-biske": "sl",
+		"de-CH-1996": "de", "de-u-co-phonebk": "de", "ceb": "ceb", "en-x-lab": "en",
+		"": "", "e": "", "english": "", "en_US": "", "en-": "", "en--US": "", "x-lab": "", "en US": "", "../x": "", "en-US\n": "", strings.Repeat("en-", 20): "",
+	} {
+		if got := PrimaryLanguage(in); got != want {
+			t.Errorf("PrimaryLanguage(%q) = %q, want %q", in, got, want)
+		}
 	}
 }
 

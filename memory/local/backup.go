@@ -18,17 +18,17 @@ type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// Backup writes a whole copy; see contract.Keeper.
+// Backup writes a complete copy; see contract.Backuper.
 func (l *Local) Backup(ctx context.Context, path string) (contract.BackupReport, error) {
 	if path == "" {
-		return contract.BackupReport{}, evidence.BadInput("no file for the backup is given", "name one that is not there yet")
+		return contract.BackupReport{}, evidence.BadInput("no file for the backup is given", "name a file that does not exist yet")
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return contract.BackupReport{}, fmt.Errorf("finding the file for the backup: %w", err)
+		return contract.BackupReport{}, fmt.Errorf("resolving the path of the backup: %w", err)
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return contract.BackupReport{}, evidence.BadInput(fmt.Sprintf("%s is already there", path), "name a file that is not there yet")
+		return contract.BackupReport{}, evidence.BadInput(fmt.Sprintf("%s already exists", path), "name a file that does not exist yet")
 	}
 	r := contract.BackupReport{Path: path}
 	conn, err := l.rdb.Conn(ctx)
@@ -36,7 +36,8 @@ func (l *Local) Backup(ctx context.Context, path string) (contract.BackupReport,
 		return r, l.failed(ctx, "backing up", err)
 	}
 	defer conn.Close()
-	// A copy writes to another file only, but the connection has to allow it.
+	// The copy writes to another file, but the connection has to allow
+	// writing.
 	if _, err := conn.ExecContext(ctx, "PRAGMA query_only=0"); err != nil {
 		return r, l.failed(ctx, "backing up", err)
 	}
@@ -44,41 +45,43 @@ func (l *Local) Backup(ctx context.Context, path string) (contract.BackupReport,
 	_, back := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only=1")
 	if err = errors.Join(err, back); err != nil {
 		if errors.Is(err, os.ErrExist) {
-			return r, evidence.BadInput(fmt.Sprintf("%s is already there", path), "name a file that is not there yet")
+			return r, evidence.BadInput(fmt.Sprintf("%s already exists", path), "name a file that does not exist yet")
 		}
 		return r, l.failed(ctx, "backing up", err)
 	}
 	return r, nil
 }
 
-// source is what a copy is made of.
+// source is the database that is copied.
 type source interface {
 	execer
 	querier
 }
 
-// copyTries is how often a copy is made before whoever removes is let go first.
+// copyTries is how often a copy is started again because documents were
+// forgotten meanwhile.
 const copyTries = 5
 
-// copyInto writes a whole copy of db as of one moment to path, which must not be
-// there, through a temporary file, and returns its size and how many documents
-// it holds. Readers and writers go on meanwhile. A copy that was begun before
-// something was forgotten gives way to a new one.
+// copyInto writes a complete copy of db as of one moment to path, which must
+// not exist, through a temporary file. It returns the size and the number of
+// documents. Readers and writers are not blocked. A copy during which documents
+// were forgotten is discarded and made again.
 func copyInto(ctx context.Context, db source, path string) (size int64, docs int, err error) {
-	sweep(filepath.Dir(path), time.Now().Add(-staleAfter))
+	removeStaleTemp(filepath.Dir(path), time.Now().Add(-staleAfter))
 	for range copyTries {
 		var again bool
 		if size, docs, again, err = copyOnce(ctx, db, path); !again {
 			return size, docs, err
 		}
 	}
-	return 0, 0, &evidence.Problem{What: "a backup was not made: documents were removed each time while it was under way", Try: "try again", Cause: err}
+	return 0, 0, &evidence.Problem{What: "the backup was not made: documents were forgotten during each attempt", Try: "try again", Cause: err}
 }
 
-// copyOnce also reports whether it met a removal: either found the unfinished
-// copy and took it away, or it came too late to find the finished one.
+// copyOnce makes one attempt. again reports that documents were forgotten
+// meanwhile: either Forget found the unfinished copy and removed it, or it ran
+// too early to find the finished one.
 func copyOnce(ctx context.Context, db source, path string) (size int64, docs int, again bool, err error) {
-	dir, err := os.MkdirTemp(filepath.Dir(path), tempPrefix) // 0700: nobody else sees the copy grow
+	dir, err := os.MkdirTemp(filepath.Dir(path), tempPrefix) // mode 0700, so that no other user can read the copy
 	if err != nil {
 		return 0, 0, false, err
 	}
@@ -86,20 +89,20 @@ func copyOnce(ctx context.Context, db source, path string) (size int64, docs int
 	temp := filepath.Join(dir, tempCopy)
 	size, docs, known, err := fillCopy(ctx, db, temp)
 	if err == nil {
-		err = place(temp, path)
+		err = publish(temp, path)
 	}
 	if err != nil {
 		_, lost := os.Stat(dir)
 		return 0, 0, ctx.Err() == nil && errors.Is(lost, os.ErrNotExist), err
 	}
-	now, err := removals(ctx, db)
+	now, err := removalCount(ctx, db)
 	if err != nil || now != known {
 		return 0, 0, err == nil, errors.Join(err, os.Remove(path))
 	}
 	return size, docs, false, nil
 }
 
-// fillCopy writes the copy and reads how many removals it knows of.
+// fillCopy writes the copy to temp and reads how many removals it contains.
 func fillCopy(ctx context.Context, db source, temp string) (size int64, docs int, known int64, err error) {
 	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", temp); err != nil {
 		return 0, 0, 0, err
@@ -107,7 +110,7 @@ func fillCopy(ctx context.Context, db source, temp string) (size int64, docs int
 	if err := ctx.Err(); err != nil {
 		return 0, 0, 0, err
 	}
-	if docs, known, err = lookInto(ctx, temp); err != nil {
+	if docs, known, err = countCopy(ctx, temp); err != nil {
 		return 0, 0, 0, err
 	}
 	f, err := os.OpenFile(temp, os.O_RDWR, 0)
@@ -121,8 +124,8 @@ func fillCopy(ctx context.Context, db source, temp string) (size int64, docs int
 	return size, docs, known, errors.Join(err, f.Close())
 }
 
-// lookInto counts the documents and the removals of a copy.
-func lookInto(ctx context.Context, path string) (docs int, known int64, err error) {
+// countCopy counts the documents and the removals of a copy.
+func countCopy(ctx context.Context, path string) (docs int, known int64, err error) {
 	db, err := openDB(path, true)
 	if err != nil {
 		return 0, 0, err
@@ -130,13 +133,13 @@ func lookInto(ctx context.Context, path string) (docs int, known int64, err erro
 	defer func() { err = errors.Join(err, db.Close()) }()
 	t, err := readTally(ctx, db)
 	if err == nil {
-		known, err = removals(ctx, db)
+		known, err = removalCount(ctx, db)
 	}
 	return int(t["documents"]), known, err
 }
 
-// removals is how often something was forgotten, ever.
-func removals(ctx context.Context, db querier) (n int64, err error) {
+// removalCount is the number of Forgets since the file was created.
+func removalCount(ctx context.Context, db querier) (n int64, err error) {
 	var counted bool
 	err = db.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM sqlite_schema WHERE name='sqlite_sequence')").Scan(&counted)
 	if err != nil || !counted { // an old layout
@@ -146,36 +149,38 @@ func removals(ctx context.Context, db querier) (n int64, err error) {
 	return n, err
 }
 
-// place gives a finished file its name, and never takes the place of one that is
-// there: another process may have made it meanwhile.
-func place(temp, path string) error {
+// publish renames a finished file without replacing one that another process
+// may have created meanwhile.
+func publish(temp, path string) error {
 	err := os.Link(temp, path)
 	if err == nil || errors.Is(err, os.ErrExist) {
 		return err
 	}
-	// A file system without links: the name is taken first, then filled.
+	// The file system has no hard links: create the name exclusively, then
+	// replace it.
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(f.Close(), os.Rename(temp, path)); err != nil {
-		return errors.Join(err, os.Remove(path)) // the name was ours, and is empty
+		return errors.Join(err, os.Remove(path)) // the empty file that was created above
 	}
 	return nil
 }
 
 const (
-	tempPrefix = ".research-mcp-backup-" // such a folder is ours, wherever the backup goes
+	tempPrefix = ".research-mcp-backup-" // of temporary folders beside a backup
 	tempCopy   = "copy.db"
-	// staleAfter is when what a killed process left half-done is removed.
+	// staleAfter is the age at which the temporary folder of a killed process
+	// is removed.
 	staleAfter = time.Hour
 )
 
-// sweep removes the unfinished copies in a folder that were last written to
-// before a moment, and reports whether none of these is left.
-func sweep(dir string, before time.Time) bool {
-	entries, err := os.ReadDir(dir) // not by a pattern: the folder's own name may be one
-	gone := err == nil || errors.Is(err, os.ErrNotExist)
+// removeStaleTemp removes the unfinished copies in dir that were last written
+// before a moment, and reports whether all of those are removed.
+func removeStaleTemp(dir string, before time.Time) bool {
+	entries, err := os.ReadDir(dir) // not Glob: dir may contain its meta characters
+	removed := err == nil || errors.Is(err, os.ErrNotExist)
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), tempPrefix) || !e.IsDir() {
 			continue
@@ -191,10 +196,10 @@ func sweep(dir string, before time.Time) bool {
 		}
 		for _, name := range []string{tempCopy, tempCopy + "-journal"} {
 			if err := os.Remove(filepath.Join(old, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-				gone = false // the next one tries again
+				removed = false // retried by the next backup
 			}
 		}
-		_ = os.Remove(old) // not with what somebody else put into it
+		_ = os.Remove(old) // fails if it holds foreign files
 	}
-	return gone
+	return removed
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// backupsOf makes the folder of backups.
+// backupsOf creates the backup folder.
 func backupsOf(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, backupDir)
@@ -31,7 +31,7 @@ func forgetSecret(t *testing.T, l *Local) []string {
 	return r.Warnings
 }
 
-func dueOf(t *testing.T, l *Local) (n int) {
+func pendingCount(t *testing.T, l *Local) (n int) {
 	t.Helper()
 	if err := l.rdb.QueryRowContext(t.Context(), "SELECT count(*) FROM due").Scan(&n); err != nil {
 		t.Fatal(err)
@@ -39,8 +39,8 @@ func dueOf(t *testing.T, l *Local) (n int) {
 	return n
 }
 
-// A folder whose name is a pattern has backups that forget.
-func TestForgetInAFolderNamedAsAPattern(t *testing.T) {
+// Forget reaches the backups in a folder whose name has meta characters.
+func TestForgetInFolderWithMetaCharacters(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "notes [work]")
 	l := openIn(t, dir)
@@ -48,7 +48,7 @@ func TestForgetInAFolderNamedAsAPattern(t *testing.T) {
 	if _, err := l.Backup(t.Context(), filepath.Join(backupsOf(t, dir), "x.db")); err != nil {
 		t.Fatal(err)
 	}
-	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "has forgotten it too") {
+	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "also removed from the backup") {
 		t.Errorf("warnings %q", said)
 	}
 	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
@@ -56,7 +56,7 @@ func TestForgetInAFolderNamedAsAPattern(t *testing.T) {
 	}
 }
 
-// What a backup that was killed left behind forgets by going.
+// Forget removes what a killed backup has left.
 func TestForgetAfterAKilledBackup(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -72,13 +72,13 @@ func TestForgetAfterAKilledBackup(t *testing.T) {
 	if said := forgetSecret(t, l); len(said) != 0 {
 		t.Errorf("warnings %q", said)
 	}
-	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 || dueOf(t, l) != 0 {
-		t.Errorf("it is still in %q, %d removals are due", left, dueOf(t, l))
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 || pendingCount(t, l) != 0 {
+		t.Errorf("it is still in %q, %d removals are due", left, pendingCount(t, l))
 	}
 }
 
-// An unfinished copy that cannot be taken away keeps the removal due.
-func TestForgetBesideACopyThatStays(t *testing.T) {
+// An unfinished copy that cannot be removed keeps the erasure pending.
+func TestForgetWithUnremovableCopy(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	l := openIn(t, dir)
@@ -87,25 +87,25 @@ func TestForgetBesideACopyThatStays(t *testing.T) {
 	if err := os.MkdirAll(stuck, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "an unfinished backup") || dueOf(t, l) != 1 {
-		t.Errorf("warnings %q, %d removals are due", said, dueOf(t, l))
+	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "an unfinished backup") || pendingCount(t, l) != 1 {
+		t.Errorf("warnings %q, %d removals are due", said, pendingCount(t, l))
 	}
 	if err := os.Remove(stuck); err != nil {
 		t.Fatal(err)
 	}
-	if said := l.finish(t.Context(), nil); len(said) != 0 || dueOf(t, l) != 0 {
-		t.Errorf("finish = %q, %d removals are due", said, dueOf(t, l))
+	if said := l.finishErasure(t.Context(), nil); len(said) != 0 || pendingCount(t, l) != 0 {
+		t.Errorf("finish = %q, %d removals are due", said, pendingCount(t, l))
 	}
 }
 
-// meeting is a memory in which something happens between the copy and its name.
-type meeting struct {
+// interrupted is a memory in which something happens during the copy.
+type interrupted struct {
 	*sql.DB
 	copies int
 	then   func()
 }
 
-func (m *meeting) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (m *interrupted) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	r, err := m.DB.ExecContext(ctx, query, args...)
 	if m.copies++; m.copies == 1 {
 		m.then()
@@ -113,9 +113,9 @@ func (m *meeting) ExecContext(ctx context.Context, query string, args ...any) (s
 	return r, err
 }
 
-// A backup that is under way when something is forgotten begins anew, whether
-// its unfinished copy was found or, elsewhere, was not.
-func TestABackupMeetsAForget(t *testing.T) {
+// A backup that is in progress during a Forget starts again, whether Forget
+// found its unfinished copy or, in another folder, did not.
+func TestBackupDuringForget(t *testing.T) {
 	t.Parallel()
 	for _, folder := range []string{backupDir, "elsewhere"} {
 		t.Run(folder, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestABackupMeetsAForget(t *testing.T) {
 			if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			m := &meeting{DB: l.wdb, then: func() { forgetSecret(t, l) }}
+			m := &interrupted{DB: l.wdb, then: func() { forgetSecret(t, l) }}
 			path := filepath.Join(dir, folder, "x.db")
 			if _, docs, err := copyInto(t.Context(), m, path); err != nil || docs != 1 || m.copies != 2 {
 				t.Errorf("copyInto = %d documents, %v, after %d copies", docs, err, m.copies)
@@ -143,8 +143,8 @@ func TestABackupMeetsAForget(t *testing.T) {
 	}
 }
 
-// Files that no memory of this version can read do not keep a removal due for ever.
-func TestForgetBesideBackupsThatCannotBeRead(t *testing.T) {
+// Files that this version cannot read do not keep an erasure pending.
+func TestForgetWithUnreadableBackups(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	l := openIn(t, dir)
@@ -153,15 +153,15 @@ func TestForgetBesideBackupsThatCannotBeRead(t *testing.T) {
 	newer := filepath.Join(dir, backupDir, "newer.db")
 	execOn(t, newer, fmt.Sprintf("PRAGMA application_id=%d", applicationID))
 	execOn(t, newer, "PRAGMA user_version=999")
-	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "newer version") || dueOf(t, l) != 0 {
-		t.Errorf("warnings %q, %d removals are due", said, dueOf(t, l))
+	if said := forgetSecret(t, l); len(said) != 1 || !strings.Contains(said[0], "newer version") || pendingCount(t, l) != 0 {
+		t.Errorf("warnings %q, %d removals are due", said, pendingCount(t, l))
 	}
 	if _, err := os.Stat(newer); err != nil {
 		t.Error(err)
 	}
 }
 
-// A copy from before an earlier change of the layout is no reason to make none.
+// A backup of an earlier migration does not prevent one of the next.
 func TestEachMigrationIsBackedUp(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -25,7 +25,7 @@ func benchSizes() []int {
 	return sizes
 }
 
-// benchWords draws words as a language does: few are common, most are rare.
+// benchWords draws words with the frequencies of a natural language.
 type benchWords struct {
 	r    *rand.Rand
 	zipf *rand.Zipf
@@ -163,7 +163,7 @@ func benchOpen(b *testing.B, dir string) *Local {
 	return l
 }
 
-// benchReady waits for the index and says how long.
+// benchReady waits for the index and returns how long that took.
 func benchReady(b *testing.B, l *Local) time.Duration {
 	b.Helper()
 	at := time.Now()
@@ -171,6 +171,6 @@ func benchReady(b *testing.B, l *Local) time.Duration {
 	if err != nil || !ok {
 		b.Fatal(ok, err)
 	}
-	<-l.index.want(row).loaded
+	<-l.index.request(row).loaded
 	return time.Since(at)
 }

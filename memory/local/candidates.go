@@ -10,7 +10,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// candidate is a chunk on its way to being a hit.
+// candidate is a chunk that may become a hit.
 type candidate struct {
 	id, doc     int64
 	ord         int
@@ -27,8 +27,8 @@ type candidate struct {
 	score       float64
 }
 
-// within refuses offsets that are no piece of a text of so many bytes, as those
-// of a damaged file may be.
+// within returns an error if the offsets, which may come from a damaged file,
+// are outside of a text of size bytes.
 func (c *candidate) within(size int) error {
 	if c.start < 0 || c.start > c.stop || c.stop > size {
 		return fmt.Errorf("chunk %d goes from byte %d to %d of a text of %d", c.id, c.start, c.stop, size)
@@ -36,8 +36,9 @@ func (c *candidate) within(size int) error {
 	return nil
 }
 
-// gather reads the candidates that the words and the vectors name, each with the
-// terms around it; what was removed meanwhile is left out.
+// gather reads the candidates that the word search and the vector search found,
+// each with the terms of the adjacent chunks. Chunks that were removed
+// meanwhile are left out.
 func gather(ctx context.Context, tx *sql.Tx, words []int64, nearby []near) ([]candidate, error) {
 	named := make(map[int64]bool, len(words)+len(nearby))
 	for _, id := range words {
@@ -71,7 +72,8 @@ func gather(ctx context.Context, tx *sql.Tx, words []int64, nearby []near) ([]ca
 	return out, nil
 }
 
-// withoutTitle cuts off the terms with which both chunks begin: those of the title.
+// withoutTitle removes the terms with which both chunks begin: those of the
+// title.
 func withoutTitle(terms, other string) string {
 	same := 0
 	for i := 0; i < len(terms) && i < len(other) && terms[i] == other[i]; i++ {
@@ -102,11 +104,11 @@ func readCandidates(ctx context.Context, tx *sql.Tx, where string, args ...any) 
 	return out, rows.Err()
 }
 
-// scoreWords gives each candidate its BM25 score over all terms of the question,
-// also those that were too common to search by: half for what it says itself,
-// half for it with the chunks beside it, because where a text was cut is chance.
-// FTS5's own bm25 weighs a term that is in more than half of the chunks as
-// nothing, which a small memory feels.
+// scoreWords gives each candidate its BM25 score over all terms of the query,
+// including those too common to search by. Half of it is the score of the
+// chunk, half the score of the chunk with its neighbours, because chunk
+// boundaries are arbitrary. The bm25 function of FTS5 gives no weight to a term
+// in more than half of the chunks, which distorts the scores of a small memory.
 func scoreWords(cands []candidate, s *termStats) {
 	if len(s.terms) == 0 {
 		return

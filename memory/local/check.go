@@ -1,25 +1,20 @@
 package local
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// Check compares the data with itself; see contract.Keeper. It reads the whole
-// file: seconds for a large one.
+// Check verifies that the stored data agree; see contract.Checker. It reads the
+// whole file, which takes seconds for a large one.
 func (l *Local) Check(ctx context.Context) (contract.CheckReport, error) {
 	r := contract.CheckReport{Problems: []string{}}
-	err := l.checkTruth(ctx, &r)
+	err := l.checkDatabase(ctx, &r)
 	if err == nil {
 		err = l.checkWords(ctx, &r)
 	}
@@ -36,10 +31,10 @@ func (l *Local) Check(ctx context.Context) (contract.CheckReport, error) {
 	return r, nil
 }
 
-// checkTruth has a connection of its own: on one that has served recalls, FTS5's
-// part of integrity_check looks for the segments of the word index as they were
-// then, and takes those that another process has merged since for damage.
-func (l *Local) checkTruth(ctx context.Context, r *contract.CheckReport) (err error) {
+// checkDatabase uses a new connection. On one that has served recalls, the FTS5
+// part of integrity_check uses a cached list of the segments of the word index,
+// and reports those that another process has merged since as damage.
+func (l *Local) checkDatabase(ctx context.Context, r *contract.CheckReport) (err error) {
 	db, err := openDB(l.path, true)
 	if err != nil {
 		return l.failed(ctx, "checking", err)
@@ -71,7 +66,7 @@ func (l *Local) checkFile(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 		return err
 	}
 	if orphans > 0 {
-		r.Problems = append(r.Problems, fmt.Sprintf("%d rows belong to a row that is not there", orphans))
+		r.Problems = append(r.Problems, fmt.Sprintf("%d rows refer to a row that does not exist", orphans))
 	}
 	return nil
 }
@@ -94,24 +89,24 @@ func (l *Local) checkRows(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 		n    int64
 	}{{"documents", int64(r.Documents)}, {"chunks", int64(r.Chunks)}, {"bytes", size}, {"terms", terms}} {
 		if t[c.name] != c.n {
-			r.Problems = append(r.Problems, fmt.Sprintf("the counter of %s says %d, there are %d", c.name, t[c.name], c.n))
+			r.Problems = append(r.Problems, fmt.Sprintf("the counter of %s is %d, but there are %d", c.name, t[c.name], c.n))
 		}
 	}
-	broken, err := duties(ctx, tx, l.now().Add(-dueAfter).UnixMicro())
+	broken, err := pendingErasures(ctx, tx, l.now().Add(-interruptedAfter).UnixMicro())
 	if err != nil {
 		return err
 	}
 	if len(broken) > 0 {
-		r.Problems = append(r.Problems, fmt.Sprintf("%d removals were broken off: bytes of what was forgotten may still be in the file or in a backup", len(broken)))
-		r.Try = "forget it again, or let `research-mcp serve` run for a moment: either finishes what was broken off"
+		r.Problems = append(r.Problems, fmt.Sprintf("%d removals were interrupted: bytes of forgotten documents may still be in the file or in a backup", len(broken)))
+		r.Try = "forget it again, or run `research-mcp serve` for a moment: either completes the removal"
 	}
 	for _, c := range []struct{ what, query string }{
 		{"documents without their text", "SELECT count(*) FROM doc d LEFT JOIN body b ON b.doc=d.id WHERE b.doc IS NULL OR length(CAST(b.text AS BLOB)) <> d.bytes"},
 		{"documents without chunks", "SELECT count(*) FROM doc d WHERE NOT EXISTS(SELECT 1 FROM chunk c WHERE c.doc=d.id)"},
-		{"chunks that are no piece of their text", "SELECT count(*) FROM chunk c JOIN doc d ON d.id=c.doc WHERE c.start < 0 OR c.stop < c.start OR c.stop > d.bytes"},
-		{"documents whose vectors do not agree with their chunks", `SELECT count(*) FROM vec v JOIN model m ON m.id=v.model
+		{"chunks outside of their text", "SELECT count(*) FROM chunk c JOIN doc d ON d.id=c.doc WHERE c.start < 0 OR c.stop < c.start OR c.stop > d.bytes"},
+		{"documents whose vectors do not match their chunks", `SELECT count(*) FROM vec v JOIN model m ON m.id=v.model
 			WHERE length(v.v) <> 4*v.n*m.dims OR v.n <> (SELECT count(*) FROM chunk c WHERE c.doc=v.doc) OR v.first <> (SELECT min(id) FROM chunk c WHERE c.doc=v.doc)`},
-		{"turns whose answer is not there", "SELECT count(*) FROM turn t WHERE t.run IS NOT NULL AND NOT EXISTS(SELECT 1 FROM run r WHERE r.uid=t.run)"},
+		{"turns whose answer is missing", "SELECT count(*) FROM turn t WHERE t.run IS NOT NULL AND NOT EXISTS(SELECT 1 FROM run r WHERE r.uid=t.run)"},
 	} {
 		var n int
 		if err := tx.QueryRowContext(ctx, c.query).Scan(&n); err != nil {
@@ -124,8 +119,8 @@ func (l *Local) checkRows(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 	return nil
 }
 
-// checkWords has FTS5 compare its index with the chunks. The command is an
-// insert, so it takes the write lock, though it writes nothing.
+// checkWords lets FTS5 compare its index with the chunks. The command is an
+// INSERT and takes the write lock, but writes nothing.
 func (l *Local) checkWords(ctx context.Context, r *contract.CheckReport) error {
 	tx, err := l.wdb.BeginTx(ctx, nil)
 	if err != nil {
@@ -137,12 +132,12 @@ func (l *Local) checkWords(ctx context.Context, r *contract.CheckReport) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		r.Problems = append(r.Problems, fmt.Sprintf("the word index does not agree with the chunks: %v", err))
+		r.Problems = append(r.Problems, fmt.Sprintf("the word index does not match the chunks: %v", err))
 	}
 	return nil
 }
 
-// checkIndex compares the spaces in RAM with the file, as of one moment.
+// checkIndex compares the spaces in RAM with the file.
 func (l *Local) checkIndex(ctx context.Context, r *contract.CheckReport) error {
 	if _, err := l.index.catchUp(ctx, 0); err != nil {
 		return err
@@ -157,7 +152,8 @@ func (l *Local) checkIndex(ctx context.Context, r *contract.CheckReport) error {
 		if err := l.rdb.QueryRowContext(ctx, "SELECT count(*) FROM vec WHERE model=?", h.row.id).Scan(&n); err != nil {
 			return l.failed(ctx, "checking the index", err)
 		}
-		// Another process may have written since: only what stays apart is wrong.
+		// Another process may have written since: count again after catching
+		// up.
 		if n != docs && l.caughtUp(ctx) {
 			r.Problems = append(r.Problems, fmt.Sprintf("the index of %s holds %d documents, the file %d", contract.ModelText(h.row.model), docs, n))
 		}
@@ -165,7 +161,8 @@ func (l *Local) checkIndex(ctx context.Context, r *contract.CheckReport) error {
 	return nil
 }
 
-// caughtUp reports whether nobody has written since the index last followed.
+// caughtUp reports whether no other process has written since the index was
+// last updated.
 func (l *Local) caughtUp(ctx context.Context) bool {
 	select {
 	case l.index.follow <- struct{}{}:
@@ -176,138 +173,4 @@ func (l *Local) caughtUp(ctx context.Context) bool {
 	var version int64
 	err := l.index.pin.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version)
 	return err == nil && version == l.index.version
-}
-
-// minNeedle is the shortest id that is looked for byte by byte: a shorter one
-// stands in other words.
-const minNeedle = 16
-
-// Gone looks everywhere for an id; see contract.Keeper.
-func (l *Local) Gone(ctx context.Context, id string) (contract.GoneReport, error) {
-	r := contract.GoneReport{ID: id, Found: []string{}}
-	if id == "" {
-		return r, errors.New("looking for an id: it is empty")
-	}
-	err := l.read(ctx, "looking for "+id, func(tx *sql.Tx) error {
-		for _, c := range []struct{ place, query string }{
-			{"the documents", "SELECT EXISTS(SELECT 1 FROM doc WHERE uid=?)"},
-			{"the sessions", "SELECT EXISTS(SELECT 1 FROM session WHERE uid=?)"},
-			{"the answers", "SELECT EXISTS(SELECT 1 FROM run WHERE uid=?)"},
-			{"the citations of an answer", "SELECT EXISTS(SELECT 1 FROM cites WHERE ?1 IN (doc, run))"},
-			{"the text of an answer", "SELECT EXISTS(SELECT 1 FROM run WHERE instr(body, json_quote(?)))"},
-			{"the turns of a session", "SELECT EXISTS(SELECT 1 FROM turn WHERE run=?)"},
-			{"the sessions that documents belong to", "SELECT EXISTS(SELECT 1 FROM link WHERE session=?)"},
-		} {
-			var found bool
-			if err := tx.QueryRowContext(ctx, c.query, id).Scan(&found); err != nil {
-				return err
-			}
-			if found {
-				r.Found = append(r.Found, c.place)
-			}
-		}
-		return nil
-	})
-	if err == nil {
-		err = l.goneFromIndex(ctx, &r)
-	}
-	if err == nil && len(id) >= minNeedle {
-		err = l.goneFromFiles(ctx, id, &r)
-	}
-	r.Gone = err == nil && len(r.Found) == 0
-	return r, err
-}
-
-// goneFromIndex looks for documents that are in RAM but no longer in the file.
-func (l *Local) goneFromIndex(ctx context.Context, r *contract.GoneReport) error {
-	if _, err := l.index.catchUp(ctx, 0); err != nil {
-		return err
-	}
-	for _, h := range l.index.all() {
-		if !h.isReady() || h.err != nil {
-			continue
-		}
-		var ids []int64
-		h.space.mu.RLock()
-		for doc := range h.space.docs {
-			ids = append(ids, doc)
-		}
-		h.space.mu.RUnlock()
-		if len(ids) == 0 {
-			continue
-		}
-		var lost int
-		err := l.rdb.QueryRowContext(ctx, "SELECT count(*) FROM json_each(?) WHERE value NOT IN (SELECT id FROM doc)", jsonIDs(ids)).Scan(&lost)
-		if err != nil {
-			return l.failed(ctx, "looking through the index", err)
-		}
-		if lost > 0 && l.caughtUp(ctx) {
-			r.Found = append(r.Found, fmt.Sprintf("the index of %s, which holds %d removed documents", contract.ModelText(h.row.model), lost))
-		}
-	}
-	return nil
-}
-
-// goneFromFiles searches all bytes under the data folder.
-func (l *Local) goneFromFiles(ctx context.Context, id string, r *contract.GoneReport) error {
-	select {
-	case l.copies <- struct{}{}:
-		defer func() { <-l.copies }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	dir := filepath.Dir(l.path)
-	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // it went meanwhile
-		}
-		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(path, "-shm") {
-			return err
-		}
-		if filepath.Dir(path) == dir && strings.HasPrefix(d.Name(), cacheName) {
-			return nil // pages as the network gave them: no part of the memory
-		}
-		found, err := l.fileHolds(ctx, path, []byte(id))
-		if err != nil || !found {
-			return err
-		}
-		name, _ := filepath.Rel(dir, path)
-		r.Found = append(r.Found, "the bytes of "+name)
-		return nil
-	})
-}
-
-// fileHolds looks for bytes in a file under the data folder; it need not be there.
-func (l *Local) fileHolds(ctx context.Context, path string, want []byte) (bool, error) {
-	if path == l.path {
-		return holdsBytes(ctx, l.raw.reader(), want)
-	}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
-	return holdsBytes(ctx, f, want)
-}
-
-func holdsBytes(ctx context.Context, f io.Reader, want []byte) (bool, error) {
-	buf, kept := make([]byte, 1<<20), 0
-	for {
-		n, err := f.Read(buf[kept:])
-		if bytes.Contains(buf[:kept+n], want) {
-			return true, nil
-		}
-		if errors.Is(err, io.EOF) {
-			return false, nil
-		}
-		if err = errors.Join(err, ctx.Err()); err != nil {
-			return false, err
-		}
-		tail := min(len(want)-1, kept+n)
-		copy(buf, buf[kept+n-tail:kept+n])
-		kept = tail
-	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// explain turns what SQLite says into words and a way out. Errors that already
-// are a Problem, and those that only a developer can mend, pass unchanged.
+// explain turns an error of SQLite into a Problem that says what to do. A
+// Problem, and an error that no user can fix, is returned unchanged.
 func explain(path string, err error) error {
 	var known *evidence.Problem
 	var se *sqlite.Error
@@ -22,7 +22,7 @@ func explain(path string, err error) error {
 	switch se.Code() & 0xff {
 	case sqlite3.SQLITE_FULL:
 		return &evidence.Problem{
-			What:  fmt.Sprintf("the disk that holds %s is full; nothing of this was written, and what was there is whole", path),
+			What:  fmt.Sprintf("the disk with %s is full; nothing was written, and the stored data are intact", path),
 			Try:   "free some space, or forget what is no longer needed",
 			Cause: err,
 		}
@@ -31,13 +31,13 @@ func explain(path string, err error) error {
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return &evidence.Problem{
 			What:  fmt.Sprintf("another process has kept %s busy for %s", path, busyTimeout),
-			Try:   "try again; if it stays so, look for a stuck process that has the file open",
+			Try:   "try again; if that does not help, look for a process that has the file open and hangs",
 			Cause: err,
 		}
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
 		return &evidence.Problem{
-			What:  fmt.Sprintf("%s cannot be written", path),
-			Try:   "check who owns the file and its folder, or choose another data folder with --data-dir",
+			What:  fmt.Sprintf("%s is not writable", path),
+			Try:   "check the owner of the file and its folder, or choose another data folder with --data-dir",
 			Cause: err,
 		}
 	case sqlite3.SQLITE_IOERR:
@@ -52,7 +52,7 @@ func explain(path string, err error) error {
 
 func damaged(path string, cause error) *evidence.Problem {
 	return &evidence.Problem{
-		What: fmt.Sprintf("%s is damaged, or is no memory", path),
+		What: fmt.Sprintf("%s is damaged or is not a memory", path),
 		Try: fmt.Sprintf("run `research-mcp memory check`; move the file away and put the newest backup from %s in its place, or choose another data folder with --data-dir",
 			filepath.Join(filepath.Dir(path), backupDir)),
 		Cause: cause,

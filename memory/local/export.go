@@ -6,13 +6,14 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// exportFormat is the version of the lines that Export writes.
+// exportFormat is the version of the format that Export writes.
 const exportFormat = 1
 
 // line is one record of an export; exactly one of its fields is set. The order
@@ -22,7 +23,7 @@ type line struct {
 	Model    *modelLine    `json:"model,omitempty"`
 	Document *documentLine `json:"document,omitempty"`
 	Session  *sessionLine  `json:"session,omitempty"`
-	End      *endLine      `json:"end,omitempty"` // without it the export was cut short
+	End      *endLine      `json:"end,omitempty"` // without it the export is incomplete
 }
 
 type headerLine struct {
@@ -50,7 +51,7 @@ type documentLine struct {
 
 type linkLine struct {
 	ID  string `json:"id"`
-	Put bool   `json:"put,omitempty"` // the session brought the document; else it cites it
+	Put bool   `json:"put,omitempty"` // the session put the document; false: it cites it
 }
 
 type vectorLine struct {
@@ -90,9 +91,9 @@ type exporter struct {
 	moved contract.Moved
 }
 
-// Export writes the whole memory; see contract.Mover. Readers and writers go on
-// meanwhile; it holds one document at a time.
-func (l *Local) Export(ctx context.Context, w contract.Writer, opts contract.ExportOptions) (contract.Moved, error) {
+// Export writes the whole memory; see contract.Exporter. Readers and writers
+// are not blocked, and one document at a time is held in RAM.
+func (l *Local) Export(ctx context.Context, w io.Writer, opts contract.ExportOptions) (contract.Moved, error) {
 	buf := bufio.NewWriterSize(w, 1<<16)
 	x := &exporter{enc: json.NewEncoder(buf), opts: opts, moved: contract.Moved{Warnings: []string{}}}
 	x.enc.SetEscapeHTML(false)

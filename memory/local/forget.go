@@ -13,17 +13,17 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// forgotten stands where a turn was that quoted what had to go. The turn keeps
-// its place: the numbers of the others must stay true.
+// forgotten replaces the text of a turn that quoted a forgotten document. The
+// turn itself remains, so that the numbers of the others stay valid. Stored
+// data contain it: do not change it.
 const forgotten = "[forgotten: it rested on a document that was removed from the memory]"
 
-// Forget removes documents and every trace of them; see contract.Store. Answers
-// that cite or quote them go too, their turns become a note, and the summaries
-// of their sessions are made anew from the turns that are left. The file is
-// searched for leftovers afterwards, and written anew if there are any. The
-// copies in the folder of backups forget the same; copies and exports elsewhere
-// are out of reach. What is broken off on the way is noted in the file, and
-// finished by the next Forget or Retain.
+// Forget removes documents and their traces; see contract.Store. Answers that
+// cite or quote them are removed, their turns are replaced by a note, and the
+// summaries of their sessions are made again from the remaining turns. Then the
+// bytes are erased from the file and from the backups beside it; copies and
+// exports elsewhere are not reached. An interrupted removal is recorded in the
+// file and completed by the next Forget or Retain.
 func (l *Local) Forget(ctx context.Context, sel contract.Selector) (evidence.Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return evidence.Receipt{}, err
@@ -35,18 +35,20 @@ func (l *Local) Forget(ctx context.Context, sel contract.Selector) (evidence.Rec
 	if err != nil {
 		return evidence.Receipt{}, err
 	}
-	// It is done: what is left is to leave no bytes behind, whoever waits.
-	f.receipt.Warnings = append(f.receipt.Warnings, l.finish(context.WithoutCancel(ctx), f)...)
+	// The rows are removed: the bytes are erased even if the caller no longer
+	// waits.
+	f.receipt.Warnings = append(f.receipt.Warnings, l.finishErasure(context.WithoutCancel(ctx), f)...)
 	return f.receipt, nil
 }
 
-// errChanged says that the selected documents are no longer those of the plan.
+// errChanged reports that the selected documents are not those of the plan.
 var errChanged = errors.New("the selected documents have changed meanwhile")
 
-// planTries is how often a plan is made without the lock before it is made with it.
+// planTries is how often the plan is made without the write lock, before it is
+// made under it.
 const planTries = 2
 
-// forgetRows reads and compares without a lock, and holds it only to remove.
+// forgetRows plans without the write lock and holds it only to remove.
 func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgetting, error) {
 	for try := 0; ; try++ {
 		f := newForgetting(sel, l.voc)
@@ -61,7 +63,7 @@ func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgett
 					return err
 				}
 			}
-			// The backups are always to be looked at: one may be under way.
+			// The backups are always included: one may be in progress.
 			return f.run(ctx, tx, l.now().UnixMicro(), true)
 		})
 		if !errors.Is(err, errChanged) {
@@ -70,69 +72,69 @@ func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgett
 	}
 }
 
-// chosen is a selected document as it was when it was read.
-type chosen struct {
+// selectedDoc is a selected document as it was when the plan was made.
+type selectedDoc struct {
 	id     int64
 	uid    string
 	hash   string
 	chunks int
 }
 
-// forgetting is one Forget on its way.
+// forgetting is the state of one Forget.
 type forgetting struct {
 	sel      contract.Selector
 	voc      *vocabulary
-	docs     []chosen
-	spare    func(context.Context, []string) (map[string]bool, error) // documents of a copy that stay; nil: none
-	left     *needles                                                 // of what was removed, to be looked for in the file
-	said     *quotes
+	docs     []selectedDoc
+	keep     func(context.Context, []string) (map[string]bool, error) // in a backup: the documents that the memory still stores; nil: none
+	needles  *needles                                                 // pieces of what was removed, to be searched for in the file
+	quotes   *quoteSearch
 	runs     int
 	turns    int
-	sessions map[int64]bool // whose summary may hold something
+	sessions map[int64]bool // whose summary may contain something
 	receipt  evidence.Receipt
 }
 
 func newForgetting(sel contract.Selector, voc *vocabulary) *forgetting {
-	return &forgetting{sel: sel, voc: voc, left: newNeedles(), sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
+	return &forgetting{sel: sel, voc: voc, needles: newNeedles(), sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
 }
 
-// plan reads what is selected and who quotes it. It writes nothing.
+// plan reads what is selected and finds what quotes it. It writes nothing.
 func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 	var err error
-	if f.docs, err = f.choose(ctx, tx); err != nil {
+	if f.docs, err = f.selectDocs(ctx, tx); err != nil {
 		return err
 	}
 	var ids []int64
 	for _, d := range f.docs {
 		ids = append(ids, d.id)
 	}
-	f.said = newQuotes(f.voc, ids)
-	for _, id := range f.sel.IDs { // also of one that went without its bytes
-		f.left.add(id)
+	f.quotes = newQuoteSearch(f.voc, ids)
+	for _, id := range f.sel.IDs { // also of one whose rows were removed earlier
+		f.needles.add(id)
 	}
 	for _, d := range f.docs {
 		if err := f.readDoc(ctx, tx, d); err != nil {
 			return err
 		}
-		if len(f.said.phrases.hashes) > maxPhrases {
-			if err := f.said.look(ctx, tx); err != nil {
+		if len(f.quotes.phrases.hashes) > maxPhrases {
+			if err := f.quotes.search(ctx, tx); err != nil {
 				return err
 			}
-			again := newQuotes(f.voc, ids) // what was found stays found
-			again.runs, again.turns, again.sessions = f.said.runs, f.said.turns, f.said.sessions
-			f.said = again
+			again := newQuoteSearch(f.voc, ids) // with what was found so far
+			again.runs, again.turns, again.sessions = f.quotes.runs, f.quotes.turns, f.quotes.sessions
+			f.quotes = again
 		}
 	}
-	if err := f.said.look(ctx, tx); err != nil {
+	if err := f.quotes.search(ctx, tx); err != nil {
 		return err
 	}
 	return f.confirmed()
 }
 
-// confirmed refuses a removal that takes more than a person may expect. What it
-// takes out of conversations counts.
+// confirmed refuses to remove more than a user may expect without confirmation.
+// Turns that quote the documents count.
 func (f *forgetting) confirmed() error {
-	said := len(f.said.turns)
+	said := len(f.quotes.turns)
 	if n := len(f.docs) + said; n <= contract.ConfirmAbove || f.sel.Confirm {
 		return nil
 	}
@@ -144,16 +146,16 @@ func (f *forgetting) confirmed() error {
 		"confirm it (`confirm`, on the command line --yes), or select fewer")
 }
 
-// run removes what was planned; at is the time in microseconds.
+// run removes what was planned; at is the present time in microseconds.
 func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
-	now, err := f.choose(ctx, tx)
+	now, err := f.selectDocs(ctx, tx)
 	if err != nil {
 		return err
 	}
 	if !slices.Equal(now, f.docs) {
 		return errChanged
 	}
-	if err := f.said.look(ctx, tx); err != nil { // what was said since
+	if err := f.quotes.search(ctx, tx); err != nil { // turns that were added since the plan
 		return err
 	}
 	if err := f.removeSession(ctx, tx); err != nil {
@@ -171,14 +173,14 @@ func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool
 	if err := f.resetSummaries(ctx, tx); err != nil {
 		return err
 	}
-	if err := f.note(ctx, tx, at, backups); err != nil {
+	if err := f.recordPending(ctx, tx, at, backups); err != nil {
 		return err
 	}
-	return f.conclude(ctx, tx)
+	return f.report(ctx, tx)
 }
 
-// choose finds the documents that are selected.
-func (f *forgetting) choose(ctx context.Context, tx *sql.Tx) ([]chosen, error) {
+// selectDocs returns the documents that are selected, and are not kept.
+func (f *forgetting) selectDocs(ctx context.Context, tx *sql.Tx) ([]selectedDoc, error) {
 	var parts []string
 	var args []any
 	add := func(part string, a ...any) { parts, args = append(parts, part), append(args, a...) }
@@ -198,23 +200,24 @@ func (f *forgetting) choose(ctx context.Context, tx *sql.Tx) ([]chosen, error) {
 		add(`(d.own = 0 AND EXISTS(SELECT 1 FROM link WHERE session=? AND doc=d.id AND put=1)
 			AND NOT EXISTS(SELECT 1 FROM link WHERE session<>? AND doc=d.id AND put=1))`, f.sel.Session, f.sel.Session)
 	}
-	var out []chosen
+	var out []selectedDoc
 	var uids []string
 	err := eachRow(ctx, tx, `SELECT d.id, d.uid, d.hash, (SELECT count(*) FROM chunk c WHERE c.doc=d.id) FROM doc d WHERE `+
 		strings.Join(parts, " OR ")+" ORDER BY d.id", args, func(row scanner) error {
-		var d chosen
+		var d selectedDoc
 		err := row.Scan(&d.id, &d.uid, &d.hash, &d.chunks)
 		out, uids = append(out, d), append(uids, d.uid)
 		return err
 	})
-	if err != nil || f.spare == nil {
+	if err != nil || f.keep == nil {
 		return out, err
 	}
-	stay, err := f.spare(ctx, uids)
-	return slices.DeleteFunc(out, func(d chosen) bool { return stay[d.uid] }), err
+	stay, err := f.keep(ctx, uids)
+	return slices.DeleteFunc(out, func(d selectedDoc) bool { return stay[d.uid] }), err
 }
 
-// uids are the ids of what goes, and those that were named but are not there.
+// uids returns the ids of the selected documents, then the selected ids that
+// are not stored.
 func (f *forgetting) uids() []string {
 	out, have := make([]string, 0, len(f.docs)+len(f.sel.IDs)), map[string]bool{}
 	for _, d := range f.docs {
@@ -233,8 +236,8 @@ func jsonStrings(s []string) string {
 	return string(b)
 }
 
-// readDoc notes what a document says, to know its traces.
-func (f *forgetting) readDoc(ctx context.Context, tx *sql.Tx, c chosen) error {
+// readDoc adds what a document says to the needles and the phrases.
+func (f *forgetting) readDoc(ctx context.Context, tx *sql.Tx, c selectedDoc) error {
 	var body string
 	d, err := scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", c.id), &body)
 	if err != nil {
@@ -245,16 +248,16 @@ func (f *forgetting) readDoc(ctx context.Context, tx *sql.Tx, c chosen) error {
 		return err
 	}
 	for _, s := range append(terms, body, c.uid, d.Title, d.URL[max(0, len(d.URL)-needleLen):]) {
-		f.left.add(s)
+		f.needles.add(s)
 	}
 	for _, s := range d.Meta {
-		f.left.add(s)
+		f.needles.add(s)
 	}
-	f.said.phrases.add(body)
+	f.quotes.phrases.add(body)
 	return nil
 }
 
-func (f *forgetting) conclude(ctx context.Context, tx *sql.Tx) error {
+func (f *forgetting) report(ctx context.Context, tx *sql.Tx) error {
 	t, err := readTally(ctx, tx)
 	if err != nil {
 		return err
@@ -265,7 +268,7 @@ func (f *forgetting) conclude(ctx context.Context, tx *sql.Tx) error {
 	}
 	if f.runs+f.turns > 0 {
 		f.receipt.Warnings = append(f.receipt.Warnings,
-			fmt.Sprintf("%d answers and %d turns that quoted it were removed from the sessions, whose summaries are made anew", f.runs, f.turns))
+			fmt.Sprintf("%d answers and %d turns that quoted it were removed from the sessions; their summaries will be made again", f.runs, f.turns))
 	}
 	return nil
 }

@@ -2,16 +2,13 @@ package local
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
@@ -31,7 +28,7 @@ func say(t *testing.T, l *Local, session string, turns ...evidence.Turn) {
 	}
 }
 
-// holding are the files under dir that hold marker.
+// holding returns the files under dir that contain marker.
 func holding(t *testing.T, dir, marker string) []string {
 	t.Helper()
 	var out []string
@@ -53,160 +50,6 @@ func holding(t *testing.T, dir, marker string) []string {
 
 const secret = "The zanzibarquux marker says that seven purple herons slept there."
 
-// forgetAndStop removes the rows of a document, prints a line and hangs: it is
-// killed before it has wiped anything.
-func forgetAndStop(dir, id string) error {
-	ctx := context.Background()
-	l, err := Open(ctx, contract.Config{Dir: dir})
-	if err != nil {
-		return err
-	}
-	if _, err := l.forgetRows(ctx, contract.Selector{IDs: []string{id}}); err != nil {
-		return err
-	}
-	fmt.Println("removed")
-	select {}
-}
-
-// A process that is killed between the removal of the rows and that of the bytes
-// leaves a note: the next one finishes, in the file and in the backups.
-func TestABrokenOffForgetIsFinished(t *testing.T) {
-	t.Parallel()
-	for _, how := range []string{"tend", "again"} {
-		t.Run(how, func(t *testing.T) {
-			t.Parallel()
-			dir := t.TempDir()
-			d := textDoc(1, secret)
-			func() {
-				l, err := Open(t.Context(), contract.Config{Dir: dir})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer l.Close()
-				keep(t, l, d)
-				keep(t, l, textDoc(2, "What stays."))
-				if err := os.Mkdir(filepath.Join(dir, backupDir), 0o700); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := l.Backup(t.Context(), filepath.Join(dir, backupDir, "old.db")); err != nil {
-					t.Fatal(err)
-				}
-			}()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
-			cmd.Env = append(os.Environ(), "MEMORY_TEST_FORGETTER="+dir, "MEMORY_TEST_NAME="+d.ID)
-			cmd.Stderr = os.Stderr
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			if n, err := out.Read(make([]byte, 100)); n == 0 {
-				t.Fatalf("the process said nothing: %v", err)
-			}
-			if err := cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			_ = cmd.Wait() // it was killed: the error says so
-			if left := holding(t, dir, "zanzibarquux"); len(left) == 0 {
-				t.Fatal("nothing is left to be wiped: the test shows nothing")
-			}
-			later := func() time.Time { return time.Now().Add(time.Hour) }
-			l, err := Open(t.Context(), contract.Config{Dir: dir, Now: later})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			if rep, err := l.Check(t.Context()); err != nil || rep.OK || !strings.Contains(rep.Try, "forget it again") {
-				t.Errorf("Check does not tell of what was broken off: %+v, %v", rep, err)
-			}
-			if how == "tend" {
-				if r, err := l.Retain(t.Context()); err != nil || len(r.Warnings) == 0 {
-					t.Errorf("Retain = %+v, %v", r, err)
-				}
-			} else if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{d.ID}}); err != nil {
-				t.Error(err)
-			}
-			for _, mark := range []string{"zanzibarquux", d.ID} {
-				if left := holding(t, dir, mark); len(left) > 0 {
-					t.Errorf("%q is still in %q", mark, left)
-				}
-			}
-			if rep, err := l.Check(t.Context()); err != nil || !rep.OK || rep.Documents != 1 {
-				t.Errorf("Check = %+v, %v", rep, err)
-			}
-		})
-	}
-}
-
-// A backup may hold what the memory has long lost: it goes by the selector, and
-// what the memory still keeps stays there.
-func TestForgetChoosesAnewInBackups(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	l := openIn(t, dir)
-	keep(t, l, textDoc(1, secret))
-	keep(t, l, textDoc(2, "What is kept."))
-	if err := os.Mkdir(filepath.Join(dir, backupDir), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	copied := filepath.Join(dir, backupDir, "old.db")
-	if _, err := l.Backup(t.Context(), copied); err != nil {
-		t.Fatal(err)
-	}
-	aside, err := os.ReadFile(copied)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{textDoc(1, secret).ID}}); err != nil {
-		t.Fatal(err)
-	}
-	write(t, copied, aside) // put back by hand
-	r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1"})
-	if err != nil || r.Documents != 0 || !strings.Contains(strings.Join(r.Warnings, " "), "old.db has forgotten it too") {
-		t.Errorf("Forget = %+v, %v", r, err)
-	}
-	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
-		t.Errorf("it is still in %q", left)
-	}
-	if left := holding(t, dir, "What is kept."); len(left) != 2 {
-		t.Errorf("what is kept is in %q", left)
-	}
-}
-
-// A backup from before a migration cannot be changed: it goes as a whole, if it
-// holds what is forgotten.
-func TestForgetRemovesBackupsOfAnOlderLayout(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	l := openIn(t, dir)
-	keep(t, l, textDoc(1, "What is kept."))
-	if err := os.Mkdir(filepath.Join(dir, backupDir), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"without", "with"} {
-		if name == "with" {
-			keep(t, l, textDoc(2, secret))
-		}
-		path := filepath.Join(dir, backupDir, name+".db")
-		if _, err := l.Backup(t.Context(), path); err != nil {
-			t.Fatal(err)
-		}
-		execOn(t, path, "DROP TABLE due; DROP TABLE gone; PRAGMA user_version=1")
-	}
-	r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/2"})
-	if err != nil || !strings.Contains(strings.Join(r.Warnings, " "), "with.db was removed") {
-		t.Errorf("Forget = %+v, %v", r, err)
-	}
-	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
-		t.Errorf("it is still in %q", left)
-	}
-	if _, err := os.Stat(filepath.Join(dir, backupDir, "without.db")); err != nil {
-		t.Errorf("a backup without it went too: %v", err)
-	}
-}
-
 func schemaVersion(t *testing.T, l *Local) int {
 	t.Helper()
 	var n int
@@ -216,8 +59,8 @@ func schemaVersion(t *testing.T, l *Local) int {
 	return n
 }
 
-// What other documents hold too is no reason to write the whole file anew, which
-// would raise the schema's version.
+// Text that other documents contain too does not cause a rewrite, which would
+// increase the schema version.
 func TestForgetDoesNotRewriteForSharedText(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
@@ -230,21 +73,21 @@ func TestForgetDoesNotRewriteForSharedText(t *testing.T) {
 		t.Fatalf("Forget = %+v, %v", r, err)
 	}
 	if got := schemaVersion(t, l); got != before {
-		t.Error("the file was written anew")
+		t.Error("the file was rewritten")
 	}
 }
 
-// Where split pages keep a copy, the file is written anew.
+// The file is rewritten if split pages contain a copy.
 func TestForgetRewritesWhereACopyIsLeft(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	l := openIn(t, dir)
 	keep(t, l, textDoc(1, "What stays."))
 	keep(t, l, textDoc(2, secret))
-	if err := l.emptyLog(t.Context()); err != nil {
+	if err := l.truncateWAL(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// Behind the cells of a page in use lie bytes that SQLite knows nothing of.
+	// The unallocated space of a page in use may contain old bytes.
 	b, err := os.ReadFile(l.path)
 	if err != nil {
 		t.Fatal(err)
@@ -268,15 +111,15 @@ func TestForgetRewritesWhereACopyIsLeft(t *testing.T) {
 		t.Errorf("it is still in %q", left)
 	}
 	if schemaVersion(t, l) == before {
-		t.Error("the file was not written anew")
+		t.Error("the file was not rewritten")
 	}
 	if rep, err := l.Check(t.Context()); err != nil || !rep.OK {
 		t.Errorf("Check = %+v, %v", rep, err)
 	}
 }
 
-// A document of many pieces goes without FTS5's secure delete, which would hold
-// the lock for seconds, and leaves nothing in the word index all the same.
+// A document of many chunks is removed without the secure delete of FTS5, which
+// would hold the lock for seconds. Nothing of it remains in the word index.
 func TestForgetOfManyChunks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -307,13 +150,13 @@ func TestForgetOfManyChunks(t *testing.T) {
 	}
 }
 
-// What is quoted without a citation goes with its document, in scripts without
-// spaces too, unless a document that stays says it as well.
+// Uncited quotations are removed with the document, in scripts without spaces
+// too, unless another document contains them as well.
 func TestForgetAndUncitedQuotes(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		name, gone, stays, said string
-		want                    bool // the turn goes
+		name, forgotten, kept, said string
+		want                        bool // the turn is removed
 	}{
 		{"quoted", secret, "", "Somebody said: " + strings.ToLower(secret), true},
 		{"not quoted", secret, "", "Herons are birds of the delta, and they sleep.", false},
@@ -329,9 +172,9 @@ func TestForgetAndUncitedQuotes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			l := openIn(t, t.TempDir())
-			keep(t, l, textDoc(1, c.gone))
-			if c.stays != "" {
-				keep(t, l, textDoc(2, c.stays))
+			keep(t, l, textDoc(1, c.forgotten))
+			if c.kept != "" {
+				keep(t, l, textDoc(2, c.kept))
 			}
 			say(t, l, "s_other", evidence.Turn{Role: evidence.RoleUser, Text: "Hello."}, evidence.Turn{Role: evidence.RoleAssistant, Text: c.said})
 			if _, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1"}); err != nil {
@@ -339,13 +182,13 @@ func TestForgetAndUncitedQuotes(t *testing.T) {
 			}
 			s, err := l.Open(t.Context(), "s_other")
 			if err != nil || len(s.Turns) != 2 || (s.Turns[1].Text != c.said) != c.want {
-				t.Errorf("the turns are %+v, %v, want gone: %v", s.Turns, err, c.want)
+				t.Errorf("the turns are %+v, %v, want removed: %v", s.Turns, err, c.want)
 			}
 		})
 	}
 }
 
-// Turns that go with a document need the person's yes when they are many.
+// Many turns that quote a document need a confirmation too.
 func TestForgetCountsTurnsForItsConfirmation(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
@@ -362,8 +205,8 @@ func TestForgetCountsTurnsForItsConfirmation(t *testing.T) {
 	}
 }
 
-// An answer that was under way when its document was forgotten does not bring
-// its quote back; one that cites a document that came back is kept.
+// An answer in progress during a Forget does not bring its quotation back; one
+// that cites a document that was put again is stored.
 func TestAppendAfterForget(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -373,7 +216,7 @@ func TestAppendAfterForget(t *testing.T) {
 		return evidence.Turn{Role: evidence.RoleAssistant, Text: secret, Run: &evidence.Answer{RunID: run, Answer: secret,
 			Citations: []evidence.Citation{{N: 1, Quote: secret, DocumentID: d.ID}}}}
 	}
-	say(t, l, "s_before", answer("r_never_put")) // its document was never kept: no reason to refuse it
+	say(t, l, "s_before", answer("r_never_put")) // its document was never stored: no reason to refuse it
 	keep(t, l, d)
 	if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{d.ID}}); err != nil {
 		t.Fatal(err)
@@ -393,59 +236,11 @@ func TestAppendAfterForget(t *testing.T) {
 	}
 }
 
-// A backup that was left between its removal and its rewriting says so itself,
-// and the next removal finishes it, whatever it selects.
-func TestABackupThatIsHalfWipedIsFinished(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	l := openIn(t, dir)
-	keep(t, l, textDoc(1, "What stays."))
-	keep(t, l, textDoc(2, "What goes."))
-	if err := os.Mkdir(filepath.Join(dir, backupDir), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(dir, backupDir, "old.db")
-	if _, err := l.Backup(t.Context(), path); err != nil {
-		t.Fatal(err)
-	}
-	execOn(t, path, "INSERT INTO due(at, selector) VALUES(0, '')") // as it is in the transaction that removes
-	free, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer free.Close()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := free.WriteAt([]byte(secret), int64(bytes.LastIndex(b, make([]byte, 100)))); err != nil {
-		t.Fatal(err)
-	}
-	if len(holding(t, dir, "zanzibarquux")) != 1 {
-		t.Fatal("nothing is left to be wiped: the test shows nothing")
-	}
-	r, err := l.Forget(t.Context(), contract.Selector{IDs: []string{"d_nobody_has_this_id"}})
-	if err != nil || !strings.Contains(strings.Join(r.Warnings, " "), "old.db has forgotten it too") {
-		t.Errorf("Forget = %+v, %v", r, err)
-	}
-	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
-		t.Errorf("it is still in %q", left)
-	}
-	db, err := openDB(path, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if due, err := duties(t.Context(), db, time.Now().UnixMicro()); err != nil || len(due) != 0 {
-		t.Errorf("%d removals are due in the copy, %v", len(due), err)
-	}
-}
-
-// Many documents go at once: counters, word index and the log that the others
-// follow are right afterwards.
+// After many documents were removed at once, counters, word index and change
+// log are right.
 func TestForgetOfManyDocuments(t *testing.T) {
 	t.Parallel()
-	for _, stay := range []int{1, smallMemory + 50} { // the word index is made anew, and merged
+	for _, stay := range []int{1, smallMemory + 50} { // the word index is rebuilt, and merged
 		t.Run(fmt.Sprint(stay), func(t *testing.T) {
 			t.Parallel()
 			forgetMany(t, stay)
@@ -464,17 +259,20 @@ func forgetMany(t *testing.T, stay int) {
 		ids = append(ids, fmt.Sprintf("d_%d", i))
 		fmt.Fprintf(&lines, `{"document":{"id":"d_%d","source":"s","url":"https://x.test/%d","title":"T","text":"zanzibarquux number %d","retrieved_at":"2026-01-01T00:00:00Z","own":true,"chunks":[]}}`+"\n", i, i, i)
 	}
+	text := strings.Repeat("kept ", stay) // one word a chunk
+	var chunks []string
 	for i := range stay {
-		fmt.Fprintf(&lines, `{"document":{"id":"s_%d","source":"s","url":"https://y.test/%d","title":"T","text":"What stays %d.","retrieved_at":"2026-01-01T00:00:00Z","own":true,"chunks":[]}}`+"\n", i, i, i)
+		chunks = append(chunks, fmt.Sprintf("[%d,%d]", 5*i, 5*i+4))
 	}
-	if m, err := l.Import(t.Context(), &lines); err != nil || m.Documents != n+stay {
+	fmt.Fprintf(&lines, `{"document":{"id":"stays","source":"s","url":"https://y.test","title":"T","text":%q,"retrieved_at":"2026-01-01T00:00:00Z","own":true,"chunks":[%s]}}`+"\n", text, strings.Join(chunks, ","))
+	if m, err := l.Import(t.Context(), &lines); err != nil || m.Documents != n+1 {
 		t.Fatalf("Import = %+v, %v", m, err)
 	}
 	before, err := lastChange(t.Context(), l.rdb)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := l.Forget(t.Context(), contract.Selector{IDs: ids, Confirm: true}); err != nil || r.Documents != n || r.Chunks != n || r.Remaining != stay || len(r.Warnings) > 0 {
+	if r, err := l.Forget(t.Context(), contract.Selector{IDs: ids, Confirm: true}); err != nil || r.Documents != n || r.Chunks != n || r.Remaining != 1 || len(r.Warnings) > 0 {
 		t.Fatalf("Forget = %d documents, %d chunks, %q, %v", r.Documents, r.Chunks, r.Warnings, err)
 	}
 	if after, err := lastChange(t.Context(), l.rdb); err != nil || after != before+n {
@@ -484,7 +282,7 @@ func forgetMany(t *testing.T, stay int) {
 		t.Errorf("it is still in %q", left)
 	}
 	for _, m := range []*Local{l, other} {
-		if rep, err := m.Check(t.Context()); err != nil || !rep.OK || rep.Documents != stay {
+		if rep, err := m.Check(t.Context()); err != nil || !rep.OK || rep.Documents != 1 || rep.Chunks != stay {
 			t.Errorf("Check = %+v, %v", rep, err)
 		}
 	}

@@ -11,23 +11,23 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// neighbourShare of the scores of the turns before and after is added to a
-// turn's own: an answer often has none of the question's words.
+// neighbourShare is the part of the scores of the adjacent turns that is added
+// to the score of a turn: an answer often shares no word with the question.
 const neighbourShare = 0.3
 
-// chanceCos is how alike a lexical embedder's vectors of texts are that have
-// nothing in common: two standard deviations of hashing into 384 dimensions.
+// chanceCos is the similarity that a lexical embedder gives to unrelated texts:
+// two standard deviations of hashing into 384 dimensions.
 const chanceCos = 0.1
 
-// shares say how much of a score comes from the words (BM25), from the
-// character n-grams, and from the vectors. They add up to 1.
+// shares are the weights of the words (BM25), the character n-grams and the
+// vectors in a score. They add up to 1.
 type shares struct{ words, grams, vectors float64 }
 
-// Measured on public collections. A trained encoder carries a half. The vectors
-// of a lexical embedder only sketch n-grams, which are compared themselves; more
-// than 0.4 for both together loses. While it is not known how common n-grams
-// are (table nil), they stand for them.
-func (q *question) shares(table *gramTable) shares {
+// The values were measured on public collections. Vectors of a trained encoder
+// get a half. Those of a lexical embedder approximate n-grams, which are
+// compared themselves; more than 0.4 for both loses quality. Without n-gram
+// statistics (table nil) the vectors get the share of the n-grams.
+func (q *preparedQuery) shares(table *gramTable) shares {
 	switch {
 	case q.vector == nil || q.Mode == evidence.ModeBM25:
 		return shares{words: 1}
@@ -44,9 +44,9 @@ func (q *question) shares(table *gramTable) shares {
 
 // rank scores the candidates 0..1 and returns the best, best first, without
 // near-duplicates.
-func rank(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, sem *semantics, table *gramTable) ([]candidate, error) {
+func rank(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, sem *semantics, table *gramTable) ([]candidate, error) {
 	if q.Mode == evidence.ModeVector {
-		for i := range cands { // as it is: nothing to fuse with
+		for i := range cands { // the cosine itself: there is nothing to fuse
 			cands[i].score = min(max(cands[i].cos, 0), 1)
 		}
 	} else {
@@ -70,12 +70,12 @@ func rank(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, sem *
 	return fold(cands, q.K), nil
 }
 
-// fuse is the convex combination of the scores, each scaled to 0..1 over the
-// candidates. One that has no vector is judged by the rest alone: that it was not
-// embedded yet is no fault of its text.
+// fuse sets the score of each candidate to the convex combination of its
+// scores, each scaled to 0..1 over the candidates. A candidate without a vector
+// is scored by the rest alone: it may only not be embedded yet.
 func fuse(cands []candidate, w shares, depth int) {
 	var words, grams, cos bounds
-	if len(cands) < depth { // nothing was cut off below: zero means nothing in common
+	if len(cands) < depth { // all matches are here: zero means nothing in common
 		words.add(0)
 		grams.add(0)
 	}
@@ -97,7 +97,7 @@ func fuse(cands []candidate, w shares, depth int) {
 	}
 }
 
-// bounds are the least and the greatest of some numbers.
+// bounds is the range of some numbers.
 type bounds struct {
 	lo, hi float64
 	some   bool
@@ -110,7 +110,7 @@ func (b *bounds) add(x float64) {
 	b.lo, b.hi = min(b.lo, x), max(b.hi, x)
 }
 
-// scale maps lo..hi to 0..1. When all are equal, all are best, or nothing when
+// scale maps lo..hi to 0..1. If all numbers are equal, it returns 1, or 0 if
 // they are zero.
 func (b *bounds) scale(x float64) float64 {
 	switch {
@@ -122,8 +122,8 @@ func (b *bounds) scale(x float64) float64 {
 	return 0
 }
 
-// sameNumbers reports whether two texts hold the same numbers: "port 1194" and
-// "port 51820" are alike, and one of them is wrong.
+// sameNumbers reports whether two texts contain the same numbers: "port 1194"
+// and "port 51820" are near-duplicates with different meanings.
 func sameNumbers(a, b string) bool {
 	return slices.Equal(numbers(a), numbers(b))
 }
@@ -139,7 +139,7 @@ func numbers(terms string) []string {
 	return slices.Compact(out)
 }
 
-// fold keeps the best of each group of near-duplicates, until k are found.
+// fold keeps the best of each group of near-duplicates, until it has k.
 func fold(cands []candidate, k int) []candidate {
 	out := make([]candidate, 0, min(k, len(cands)))
 	for _, c := range cands {

@@ -18,30 +18,31 @@ import (
 )
 
 const (
-	// Lines are kept in lots, so that no lock is held while the next one is read.
-	lotLines = 200
-	lotBytes = 8 << 20
-	// maxLine holds the largest document with the vectors of several models.
+	// Lines are stored in batches, so that no lock is held while the next one
+	// is read.
+	batchLines = 200
+	batchBytes = 8 << 20
+	// maxLine fits the largest document with the vectors of several models.
 	maxLine = 512 << 20
 )
 
-// importer reads lines and keeps them in lots.
+// importer reads lines and stores them in batches.
 type importer struct {
 	l     *Local
 	moved contract.Moved
-	lot   []item
+	batch []item
 	size  int
 	end   bool
 }
 
-// item is a line that waits to be kept.
+// item is a line that waits to be stored.
 type item struct {
 	line int
 	keep func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error
 }
 
-// Import reads what Export wrote; see contract.Mover.
-func (l *Local) Import(ctx context.Context, r contract.Reader) (contract.Moved, error) {
+// Import reads what Export wrote; see contract.Exporter.
+func (l *Local) Import(ctx context.Context, r io.Reader) (contract.Moved, error) {
 	im := &importer{l: l, moved: contract.Moved{Warnings: []string{}}}
 	if err := ctx.Err(); err != nil {
 		return im.moved, err
@@ -56,19 +57,19 @@ func (l *Local) Import(ctx context.Context, r contract.Reader) (contract.Moved, 
 			err = im.take(b, n)
 		}
 		if err != nil {
-			kept := im.keep(ctx) // what came before the bad line stays
+			kept := im.flush(ctx) // the lines before the bad one
 			if kept != nil || ctx.Err() != nil {
 				return im.moved, errors.Join(ctx.Err(), kept)
 			}
 			return im.moved, badLine(n, err)
 		}
-		if len(im.lot) >= lotLines || im.size >= lotBytes {
-			if err := im.keep(ctx); err != nil {
+		if len(im.batch) >= batchLines || im.size >= batchBytes {
+			if err := im.flush(ctx); err != nil {
 				return im.moved, err
 			}
 		}
 	}
-	if err := im.keep(ctx); err != nil {
+	if err := im.flush(ctx); err != nil {
 		return im.moved, err
 	}
 	if !im.end {
@@ -77,23 +78,23 @@ func (l *Local) Import(ctx context.Context, r contract.Reader) (contract.Moved, 
 	return im.moved, nil
 }
 
-// badLine is the error that line n is to blame for; one of the disk, of a lock
-// or of reading passes as it is, with where it came.
+// badLine returns the error for line n. An error of the disk, of a lock or of
+// reading is not blamed on the line.
 func badLine(n int, err error) error {
 	if ours := passing(err); ours != nil {
 		return &evidence.Problem{What: fmt.Sprintf("the import ended at line %d: %s", n, ours.What),
-			Try: ours.Try + "; then import again: what is there already is skipped", Cause: err}
+			Try: ours.Try + "; then import again: existing records are skipped", Cause: err}
 	}
 	p := evidence.BadInput(fmt.Sprintf("line %d of the export cannot be imported: %v", n, err),
-		"what came before it is kept; mend or remove the line and import again, what is there already is skipped")
+		"the lines before it are stored; fix or remove the line and import again: existing records are skipped")
 	p.Cause = err
 	return p
 }
 
-// errReading is an error of whoever gives the lines.
+// errReading is an error of the reader that was given to Import.
 var errReading = errors.New("reading the export")
 
-// passing is an error that the same line may not meet again, or nil.
+// passing returns the error that a later attempt may not meet, or nil.
 func passing(err error) *evidence.Problem {
 	var se *sqlite.Error
 	if errors.As(err, &se) {
@@ -108,10 +109,10 @@ func passing(err error) *evidence.Problem {
 	if errors.As(err, &p) {
 		return p
 	}
-	return &evidence.Problem{What: err.Error(), Try: "look whether the file and the memory can be read and written"}
+	return &evidence.Problem{What: err.Error(), Try: "check that the export is readable and the data folder is writable"}
 }
 
-// readLine is one line without its end; io.EOF after the last one.
+// readLine returns the next line without its end, or io.EOF after the last one.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	var out []byte
 	for {
@@ -132,7 +133,7 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	}
 }
 
-// take checks a line and does the work that needs no lock.
+// take checks a line, and does the work that needs no lock.
 func (im *importer) take(b []byte, n int) error {
 	if len(b) == 0 {
 		return nil
@@ -176,38 +177,38 @@ func (im *importer) take(b []byte, n int) error {
 }
 
 func (im *importer) later(n int, fn func(context.Context, *sql.Tx, *contract.Moved) error) {
-	im.lot = append(im.lot, item{n, fn})
+	im.batch = append(im.batch, item{n, fn})
 }
 
-// keep writes the lot in one transaction; if a line of it fails, those before it
-// in another, and its error names the line.
-func (im *importer) keep(ctx context.Context) error {
-	lot := im.lot
-	im.lot, im.size = nil, 0
-	failed, err := im.keepAll(ctx, lot)
+// flush stores the batch in one transaction. If a line fails, it stores those
+// before it in another, and the error names the line.
+func (im *importer) flush(ctx context.Context) error {
+	batch := im.batch
+	im.batch, im.size = nil, 0
+	failed, err := im.storeAll(ctx, batch)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	if failed < 0 { // not one line's fault
-		return badLine(lot[0].line, err)
+	if failed < 0 { // no line is to blame
+		return badLine(batch[0].line, err)
 	}
-	if _, again := im.keepAll(ctx, lot[:failed]); again != nil {
-		return badLine(lot[0].line, again)
+	if _, again := im.storeAll(ctx, batch[:failed]); again != nil {
+		return badLine(batch[0].line, again)
 	}
-	return badLine(lot[failed].line, err)
+	return badLine(batch[failed].line, err)
 }
 
-// keepAll writes items in one transaction, and tells which of them failed, or
-// -1 when it was none.
-func (im *importer) keepAll(ctx context.Context, lot []item) (failed int, err error) {
-	if len(lot) == 0 {
+// storeAll writes items in one transaction, and returns the index of the item
+// that failed, or -1.
+func (im *importer) storeAll(ctx context.Context, batch []item) (failed int, err error) {
+	if len(batch) == 0 {
 		return -1, ctx.Err()
 	}
 	var sum contract.Moved
 	failed = -1
 	err = im.l.write(ctx, "importing", func(tx *sql.Tx) error {
 		sum = contract.Moved{}
-		for i, it := range lot {
+		for i, it := range batch {
 			if err := it.keep(ctx, tx, &sum); err != nil {
 				failed = i
 				return err
@@ -256,20 +257,21 @@ func (l *Local) readyLine(d *documentLine) (*entry, error) {
 	for _, c := range d.Chunks {
 		chunks.Items = append(chunks.Items, evidence.Chunk{Start: c[0], End: c[1]})
 	}
-	e, err := l.ready(d.Document, chunks)
+	e, err := l.prepareEntry(d.Document, chunks)
 	if err != nil {
 		return nil, err
 	}
-	// A title that is too long was cut; the hash may be of the whole one.
+	// A long title was cut; the hash may be that of the whole one.
 	if d.Hash != "" && d.Hash != e.hash && d.Hash != evidence.ContentHash(d.Title, d.Text) {
-		return nil, fmt.Errorf("the text of %q is not what was exported: its hash differs", name(d.Document))
+		return nil, fmt.Errorf("the text of %q has changed since the export: its hash differs", name(d.Document))
 	}
 	e.pinned = d.Pinned
 	return e, nil
 }
 
-// mergeOwners adds who wants a document to be kept: the person, the pin, and the
-// sessions that read it. Without that a later forget would take too much.
+// mergeOwners adds the reasons for which a document is kept: it was put outside
+// of sessions, is pinned, or belongs to sessions. Without them a later Forget
+// would remove too much.
 func mergeOwners(ctx context.Context, tx *sql.Tx, doc int64, d *documentLine) error {
 	if _, err := tx.ExecContext(ctx, "UPDATE doc SET own=max(own, ?), pinned=max(pinned, ?) WHERE id=?", d.Own, d.Pinned, doc); err != nil {
 		return err
@@ -296,13 +298,14 @@ func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, 
 		return err
 	}
 	m.Documents++
-	m.Chunks += len(e.cuts)
+	m.Chunks += len(e.chunks)
 	m.Warnings = append(m.Warnings, e.notes...)
 	var doc, first int64
 	if err := tx.QueryRowContext(ctx, "SELECT d.id, c.id FROM doc d JOIN chunk c ON c.doc=d.id AND c.ord=0 WHERE d.uid=?", e.doc.ID).Scan(&doc, &first); err != nil {
 		return err
 	}
-	// Putting it has made it the importer's own; it is whose it was.
+	// Put has marked it as put outside of sessions: restore what the export
+	// says.
 	if _, err := tx.ExecContext(ctx, "UPDATE doc SET own=? WHERE id=?", d.Own, doc); err != nil {
 		return err
 	}
@@ -327,14 +330,14 @@ func importVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, 
 		return err
 	}
 	if !ok {
-		return fmt.Errorf("document %q has vectors of the model %q, which no line before it describes", name(e.doc), v.Model)
+		return fmt.Errorf("document %q has vectors of the model %q, which no earlier line describes", name(e.doc), v.Model)
 	}
-	dims := len(v.Data) / 4 / len(e.cuts)
+	dims := len(v.Data) / 4 / len(e.chunks)
 	if dims != row.model.Dims {
 		r.Warnings = append(r.Warnings, otherDims(row.model, dims)+"; the document is found by words")
 		return nil
 	}
-	all, err := decode(v.Data, len(e.cuts), dims)
+	all, err := decode(v.Data, len(e.chunks), dims)
 	if err != nil {
 		return err
 	}
@@ -348,7 +351,7 @@ func importVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, 
 	return addVectors(ctx, tx, doc, first, &with, r)
 }
 
-// importSession keeps a session with its turns under the numbers that they had.
+// importSession stores a session with its turns under their original numbers.
 func (l *Local) importSession(ctx context.Context, tx *sql.Tx, s *sessionLine, m *contract.Moved) error {
 	res, err := tx.ExecContext(ctx, `INSERT INTO session(uid, title, summary, summary_to, created, updated) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(uid) DO NOTHING`,
 		s.ID, s.Title, s.Summary, s.SummaryTo, s.Created.UnixMicro(), s.Updated.UnixMicro())
@@ -372,7 +375,7 @@ func (l *Local) importSession(ctx context.Context, tx *sql.Tx, s *sessionLine, m
 				return err
 			}
 			if there {
-				m.Warnings = append(m.Warnings, fmt.Sprintf("answer %s is already there in another session", t.Run.RunID))
+				m.Warnings = append(m.Warnings, fmt.Sprintf("answer %s already exists in another session", t.Run.RunID))
 				t.Run = nil
 			}
 		}

@@ -16,25 +16,26 @@ import (
 )
 
 const (
-	// maxSpaces are held in RAM at once: the one in use, and the one that a
-	// change of model leads to.
+	// maxSpaces is how many spaces are in RAM at once: the one in use, and the
+	// one that a change of model leads to.
 	maxSpaces = 2
-	// A recall follows this many changes of other processes by itself; more are
-	// left to the background while the truth answers.
+	// A recall applies up to this many changes of other processes itself; more
+	// are left to the background, and the recall reads from the file.
 	inlineChanges = 500
-	// A memory of so few chunks is loaded sooner than asked without its index.
+	// The index of a memory with at most so many chunks loads faster than a
+	// recall without it.
 	smallMemory = 4000
 	loaders     = 2
-	// In all so long a loading index gives way to recalls.
+	// The total time that loading an index waits for recalls.
 	loadPatience = 300 * time.Millisecond
-	// What could not be loaded is tried again when somebody asks after this long.
+	// A load that failed is tried again on request after this time.
 	reloadAfter = time.Minute
 )
 
-// index holds the spaces in RAM and keeps them true to the file. One goroutine,
-// its keeper, loads; close ends it.
+// index holds the spaces in RAM and keeps them equal to the file. One goroutine
+// loads them in the background; close stops it.
 type index struct {
-	rdb *sql.DB // its own: it must not wait for connections of recalls that wait for it
+	rdb *sql.DB // not shared: recalls wait for the index while they hold their connections
 	log *slog.Logger
 
 	wake   chan struct{} // capacity 1
@@ -42,26 +43,26 @@ type index struct {
 	done   chan struct{}
 
 	mu     sync.Mutex // guards what follows
-	spaces map[int64]*held
+	spaces map[int64]*spaceSlot
 
-	follow  chan struct{} // holds one token: who has it reads the change log, on the pinned connection
+	follow  chan struct{} // a lock that can be waited for with a context: its holder uses pin, version and spaceSlot.seq
 	pin     *sql.Conn
 	version int64
-	bulk    atomic.Bool // so many changes are being followed that nobody should wait
+	bulk    atomic.Bool // many changes are being applied: recalls should not wait
 
-	asking atomic.Int32 // recalls under way
-	grams  grams
+	recalls atomic.Int32 // in progress
+	grams   grams
 }
 
-// held is a space on its way from wanted to ready.
-type held struct {
+// spaceSlot is a space that was requested, and may not be loaded yet.
+type spaceSlot struct {
 	row    modelRow
-	loaded chan struct{} // closed when space or err stands
+	loaded chan struct{} // closed when space or err is set
 	space  *space
 	err    error
-	seq    int64 // the last change that is in the space; for who has index.follow
+	seq    int64 // the last change in the space; guarded by index.follow
 	used   time.Time
-	tried  time.Time // when it was loaded, or failed to be
+	tried  time.Time // when loading it ended
 }
 
 func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, error) {
@@ -76,38 +77,39 @@ func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, e
 		return nil, errors.Join(fmt.Errorf("opening a connection for the index: %w", err), rdb.Close())
 	}
 	ix := &index{rdb: rdb, log: log, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
-		spaces: map[int64]*held{}, follow: make(chan struct{}, 1), pin: pin, version: -1}
-	go ix.keep(ctx, prefer)
+		spaces: map[int64]*spaceSlot{}, follow: make(chan struct{}, 1), pin: pin, version: -1}
+	go ix.run(ctx, prefer)
 	return ix, nil
 }
 
-// close ends the keeper and waits for it.
+// close stops the background goroutine and waits for it.
 func (ix *index) close() error {
 	ix.cancel()
 	<-ix.done
 	return errors.Join(ix.pin.Close(), ix.rdb.Close())
 }
 
-// wrote tells the keeper that there is something to follow.
-func (ix *index) wrote() {
+// notify wakes the background goroutine: a space was requested, or something
+// was written.
+func (ix *index) notify() {
 	select {
 	case ix.wake <- struct{}{}:
-	default: // it is awake already
+	default: // already awake
 	}
 }
 
-// keep loads what is wanted and follows what was written, until ctx ends.
-func (ix *index) keep(ctx context.Context, prefer evidence.Model) {
+// run loads requested spaces and applies changes until ctx ends.
+func (ix *index) run(ctx context.Context, prefer evidence.Model) {
 	defer close(ix.done)
 	if row, ok, err := ix.first(ctx, prefer); err != nil {
-		ix.warn(ctx, "finding the model whose vectors are to be loaded", err)
+		ix.warn(ctx, "finding the model to load", err)
 	} else if ok {
-		ix.want(row)
+		ix.request(row)
 	}
 	for {
 		ix.loadWanted(ctx)
 		if _, err := ix.catchUp(ctx, 0); err != nil {
-			ix.warn(ctx, "following the changes of the memory", err)
+			ix.warn(ctx, "applying the changes of the memory", err)
 		}
 		if err := ix.grams.refresh(ctx, ix.rdb); err != nil {
 			ix.warn(ctx, "counting character n-grams", err)
@@ -122,7 +124,7 @@ func (ix *index) keep(ctx context.Context, prefer evidence.Model) {
 
 func (ix *index) warn(ctx context.Context, doing string, err error) {
 	if ctx.Err() == nil {
-		ix.log.Warn("the index stays behind", "doing", doing, "err", err)
+		ix.log.Warn("the index is not up to date", "doing", doing, "err", err)
 	}
 }
 
@@ -135,8 +137,9 @@ func (ix *index) first(ctx context.Context, prefer evidence.Model) (modelRow, bo
 	return activeModel(ctx, ix.rdb)
 }
 
-// want asks for a space and gives what there is of it. It does not wait.
-func (ix *index) want(row modelRow) *held {
+// request returns the space of a model, loaded or not, and has it loaded. It
+// does not wait.
+func (ix *index) request(row modelRow) *spaceSlot {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	h, ok := ix.spaces[row.id]
@@ -145,19 +148,20 @@ func (ix *index) want(row modelRow) *held {
 		ok = false
 	}
 	if !ok {
-		h = &held{row: row, loaded: make(chan struct{})}
+		h = &spaceSlot{row: row, loaded: make(chan struct{})}
 		ix.evict()
 		ix.spaces[row.id] = h
-		ix.wrote()
+		ix.notify()
 	}
 	h.used = time.Now()
 	return h
 }
 
-// evict makes room for one more space. One that somebody waits for stays.
+// evict makes room for one more space. A space that is being loaded is not
+// evicted.
 func (ix *index) evict() {
 	for len(ix.spaces) >= maxSpaces {
-		var oldest *held
+		var oldest *spaceSlot
 		for _, h := range ix.spaces {
 			if h.isReady() && (oldest == nil || h.used.Before(oldest.used)) {
 				oldest = h
@@ -170,8 +174,9 @@ func (ix *index) evict() {
 	}
 }
 
-// isReady reports whether h was loaded; only then its fields may be read.
-func (h *held) isReady() bool {
+// isReady reports whether loading has ended. Before that, the other fields may
+// not be read.
+func (h *spaceSlot) isReady() bool {
 	select {
 	case <-h.loaded:
 		return true
@@ -180,10 +185,10 @@ func (h *held) isReady() bool {
 	}
 }
 
-func (ix *index) all() []*held {
+func (ix *index) all() []*spaceSlot {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
-	out := make([]*held, 0, len(ix.spaces))
+	out := make([]*spaceSlot, 0, len(ix.spaces))
 	for _, h := range ix.spaces {
 		out = append(out, h)
 	}
@@ -199,25 +204,25 @@ func (ix *index) loadWanted(ctx context.Context) {
 		if err != nil {
 			ix.warn(ctx, "loading the index", err)
 		}
-		ix.follow <- struct{}{} // whoever has it ends by itself
+		ix.follow <- struct{}{} // held for a bounded time
 		h.space, h.seq, h.err, h.tried = space, seq, err, time.Now()
-		ix.version = -1 // what changed while it was loaded is not in it
+		ix.version = -1 // changes made while it was loaded are not in it
 		close(h.loaded)
 		<-ix.follow
 	}
 }
 
-// ask tells a loading index that somebody is asking, until the result is called.
-func (ix *index) ask() (done func()) {
-	ix.asking.Add(1)
-	return func() { ix.asking.Add(-1) }
+// beginRecall tells a loading index to wait, until done is called.
+func (ix *index) beginRecall() (done func()) {
+	ix.recalls.Add(1)
+	return func() { ix.recalls.Add(-1) }
 }
 
-// yield waits while somebody is asking, and takes it off patience: the first
-// answer matters more than a loaded index, but not for ever.
+// yield waits while recalls are in progress, and returns what is left of
+// patience: recalls have priority over loading, for a bounded time.
 func (ix *index) yield(ctx context.Context, patience time.Duration) time.Duration {
 	const step = time.Millisecond
-	for patience > 0 && ix.asking.Load() > 0 {
+	for patience > 0 && ix.recalls.Load() > 0 {
 		select {
 		case <-ctx.Done():
 			return 0
@@ -247,7 +252,7 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 	}
 	jobs := make(chan job, loaders)
 	patience := loadPatience
-	if small, err := isSmall(ctx, tx); err != nil || small { // whoever asks waits for it
+	if small, err := isSmall(ctx, tx); err != nil || small { // recalls wait for it instead
 		patience = 0
 	}
 	g, gctx := errgroup.WithContext(ctx)
@@ -258,7 +263,7 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 			v, err := decode(blob, n, row.model.Dims)
 			if err != nil {
 				ix.log.Warn("vectors of a document cannot be read", "doc", doc, "err", err)
-				return nil // it is found by its words
+				return nil // the document is still found by its words
 			}
 			select {
 			case jobs <- job{doc, first, v}:
@@ -289,8 +294,8 @@ func (s *space) addBlob(ctx context.Context, doc, first int64, n int, blob []byt
 	return s.add(ctx, doc, first, v)
 }
 
-// eachVec calls fn for each row of doc, first, n and v. The blob is fn's only
-// until it returns: copies of them all would double what a loading index takes.
+// eachVec calls fn for each row of doc, first, n and v. The blob is valid until
+// fn returns: copies would double the memory that loading needs.
 func eachVec(ctx context.Context, q rowsQuerier, query string, args []any, fn func(doc, first int64, n int, blob []byte) error) error {
 	rows, err := q.QueryContext(ctx, query, args...)
 	if err != nil {

@@ -12,27 +12,27 @@ import (
 )
 
 const (
-	// matchBudget bounds the postings that one recall walks. Terms are taken from
-	// the rarest on until it is spent: the common ones would cost most and say
-	// least, and they still count where the others lead.
+	// matchBudget limits the postings that one recall reads. Terms are used
+	// from the rarest on until it is spent: the most common ones would cost
+	// most and contribute least. They still count in the score.
 	matchBudget = 6000
-	// maxTerms bounds a question: what is beyond are its commonest terms.
+	// maxTerms limits the terms of a query; the most common ones are dropped.
 	maxTerms = 48
-	// maxCached bounds the remembered document frequencies.
+	// maxCached limits the cached document frequencies.
 	maxCached = 20_000
 )
 
-// termStats is what BM25 needs to know of a question and the memory.
+// termStats is what BM25 needs to know of a query and the memory.
 type termStats struct {
 	terms  []string // that occur, rarest first
 	df     []int64
-	weight map[string]float64 // inverse document frequency, times how often it is asked for
+	weight map[string]float64 // inverse document frequency, times its count in the query
 	chunks int64
 	mean   float64 // terms in a chunk
 }
 
-// frequencies remembers document frequencies. They change slowly: a remembered
-// one serves until the memory has grown or shrunk by a hundredth.
+// frequencies caches document frequencies until the number of chunks has
+// changed by one percent.
 type frequencies struct {
 	mu     sync.Mutex
 	chunks int64
@@ -82,7 +82,7 @@ func (l *Local) termStats(ctx context.Context, tx *sql.Tx, terms []string) (*ter
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return nil, err
 			}
-			if df > 0 { // a word that is not there yet may come with the next Put
+			if df > 0 { // a missing word may come with the next Put
 				l.df.set(term, df)
 			}
 		}
@@ -99,8 +99,8 @@ func (l *Local) termStats(ctx context.Context, tx *sql.Tx, terms []string) (*ter
 	return s, nil
 }
 
-// matching are the ids of the chunks that BM25 finds best, best first.
-func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *question, s *termStats) ([]int64, error) {
+// matching returns the ids of the chunks with the best BM25, best first.
+func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *termStats) ([]int64, error) {
 	if len(s.terms) == 0 {
 		return nil, nil
 	}

@@ -1,12 +1,12 @@
-// Package local is the memory on this machine: SQLite holds the truth, a
-// chromem-go collection in RAM is the index of the vectors, and FTS5 that of
-// the words. Several processes may use one folder at once: each follows the
-// change log of the others.
+// Package local is the memory in a folder of this machine. SQLite stores the
+// data; a chromem-go collection in RAM is the index of the vectors, and FTS5
+// that of the words. Several processes may use one folder at once: each follows
+// the change log.
 //
-// The reading order is local.go (open and close), place.go and migrate.go (the
-// folder and the file), put.go, recall.go with lexical.go, semantic.go and
-// fuse.go, index.go with space.go (the index in RAM), sessions.go, forget.go,
-// and the care of the data in the files that are named after it.
+// Reading order: local.go (open and close), datadir.go and migrate.go (folder
+// and file), put.go, recall.go with lexical.go, semantic.go and fuse.go,
+// index.go with vectorspace.go and changes.go (the index in RAM), sessions.go,
+// forget.go with erase.go, then the optional parts of the contract.
 package local
 
 import (
@@ -28,23 +28,23 @@ import (
 
 const (
 	fileName = "memory.db"
-	// A writer waits this long for other processes' transactions, which last
-	// milliseconds; a context ends the wait earlier.
+	// A writer waits this long for the transactions of other processes, which
+	// last milliseconds; its context may end the wait earlier.
 	busyTimeout = 60 * time.Second
-	readers     = 4 // connections for reading; each costs memory
+	readers     = 4 // connections for reading; each has a page cache
 )
 
-// Local is a memory in one folder. Open makes it.
+// Local is a memory in one folder, opened by Open.
 type Local struct {
 	cfg  contract.Config
 	log  *slog.Logger
 	path string
-	raw  *raw // the file itself; see hold
-	// copies holds one token: who has it opens the files of the backups, whose
-	// locks would go as raw's would if two of this process did.
+	raw  *raw // the open file; see openRaw
+	// copies is a lock: its holder opens the files of the backups. POSIX locks
+	// are per process (see raw), so two must not do so at once.
 	copies chan struct{}
 
-	wdb *sql.DB // one connection: writers of this process queue in Go, in order
+	wdb *sql.DB // one connection: the writers of this process queue in Go
 	rdb *sql.DB // read-only connections
 
 	index *index
@@ -55,15 +55,27 @@ type Local struct {
 	closed  error
 }
 
-var _ contract.Memory = (*Local)(nil)
+var _ interface {
+	contract.Memory
+	contract.Backuper
+	contract.Checker
+	contract.ErasureProver
+	contract.Exporter
+	contract.Reindexer
+	contract.Retainer
+} = (*Local)(nil)
 
-// Open opens or makes the memory in cfg.Dir. A folder that cannot be used, a
-// file that is no memory, is damaged, or was written by a newer program is an
-// *evidence.Problem, and is left as it is. The index is loaded in the
-// background: Open does not wait for it.
+// Open opens or creates the memory in cfg.Dir. It is an *evidence.Problem if
+// the folder cannot be used, or if the file is not a memory, is damaged, or was
+// written by a newer program; such a file is not changed. The index is loaded
+// in the background: Open does not wait for it.
 func Open(ctx context.Context, cfg contract.Config) (*Local, error) {
+	if cfg.URL != "" { // not shown: it may contain a password
+		return nil, contract.Unsupported("memory.url is set, but the memory backend \"local\" has no server",
+			"unset memory.url, or set memory.backend to the backend that it belongs to")
+	}
 	cfg = withDefaults(cfg)
-	path, file, err := prepare(cfg.Dir)
+	path, file, err := prepareDir(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +90,7 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 	if err := migrate(ctx, path, cfg.Logger); err != nil {
 		return nil, err
 	}
-	tighten(filepath.Dir(path), path, cfg.Logger) // now that it is known to be ours
+	restrictAccess(filepath.Dir(path), path, cfg.Logger) // only now: the file is known to be a memory
 	l := &Local{cfg: cfg, log: cfg.Logger, path: path, raw: file, copies: make(chan struct{}, 1), voc: newVocabulary(), df: newFrequencies()}
 	if err := l.connect(ctx); err != nil {
 		return nil, explain(path, fmt.Errorf("opening the memory: %w", err))
@@ -120,19 +132,19 @@ func (l *Local) connect(ctx context.Context) error {
 	return nil
 }
 
-// openDB names a pool; it connects at first use.
+// openDB returns a pool; it connects at first use.
 func openDB(path string, readOnly bool) (*sql.DB, error) {
 	q := url.Values{}
 	q.Set("_busy_timeout", strconv.Itoa(int(busyTimeout.Milliseconds())))
 	q.Add("_pragma", "foreign_keys(1)")
-	q.Add("_pragma", "secure_delete(1)") // what is forgotten is overwritten
-	q.Add("_pragma", "temp_store(2)")    // never a copy of the data in a temporary file
+	q.Add("_pragma", "secure_delete(1)") // deleted rows are overwritten
+	q.Add("_pragma", "temp_store(2)")    // no data in temporary files
 	q.Add("_error_rc", "1")
 	if readOnly {
 		q.Set("_query_only", "1")
 		q.Add("_pragma", "cache_size(-4096)")
 	} else {
-		q.Set("_txlock", "immediate") // a deferred one fails at once after a foreign commit
+		q.Set("_txlock", "immediate") // a deferred transaction fails at once after a commit of another process
 		q.Add("_pragma", "synchronous(2)")
 		q.Add("_pragma", "journal_size_limit(33554432)")
 		q.Add("_pragma", "cache_size(-8192)")
@@ -150,21 +162,21 @@ func dsn(path string, q url.Values) string {
 	return u.String()
 }
 
-// write runs fn in a transaction that holds the write lock from its start, and
-// wakes the index when it was committed.
+// write runs fn in a transaction that has the write lock from its start, and
+// notifies the index after the commit.
 func (l *Local) write(ctx context.Context, doing string, fn func(tx *sql.Tx) error) error {
 	tx, err := l.wdb.BeginTx(ctx, nil)
 	if err != nil {
 		return l.failed(ctx, doing, err)
 	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
 	if err := fn(tx); err != nil {
-		_ = tx.Rollback() // the first error tells more
 		return l.failed(ctx, doing, err)
 	}
 	if err := tx.Commit(); err != nil {
 		return l.failed(ctx, doing, err)
 	}
-	l.index.wrote()
+	l.index.notify()
 	return nil
 }
 
@@ -185,13 +197,13 @@ func (l *Local) failed(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if ctx.Err() != nil { // SQLite says "interrupted"; the caller asked why
+	if ctx.Err() != nil { // SQLite only says "interrupted"
 		err = ctx.Err()
 	}
 	return explain(l.path, fmt.Errorf("%s: %w", doing, err))
 }
 
-// Close ends the background work and waits for it.
+// Close stops the background work and waits for it.
 func (l *Local) Close() error {
 	l.closing.Do(func() {
 		err := l.index.close()

@@ -2,15 +2,79 @@ package local
 
 import (
 	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 	"github.com/research-mcp/research-mcp/memory/memorytest"
 )
 
 func TestContract(t *testing.T) {
 	t.Parallel()
-	memorytest.Run(t, func(ctx context.Context, dir string) (contract.Memory, error) {
-		return Open(ctx, contract.Config{Dir: dir})
+	memorytest.Run(t, memorytest.Backend{
+		Open:      func(ctx context.Context, cfg contract.Config) (contract.Memory, error) { return Open(ctx, cfg) },
+		Leftovers: holding,
 	})
+}
+
+// The suite skips what is not declared: this backend declares everything.
+func TestCapabilities(t *testing.T) {
+	t.Parallel()
+	if got := contract.Capabilities(openIn(t, t.TempDir())); !slices.Equal(got, contract.AllCapabilities()) {
+		t.Errorf("Capabilities = %q, want all of %q", got, contract.AllCapabilities())
+	}
+}
+
+func TestURLIsRefused(t *testing.T) {
+	t.Parallel()
+	_, err := Open(t.Context(), contract.Config{Dir: t.TempDir(), URL: "postgres://user:password@db.test/x"})
+	var p *evidence.Problem
+	if !errors.As(err, &p) || !p.Usage || !strings.Contains(p.Error(), "memory.url") || strings.Contains(p.Error(), "password") {
+		t.Errorf("Open with a URL = %v, want a problem that names the setting, without its value", err)
+	}
+}
+
+// A panic inside of a transaction does not leave it open: the next writer of
+// the process would wait forever.
+func TestAPanicRollsBack(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	func() {
+		defer func() { _ = recover() }()
+		_ = l.write(t.Context(), "panicking", func(tx *sql.Tx) error {
+			if _, err := tx.ExecContext(t.Context(), "UPDATE tally SET n=7 WHERE name='documents'"); err != nil {
+				t.Error(err)
+			}
+			panic("a bug")
+		})
+	}()
+	if n := l.wdb.Stats().InUse; n != 0 {
+		t.Fatalf("%d connections are still in use after a panic", n)
+	}
+	keep(t, l, textDoc(1, "A text that is stored afterwards."))
+	if st, err := l.Stats(t.Context()); err != nil || st.Documents != 1 {
+		t.Errorf("Stats = %d documents, %v, want 1", st.Documents, err)
+	}
+}
+
+// A reader that missed more changes than are kept has to begin again.
+func TestChangesResetWhereTheLogWasCut(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	for i := range 3 {
+		keep(t, l, textDoc(i, "A text."))
+	}
+	if _, err := l.wdb.ExecContext(t.Context(), "DELETE FROM change WHERE seq <= 2"); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := l.Changes(t.Context(), "1"); err != nil || !c.Reset || c.Next != "3" || len(c.Documents) != 0 {
+		t.Errorf("Changes since 1 = %+v, %v, want a reset", c, err)
+	}
+	if c, err := l.Changes(t.Context(), "2"); err != nil || c.Reset || len(c.Documents) != 1 {
+		t.Errorf("Changes since 2 = %+v, %v, want the last", c, err)
+	}
 }

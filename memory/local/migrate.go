@@ -23,10 +23,11 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// applicationID marks our files among SQLite's: "rsm1".
+// applicationID identifies our files among the databases of SQLite: "rsm1".
 const applicationID = 0x72736d31
 
-// migrations are the steps of the layout: step i leads from version i to i+1.
+// migrations returns the steps of the layout: step i leads from version i to
+// i+1.
 func migrations() ([]string, error) {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql") // sorted by name
 	if err != nil {
@@ -43,7 +44,7 @@ func migrations() ([]string, error) {
 	return steps, nil
 }
 
-// migrate brings the file to the newest layout. Several processes may do so at
+// migrate updates the file to the newest layout. Several processes may do so at
 // once: the version is read again under the write lock.
 func migrate(ctx context.Context, path string, log *slog.Logger) error {
 	steps, err := migrations()
@@ -71,8 +72,8 @@ func migrateTo(ctx context.Context, path string, steps []string, log *slog.Logge
 		return fail(err)
 	}
 	if have == 0 {
-		// Must come before the first page is written. On a file that is there it
-		// would take the write lock for nothing.
+		// Must be set before the first page is written. On an existing file
+		// it would only take the write lock.
 		if _, err := db.ExecContext(ctx, "PRAGMA auto_vacuum=INCREMENTAL"); err != nil {
 			return fail(err)
 		}
@@ -94,18 +95,18 @@ func migrateTo(ctx context.Context, path string, steps []string, log *slog.Logge
 	return nil
 }
 
-// errNewerLayout is a file of a newer program.
+// errNewerLayout is the layout of a newer program.
 var errNewerLayout = errors.New("the file has a newer layout")
 
 type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// layout is the file's version; 0 for an empty file. It refuses what is not
-// ours and what is newer than newest.
+// layout returns the version of the file, 0 for an empty one. A file of another
+// program or with a layout above newest is an error.
 func layout(ctx context.Context, db querier, path string, newest int) (int, error) {
 	var version, app, tables int
-	// One statement, one moment: another process may be making the file.
+	// One statement, one snapshot: another process may be creating the file.
 	err := db.QueryRowContext(ctx, `SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),
 		(SELECT count(*) FROM sqlite_schema)`).Scan(&version, &app, &tables)
 	if err != nil {
@@ -114,23 +115,24 @@ func layout(ctx context.Context, db querier, path string, newest int) (int, erro
 	switch {
 	case app != applicationID && (tables > 0 || version != 0):
 		return 0, evidence.BadInput(fmt.Sprintf("%s is a database of another program", path),
-			"choose another data folder with --data-dir; the file was left as it is")
+			"choose another data folder with --data-dir; the file was not changed")
 	case version > newest:
 		return 0, &evidence.Problem{
 			What:  fmt.Sprintf("%s was written by a newer version of research-mcp (layout %d, this program knows up to %d)", path, version, newest),
-			Try:   "update research-mcp, or choose another data folder with --data-dir; the file was left as it is",
+			Try:   "update research-mcp, or choose another data folder with --data-dir; the file was not changed",
 			Cause: errNewerLayout,
 		}
 	}
 	return version, nil
 }
 
-// useWAL switches the journal. Doing so takes an exclusive lock for a moment,
-// for which SQLite does not wait by itself when another process starts too.
+// useWAL switches to the write-ahead log. That takes an exclusive lock for a
+// moment, for which SQLite does not wait by itself when other processes start
+// too.
 func useWAL(ctx context.Context, db *sql.DB) error {
 	var now string
 	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&now); err == nil && now == "wal" {
-		return nil // it is in the file: opening writes nothing
+		return nil // stored in the file: nothing to write
 	}
 	for wait := time.Millisecond; ; wait = min(wait*2, 50*time.Millisecond) {
 		var mode string
@@ -175,15 +177,15 @@ func applySteps(ctx context.Context, db *sql.DB, path string, steps []string) er
 	return tx.Commit()
 }
 
-// backupBefore copies the file as it was before a migration. A copy that is there
-// already may be of another memory: it stays, and this one is named after the time.
+// backupBefore copies the file before a migration. An existing copy may be of
+// another memory: it is kept, and the new one is named after the time.
 func backupBefore(ctx context.Context, db *sql.DB, path string, version int, log *slog.Logger) error {
 	dir := filepath.Join(filepath.Dir(path), backupDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("making the folder for backups: %w", err)
+		return fmt.Errorf("creating the backup folder: %w", err)
 	}
 	target := filepath.Join(dir, fmt.Sprintf("memory-layout%d.db", version))
-	if _, err := os.Stat(target); err == nil { // of an earlier memory, or made just now by another process
+	if _, err := os.Stat(target); err == nil { // of an earlier memory, or just made by another process
 		target = filepath.Join(dir, fmt.Sprintf("memory-layout%d-%s.db", version, time.Now().UTC().Format("20060102T150405.000Z")))
 	}
 	if _, _, err := copyInto(ctx, db, target); err != nil && !errors.Is(err, os.ErrExist) {

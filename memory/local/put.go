@@ -18,37 +18,37 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// entry is a document made ready to be written, before any lock is taken.
+// entry is a document prepared for writing before a lock is taken.
 type entry struct {
-	doc     evidence.Document // clean, Meta without the session
+	doc     evidence.Document // cleaned; Meta without the session
 	session string
 	pinned  bool
 	turn    sql.NullInt64
 	hash    string
-	cuts    []cut
-	model   evidence.Model // zero when there are no vectors
-	vectors []float32      // len(cuts)*model.Dims, unit length or all zeros
+	chunks  []chunkRow
+	model   evidence.Model // zero if there are no vectors
+	vectors []float32      // len(chunks)*model.Dims; each of unit length or zero
 	notes   []string
 }
 
-type cut struct {
+type chunkRow struct {
 	start, end int
 	simhash    uint64
 	terms      string
 	n          int // terms
 }
 
-// Put keeps a document; see contract.Store.
+// Put stores a document; see contract.Store.
 func (l *Local) Put(ctx context.Context, doc evidence.Document, chunks evidence.Chunks) (evidence.Receipt, error) {
 	if err := ctx.Err(); err != nil {
 		return evidence.Receipt{}, err
 	}
-	e, err := l.ready(doc, chunks)
+	e, err := l.prepareEntry(doc, chunks)
 	if err != nil {
 		return evidence.Receipt{}, err
 	}
 	r := evidence.Receipt{DocumentID: doc.ID}
-	err = l.write(ctx, "keeping a document", func(tx *sql.Tx) error {
+	err = l.write(ctx, "storing a document", func(tx *sql.Tx) error {
 		r.Documents, r.Chunks, r.Deduplicated, r.Warnings = 0, 0, false, slices.Clone(e.notes)
 		return putEntry(ctx, tx, e, &r)
 	})
@@ -58,10 +58,11 @@ func (l *Local) Put(ctx context.Context, doc evidence.Document, chunks evidence.
 	return r, nil
 }
 
-// ready checks and cleans, and does the work that needs no lock.
-func (l *Local) ready(doc evidence.Document, chunks evidence.Chunks) (*entry, error) {
+// prepareEntry checks and cleans a document, and does the work that needs no
+// lock.
+func (l *Local) prepareEntry(doc evidence.Document, chunks evidence.Chunks) (*entry, error) {
 	if doc.ID == "" {
-		return nil, evidence.BadInput("a document without an id cannot be kept", "give it the id of its source and URL")
+		return nil, evidence.BadInput("a document without an id cannot be stored", "give it the id of its source and URL")
 	}
 	if len(doc.Text) > l.cfg.MaxText {
 		return nil, evidence.BadInput(fmt.Sprintf("the text of %q is %d bytes; the limit is %d", name(doc), len(doc.Text), l.cfg.MaxText),
@@ -69,19 +70,19 @@ func (l *Local) ready(doc evidence.Document, chunks evidence.Chunks) (*entry, er
 	}
 	e := &entry{doc: cleaned(doc)}
 	if e.doc.Text != doc.Text {
-		e.notes = append(e.notes, "the text was not valid UTF-8: bytes that are no character were replaced by '?'")
+		e.notes = append(e.notes, "the text was not valid UTF-8: invalid bytes were replaced by '?'")
 	}
 	if e.doc.Retrieved.IsZero() {
 		e.doc.Retrieved = l.now()
 	}
-	e.session, e.pinned = e.doc.Meta[contract.MetaSession], e.doc.Meta[contract.MetaPinned] == "true"
-	delete(e.doc.Meta, contract.MetaSession)
-	if e.doc.Meta[contract.MetaKind] == contract.KindTurn {
-		seq, _ := strconv.ParseInt(e.doc.Meta[contract.MetaSeq], 10, 64) // absent: insertion order decides
+	e.session, e.pinned = e.doc.Meta[evidence.MetaSession], e.doc.Meta[evidence.MetaPinned] == "true"
+	delete(e.doc.Meta, evidence.MetaSession)
+	if e.doc.Meta[evidence.MetaKind] == evidence.KindTurn {
+		seq, _ := strconv.ParseInt(e.doc.Meta[evidence.MetaSeq], 10, 64) // absent: ordered as they were put
 		e.turn = sql.NullInt64{Int64: seq, Valid: true}
 	}
 	e.hash = evidence.ContentHash(e.doc.Title, e.doc.Text)
-	if err := e.cutUp(l.voc, chunks.Items); err != nil {
+	if err := e.splitChunks(l.voc, chunks.Items); err != nil {
 		return nil, err
 	}
 	e.takeVectors(chunks)
@@ -98,8 +99,8 @@ func name(doc evidence.Document) string {
 	return ""
 }
 
-// cleaned copies doc so that nothing is shared with the caller. Bytes that are
-// no character give way to one byte each: offsets into the text stay true.
+// cleaned returns a copy that shares nothing with the caller. Each invalid byte
+// is replaced by one byte, so that offsets into the text stay valid.
 func cleaned(doc evidence.Document) evidence.Document {
 	doc.Text = validSameLength(doc.Text)
 	for _, s := range []*string{&doc.ID, &doc.Source, &doc.URL, &doc.Title, &doc.Language, &doc.License, &doc.Revision} {
@@ -142,8 +143,8 @@ func validSameLength(s string) string {
 	return string(b)
 }
 
-// indexedTitle bytes of a title stand before each chunk: all of a long one would
-// make the memory grow with the square of what is kept.
+// indexedTitle is how many bytes of the title are indexed with each chunk: with
+// all of a long title, the size of the memory would be quadratic.
 const indexedTitle = 300
 
 func titleHead(title string) string {
@@ -151,31 +152,31 @@ func titleHead(title string) string {
 	return head
 }
 
-func (e *entry) cutUp(voc *vocabulary, items []evidence.Chunk) error {
+func (e *entry) splitChunks(voc *vocabulary, items []evidence.Chunk) error {
 	if len(items) == 0 {
 		items = []evidence.Chunk{{Start: 0, End: len(e.doc.Text)}}
 	}
 	head := titleHead(e.doc.Title)
-	if e.turn.Valid && !e.doc.Published.IsZero() { // people ask for a day: it must be findable
+	if e.turn.Valid && !e.doc.Published.IsZero() { // so that its date is found
 		head += " " + e.doc.Published.UTC().Format("2 January 2006")
 	}
 	title := voc.terms(head)
 	for i, c := range items {
 		if c.Start < 0 || c.End < c.Start || c.End > len(e.doc.Text) || !onRunes(e.doc.Text, c.Start) || !onRunes(e.doc.Text, c.End) {
-			return evidence.BadInput(fmt.Sprintf("chunk %d of %q is no piece of its text: bytes %d to %d of %d", i, name(e.doc), c.Start, c.End, len(e.doc.Text)),
-				"cut the text that is put, on rune boundaries")
+			return evidence.BadInput(fmt.Sprintf("chunk %d of %q is not a piece of its text: bytes %d to %d of %d", i, name(e.doc), c.Start, c.End, len(e.doc.Text)),
+				"cut the text of the document, on rune boundaries")
 		}
 		body := e.doc.Text[c.Start:c.End]
 		terms := append(slices.Clone(title), voc.terms(body)...)
-		e.cuts = append(e.cuts, cut{start: c.Start, end: c.End, simhash: fingerprint(body), terms: strings.Join(terms, " "), n: len(terms)})
+		e.chunks = append(e.chunks, chunkRow{start: c.Start, end: c.End, simhash: fingerprint(body), terms: strings.Join(terms, " "), n: len(terms)})
 	}
 	return nil
 }
 
 func onRunes(s string, i int) bool { return i == len(s) || utf8.RuneStart(s[i]) }
 
-// minFingerprint is the fewest words of a text that can be called a near-duplicate:
-// shorter ones are alike by chance.
+// minFingerprint is the fewest words of a text that can be a near-duplicate:
+// shorter texts are alike by chance.
 const minFingerprint = 12
 
 func fingerprint(s string) uint64 {
@@ -192,15 +193,15 @@ func putEntry(ctx context.Context, tx *sql.Tx, e *entry, r *evidence.Receipt) er
 		return err
 	}
 	if old.id != 0 && old.hash == e.hash {
-		same, err := sameCuts(ctx, tx, old.id, e.cuts)
+		same, err := sameChunks(ctx, tx, old.id, e.chunks)
 		if err != nil {
 			return err
 		}
 		if same {
-			r.Deduplicated, r.Chunks = true, len(e.cuts)
+			r.Deduplicated, r.Chunks = true, len(e.chunks)
 			return refresh(ctx, tx, old, e, r)
 		}
-		r.Deduplicated = true // the text is; only where it is cut has changed
+		r.Deduplicated = true // the text is the same; its chunks have changed
 	}
 	if old.id != 0 {
 		if err := removeChunks(ctx, tx, jsonIDs([]int64{old.id})); err != nil {
@@ -217,8 +218,8 @@ func putEntry(ctx context.Context, tx *sql.Tx, e *entry, r *evidence.Receipt) er
 	if !r.Deduplicated {
 		r.Documents = 1
 	}
-	r.Chunks = len(e.cuts)
-	first, err := insertChunks(ctx, tx, old.id, e.cuts)
+	r.Chunks = len(e.chunks)
+	first, err := insertChunks(ctx, tx, old.id, e.chunks)
 	if err != nil {
 		return err
 	}
@@ -231,8 +232,8 @@ func putEntry(ctx context.Context, tx *sql.Tx, e *entry, r *evidence.Receipt) er
 	return logChange(ctx, tx, old.id)
 }
 
-// known is what Put must know of a document that is already there.
-type known struct {
+// storedDoc is what Put needs to know of a stored document.
+type storedDoc struct {
 	id        int64
 	hash      string
 	bytes     int
@@ -242,17 +243,17 @@ type known struct {
 	tags      string
 }
 
-func findDoc(ctx context.Context, tx *sql.Tx, uid string) (known, error) {
-	var k known
+func findDoc(ctx context.Context, tx *sql.Tx, uid string) (storedDoc, error) {
+	var k storedDoc
 	err := tx.QueryRowContext(ctx, "SELECT id, hash, bytes, retrieved, own, pinned, tags FROM doc WHERE uid=?", uid).
 		Scan(&k.id, &k.hash, &k.bytes, &k.retrieved, &k.own, &k.pinned, &k.tags)
 	if errors.Is(err, sql.ErrNoRows) {
-		return known{}, nil
+		return storedDoc{}, nil
 	}
 	return k, err
 }
 
-func sameCuts(ctx context.Context, tx *sql.Tx, doc int64, cuts []cut) (bool, error) {
+func sameChunks(ctx context.Context, tx *sql.Tx, doc int64, cuts []chunkRow) (bool, error) {
 	rows, err := tx.QueryContext(ctx, "SELECT start, stop FROM chunk WHERE doc=? ORDER BY ord", doc)
 	if err != nil {
 		return false, err
@@ -271,9 +272,9 @@ func sameCuts(ctx context.Context, tx *sql.Tx, doc int64, cuts []cut) (bool, err
 	return i == len(cuts), rows.Err()
 }
 
-// refresh notes that a known text was read again: it is as fresh as the newest
-// reading, belongs to one more session, and may have vectors of one more model.
-func refresh(ctx context.Context, tx *sql.Tx, old known, e *entry, r *evidence.Receipt) error {
+// refresh records that a stored text was retrieved again: it updates the
+// retrieval time, and adds tags, a session and vectors of another model.
+func refresh(ctx context.Context, tx *sql.Tx, old storedDoc, e *entry, r *evidence.Receipt) error {
 	e.doc.Tags = union(old.tags, e.doc.Tags)
 	tags, err := json.Marshal(e.doc.Tags)
 	if err != nil {
@@ -300,7 +301,7 @@ func refresh(ctx context.Context, tx *sql.Tx, old known, e *entry, r *evidence.R
 
 func union(stored string, tags []string) []string {
 	var have []string
-	_ = json.Unmarshal([]byte(stored), &have) // written by us; what cannot be read holds no tags
+	_ = json.Unmarshal([]byte(stored), &have) // unreadable: no tags
 	for _, t := range tags {
 		if !slices.Contains(have, t) {
 			have = append(have, t)

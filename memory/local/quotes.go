@@ -10,40 +10,39 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// supporters are the passages of other documents that are looked at before a
-// phrase counts as theirs too.
+// supporters is how many passages of other documents are checked for a phrase.
 const supporters = 20
 
-// turnKey names a turn.
+// turnKey identifies a turn.
 type turnKey struct{ session, seq int64 }
 
-// quotes are what the conversations say after the selected documents, cited or
-// not. They are looked for on a snapshot, without a lock; what was said since is
-// looked at when the lock is held, and is little.
-type quotes struct {
+// quoteSearch finds the turns, answers, titles and summaries that quote the
+// selected documents, cited or not. search is called on a snapshot without a
+// lock, and again under the write lock for the few turns that were added since.
+type quoteSearch struct {
 	voc       *vocabulary
-	without   string // JSON of the row ids of the documents that go
+	without   string // JSON of the row ids of the selected documents
 	phrases   phrases
 	supported map[string]bool
-	known     map[int64]int64 // last turn that was looked at, by session
-	folded    map[int64]int64 // summary_to of the summaries that were looked at
+	known     map[int64]int64 // last turn that was searched, by session
+	folded    map[int64]int64 // summary_to of the summaries that were searched
 	runs      map[string]bool
 	turns     map[turnKey]bool
 	sessions  map[int64]bool // whose title or summary quotes
 }
 
-func newQuotes(voc *vocabulary, docs []int64) *quotes {
-	return &quotes{voc: voc, without: jsonIDs(docs), supported: map[string]bool{}, known: map[int64]int64{}, folded: map[int64]int64{},
+func newQuoteSearch(voc *vocabulary, docs []int64) *quoteSearch {
+	return &quoteSearch{voc: voc, without: jsonIDs(docs), supported: map[string]bool{}, known: map[int64]int64{}, folded: map[int64]int64{},
 		runs: map[string]bool{}, turns: map[turnKey]bool{}, sessions: map[int64]bool{}}
 }
 
-// look goes through what was said since it last did.
-func (q *quotes) look(ctx context.Context, tx *sql.Tx) error {
+// search searches what was added since the last call.
+func (q *quoteSearch) search(ctx context.Context, tx *sql.Tx) error {
 	q.phrases.seal()
 	if len(q.phrases.hashes) == 0 {
 		return nil
 	}
-	var grown []turnKey // with the last turn that is known
+	var grown []turnKey // each with its last known turn
 	err := eachRow(ctx, tx, "SELECT session, max(seq) FROM turn GROUP BY session", nil, func(row scanner) error {
 		var k turnKey
 		if err := row.Scan(&k.session, &k.seq); err != nil {
@@ -59,14 +58,14 @@ func (q *quotes) look(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	for _, g := range grown {
-		if err := q.lookAtTurns(ctx, tx, g); err != nil {
+		if err := q.searchTurns(ctx, tx, g); err != nil {
 			return err
 		}
 	}
-	return q.lookAtSummaries(ctx, tx)
+	return q.searchSummaries(ctx, tx)
 }
 
-func (q *quotes) lookAtTurns(ctx context.Context, tx *sql.Tx, after turnKey) error {
+func (q *quoteSearch) searchTurns(ctx context.Context, tx *sql.Tx, after turnKey) error {
 	return eachRow(ctx, tx, `SELECT t.seq, t.text, coalesce(t.run, ''), coalesce(r.body, '') FROM turn t LEFT JOIN run r ON r.uid=t.run
 		WHERE t.session=? AND t.seq>?`, []any{after.session, after.seq}, func(row scanner) error {
 		var seq int64
@@ -74,7 +73,7 @@ func (q *quotes) lookAtTurns(ctx context.Context, tx *sql.Tx, after turnKey) err
 		if err := row.Scan(&seq, &said, &run, &body); err != nil {
 			return err
 		}
-		quoted, err := q.quotes(ctx, tx, said)
+		quoted, err := q.isQuote(ctx, tx, said)
 		if err != nil {
 			return err
 		}
@@ -85,7 +84,7 @@ func (q *quotes) lookAtTurns(ctx context.Context, tx *sql.Tx, after turnKey) err
 			return nil
 		}
 		if !quoted {
-			quoted, err = q.quotes(ctx, tx, plain(body))
+			quoted, err = q.isQuote(ctx, tx, plainAnswer(body))
 		}
 		if quoted {
 			q.runs[run] = true
@@ -94,7 +93,7 @@ func (q *quotes) lookAtTurns(ctx context.Context, tx *sql.Tx, after turnKey) err
 	})
 }
 
-func (q *quotes) lookAtSummaries(ctx context.Context, tx *sql.Tx) error {
+func (q *quoteSearch) searchSummaries(ctx context.Context, tx *sql.Tx) error {
 	return eachRow(ctx, tx, "SELECT id, summary_to, title || char(10) || summary FROM session", nil, func(row scanner) error {
 		var id, to int64
 		var s string
@@ -105,7 +104,7 @@ func (q *quotes) lookAtSummaries(ctx context.Context, tx *sql.Tx) error {
 			return nil
 		}
 		q.folded[id] = to
-		quoted, err := q.quotes(ctx, tx, s)
+		quoted, err := q.isQuote(ctx, tx, s)
 		if quoted {
 			q.sessions[id] = true
 		}
@@ -113,15 +112,15 @@ func (q *quotes) lookAtSummaries(ctx context.Context, tx *sql.Tx) error {
 	})
 }
 
-// quotes reports whether s says something that only the documents that go say.
-// What another document says too is no trace of them: "It was released in 2009."
-// stands in many pages, and whoever quoted it may have read any of them.
-func (q *quotes) quotes(ctx context.Context, tx *sql.Tx, s string) (bool, error) {
+// isQuote reports whether s contains a phrase that only the selected documents
+// contain. A phrase that occurs in other documents too, such as "It was
+// released in 2009.", is not a trace of them.
+func (q *quoteSearch) isQuote(ctx context.Context, tx *sql.Tx, s string) (bool, error) {
 	for _, p := range q.phrases.in(s) {
 		also, ok := q.supported[p]
 		if !ok {
 			var err error
-			if also, err = q.saidElsewhere(ctx, tx, p); err != nil {
+			if also, err = q.inOtherDocument(ctx, tx, p); err != nil {
 				return false, err
 			}
 			q.supported[p] = also
@@ -133,9 +132,9 @@ func (q *quotes) quotes(ctx context.Context, tx *sql.Tx, s string) (bool, error)
 	return false, nil
 }
 
-// saidElsewhere reports whether a document that stays has the words of phrase in
-// this order.
-func (q *quotes) saidElsewhere(ctx context.Context, tx *sql.Tx, phrase string) (bool, error) {
+// inOtherDocument reports whether a document that is not selected contains the
+// words of phrase in this order.
+func (q *quoteSearch) inOtherDocument(ctx context.Context, tx *sql.Tx, phrase string) (bool, error) {
 	terms := q.voc.terms(joined(strings.Fields(phrase)))
 	if len(terms) == 0 {
 		return false, nil
@@ -156,7 +155,7 @@ func (q *quotes) saidElsewhere(ctx context.Context, tx *sql.Tx, phrase string) (
 	return found, err
 }
 
-// joined is a text again: characters of scripts without spaces stand together.
+// joined joins words to a text: no spaces within scripts that have none.
 func joined(w []string) string {
 	var b strings.Builder
 	for i, s := range w {
@@ -169,8 +168,8 @@ func joined(w []string) string {
 	return b.String()
 }
 
-// plain is what a kept answer says.
-func plain(body string) string {
+// plainAnswer returns the text of a stored answer.
+func plainAnswer(body string) string {
 	var a evidence.Answer
 	if json.Unmarshal([]byte(body), &a) != nil {
 		return body

@@ -2,7 +2,6 @@
 
 package local
 
-// raced: the race detector makes SQLite, which is one large Go package, ten times
-// slower, so that tests which repeat themselves do so less often. They run in
-// full without it.
+// raced reports the race detector. It makes SQLite, which is one large Go
+// package, ten times slower, so tests that repeat themselves do so less often.
 const raced = true

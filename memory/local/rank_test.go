@@ -17,7 +17,7 @@ func TestVocabulary(t *testing.T) {
 	voc := newVocabulary()
 	for in, want := range map[string][]string{
 		"How does the transformer work?": {"transform", "work"},
-		"The Who":                        {"the", "who"}, // nothing else to go by
+		"The Who":                        {"the", "who"}, // there are no other words
 		"don't we'll Don Quixote":        {"don", "quixot"},
 		"vitamin D in 3.5 mg":            {"vitamin", "d", "3.5", "mg"},
 		"O'Brien's whisky":               {"o\u2019brien", "whiski"},
@@ -69,7 +69,7 @@ func TestFuse(t *testing.T) {
 	}
 }
 
-func TestGramsKnowParts(t *testing.T) {
+func TestGramsMatchPartsOfWords(t *testing.T) {
 	t.Parallel()
 	if got := gramsOf(nil, "ab"); len(got) != 3 { // <ab, ab>, <ab>
 		t.Errorf("gramsOf(ab) = %d grams, want 3", len(got))
@@ -82,7 +82,7 @@ func TestGramsKnowParts(t *testing.T) {
 	}
 }
 
-// While the index is loading, the truth answers.
+// While the index is loading, recalls read from the file.
 func TestWarmingAnswersFromTheFile(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
@@ -98,7 +98,7 @@ func TestWarmingAnswersFromTheFile(t *testing.T) {
 		rq.Mode = mode
 		var out []string
 		err := l.read(t.Context(), "asking", func(tx *sql.Tx) error {
-			q, err := l.ask(rq)
+			q, err := l.prepareQuery(rq)
 			if err != nil {
 				return err
 			}
@@ -127,8 +127,8 @@ func TestWarmingAnswersFromTheFile(t *testing.T) {
 		}
 		return out
 	}
-	// By vectors alone it is the same; fused, what shares no word with the question
-	// comes from the index only.
+	// By vectors alone the results are the same; fused, chunks without a
+	// common word are found by the index only.
 	for mode, same := range map[string]int{evidence.ModeVector: 5, evidence.ModeHybrid: 2} {
 		ready, warming := ask(evidence.IndexReady, mode), ask(evidence.IndexWarming, mode)
 		if len(ready) != 5 || len(warming) != 5 {
@@ -140,12 +140,12 @@ func TestWarmingAnswersFromTheFile(t *testing.T) {
 	}
 }
 
-// A question that holds a word of every chunk walks the rare ones' postings only,
+// A query with a word of every chunk reads the postings of the rare words only,
 // and still counts the common one.
 func TestCommonTermsArePrunedFromTheSearch(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
-	q, err := l.ask(evidence.RecallQuery{Text: "common rare", Mode: evidence.ModeBM25})
+	q, err := l.prepareQuery(evidence.RecallQuery{Text: "common rare", Mode: evidence.ModeBM25})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,31 +170,31 @@ func TestCommonTermsArePrunedFromTheSearch(t *testing.T) {
 	}
 }
 
-func TestALoadingIndexGivesWayButNotForEver(t *testing.T) {
+func TestLoadingIndexYieldsForABoundedTime(t *testing.T) {
 	t.Parallel()
 	ix := &index{}
 	if got := ix.yield(t.Context(), loadPatience); got != loadPatience {
-		t.Errorf("with nobody asking %v of patience is left, want all", got)
+		t.Errorf("without recalls %v of patience is left, want all", got)
 	}
-	done := ix.ask()
+	done := ix.beginRecall()
 	if got := ix.yield(t.Context(), 3); got > 0 {
-		t.Errorf("with somebody asking %v of patience is left, want none", got)
+		t.Errorf("during a recall %v of patience is left, want none", got)
 	}
 	done()
 	if got := ix.yield(t.Context(), loadPatience); got != loadPatience {
-		t.Errorf("after the answer %v of patience is left, want all", got)
+		t.Errorf("after the recall %v of patience is left, want all", got)
 	}
 }
 
-// A memory of which most was removed is sampled by its rows: hardly any id at an
-// even distance is left.
-func TestSampleOfAThinnedMemory(t *testing.T) {
+// A memory from which most was removed is sampled by row: hardly any id at an
+// even distance exists.
+func TestSampleAfterManyRemovals(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
 	for i := range 100 {
 		keep(t, l, textDoc(i, fmt.Sprintf("whales number %d", i)))
 	}
-	// All ids but the last stand close together.
+	// All ids but the last are close together.
 	if _, err := l.wdb.ExecContext(t.Context(), "PRAGMA foreign_keys=0; UPDATE chunk SET id=1000000 WHERE id=(SELECT max(id) FROM chunk)"); err != nil {
 		t.Fatal(err)
 	}

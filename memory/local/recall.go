@@ -15,18 +15,19 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// depth is how many chunks each way of searching brings to the fusion, at least.
+// depth is the fewest chunks that each kind of search contributes.
 const depth = 200
 
-// rerank is how many of the chunks that the words find best are compared by
-// vectors that have to be read from the file, while the index is loading.
+// rerank is how many of the best chunks by words are compared by vectors from
+// the file while the index is loading.
 const rerank = 100
 
-// question is a recall made ready: bounded, with its terms and its filter.
-type question struct {
+// preparedQuery is a RecallQuery with its limits applied, its terms and its
+// filter.
+type preparedQuery struct {
 	evidence.RecallQuery
-	terms  []string  // as the index knows them; one that is asked for twice weighs twice
-	vector []float32 // unit length; nil: words only
+	terms  []string  // as in the word index; with repetitions
+	vector []float32 // of unit length; nil: words only
 	filter filter
 	depth  int
 	notes  []string
@@ -38,11 +39,11 @@ func (l *Local) Recall(ctx context.Context, rq evidence.RecallQuery) (evidence.R
 	if err := ctx.Err(); err != nil {
 		return res, err
 	}
-	q, err := l.ask(rq)
+	q, err := l.prepareQuery(rq)
 	if err != nil {
 		return res, err
 	}
-	defer l.index.ask()()
+	defer l.index.beginRecall()()
 	err = l.read(ctx, "recalling", func(tx *sql.Tx) error {
 		sem, err := l.semantics(ctx, tx, q)
 		if err != nil {
@@ -63,8 +64,8 @@ func (l *Local) Recall(ctx context.Context, rq evidence.RecallQuery) (evidence.R
 	return res, nil
 }
 
-func (l *Local) ask(rq evidence.RecallQuery) (*question, error) {
-	q := &question{RecallQuery: rq, filter: newFilter(rq)}
+func (l *Local) prepareQuery(rq evidence.RecallQuery) (*preparedQuery, error) {
+	q := &preparedQuery{RecallQuery: rq, filter: newFilter(rq)}
 	switch q.Mode {
 	case "":
 		q.Mode = evidence.ModeHybrid
@@ -86,24 +87,24 @@ func (l *Local) ask(rq evidence.RecallQuery) (*question, error) {
 	return q, q.takeVector()
 }
 
-// takeVector checks the question's vector. Without a good one the words answer
-// alone, unless only vectors were asked for.
-func (q *question) takeVector() error {
+// takeVector checks the vector of the query. Without a valid one the words
+// decide alone; in mode vector that is an error.
+func (q *preparedQuery) takeVector() error {
 	var why string
 	switch {
 	case q.Vector == nil || q.Model.IsZero():
-		why = "the question has no vector"
+		why = "the query has no vector"
 	default:
 		v := make([]float32, len(q.Vector))
 		if err := unit(v, q.Vector); err != nil {
-			why = fmt.Sprintf("the question's vector cannot be used: %v", err)
+			why = fmt.Sprintf("the vector of the query cannot be used: %v", err)
 		} else {
 			q.vector = v
 			return nil
 		}
 	}
 	if q.Mode == evidence.ModeVector {
-		return evidence.BadInput(why, "ask again with a vector and its model, or in mode hybrid")
+		return evidence.BadInput(why, "give a vector and its model, or use mode hybrid")
 	}
 	if q.Vector != nil {
 		q.notes = append(q.notes, why+"; the memory was searched by words alone")
@@ -111,8 +112,8 @@ func (q *question) takeVector() error {
 	return nil
 }
 
-// noVectors falls back to words, or refuses where only vectors were asked for.
-func (q *question) noVectors(why, try string) error {
+// noVectors falls back to words; in mode vector it returns an error.
+func (q *preparedQuery) noVectors(why, try string) error {
 	if q.Mode == evidence.ModeVector {
 		return &evidence.Problem{What: why, Try: try}
 	}
@@ -121,44 +122,18 @@ func (q *question) noVectors(why, try string) error {
 	return nil
 }
 
-// candidates asks the words and the vectors at once and fuses what they bring.
-func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *semantics) ([]candidate, error) {
-	var words []int64
-	var nearby []near
+// candidates searches by words and by vectors at the same time and ranks what
+// they find.
+func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *semantics) ([]candidate, error) {
 	warming := sem.state == evidence.IndexWarming && q.Mode == evidence.ModeHybrid
-	if warming { // the first answer of a process should not wait for more
+	if warming { // the first recall of a process should not take longer
 		q.depth = max(rerank, 4*q.K)
 	}
 	stats, err := l.termStats(ctx, tx, q.terms)
 	if err != nil {
 		return nil, err
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		var err error
-		words, err = l.matching(gctx, tx, q, stats)
-		return err
-	})
-	if sem.space != nil && q.filter.empty() { // in RAM: beside the file
-		g.Go(func() error {
-			var err error
-			nearby, err = sem.space.query(gctx, q.vector, q.depth)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	switch {
-	case q.vector == nil:
-	case sem.space != nil && !q.filter.empty(): // only the file knows which documents pass
-		nearby, err = sem.searchFiltered(ctx, tx, q)
-	case sem.space == nil && q.Mode == evidence.ModeVector:
-		nearby, err = sem.scanFile(ctx, tx, q)
-	}
+	words, nearby, err := l.search(ctx, tx, q, sem, stats)
 	if err != nil {
 		return nil, err
 	}
@@ -180,15 +155,47 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *question, sem *se
 	return rank(ctx, tx, q, cands, sem, table)
 }
 
-// compareGrams scores the candidates by character n-grams where the embedder is
-// a lexical one. A nil table is one that is still being made.
-func (l *Local) compareGrams(ctx context.Context, tx *sql.Tx, q *question, cands []candidate, chunks int64) (*gramTable, error) {
+// search returns the chunks that the words find, and those that the vectors find,
+// each best first.
+func (l *Local) search(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *semantics, stats *termStats) (words []int64, nearby []near, err error) {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		var err error
+		words, err = l.matching(gctx, tx, q, stats)
+		return err
+	})
+	if sem.space != nil && q.filter.empty() { // in RAM, while the file is read
+		g.Go(func() error {
+			var err error
+			nearby, err = sem.space.query(gctx, q.vector, q.depth)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case q.vector == nil:
+	case sem.space != nil && !q.filter.empty(): // the filter is evaluated in the file
+		nearby, err = sem.searchFiltered(ctx, tx, q)
+	case sem.space == nil && q.Mode == evidence.ModeVector:
+		nearby, err = sem.scanFile(ctx, tx, q)
+	}
+	return words, nearby, err
+}
+
+// compareGrams scores the candidates by character n-grams if the embedder is a
+// lexical one. The table is nil if there is none yet.
+func (l *Local) compareGrams(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, chunks int64) (*gramTable, error) {
 	if q.vector == nil || q.Mode != evidence.ModeHybrid || q.Model.Kind == evidence.KindTransformer {
 		return nil, nil
 	}
 	table, due, err := l.index.grams.get(ctx, tx, chunks)
 	if due {
-		l.index.wrote() // its keeper takes the sample
+		l.index.notify() // the background goroutine samples
 	}
 	if table == nil || err != nil {
 		return nil, err
@@ -200,13 +207,13 @@ func (l *Local) compareGrams(ctx context.Context, tx *sql.Tx, q *question, cands
 	return table, nil
 }
 
-// bestWords are the n candidates with the best words.
+// bestWords returns the n candidates with the best BM25.
 func bestWords(cands []candidate, n int) []candidate {
 	slices.SortStableFunc(cands, func(a, b candidate) int { return cmp.Compare(b.words, a.words) })
 	return cands[:min(n, len(cands))]
 }
 
-// filter is the part of WHERE that the question's filters make, over doc as d.
+// filter is the filters of a query as part of a WHERE clause, over doc as d.
 type filter struct {
 	where string
 	args  []any
@@ -229,15 +236,15 @@ func newFilter(q evidence.RecallQuery) filter {
 		add("d.retrieved >= ?", q.Since.UnixMicro())
 	}
 	if !q.Until.IsZero() {
-		add("d.retrieved < ?", q.Until.UnixMicro())
+		add("d.retrieved <= ?", q.Until.UnixMicro())
 	}
 	return filter{strings.Join(parts, " AND "), args}
 }
 
 func (f filter) empty() bool { return f.where == "" }
 
-// hits reads what the best candidates say.
-func hits(ctx context.Context, tx *sql.Tx, q *question, cands []candidate) ([]evidence.Hit, error) {
+// hits reads the text of the best candidates.
+func hits(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate) ([]evidence.Hit, error) {
 	out := []evidence.Hit{}
 	texts := map[int64]string{}
 	docs := map[int64]evidence.Document{}
@@ -276,10 +283,10 @@ func cloneMap(m map[string]string) map[string]string {
 	return out
 }
 
-// jsonIDs binds a list of ids to one parameter, for json_each.
+// jsonIDs encodes ids as one parameter for json_each.
 func jsonIDs(ids []int64) string {
 	if len(ids) == 0 {
-		return "[]" // not null: json_each makes a row of that
+		return "[]" // json_each would make a row of null
 	}
 	b, _ := json.Marshal(ids) // numbers always marshal
 	return string(b)

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// A batch is embedded without a lock and kept in one transaction: a kill
-	// costs one batch.
+	// A batch is embedded without a lock and stored in one transaction: a kill
+	// loses one batch.
 	batchDocs   = 32
 	batchChunks = 128
 )
@@ -25,15 +25,15 @@ type job struct {
 	vectors    []float32
 }
 
-// Reindex gives every document vectors of model; see contract.Mover. The vectors
-// of other models stay, so that going back costs nothing.
+// Reindex gives every document vectors of model; see contract.Reindexer. The
+// vectors of other models are kept.
 func (l *Local) Reindex(ctx context.Context, model evidence.Model, embed contract.EmbedFunc, progress func(contract.Progress)) (contract.Progress, error) {
 	p := contract.Progress{Model: contract.ModelText(model)}
 	if err := ctx.Err(); err != nil {
 		return p, err
 	}
 	if model.IsZero() || embed == nil {
-		return p, evidence.BadInput("no embedding model is given", "name the model whose vectors are wanted")
+		return p, evidence.BadInput("no embedding model is given", "name the embedding model")
 	}
 	if progress == nil {
 		progress = func(contract.Progress) {}
@@ -53,7 +53,7 @@ func (l *Local) Reindex(ctx context.Context, model evidence.Model, embed contrac
 		if err := l.fill(ctx, row, embed, &p, progress); err != nil {
 			return p, err
 		}
-		// Somebody may have put a document since: then there is more to do.
+		// A document may have been put since: then there is more to do.
 		if done, err = l.switchTo(ctx, row, &p); err != nil {
 			return p, err
 		}
@@ -62,7 +62,7 @@ func (l *Local) Reindex(ctx context.Context, model evidence.Model, embed contrac
 	return p, nil
 }
 
-// wantModel notes which model the memory is on its way to.
+// wantModel records the model to which the memory is being changed.
 func (l *Local) wantModel(ctx context.Context, model evidence.Model) (modelRow, error) {
 	var row modelRow
 	err := l.write(ctx, "changing the model", func(tx *sql.Tx) error {
@@ -79,7 +79,7 @@ func (l *Local) wantModel(ctx context.Context, model evidence.Model) (modelRow, 
 	return row, err
 }
 
-// fill makes the vectors that are not there yet, from the oldest document on.
+// fill adds the missing vectors, beginning with the oldest document.
 func (l *Local) fill(ctx context.Context, row modelRow, embed contract.EmbedFunc, p *contract.Progress, progress func(contract.Progress)) error {
 	for last := int64(0); ; {
 		var jobs []job
@@ -139,7 +139,7 @@ func readJobs(ctx context.Context, tx *sql.Tx, model, after int64) ([]job, error
 				return err
 			}
 			if start < 0 || stop < start || stop > len(body) {
-				return fmt.Errorf("chunk %d is no piece of its text", id)
+				return fmt.Errorf("chunk %d is not a piece of its text", id)
 			}
 			if j.first == 0 {
 				j.first = id
@@ -158,7 +158,7 @@ func readJobs(ctx context.Context, tx *sql.Tx, model, after int64) ([]job, error
 	return jobs, nil
 }
 
-// embed fills j.vectors. A chunk whose vector cannot be used gets none: it is
+// embed fills j.vectors. A chunk whose vector cannot be used gets none; it is
 // found by its words.
 func (j *job) embed(ctx context.Context, m evidence.Model, embed contract.EmbedFunc) error {
 	j.vectors = make([]float32, len(j.texts)*m.Dims)
@@ -190,12 +190,13 @@ func embedAll(ctx context.Context, embed contract.EmbedFunc, texts []string) ([]
 		return nil, fmt.Errorf("embedding for the change of model: %w", err)
 	}
 	if len(vs) != len(texts) {
-		return nil, fmt.Errorf("embedding for the change of model: %d vectors came for %d texts", len(vs), len(texts))
+		return nil, fmt.Errorf("embedding for the change of model: got %d vectors for %d texts", len(vs), len(texts))
 	}
 	return vs, nil
 }
 
-// keep writes the vectors, unless the document was changed or removed meanwhile.
+// keep stores the vectors, unless the document was changed or removed
+// meanwhile.
 func (j *job) keep(ctx context.Context, tx *sql.Tx, model int64) error {
 	var hash string
 	var first, n int64
@@ -216,7 +217,7 @@ func (j *job) keep(ctx context.Context, tx *sql.Tx, model int64) error {
 	return logChange(ctx, tx, j.doc)
 }
 
-// switchTo makes the model the active one if every document has its vectors.
+// switchTo makes the model the active one if every document has vectors of it.
 func (l *Local) switchTo(ctx context.Context, row modelRow, p *contract.Progress) (done bool, err error) {
 	err = l.write(ctx, "switching the model", func(tx *sql.Tx) error {
 		var err error

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// removeSession takes the selected session with its turns and runs.
+// removeSession removes the selected session with its turns and runs.
 func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
 	if f.sel.Session == "" {
 		return nil
@@ -19,24 +19,24 @@ func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	for _, t := range texts {
-		f.left.add(t)
+		f.needles.add(t)
 	}
-	f.left.add(f.sel.Session)
+	f.needles.add(f.sel.Session)
 	res, err := tx.ExecContext(ctx, "DELETE FROM session WHERE uid=?", f.sel.Session)
 	if err != nil {
 		return err
 	}
 	if n, err := res.RowsAffected(); err != nil {
 		return err
-	} else if n == 0 && len(f.docs) == 0 && f.spare == nil {
+	} else if n == 0 && len(f.docs) == 0 && f.keep == nil {
 		f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("there is no session %q", f.sel.Session))
 	}
 	_, err = tx.ExecContext(ctx, "DELETE FROM link WHERE session=?", f.sel.Session)
 	return err
 }
 
-// removeCiting takes the runs that cite a selected document, also one that was
-// removed earlier without its traces.
+// removeCiting removes the runs that cite a selected document, or one that was
+// removed earlier without them.
 func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
 	uids := jsonStrings(f.uids())
 	runs, err := stringsOf(ctx, tx, "SELECT DISTINCT run FROM cites WHERE doc IN (SELECT value FROM json_each(?))", uids)
@@ -52,13 +52,12 @@ func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// secureChunks are taken out of the word index with FTS5's own secure delete,
-// which costs some 15 ms each. More go at once without it, and the word index is
-// merged anew afterwards, which overwrites what they left.
+// secureChunks is how many chunks are removed from the word index with the
+// secure delete of FTS5, which takes about 15 ms each. More are removed without
+// it, and the word index is merged afterwards.
 const secureChunks = 20
 
-// removeDocs takes the documents out of all tables, and notes that answers under
-// way may not quote them any more.
+// removeDocs removes the selected documents from all tables.
 func (f *forgetting) removeDocs(ctx context.Context, tx *sql.Tx) error {
 	ids := make([]int64, 0, len(f.docs))
 	for _, d := range f.docs {
@@ -69,7 +68,7 @@ func (f *forgetting) removeDocs(ctx context.Context, tx *sql.Tx) error {
 	}
 	many := f.receipt.Chunks > secureChunks
 	if many {
-		if err := secureWords(ctx, tx, false); err != nil {
+		if err := setSecureDelete(ctx, tx, false); err != nil {
 			return err
 		}
 	}
@@ -77,26 +76,26 @@ func (f *forgetting) removeDocs(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	if many {
-		return secureWords(ctx, tx, true)
+		return setSecureDelete(ctx, tx, true)
 	}
 	return nil
 }
 
-// secureWords switches FTS5's secure delete; it writes what is pending first, so
-// that the switch holds for what comes between two calls.
-func secureWords(ctx context.Context, tx *sql.Tx, on bool) error {
+// setSecureDelete turns the secure delete of FTS5 on or off. FTS5 writes
+// pending changes first, so that the switch applies to what follows.
+func setSecureDelete(ctx context.Context, tx *sql.Tx, on bool) error {
 	_, err := tx.ExecContext(ctx, "INSERT INTO fts(fts, rank) VALUES('secure-delete', ?)", on)
 	return err
 }
 
-// removeQuotes takes out what the conversations say after the documents.
+// removeQuotes removes what the conversations quote from the documents.
 func (f *forgetting) removeQuotes(ctx context.Context, tx *sql.Tx) error {
-	for run := range f.said.runs {
+	for run := range f.quotes.runs {
 		if err := f.removeRun(ctx, tx, run); err != nil {
 			return err
 		}
 	}
-	for k := range f.said.turns {
+	for k := range f.quotes.turns {
 		var said string
 		err := tx.QueryRowContext(ctx, "SELECT text FROM turn WHERE session=? AND seq=?", k.session, k.seq).Scan(&said)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && said == forgotten {
@@ -105,22 +104,22 @@ func (f *forgetting) removeQuotes(ctx context.Context, tx *sql.Tx) error {
 		if err != nil {
 			return err
 		}
-		f.left.add(said)
+		f.needles.add(said)
 		f.turns++
 		f.sessions[k.session] = true
 		if _, err := tx.ExecContext(ctx, "UPDATE turn SET text=? WHERE session=? AND seq=?", forgotten, k.session, k.seq); err != nil {
 			return err
 		}
 	}
-	for id := range f.said.sessions {
+	for id := range f.quotes.sessions {
 		f.sessions[id] = true
 	}
 	return nil
 }
 
-// removeDocRows takes documents out of all tables but the conversations, and
-// tells the other processes. Statements for all at once hold the lock a fraction
-// of the time that statements for each would.
+// removeDocRows removes documents from all tables but those of the
+// conversations, and logs the changes. Statements for all documents at once
+// hold the lock for a fraction of the time.
 func removeDocRows(ctx context.Context, tx *sql.Tx, docs []int64) error {
 	if len(docs) == 0 {
 		return nil
@@ -141,4 +140,55 @@ func removeDocRows(ctx context.Context, tx *sql.Tx, docs []int64) error {
 		return err
 	}
 	return logChange(ctx, tx, docs...)
+}
+
+// removeRun removes an answer from its session.
+func (f *forgetting) removeRun(ctx context.Context, tx *sql.Tx, run string) error {
+	var session int64
+	var body string
+	err := tx.QueryRowContext(ctx, "DELETE FROM run WHERE uid=? RETURNING session, body", run).Scan(&session, &body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("removing run %s: %w", run, err)
+	}
+	f.needles.add(body)
+	f.runs++
+	f.sessions[session] = true
+	texts, err := stringsOf(ctx, tx, "SELECT text FROM turn WHERE run=?", run)
+	if err != nil {
+		return err
+	}
+	for _, t := range texts {
+		f.needles.add(t)
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE turn SET text=?, run=NULL WHERE run=?", forgotten, run)
+	return err
+}
+
+// resetSummaries unfolds the sessions that contained something. A summary_to of
+// zero or less means that nothing is folded; a new number each time makes a
+// Fold in progress fail.
+func (f *forgetting) resetSummaries(ctx context.Context, tx *sql.Tx) error {
+	for id := range f.sessions {
+		texts, err := stringsOf(ctx, tx, "SELECT summary FROM session WHERE id=?1 UNION ALL SELECT title FROM session WHERE id=?1", id)
+		if err != nil {
+			return err
+		}
+		for _, s := range texts {
+			f.needles.add(s)
+		}
+		if len(texts) < 2 { // the whole session was removed
+			continue
+		}
+		title := texts[1]
+		if len(f.quotes.phrases.in(title)) > 0 {
+			title = ""
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE session SET summary='', summary_to=min(0, summary_to)-1, title=? WHERE id=?", title, id); err != nil {
+			return err
+		}
+	}
+	return nil
 }

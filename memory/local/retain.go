@@ -7,17 +7,19 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// retainBatch documents go in one transaction: others write between two.
-const retainBatch = 200
+// batchRetained is how many documents one transaction removes; others write
+// between two.
+const batchRetained = 200
 
-// Retain removes what is older than Config.Keep allows, then the oldest of what
-// is too much; see contract.Keeper. First it finishes a Forget that was broken off. Pinned documents stay and count. Answers that
-// cite what goes are kept: they say what was known then.
+// Retain completes interrupted removals, removes what is older than Config.Keep
+// allows, and then the oldest of what is too much; see contract.Retainer.
+// Pinned documents are kept, and count. Answers that cite removed documents are
+// kept.
 func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	r := evidence.Receipt{IDs: []string{}}
-	r.Warnings, r.Resumed = l.finishDue(ctx)
-	more := false // nothing is written where nothing is to go
-	err := l.read(ctx, "looking for what is old", func(tx *sql.Tx) error {
+	r.Warnings, r.Resumed = l.finishInterrupted(ctx)
+	more := false // without work nothing is written
+	err := l.read(ctx, "looking for old documents", func(tx *sql.Tx) error {
 		docs, err := l.tooOld(ctx, tx)
 		if err != nil {
 			return err
@@ -31,45 +33,55 @@ func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 		return r, err
 	}
 	for more {
-		var batch evidence.Receipt
-		err := l.write(ctx, "removing what is old", func(tx *sql.Tx) error {
-			batch, more = evidence.Receipt{}, false
-			docs, err := l.tooOld(ctx, tx)
-			if err != nil {
-				return err
-			}
-			if err := secureWords(ctx, tx, false); err != nil { // it would hold the lock for minutes
-				return err
-			}
-			ids := make([]int64, 0, len(docs))
-			for _, d := range docs {
-				ids = append(ids, d.id)
-				batch.IDs, batch.Chunks = append(batch.IDs, d.uid), batch.Chunks+d.chunks
-			}
-			if err := removeDocRows(ctx, tx, ids); err != nil {
-				return err
-			}
-			if err := secureWords(ctx, tx, true); err != nil {
-				return err
-			}
-			more = len(docs) == retainBatch
-			t, err := readTally(ctx, tx)
-			r.Remaining = int(t["documents"])
-			return err
-		})
-		if err != nil {
+		if more, err = l.retainBatch(ctx, &r); err != nil {
 			return r, err
 		}
-		r.IDs, r.Chunks, r.Documents = append(r.IDs, batch.IDs...), r.Chunks+batch.Chunks, r.Documents+len(batch.IDs)
 	}
 	if r.Documents == 0 {
 		return r, nil
 	}
-	if err := tidyWords(ctx, l.wdb); err != nil {
+	if err := purgeWordIndex(ctx, l.wdb); err != nil {
 		return r, l.failed(ctx, "merging the word index", err)
 	}
-	_, err = l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // the space goes back to the disk
-	return r, l.failed(ctx, "giving back space", err)
+	_, err = l.wdb.ExecContext(ctx, "PRAGMA incremental_vacuum") // returns free pages to the file system
+	return r, l.failed(ctx, "shrinking the file", err)
+}
+
+// retainBatch removes the next documents and adds them to r; more reports that
+// there may be others.
+func (l *Local) retainBatch(ctx context.Context, r *evidence.Receipt) (more bool, err error) {
+	var removed []aged
+	remaining := 0
+	err = l.write(ctx, "removing old documents", func(tx *sql.Tx) error {
+		var err error
+		if removed, err = l.tooOld(ctx, tx); err != nil {
+			return err
+		}
+		if err := setSecureDelete(ctx, tx, false); err != nil { // with it, the lock would be held for minutes
+			return err
+		}
+		ids := make([]int64, 0, len(removed))
+		for _, d := range removed {
+			ids = append(ids, d.id)
+		}
+		if err := removeDocRows(ctx, tx, ids); err != nil {
+			return err
+		}
+		if err := setSecureDelete(ctx, tx, true); err != nil {
+			return err
+		}
+		t, err := readTally(ctx, tx)
+		remaining = int(t["documents"])
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	for _, d := range removed {
+		r.IDs, r.Chunks, r.Documents = append(r.IDs, d.uid), r.Chunks+d.chunks, r.Documents+1
+	}
+	r.Remaining = remaining
+	return len(removed) == batchRetained, nil
 }
 
 type aged struct {
@@ -80,7 +92,7 @@ type aged struct {
 	at     int64
 }
 
-// tooOld are the next documents to go, oldest first.
+// tooOld returns the next documents to remove, oldest first.
 func (l *Local) tooOld(ctx context.Context, tx *sql.Tx) ([]aged, error) {
 	keep := l.cfg.Keep
 	if keep.MaxAge <= 0 && keep.MaxBytes <= 0 {
@@ -93,7 +105,7 @@ func (l *Local) tooOld(ctx context.Context, tx *sql.Tx) ([]aged, error) {
 	total, oldest := t["bytes"], l.now().Add(-keep.MaxAge).UnixMicro()
 	var out []aged
 	err = eachRow(ctx, tx, `SELECT d.id, d.uid, d.bytes, d.retrieved, (SELECT count(*) FROM chunk c WHERE c.doc=d.id)
-		FROM doc d WHERE d.pinned=0 ORDER BY d.retrieved, d.id LIMIT ?`, []any{retainBatch}, func(row scanner) error {
+		FROM doc d WHERE d.pinned=0 ORDER BY d.retrieved, d.id LIMIT ?`, []any{batchRetained}, func(row scanner) error {
 		var a aged
 		if err := row.Scan(&a.id, &a.uid, &a.bytes, &a.at, &a.chunks); err != nil {
 			return err

@@ -4,19 +4,22 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// docColumns are read by scanDoc, in this order; the table is named d.
+// docColumns are the columns that scanDoc reads, in its order; the table is
+// named d.
 const docColumns = `d.uid, d.source, d.url, d.title, d.language, d.license, d.revision, d.published, d.retrieved,
 	d.score, d.untrusted, d.truncated, d.tags, d.meta`
 
 type scanner interface{ Scan(dest ...any) error }
 
-// scanDoc reads docColumns, and more columns into more. The text is not among them.
+// scanDoc reads docColumns, which do not include the text, and further columns
+// into more.
 func scanDoc(row scanner, more ...any) (evidence.Document, error) {
 	var d evidence.Document
 	var published, retrieved sql.NullInt64
@@ -42,7 +45,7 @@ func scanDoc(row scanner, more ...any) (evidence.Document, error) {
 	return d, nil
 }
 
-// docValues are the values of doc's columns but id, in the order of docInsert.
+// docValues returns the values for docInsert.
 func docValues(e *entry) ([]any, error) {
 	d := e.doc
 	tags, err := json.Marshal(d.Tags)
@@ -65,7 +68,7 @@ func insertDoc(ctx context.Context, tx *sql.Tx, e *entry) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	res, err := tx.ExecContext(ctx, "INSERT INTO doc("+docInsert+") VALUES("+marks(len(values))+")", values...)
+	res, err := tx.ExecContext(ctx, "INSERT INTO doc("+docInsert+") VALUES("+placeholders(len(values))+")", values...)
 	if err != nil {
 		return 0, err
 	}
@@ -79,9 +82,9 @@ func insertDoc(ctx context.Context, tx *sql.Tx, e *entry) (int64, error) {
 	return id, count(ctx, tx, tally{documents: 1, bytes: len(e.doc.Text)})
 }
 
-// updateDoc replaces a document under its id. What was pinned or put outside of
-// sessions stays so.
-func updateDoc(ctx context.Context, tx *sql.Tx, old known, e *entry) error {
+// updateDoc replaces a document under its id. It stays pinned, and put outside
+// of sessions, if it was.
+func updateDoc(ctx context.Context, tx *sql.Tx, old storedDoc, e *entry) error {
 	e.pinned = e.pinned || old.pinned
 	if old.hash == e.hash {
 		e.doc.Tags = union(old.tags, e.doc.Tags)
@@ -91,7 +94,7 @@ func updateDoc(ctx context.Context, tx *sql.Tx, old known, e *entry) error {
 		return err
 	}
 	values = append(values, old.own, old.id)
-	_, err = tx.ExecContext(ctx, "UPDATE doc SET ("+docInsert+") = ("+marks(len(values)-2)+"), own=max(own, ?) WHERE id=?", values...)
+	_, err = tx.ExecContext(ctx, "UPDATE doc SET ("+docInsert+") = ("+placeholders(len(values)-2)+"), own=max(own, ?) WHERE id=?", values...)
 	if err != nil {
 		return err
 	}
@@ -118,7 +121,7 @@ func attach(ctx context.Context, tx *sql.Tx, doc int64, e *entry) error {
 	return err
 }
 
-func insertChunks(ctx context.Context, tx *sql.Tx, doc int64, cuts []cut) (first int64, err error) {
+func insertChunks(ctx context.Context, tx *sql.Tx, doc int64, cuts []chunkRow) (first int64, err error) {
 	chunk, err := tx.PrepareContext(ctx, "INSERT INTO chunk(doc, ord, start, stop, simhash, terms) VALUES(?, ?, ?, ?, ?, ?)")
 	if err != nil {
 		return 0, err
@@ -142,7 +145,7 @@ func insertChunks(ctx context.Context, tx *sql.Tx, doc int64, cuts []cut) (first
 		if i == 0 {
 			first = id
 		} else if id != first+int64(i) {
-			return 0, fmt.Errorf("chunk %d got id %d, want %d: ids of a document must be contiguous", i, id, first+int64(i))
+			return 0, fmt.Errorf("chunk %d got id %d, want %d: the ids of a document must be contiguous", i, id, first+int64(i))
 		}
 		if _, err := word.ExecContext(ctx, id, c.terms); err != nil {
 			return 0, err
@@ -152,12 +155,11 @@ func insertChunks(ctx context.Context, tx *sql.Tx, doc int64, cuts []cut) (first
 	return first, count(ctx, tx, tally{chunks: len(cuts), terms: terms})
 }
 
-// removeChunks takes the chunks of documents out of all tables and of the word
-// index, which must be told what it held, and their vectors. docs are row ids as
-// JSON.
+// removeChunks removes the chunks of documents, with their vectors, from all
+// tables and from the word index. docs is a JSON array of row ids.
 func removeChunks(ctx context.Context, tx *sql.Tx, docs string) error {
 	const these = " WHERE doc IN (SELECT value FROM json_each(?))"
-	var chunks, terms int // terms stand with one space between two
+	var chunks, terms int // terms are separated by single spaces
 	err := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(length(terms) - length(replace(terms, ' ', '')) + (terms <> '')), 0) FROM chunk"+these, docs).
 		Scan(&chunks, &terms)
 	if err != nil {
@@ -214,24 +216,24 @@ type rowsQuerier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// keepChanges is how many changes are kept for other processes to follow; one
-// that missed more reads everything anew.
-const (
-	keepChanges = 50_000
-	cutChanges  = 1000 // after so many the log is cut
-)
+func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
 
-func logChange(ctx context.Context, tx *sql.Tx, docs ...int64) error {
-	res, err := tx.ExecContext(ctx, "INSERT INTO change(doc) SELECT value FROM json_each(?)", jsonIDs(docs))
-	if err != nil || len(docs) == 0 {
+// Document returns a stored document; see contract.Store.
+func (l *Local) Document(ctx context.Context, id string) (evidence.Document, bool, error) {
+	var d evidence.Document
+	found := false
+	err := l.read(ctx, "reading a document", func(tx *sql.Tx) error {
+		var body string
+		var err error
+		d, err = scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.uid=?", id), &body)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		d.Text, found = body, err == nil
 		return err
+	})
+	if err != nil || !found {
+		return evidence.Document{}, false, err
 	}
-	seq, err := res.LastInsertId()
-	if err != nil || seq/cutChanges == (seq-int64(len(docs)))/cutChanges {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM change WHERE seq <= ?", seq-keepChanges)
-	return err
+	return d, true, nil
 }
-
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }

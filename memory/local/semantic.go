@@ -9,16 +9,16 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// semantics is how the vectors take part in one recall.
+// semantics is the part of the vectors in one recall.
 type semantics struct {
 	state string // evidence.IndexReady, IndexWarming or IndexLexical
 	model modelRow
-	space *space // nil: read from the file what is needed
+	space *space // nil: vectors are read from the file
 }
 
-// semantics finds the space of the question's model. Without one, the words
-// answer alone and the result says why.
-func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *question) (*semantics, error) {
+// semantics finds the space of the query's model. Without one, the words decide
+// alone, and the result says why.
+func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *preparedQuery) (*semantics, error) {
 	lexical := &semantics{state: evidence.IndexLexical}
 	if q.vector == nil {
 		return lexical, nil
@@ -33,16 +33,16 @@ func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *question) (*semant
 			return lexical, err
 		}
 		return lexical, q.noVectors(fmt.Sprintf("the memory has no vectors of the model %s", contract.ModelText(q.Model)),
-			"run `research-mcp memory reindex`, or ask in mode hybrid")
+			"run `research-mcp memory reindex`, or use mode hybrid")
 	}
 	if row.model.Dims != len(q.vector) {
-		return lexical, q.noVectors(otherDims(row.model, len(q.vector)), "give the model another revision, or ask in mode hybrid")
+		return lexical, q.noVectors(otherDims(row.model, len(q.vector)), "give the model another revision, or use mode hybrid")
 	}
 	if err := l.noteCoverage(ctx, tx, q, row); err != nil {
 		return nil, err
 	}
 	sem := &semantics{state: evidence.IndexWarming, model: row}
-	h := l.index.want(row)
+	h := l.index.request(row)
 	if !h.isReady() {
 		small, err := isSmall(ctx, tx)
 		if err != nil {
@@ -61,14 +61,14 @@ func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *question) (*semant
 	}
 	if h.err != nil {
 		q.notes = append(q.notes, "the index of vectors could not be loaded; they are read from the file")
-		return sem, nil //nolint:nilerr // it is told: recall goes on without the index
+		return sem, nil //nolint:nilerr // reported as a warning: recall works without the index
 	}
 	fresh, err := l.index.catchUp(ctx, inlineChanges)
 	if err != nil {
 		return nil, err
 	}
-	// Following the changes may have put a freshly loaded space in its place.
-	if h = l.index.want(row); fresh && h.isReady() && h.space != nil {
+	// Applying the changes may have replaced the space.
+	if h = l.index.request(row); fresh && h.isReady() && h.space != nil {
 		sem.state, sem.space = evidence.IndexReady, h.space
 	}
 	return sem, nil
@@ -79,8 +79,8 @@ func isSmall(ctx context.Context, tx *sql.Tx) (bool, error) {
 	return t["chunks"] <= smallMemory, err
 }
 
-// noteCoverage warns when a good part of the memory is unknown to the model.
-func (l *Local) noteCoverage(ctx context.Context, tx *sql.Tx, q *question, row modelRow) error {
+// noteCoverage adds a warning if documents lack vectors of the model.
+func (l *Local) noteCoverage(ctx context.Context, tx *sql.Tx, q *preparedQuery, row modelRow) error {
 	if row.active && !row.wanted {
 		return nil
 	}
@@ -91,7 +91,8 @@ func (l *Local) noteCoverage(ctx context.Context, tx *sql.Tx, q *question, row m
 	return err
 }
 
-// coverage counts the documents that have vectors of a model, and all documents.
+// coverage counts the documents that have vectors of a model, and all
+// documents.
 func coverage(ctx context.Context, q querier, model int64) (have, total int, err error) {
 	err = q.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM vec WHERE model=?), (SELECT n FROM tally WHERE name='documents')", model).Scan(&have, &total)
 	return have, total, err
@@ -109,8 +110,9 @@ func allowed(ctx context.Context, tx *sql.Tx, f filter) (map[int64]bool, error) 
 	return out, nil
 }
 
-// searchFiltered asks the index in RAM for the documents that pass the filter.
-func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *question) ([]near, error) {
+// searchFiltered searches the index in RAM among the documents that pass the
+// filter.
+func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *preparedQuery) ([]near, error) {
 	pass, err := allowed(ctx, tx, q.filter)
 	if err != nil {
 		return nil, err
@@ -119,7 +121,7 @@ func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *question)
 }
 
 // scanFile finds the nearest chunks without the index, by reading all vectors.
-func (s *semantics) scanFile(ctx context.Context, tx *sql.Tx, q *question) ([]near, error) {
+func (s *semantics) scanFile(ctx context.Context, tx *sql.Tx, q *preparedQuery) ([]near, error) {
 	query, args := "SELECT doc, first, n, v FROM vec WHERE model=?", []any{s.model.id}
 	if !q.filter.empty() {
 		query += " AND doc IN (SELECT d.id FROM doc d WHERE " + q.filter.where + ")"
@@ -140,8 +142,8 @@ func (s *semantics) scanFile(ctx context.Context, tx *sql.Tx, q *question) ([]ne
 	return nearest(out, q.depth), err
 }
 
-// score gives each candidate that has a vector its exact similarity.
-func (s *semantics) score(ctx context.Context, tx *sql.Tx, q *question, cands []candidate) error {
+// score sets the exact similarity of each candidate that has a vector.
+func (s *semantics) score(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate) error {
 	if q.vector == nil || len(cands) == 0 {
 		return nil
 	}
@@ -161,7 +163,7 @@ func (s *semantics) score(ctx context.Context, tx *sql.Tx, q *question, cands []
 	return nil
 }
 
-// inRAM finds the vectors of candidates in the index.
+// inRAM returns a function that finds the vectors of candidates in the index.
 func (s *semantics) inRAM(cands []candidate) func(candidate) []float32 {
 	if s.space == nil {
 		return nil
@@ -181,8 +183,8 @@ func (s *semantics) inRAM(cands []candidate) func(candidate) []float32 {
 	}
 }
 
-// inFile reads the vectors of candidates, and no others of their documents. One
-// that cannot be read is as one that is not there.
+// inFile reads the vectors of candidates. One that cannot be read counts as
+// missing.
 func (s *semantics) inFile(ctx context.Context, tx *sql.Tx, cands []candidate) (func(candidate) []float32, error) {
 	ids := make([]int64, 0, len(cands))
 	for _, c := range cands {
@@ -209,7 +211,7 @@ func (s *semantics) inFile(ctx context.Context, tx *sql.Tx, cands []candidate) (
 	return func(c candidate) []float32 { return out[c.id] }, rows.Err()
 }
 
-// isEmpty reports a memory without a document: what it lacks is no news.
+// isEmpty reports whether the memory has no document.
 func isEmpty(ctx context.Context, tx *sql.Tx) (bool, error) {
 	var any bool
 	if err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM doc)").Scan(&any); err != nil {

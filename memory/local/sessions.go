@@ -14,9 +14,9 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-const maxTitle = 80 // bytes of the first question that name a session
+const maxTitle = 80 // bytes of the first question that become the title
 
-// mint makes an id that nobody can guess: 130 bits.
+// mint returns an unguessable id of 130 bits.
 func mint(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
 
 // Open returns a session, or a new one; see contract.Sessions.
@@ -61,7 +61,7 @@ func findSession(ctx context.Context, q querier, id string) (int64, error) {
 	err := q.QueryRowContext(ctx, "SELECT id FROM session WHERE uid=?", id).Scan(&row)
 	if errors.Is(err, sql.ErrNoRows) {
 		id, _ = text.Cut(strings.ToValidUTF8(id, "\uFFFD"), maxTitle)
-		return 0, evidence.BadInput(fmt.Sprintf("there is no session %q", id), "leave the session out to begin a new one, and use the handle that comes back")
+		return 0, evidence.BadInput(fmt.Sprintf("there is no session %q", id), "leave the session out to begin a new one, and use the id that is returned")
 	}
 	return row, err
 }
@@ -106,24 +106,24 @@ func turnsAfter(ctx context.Context, tx *sql.Tx, session, seq int64) ([]evidence
 	return out, rows.Err()
 }
 
-// Append commits turns; see contract.Sessions.
+// Append stores turns; see contract.Sessions.
 func (l *Local) Append(ctx context.Context, id string, turns ...evidence.Turn) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if id == "" || len(id) > maxTitle {
-		return evidence.BadInput(fmt.Sprintf("a session cannot have a name of %d bytes", len(id)), "use the handle that Open gave")
+		return evidence.BadInput(fmt.Sprintf("a session id cannot have %d bytes", len(id)), "use the id that Open returned")
 	}
-	return l.write(ctx, "keeping a turn", func(tx *sql.Tx) error {
+	return l.write(ctx, "storing a turn", func(tx *sql.Tx) error {
 		now := l.now().UnixMicro()
-		var gone bool // an answer was under way when its session was forgotten
+		var wasForgotten bool // the session was forgotten while an answer was in progress
 		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=? AND at > ?) AND NOT EXISTS(SELECT 1 FROM session WHERE uid=?)",
-			mark(id), now-goneFor.Microseconds(), id).Scan(&gone)
+			idHash(id), now-forgottenFor.Microseconds(), id).Scan(&wasForgotten)
 		if err != nil {
 			return err
 		}
-		if gone {
-			return evidence.BadInput("the session was forgotten: nothing is kept of this turn", "begin a new session")
+		if wasForgotten {
+			return evidence.BadInput("the session was forgotten: this turn was not stored", "begin a new session")
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO session(uid, title, summary, summary_to, created, updated)
 			VALUES(?, '', '', 0, ?, ?) ON CONFLICT(uid) DO NOTHING`, id, now, now); err != nil {
@@ -157,9 +157,9 @@ func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id st
 		at = l.now()
 	}
 	body := validSameLength(t.Text)
-	if quotes, err := quotesGone(ctx, tx, t.Run); err != nil {
+	if quotes, err := citesForgotten(ctx, tx, t.Run); err != nil {
 		return err
-	} else if quotes { // it was under way when its document was forgotten
+	} else if quotes { // its document was forgotten while it was in progress
 		body, t.Run = forgotten, nil
 	}
 	run, err := insertRun(ctx, tx, session, id, at, t.Run)
@@ -176,24 +176,24 @@ func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id st
 	return err
 }
 
-// quotesGone reports whether an answer cites a document that was forgotten while
-// it was made, and has not come back since.
-func quotesGone(ctx context.Context, tx *sql.Tx, a *evidence.Answer) (bool, error) {
+// citesForgotten reports whether an answer cites a document that was forgotten
+// while the answer was made, and was not put again.
+func citesForgotten(ctx context.Context, tx *sql.Tx, a *evidence.Answer) (bool, error) {
 	if a == nil {
 		return false, nil
 	}
 	for _, c := range a.Citations {
-		var gone bool
+		var wasForgotten bool
 		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=?) AND NOT EXISTS(SELECT 1 FROM doc WHERE uid=?)",
-			mark(c.DocumentID), c.DocumentID).Scan(&gone)
-		if err != nil || gone {
-			return gone, err
+			idHash(c.DocumentID), c.DocumentID).Scan(&wasForgotten)
+		if err != nil || wasForgotten {
+			return wasForgotten, err
 		}
 	}
 	return false, nil
 }
 
-// insertRun keeps an answer and notes which documents it uses.
+// insertRun stores an answer and records the documents that it cites.
 func insertRun(ctx context.Context, tx *sql.Tx, session int64, id string, at time.Time, a *evidence.Answer) (sql.NullString, error) {
 	if a == nil {
 		return sql.NullString{}, nil
@@ -207,7 +207,7 @@ func insertRun(ctx context.Context, tx *sql.Tx, session int64, id string, at tim
 		return sql.NullString{}, fmt.Errorf("writing run %s as JSON: %w", kept.RunID, err)
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT INTO run(uid, session, at, body) VALUES(?, ?, ?, ?)", kept.RunID, session, at.UnixMicro(), string(body)); err != nil {
-		return sql.NullString{}, fmt.Errorf("keeping run %s: %w", kept.RunID, err)
+		return sql.NullString{}, fmt.Errorf("storing run %s: %w", kept.RunID, err)
 	}
 	for _, c := range kept.Citations {
 		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO cites(doc, run) VALUES(?, ?)", c.DocumentID, kept.RunID); err != nil {
@@ -246,7 +246,7 @@ func (l *Local) Fold(ctx context.Context, id string, from, to int64, summary str
 	return folded && err == nil, err
 }
 
-// Run is a kept answer; see contract.Sessions.
+// Run returns a stored answer; see contract.Sessions.
 func (l *Local) Run(ctx context.Context, id string) (evidence.Answer, bool, error) {
 	var a evidence.Answer
 	found := false
@@ -263,45 +263,4 @@ func (l *Local) Run(ctx context.Context, id string) (evidence.Answer, bool, erro
 		return json.Unmarshal([]byte(body), &a)
 	})
 	return a, found && err == nil, err
-}
-
-// Threads are the sessions; see contract.Sessions.
-func (l *Local) Threads(ctx context.Context, limit int) ([]evidence.Session, error) {
-	out := []evidence.Session{}
-	err := l.read(ctx, "listing the sessions", func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, "SELECT "+sessionColumns+" FROM session s ORDER BY s.updated DESC, s.id DESC LIMIT ?", max(limit, 0))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			s, err := scanSession(rows)
-			if err != nil {
-				return err
-			}
-			out = append(out, s)
-		}
-		return rows.Err()
-	})
-	return out, err
-}
-
-// Document is the stored document; see contract.Store.
-func (l *Local) Document(ctx context.Context, id string) (evidence.Document, bool, error) {
-	var d evidence.Document
-	found := false
-	err := l.read(ctx, "reading a document", func(tx *sql.Tx) error {
-		var body string
-		var err error
-		d, err = scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.uid=?", id), &body)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
-		d.Text, found = body, err == nil
-		return err
-	})
-	if err != nil || !found {
-		return evidence.Document{}, false, err
-	}
-	return d, true, nil
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// An answer that was under way when its session was forgotten does not make the
-// session anew.
-func TestAForgottenSessionStaysForgotten(t *testing.T) {
+// An answer in progress when its session is forgotten does not create the
+// session again.
+func TestForgottenSessionIsNotRecreated(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
 	turn := evidence.Turn{Role: evidence.RoleUser, Text: secret}
@@ -30,13 +30,16 @@ func TestAForgottenSessionStaysForgotten(t *testing.T) {
 	if err := l.Append(t.Context(), "s_stays", turn); err != nil {
 		t.Error(err)
 	}
-	if all, err := l.Threads(t.Context(), 9); err != nil || len(all) != 1 || all[0].ID != "s_stays" {
-		t.Errorf("Threads = %+v, %v", all, err)
+	if _, err := l.Open(t.Context(), "s_goes"); !errors.As(err, &p) {
+		t.Errorf("Open of the forgotten session = %v", err)
+	}
+	if st, err := l.Stats(t.Context()); err != nil || st.Sessions != 1 {
+		t.Errorf("Stats = %d sessions, %v, want 1", st.Sessions, err)
 	}
 }
 
-// An index that could not be loaded is tried again, but not at once.
-func TestAFailedLoadIsTriedAgain(t *testing.T) {
+// A failed load of the index is tried again, but not at once.
+func TestFailedLoadIsRetried(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
 	d := textDoc(1, "whales swim in the sea")
@@ -51,12 +54,12 @@ func TestAFailedLoadIsTriedAgain(t *testing.T) {
 		since time.Duration
 		again bool
 	}{{0, false}, {2 * reloadAfter, true}} {
-		failed := &held{row: row, loaded: make(chan struct{}), err: errors.New("a busy disk"), tried: time.Now().Add(-c.since)}
+		failed := &spaceSlot{row: row, loaded: make(chan struct{}), err: errors.New("a busy disk"), tried: time.Now().Add(-c.since)}
 		close(failed.loaded)
 		l.index.mu.Lock()
 		l.index.spaces[row.id] = failed
 		l.index.mu.Unlock()
-		h := l.index.want(row)
+		h := l.index.request(row)
 		<-h.loaded
 		if (h != failed) != c.again || (h.err == nil) != c.again {
 			t.Errorf("after %s: another one %v, error %v", c.since, h != failed, h.err)

@@ -9,9 +9,14 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// Stats is what the memory holds; see contract.Keeper.
+const backendName = "local"
+
+// Backend returns "local".
+func (l *Local) Backend() string { return backendName }
+
+// Stats counts what the memory holds; see contract.Describer.
 func (l *Local) Stats(ctx context.Context) (contract.Stats, error) {
-	s := contract.Stats{Backend: "local", Path: l.path, BySource: map[string]int{}, Models: []contract.ModelStats{},
+	s := contract.Stats{Backend: backendName, Path: l.path, BySource: map[string]int{}, Models: []contract.ModelStats{},
 		Index: evidence.IndexLexical, Warnings: []string{}, Bytes: l.diskBytes()}
 	err := l.read(ctx, "counting", func(tx *sql.Tx) error {
 		t, err := readTally(ctx, tx)
@@ -109,8 +114,8 @@ func allModels(ctx context.Context, q rowsQuerier) ([]modelRow, error) {
 	return out, rows.Err()
 }
 
-// peek is a space that is there or on its way, without asking for it.
-func (ix *index) peek(model int64) (*held, bool) {
+// peek returns the space of a model if it was requested before.
+func (ix *index) peek(model int64) (*spaceSlot, bool) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	h, ok := ix.spaces[model]

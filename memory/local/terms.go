@@ -6,9 +6,9 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// functionWords are not indexed. It is the short list, on purpose: leaving out
-// verbs and adverbs too, as a keyword extractor does, loses half a point of
-// nDCG@10, and the common ones among them cost nothing where rare terms lead.
+// functionWords are not indexed. The list is short on purpose: leaving out
+// common verbs and adverbs too loses half a point of nDCG@10, and BM25 gives
+// them little weight anyway.
 const functionWords = `a an the this that these those
 	i me my mine myself we us our ours ourselves you your yours yourself yourselves
 	he him his himself she her hers herself it its itself they them their theirs themselves
@@ -20,7 +20,7 @@ const functionWords = `a an the this that these those
 	what which who whom whose when where why how
 	all any both each few more most other some just now`
 
-// vocabulary turns texts into what the word index holds.
+// vocabulary turns texts into the terms of the word index.
 type vocabulary struct{ stop map[string]bool }
 
 func newVocabulary() *vocabulary {
@@ -31,8 +31,8 @@ func newVocabulary() *vocabulary {
 	return v
 }
 
-// terms are the stems of s without function words. A text of nothing else keeps
-// them: "The Who" must be found by its name.
+// terms returns the stems of s without function words. A text that has no
+// others keeps them: "The Who" must be found by its name.
 func (v *vocabulary) terms(s string) []string {
 	tokens := text.Tokenize(s)
 	out := make([]string, 0, len(tokens))
@@ -50,16 +50,16 @@ func (v *vocabulary) terms(s string) []string {
 	return out
 }
 
-// isStop also knows contractions: "don't" is one, "we'll" is "we".
+// isStop also recognizes contractions: "don't" is one, "we'll" is "we".
 func (v *vocabulary) isStop(word string) bool {
 	head, _, _ := strings.Cut(word, "'")
 	return v.stop[head] || strings.HasSuffix(word, "n't")
 }
 
-// maxTerm bounds a term: what is longer is no word but data.
+// maxTerm limits the bytes of a term: a longer one is data, not a word.
 const maxTerm = 64
 
-// indexTerm makes a term one token of the ascii tokenizer.
+// indexTerm makes s one token of the ascii tokenizer of FTS5.
 func indexTerm(t string) string {
 	t, _ = text.Cut(t, maxTerm)
 	return strings.ReplaceAll(t, "'", "\u2019")

@@ -12,8 +12,8 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// takeVectors copies the vectors that can be kept, at unit length, and notes why
-// others cannot.
+// takeVectors copies the valid vectors at unit length, and notes why others are
+// left out.
 func (e *entry) takeVectors(chunks evidence.Chunks) {
 	if chunks.Model.IsZero() {
 		return
@@ -27,7 +27,7 @@ func (e *entry) takeVectors(chunks evidence.Chunks) {
 	if dims == 0 {
 		return
 	}
-	all := make([]float32, len(e.cuts)*dims)
+	all := make([]float32, len(e.chunks)*dims)
 	kept, bad := 0, ""
 	for i, c := range chunks.Items {
 		if c.Vector == nil {
@@ -49,11 +49,11 @@ func (e *entry) takeVectors(chunks evidence.Chunks) {
 }
 
 var (
-	errNotFinite = errors.New("it holds a number that is not finite")
-	errZero      = errors.New("it has no direction: all of it is zero")
+	errNotFinite = errors.New("it contains a number that is not finite")
+	errZero      = errors.New("it is zero")
 )
 
-// unit writes v at length 1 to dst.
+// unit writes v to dst at length 1.
 func unit(dst, v []float32) error {
 	if len(v) != len(dst) {
 		return fmt.Errorf("it has %d dimensions, not %d", len(v), len(dst))
@@ -84,7 +84,7 @@ func isZero(v []float32) bool {
 	return true
 }
 
-// dot has eight sums: the compiler does not make them of one.
+// dot uses eight sums, which the compiler does not do by itself.
 func dot(a, b []float32) float32 {
 	var s0, s1, s2, s3, s4, s5, s6, s7 float32
 	b = b[:len(a)]
@@ -117,7 +117,7 @@ func encode(v []float32) []byte {
 // decode is the inverse of encode for n vectors of dims numbers.
 func decode(b []byte, n, dims int) ([]float32, error) {
 	if n < 0 || dims <= 0 || len(b) != 4*n*dims {
-		return nil, fmt.Errorf("%d bytes of vectors are there, want %d of %d dimensions", len(b), n, dims)
+		return nil, fmt.Errorf("got %d bytes for %d vectors of %d dimensions", len(b), n, dims)
 	}
 	out := make([]float32, n*dims)
 	for i := range out {
@@ -126,7 +126,8 @@ func decode(b []byte, n, dims int) ([]float32, error) {
 	return out, nil
 }
 
-// addVectors keeps e's vectors, if the document has none of this model yet.
+// addVectors stores the vectors of e, unless the document has some of this
+// model.
 func addVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, r *evidence.Receipt) error {
 	if e.model.IsZero() {
 		return nil
@@ -140,7 +141,7 @@ func addVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, r *
 		return nil
 	}
 	res, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO vec(model, doc, first, n, v) VALUES(?, ?, ?, ?, ?)",
-		m.id, doc, first, len(e.cuts), encode(e.vectors))
+		m.id, doc, first, len(e.chunks), encode(e.vectors))
 	if err != nil {
 		return err
 	}
@@ -154,7 +155,7 @@ func otherDims(m evidence.Model, got int) string {
 	return fmt.Sprintf("vectors of the model %s have %d dimensions in this memory, not %d: they were refused", contract.ModelText(m), m.Dims, got)
 }
 
-// modelRow is a vector space as it stands in the file.
+// modelRow is a stored vector space.
 type modelRow struct {
 	id     int64
 	model  evidence.Model
@@ -186,8 +187,8 @@ func activeModel(ctx context.Context, q querier) (modelRow, bool, error) {
 	return row, err == nil, err
 }
 
-// ensureModel is the row of m, made when it is new. The first one of a memory
-// is its active one.
+// ensureModel returns the row of m, which is created if necessary. The first
+// model of a memory becomes the active one.
 func ensureModel(ctx context.Context, tx *sql.Tx, m evidence.Model) (modelRow, error) {
 	if row, ok, err := findModel(ctx, tx, m); err != nil || ok {
 		return row, err

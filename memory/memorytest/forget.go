@@ -1,13 +1,9 @@
 package memorytest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -26,24 +22,6 @@ func forget(t *testing.T, m contract.Memory, sel contract.Selector) evidence.Rec
 	return r
 }
 
-// wantNoBytes searches all files under dir for marker.
-func wantNoBytes(t *testing.T, dir, marker string) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		b, err := os.ReadFile(path)
-		if err == nil && bytes.Contains(b, []byte(marker)) {
-			t.Errorf("%s still holds %q", path, marker)
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}
-
 func (s suite) forgetSelects(t *testing.T) {
 	day := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
@@ -56,18 +34,18 @@ func (s suite) forgetSelects(t *testing.T) {
 		{"source", contract.Selector{Source: "news"}, []string{"f1", "f3", "f5"}},
 		{"before", contract.Selector{Before: day.AddDate(0, 0, 2)}, []string{"f0", "f1"}},
 		{"session", contract.Selector{Session: "s_1"}, []string{"f0", "f1"}}, // f2 is also of another
-		{"any of them", contract.Selector{IDs: []string{"f0"}, URL: "https://example.org/f5"}, []string{"f0", "f5"}},
-		{"nothing there", contract.Selector{IDs: []string{"nobody"}}, []string{}},
+		{"one of them", contract.Selector{IDs: []string{"f0"}, URL: "https://example.org/f5"}, []string{"f0", "f5"}},
+		{"an unknown id", contract.Selector{IDs: []string{"unknown"}}, []string{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := s.start(t)
 			for i := range 6 {
 				doc := Doc(fmt.Sprintf("f%d", i), fmt.Sprintf("Forgettable text on fjords number %d.", i))
 				doc.Source, doc.Retrieved = []string{"wiki", "news"}[i%2], day.AddDate(0, 0, i)
-				doc.Meta = map[string]string{contract.MetaSession: []string{"s_1", "s_2"}[i/3]}
+				doc.Meta = map[string]string{evidence.MetaSession: []string{"s_1", "s_2"}[i/3]}
 				put(t, m, doc)
 				if i == 2 {
-					doc.Meta = map[string]string{contract.MetaSession: "s_2"}
+					doc.Meta = map[string]string{evidence.MetaSession: "s_2"}
 					put(t, m, doc)
 				}
 			}
@@ -76,7 +54,7 @@ func (s suite) forgetSelects(t *testing.T) {
 				t.Errorf("Forget = %+v, want %q", r, c.want)
 			}
 			if len(c.want) == 0 && len(r.Warnings) == 0 {
-				t.Error("Forget of nothing does not say so")
+				t.Error("Forget of an unknown id returns no warning")
 			}
 			for _, mode := range []string{evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector} {
 				q := Query("Forgettable text on fjords number", 10)
@@ -124,109 +102,136 @@ func (s suite) forgetRefuses(t *testing.T) {
 	wantSound(t, m)
 }
 
-// forgetTraces: no index, summary, run, backup or byte of the folder holds what
-// was forgotten.
-func (s suite) forgetTraces(t *testing.T) {
-	const (
-		sentence = "The zanzibarquux marker says that seven purple herons slept under the old lighthouse."
-		word     = "zanzibarquux"
-		docID    = "d_abcdefghijklmnopqrstuvwxyz"
-	)
-	dir := t.TempDir()
-	m, other := s.at(t, dir), s.at(t, dir)
+// secret is a memory with one document, among others, that is cited and quoted
+// in sessions.
+type secret struct {
+	m, other         contract.Memory
+	session, uncited string // sessions: one cites the document, the other quotes it
+}
+
+const (
+	secretText = "The zanzibarquux marker says that seven purple herons slept under the old lighthouse."
+	secretWord = "zanzibarquux"
+	secretID   = "d_abcdefghijklmnopqrstuvwxyz"
+)
+
+func (s suite) secret(t *testing.T, dir string) secret {
+	t.Helper()
+	x := secret{m: s.at(t, dir), other: s.at(t, dir)}
 	filler := strings.Repeat("Some filler on rivers and their deltas, and on what grows there. ", 30)
 	for i := range 60 {
-		put(t, m, Doc(fmt.Sprintf("filler%d", i), fmt.Sprintf("Number %d. %s", i, filler)))
+		put(t, x.m, Doc(fmt.Sprintf("filler%d", i), fmt.Sprintf("Number %d. %s", i, filler)))
 		if i == 30 {
-			put(t, m, Doc(docID, filler[:700]+"\n\n"+sentence+"\n\n"+filler[:900]))
-			second := Chunks(filler[:700] + "\n\n" + sentence + "\n\n" + filler[:900])
+			doc := Doc(secretID, filler[:700]+"\n\n"+secretText+"\n\n"+filler[:900])
+			put(t, x.m, doc)
+			second := Chunks(doc.Text)
 			second.Model.Revision = "2"
-			if _, err := m.Put(t.Context(), Doc(docID, filler[:700]+"\n\n"+sentence+"\n\n"+filler[:900]), second); err != nil {
+			if _, err := x.m.Put(t.Context(), doc, second); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	id := session(t, m, "").ID
-	run := evidence.Answer{Question: "What of herons?", Session: id, RunID: "r_quoting", Status: evidence.Answered, Answer: sentence + " [1]",
-		Citations: []evidence.Citation{{N: 1, Quote: sentence, DocumentID: docID}}}
-	appendTurns(t, m, id, user("What of herons?"), evidence.Turn{Role: evidence.RoleAssistant, Text: sentence + " [1]", Run: &run})
-	appendTurns(t, m, id, user("What of rivers?"), evidence.Turn{Role: evidence.RoleAssistant, Text: "They flow."})
-	if ok, err := m.Fold(t.Context(), id, 0, 3, "They spoke of it: "+sentence); !ok || err != nil {
+	x.session = session(t, x.m, "").ID
+	run := evidence.Answer{Question: "What of herons?", Session: x.session, RunID: "r_quoting", Status: evidence.Answered, Answer: secretText + " [1]",
+		Citations: []evidence.Citation{{N: 1, Quote: secretText, DocumentID: secretID}}}
+	appendTurns(t, x.m, x.session, user("What of herons?"), evidence.Turn{Role: evidence.RoleAssistant, Text: secretText + " [1]", Run: &run})
+	appendTurns(t, x.m, x.session, user("What of rivers?"), evidence.Turn{Role: evidence.RoleAssistant, Text: "They flow."})
+	if ok, err := x.m.Fold(t.Context(), x.session, 0, 3, "They spoke of it: "+secretText); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	uncited := session(t, m, "").ID
-	appendTurns(t, m, uncited, user("Is it true that "+sentence))
-	if got := ids(recall(t, other, Query(sentence, 1))); !slices.Equal(got, []string{docID}) {
-		t.Fatalf("Recall before = %q", got)
+	x.uncited = session(t, x.m, "").ID
+	appendTurns(t, x.m, x.uncited, user("Is it true that "+secretText))
+	if got := ids(recall(t, x.other, Query(secretText, 1))); !slices.Equal(got, []string{secretID}) {
+		t.Fatalf("Recall before Forget = %q", got)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "backups"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := m.Backup(t.Context(), filepath.Join(dir, "backups", "before.db")); err != nil {
-		t.Fatal(err)
-	}
+	return x
+}
 
-	r := forget(t, m, contract.Selector{IDs: []string{docID}})
-	if !slices.Equal(r.IDs, []string{docID}) || r.Remaining != 60 || len(r.Warnings) == 0 {
+// forgetTraces checks that no recall, session, summary or run returns what was
+// forgotten, through any handle.
+func (s suite) forgetTraces(t *testing.T) {
+	x := s.secret(t, t.TempDir())
+	r := forget(t, x.m, contract.Selector{IDs: []string{secretID}})
+	if !slices.Equal(r.IDs, []string{secretID}) || r.Remaining != 60 || len(r.Warnings) == 0 {
 		t.Errorf("Forget = %+v", r)
 	}
-	for _, mark := range []string{word, sentence, docID} {
-		wantNoBytes(t, dir, mark)
-	}
-	for _, h := range []contract.Memory{m, other} {
+	for _, h := range []contract.Memory{x.m, x.other} {
 		for _, mode := range []string{evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector} {
-			q := Query(sentence, 50)
+			q := Query(secretText, 50)
 			q.Mode = mode
-			if got := ids(recall(t, h, q)); slices.Contains(got, docID) {
+			if got := ids(recall(t, h, q)); slices.Contains(got, secretID) {
 				t.Errorf("mode %s still finds it", mode)
 			}
 		}
 		if _, ok, err := h.Run(t.Context(), "r_quoting"); ok || err != nil {
 			t.Errorf("Run = %v, %v", ok, err)
 		}
+		for _, id := range []string{x.session, x.uncited} {
+			if got := session(t, h, id); strings.Contains(fmt.Sprintf("%+v", got), secretWord) {
+				t.Errorf("session %s still quotes it: %+v", id, got)
+			}
+		}
 	}
-	got := session(t, other, id)
+	got := session(t, x.other, x.session)
 	if got.Summary != "" || len(got.Turns) != 4 || got.Messages != 4 || got.Turns[1].Run != nil || got.Turns[3].Text != "They flow." {
 		t.Errorf("the session afterwards = %+v", got)
 	}
-	if ok, err := m.Fold(t.Context(), id, 0, 3, "a summary made before: "+sentence); ok || err != nil {
+	if ok, err := x.m.Fold(t.Context(), x.session, 0, 3, "a summary made before: "+secretText); ok || err != nil {
 		t.Errorf("a late Fold = %v, %v, want false", ok, err)
 	}
-	if ok, err := m.Fold(t.Context(), id, got.SummaryTo, 3, "a summary made afterwards"); !ok || err != nil {
+	if ok, err := x.m.Fold(t.Context(), x.session, got.SummaryTo, 3, "a summary made afterwards"); !ok || err != nil {
 		t.Errorf("a new Fold = %v, %v, want true", ok, err)
 	}
-	if g, err := m.Gone(t.Context(), docID); err != nil || !g.Gone || len(g.Found) != 0 {
-		t.Errorf("Gone = %+v, %v", g, err)
-	}
-	wantSound(t, m)
+	wantSound(t, x.m)
 }
 
-func (s suite) forgetSession(t *testing.T) {
+// forgetBytes checks that the stored bytes contain nothing of what was
+// forgotten.
+func (s suite) forgetBytes(t *testing.T) {
 	dir := t.TempDir()
-	m := s.at(t, dir)
-	id := session(t, m, "").ID
-	const said = "A secret that only this session knows of."
-	run := evidence.Answer{RunID: "r_gone", Answer: said}
-	appendTurns(t, m, id, user(said), evidence.Turn{Role: evidence.RoleAssistant, Text: "I see.", Run: &run})
-	if r := forget(t, m, contract.Selector{Session: id}); r.Documents != 0 || len(r.Warnings) != 0 {
-		t.Errorf("Forget = %+v", r)
+	x := s.secret(t, dir)
+	markers := []string{secretWord, secretText, secretID}
+	for _, marker := range markers {
+		if len(s.Leftovers(t, dir, marker)) == 0 {
+			t.Errorf("%q is not found before Forget: the test proves nothing", marker)
+		}
 	}
-	_, err := m.Open(t.Context(), id)
-	wantProblem(t, err, id)
-	wantNoBytes(t, dir, said)
-	for _, gone := range []string{id, "r_gone"} {
-		if g, err := m.Gone(t.Context(), gone); err != nil || !g.Gone {
-			t.Errorf("Gone(%s) = %+v, %v", gone, g, err)
+	forget(t, x.m, contract.Selector{IDs: []string{secretID}})
+	for _, marker := range markers {
+		if left := s.Leftovers(t, dir, marker); len(left) > 0 {
+			t.Errorf("%q is still in %q", marker, left)
 		}
 	}
 }
 
-// wantSound checks the memory with itself.
-func wantSound(t *testing.T, m contract.Memory) contract.CheckReport {
+const sessionSecret = "A secret that only this session knows of."
+
+// forgetOneSession forgets a session with a turn and a run, "r_gone".
+func (s suite) forgetOneSession(t *testing.T, dir string) (contract.Memory, string) {
 	t.Helper()
-	r, err := m.Check(t.Context())
-	if err != nil || !r.OK || len(r.Problems) != 0 || r.Problems == nil {
-		t.Errorf("Check = %+v, %v", r, err)
+	m := s.at(t, dir)
+	id := session(t, m, "").ID
+	run := evidence.Answer{RunID: "r_gone", Answer: sessionSecret}
+	appendTurns(t, m, id, user(sessionSecret), evidence.Turn{Role: evidence.RoleAssistant, Text: "I see.", Run: &run})
+	if r := forget(t, m, contract.Selector{Session: id}); r.Documents != 0 || len(r.Warnings) != 0 {
+		t.Errorf("Forget = %+v", r)
 	}
-	return r
+	return m, id
+}
+
+func (s suite) forgetSession(t *testing.T) {
+	m, id := s.forgetOneSession(t, t.TempDir())
+	_, err := m.Open(t.Context(), id)
+	wantProblem(t, err, id)
+	if _, ok, err := m.Run(t.Context(), "r_gone"); ok || err != nil {
+		t.Errorf("Run = %v, %v", ok, err)
+	}
+}
+
+func (s suite) forgetSessionBytes(t *testing.T) {
+	dir := t.TempDir()
+	s.forgetOneSession(t, dir)
+	if left := s.Leftovers(t, dir, sessionSecret); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
+	}
 }

@@ -1,5 +1,6 @@
-// Package memorytest is the contract of a memory as tests. Each backend runs the
-// whole suite: what it does not pass, it does not promise.
+// Package memorytest is the contract of a memory as a test suite that every
+// backend runs: the required ring always, and the suite of each capability that
+// the backend declares. What is not run is reported as skipped, with "not run".
 package memorytest
 
 import (
@@ -7,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,18 +17,62 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// Open opens the memory whose data is in dir. The suite opens the same dir
-// several times, also at once.
-type Open func(ctx context.Context, dir string) (contract.Memory, error)
+// Backend is what the suite knows of the backend under test.
+type Backend struct {
+	// Open opens a memory. Config.Dir names it: an empty folder at first, and the
+	// suite opens the same one several times, also at once. A backend that stores
+	// its data elsewhere uses it as the name of a database. Keep and Now are set
+	// where a test needs them.
+	Open func(ctx context.Context, cfg contract.Config) (contract.Memory, error)
+	// Leftovers returns the places in which the stored bytes of the memory named
+	// dir hold marker. Leave it nil if the bytes cannot be read.
+	Leftovers func(t *testing.T, dir, marker string) []string
+}
 
-// Run runs the contract suite.
-func Run(t *testing.T, open Open) {
+// test is one test of the suite.
+type test struct {
+	name string
+	run  func(*testing.T)
+}
+
+// Run runs the suite. A capability that the backend does not declare is reported
+// as not run.
+func Run(t *testing.T, b Backend) {
 	t.Helper()
-	s := suite{open}
-	for _, c := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
+	s := suite{b}
+	runAll(t, s.required())
+	declared := contract.Capabilities(s.start(t))
+	optional := s.optional()
+	for _, c := range contract.AllCapabilities() {
+		t.Run(string(c), func(t *testing.T) {
+			t.Parallel()
+			if !slices.Contains(declared, c) {
+				t.Skipf("not run: the backend does not declare %q", c)
+			}
+			runAll(t, optional[c])
+		})
+	}
+	t.Run("stored bytes", func(t *testing.T) {
+		t.Parallel()
+		if b.Leftovers == nil {
+			t.Skip("not run: the suite cannot read the backend's stored bytes")
+		}
+		runAll(t, []test{{"ForgetLeavesNoBytes", s.forgetBytes}, {"ForgetSessionLeavesNoBytes", s.forgetSessionBytes}})
+	})
+}
+
+func runAll(t *testing.T, tests []test) {
+	t.Helper()
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t)
+		})
+	}
+}
+
+func (s suite) required() []test {
+	return []test{
 		{"PutAndGet", s.putAndGet},
 		{"PutAgain", s.putAgain},
 		{"PutReplaces", s.putReplaces},
@@ -59,22 +105,36 @@ func Run(t *testing.T, open Open) {
 		{"ForgetRefuses", s.forgetRefuses},
 		{"ForgetTraces", s.forgetTraces},
 		{"ForgetSession", s.forgetSession},
-		{"ExportImport", s.exportImport},
-		{"ExportWithoutVectors", s.exportWithoutVectors},
-		{"ImportBadInput", s.importBadInput},
-		{"Reindex", s.reindex},
-		{"ReindexBadInput", s.reindexBadInput},
+		{"Changes", s.changes},
+		{"ChangesByOthers", s.changesByOthers},
+		{"ChangesBadPosition", s.changesBadPosition},
 		{"Stats", s.stats},
 		{"Close", s.close},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			c.run(t)
-		})
 	}
 }
 
-type suite struct{ open Open }
+func (s suite) optional() map[contract.Capability][]test {
+	return map[contract.Capability][]test{
+		contract.CapBackup:    {{"Backup", s.backup}, {"BackupRefuses", s.backupRefuses}},
+		contract.CapCheck:     {{"Check", s.check}},
+		contract.CapErasure:   {{"ProveErased", s.proveErased}},
+		contract.CapExport:    {{"ExportImport", s.exportImport}, {"ExportWithoutVectors", s.exportWithoutVectors}, {"ExportLongTitle", s.exportLongTitle}, {"ImportBadInput", s.importBadInput}},
+		contract.CapReindex:   {{"Reindex", s.reindex}, {"ReindexBadInput", s.reindexBadInput}},
+		contract.CapRetention: {{"Retain", s.retain}},
+	}
+}
+
+type suite struct{ Backend }
+
+// as returns m as an optional interface that its backend declares.
+func as[T any](t *testing.T, m contract.Memory) T {
+	t.Helper()
+	out, err := contract.Require[T](m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
 
 // Model is the vector space of the suite.
 func Model() evidence.Model {
@@ -116,7 +176,7 @@ func Chunks(body string) evidence.Chunks {
 	return out
 }
 
-// Query is a hybrid question of the suite.
+// Query is a hybrid query of the suite.
 func Query(q string, k int) evidence.RecallQuery {
 	return evidence.RecallQuery{Text: q, Vector: Embed(q), Model: Model(), K: k}
 }
@@ -128,9 +188,14 @@ func (s suite) start(t *testing.T) contract.Memory {
 
 func (s suite) at(t *testing.T, dir string) contract.Memory {
 	t.Helper()
-	m, err := s.open(t.Context(), dir)
+	return s.with(t, contract.Config{Dir: dir})
+}
+
+func (s suite) with(t *testing.T, cfg contract.Config) contract.Memory {
+	t.Helper()
+	m, err := s.Open(t.Context(), cfg)
 	if err != nil {
-		t.Fatalf("Open(%s) = %v", dir, err)
+		t.Fatalf("Open(%+v) = %v", cfg, err)
 	}
 	t.Cleanup(func() {
 		if err := m.Close(); err != nil {
@@ -177,7 +242,8 @@ func ids(r evidence.RecallResult) []string {
 	return out
 }
 
-// wantProblem checks that err tells a person what is wrong and what to do.
+// wantProblem checks that err is an *evidence.Problem with a remedy, and
+// contains words.
 func wantProblem(t *testing.T, err error, words ...string) {
 	t.Helper()
 	var p *evidence.Problem
@@ -186,11 +252,11 @@ func wantProblem(t *testing.T, err error, words ...string) {
 		return
 	}
 	if p.Try == "" {
-		t.Errorf("problem %q does not say what to do", p.What)
+		t.Errorf("problem %q has no Try", p.What)
 	}
 	for _, w := range words {
 		if !strings.Contains(p.Error(), w) {
-			t.Errorf("problem %q does not name %q", p.Error(), w)
+			t.Errorf("problem %q does not contain %q", p.Error(), w)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (s suite) recall(t *testing.T) {
 		t.Errorf("best hit lacks its vector or its document: %+v", h)
 	}
 	if r := recall(t, m, evidence.RecallQuery{Text: "xylophones", Mode: evidence.ModeBM25}); len(r.Hits) != 0 {
-		t.Errorf("what nobody wrote of is found: %q", ids(r))
+		t.Errorf("Recall of an unknown word = %q, want none", ids(r))
 	}
 }
 
@@ -59,7 +59,7 @@ func (s suite) recallFilters(t *testing.T) {
 		doc := Doc(fmt.Sprintf("f%d", i), fmt.Sprintf("Filtered text on glaciers number %d.", i))
 		doc.Source = []string{"wiki", "news"}[i%2]
 		doc.Tags = []string{"all", []string{"x", "y", "z"}[i%3]}
-		doc.Meta = map[string]string{contract.MetaSession: []string{"s_1", "s_2"}[i/3]}
+		doc.Meta = map[string]string{evidence.MetaSession: []string{"s_1", "s_2"}[i/3]}
 		doc.Retrieved = day.AddDate(0, 0, i)
 		put(t, m, doc)
 	}
@@ -67,14 +67,14 @@ func (s suite) recallFilters(t *testing.T) {
 		set  func(*evidence.RecallQuery)
 		want []string
 	}{
-		"none":          {func(*evidence.RecallQuery) {}, []string{"f0", "f1", "f2", "f3", "f4", "f5"}},
-		"source":        {func(q *evidence.RecallQuery) { q.Source = "news" }, []string{"f1", "f3", "f5"}},
-		"session":       {func(q *evidence.RecallQuery) { q.Session = "s_2" }, []string{"f3", "f4", "f5"}},
-		"tags":          {func(q *evidence.RecallQuery) { q.Tags = []string{"all", "y"} }, []string{"f1", "f4"}},
-		"since":         {func(q *evidence.RecallQuery) { q.Since = day.AddDate(0, 0, 4) }, []string{"f4", "f5"}},
-		"until":         {func(q *evidence.RecallQuery) { q.Until = day.AddDate(0, 0, 1) }, []string{"f0"}},
-		"all of them":   {func(q *evidence.RecallQuery) { q.Source, q.Session, q.Tags = "news", "s_2", []string{"z"} }, []string{"f5"}},
-		"nothing there": {func(q *evidence.RecallQuery) { q.Source = "nowhere" }, []string{}},
+		"none":        {func(*evidence.RecallQuery) {}, []string{"f0", "f1", "f2", "f3", "f4", "f5"}},
+		"source":      {func(q *evidence.RecallQuery) { q.Source = "news" }, []string{"f1", "f3", "f5"}},
+		"session":     {func(q *evidence.RecallQuery) { q.Session = "s_2" }, []string{"f3", "f4", "f5"}},
+		"tags":        {func(q *evidence.RecallQuery) { q.Tags = []string{"all", "y"} }, []string{"f1", "f4"}},
+		"since":       {func(q *evidence.RecallQuery) { q.Since = day.AddDate(0, 0, 4) }, []string{"f4", "f5"}},
+		"until":       {func(q *evidence.RecallQuery) { q.Until = day.AddDate(0, 0, 1) }, []string{"f0", "f1"}}, // the moment itself included
+		"all of them": {func(q *evidence.RecallQuery) { q.Source, q.Session, q.Tags = "news", "s_2", []string{"z"} }, []string{"f5"}},
+		"no match":    {func(q *evidence.RecallQuery) { q.Source = "nowhere" }, []string{}},
 	} {
 		for _, mode := range []string{evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector} {
 			q := Query("Filtered text on glaciers number", 10)
@@ -92,8 +92,8 @@ func (s suite) recallFilters(t *testing.T) {
 func (s suite) recallBadInput(t *testing.T) {
 	m := s.start(t)
 	seed(t, m)
-	_, err := m.Recall(t.Context(), evidence.RecallQuery{Text: "x", Mode: "psychic"})
-	wantProblem(t, err, "psychic", "hybrid")
+	_, err := m.Recall(t.Context(), evidence.RecallQuery{Text: "x", Mode: "telepathy"})
+	wantProblem(t, err, "telepathy", "hybrid")
 	_, err = m.Recall(t.Context(), evidence.RecallQuery{Text: "x", Mode: evidence.ModeVector})
 	wantProblem(t, err, "vector")
 	for name, v := range map[string][]float32{"NaN": {float32(math.NaN()), 1}, "zero": make([]float32, 32), "dimensions": {1, 2}} {
@@ -149,13 +149,13 @@ func (s suite) otherModel(t *testing.T) {
 	m := s.start(t)
 	seed(t, m)
 	q := Query("attention", 3)
-	q.Model = evidence.Model{Name: "stranger", Revision: "9", Dims: 32}
-	if r := recall(t, m, q); len(r.Hits) != 1 || r.Index != evidence.IndexLexical || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "stranger@9") {
-		t.Errorf("hybrid with a strange model = %q, index %s, %q", ids(r), r.Index, r.Warnings)
+	q.Model = evidence.Model{Name: "unknown", Revision: "9", Dims: 32}
+	if r := recall(t, m, q); len(r.Hits) != 1 || r.Index != evidence.IndexLexical || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "unknown@9") {
+		t.Errorf("hybrid with an unknown model = %q, index %s, %q", ids(r), r.Index, r.Warnings)
 	}
 	q.Mode = evidence.ModeVector
 	_, err := m.Recall(t.Context(), q)
-	wantProblem(t, err, "stranger@9")
+	wantProblem(t, err, "unknown@9")
 
 	doc := Doc("wide", "A text about wombats.")
 	wide := evidence.Chunks{Model: Model(), Items: []evidence.Chunk{{Start: 0, End: len(doc.Text), Vector: embed(doc.Text, 64)}}}
@@ -178,10 +178,10 @@ func (s suite) partlyEmbedded(t *testing.T) {
 	}
 	r := recall(t, m, Query("attention without vectors", 5))
 	if len(r.Hits) < 2 || r.Hits[0].Document.ID != "plain" || r.Hits[0].Vector != nil {
-		t.Errorf("a document without vectors is not judged by its words: %q", ids(r))
+		t.Errorf("a document without vectors is not ranked by its words: %q", ids(r))
 	}
 	if r := recall(t, m, Query("masked words of an encoder", 1)); len(r.Hits) != 1 || r.Hits[0].Document.ID != "d2" {
-		t.Errorf("embedded documents suffer: %q", ids(r))
+		t.Errorf("Recall of an embedded document = %q", ids(r))
 	}
 }
 
@@ -222,7 +222,7 @@ func (s suite) nearDuplicates(t *testing.T) {
 	put(t, m, Doc("other", "Another text: attention in psychology is the selective concentration on discrete information while ignoring other perceivable things around."))
 	got := ids(recall(t, m, Query("transformer attention", 10)))
 	if len(got) != 2 || !slices.Contains(got, "other") {
-		t.Errorf("Recall = %q, want one of the twins and other", got)
+		t.Errorf("Recall = %q, want one of the near-duplicates and other", got)
 	}
 }
 
@@ -231,7 +231,7 @@ func (s suite) turns(t *testing.T) {
 	said := []string{"Ann: hi", "Bob: Which animal did you see at the lake yesterday?", "Ann: It was a kingfisher, so colourful.", "Bob: nice", "Ann: bye"}
 	for i, text := range said {
 		doc := evidence.Document{ID: fmt.Sprintf("t%d", i), Source: "chat", Title: "Chat", Text: text, Published: time.Date(2023, 5, 8, 0, 0, 0, 0, time.UTC),
-			Meta: map[string]string{contract.MetaKind: contract.KindTurn, contract.MetaSeq: fmt.Sprint(i), contract.MetaSession: "s_chat"}}
+			Meta: map[string]string{evidence.MetaKind: evidence.KindTurn, evidence.MetaSeq: fmt.Sprint(i), evidence.MetaSession: "s_chat"}}
 		put(t, m, doc)
 	}
 	q := evidence.RecallQuery{Text: "Which animal was at the lake?", Session: "s_chat", K: 3}
@@ -239,6 +239,6 @@ func (s suite) turns(t *testing.T) {
 		t.Errorf("Recall = %q, want t1 and its neighbour t2", got)
 	}
 	if got := ids(recall(t, m, evidence.RecallQuery{Text: "8 May 2023", Session: "s_chat"})); len(got) == 0 {
-		t.Error("the date of a conversation finds nothing")
+		t.Error("the date of a conversation is not found")
 	}
 }

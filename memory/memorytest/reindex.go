@@ -11,7 +11,7 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-var errEmbedder = errors.New("the embedder went away")
+var errEmbedder = errors.New("the embedder failed")
 
 func (s suite) reindex(t *testing.T) {
 	dir := t.TempDir()
@@ -20,7 +20,7 @@ func (s suite) reindex(t *testing.T) {
 	for i := range n {
 		put(t, m, Doc(fmt.Sprintf("r%d", i), fmt.Sprintf("Reindexed text on topic w%d.\n\nAnd its second part v%d.", i, i)))
 	}
-	next := evidence.Model{Name: "next", Revision: "2", Kind: evidence.KindTransformer} // its dimension shows at the first text
+	next := evidence.Model{Name: "next", Revision: "2", Kind: evidence.KindTransformer} // its dimension is known after the first text
 	seen := map[string]int{}
 	limit := 100
 	embedder := func(ctx context.Context, texts []string) ([][]float32, error) {
@@ -36,28 +36,28 @@ func (s suite) reindex(t *testing.T) {
 		}
 		return out, nil
 	}
-	p, err := m.Reindex(t.Context(), next, embedder, nil)
+	p, err := as[contract.Reindexer](t, m).Reindex(t.Context(), next, embedder, nil)
 	if !errors.Is(err, errEmbedder) || p.Done == 0 || p.Done >= n || p.Total != n {
-		t.Fatalf("Reindex with an embedder that ends = %+v, %v", p, err)
+		t.Fatalf("Reindex with an embedder that fails = %+v, %v", p, err)
 	}
 	st, err := other.Stats(t.Context())
 	if err != nil || st.Reindex == nil || st.Reindex.Model != "next@2" || st.Reindex.Total != n || st.Embedder != "suite@1" {
-		t.Errorf("Stats on the way = %+v, %v", st, err)
+		t.Errorf("Stats of an unfinished Reindex = %+v, %v", st, err)
 	}
 	q := evidence.RecallQuery{Text: "topic w7", Vector: embed("Reindexed text on topic w7.", 48), Model: next, K: 3}
 	if r := recall(t, other, q); len(r.Hits) == 0 || r.Hits[0].Document.ID != "r7" || len(r.Warnings) == 0 || !strings.Contains(r.Warnings[0], fmt.Sprintf("of %d", n)) {
-		t.Errorf("Recall on the way = %q, %q", ids(r), r.Warnings)
+		t.Errorf("Recall during an unfinished Reindex = %q, %q", ids(r), r.Warnings)
 	}
 
 	limit = 1 << 30
 	half := seen["And its second part v0."]
 	last, put1 := -1, false
-	p, err = other.Reindex(t.Context(), next, embedder, func(p contract.Progress) {
+	p, err = as[contract.Reindexer](t, other).Reindex(t.Context(), next, embedder, func(p contract.Progress) {
 		if p.Done < last || p.Total < p.Done {
 			t.Errorf("progress goes from %d to %+v", last, p)
 		}
 		last = p.Done
-		if !put1 { // somebody puts a document meanwhile
+		if !put1 { // a document is put meanwhile
 			put1 = true
 			put(t, m, Doc("late", "A latecomer about wolverines."))
 		}
@@ -66,7 +66,7 @@ func (s suite) reindex(t *testing.T) {
 		t.Fatalf("second Reindex = %+v, %v, last progress %d", p, err, last)
 	}
 	if half != 1 || seen["And its second part v0."] != 1 {
-		t.Errorf("a batch that was kept is made again: %d, %d times", half, seen["And its second part v0."])
+		t.Errorf("a stored batch was embedded again: %d, %d times", half, seen["And its second part v0."])
 	}
 	st, err = m.Stats(t.Context())
 	if err != nil || st.Reindex != nil || st.Embedder != "next@2" || len(st.Models) != 2 {
@@ -94,22 +94,22 @@ func (s suite) reindexBadInput(t *testing.T) {
 		}
 		return out, nil
 	}
-	_, err := m.Reindex(t.Context(), evidence.Model{}, good, nil)
+	_, err := as[contract.Reindexer](t, m).Reindex(t.Context(), evidence.Model{}, good, nil)
 	wantProblem(t, err)
-	_, err = m.Reindex(t.Context(), Model(), nil, nil)
+	_, err = as[contract.Reindexer](t, m).Reindex(t.Context(), Model(), nil, nil)
 	wantProblem(t, err)
 	other := Model()
 	other.Dims = 8
-	_, err = m.Reindex(t.Context(), other, good, nil)
+	_, err = as[contract.Reindexer](t, m).Reindex(t.Context(), other, good, nil)
 	wantProblem(t, err, "suite@1", "32")
 	next := evidence.Model{Name: "next", Dims: 8}
-	few := func(ctx context.Context, texts []string) ([][]float32, error) { return nil, nil }
-	if _, err := m.Reindex(t.Context(), next, few, nil); err == nil {
-		t.Error("an embedder that gives too few vectors is believed")
+	tooFew := func(ctx context.Context, texts []string) ([][]float32, error) { return nil, nil }
+	if _, err := as[contract.Reindexer](t, m).Reindex(t.Context(), next, tooFew, nil); err == nil {
+		t.Error("an embedder that returns too few vectors is accepted")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	stop := func(ctx context.Context, texts []string) ([][]float32, error) { cancel(); return good(ctx, texts) }
-	if _, err := m.Reindex(ctx, next, stop, nil); !errors.Is(err, context.Canceled) {
+	if _, err := as[contract.Reindexer](t, m).Reindex(ctx, next, stop, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled Reindex = %v", err)
 	}
 	if st, err := m.Stats(t.Context()); err != nil || st.Embedder != "suite@1" {
@@ -122,8 +122,8 @@ func (s suite) reindexBadInput(t *testing.T) {
 		}
 		return out, nil
 	}
-	if p, err := m.Reindex(t.Context(), next, zero, nil); err != nil || p.Done != 4 {
-		t.Errorf("Reindex with vectors that are no use = %+v, %v", p, err)
+	if p, err := as[contract.Reindexer](t, m).Reindex(t.Context(), next, zero, nil); err != nil || p.Done != 4 {
+		t.Errorf("Reindex with unusable vectors = %+v, %v", p, err)
 	}
 	if r := recall(t, m, evidence.RecallQuery{Text: "sourdough", Vector: embed("x", 8), Model: next}); len(r.Hits) != 1 {
 		t.Errorf("Recall = %q", ids(r))

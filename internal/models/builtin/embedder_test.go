@@ -3,14 +3,7 @@ package builtin
 import (
 	"strings"
 	"testing"
-
-	"github.com/research-mcp/research-mcp/internal/models/modelstest"
 )
-
-func TestEmbedderContract(t *testing.T) {
-	t.Parallel()
-	modelstest.Embedder(t, NewEmbedder())
-}
 
 // cosine is that of two unit vectors.
 func cosine(a, b []float32) float64 {

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/ollama/ollama/api"
+
+	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/models/prompt"
 )
 
 const (
@@ -27,13 +30,10 @@ const (
 	thinkingRoom = 2048
 )
 
-// Message is one message of a chat; Role is "system", "user" or "assistant".
-type Message struct{ Role, Content string }
-
 // ChatRequest is a prompt.
 type ChatRequest struct {
 	Model        ModelInfo
-	Messages     []Message
+	Messages     []prompt.Message
 	PromptTokens int             // estimated, generously: see EstimatePrompt
 	MaxTokens    int             // of the answer
 	Format       json.RawMessage // a JSON schema that the answer has to keep, or nil
@@ -61,7 +61,8 @@ func (c *Client) Chat(ctx context.Context, req ChatRequest, onText func(string))
 	window := c.Window(req.Model, req.PromptTokens+req.MaxTokens)
 	bounded, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watch := watchSilence(cancel, c.cfg.Patience, c.cfg.Silence)
+	bounded = limit.WithPause(bounded, func() { cancel(errSilent) })
+	watch := watchSilence(bounded, cancel, c.cfg.Patience, c.cfg.Silence)
 	defer watch.stop()
 
 	var out strings.Builder
@@ -105,18 +106,36 @@ func (c *Client) Chat(ctx context.Context, req ChatRequest, onText func(string))
 	return res, nil
 }
 
-// silenceWatch cancels a call that says nothing for too long.
+// silenceWatch cancels a call that says nothing for too long. A replay has no
+// clock: the recording says when a call was cancelled.
 type silenceWatch struct {
-	timer *time.Timer
+	timer *time.Timer // nil: no clock
 	pause time.Duration
 }
 
-func watchSilence(cancel context.CancelCauseFunc, first, pause time.Duration) silenceWatch {
+func watchSilence(ctx context.Context, cancel context.CancelCauseFunc, first, pause time.Duration) silenceWatch {
+	if limit.ClockIsOff(ctx) {
+		return silenceWatch{}
+	}
 	return silenceWatch{timer: time.AfterFunc(first, func() { cancel(errSilent) }), pause: pause}
 }
 
-func (w silenceWatch) heard() { w.timer.Reset(w.pause) }
-func (w silenceWatch) stop()  { w.timer.Stop() }
+// heard restarts the timer; with a pause of 0 there is no further limit.
+func (w silenceWatch) heard() {
+	switch {
+	case w.timer == nil:
+	case w.pause > 0:
+		w.timer.Reset(w.pause)
+	default:
+		w.timer.Stop()
+	}
+}
+
+func (w silenceWatch) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
 
 func (c *Client) chatRequest(req ChatRequest, window int) *api.ChatRequest {
 	no := false
@@ -165,8 +184,8 @@ func (c *Client) Readable(m ModelInfo, d time.Duration) int {
 		pace = unknownPace
 	}
 	tokens := int(pace * d.Seconds())
-	if c.cfg.Readable != nil {
-		tokens = c.cfg.Readable(tokens)
+	if c.cfg.Hooks != nil {
+		tokens = c.cfg.Hooks.Readable(tokens)
 	}
 	return tokens
 }

@@ -11,12 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/prompt"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
 func ask(model, text string) ChatRequest {
 	return ChatRequest{
-		Model: ModelInfo{Name: model, Context: 32768}, Messages: []Message{{"user", text}},
+		Model: ModelInfo{Name: model, Context: 32768}, Messages: []prompt.Message{{Role: "user", Content: text}},
 		PromptTokens: EstimatePrompt(text), MaxTokens: 8,
 	}
 }
@@ -90,17 +91,19 @@ func TestChatMisbehaves(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := ollamakit.Start(t)
-			s.OnChat(func(ollamakit.Call) ollamakit.Reply { return c.reply })
-			client := newClient(t, Config{Host: s.Host(), Silence: 200 * time.Millisecond, Patience: 200 * time.Millisecond})
-			res, err := client.Chat(t.Context(), ask(ollamakit.ChatModel, "hi"), nil)
-			var p *evidence.Problem
-			if !errors.As(err, &p) || !strings.Contains(p.What, c.want) || p.Try == "" {
-				t.Errorf("Chat = %v, want a problem with %q", err, c.want)
-			}
-			if res.Text != c.text {
-				t.Errorf("text before the failure = %q, want %q", res.Text, c.text)
-			}
+			inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+				cfg.Silence = 30 * time.Second
+				s.OnChat(func(ollamakit.Call) ollamakit.Reply { return c.reply })
+				client := newClient(t, cfg)
+				res, err := client.Chat(t.Context(), ask(ollamakit.ChatModel, "hi"), nil)
+				var p *evidence.Problem
+				if !errors.As(err, &p) || !strings.Contains(p.What, c.want) || p.Try == "" {
+					t.Errorf("Chat = %v, want a problem with %q", err, c.want)
+				}
+				if res.Text != c.text {
+					t.Errorf("text before the failure = %q, want %q", res.Text, c.text)
+				}
+			})
 		})
 	}
 }
@@ -109,20 +112,21 @@ func TestChatMisbehaves(t *testing.T) {
 // error says so, and the model is not blamed.
 func TestChatDeadline(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	s.OnChat(func(ollamakit.Call) ollamakit.Reply {
-		return ollamakit.Reply{Tokens: []string{"slow ", "words"}, HangAfter: 1}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		s.OnChat(func(ollamakit.Call) ollamakit.Reply {
+			return ollamakit.Reply{Tokens: []string{"slow ", "words"}, HangAfter: 1}
+		})
+		c := newClient(t, cfg)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		res, err := c.Chat(ctx, ask(ollamakit.ChatModel, "hi"), nil)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "too slow for the time that was left") || res.Text != "slow " {
+			t.Errorf("Chat = %+v, %v", res, err)
+		}
+		if got := c.Probe(t.Context()); got.Chat == nil {
+			t.Errorf("the model was blamed: %v", got.ChatProblem)
+		}
 	})
-	c := newClient(t, Config{Host: s.Host()})
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	res, err := c.Chat(ctx, ask(ollamakit.ChatModel, "hi"), nil)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "too slow for the time that was left") || res.Text != "slow " {
-		t.Errorf("Chat = %+v, %v", res, err)
-	}
-	if got := c.Probe(t.Context()); got.Chat == nil {
-		t.Errorf("the model was blamed: %v", got.ChatProblem)
-	}
 }
 
 // The clock of silence starts anew with each word: a model that writes for
@@ -132,7 +136,7 @@ func TestChatSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
-		w := watchSilence(cancel, 3*time.Minute, 30*time.Second)
+		w := watchSilence(ctx, cancel, 3*time.Minute, 30*time.Second)
 		defer w.stop()
 		<-time.After(2 * time.Minute) // of the bubble's clock: loading
 		for range 10 {
@@ -152,63 +156,67 @@ func TestChatSlow(t *testing.T) {
 
 func TestChatRequest(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	c := newClient(t, Config{Host: s.Host(), KeepAlive: time.Minute})
-	for _, step := range []struct {
-		name     string
-		prompt   int
-		context  int
-		thinking bool
-		want     int // num_ctx
-	}{
-		{"small", 10, 32768, false, 4096},
-		{"grows in powers of two", 5000, 32768, false, 8192},
-		{"does not shrink: that would load the model anew", 10, 32768, false, 8192},
-		{"the model's own length", 10, 2048, false, 2048},
-		{"room to think", 7000, 32768, true, 16384},
-	} {
-		req := ask(ollamakit.ChatModel, "hi")
-		req.PromptTokens, req.Model.Context, req.Model.Thinking = step.prompt, step.context, step.thinking
-		if _, err := c.Chat(t.Context(), req, nil); err != nil {
-			t.Fatal(err)
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		cfg.KeepAlive = time.Minute
+		c := newClient(t, cfg)
+		for _, step := range []struct {
+			name     string
+			prompt   int
+			context  int
+			thinking bool
+			want     int // num_ctx
+		}{
+			{"small", 10, 32768, false, 4096},
+			{"grows in powers of two", 5000, 32768, false, 8192},
+			{"does not shrink: that would load the model anew", 10, 32768, false, 8192},
+			{"the model's own length", 10, 2048, false, 2048},
+			{"room to think", 7000, 32768, true, 16384},
+		} {
+			req := ask(ollamakit.ChatModel, "hi")
+			req.PromptTokens, req.Model.Context, req.Model.Thinking = step.prompt, step.context, step.thinking
+			if _, err := c.Chat(t.Context(), req, nil); err != nil {
+				t.Fatal(err)
+			}
+			calls := s.Calls("/api/chat")
+			call := calls[len(calls)-1]
+			if got := call.Option("num_ctx"); got != step.want {
+				t.Errorf("%s: num_ctx = %d, want %d", step.name, got, step.want)
+			}
+			if call.Truncate == nil || *call.Truncate || string(call.KeepAlive) != `"1m0s"` || call.Option("seed") != seed {
+				t.Errorf("%s: call = %+v", step.name, call)
+			}
+			if think := string(call.Think); step.thinking != (think == "false") {
+				t.Errorf("%s: think = %q", step.name, think)
+			}
 		}
-		calls := s.Calls("/api/chat")
-		call := calls[len(calls)-1]
-		if got := call.Option("num_ctx"); got != step.want {
-			t.Errorf("%s: num_ctx = %d, want %d", step.name, got, step.want)
-		}
-		if call.Truncate == nil || *call.Truncate || string(call.KeepAlive) != `"1m0s"` || call.Option("seed") != seed {
-			t.Errorf("%s: call = %+v", step.name, call)
-		}
-		if think := string(call.Think); step.thinking != (think == "false") {
-			t.Errorf("%s: think = %q", step.name, think)
-		}
-	}
+	})
 }
 
 func TestChatTruncated(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	s.OnChat(func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Tokens: []string{"x"}, Prompt: 4096} })
-	c := newClient(t, Config{Host: s.Host()})
-	if res, err := c.Chat(t.Context(), ask(ollamakit.ChatModel, "hi"), nil); err != nil || !res.Truncated {
-		t.Errorf("Chat whose prompt filled the window = %+v, %v", res, err)
-	}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		s.OnChat(func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Tokens: []string{"x"}, Prompt: 4096} })
+		c := newClient(t, cfg)
+		if res, err := c.Chat(t.Context(), ask(ollamakit.ChatModel, "hi"), nil); err != nil || !res.Truncated {
+			t.Errorf("Chat whose prompt filled the window = %+v, %v", res, err)
+		}
+	})
 }
 
 func TestPreload(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	c := newClient(t, Config{Host: s.Host()})
-	if err := c.Preload(t.Context(), ModelInfo{Name: ollamakit.ChatModel}); err != nil {
-		t.Error(err)
-	}
-	if err := c.Preload(t.Context(), ModelInfo{Name: "absent"}); err == nil {
-		t.Error("Preload of a model that is not there: no error")
-	}
-	if call := s.Calls("/api/chat")[0]; call.Option("num_ctx") != smallestWindow || len(call.Messages) != 0 {
-		t.Errorf("call = %+v", call)
-	}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		c := newClient(t, cfg)
+		if err := c.Preload(t.Context(), ModelInfo{Name: ollamakit.ChatModel}); err != nil {
+			t.Error(err)
+		}
+		if err := c.Preload(t.Context(), ModelInfo{Name: "absent"}); err == nil {
+			t.Error("Preload of a model that is not there: no error")
+		}
+		if call := s.Calls("/api/chat")[0]; call.Option("num_ctx") != smallestWindow || len(call.Messages) != 0 {
+			t.Errorf("call = %+v", call)
+		}
+	})
 }
 
 func TestThoughtFilter(t *testing.T) {

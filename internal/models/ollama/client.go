@@ -1,7 +1,7 @@
-// Package ollama is the connection to a local Ollama server: whether it is
-// there, which of its models to use, and calls that are bounded by silence
-// rather than by total time. What is wrong with it is told in words that a
-// person can act on, because most people meet this room when Ollama is not
+// Package ollama provides the models of an Ollama server: whether it runs, which
+// of its models to use, and an embedder, a synthesizer, a planner and a
+// summarizer over its API. Calls are limited by silence, not by total time. Its
+// errors are *evidence.Problem: most people see them because Ollama is not
 // running or has no model yet.
 package ollama
 
@@ -21,46 +21,34 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 )
 
 const (
-	// DefaultProbe is the longest that Probe waits. A question is on its way:
-	// an Ollama that takes longer is not used for it.
-	DefaultProbe = 200 * time.Millisecond
-	// DefaultSilence is how long a model that began to write may pause.
-	DefaultSilence = 30 * time.Second
-	// DefaultPatience is how long a model may take to its first word: loading
-	// the weights and reading the prompt take minutes on a slow machine.
-	DefaultPatience = 3 * time.Minute
-	// DefaultKeepAlive spares the second question the loading of the model.
-	DefaultKeepAlive = 15 * time.Minute
+	// defaultPatience is how long a model may take to its first word: loading the
+	// weights and reading the prompt take minutes on a slow machine.
+	defaultPatience = 3 * time.Minute
 
-	stateFresh   = 3 * time.Second  // a finished probe is believed this long
-	failureFresh = 30 * time.Second // a model that failed is left alone this long
-	lookLimit    = 5 * time.Second  // a probe goes on this long behind the caller's back
-	showLimit    = 30 * time.Second // details of a model with a large vocabulary take a while
-	maxBody      = 64 << 20         // of one answer, bytes
+	failureTTL = 30 * time.Second // a model that failed is not chosen again for this long
+	showLimit  = 30 * time.Second // details of a model with a large vocabulary take a while
+	maxBody    = 64 << 20         // of one response, bytes
 )
 
 // Config says where Ollama is and which models to use. The zero value is the
-// local server with whatever models it has.
+// local server with the first suitable models that it has. Defaults of settings
+// are in package config.
 type Config struct {
 	Host       string        // as OLLAMA_HOST; empty: 127.0.0.1:11434
 	ChatModel  string        // empty: the first installed one that can chat
 	EmbedModel string        // empty: the first installed one that can embed
-	KeepAlive  time.Duration // 0: DefaultKeepAlive
-	Silence    time.Duration // 0: DefaultSilence
-	Patience   time.Duration // 0: DefaultPatience
-	Probe      time.Duration // 0, or longer than DefaultProbe: DefaultProbe
+	Proxy      string        // URL of the proxy for all requests; empty: none, whatever HTTP_PROXY says
+	KeepAlive  time.Duration // how long the server keeps a model loaded; 0: not at all, negative: for ever
+	Silence    time.Duration // how long a model that began to write may pause; 0: for ever
+	Patience   time.Duration // how long it may take to its first word; 0: three minutes
 
-	// Transport stands before the way out, to record what passes or to answer in
-	// its place; nil: nothing does.
-	Transport func(wire http.RoundTripper) http.RoundTripper
-	// Readable has the last word on what Client.Readable measured; nil: nobody.
-	Readable func(tokens int) int
-
-	Now func() time.Time // nil: time.Now; only differences are used
-	Log *slog.Logger     // nil: nothing is logged
+	Hooks models.Hooks     // nil: none
+	Now   func() time.Time // nil: time.Now; only differences are used
+	Log   *slog.Logger     // nil: nothing is logged
 }
 
 // Client talks to one server. It is safe for concurrent use. Nothing is dialled
@@ -72,16 +60,13 @@ type Client struct {
 	http *http.Transport
 	log  *slog.Logger
 
-	begin  func(func(context.Context)) // runs work that may outlive its caller, until Close
-	cancel context.CancelFunc
-	work   sync.WaitGroup
+	background func(func(context.Context)) // runs work that may outlive its caller; its context ends at Close
+	cancel     context.CancelFunc
+	work       sync.WaitGroup
 
 	mu       sync.Mutex
 	closed   bool
-	state    State // as of stateAt, when known
-	known    bool
-	stateAt  time.Time
-	flight   *flight
+	probes   probes
 	details  map[string]details   // by digest
 	learning map[string]bool      // digests whose details are being fetched
 	failures map[string]failure   // by model name
@@ -90,61 +75,69 @@ type Client struct {
 	paces    map[string]float64   // by model name: prompt tokens read in a second
 }
 
-// New makes a client. A host that cannot be one is an *evidence.Problem.
+// New makes a client. A host or a proxy that cannot be one is an
+// *evidence.Problem.
 func New(cfg Config) (*Client, error) {
 	base, err := ParseHost(cfg.Host)
 	if err != nil {
 		return nil, err
 	}
-	setDefaults(&cfg)
-	transport, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		transport = &http.Transport{Proxy: http.ProxyFromEnvironment}
+	transport, err := newTransport(cfg.Proxy)
+	if err != nil {
+		return nil, err
 	}
-	transport = transport.Clone()
-	life, cancel := context.WithCancel(context.Background())
-	c := &Client{
-		cfg: cfg, base: base, http: transport, log: cfg.Log, cancel: cancel,
-		details: map[string]details{}, learning: map[string]bool{}, failures: map[string]failure{}, slow: map[string]time.Time{}, windows: map[string]int{}, paces: map[string]float64{},
+	if cfg.Patience == 0 {
+		cfg.Patience = defaultPatience
 	}
-	c.begin = func(f func(context.Context)) { c.work.Go(func() { f(life) }) }
-	var way http.RoundTripper = transport
-	if cfg.Transport != nil {
-		way = cfg.Transport(transport)
-	}
-	c.api = api.NewClient(base, &http.Client{
-		Transport: limitBody{way},
-		// A local server has nowhere to send us to.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	})
-	return c, nil
-}
-
-func setDefaults(cfg *Config) {
-	for _, d := range []struct {
-		field *time.Duration
-		value time.Duration
-	}{
-		{&cfg.KeepAlive, DefaultKeepAlive}, {&cfg.Silence, DefaultSilence},
-		{&cfg.Patience, DefaultPatience}, {&cfg.Probe, DefaultProbe},
-	} {
-		if *d.field == 0 {
-			*d.field = d.value
-		}
-	}
-	cfg.Probe = min(cfg.Probe, DefaultProbe)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
+	life, cancel := context.WithCancel(context.Background())
+	c := &Client{
+		cfg: cfg, base: base, http: transport, log: cfg.Log, cancel: cancel,
+		details: map[string]details{}, learning: map[string]bool{}, failures: map[string]failure{},
+		slow: map[string]time.Time{}, windows: map[string]int{}, paces: map[string]float64{},
+	}
+	c.background = func(f func(context.Context)) { c.work.Go(func() { f(life) }) }
+	var outer http.RoundTripper = transport
+	if cfg.Hooks != nil {
+		outer = cfg.Hooks.Transport(transport)
+	}
+	c.api = api.NewClient(base, &http.Client{
+		Transport: limitBody{outer},
+		// Ollama does not redirect. Prompts go to no other host.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	})
+	return c, nil
+}
+
+// newTransport ignores HTTP_PROXY and its kind: prompts hold what a user asks and
+// remembers, and a proxy for web pages is no place for them.
+func newTransport(proxy string) (*http.Transport, error) {
+	transport, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		transport = &http.Transport{}
+	}
+	transport = transport.Clone()
+	transport.Proxy = nil
+	if proxy == "" {
+		return transport, nil
+	}
+	u, err := url.Parse(proxy)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, evidence.BadInput("ollama.proxy is not the URL of a proxy", "give a URL such as http://proxy.example.org:3128, or leave it empty")
+	}
+	transport.Proxy = http.ProxyURL(u)
+	return transport, nil
 }
 
 // Host is the server's base URL.
 func (c *Client) Host() string { return c.base.String() }
 
-// Close ends what still runs and waits for it. Calls after it fail.
+// Close cancels background work and waits for it. Later calls fail.
 func (c *Client) Close() error {
 	c.mu.Lock()
 	c.closed = true
@@ -156,9 +149,9 @@ func (c *Client) Close() error {
 }
 
 // ParseHost reads a host as Ollama's own client reads OLLAMA_HOST: a host, a
-// host and port, or a URL. Where that client quietly takes its default for a
-// port that is none, this is an error. An address to listen on, such as
-// 0.0.0.0, means this machine.
+// host and port, or a URL. That client replaces an invalid port by its default;
+// here it is an error. An address to listen on, such as 0.0.0.0, means this
+// machine.
 func ParseHost(s string) (*url.URL, error) {
 	bad := func(what string) error {
 		return evidence.BadInput("the Ollama host "+strconv.Quote(s)+" "+what,
@@ -202,8 +195,8 @@ func ParseHost(s string) (*url.URL, error) {
 	return &url.URL{Scheme: scheme, Host: net.JoinHostPort(host, port), Path: path}, nil
 }
 
-// limitBody ends an answer that is too long to be one: the api package reads it
-// to its end, however long it is.
+// limitBody truncates a response that is too long to be one: the api package
+// reads without a limit.
 type limitBody struct{ base http.RoundTripper }
 
 func (l limitBody) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -9,29 +9,6 @@ import (
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
-// newClient makes a client that is closed with the test.
-func newClient(t *testing.T, cfg Config) *Client {
-	t.Helper()
-	c, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return c
-}
-
-// settled probes until the details of what was chosen are known.
-func settled(t *testing.T, c *Client) State {
-	t.Helper()
-	c.Probe(t.Context())
-	c.work.Wait()
-	return c.Probe(t.Context())
-}
-
 func TestParseHost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ in, want, wrong string }{
@@ -90,14 +67,15 @@ func TestEmbed(t *testing.T) {
 
 func TestEmbedCount(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	s.OnEmbed(func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Vectors: [][]float32{{1}}} })
-	c := newClient(t, Config{Host: s.Host()})
-	_, err := c.Embed(t.Context(), ModelInfo{Name: ollamakit.EmbedModel}, []string{"a", "b"})
-	if err == nil || !strings.Contains(err.Error(), "1 vectors for 2 texts") {
-		t.Errorf("Embed with too few vectors: %v", err)
-	}
-	if call := s.Calls("/api/embed")[0]; call.Truncate == nil || !*call.Truncate || len(call.KeepAlive) == 0 {
-		t.Errorf("truncate and keep_alive are not said: %+v", call)
-	}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		s.OnEmbed(func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Vectors: [][]float32{{1}}} })
+		c := newClient(t, cfg)
+		_, err := c.Embed(t.Context(), ModelInfo{Name: ollamakit.EmbedModel}, []string{"a", "b"})
+		if err == nil || !strings.Contains(err.Error(), "1 vectors for 2 texts") {
+			t.Errorf("Embed with too few vectors: %v", err)
+		}
+		if call := s.Calls("/api/embed")[0]; call.Truncate == nil || !*call.Truncate || len(call.KeepAlive) == 0 {
+			t.Errorf("truncate and keep_alive are not said: %+v", call)
+		}
+	})
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/ollama/ollama/api"
+
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
 // Embed makes one vector for each text, as the model gives it. A text that is
@@ -18,8 +20,10 @@ func (c *Client) Embed(ctx context.Context, m ModelInfo, texts []string) ([][]fl
 	if len(texts) == 0 {
 		return nil, nil
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, c.cfg.Patience, errSilent)
-	defer cancel()
+	bounded, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	bounded = limit.WithPause(bounded, func() { cancel(errSilent) })
+	defer limit.AfterFunc(bounded, c.cfg.Patience, func() { cancel(errSilent) })()
 	yes := true
 	resp, err := c.api.Embed(bounded, &api.EmbedRequest{
 		Model: m.Name, Input: texts, Truncate: &yes,

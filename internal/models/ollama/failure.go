@@ -74,11 +74,11 @@ func (c *Client) problem(ctx context.Context, name string, err error) error {
 	return p
 }
 
-// forgetState makes the next probe look again.
+// forgetState makes the next caller of Probe wait for a new result.
 func (c *Client) forgetState() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.known = false
+	c.probes.state, c.probes.valid = State{}, false
 }
 
 // works forgets a failure.

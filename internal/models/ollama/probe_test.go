@@ -11,26 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/research-mcp/research-mcp/internal/models/prompt"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
-
-// clock is a time that tests move on.
-type clock struct {
-	mu sync.Mutex
-	t  time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.t
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.Add(d)
-}
 
 func names(s State) [2]string {
 	var out [2]string
@@ -47,7 +30,7 @@ func TestProbe(t *testing.T) {
 	t.Parallel()
 	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
 		c := newClient(t, Config{Host: target.Host, ChatModel: ollamakit.ChatModel, EmbedModel: strings.ToUpper(ollamakit.EmbedModel) + ":latest"})
-		first := c.Probe(t.Context())
+		first := settled(t, c)
 		if want := [2]string{ollamakit.ChatModel, ollamakit.EmbedModel}; !first.Reachable || names(first) != want || first.Problem != nil {
 			t.Fatalf("first Probe = %v, %v, want %v", names(first), first.Problem, want)
 		}
@@ -74,7 +57,7 @@ func TestProbeChoice(t *testing.T) {
 		cfg     Config
 		models  []ollamakit.Model
 		want    [2]string
-		problem string // in the first thing to mend
+		problem string // in the first thing to fix
 	}{
 		{name: "first of each", models: []ollamakit.Model{embed, chat("a"), chat("b")}, want: [2]string{"a", "nomic-embed-text"}},
 		{name: "configured", cfg: Config{ChatModel: "b"}, models: []ollamakit.Model{embed, chat("a"), chat("b")}, want: [2]string{"b", "nomic-embed-text"}},
@@ -92,53 +75,67 @@ func TestProbeChoice(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			s := ollamakit.Start(t)
-			s.SetModels(c.models...)
-			c.cfg.Host = s.Host()
-			client := newClient(t, c.cfg)
-			settled(t, client)
-			got := settled(t, client) // a wrong guess costs one round
-			if diff := cmp.Diff(c.want, names(got)); diff != "" {
-				t.Errorf("models (-want +got):\n%s", diff)
-			}
-			switch {
-			case c.problem == "" && got.Problem != nil:
-				t.Errorf("problem: %v", got.Problem)
-			case c.problem != "" && (got.Problem == nil || !strings.Contains(got.Problem.Error(), c.problem)):
-				t.Errorf("problem = %v, want %q", got.Problem, c.problem)
-			}
+			inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+				s.SetModels(c.models...)
+				c.cfg.Hooks = cfg.Hooks
+				client := newClient(t, c.cfg)
+				settled(t, client)
+				got := settled(t, client) // a wrong guess costs one round
+				if diff := cmp.Diff(c.want, names(got)); diff != "" {
+					t.Errorf("models (-want +got):\n%s", diff)
+				}
+				switch {
+				case c.problem == "" && got.Problem != nil:
+					t.Errorf("problem: %v", got.Problem)
+				case c.problem != "" && (got.Problem == nil || !strings.Contains(got.Problem.Error(), c.problem)):
+					t.Errorf("problem = %v, want %q", got.Problem, c.problem)
+				}
+			})
 		})
 	}
 }
 
-func TestProbeComesAndGoes(t *testing.T) {
+// A state is used for three seconds.
+func TestProbeTTL(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		now := &clock{t: time.Unix(0, 0)}
+		cfg.Now = now.now
+		c := newClient(t, cfg)
+		settled(t, c)
+		before := len(s.Calls("/api/tags"))
+		for _, step := range []struct {
+			after time.Duration
+			want  int // requests so far
+		}{{0, 0}, {stateTTL - 1, 0}, {1, 1}, {stateTTL - 1, 1}} {
+			now.add(step.after)
+			c.Probe(t.Context())
+			if n := len(s.Calls("/api/tags")) - before; n != step.want {
+				t.Errorf("%s later: %d requests, want %d", step.after, n, step.want)
+			}
+		}
+	})
+}
+
+// A server that stopped is noticed when its state has expired.
+func TestProbeStoppedServer(t *testing.T) {
 	t.Parallel()
 	s := ollamakit.Start(t)
 	now := &clock{t: time.Unix(0, 0)}
 	c := newClient(t, Config{Host: s.Host(), Now: now.now})
-	if got := c.Probe(t.Context()); !got.Reachable {
-		t.Fatalf("Probe of a server that is there: %v", got.Problem)
-	}
-	c.work.Wait()
-	before := len(s.Calls("/api/tags"))
-	c.Probe(t.Context())
-	c.Probe(t.Context())
-	if n := len(s.Calls("/api/tags")) - before; n != 1 {
-		t.Errorf("%d looks for two probes in a row after the details came, want 1", n)
+	if got := settled(t, c); !got.Reachable {
+		t.Fatalf("Probe of a running server: %v", got.Problem)
 	}
 	s.Stop()
-	if got := c.Probe(t.Context()); !got.Reachable {
-		t.Error("a look was not believed for three seconds")
-	}
-	now.add(stateFresh)
-	got := c.Probe(t.Context())
+	now.add(stateTTL)
+	got := settled(t, c)
 	if got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "not running at "+c.Host()) {
-		t.Errorf("Probe of a server that went away = %+v", got)
+		t.Errorf("Probe of a stopped server = %+v", got)
 	}
 }
 
-// A server that was refused is looked for again at once.
-func TestProbeAppears(t *testing.T) {
+// A refused connection is not remembered: a server that starts is found at once.
+func TestProbeStartedServer(t *testing.T) {
 	t.Parallel()
 	s := ollamakit.Start(t)
 	late := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -160,46 +157,100 @@ func TestProbeAppears(t *testing.T) {
 	}
 }
 
+// A server that hangs costs each caller its patience, all callers share one
+// probe, and the next question waits less for it.
 func TestProbeHangs(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Hang: true} })
-	c := newClient(t, Config{Host: s.Host(), Probe: 10 * time.Millisecond})
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() {
-			if got := c.Probe(t.Context()); got.Chat != nil || !strings.Contains(got.Problem.What, "did not answer within 10ms") {
-				t.Errorf("Probe of a server that hangs = %+v", got)
-			}
-		})
-	}
-	wg.Wait()
-	if n := len(s.Calls("/api/tags")); n > 1 {
-		t.Errorf("%d looks at once, want one for all", n)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if got := c.Probe(ctx); got.Chat != nil {
-		t.Error("Probe with an ended context found a model")
-	}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Hang: true} })
+		c := newClient(t, cfg)
+		begun := time.Now()
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				if got := c.Probe(t.Context()); got.Chat != nil || !strings.Contains(got.Problem.What, "did not answer within 1.5s") {
+					t.Errorf("Probe of a server that hangs = %+v", got)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(begun); took != firstPatience {
+			t.Errorf("the first Probe took %s, want %s", took, firstPatience)
+		}
+		if n := len(s.Calls("/api/tags")); n != 1 {
+			t.Errorf("%d probes at once, want one for all callers", n)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if got := c.Probe(ctx); got.Chat != nil {
+			t.Error("Probe with an ended context found a model")
+		}
+		c.work.Wait() // the probe reaches its limit
+		c.forgetState()
+		begun = time.Now()
+		if got := c.Probe(t.Context()); !strings.Contains(got.Problem.What, "did not answer within 200ms") {
+			t.Errorf("second Probe = %+v", got.Problem)
+		}
+		if took := time.Since(begun); took != leastPatience {
+			t.Errorf("the second Probe took %s, want %s", took, leastPatience)
+		}
+	})
 }
 
-func TestProbeLimit(t *testing.T) {
+// A server that answers after a second is used, and the patience with it grows
+// when it becomes slower.
+func TestProbeSlowServer(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, Config{Probe: time.Hour})
-	if c.cfg.Probe != 200*time.Millisecond {
-		t.Errorf("a probe may take %s", c.cfg.Probe)
-	}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		delay := time.Second
+		s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply {
+			time.Sleep(delay)
+			return ollamakit.Reply{}
+		})
+		c := newClient(t, cfg)
+		for _, delay = range []time.Duration{time.Second, 1900 * time.Millisecond, 3700 * time.Millisecond} {
+			if got := c.Probe(t.Context()); got.Chat == nil {
+				t.Errorf("a server that answers after %s: %v", delay, got.Problem)
+			}
+			c.work.Wait()
+			c.forgetState()
+		}
+	})
+}
+
+// A server that was there and now takes longer than its callers wait is still
+// used: it is more likely busy than gone.
+func TestProbeBusyServer(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		cfg.Now = nil
+		c, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		settled(t, c)
+		time.Sleep(stateTTL)
+		s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Hang: true} })
+		if got := c.Probe(t.Context()); got.Chat == nil {
+			t.Errorf("Probe of a busy server: %v", got.Problem)
+		}
+		time.Sleep(probeLimit)
+		if got := c.Probe(t.Context()); got.Chat != nil {
+			t.Error("a server that did not answer for five seconds is used")
+		}
+	})
 }
 
 func TestProbeGarbage(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Garbage: "<html>router</html>"} })
-	c := newClient(t, Config{Host: s.Host()})
-	if got := c.Probe(t.Context()); !got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "is not Ollama") {
-		t.Errorf("Probe of something else = %+v", got)
-	}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		s.On("/api/tags", func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Garbage: "<html>router</html>"} })
+		c := newClient(t, cfg)
+		if got := c.Probe(t.Context()); !got.Reachable || got.Chat != nil || !strings.Contains(got.Problem.Error(), "is not Ollama") {
+			t.Errorf("Probe of something else = %+v", got)
+		}
+	})
 }
 
 func TestProbeAfterClose(t *testing.T) {
@@ -216,23 +267,25 @@ func TestProbeAfterClose(t *testing.T) {
 
 func TestFailureIsRemembered(t *testing.T) {
 	t.Parallel()
-	s := ollamakit.Start(t)
-	now := &clock{t: time.Unix(0, 0)}
-	c := newClient(t, Config{Host: s.Host(), Now: now.now})
-	m := settled(t, c).Chat
-	s.OnChat(func(ollamakit.Call) ollamakit.Reply {
-		return ollamakit.Reply{Status: 500, Error: "model requires more system memory (8 GiB) than is available (2 GiB)"}
+	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
+		now := &clock{t: time.Unix(0, 0)}
+		cfg.Now = now.now
+		c := newClient(t, cfg)
+		m := settled(t, c).Chat
+		s.OnChat(func(ollamakit.Call) ollamakit.Reply {
+			return ollamakit.Reply{Status: 500, Error: "model requires more system memory (8 GiB) than is available (2 GiB)"}
+		})
+		_, err := c.Chat(t.Context(), ChatRequest{Model: *m, Messages: []prompt.Message{{Role: "user", Content: "hi"}}, MaxTokens: 5}, nil)
+		if err == nil || !strings.Contains(err.Error(), "more system memory") {
+			t.Fatalf("Chat = %v", err)
+		}
+		got := c.Probe(t.Context())
+		if got.Chat != nil || got.Embed == nil || !strings.Contains(got.ChatProblem.Error(), "is installed but fails: ") {
+			t.Errorf("Probe after a failure = %v, %v", names(got), got.ChatProblem)
+		}
+		now.add(failureTTL)
+		if got := c.Probe(t.Context()); got.Chat == nil {
+			t.Errorf("Probe half a minute later: %v", got.ChatProblem)
+		}
 	})
-	_, err := c.Chat(t.Context(), ChatRequest{Model: *m, Messages: []Message{{"user", "hi"}}, MaxTokens: 5}, nil)
-	if err == nil || !strings.Contains(err.Error(), "more system memory") {
-		t.Fatalf("Chat = %v", err)
-	}
-	got := c.Probe(t.Context())
-	if got.Chat != nil || got.Embed == nil || !strings.Contains(got.ChatProblem.Error(), "is installed but fails: ") {
-		t.Errorf("Probe after a failure = %v, %v", names(got), got.ChatProblem)
-	}
-	now.add(failureFresh)
-	if got := c.Probe(t.Context()); got.Chat == nil {
-		t.Errorf("Probe half a minute later: %v", got.ChatProblem)
-	}
 }

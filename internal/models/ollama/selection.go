@@ -74,7 +74,7 @@ func (c *Client) choose(r role, installed []api.ListModelResponse) (*ModelInfo, 
 			// What is asked stays on this machine unless somebody named a remote model.
 			continue
 		}
-		if f, ok := c.failures[shortName(m.Name)]; ok && c.cfg.Now().Sub(f.at) < failureFresh {
+		if f, ok := c.failures[shortName(m.Name)]; ok && c.cfg.Now().Sub(f.at) < failureTTL {
 			failing = f.problem
 			continue
 		}
@@ -140,7 +140,7 @@ func (c *Client) learn(models ...*ModelInfo) {
 	if len(todo) == 0 || c.closed {
 		return
 	}
-	c.begin(func(ctx context.Context) {
+	c.background(func(ctx context.Context) {
 		for _, m := range todo {
 			if _, err := c.show(ctx, m.Name, m.Digest); err != nil {
 				c.log.Debug("no details of an Ollama model", "model", m.Name, "err", err)
@@ -188,7 +188,7 @@ func (c *Client) show(ctx context.Context, name, digest string) (details, error)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.details[digest] = d
-	c.known = false // what was chosen by guessing is chosen anew
+	c.probes.valid = false // what was chosen by guessing is chosen anew
 	return d, nil
 }
 

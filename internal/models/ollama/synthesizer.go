@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/models/conversation"
-	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/internal/models/prompt"
 )
 
 // Writer writes answers, keywords and summaries with a model of a local Ollama.
@@ -121,7 +119,7 @@ func (w *Writer) fit(model ModelInfo, in evidence.Brief, caution int) (ChatReque
 	}
 	fence := w.boundary()
 	for len(used) > 0 {
-		req := ChatRequest{Model: model, Messages: prompt(in, used, fence), MaxTokens: in.MaxTokens}
+		req := ChatRequest{Model: model, Messages: prompt.Answer(in, used, fence), MaxTokens: in.MaxTokens}
 		for _, m := range req.Messages {
 			const template = 16 // tokens that the model's template puts around a message
 			req.PromptTokens += caution*EstimatePrompt(m.Content) + template
@@ -150,9 +148,9 @@ func (w *Writer) draft(in evidence.Brief, res ChatResult, used []int, err error)
 	prose := res.Text
 	early := err != nil || res.Cut
 	if early {
-		prose = wholeSentences(prose)
+		prose = prompt.WholeSentences(prose)
 	}
-	d := evidence.Draft{Sentences: parse(prose, used)}
+	d := evidence.Draft{Sentences: prompt.ParseDraft(prose, used)}
 	switch {
 	case errors.Is(err, context.Canceled):
 		return evidence.Draft{}, err // nobody waits for the answer
@@ -160,7 +158,7 @@ func (w *Writer) draft(in evidence.Brief, res ChatResult, used []int, err error)
 		return evidence.Draft{}, err
 	case err != nil:
 		d.Partial, d.Why = true, evidence.AsProblem(err).What
-	case len(d.Sentences) == 0 && abstains(res.Text):
+	case len(d.Sentences) == 0 && prompt.Abstains(res.Text):
 		return evidence.Draft{Abstain: true, Why: w.Name() + " found no answer in the passages"}, nil
 	case len(d.Sentences) == 0:
 		return evidence.Draft{}, &evidence.Problem{What: w.Name() + " wrote no sentence", Try: "try a larger model"}
@@ -172,18 +170,4 @@ func (w *Writer) draft(in evidence.Brief, res ChatResult, used []int, err error)
 		d.Why = fmt.Sprintf("%s had room for %d of %d passages", w.Name(), len(used), len(in.Evidence))
 	}
 	return d, nil
-}
-
-// wholeSentences cuts off the last sentence if it is not whole: half of one
-// claims what its end might deny.
-func wholeSentences(prose string) string {
-	bare := strings.TrimRight(conversation.WithoutMarks(prose), " \n\"”’)*")
-	if bare == "" || strings.HasSuffix(bare, ".") || strings.HasSuffix(bare, "!") || strings.HasSuffix(bare, "?") || strings.HasSuffix(bare, "。") {
-		return prose
-	}
-	spans := text.Sentences(prose)
-	if len(spans) == 0 {
-		return ""
-	}
-	return prose[:spans[len(spans)-1].Start]
 }

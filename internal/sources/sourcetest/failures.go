@@ -13,13 +13,13 @@ import (
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
 
-// hidden stands in the bodies of failures and must not come out in an error.
+// hidden is in the bodies of failures and must not appear in an error.
 const hidden = "hidden-words"
 
-// short is a source's own deadline where the test waits for it.
+// short is a source's timeout where the test waits for it.
 const short = 60 * time.Millisecond
 
-// failure is what any service on the net may do wrong.
+// failure is one way in which a service may fail.
 type failure struct {
 	name    string
 	handler http.HandlerFunc
@@ -35,7 +35,7 @@ func answer(code int, kind, body string, header ...string) http.HandlerFunc {
 			w.Header().Set(header[i], header[i+1])
 		}
 		w.WriteHeader(code)
-		io.WriteString(w, body) // a client that went away is the client's business
+		io.WriteString(w, body) // an error means that the client has disconnected
 	}
 }
 
@@ -98,7 +98,11 @@ func testFailures(t *testing.T, spec sources.Spec, c *contract) {
 	for _, f := range all {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
+			begun := time.Now()
 			docs, err := build(t, spec, c, f.timeout, f.handler).Search(t.Context(), query)
+			if took := time.Since(begun); took < f.timeout {
+				t.Errorf("it gave up after %s, want its whole timeout of %s", took, f.timeout)
+			}
 			if err == nil || docs != nil {
 				t.Fatalf("Search = %d documents, %v, want an error: an outage is not an empty result", len(docs), err)
 			}
@@ -108,7 +112,7 @@ func testFailures(t *testing.T, spec sources.Spec, c *contract) {
 			}
 			var e *fetch.Error
 			if f.after > 0 && (!errors.As(err, &e) || e.RetryAfter != f.after) {
-				t.Errorf("err = %v, want to be told to wait %s", err, f.after)
+				t.Errorf("err = %v, want one with RetryAfter %s", err, f.after)
 			}
 			if msg := err.Error(); strings.Contains(msg, hidden) || len(msg) > 200 || strings.Contains(msg, "\n") {
 				t.Errorf("text %q is long or quotes the body", msg)

@@ -12,24 +12,23 @@ import (
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
 
-// Fuzz feeds bytes to every source as one of the answers that it asks for,
-// beside its recorded other ones. dir names the folder of a source's recorded
-// answers. A source gives documents that keep the contract, or an error; never
-// neither.
+// Fuzz replaces one of the answers that a source asks for by any bytes; the others
+// are the recorded ones. dir returns the folder of a source's recorded answers. A
+// source returns either documents that conform to the contract, or an error.
 func Fuzz(f *testing.F, specs []sources.Spec, dir func(name string) string) {
 	var current atomic.Pointer[[]reply]
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { play(*current.Load())(w, r) }))
 	f.Cleanup(srv.Close)
-	client := client(f, nil)
+	network := newNetwork(f, nil)
 	contracts, built := []*contract{}, []sources.Source{}
 	for _, spec := range specs {
 		c := load(f, dir(spec.Name))
-		if len(c.Hits) == 0 { // nothing of it comes over the net
+		if len(c.Hits) == 0 { // it needs no network
 			continue
 		}
 		seed(f, uint8(len(built)), len(c.Hits), dir(spec.Name)) //nolint:gosec // there are not 256 sources
 		contracts = append(contracts, c)
-		built = append(built, buildAt(f, spec, c, srv.URL, 0, client))
+		built = append(built, buildAt(f, spec, c, srv.URL, 0, network))
 	}
 	f.Fuzz(func(t *testing.T, source, hop uint8, raw []byte) {
 		i := int(source) % len(built)
@@ -44,7 +43,7 @@ func Fuzz(f *testing.F, specs []sources.Spec, dir func(name string) string) {
 	})
 }
 
-// seed adds all recorded answers, in the place of each that the source asks for.
+// seed adds all recorded answers, as each of the answers that the source asks for.
 func seed(f *testing.F, source uint8, hops int, dir string) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.*"))
 	if err != nil || len(files) == 0 {

@@ -15,14 +15,14 @@ import (
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
 
-// testMutations plays the answers of hits with one field after the other, at
-// all places where it stands, turned into null and into each other type. The
-// source gives documents that keep the contract, or an error; never neither.
+// testMutations replays the answers of hits with each field, wherever it occurs,
+// replaced by null and by each other type. The source returns either documents
+// that conform to the contract, or an error.
 func testMutations(t *testing.T, spec sources.Spec, c *contract) {
 	var replies atomic.Pointer[[]reply]
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { play(*replies.Load())(w, r) }))
 	t.Cleanup(srv.Close)
-	s := buildAt(t, spec, c, srv.URL, 0, client(t, nil))
+	s := buildAt(t, spec, c, srv.URL, 0, newNetwork(t, nil))
 	for i, it := range c.Hits {
 		for name, body := range mutations(it.body) {
 			changed := slices.Clone(c.Hits)
@@ -30,7 +30,7 @@ func testMutations(t *testing.T, spec sources.Spec, c *contract) {
 			replies.Store(&changed)
 			docs, err := s.Search(t.Context(), query)
 			if (docs == nil) == (err == nil) {
-				t.Errorf("%s, %s: Search = %v, %v, want one of both", it.File, name, docs, err)
+				t.Errorf("%s, %s: Search = %v, %v, want documents or an error", it.File, name, docs, err)
 			}
 			checkDocuments(t, spec.Name, docs)
 			if t.Failed() {
@@ -40,7 +40,7 @@ func testMutations(t *testing.T, spec sources.Spec, c *contract) {
 	}
 }
 
-// mutations are variants of a JSON or XML document, by what was done to it.
+// mutations are variants of a JSON or XML document, by description.
 func mutations(body []byte) map[string][]byte {
 	out := map[string][]byte{}
 	var v any
@@ -115,7 +115,7 @@ func tags(body []byte) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// emptied is a document whose elements of one name hold nothing.
+// emptied is a document whose elements of one name are empty.
 func emptied(body []byte, tag string) []byte {
 	whole := regexp.MustCompile(`(?s)<` + regexp.QuoteMeta(tag) + `(?:\s[^>]*)?>.*?</` + regexp.QuoteMeta(tag) + `>`)
 	return whole.ReplaceAll(body, []byte("<"+tag+"/>"))

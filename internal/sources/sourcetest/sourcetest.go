@@ -1,6 +1,6 @@
-// Package sourcetest is what every source promises, as tests. A source needs no
-// test code of its own for it: a folder testdata/NAME with a contract.json that
-// says which recorded answers to play, or which places to look at, is enough.
+// Package sourcetest tests sources against the contract of sources.Source. A
+// source needs no test code for it: a folder testdata/NAME with recorded answers
+// and a contract.json that names them is enough. See docs/adding-a-source.md.
 package sourcetest
 
 import (
@@ -35,17 +35,17 @@ var Clock = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // that none matches gets 404.
 type contract struct {
 	Format   string            `json:"format"`    // "xml" when answers are: those with such a type are also played broken
-	Options  map[string]string `json:"options"`   // settings of the source's own that the tests give it; {{url}} in them is the server's
-	ReadsAll bool              `json:"reads_all"` // the place is read whole: no request holds the query
+	Options  map[string]string `json:"options"`   // values of the source's options; {{url}} in them is the test server's URL
+	ReadsAll bool              `json:"reads_all"` // the source reads everything: no request holds the query
 	Hits     []reply           `json:"hits"`      // finds documents
 	Empty    []reply           `json:"empty"`     // finds nothing
 	Nulls    []reply           `json:"nulls"`     // good answers with null wherever the service may send it
-	Local    *local            `json:"local"`     // in place of all others, for a source that needs no network
+	Local    *local            `json:"local"`     // instead of all others, for a source that needs no network
 	Failures []struct {
 		Name    string  `json:"name"`
 		Status  string  `json:"status"` // of the source's report
 		Replies []reply `json:"replies"`
-	} `json:"failures"` // what only this service does wrong
+	} `json:"failures"` // that only this service has
 }
 
 type reply struct {
@@ -119,7 +119,7 @@ func play(replies []reply) http.HandlerFunc {
 					kind = "application/json; charset=utf-8"
 				}
 				w.Header().Set("Content-Type", kind)
-				w.Write(it.body) // a client that went away is the client's business
+				w.Write(it.body) // an error means that the client has disconnected
 				return
 			}
 		}
@@ -127,19 +127,19 @@ func play(replies []reply) http.HandlerFunc {
 	}
 }
 
-// build makes the source with a server of its own behind it.
+// build makes the source with a test server for h.
 func build(t *testing.T, spec sources.Spec, c *contract, timeout time.Duration, h http.HandlerFunc) sources.Source {
 	t.Helper()
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
-	return buildAt(t, spec, c, srv.URL, timeout, client(t, nil))
+	return buildAt(t, spec, c, srv.URL, timeout, newNetwork(t, nil))
 }
 
-// client says where it comes from. Its log, if any, keeps everything.
-func client(t testing.TB, log *journal) *fetch.Client {
+// newNetwork identifies itself. Its log, if any, holds every message.
+func newNetwork(t testing.TB, log *journal) *fetch.Network {
 	t.Helper()
 	cfg := fetch.Config{
-		Version: "test", Contact: "test@example.org", MaxBody: 256 << 10, HeaderTimeout: time.Hour,
+		Version: "test", Contact: "test@example.org", MaxBody: 256 << 10,
 		Now: func() time.Time { return Clock },
 	}
 	if log != nil {
@@ -151,19 +151,15 @@ func client(t testing.TB, log *journal) *fetch.Client {
 }
 
 // buildAt makes the source with its base URL at a server.
-func buildAt(t testing.TB, spec sources.Spec, c *contract, base string, timeout time.Duration, client *fetch.Client) sources.Source {
+func buildAt(t testing.TB, spec sources.Spec, c *contract, base string, timeout time.Duration, network *fetch.Network) sources.Source {
 	t.Helper()
-	settings := map[string]sources.Settings{}
-	for _, name := range sources.Names() {
-		settings[name] = sources.Settings{Enabled: name == spec.Name, URL: base, Timeout: timeout}
-	}
-	own := settings[spec.Name]
-	own.Options = map[string]string{}
+	settings := AllOff()
+	own := sources.Settings{Enabled: true, URL: base, Timeout: timeout, Options: map[string]string{}}
 	for name, value := range c.Options {
 		own.Options[name] = strings.ReplaceAll(value, "{{url}}", base)
 	}
 	settings[spec.Name] = own
-	built, err := sources.Build(settings, client)
+	built, err := sources.Build(settings, network)
 	if err != nil || len(built) != 1 {
 		t.Fatalf("Build = %v, %v, want the one source", built, err)
 	}
@@ -179,6 +175,9 @@ func testSpec(t *testing.T, spec sources.Spec, c *contract) {
 	u, err := url.Parse(spec.DefaultURL)
 	if len(spec.Needs) == 0 && (err != nil || u.Scheme != "https" || u.Host == "") {
 		t.Errorf("DefaultURL = %q, want an https URL", spec.DefaultURL)
+	}
+	if got := build(t, spec, c, 7*time.Second, http.NotFound).Timeout(); got != 7*time.Second {
+		t.Errorf("Timeout() = %s, want the one that was set", got)
 	}
 	if spec.About == "" || spec.DefaultTimeout <= 0 || spec.Rate.PerSecond <= 0 {
 		t.Errorf("spec %+v lacks a description, a timeout or a rate", spec)
@@ -211,7 +210,7 @@ func testHits(t *testing.T, spec sources.Spec, c *contract) {
 		}
 	}
 	if diff := cmp.Diff(docs, search(t, s, query)); diff != "" {
-		t.Errorf("the same answer gave other documents (-first +second):\n%s", diff)
+		t.Errorf("a second search returned other documents (-first +second):\n%s", diff)
 	}
 }
 
@@ -256,7 +255,11 @@ func search(t *testing.T, s sources.Source, q evidence.Query) []evidence.Documen
 }
 
 func testLimit(t *testing.T, spec sources.Spec, c *contract) {
-	s := build(t, spec, c, 0, play(c.Hits))
+	checkLimits(t, build(t, spec, c, 0, play(c.Hits)))
+}
+
+func checkLimits(t *testing.T, s sources.Source) {
+	t.Helper()
 	for _, limit := range []int{-1, 0, 1, 2, 50, 1 << 30} {
 		q := query
 		q.Limit = limit
@@ -277,7 +280,11 @@ func testNulls(t *testing.T, spec sources.Spec, c *contract) {
 }
 
 func testConcurrent(t *testing.T, spec sources.Spec, c *contract) {
-	s := build(t, spec, c, 0, play(c.Hits))
+	checkConcurrent(t, build(t, spec, c, 0, play(c.Hits)))
+}
+
+func checkConcurrent(t *testing.T, s sources.Source) {
+	t.Helper()
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
@@ -290,33 +297,38 @@ func testConcurrent(t *testing.T, spec sources.Spec, c *contract) {
 }
 
 func testCancelledBefore(t *testing.T, spec sources.Spec, c *contract) {
+	checkCancelledBefore(t, build(t, spec, c, 0, play(c.Hits)))
+}
+
+func checkCancelledBefore(t *testing.T, s sources.Source) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	docs, err := build(t, spec, c, 0, play(c.Hits)).Search(ctx, query)
+	docs, err := s.Search(ctx, query)
 	if !errors.Is(err, context.Canceled) || docs != nil {
 		t.Errorf("Search = %v, %v, want context.Canceled", docs, err)
 	}
 }
 
 func testCancelled(t *testing.T, spec sources.Spec, c *contract) {
-	came, went := make(chan struct{}, 1), make(chan struct{}, 1)
+	arrived, disconnected := make(chan struct{}, 1), make(chan struct{}, 1)
 	// With an hour to go, only the cancel can end it.
 	s := build(t, spec, c, time.Hour, func(_ http.ResponseWriter, r *http.Request) {
-		came <- struct{}{}
+		arrived <- struct{}{}
 		<-r.Context().Done()
-		went <- struct{}{}
+		disconnected <- struct{}{}
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	go func() { <-came; cancel() }()
+	go func() { <-arrived; cancel() }()
 	if _, err := s.Search(ctx, query); !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v, want context.Canceled", err)
 	}
-	<-went // hangs if the server never sees the connection close
+	<-disconnected // hangs if the server never sees the connection close
 }
 
-// holdsWords reports whether v holds each word of the query, as it does in a
-// service's own language of queries.
+// holdsWords reports whether v holds each word of the query, which a service's
+// query language may separate.
 func holdsWords(v string) bool {
 	for _, w := range strings.Fields(query.Text) {
 		if !strings.Contains(v, w) {

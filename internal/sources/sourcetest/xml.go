@@ -8,11 +8,11 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// deep is more levels than any parser should follow.
+// deep is more levels of nesting than any parser should accept.
 const deep = 20_000
 
-// xmlFailures are, for each answer that is XML, what common says in JSON, said
-// in the answer's own type, and what only XML can do wrong.
+// xmlFailures are the failures of common that concern JSON, for each answer that is
+// XML, and those that only XML has.
 func xmlFailures(c *contract) []failure {
 	var out []failure
 	for i, it := range c.Hits {
@@ -43,10 +43,10 @@ func brokenXML(c *contract, i int) []failure {
 		bad("no element", head),
 		bad("cut in the middle", string(good[:len(good)*2/3])),
 		bad("cut before the end of its root", string(good[:bytes.LastIndexByte(good, '<')])),
-		bad("HTML in its place", "<!DOCTYPE html><html><head><title>Sign in</title></head><body><p>"+hidden+"<br>now</body></html>"),
-		bad("XHTML in its place", head+`<html xmlns="http://www.w3.org/1999/xhtml"><body><p>`+hidden+`</p></body></html>`),
+		bad("HTML instead", "<!DOCTYPE html><html><head><title>Sign in</title></head><body><p>"+hidden+"<br>now</body></html>"),
+		bad("XHTML instead", head+`<html xmlns="http://www.w3.org/1999/xhtml"><body><p>`+hidden+`</p></body></html>`),
 		bad("another shape", head+"<ok><note>"+hidden+"</note></ok>"),
-		bad("JSON in its place", `{"ok": true, "note": "`+hidden+`"}`),
+		bad("JSON instead", `{"ok": true, "note": "`+hidden+`"}`),
 		bad("elements that do not match", string(inside(good, []byte("<a><b>"+hidden+"</a></b>")))),
 		bad("entities that expand", string(withEntities(good))),
 		bad("an entity from a file", string(withFile(good))),

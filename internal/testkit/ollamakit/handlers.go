@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Call is a request that the stand-in got, as far as tests look at it.
+// Call is a request to the stand-in: the fields that tests check.
 type Call struct {
 	Path      string          `json:"-"`
 	Model     string          `json:"model"`
@@ -31,13 +31,13 @@ type Message struct {
 	Content string `json:"content"`
 }
 
-// Option reads a number of the options, 0 when it is not there.
+// Option returns a number from the options, or 0 if it is absent.
 func (c Call) Option(name string) int {
 	n, _ := c.Options[name].(float64)
 	return int(n)
 }
 
-// Prompt is all that the model gets to read.
+// Prompt returns the text of all messages.
 func (c Call) Prompt() string {
 	parts := make([]string, 0, len(c.Messages))
 	for _, m := range c.Messages {
@@ -46,8 +46,8 @@ func (c Call) Prompt() string {
 	return strings.Join(parts, "\n")
 }
 
-// begin records the call and does what a script says for any path. It reports
-// false when the call was answered.
+// begin records the call and runs its script. It reports false when that has
+// answered the call.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request) (Call, Reply, bool) {
 	c := Call{Path: r.URL.Path}
 	if r.Method == http.MethodPost {
@@ -81,7 +81,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) (Call, Reply, boo
 func (s *Server) hang(r *http.Request) {
 	select {
 	case <-r.Context().Done():
-	case <-s.gone:
+	case <-s.stopped:
 	}
 }
 
@@ -197,7 +197,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, c Call, reply Re
 	out := json.NewEncoder(w)
 	line := func(v map[string]any) {
 		v["model"], v["created_at"] = c.Model, time.Unix(1e9, 0).UTC()
-		_ = out.Encode(v) // the caller may have gone
+		_ = out.Encode(v) // the caller may have disconnected
 		if f, ok := w.(http.Flusher); ok {
 			f.Flush()
 		}
@@ -235,19 +235,20 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, c Call, reply Re
 
 func send(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	_ = json.NewEncoder(w).Encode(v) // the caller may have gone
+	_ = json.NewEncoder(w).Encode(v) // the caller may have disconnected
 }
 
 func fail(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": message}) // the caller may have gone
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": message}) // the caller may have disconnected
 }
 
 // count is a rough number of tokens.
 func count(s string) int { return len(strings.Fields(s))*5/4 + 1 }
 
-// vector adds a pseudo-random direction for each word that fits the context.
+// vector is the sum of one pseudo-random direction for each word that fits into
+// the context, at unit length.
 func vector(s string, m Model) []float32 {
 	words := append([]string{"[CLS]"}, strings.Fields(strings.ToLower(s))...)
 	v := make([]float32, m.Dims)

@@ -1,7 +1,7 @@
-// Package ollamakit is a scripted Ollama server for tests. It speaks as the real
-// one was seen to: paths, status codes, error texts, the shape of a stream. The
-// tests that use it through Each run against a real server too when there is
-// one, so that the two cannot drift apart unseen.
+// Package ollamakit is a scripted Ollama server for tests. Its paths, status
+// codes, error texts and streams are those observed from a real server. Tests
+// that use Each also run against a real server when there is one, which shows
+// when the two differ.
 package ollamakit
 
 import (
@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// The models that the stand-in has at first, and the real server of
-// internal/testkit/scripts/ollama.sh too.
+// The models of a new stand-in, and of the real server that
+// internal/testkit/scripts/ollama.sh starts.
 const (
 	ChatModel  = "gemma3-270m"
 	EmbedModel = "all-minilm-l6-v2"
@@ -26,13 +26,13 @@ const (
 type Model struct {
 	Name         string // with or without a tag
 	Family       string
-	Capabilities []string // nil: a server too old to tell
+	Capabilities []string // nil: a server too old to report them
 	Context      int
 	Dims         int
 	RemoteHost   string
 }
 
-// DefaultModels are the two that a fresh stand-in has.
+// DefaultModels returns the two models of a new stand-in.
 func DefaultModels() []Model {
 	return []Model{
 		{Name: EmbedModel, Family: "bert", Capabilities: []string{"embedding"}, Context: 512, Dims: 384},
@@ -40,12 +40,12 @@ func DefaultModels() []Model {
 	}
 }
 
-// Reply is how the stand-in answers a call. The zero Reply of a chat is an empty
-// answer, of another call the usual one.
+// Reply scripts the answer to a call. The zero Reply is an empty answer to a chat
+// and the usual answer to any other call.
 type Reply struct {
 	Tokens     []string        // of a chat, in order
 	Step       func(token int) // called before each token is sent, to hold it back
-	Hang       bool            // say nothing until the caller goes away
+	Hang       bool            // send nothing until the caller gives up
 	HangAfter  int             // of a chat: the same, after so many tokens
 	Status     int             // an error with this status...
 	Error      string          // ...and this text; without a status: an error within the stream
@@ -56,12 +56,12 @@ type Reply struct {
 	Vectors    [][]float32     // of an embed: instead of the usual ones
 }
 
-// Server is a stand-in. Its Set methods may be called while it serves.
+// Server is a stand-in. Its methods are safe for concurrent use.
 type Server struct {
-	t    testing.TB
-	http *httptest.Server
-	gone chan struct{} // closed when the test ends, so that nothing hangs
-	once sync.Once
+	handler http.Handler
+	http    *httptest.Server // nil: in memory
+	stopped chan struct{}    // closed by Stop, which ends replies that hang
+	once    sync.Once
 
 	mu     sync.Mutex
 	models []Model
@@ -69,11 +69,20 @@ type Server struct {
 	calls  []Call
 }
 
-// Start runs a stand-in with the default models until the test ends. It answers
-// each chat with one fixed sentence.
+// Start runs a stand-in with the default models on a loopback port until the test
+// ends. It answers each chat with one fixed sentence.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{t: t, gone: make(chan struct{}), models: DefaultModels(), reply: map[string]func(Call) Reply{}}
+	s := New()
+	s.http = httptest.NewServer(s.handler)
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// New returns a stand-in like that of Start that is reached through Transport
+// alone. It uses no network, so it works inside a testing/synctest bubble.
+func New() *Server {
+	s := &Server{stopped: make(chan struct{}), models: DefaultModels(), reply: map[string]func(Call) Reply{}}
 	s.OnChat(func(Call) Reply { return Reply{Tokens: []string{"Attention ", "weighs ", "tokens ", "[1]."}} })
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/version", s.version)
@@ -81,18 +90,25 @@ func Start(t testing.TB) *Server {
 	mux.HandleFunc("POST /api/show", s.show)
 	mux.HandleFunc("POST /api/embed", s.embed)
 	mux.HandleFunc("POST /api/chat", s.chat)
-	s.http = httptest.NewServer(mux)
-	t.Cleanup(s.Stop)
+	s.handler = mux
 	return s
 }
 
-// Host is the server's address as it would stand in OLLAMA_HOST.
+// Host returns the address of a started server in the form of OLLAMA_HOST.
 func (s *Server) Host() string { return strings.TrimPrefix(s.http.URL, "http://") }
 
-// Stop makes the server disappear. It may be called more than once.
+// Transport returns a transport that calls the server's handler directly,
+// whatever host a request names.
+func (s *Server) Transport() http.RoundTripper { return memoryTransport{s.handler} }
+
+// Stop ends the server: connections to a started one are refused. It may be called
+// more than once.
 func (s *Server) Stop() {
 	s.once.Do(func() {
-		close(s.gone)
+		close(s.stopped)
+		if s.http == nil {
+			return
+		}
 		s.http.CloseClientConnections()
 		s.http.Close() // waits for the handlers
 	})
@@ -105,8 +121,7 @@ func (s *Server) SetModels(models ...Model) {
 	s.models = slices.Clone(models)
 }
 
-// On scripts the answers of a path such as "/api/tags"; nil takes the script
-// away. OnChat and OnEmbed are the usual ones.
+// On scripts the answers to a path such as "/api/tags"; nil removes the script.
 func (s *Server) On(path string, reply func(Call) Reply) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +134,7 @@ func (s *Server) OnChat(reply func(Call) Reply) { s.On("/api/chat", reply) }
 // OnEmbed scripts /api/embed.
 func (s *Server) OnEmbed(reply func(Call) Reply) { s.On("/api/embed", reply) }
 
-// Calls are those that were made to a path so far, in order.
+// Calls returns the calls to a path so far, in order.
 func (s *Server) Calls(path string) []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,8 +154,8 @@ type Target struct {
 	Kit  *Server // nil for the real one
 }
 
-// Each runs a test against the stand-in and, when OLLAMA_TEST_HOST names one,
-// against a real Ollama that has ChatModel and EmbedModel. It prints which.
+// Each runs a test against a stand-in and, when OLLAMA_TEST_HOST names one,
+// against a real Ollama that has ChatModel and EmbedModel. The test log names it.
 func Each(t *testing.T, test func(t *testing.T, target Target)) {
 	t.Helper()
 	t.Run("stand-in", func(t *testing.T) {
@@ -166,7 +181,7 @@ func (m Model) fullName() string {
 	return m.Name + ":latest"
 }
 
-// digest changes with anything that makes it another model.
+// digest differs for models that differ in any field.
 func (m Model) digest() string { return fmt.Sprintf("%064x", hash(fmt.Sprintf("%+v", m))) }
 
 func (s *Server) model(name string) (Model, bool) {

@@ -32,7 +32,7 @@ func (w *World) hackerNews(rw http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// tagged understands one tag and a list of alternatives in parentheses.
+// tagged supports one tag, and a list of alternatives in parentheses.
 func tagged(it item, tags string) bool {
 	if tags == "" {
 		return true
@@ -45,7 +45,7 @@ func tagged(it item, tags string) bool {
 	return false
 }
 
-// hit has the fields of its kind, and null where the true index has null.
+// hit has the fields of its kind, and null where the real index has null.
 func (w *World) hit(it item, query string, highlight bool) object {
 	author := any(nil)
 	tags := []string{it.Kind}

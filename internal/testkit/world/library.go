@@ -41,7 +41,7 @@ type item struct {
 	Page     bool      `json:"page"` // links to a page, which this world serves
 }
 
-// library is all that can be read, with an index over each part.
+// library is all articles and items, with an index of each.
 type library struct {
 	articles     []article
 	items        []item
@@ -158,7 +158,7 @@ func (l *library) item(id int64) (item, bool) {
 	return l.items[i], true
 }
 
-// index searches one part of the library.
+// index searches the articles or the items.
 type index struct {
 	bm25  *text.BM25
 	terms []map[string]bool
@@ -176,12 +176,11 @@ func newIndex(docs [][]string) *index {
 	return x
 }
 
-// enough is the share of a query's weight that a document must hold. Rare words
-// weigh more, so a document that has only the small change of a question about
-// something else is no hit.
-const enough = 0.5
+// minShare is the share of a query's weight that a hit must have. Rare words weigh
+// more, so a document with only the common words of a question is not a hit.
+const minShare = 0.5
 
-// search returns the places of the hits, best first.
+// search returns the indexes of the hits, best first.
 func (x *index) search(query string) []int {
 	terms := text.QueryTerms(query)
 	total := 0.0
@@ -190,13 +189,13 @@ func (x *index) search(query string) []int {
 	}
 	out := []int{}
 	for i, have := range x.terms {
-		held := 0.0
+		weight := 0.0
 		for _, t := range terms {
 			if have[t] {
-				held += x.bm25.IDF(t)
+				weight += x.bm25.IDF(t)
 			}
 		}
-		if held > 0 && held >= enough*total {
+		if weight > 0 && weight >= minShare*total {
 			out = append(out, i)
 		}
 	}

@@ -16,7 +16,7 @@ func mustLoad(t *testing.T) *library {
 	return lib
 }
 
-func TestArticlesAreWhole(t *testing.T) {
+func TestArticlesAreComplete(t *testing.T) {
 	t.Parallel()
 	ids, titles := map[int]bool{}, map[string]bool{}
 	for _, a := range mustLoad(t).articles {
@@ -52,7 +52,7 @@ func TestItemsHaveEveryKindOfGap(t *testing.T) {
 	gaps := map[string]bool{}
 	for _, it := range lib.items {
 		if it.ID < 9_900_000_000 || seen[it.ID] {
-			t.Errorf("item %d: the id is used twice, or may be a true one", it.ID)
+			t.Errorf("item %d: the id is used twice, or may be a real one", it.ID)
 		}
 		seen[it.ID] = true
 		if it.Kind == "comment" {
@@ -74,9 +74,9 @@ func TestItemsHaveEveryKindOfGap(t *testing.T) {
 	}
 }
 
-// TestNothingIsSaidTwice keeps every source worth quoting: near-duplicates are
-// dropped before an answer is written.
-func TestNothingIsSaidTwice(t *testing.T) {
+// Near-duplicates are dropped before an answer is written, so each text must be
+// different for every source to be quoted.
+func TestTextsAreDistinct(t *testing.T) {
 	t.Parallel()
 	lib := mustLoad(t)
 	type piece struct{ name, text string }
@@ -96,7 +96,7 @@ func TestNothingIsSaidTwice(t *testing.T) {
 		for _, sp := range text.Sentences(p.text) {
 			s := strings.ToLower(p.text[sp.Start:sp.End])
 			if other, twice := sentences[s]; twice {
-				t.Errorf("%q stands in %s and in %s", s, other, p.name)
+				t.Errorf("%q is in %s and in %s", s, other, p.name)
 			}
 			sentences[s] = p.name
 		}
@@ -108,7 +108,7 @@ func TestNothingIsSaidTwice(t *testing.T) {
 	}
 }
 
-func TestParseArticleRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestParseArticleRefusesUnknownKeys(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{"", "title: x", "colour: red\n---\nx", "id: nine\n---\nx"} {
 		if _, err := parseArticle(raw); err == nil {

@@ -10,9 +10,9 @@ import (
 	"strings"
 )
 
-// handler is a source's server. Requests carry the source's latency where the
-// true service works for its answer; the others are instant, so that a source
-// that asks twice still takes its latency once.
+// handler is a source's server. Requests for which the real service does its work
+// take the source's latency; others are instant, so that a source that sends two
+// requests takes its latency once.
 func (w *World) handler(name string) http.Handler {
 	mux := http.NewServeMux()
 	switch name {
@@ -31,7 +31,7 @@ func (w *World) handler(name string) http.Handler {
 	return mux
 }
 
-// slow lets the source's latency pass first.
+// slow waits for the source's latency first.
 func (w *World) slow(name string, next http.HandlerFunc) http.HandlerFunc {
 	return w.broken(name, func(rw http.ResponseWriter, r *http.Request) {
 		if pause(r.Context(), w.latency[name]) {
@@ -40,7 +40,7 @@ func (w *World) slow(name string, next http.HandlerFunc) http.HandlerFunc {
 	})
 }
 
-// broken stands in for next while the source has a fault.
+// broken replaces next where the source has a fault.
 func (w *World) broken(name string, next http.HandlerFunc) http.HandlerFunc {
 	switch w.fault[name] {
 	case FaultHang:
@@ -61,7 +61,7 @@ func (w *World) broken(name string, next http.HandlerFunc) http.HandlerFunc {
 	return next
 }
 
-// identified turns away clients that do not say who they are, as Wikimedia does.
+// identified refuses clients that do not identify themselves, as Wikimedia does.
 func identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if ua := r.UserAgent(); ua == "" || strings.HasPrefix(ua, "Go-http-client/") {
@@ -72,7 +72,7 @@ func identified(next http.Handler) http.Handler {
 	})
 }
 
-// reply writes an answer. A client that left in the meantime is its own affair.
+// reply writes an answer. An error means that the client has disconnected.
 func reply(rw http.ResponseWriter, code int, kind, body string) {
 	rw.Header().Set("Content-Type", kind)
 	rw.WriteHeader(code)
@@ -88,16 +88,17 @@ func replyJSON(rw http.ResponseWriter, code int, v any) {
 	reply(rw, code, "application/json; charset=utf-8", string(raw))
 }
 
-// number reads a count from a query, within 1 and most.
-func number(q url.Values, key string, otherwise, most int) int {
+// number reads a count of at least 1 from a query, or returns fallback. It is at
+// most limit.
+func number(q url.Values, key string, fallback, limit int) int {
 	n, err := strconv.Atoi(q.Get(key))
 	if err != nil || n < 1 {
-		return otherwise
+		return fallback
 	}
-	return min(n, most)
+	return min(n, limit)
 }
 
-// page is an article as people read it, so that a citation's link opens.
+// page is an article as HTML, so that the link of a citation opens.
 func (w *World) page(rw http.ResponseWriter, r *http.Request) {
 	a, _, ok := w.library.article(r.PathValue("title"))
 	if !ok {
@@ -108,7 +109,7 @@ func (w *World) page(rw http.ResponseWriter, r *http.Request) {
 	w.html(rw, a.title, body)
 }
 
-// discussion is an item and its comments as people read them.
+// discussion is an item and its comments as HTML.
 func (w *World) discussion(rw http.ResponseWriter, r *http.Request) {
 	id, err := strconv.ParseInt(r.URL.Query().Get("id"), 10, 64)
 	it, ok := w.library.item(id)

@@ -12,12 +12,12 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// object is JSON as it is written by hand.
+// object is a JSON object.
 type object = map[string]any
 
 const stamp = "2026-10-02T00:00:00Z"
 
-// maxExtracts is how many introductions the extension gives in one answer.
+// maxExtracts is how many introductions the extension returns in one answer.
 const maxExtracts = 20
 
 // actionAPI answers action=query with generator=search or list=search.
@@ -39,7 +39,7 @@ func (w *World) actionAPI(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// apiError has status 200, as the true one.
+// apiError has status 200, as that of MediaWiki.
 func apiError(rw http.ResponseWriter, q url.Values, code, info string) {
 	rw.Header().Set("MediaWiki-API-Error", code)
 	if q.Get("errorformat") == "plaintext" {
@@ -49,8 +49,8 @@ func apiError(rw http.ResponseWriter, q url.Values, code, info string) {
 	replyJSON(rw, http.StatusOK, object{"error": object{"code": code, "info": info}})
 }
 
-// generatorSearch gives pages in the order of their ids; index is the rank. No
-// hit is an answer without a query.
+// generatorSearch returns pages in the order of their ids; index is the rank. Without
+// a hit the answer has no query.
 func (w *World) generatorSearch(q url.Values) object {
 	hits := w.library.articleIndex.search(q.Get("gsrsearch"))
 	if len(hits) == 0 {
@@ -114,8 +114,8 @@ func (w *World) listSearch(q url.Values) object {
 	return out
 }
 
-// summary answers for one title. Only a page that has a summary takes the
-// source's latency: a redirect or a wrong title on the way to it is free.
+// summary answers for one title. Only a page that has a summary takes the source's
+// latency: a redirect or a wrong title is instant.
 func (w *World) summary(rw http.ResponseWriter, r *http.Request) {
 	a, alias, ok := w.library.article(r.PathValue("title"))
 	switch {

@@ -1,7 +1,7 @@
-// Package world is a small internet on loopback: servers that speak like
-// Wikipedia and Hacker News, with a few articles and discussions written for
-// it, chosen latencies, and faults on demand. The demo runs the true program
-// against it, and so do tests.
+// Package world simulates a few services on loopback: servers with the APIs of
+// Wikipedia and Hacker News, articles and discussions written for it, chosen
+// latencies, and faults on demand. The demo and tests run the real program against
+// it.
 package world
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// Names of the sources that the world stands in for.
+// Names of the sources that the world simulates.
 const (
 	wikipedia  = "wikipedia"
 	summary    = "wikipedia-summary"
@@ -30,11 +30,11 @@ const (
 // Faults that a source can be given.
 const (
 	FaultFail    = "fail"    // answers 500
-	FaultHang    = "hang"    // takes the request and never answers
-	FaultGarbage = "garbage" // answers 200 with what is no JSON
+	FaultHang    = "hang"    // accepts the request and never answers
+	FaultGarbage = "garbage" // answers 200 with invalid JSON
 )
 
-// Latencies are the times that the sources take unless told otherwise.
+// Latencies are the default latencies, by source.
 func Latencies() map[string]time.Duration {
 	return map[string]time.Duration{
 		hackernews: 500 * time.Millisecond,
@@ -47,10 +47,10 @@ func Latencies() map[string]time.Duration {
 type Options struct {
 	Latency map[string]time.Duration // by source; others keep the default
 	Fault   map[string]string        // by source: FaultFail, FaultHang or FaultGarbage
-	Log     *slog.Logger             // tells of clients that went away; nil: nobody
+	Log     *slog.Logger             // of clients that disconnected; nil: none
 }
 
-// World is the running servers. Close it.
+// World is the running servers. Its methods are safe for concurrent use.
 type World struct {
 	library *library
 	latency map[string]time.Duration
@@ -64,7 +64,7 @@ type World struct {
 	running sync.WaitGroup // serving loops and requests
 
 	mu       sync.Mutex
-	ended    bool // Close was called: no request begins
+	ended    bool // Close was called: no request is accepted
 	requests map[string]int
 	closed   map[string]int
 	changed  chan struct{} // closed and replaced at every count
@@ -89,8 +89,8 @@ func Start(o Options) (*World, error) {
 		w.log = slog.New(slog.DiscardHandler)
 	}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
-	// All addresses are known before the first request: articles link to the
-	// encyclopedia whichever server tells of them.
+	// All addresses must be known before the first request: every server links to
+	// the encyclopedia.
 	listeners := map[string]net.Listener{}
 	for _, name := range names() {
 		l, err := (&net.ListenConfig{}).Listen(w.ctx, "tcp", "127.0.0.1:0")
@@ -109,7 +109,7 @@ func Start(o Options) (*World, error) {
 	return w, nil
 }
 
-// check fills in the latencies and refuses what is not there.
+// check returns all latencies, and refuses unknown sources and faults.
 func (o Options) check() (map[string]time.Duration, error) {
 	latency := Latencies()
 	for _, name := range slices.Sorted(maps.Keys(o.Latency)) {
@@ -161,8 +161,8 @@ func (w *World) URLs() map[string]string { return maps.Clone(w.urls) }
 // Requests is how many requests came in, to all sources or to those named.
 func (w *World) Requests(sources ...string) int { return w.count(w.requests, sources) }
 
-// Closed is how many requests lost their client before they were answered: a
-// cancelled call reached the socket.
+// Closed is how many requests lost their client before they were answered, which
+// shows that a cancelled call reached the socket.
 func (w *World) Closed(sources ...string) int { return w.count(w.closed, sources) }
 
 func (w *World) count(m map[string]int, sources []string) int {
@@ -177,8 +177,9 @@ func (w *World) count(m map[string]int, sources []string) int {
 	return n
 }
 
-// Await blocks until done reports true, looking whenever a count changes, or
-// until ctx ends. A test waits with it for a request to come or to be given up.
+// Await calls done whenever a count changes and returns when it reports true, or
+// ctx's error when ctx ends. With it a test waits for a request to arrive or to be
+// cancelled.
 func (w *World) Await(ctx context.Context, done func(*World) bool) error {
 	for {
 		w.mu.Lock()
@@ -203,7 +204,7 @@ func (w *World) add(m map[string]int, name string) {
 	w.changed = make(chan struct{})
 }
 
-// watch counts requests and those whose client left.
+// watch counts requests, and those whose client disconnected.
 func (w *World) watch(name string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if !w.enter() {
@@ -219,7 +220,7 @@ func (w *World) watch(name string, next http.Handler) http.Handler {
 	})
 }
 
-// enter takes a request in, unless the world has ended.
+// enter accepts a request unless Close was called.
 func (w *World) enter() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -229,8 +230,8 @@ func (w *World) enter() bool {
 	return !w.ended
 }
 
-// Close ends every request, however long it would hang, and waits for the
-// servers to be gone. It may be called more than once.
+// Close ends every request, hanging ones included, and waits for the servers to
+// stop. It may be called more than once.
 func (w *World) Close() error {
 	w.mu.Lock()
 	w.ended = true
@@ -244,7 +245,7 @@ func (w *World) Close() error {
 	return err
 }
 
-// pause lets d pass and reports whether anybody still waits for the answer.
+// pause waits for d and reports whether the client still waits for the answer.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

@@ -18,6 +18,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/sources"
+	"github.com/research-mcp/research-mcp/internal/sources/sourcetest"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
@@ -42,15 +43,12 @@ func start(t *testing.T, o world.Options) *world.World {
 	return w
 }
 
-// ask builds the true sources against the world.
+// ask builds the real sources for the world.
 func ask(t *testing.T, w *world.World) map[string]sources.Source {
 	t.Helper()
 	client := fetch.New(fetch.Config{Version: "test", Contact: "test@example.org"})
 	t.Cleanup(func() { client.Close() })
-	settings := map[string]sources.Settings{}
-	for _, name := range sources.Names() {
-		settings[name] = sources.Settings{} // off: the world has no such place
-	}
+	settings := sourcetest.AllOff()
 	for name, u := range w.URLs() {
 		settings[name] = sources.Settings{Enabled: true, URL: u}
 	}
@@ -101,7 +99,7 @@ func TestEverySourceFindsWhatTheDemoAsks(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotThereIsNotFound(t *testing.T) {
+func TestUnknownSubjectsAreNotFound(t *testing.T) {
 	t.Parallel()
 	found := ask(t, start(t, world.Options{Latency: instant()}))
 	for _, query := range []string{"capital of Peru", "train a dog", "photosynthesis", "world cup winner 1998", "how to cook rice", "zzqqxx"} {
@@ -155,7 +153,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestHangSeesTheClientLeaveAndCloseIsPrompt(t *testing.T) {
+func TestHangNoticesADisconnectAndCloseIsPrompt(t *testing.T) {
 	t.Parallel()
 	w := start(t, world.Options{Latency: instant(), Fault: map[string]string{"wikipedia": "hang", "hackernews": "hang"}})
 	found := ask(t, w)
@@ -213,7 +211,7 @@ func TestBadOptionsNameTheValidOnes(t *testing.T) {
 	}
 }
 
-// get asks the world without any of our sources between.
+// get asks the world directly, without our sources.
 func get(t *testing.T, agent, u string) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u, nil)
@@ -237,7 +235,7 @@ func get(t *testing.T, agent, u string) (*http.Response, string) {
 	return resp, string(body)
 }
 
-func TestShapesOfTheTrueServices(t *testing.T) {
+func TestShapesOfTheRealServices(t *testing.T) {
 	t.Parallel()
 	urls := start(t, world.Options{Latency: instant()}).URLs()
 	wiki, hn, rest := urls["wikipedia"], urls["hackernews"], urls["wikipedia-summary"]+"/api/rest_v1/page/summary/"

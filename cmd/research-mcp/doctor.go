@@ -1,0 +1,54 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/research-mcp/research-mcp/internal/diagnosis"
+)
+
+func newDoctor(c *console) *cobra.Command {
+	var offline bool
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "What works, what does not, and how to fix it", Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := c.settings()
+			if err != nil {
+				return err
+			}
+			report := diagnosis.Doctor(cmd.Context(), cfg, diagnosis.DoctorOptions{Offline: offline, Log: c.logger(cfg.LogLevel)})
+			if err := cmd.Context().Err(); err != nil {
+				return err
+			}
+			if c.json {
+				err = c.print(report)
+			} else {
+				err = c.printReport(report)
+			}
+			if err == nil && !report.OK {
+				return errDoctor
+			}
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask the sources")
+	return cmd
+}
+
+// errDoctor makes the exit code show that something has to be fixed.
+var errDoctor = errors.New("something that is needed does not work: see above")
+
+func (c *console) printReport(r diagnosis.Report) error {
+	var b strings.Builder
+	for _, check := range r.Checks {
+		fmt.Fprintf(&b, "%-5s %-14s %s\n", check.Status, check.Name, check.What)
+		if check.Try != "" {
+			b.WriteString(wrap("→ "+check.Try, width, "                     ") + "\n")
+		}
+	}
+	_, err := fmt.Fprint(c.out, b.String())
+	return err
+}

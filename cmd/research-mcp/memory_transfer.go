@@ -1,0 +1,150 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+func newMemoryExport(c *console) *cobra.Command {
+	var vectors bool
+	cmd := &cobra.Command{
+		Use: "export [FILE|-]", Short: "Write the whole memory as JSON lines to a new file or to stdout",
+		Long: `Writes documents, chunks and sessions of one moment as JSON lines, to a file that
+does not exist yet or to stdout. With stdout the report goes to stderr, with --json
+too.`,
+		Example: `research-mcp memory export memory.jsonl
+  research-mcp memory export | ssh other research-mcp memory import -`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 || len(args) == 1 && args[0] == "" {
+				return evidence.BadInput(fmt.Sprintf("export takes one file, - or nothing; there are %d arguments", len(args)), "`research-mcp memory export --help` has examples")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withApp(cmd.Context(), func(a *app.App) error {
+				if len(args) == 1 && args[0] != "-" {
+					moved, err := a.MemoryExportFile(cmd.Context(), args[0], vectors)
+					if err != nil {
+						return err
+					}
+					return c.printMoved("Exported", moved)
+				}
+				moved, err := a.MemoryExport(cmd.Context(), c.out, vectors)
+				if err != nil {
+					return err
+				}
+				return c.sayMoved(moved)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&vectors, "vectors", false, "include the vectors: larger, but an import embeds nothing again")
+	return cmd
+}
+
+func newMemoryImport(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use: "import FILE|-", Short: "Add the contents of an export; existing documents are not changed", Args: one("import", "one file, or - for stdin"),
+		Example: "research-mcp memory import memory.jsonl",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withApp(cmd.Context(), func(a *app.App) error {
+				var moved app.MemoryMoved
+				var err error
+				if args[0] == "-" {
+					stream, done := interruptible(cmd.Context(), c.in)
+					defer done()
+					moved, err = a.MemoryImport(cmd.Context(), stream, c.reindexing)
+				} else {
+					moved, err = a.MemoryImportFile(cmd.Context(), args[0], c.reindexing)
+				}
+				if err != nil {
+					return err
+				}
+				return c.printMoved("Imported", moved)
+			})
+		},
+	}
+}
+
+func movedText(did string, m app.MemoryMoved) string {
+	return fmt.Sprintf("%s %d documents (%d chunks, %d with vectors), %d sessions (%d messages); %d were already there\n",
+		did, m.Documents, m.Chunks, m.Vectors, m.Sessions, m.Turns, m.Skipped)
+}
+
+func (c *console) printMoved(did string, m app.MemoryMoved) error {
+	if c.json {
+		return c.print(m)
+	}
+	c.warn(m.Warnings)
+	_, err := fmt.Fprint(c.out, movedText(did, m))
+	return err
+}
+
+// sayMoved reports an export on stderr, because stdout has the export itself.
+func (c *console) sayMoved(m app.MemoryMoved) error {
+	if !c.json {
+		c.warn(m.Warnings)
+		fmt.Fprint(c.err, movedText("Exported", m))
+		return nil
+	}
+	report, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encoding the report: %w", err)
+	}
+	fmt.Fprintln(c.err, string(report))
+	return nil
+}
+
+func newMemoryBackup(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use: "backup FILE", Short: "Write a complete copy to a new file while the memory is in use", Args: one("backup", "one file that does not exist yet"),
+		Example: "research-mcp memory backup ~/memory-backup.db",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withApp(cmd.Context(), func(a *app.App) error {
+				r, err := a.MemoryBackup(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if c.json {
+					return c.print(r)
+				}
+				_, err = fmt.Fprintf(c.out, "Copied %d documents, %d bytes, to %s\n", r.Documents, r.Bytes, r.Path)
+				return err
+			})
+		},
+	}
+}
+
+func newMemoryReindex(c *console) *cobra.Command {
+	return &cobra.Command{
+		Use: "reindex", Short: "Compute vectors of the current embedder for every document; continues after an interruption", Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withApp(cmd.Context(), func(a *app.App) error {
+				r, err := a.MemoryReindex(cmd.Context(), c.reindexing)
+				if err != nil {
+					return err
+				}
+				if c.json {
+					return c.print(r)
+				}
+				_, err = fmt.Fprintf(c.out, "%d of %d documents have vectors of %s\n", r.Done, r.Total, r.Model)
+				return err
+			})
+		},
+	}
+}
+
+// reindexing redraws the progress on a terminal.
+func (c *console) reindexing(p app.MemoryProgress) {
+	if c.live {
+		end := ""
+		if p.Done >= p.Total {
+			end = "\n"
+		}
+		fmt.Fprintf(c.err, "\r%s: %d of %d documents%s", p.Model, p.Done, p.Total, end)
+	}
+}

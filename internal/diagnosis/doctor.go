@@ -1,0 +1,161 @@
+package diagnosis
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/config"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/research"
+)
+
+// Statuses of a check.
+const (
+	checkOK   = "ok"
+	checkWarn = "warn" // works, and could work better
+	checkFail = "fail" // something that was asked for does not work
+	checkOff  = "off"
+)
+
+// Check is one thing that the doctor looked at.
+type Check struct {
+	Name   string `json:"name"`
+	Status string `json:"status"` // ok, warn, fail or off
+	What   string `json:"what"`
+	Try    string `json:"try"`
+}
+
+// Report is what the doctor found. OK is false when a check failed.
+type Report struct {
+	OK     bool    `json:"ok"`
+	Checks []Check `json:"checks"`
+}
+
+// DoctorOptions say how far the doctor goes.
+type DoctorOptions struct {
+	Offline bool // do not ask the sources
+	Log     *slog.Logger
+}
+
+// sourcePatience is how long the doctor waits for a source.
+const sourcePatience = 6 * time.Second
+
+// Doctor looks at everything that a question needs.
+func Doctor(ctx context.Context, cfg *config.Config, o DoctorOptions) Report {
+	r := Report{OK: true, Checks: []Check{{Name: "program", Status: checkOK, What: fmt.Sprintf("research-mcp %s at %s", app.ProgramVersion, app.Executable())}}}
+	r.add(contactCheck(cfg))
+	a, err := app.New(ctx, cfg, app.Options{Log: o.Log})
+	if err != nil {
+		p := evidence.AsProblem(err)
+		r.add(Check{Name: "start", Status: checkFail, What: p.What, Try: p.Try})
+		return r
+	}
+	r.add(memoryCheck(ctx, a))
+	r.add(isolationCheck(ctx, a))
+	r.add(modelChecks(ctx, a)...)
+	r.add(sourceChecks(ctx, a, o.Offline)...)
+	if err := a.Close(); err != nil {
+		r.add(Check{Name: "shutdown", Status: checkFail, What: err.Error()})
+	}
+	return r
+}
+
+func (r *Report) add(checks ...Check) {
+	for _, c := range checks {
+		r.OK = r.OK && c.Status != checkFail
+		r.Checks = append(r.Checks, c)
+	}
+}
+
+func contactCheck(cfg *config.Config) Check {
+	if cfg.Contact != "" {
+		return Check{Name: "contact", Status: checkOK, What: "sources see " + cfg.Contact}
+	}
+	return Check{Name: "contact", Status: checkWarn, What: "no contact is set: sources such as Wikipedia allow unidentified clients little",
+		Try: fmt.Sprintf("write `contact: you@example.org` into %s, or set %s", config.DefaultFile(), config.EnvName("contact"))}
+}
+
+func memoryCheck(ctx context.Context, a *app.App) Check {
+	s, err := a.Memory().Stats(ctx)
+	if err != nil {
+		p := evidence.AsProblem(err)
+		return Check{Name: "memory", Status: checkFail, What: p.What, Try: p.Try}
+	}
+	return Check{Name: "memory", Status: checkOK, What: fmt.Sprintf("%d documents, %d chunks, %d bytes in %s", s.Documents, s.Chunks, s.Bytes, a.Config().DataDir)}
+}
+
+func isolationCheck(ctx context.Context, a *app.App) Check {
+	begun := time.Now()
+	got := a.Analyst().Analyse(ctx, evidence.AnalysisInput{Question: "test", Documents: []evidence.Document{{Source: "doctor", Text: "test"}}})
+	if got.Status != checkOK || got.Documents != 1 {
+		return Check{Name: "isolation", Status: checkFail, What: "work in an isolated process does not work: " + got.Err,
+			Try: "look whether this program may start processes; answers come without statistics until then"}
+	}
+	took := time.Since(begun).Milliseconds()
+	sandbox, err := a.Sandbox(ctx)
+	if err != nil || len(sandbox) == 0 {
+		sandbox = []string{"none; a deadline and a memory limit hold"}
+	}
+	return Check{Name: "isolation", Status: checkOK, What: fmt.Sprintf("an isolated process answers in %d ms; its sandbox: %s", took, strings.Join(sandbox, ", "))}
+}
+
+func modelChecks(ctx context.Context, a *app.App) []Check {
+	var out []Check
+	for _, s := range a.Models().Status(ctx) {
+		out = append(out, Check{Name: s.Name, Status: s.State, What: s.What, Try: s.Try})
+	}
+	return out
+}
+
+// sourceChecks ask every source that is on, all at once.
+func sourceChecks(ctx context.Context, a *app.App, offline bool) []Check {
+	infos, how := Sources(a.Config()), app.SourcesOff(a.Config())
+	out := make([]Check, len(infos))
+	byName := map[string]research.Source{}
+	for _, s := range a.Sources() {
+		byName[s.Name()] = s
+	}
+	var group errgroup.Group
+	for i, info := range infos {
+		switch {
+		case !info.On:
+			out[i] = Check{Name: info.Name, Status: checkOff, What: info.About, Try: how[info.Name]}
+		case offline:
+			out[i] = Check{Name: info.Name, Status: checkOK, What: "on, not asked: " + info.place()}
+		default:
+			group.Go(func() error {
+				out[i] = sourceCheck(ctx, info, byName[info.Name])
+				return nil // a failing source is a check's result
+			})
+		}
+	}
+	_ = group.Wait()
+	reached := slices.ContainsFunc(out, func(c Check) bool { return c.Status == checkOK })
+	if !reached && !offline {
+		out = append(out, Check{Name: "sources", Status: checkFail, What: "no source can be reached: questions are answered from memory alone",
+			Try: "look at the network of this machine, or set sources.NAME.url to a mirror that it reaches"})
+	}
+	return out
+}
+
+func sourceCheck(ctx context.Context, info SourceInfo, s research.Source) Check {
+	ctx, cancel := context.WithTimeout(fetch.NoCache(ctx), sourcePatience) // a cached response says nothing about the source
+	defer cancel()
+	begun := time.Now()
+	docs, err := s.Search(ctx, evidence.Query{Text: "computer", Question: "computer", Limit: 1, Language: "en"})
+	took := time.Since(begun).Milliseconds()
+	if err != nil {
+		what, _, _ := strings.Cut(err.Error(), "\n")
+		return Check{Name: info.Name, Status: checkWarn, What: fmt.Sprintf("%s: %s", info.place(), what),
+			Try: fmt.Sprintf("look whether %s can be reached from here; questions go on without it", info.place())}
+	}
+	return Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %d documents", info.place(), took, len(docs))}
+}

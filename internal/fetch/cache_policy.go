@@ -1,0 +1,162 @@
+package fetch
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// staleFor is how long after its last confirmation an answer may stand in for a
+// host that cannot be asked.
+const maxStale = 7 * 24 * time.Hour
+
+// noMaxAge marks an answer that set no bound of its own.
+const noMaxAge = time.Duration(-1)
+
+// policy reads what a host says about keeping an answer. private does not
+// forbid it: the cache is one user's own, and no request carries who asked.
+// maxAge is noMaxAge when the host set none.
+func cachePolicy(h http.Header) (store bool, maxAge time.Duration) {
+	maxAge, store = noMaxAge, strings.TrimSpace(h.Get("Vary")) != "*"
+	shorten := func(d time.Duration) {
+		if maxAge == noMaxAge || d < maxAge {
+			maxAge = d
+		}
+	}
+	for part := range strings.SplitSeq(strings.Join(h.Values("Cache-Control"), ","), ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "no-store":
+			store = false
+		case "no-cache":
+			shorten(0)
+		case "max-age":
+			n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 31)
+			if err != nil {
+				n = 0 // what cannot be read is not to be trusted for long
+			}
+			shorten(time.Duration(n) * time.Second)
+		}
+	}
+	if maxAge > 0 { // a cache on the way has used up some of it
+		if age, err := strconv.ParseUint(strings.TrimSpace(h.Get("Age")), 10, 31); err == nil {
+			maxAge = max(maxAge-time.Duration(age)*time.Second, 0)
+		}
+	}
+	return store, maxAge
+}
+
+// entry is a kept answer.
+type entry struct {
+	body      []byte
+	final     string // URL after redirects; empty: the one asked for
+	kind      string // content type, with its charset
+	etag      string
+	modified  string
+	retrieved time.Time // when the body came
+	checked   time.Time // when the host gave or last confirmed it
+	maxAge    time.Duration
+	truncated bool
+	used      time.Time
+}
+
+func (e *entry) age(now time.Time) time.Duration { return max(now.Sub(e.checked), 0) }
+
+// fresh reports whether the answer may be given without asking the host.
+func (e *entry) fresh(lifetime time.Duration, now time.Time) bool {
+	if e.maxAge >= 0 {
+		lifetime = min(lifetime, e.maxAge)
+	}
+	// An entry from the future is of a clock that was set back: ask.
+	return e.age(now) < lifetime && !e.checked.After(now.Add(time.Minute))
+}
+
+// usable reports whether the answer may stand in for a host that fails.
+func (e *entry) usable(now time.Time) bool { return e.age(now) <= maxStale }
+
+func (e *entry) response(asked *url.URL, now time.Time, stale bool) Response {
+	r := Response{
+		Body: e.body, URL: e.final, ETag: e.etag, LastModified: e.modified,
+		Retrieved: e.retrieved, Truncated: e.truncated, Cached: true, Stale: stale, Age: e.age(now),
+	}
+	r.setType(e.kind)
+	if r.URL == "" {
+		r.URL = asked.String()
+	}
+	return r
+}
+
+// condition asks only for a change, when u is where the answer came from.
+func (e *entry) condition(h http.Header, asked, u *url.URL) bool {
+	if e == nil || e.etag == "" && e.modified == "" {
+		return false
+	}
+	from := e.final
+	if from == "" {
+		from = asked.String()
+	}
+	if from != u.String() {
+		return false
+	}
+	if e.etag != "" {
+		h.Set("If-None-Match", e.etag)
+	}
+	if e.modified != "" {
+		h.Set("If-Modified-Since", e.modified)
+	}
+	return true
+}
+
+// lookup finds what is kept of the answer.
+func (d *Client) cached(ctx context.Context, a checkedRequest) (*entry, bool) {
+	if d.network.cache() == nil || a.lifetime <= 0 {
+		return nil, false
+	}
+	return d.network.cache().get(ctx, a.key)
+}
+
+// keep puts a good answer into the cache, as far as its host allows, and makes
+// it the response.
+func (d *Client) store(a checkedRequest, old *entry, got hopResult) Response {
+	cache := d.network.cache()
+	if cache == nil || a.lifetime <= 0 {
+		return got.Response
+	}
+	store, maxAge := cachePolicy(got.header)
+	if d.ignoreMaxAge {
+		maxAge = noMaxAge
+	}
+	now := cache.now()
+	e := &entry{
+		body: got.Body, kind: got.FullType(), etag: got.ETag, modified: got.LastModified,
+		retrieved: got.Retrieved, checked: now, maxAge: maxAge, truncated: got.Truncated, used: now,
+	}
+	if got.URL != a.url.String() {
+		e.final = got.URL
+	}
+	resp := got.Response
+	if got.unchanged {
+		was := *old
+		e = &was
+		e.checked, e.used = now, now
+		if len(got.header.Values("Cache-Control")) > 0 {
+			e.maxAge = maxAge
+		}
+		if got.ETag != "" {
+			e.etag = got.ETag
+		}
+		resp = e.response(a.url, now, false)
+		resp.RetryAfter = got.RetryAfter
+	}
+	// A good status with Retry-After is how a service says that it is too busy to
+	// answer, so the body is no answer.
+	if store && got.RetryAfter == 0 {
+		cache.put(a.key, e, !got.unchanged)
+	} else {
+		cache.drop(a.key)
+	}
+	return resp
+}

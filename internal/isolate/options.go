@@ -1,0 +1,90 @@
+package isolate
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strconv"
+	"time"
+)
+
+// Defaults of Options.
+const (
+	DefaultDeadline  = 15 * time.Second
+	DefaultMaxOutput = 8 << 20
+	DefaultMaxMemory = 512 << 20
+	DefaultParallel  = 2
+	DefaultMaxTasks  = 100
+	DefaultMaxBytes  = 256 << 20
+)
+
+// pipeDelay is how long to wait for the end of a pipe after the child's: long
+// enough to drain it, short enough that a grandchild that holds it open does not
+// delay the answer.
+const pipeDelay = 250 * time.Millisecond
+
+// Options of a Pool. The zero value is usable.
+type Options struct {
+	Exe       string        // the binary to start; default: this program's own image
+	Args      []string      // arguments before Command
+	Env       []string      // NAME=value, all that a child gets besides its limits
+	Deadline  time.Duration // of one task, without the start of its process; default 15 s
+	MaxOutput int64         // bytes of one answer; a child that writes more is killed; default 8 MiB
+	MaxMemory int64         // bytes of heap of one child; default 512 MiB
+	Parallel  int           // children at once; further calls wait; default 2
+	MaxTasks  int           // tasks after which a child is replaced; default 100
+	MaxBytes  int64         // bytes of input and output together after which a child is replaced; default 256 MiB
+	NoSandbox bool          // leave the child its files, sockets and programs
+	Logger    *slog.Logger  // gets the stderr of children that failed; default: none
+}
+
+// complete sets the defaults and returns argv[0] of a child.
+func (o *Options) complete() (name string, err error) {
+	name = o.Exe
+	if o.Exe == "" {
+		name = os.Args[0] // programs that look at their own name, as testscript's do, find the same one
+		if o.Exe, err = ownImage(); err != nil {
+			return "", fmt.Errorf("finding our own binary: %w", err)
+		}
+	}
+	setDefault(&o.Deadline, DefaultDeadline)
+	setDefault(&o.MaxOutput, DefaultMaxOutput)
+	setDefault(&o.MaxMemory, DefaultMaxMemory)
+	setDefault(&o.Parallel, DefaultParallel)
+	setDefault(&o.MaxTasks, DefaultMaxTasks)
+	setDefault(&o.MaxBytes, DefaultMaxBytes)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return name, nil
+}
+
+func setDefault[T int | int64 | time.Duration](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}
+
+// command is a child that has not been started.
+func (o *Options) command(name string) *exec.Cmd {
+	cmd := exec.Command(o.Exe, append(append([]string{}, o.Args...), Command)...) //nolint:gosec,noctx // our own image; worker.cut kills it and its group
+	cmd.Args[0] = name
+	cmd.Env = o.environment()
+	cmd.WaitDelay = pipeDelay
+	ownGroup(cmd)
+	return cmd
+}
+
+func (o *Options) environment() []string {
+	sandbox := "on"
+	if o.NoSandbox {
+		sandbox = "off"
+	}
+	return append(append([]string{}, o.Env...),
+		envMarker+"=1",
+		envMemory+"="+strconv.FormatInt(o.MaxMemory, 10),
+		envSandbox+"="+sandbox,
+		"GOMEMLIMIT="+strconv.FormatInt(o.MaxMemory, 10),
+		"GOTRACEBACK=single")
+}

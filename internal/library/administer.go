@@ -1,0 +1,119 @@
+package library
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// Stats returns what the memory holds. For an empty memory, Embedder is the one
+// that would be used.
+func (l *Library) Stats(ctx context.Context) (contract.Stats, error) {
+	s, err := l.stats(ctx)
+	if err == nil && s.Embedder == "" {
+		s.Embedder = contract.ModelText(l.deps.Models.Choose(ctx).Embedder.Model())
+	}
+	return s, err
+}
+
+func (l *Library) stats(ctx context.Context) (contract.Stats, error) {
+	return l.deps.Memory.Stats(ctx)
+}
+
+// Check compares the memory with itself.
+func (l *Library) Check(ctx context.Context) (contract.CheckReport, error) {
+	k, err := contract.Require[contract.Checker](l.deps.Memory)
+	if err != nil {
+		return contract.CheckReport{}, err
+	}
+	return k.Check(ctx)
+}
+
+// ProveErased searches the whole memory for a document, session or run that was
+// forgotten.
+func (l *Library) ProveErased(ctx context.Context, id string) (contract.ErasureReport, error) {
+	if id == "" {
+		return contract.ErasureReport{}, evidence.BadInput("the id to look for is empty", "take one from the receipt of `forget`")
+	}
+	k, err := contract.Require[contract.ErasureProver](l.deps.Memory)
+	if err != nil {
+		return contract.ErasureReport{}, err
+	}
+	return k.ProveErased(ctx, id)
+}
+
+// Backup writes a complete copy to a new file while others use the memory.
+func (l *Library) Backup(ctx context.Context, path string) (contract.BackupReport, error) {
+	k, err := contract.Require[contract.Backuper](l.deps.Memory)
+	if err != nil {
+		return contract.BackupReport{}, err
+	}
+	return k.Backup(ctx, path)
+}
+
+// Export writes the whole memory to w as JSON lines.
+func (l *Library) Export(ctx context.Context, w io.Writer, vectors bool) (contract.Moved, error) {
+	m, err := contract.Require[contract.Exporter](l.deps.Memory)
+	if err != nil {
+		return contract.Moved{}, err
+	}
+	return m.Export(ctx, w, contract.ExportOptions{Vectors: vectors})
+}
+
+// Import adds what an export holds. Documents that came without vectors are
+// given the present embedder's, so that recall finds them as it did where they
+// came from; a failure of that is a warning. An import that was interrupted there
+// continues when it is repeated.
+func (l *Library) Import(ctx context.Context, r io.Reader, progress func(contract.Progress)) (contract.Moved, error) {
+	m, err := contract.Require[contract.Exporter](l.deps.Memory)
+	if err != nil {
+		return contract.Moved{}, err
+	}
+	moved, err := m.Import(ctx, r)
+	if err != nil {
+		return moved, err
+	}
+	stats, err := l.stats(ctx)
+	if err != nil || !lacksVectors(stats) {
+		return moved, err
+	}
+	if _, err := l.Reindex(ctx, progress); err != nil {
+		if ctx.Err() != nil {
+			return moved, ctx.Err()
+		}
+		moved.Warnings = append(moved.Warnings, fmt.Sprintf("documents without vectors are found by their words alone until `research-mcp memory reindex`: %v", err))
+	}
+	return moved, nil
+}
+
+// ImportFile adds what the export in a file holds.
+func (l *Library) ImportFile(ctx context.Context, path string, progress func(contract.Progress)) (contract.Moved, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return contract.Moved{}, noFile(path, err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return contract.Moved{}, evidence.BadInput(path+" is a folder", "name a file that `memory export` wrote")
+	}
+	return l.Import(ctx, f, progress)
+}
+
+// Reindex gives every document vectors of the present embedder. progress may be
+// nil.
+func (l *Library) Reindex(ctx context.Context, progress func(contract.Progress)) (contract.Progress, error) {
+	m, err := contract.Require[contract.Reindexer](l.deps.Memory)
+	if err != nil {
+		return contract.Progress{}, err
+	}
+	by := l.deps.Models.Choose(ctx).Embedder
+	// Some models report their dimension only with the first vector.
+	if _, err := vectorsOf(ctx, by, []string{"dimension"}); err != nil {
+		return contract.Progress{}, err
+	}
+	return m.Reindex(ctx, by.Model(), func(ctx context.Context, texts []string) ([][]float32, error) { return vectorsOf(ctx, by, texts) }, progress)
+}

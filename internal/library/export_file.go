@@ -1,0 +1,98 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// ExportFile writes the whole memory to a new file of mode 0600. The file appears
+// under its name only when it is complete.
+func (l *Library) ExportFile(ctx context.Context, path string, vectors bool) (moved contract.Moved, err error) {
+	if _, err := os.Lstat(path); err == nil {
+		return moved, exists(path)
+	}
+	removeStaleExports(filepath.Dir(path), time.Now())
+	f, err := os.CreateTemp(filepath.Dir(path), exportPrefix+"*") // 0600
+	if err != nil {
+		return moved, evidence.BadInput(fmt.Sprintf("%s cannot be written: %v", path, err), "name a file in an existing folder that you may write to")
+	}
+	defer func() {
+		if rm := os.Remove(f.Name()); rm != nil && !errors.Is(rm, os.ErrNotExist) {
+			err = errors.Join(err, rm)
+		}
+	}()
+	moved, err = l.Export(ctx, f, vectors)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = publish(f.Name(), path)
+	}
+	return moved, exportFailed(ctx, path, err)
+}
+
+func exists(path string) error {
+	return evidence.BadInput(path+" exists already", "name a file that does not exist yet")
+}
+
+// exportFailed turns the error of a disk into a Problem.
+func exportFailed(ctx context.Context, path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, os.ErrExist):
+		return exists(path)
+	}
+	var onDisk *fs.PathError
+	if errors.As(err, &onDisk) {
+		return &evidence.Problem{What: fmt.Sprintf("%s was not written: %v; nothing of it is left", path, onDisk.Err),
+			Try: "free some space, or name a file on another disk", Cause: err}
+	}
+	return err
+}
+
+// publish renames a finished export without replacing a file that another
+// process may have made meanwhile.
+func publish(temp, path string) error {
+	err := os.Link(temp, path)
+	if err == nil || errors.Is(err, os.ErrExist) {
+		return err
+	}
+	// A file system without links: the name is reserved first, then replaced.
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Rename(temp, path))
+}
+
+const (
+	exportPrefix = ".research-mcp-export-" // of unfinished exports, in whichever folder
+	// staleExport is the age at which a half-written file of a killed process is
+	// removed.
+	staleExport = time.Hour
+)
+
+func removeStaleExports(dir string, now time.Time) {
+	entries, _ := os.ReadDir(dir) // not by a pattern: the folder's own name may contain one
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), exportPrefix) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && now.Sub(info.ModTime()) > staleExport {
+			_ = os.Remove(filepath.Join(dir, e.Name())) // the next export tries again
+		}
+	}
+}

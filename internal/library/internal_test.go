@@ -1,0 +1,64 @@
+package library
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/extract"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+func TestPageOfACompromisedChildIsCleaned(t *testing.T) {
+	t.Parallel()
+	page := extract.Page{Title: strings.Repeat("t\n", 4<<20), Text: "a\x00b\u202Ec\xff می\u200cخواهم " + strings.Repeat("x", 3<<20), Language: strings.Repeat("e", 100)}
+	clean(&page)
+	if len(page.Title) > maxTitle || strings.Contains(page.Title, "\n") || len(page.Language) > maxLanguage || len(page.Text) != maxText || !page.Truncated {
+		t.Errorf("title of %d bytes, text of %d, language of %d, truncated %v", len(page.Title), len(page.Text), len(page.Language), page.Truncated)
+	}
+	if want := "abc\uFFFD می\u200cخواهم xxx"; !strings.HasPrefix(page.Text, want) {
+		t.Errorf("text begins with %q, want %q", page.Text[:40], want)
+	}
+	good := extract.Page{Title: "A title", Text: "# Heading\n\nA text, and 日本語.", Language: "en"}
+	was := good
+	clean(&good)
+	if diff := cmp.Diff(was, good); diff != "" {
+		t.Errorf("a good page was changed (-want +got):\n%s", diff)
+	}
+}
+
+func TestLacksVectors(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		in   contract.Stats
+		want bool
+	}{
+		{"empty", contract.Stats{}, false},
+		{"no vectors", contract.Stats{Documents: 1}, true},
+		{"all", contract.Stats{Documents: 2, Models: []contract.ModelStats{{Documents: 1}, {Active: true, Documents: 2}}}, false},
+		{"some", contract.Stats{Documents: 2, Models: []contract.ModelStats{{Documents: 2}, {Active: true, Documents: 1}}}, true},
+	} {
+		if got := lacksVectors(c.in); got != c.want {
+			t.Errorf("%s: lacksVectors = %v", c.name, got)
+		}
+	}
+}
+
+func TestPublishDoesNotReplaceAFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	temp, path := filepath.Join(dir, "temp"), filepath.Join(dir, "all.jsonl")
+	for _, p := range []string{temp, path} {
+		if err := os.WriteFile(p, []byte(p), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := publish(temp, path); !errors.Is(err, os.ErrExist) {
+		t.Errorf("publish over a file = %v", err)
+	}
+}

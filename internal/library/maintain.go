@@ -1,0 +1,122 @@
+package library
+
+import (
+	"context"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// How often a server maintains the memory.
+const (
+	firstMaintenance = 5 * time.Second // after the start, which it must not slow down
+	modelEvery       = time.Minute
+	retainEvery      = 15 * time.Minute
+)
+
+// Maintain maintains the memory until ctx ends: it removes what the retention
+// settings say, finishes a removal that was interrupted, and gives documents
+// that were read before a model was available the vectors of that model. All of
+// it proceeds in small durable steps, so that the next server continues where
+// this one ended.
+func (l *Library) Maintain(ctx context.Context) {
+	timer := time.NewTimer(firstMaintenance)
+	defer timer.Stop()
+	var retained time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-timer.C:
+			if retained.IsZero() || now.Sub(retained) >= retainEvery {
+				retained = now
+				l.retain(ctx)
+			}
+		}
+		l.followModel(ctx)
+		timer.Reset(modelEvery)
+	}
+}
+
+// MaintainOnce does once what Maintain repeats.
+func (l *Library) MaintainOnce(ctx context.Context) {
+	l.retain(ctx)
+	l.followModel(ctx)
+}
+
+// retain applies the retention settings and finishes an interrupted removal.
+func (l *Library) retain(ctx context.Context) {
+	retainer, ok := l.deps.Memory.(contract.Retainer)
+	if !ok {
+		return // memory.Open refuses retention settings for such a backend
+	}
+	r, err := retainer.Retain(ctx)
+	if r.Resumed { // the process that was interrupted may not have cleared the cache
+		if err := l.clearCache(ctx); err != nil && ctx.Err() == nil {
+			l.deps.Log.Warn("cached answers of sources may contain what was forgotten; stop research-mcp and delete the file", "err", err)
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		l.deps.Log.Warn("nothing was forgotten by age and size", "err", err)
+	case len(r.Warnings) > 0:
+		l.deps.Log.Warn("an interrupted removal is not finished", "warnings", r.Warnings)
+	case r.Documents > 0:
+		l.deps.Log.Info("forgotten by age and size", "documents", r.Documents)
+	}
+}
+
+// followModel makes the vectors of a trained model that is available and does
+// not cover the memory yet. The built-in embedder is not followed: while Ollama
+// is away, its vectors wait. Where the built-in one is in use, documents that
+// lack its vectors, as after an interrupted import, are given them.
+func (l *Library) followModel(ctx context.Context) {
+	indexer, ok := l.deps.Memory.(contract.Reindexer)
+	if !ok {
+		return
+	}
+	by := l.deps.Models.Choose(ctx).Embedder
+	stats, err := l.stats(ctx)
+	if err != nil {
+		return
+	}
+	if by.Model().Kind == evidence.KindTransformer {
+		if covered(stats, by.Model()) {
+			return
+		}
+	} else if !lacksVectors(stats) || stats.Embedder != "" && stats.Embedder != contract.ModelText(by.Model()) {
+		return
+	}
+	if _, err := indexer.Reindex(ctx, by.Model(), by.Embed, nil); err != nil && ctx.Err() == nil {
+		l.deps.Log.Warn("the vectors of a model are incomplete; they are continued later", "model", by.Model().Name, "err", err)
+	}
+}
+
+// covered reports whether the memory already searches in the model's space. A
+// model that covers everything does not replace another trained one that does:
+// two servers with different models would alternate for ever.
+func covered(s contract.Stats, m evidence.Model) bool {
+	trained := false
+	for _, have := range s.Models {
+		trained = trained || have.Active && have.Kind == evidence.KindTransformer
+	}
+	for _, have := range s.Models {
+		if have.Name == m.Name && have.Revision == m.Revision {
+			return trained && have.Documents >= s.Documents
+		}
+	}
+	return s.Documents == 0
+}
+
+// lacksVectors reports whether there are documents without vectors of the model
+// in use.
+func lacksVectors(s contract.Stats) bool {
+	for _, have := range s.Models {
+		if have.Active {
+			return have.Documents < s.Documents
+		}
+	}
+	return s.Documents > 0
+}

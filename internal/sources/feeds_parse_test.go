@@ -1,0 +1,76 @@
+package sources
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParseFeedRefusesDepth(t *testing.T) {
+	t.Parallel()
+	const head = `<rss version="2.0" xmlns:x="urn:x"><channel><item><title>t</title>`
+	for name, c := range map[string]struct {
+		body string
+		ok   bool
+	}{
+		"a few levels":      {head + strings.Repeat("<x:a>", 20) + strings.Repeat("</x:a>", 20) + "</item></channel></rss>", true},
+		"very deep":         {head + strings.Repeat("<x:a>", 200_000), false},
+		"deep behind ends":  {head + strings.Repeat("<x:a><x:b/>", 200_000), false},
+		"control character": {head + "\x01</item></channel></rss>", true},
+		"JSON":              {`{"version":"https://jsonfeed.org/version/1","items":[]}`, false},
+		"HTML":              {`<html><body><p>x</p></body></html>`, false},
+		"nothing":           {"", false},
+	} {
+		if f, err := parseFeed([]byte(c.body)); (err == nil) != c.ok {
+			t.Errorf("%s: %v, %v", name, f, err)
+		}
+	}
+}
+
+func FuzzParseFeed(f *testing.F) {
+	f.Add([]byte(`<rss version="2.0"><channel><item><title>a</title><link>b</link><pubDate>Mon, 05 Oct 2026 08:30:00 GMT</pubDate></item></channel></rss>`))
+	f.Add([]byte(`<feed xmlns="http://www.w3.org/2005/Atom"><entry><title type="html">&lt;b&gt;</title></entry></feed>`))
+	f.Add([]byte(`<?xml version="1.0" encoding="shift_jis"?><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>`))
+	at := mustURL(f, "https://example.org/feed.xml")
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		parsed, err := parseFeed(raw)
+		if err != nil {
+			return
+		}
+		for _, d := range items(at, parsed, time.Time{}) {
+			if d.Text == "" || d.URL == "" || !strings.HasPrefix(d.URL, "http") {
+				t.Fatalf("document %+v", d)
+			}
+		}
+	})
+}
+
+func TestParseFeedRefusesTooManyElements(t *testing.T) {
+	t.Parallel()
+	rss := func(inner string) string {
+		return `<rss version="2.0" xmlns:x="urn:x"><channel><item><title>t</title>` + inner + `</item></channel></rss>`
+	}
+	attributes := func() string {
+		var b strings.Builder
+		for i := range maxFeedElements {
+			b.WriteString(" a" + strconv.Itoa(i) + `=""`)
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct {
+		body string
+		ok   bool
+	}{
+		"a long feed":          {rss(strings.Repeat("</item><item><title>t</title>", maxFeedItems)), true},
+		"empty items":          {rss("</item>" + strings.Repeat("<item/>", 2*maxFeedEntries) + "<item>"), false},
+		"empty ITEMS":          {rss("</item>" + strings.Repeat("<ITEM/>", 2*maxFeedEntries) + "<item>"), false},
+		"empty entries":        {`<feed xmlns="http://www.w3.org/2005/Atom">` + strings.Repeat("<entry/>", 2*maxFeedEntries) + `</feed>`, false},
+		"elements of no use":   {rss(strings.Repeat("<x:a/>", maxFeedElements)), false},
+		"attributes of no use": {rss("<x:a" + attributes() + "/>"), false},
+	} {
+		if f, err := parseFeed([]byte(c.body)); (err == nil) != c.ok {
+			t.Errorf("%s: %v, %v", name, f != nil, err)
+		}
+	}
+}

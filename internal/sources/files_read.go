@@ -1,0 +1,197 @@
+package sources
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
+)
+
+// fileTypes are the media types of the files that are read, by file extension.
+var fileTypes = map[string]string{
+	".md": "text/markdown", ".markdown": "text/markdown", ".txt": "text/plain", ".text": "text/plain", ".rst": "text/plain",
+	".org": "text/plain", ".adoc": "text/plain", ".html": "text/html", ".htm": "text/html", ".xhtml": "text/html",
+	".pdf": typePDF, // where fetch.pdf allows it; else a file without text
+}
+
+const typePDF = "application/pdf"
+
+// maxBytes is how much of a file of a type is read.
+func maxBytes(kind string) int64 {
+	if kind == typePDF {
+		return extract.MaxPDF // a PDF needs its end, too
+	}
+	return maxFileBytes
+}
+
+// indexedFile is a file that was read.
+type indexedFile struct {
+	path      string // within the folder, with slashes
+	size      int64
+	modified  time.Time
+	title     string
+	language  string
+	published time.Time
+	truncated bool
+	parts     []*filePart // none: it holds no text, or cannot be read
+	failed    int         // attempts that failed for a reason that may pass
+}
+
+// maxTries is how often a file is read when the reader fails: a reader that was
+// busy or killed may succeed next time, and one that the file itself crashes
+// would delay every question.
+const maxTries = 3
+
+// current is f if the file has not changed since, else nil.
+func (f *indexedFile) current(now indexedFile) *indexedFile {
+	if f == nil || f.size != now.size || !f.modified.Equal(now.modified) {
+		return nil
+	}
+	return f
+}
+
+func (f *indexedFile) bytes() int {
+	n := 0
+	for _, p := range f.parts {
+		n += len(p.text)
+	}
+	return n
+}
+
+// names are the file's title and path.
+func (f *indexedFile) names() string {
+	if f.title == f.path {
+		return f.path
+	}
+	return f.title + "\n" + f.path
+}
+
+// filePart is a part of a file's text, short enough for a document.
+type filePart struct {
+	file   *indexedFile
+	number int // from 1
+	text   string
+	vocab  []uint64 // hashes of its distinct terms, sorted
+}
+
+func extension(name string) string { return strings.ToLower(path.Ext(name)) }
+
+// read reads one file. A file without text has no parts, nor has one that the
+// reader fails on.
+func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (*indexedFile, error) {
+	raw, err := readHead(root, it.path, maxBytes(fileTypes[extension(it.path)]))
+	if err != nil {
+		return nil, err
+	}
+	kind := fileTypes[extension(it.path)]
+	if kind != "text/html" && kind != typePDF {
+		raw = repairUTF8(raw)
+	}
+	reader := x.pages
+	if kind != "text/html" && kind != typePDF {
+		reader = inProcess{} // nothing to parse
+	}
+	page, err := reader.Page(ctx, raw, kind, "")
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	f := &it
+	f.title = it.path
+	var refused *evidence.Problem
+	switch {
+	case err == nil:
+		f.failed = 0
+		f.setPage(page, x.vocabulary)
+	case errors.As(err, &refused): // not a text, whatever its extension
+		f.failed = 0
+	default:
+		f.failed++
+	}
+	return f, nil
+}
+
+// setPage sets the fields that come from the file's content.
+func (f *indexedFile) setPage(page extract.Page, vocabulary func(string) []uint64) {
+	f.title, f.language, f.published = cmp.Or(page.Title, f.path), page.Language, page.Published
+	f.truncated = page.Truncated || f.size > maxBytes(fileTypes[extension(f.path)])
+	for _, t := range cutParts(page.Text) {
+		f.parts = append(f.parts, &filePart{file: f, number: len(f.parts) + 1, text: t, vocab: vocabulary(t + "\n" + f.names())})
+	}
+}
+
+// readHead returns the first bytes of a file, at most limit.
+func readHead(root *os.Root, name string, limit int64) ([]byte, error) {
+	f, err := root.Open(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // it was only read from
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, cmp.Or(err, fs.ErrInvalid)
+	}
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// repairUTF8 replaces the invalid bytes of a text that is mostly UTF-8, which
+// would otherwise be taken for another encoding.
+func repairUTF8(raw []byte) []byte {
+	good, bad := 0, 0
+	for rest := raw; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			bad++
+		case n > 1:
+			good++
+		}
+		rest = rest[n:]
+	}
+	if bad == 0 || bad >= good {
+		return raw
+	}
+	return bytes.ToValidUTF8(raw, []byte("\uFFFD"))
+}
+
+// cutParts cuts a text that is too long for one document, between paragraphs or
+// sentences.
+func cutParts(s string) []string {
+	if s == "" {
+		return nil
+	}
+	if len(s) <= maxPart {
+		return []string{s}
+	}
+	return pieces(s, extract.ChunkOptions{Target: maxPart, Max: maxPart})
+}
+
+// paragraphs are the pieces of a part that are scored.
+func paragraphs(s string) []string { return pieces(s, extract.ChunkOptions{Target: paragraph}) }
+
+func pieces(s string, o extract.ChunkOptions) []string {
+	var out []string
+	for _, c := range extract.Chunks(s, o) {
+		out = append(out, c.Text)
+	}
+	return out
+}
+
+// fileURL is the address of a file in a folder.
+func fileURL(dir, name string) string {
+	full := filepath.ToSlash(filepath.Join(dir, filepath.FromSlash(name)))
+	if !strings.HasPrefix(full, "/") {
+		full = "/" + full // C:/…
+	}
+	return (&url.URL{Scheme: "file", Path: full}).String()
+}

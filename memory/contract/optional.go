@@ -1,0 +1,147 @@
+package contract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// Backuper copies the memory.
+type Backuper interface {
+	// Backup writes a complete copy to a new file while others read and write.
+	Backup(ctx context.Context, path string) (BackupReport, error)
+}
+
+// Checker verifies the stored data.
+type Checker interface {
+	// Check verifies that documents, word index, vectors and counters agree.
+	Check(ctx context.Context) (CheckReport, error)
+}
+
+// Exporter moves a memory to another machine, version or backend.
+type Exporter interface {
+	// Export writes everything as JSON lines, one record a line, as of one moment.
+	Export(ctx context.Context, w io.Writer, opts ExportOptions) (Moved, error)
+	// Import reads what Export wrote, in batches. Existing documents are not
+	// changed. A bad line ends it with an error that names the line; the lines
+	// before it are stored.
+	Import(ctx context.Context, r io.Reader) (Moved, error)
+}
+
+// ErasureProver shows that nothing is left of what was forgotten.
+type ErasureProver interface {
+	// ProveErased searches everything that the memory stores for the id of a
+	// document, a session or a run.
+	ProveErased(ctx context.Context, id string) (ErasureReport, error)
+}
+
+// Reindexer changes the embedding model.
+type Reindexer interface {
+	// Reindex gives every document vectors of model, in batches that are each
+	// durable, so that a later call continues an interrupted one. When all have
+	// them, model becomes the active one in the same transaction. progress may be nil.
+	Reindex(ctx context.Context, model evidence.Model, embed EmbedFunc, progress func(Progress)) (Progress, error)
+}
+
+// EmbedFunc returns a vector for each text, in order, in the space of the model
+// that was given to Reindex.
+type EmbedFunc func(ctx context.Context, texts []string) ([][]float32, error)
+
+// Retainer removes old documents.
+type Retainer interface {
+	// Retain removes what Config.Keep says, in batches that are each durable, and
+	// completes a Forget that was interrupted.
+	Retain(ctx context.Context) (evidence.Receipt, error)
+}
+
+// Capability is the name of an optional interface.
+type Capability string
+
+// The capabilities, each with the interface that declares it.
+const (
+	CapBackup    Capability = "backup"           // Backuper
+	CapCheck     Capability = "check"            // Checker
+	CapErasure   Capability = "proof of erasure" // ErasureProver
+	CapExport    Capability = "export"           // Exporter
+	CapReindex   Capability = "reindex"          // Reindexer
+	CapRetention Capability = "retention"        // Retainer
+)
+
+// AllCapabilities returns every capability, sorted.
+func AllCapabilities() []Capability {
+	return []Capability{CapBackup, CapCheck, CapExport, CapErasure, CapReindex, CapRetention}
+}
+
+// Capabilities returns what m declares, sorted; it is never nil.
+func Capabilities(m Memory) []Capability {
+	out := []Capability{}
+	for _, c := range AllCapabilities() {
+		if declares(m, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func declares(m Memory, c Capability) bool {
+	var ok bool
+	switch c {
+	case CapBackup:
+		_, ok = m.(Backuper)
+	case CapCheck:
+		_, ok = m.(Checker)
+	case CapErasure:
+		_, ok = m.(ErasureProver)
+	case CapExport:
+		_, ok = m.(Exporter)
+	case CapReindex:
+		_, ok = m.(Reindexer)
+	case CapRetention:
+		_, ok = m.(Retainer)
+	}
+	return ok
+}
+
+// ErrUnsupported is the cause of a Problem that lies in the choice of the backend
+// and not in the stored data: a name that is not registered, or a capability or
+// setting that the backend does not support.
+var ErrUnsupported = errors.New("not supported by the memory backend")
+
+// Unsupported returns a Problem with the cause ErrUnsupported, due to the
+// caller's input.
+func Unsupported(what, try string) *evidence.Problem {
+	return &evidence.Problem{What: what, Try: try, Usage: true, Cause: ErrUnsupported}
+}
+
+// Require returns m as the optional interface T, or an *evidence.Problem if its
+// backend does not declare it.
+func Require[T any](m Memory) (T, error) {
+	if t, ok := m.(T); ok {
+		return t, nil
+	}
+	var none T
+	return none, Unsupported(fmt.Sprintf("the memory backend %q does not support %s", m.Backend(), capabilityOf[T]()),
+		`set memory.backend to one that does, such as "local"`)
+}
+
+// capabilityOf is the name of the optional interface T.
+func capabilityOf[T any]() Capability {
+	switch any((*T)(nil)).(type) {
+	case *Backuper:
+		return CapBackup
+	case *Checker:
+		return CapCheck
+	case *ErasureProver:
+		return CapErasure
+	case *Exporter:
+		return CapExport
+	case *Reindexer:
+		return CapReindex
+	case *Retainer:
+		return CapRetention
+	}
+	return "this"
+}

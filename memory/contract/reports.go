@@ -1,0 +1,96 @@
+package contract
+
+import (
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// ModelStats describes one vector space: how many documents have vectors in it.
+type ModelStats struct {
+	Name      string `json:"name"`
+	Revision  string `json:"revision"`
+	Kind      string `json:"kind"`
+	Dims      int    `json:"dims"`
+	Documents int    `json:"documents"`
+	Active    bool   `json:"active"`
+}
+
+// Stats describes what the memory holds. Slices and maps are never nil.
+type Stats struct {
+	Backend   string         `json:"backend"`
+	Path      string         `json:"path"`   // where the data is; may be empty
+	Schema    int            `json:"schema"` // version of the stored layout
+	Documents int            `json:"documents"`
+	Chunks    int            `json:"chunks"`
+	TextBytes int64          `json:"text_bytes"`
+	Bytes     int64          `json:"bytes"` // as stored, indexes included
+	Sessions  int            `json:"sessions"`
+	Turns     int            `json:"turns"`
+	Runs      int            `json:"runs"`
+	BySource  map[string]int `json:"by_source"`
+	Embedder  string         `json:"embedder"` // the active model, empty if there is none
+	Models    []ModelStats   `json:"models"`
+	Index     string         `json:"index"` // evidence.IndexReady, IndexWarming or IndexLexical
+	Indexed   int            `json:"indexed"`
+	Reindex   *Progress      `json:"reindex,omitempty"` // of an unfinished change of model
+	Oldest    time.Time      `json:"oldest,omitzero"`   // retrieval time
+	Newest    time.Time      `json:"newest,omitzero"`
+	Warnings  []string       `json:"warnings"`
+}
+
+// Progress of a Reindex.
+type Progress struct {
+	Model string `json:"model"`
+	Done  int    `json:"done"` // documents
+	Total int    `json:"total"`
+}
+
+// CheckReport is the result of a check.
+type CheckReport struct {
+	OK        bool     `json:"ok"`
+	Documents int      `json:"documents"`
+	Chunks    int      `json:"chunks"`
+	Vectors   int      `json:"vectors"`
+	Indexed   int      `json:"indexed"` // vectors in the index in RAM
+	Problems  []string `json:"problems"`
+	Try       string   `json:"try,omitempty"`
+}
+
+// ErasureReport tells where an id still occurs, if anywhere.
+type ErasureReport struct {
+	ID    string   `json:"id"`
+	Gone  bool     `json:"gone"`
+	Found []string `json:"found"` // descriptions of the places; never nil
+}
+
+// BackupReport describes a finished backup.
+type BackupReport struct {
+	Path      string `json:"path"`
+	Bytes     int64  `json:"bytes"`
+	Documents int    `json:"documents"`
+}
+
+// ExportOptions choose what an export contains besides documents, chunks and sessions.
+type ExportOptions struct {
+	Vectors bool
+}
+
+// Moved counts what an export wrote or an import stored.
+type Moved struct {
+	Documents int      `json:"documents"`
+	Chunks    int      `json:"chunks"`
+	Sessions  int      `json:"sessions"`
+	Turns     int      `json:"turns"`
+	Vectors   int      `json:"vectors"` // documents with vectors
+	Skipped   int      `json:"skipped"` // records that already existed
+	Warnings  []string `json:"warnings"`
+}
+
+// ModelText is a model as messages show it: name@revision.
+func ModelText(m evidence.Model) string {
+	if m.Revision == "" {
+		return m.Name
+	}
+	return m.Name + "@" + m.Revision
+}

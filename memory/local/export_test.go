@@ -1,0 +1,212 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+func exported(t *testing.T, l *Local) []string {
+	t.Helper()
+	var b bytes.Buffer
+	if _, err := l.Export(t.Context(), &b, contract.ExportOptions{Vectors: true}); err != nil {
+		t.Fatal(err)
+	}
+	return strings.SplitAfter(b.String(), "\n")
+}
+
+// If a line of a batch fails, the lines before it are stored, and the error
+// names it.
+func TestImportNamesTheLineThatFails(t *testing.T) {
+	t.Parallel()
+	from := openIn(t, t.TempDir())
+	for i := range 9 {
+		d := textDoc(i, fmt.Sprintf("Text number %d.", i))
+		if _, err := from.Put(t.Context(), d, vectored(d, "m")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := exported(t, from) // header, model, documents
+	lines[6] = strings.Replace(lines[6], `"model":"m"`, `"model":"nobody"`, 1)
+	to := openIn(t, t.TempDir())
+	moved, err := to.Import(t.Context(), strings.NewReader(strings.Join(lines, "")))
+	var p *evidence.Problem
+	if !errors.As(err, &p) || !p.Usage || !strings.Contains(p.What, "line 7 ") {
+		t.Errorf("Import = %v, want line 7 to be named", err)
+	}
+	if st, err := to.Stats(t.Context()); err != nil || st.Documents != 4 || moved.Documents != 4 {
+		t.Errorf("%d documents are kept, %d said, %v, want 4", st.Documents, moved.Documents, err)
+	}
+}
+
+// Errors of the disk, of a lock or of the reader are not blamed on the input.
+func TestImportBlamesNoLineForOtherErrors(t *testing.T) {
+	t.Parallel()
+	from := openIn(t, t.TempDir())
+	keep(t, from, textDoc(1, "Some text."))
+	lines := exported(t, from)
+	to := openIn(t, t.TempDir())
+	if _, err := to.wdb.ExecContext(t.Context(), "PRAGMA max_page_count=1"); err != nil { // no more pages: a full database
+		t.Fatal(err)
+	}
+	big := textDoc(2, strings.Repeat("Some long text. ", 50_000))
+	keep(t, from, big)
+	_, err := to.Import(t.Context(), strings.NewReader(strings.Join(exported(t, from), "")))
+	var p *evidence.Problem
+	var se *sqlite.Error
+	if !errors.As(err, &p) || p.Usage || !strings.Contains(p.What, "full") || !errors.As(err, &se) {
+		t.Errorf("Import into a full file = %v", err)
+	}
+	_, err = to.Import(t.Context(), io.MultiReader(strings.NewReader(lines[0]), brokenReader{}))
+	if !errors.As(err, &p) || p.Usage || !strings.Contains(p.What, "cable") {
+		t.Errorf("Import from a broken reader = %v", err)
+	}
+}
+
+type brokenReader struct{}
+
+func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("the cable was pulled") }
+
+// Of several concurrent backups to one name, one succeeds and the others are
+// refused.
+func TestBackupsAtOnceDoNotOverwrite(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	keep(t, l, textDoc(1, "Some text."))
+	dir := t.TempDir()
+	path := filepath.Join(dir, "copy.db")
+	var made, refused int
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			r, err := l.Backup(context.WithoutCancel(t.Context()), path)
+			mu.Lock()
+			defer mu.Unlock()
+			var p *evidence.Problem
+			switch {
+			case err == nil && r.Documents == 1:
+				made++
+			case errors.As(err, &p) && p.Usage:
+				refused++
+			default:
+				t.Errorf("Backup = %+v, %v", r, err)
+			}
+		})
+	}
+	group.Wait()
+	if made != 1 || refused != 3 {
+		t.Errorf("%d made, %d refused", made, refused)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+		t.Errorf("temporaries are left: %q", left)
+	}
+	if err := publish(filepath.Join(dir, "copy.db"), path); !errors.Is(err, os.ErrExist) {
+		t.Errorf("place over a file = %v", err)
+	}
+}
+
+// The files of a killed backup are removed once they are old.
+func TestStaleCopiesAreRemoved(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	now := time.Now()
+	for name, age := range map[string]time.Duration{tempPrefix + "old": 2 * time.Hour, tempPrefix + "new": time.Minute, ".backup-theirs": 3 * time.Hour} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, name, "copy.db")
+		write(t, file, []byte("half"))
+		for _, p := range []string{file, filepath.Join(dir, name)} {
+			if err := os.Chtimes(p, now.Add(-age), now.Add(-age)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	removeStaleTemp(dir, now.Add(-staleAfter))
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 2 || left[0].Name() != ".backup-theirs" || left[1].Name() != tempPrefix+"new" {
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
+// The cache of package fetch in the same folder is neither searched nor
+// changed, and neither are foreign databases among the backups.
+func TestForeignFilesAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	d := textDoc(1, secret)
+	keep(t, l, d)
+	if err := os.Mkdir(filepath.Join(dir, backupDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(dir, backupDir, "other.db")
+	execOn(t, other, "CREATE TABLE doc(uid)")
+	cache := filepath.Join(dir, "cache.db")
+	execOn(t, cache, "CREATE TABLE page(body)")
+	execOn(t, cache, "INSERT INTO page VALUES('"+d.ID+"')")
+	write(t, cache+"-wal", []byte(d.ID))
+	before := map[string][]byte{}
+	for _, p := range []string{other, cache} {
+		b, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before[p] = b
+	}
+	r, err := l.Forget(t.Context(), contract.Selector{IDs: []string{d.ID}})
+	if err != nil || r.Documents != 1 || len(r.Warnings) > 0 {
+		t.Errorf("Forget = %+v, %v", r, err)
+	}
+	if g, err := l.ProveErased(t.Context(), d.ID); err != nil || !g.Gone {
+		t.Errorf("Gone = %+v, %v", g, err)
+	}
+	if rep, err := l.Check(t.Context()); err != nil || !rep.OK {
+		t.Errorf("Check = %+v, %v", rep, err)
+	}
+	for p, want := range before {
+		if b, err := os.ReadFile(p); err != nil || !bytes.Equal(b, want) {
+			t.Errorf("%s was changed, %v", p, err)
+		}
+	}
+	if !onlyOurs(dir) {
+		t.Error("a folder with the cache counts as foreign")
+	}
+}
+
+// A damaged backup is reported, and does not keep the erasure pending.
+func TestForgetWithADamagedBackup(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, secret))
+	if err := os.Mkdir(filepath.Join(dir, backupDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, backupDir, "torn.db"), bytes.Repeat([]byte("torn"), 2000))
+	r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1"})
+	if err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "damaged") {
+		t.Errorf("Forget = %+v, %v", r, err)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
+	}
+	var due int
+	if err := l.rdb.QueryRowContext(t.Context(), "SELECT count(*) FROM due").Scan(&due); err != nil || due != 0 {
+		t.Errorf("%d removals are due, %v", due, err)
+	}
+}

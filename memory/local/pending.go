@@ -1,0 +1,134 @@
+package local
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+const (
+	// interruptedAfter is the age at which an unfinished removal counts as
+	// interrupted: before, its process may still be working.
+	interruptedAfter = 5 * time.Minute
+	// forgottenFor is how long an answer in progress may take that was begun
+	// before a Forget.
+	forgottenFor = 6 * time.Hour
+)
+
+// pendingErasure is a removal whose rows are deleted and whose bytes may
+// remain.
+type pendingErasure struct {
+	id  int64
+	sel *contract.Selector // still to be removed from the backups; nil: nothing
+}
+
+// recordPending records the pending erasure in the transaction that deletes the
+// rows, so that a killed process leaves no bytes that no other knows of.
+func (f *forgetting) recordPending(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-forgottenFor.Microseconds()); err != nil {
+		return err
+	}
+	var hashes []int64
+	if f.sel.Session != "" {
+		hashes = append(hashes, idHash(f.sel.Session))
+	}
+	for _, uid := range f.uids() {
+		hashes = append(hashes, idHash(uid))
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) SELECT value, ? FROM json_each(?)", at, jsonIDs(hashes)); err != nil {
+		return err
+	}
+	pending := ""
+	if backups {
+		sel := f.sel
+		sel.IDs, sel.Confirm = f.uids(), true
+		b, err := json.Marshal(sel)
+		if err != nil {
+			return err
+		}
+		pending = string(b)
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO due(at, selector) VALUES(?, ?)", at, pending)
+	return err
+}
+
+// idHash replaces an id that must not remain stored.
+func idHash(uid string) int64 {
+	sum := sha256.Sum256([]byte(uid))
+	return int64(binary.LittleEndian.Uint64(sum[:8])) //nolint:gosec // bits, not a number
+}
+
+// pendingErasures returns the removals that were recorded before a moment, in
+// microseconds.
+func pendingErasures(ctx context.Context, q rowsQuerier, before int64) ([]pendingErasure, error) {
+	var out []pendingErasure
+	err := eachRow(ctx, q, "SELECT id, selector FROM due WHERE at <= ? ORDER BY id", []any{before}, func(row scanner) error {
+		var d pendingErasure
+		var s string
+		if err := row.Scan(&d.id, &s); err != nil {
+			return err
+		}
+		if s != "" {
+			d.sel = &contract.Selector{}
+			if err := json.Unmarshal([]byte(s), d.sel); err != nil {
+				return fmt.Errorf("reading a pending removal: %w", err)
+			}
+		}
+		out = append(out, d)
+		return nil
+	})
+	return out, err
+}
+
+// finishInterrupted completes interrupted removals, and reports whether there
+// were any.
+func (l *Local) finishInterrupted(ctx context.Context) (notes []string, some bool) {
+	due, err := pendingErasures(ctx, l.rdb, l.now().Add(-interruptedAfter).UnixMicro())
+	if err != nil || len(due) == 0 {
+		return nil, false // reported by the next call
+	}
+	return l.finishErasure(ctx, nil), true
+}
+
+// finishErasure erases the bytes of what f and interrupted removals have
+// removed, and returns what it could not do. f may be nil.
+func (l *Local) finishErasure(ctx context.Context, f *forgetting) []string {
+	const again = "the documents were removed from the memory, but %s: %v; the next `forget` or `serve` tries again"
+	l.copies <- struct{}{} // held for a bounded time
+	defer func() { <-l.copies }()
+	due, err := pendingErasures(ctx, l.rdb, l.now().UnixMicro())
+	if err != nil {
+		return []string{fmt.Sprintf(again, "bytes of them may remain in the file", explain(l.path, err))}
+	}
+	notes, whole := l.removeUnfinishedBackups()
+	for _, d := range due {
+		if d.sel == nil {
+			continue
+		}
+		said, ok := l.forgetInBackups(ctx, *d.sel)
+		notes, whole = append(notes, said...), whole && ok
+		if !ok {
+			continue
+		}
+		if _, err := l.wdb.ExecContext(ctx, "UPDATE due SET selector='' WHERE id=?", d.id); err != nil {
+			return append(notes, fmt.Sprintf(again, "their ids are still recorded", explain(l.path, err)))
+		}
+	}
+	said, wiped := l.eraseBytes(ctx, f, len(due) > 1 || f == nil)
+	notes = append(notes, said...)
+	if !wiped || !whole {
+		return notes
+	}
+	for _, d := range due {
+		if _, err := l.wdb.ExecContext(ctx, "DELETE FROM due WHERE id=?", d.id); err != nil {
+			return append(notes, fmt.Sprintf(again, "their erasure is still recorded as pending", explain(l.path, err)))
+		}
+	}
+	return notes
+}

@@ -1,0 +1,119 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+func testSpace(t *testing.T, dims int) *space {
+	t.Helper()
+	s, err := newSpace(evidence.Model{Name: "m", Dims: dims})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func chunksOf(found []near) []int64 {
+	out := []int64{}
+	for _, n := range found {
+		out = append(out, n.chunk)
+	}
+	return out
+}
+
+func TestSpaceRefusesWhatChromemAccepts(t *testing.T) {
+	t.Parallel()
+	s := testSpace(t, 2)
+	if err := s.add(t.Context(), 1, 10, []float32{1, 0, 0, 1}); err != nil {
+		t.Fatal(err)
+	}
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for name, v := range map[string][]float32{
+		"another dimension":   {1, 0, 0},
+		"not a number":        {nan, 0},
+		"infinite":            {inf, 0},
+		"not of length 1":     {3, 4},
+		"one bad row of many": {0, 1, nan, 1},
+	} {
+		if err := s.add(t.Context(), 2, 20, v); err == nil {
+			t.Errorf("add(%s) was taken", name)
+		}
+	}
+	got, err := s.query(t.Context(), []float32{1, 0}, 1000) // more than there are
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int64{10, 11}, chunksOf(got)); diff != "" {
+		t.Errorf("query (-want +got):\n%s", diff)
+	}
+	if _, err := newSpace(evidence.Model{Name: "m"}); err == nil {
+		t.Error("a space without dimensions was made")
+	}
+}
+
+func TestSpaceReplacesAndRemoves(t *testing.T) {
+	t.Parallel()
+	s := testSpace(t, 2)
+	for doc := range int64(5) {
+		if err := s.add(t.Context(), doc+1, 10*doc, []float32{1, 0, 0, 0, 0, 1}); err != nil { // the middle one has none
+			t.Fatal(err)
+		}
+	}
+	if err := s.add(t.Context(), 1, 100, []float32{0, 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.add(t.Context(), 2, 200, []float32{0, 0}); err != nil { // a document without any
+		t.Fatal(err)
+	}
+	for _, doc := range []int64{2, 3, 99} { // without vectors, with some, unknown
+		if err := s.remove(doc); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, docs := s.size(); n != 5 || docs != 3 || s.col.Count() != 5 {
+		t.Errorf("size = %d vectors of %d documents, %d in the collection; want 5 of 3, 5", n, docs, s.col.Count())
+	}
+	got, err := s.query(t.Context(), []float32{0, 1}, 3)
+	if err != nil || len(got) != 3 || got[0].cos < 0.99 || got[2].cos < 0.99 {
+		t.Errorf("query = %+v, %v", got, err)
+	}
+	only, err := s.scan(t.Context(), []float32{0, 1}, 9, map[int64]bool{1: true, 3: true})
+	if diff := cmp.Diff([]int64{100}, chunksOf(only)); diff != "" || err != nil {
+		t.Errorf("scan of the allowed (-want +got):\n%s%v", diff, err)
+	}
+}
+
+func TestSpaceReportsCancellation(t *testing.T) {
+	t.Parallel()
+	s := testSpace(t, 2)
+	if err := s.add(t.Context(), 1, 1, []float32{1, 0}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := s.query(ctx, []float32{1, 0}, 1); !errors.Is(err, context.Canceled) {
+		t.Errorf("query = %v, %v, want the context's error", got, err)
+	}
+	if got, err := s.scan(ctx, []float32{1, 0}, 1, map[int64]bool{1: true}); !errors.Is(err, context.Canceled) {
+		t.Errorf("scan = %v, %v, want the context's error", got, err)
+	}
+	if err := s.add(ctx, 2, 2, []float32{1, 0}); !errors.Is(err, context.Canceled) {
+		t.Errorf("add = %v, want the context's error", err)
+	}
+}
+
+func TestKeysOfChunksAreUnique(t *testing.T) {
+	t.Parallel()
+	for _, p := range [][2]int64{{0, 0}, {1, 5870}, {118139, 1}, {math.MaxInt64, math.MaxInt64}} {
+		if doc, chunk := unkey(key(p[0], p[1])); doc != p[0] || chunk != p[1] {
+			t.Errorf("unkey(key(%v)) = %d, %d", p, doc, chunk)
+		}
+	}
+}
