@@ -76,6 +76,7 @@ func (m Model) IsZero() bool { return m.Name == "" }
 type Chunk struct {
 	Start, End int       // byte offsets into Document.Text, on rune boundaries
 	Text       string    // == Document.Text[Start:End]
+	Heading    []string  // of the section in which it begins, outermost first; nil at the top
 	Vector     []float32 // in the space of Chunks.Model; nil when it was not embedded
 }
 

@@ -22,10 +22,13 @@ type ChunkOptions struct {
 	Max    int // no chunk is longer, unless it is a single character
 }
 
-// Chunks splits a document's text at sentence ends, preferably between paragraphs
-// and before headings. For each chunk Text == doc[Start:End], without white space
-// at its ends. Chunks are in ascending order, do not overlap, and together hold
-// all of doc except white space. The result is never nil.
+// Chunks splits a document's text between blocks and before headings. A block is
+// divided only if it is longer than o.Max: a table between its rows, code between
+// its lines, anything else between sentences. A heading, a caption, and a line that
+// ends in a colon stay with what follows. For each chunk Text == doc[Start:End],
+// without white space at its ends, and Heading is the path of its first block.
+// Chunks are in ascending order, do not overlap, and together hold all of doc
+// except white space. The result is never nil.
 func Chunks(doc string, o ChunkOptions) []evidence.Chunk {
 	if o.Max <= 0 {
 		o.Max = max(DefaultChunkMax, o.Target)
@@ -36,36 +39,147 @@ func Chunks(doc string, o ChunkOptions) []evidence.Chunk {
 	o.Target = min(o.Target, o.Max)
 
 	out := []evidence.Chunk{}
-	add := func(s evidence.Span) {
-		out = append(out, evidence.Chunk{Start: s.Start, End: s.End, Text: doc[s.Start:s.End]})
-	}
 	var open evidence.Span // the chunk being built; empty if there is none
-	for _, s := range text.Sentences(doc) {
-		for _, piece := range pieces(doc, s, o) {
-			if open.End > open.Start && !o.joins(doc, open, piece) {
-				add(open)
-				open = evidence.Span{}
-			}
-			if open.End == open.Start {
-				open.Start = piece.Start
-			}
-			open.End = piece.End
+	var path []string
+	add := func() {
+		if open.End > open.Start {
+			out = append(out, evidence.Chunk{Start: open.Start, End: open.End, Text: doc[open.Start:open.End], Heading: path})
 		}
+		open = evidence.Span{}
 	}
-	if open.End > open.Start {
-		add(open)
+	for _, u := range units(doc, o) {
+		if open.End > open.Start && !o.joins(doc, open, u) {
+			add()
+		}
+		if open.End == open.Start {
+			open.Start, path = u.Start, u.heading
+		}
+		open.End = u.End
+	}
+	add()
+	return out
+}
+
+// unit is a span that is in one chunk: blocks that belong together, or a part of
+// a long block.
+type unit struct {
+	evidence.Span
+	heading []string
+	section bool // it begins a section
+	bound   bool // the chunk must not end behind it
+}
+
+// units returns the units of doc. None is longer than o.Max, unless it is a single
+// character.
+func units(doc string, o ChunkOptions) []unit {
+	var out []unit
+	blocks := wholeBlocks(doc)
+	for i, b := range blocks {
+		sp := evidence.Span{Start: b.Start, End: b.End}
+		bound := i+1 < len(blocks) && leads(doc, b, blocks[i+1])
+		if n := len(out); n > 0 && out[n-1].bound && sp.End-out[n-1].Start <= o.Max {
+			out[n-1].End, out[n-1].bound = sp.End, bound
+			continue
+		}
+		parts := []evidence.Span{sp}
+		if b.End-b.Start > o.Max {
+			parts = divide(doc, b, o)
+		}
+		for j, p := range parts {
+			out = append(out, unit{Span: p, heading: sectionOf(doc, b), section: b.Kind == evidence.BlockHeading && j == 0, bound: bound && j == len(parts)-1})
+		}
 	}
 	return out
 }
 
+// wholeBlocks returns the blocks of doc, each from the end of the one before, so
+// that they hold all of doc except white space.
+func wholeBlocks(doc string) []evidence.Block {
+	var out []evidence.Block
+	at := 0
+	add := func(b evidence.Block, end int) {
+		sp := trimSpan(doc, evidence.Span{Start: at, End: end})
+		at = end
+		if sp.End > sp.Start {
+			b.Start, b.End = sp.Start, sp.End
+			out = append(out, b)
+		}
+	}
+	for _, b := range text.Blocks(doc) {
+		if cut := strings.LastIndexByte(doc[at:b.Start], '\n'); cut > 0 { // what is between blocks, such as a rule
+			add(evidence.Block{Kind: evidence.BlockParagraph, Path: b.Path}, at+cut)
+		}
+		add(b, b.End)
+	}
+	add(evidence.Block{Kind: evidence.BlockParagraph}, len(doc))
+	return out
+}
+
+// sectionOf is the path of headings to b; a heading begins its own section.
+func sectionOf(doc string, b evidence.Block) []string {
+	if b.Kind != evidence.BlockHeading {
+		return b.Path
+	}
+	title := strings.Trim(doc[b.Start:b.End], "# \t\n=-")
+	return append(append(make([]string, 0, len(b.Path)+1), b.Path...), title)
+}
+
+// leads reports whether b belongs to the block after it.
+func leads(doc string, b, next evidence.Block) bool {
+	switch b.Kind {
+	case evidence.BlockHeading:
+		return true
+	case evidence.BlockParagraph, evidence.BlockItem:
+		if next.Kind == evidence.BlockTable && strings.Count(doc[b.End:next.Start], "\n") == 1 {
+			return true // a caption
+		}
+		return doc[b.End-1] == ':' || strings.HasSuffix(doc[b.Start:b.End], "：")
+	}
+	return false
+}
+
+// divide splits a block that is longer than o.Max.
+func divide(doc string, b evidence.Block, o ChunkOptions) []evidence.Span {
+	var parts []evidence.Span
+	switch b.Kind {
+	case evidence.BlockTable, evidence.BlockCode:
+		for at := b.Start; at < b.End; {
+			end := b.End
+			if i := strings.IndexByte(doc[at:b.End], '\n'); i >= 0 {
+				end = at + i
+			}
+			parts = append(parts, evidence.Span{Start: at, End: end})
+			at = end + 1
+		}
+	default:
+		for _, s := range text.Sentences(doc[b.Start:b.End]) {
+			parts = append(parts, evidence.Span{Start: b.Start + s.Start, End: b.Start + s.End})
+		}
+	}
+	var out []evidence.Span
+	for _, p := range parts {
+		out = append(out, pieces(doc, trimSpan(doc, p), o)...)
+	}
+	return out
+}
+
+func trimSpan(doc string, s evidence.Span) evidence.Span {
+	body := doc[s.Start:s.End]
+	s.End = s.Start + len(strings.TrimRightFunc(body, unicode.IsSpace))
+	if s.End > s.Start {
+		s.Start += len(body) - len(strings.TrimLeftFunc(body, unicode.IsSpace))
+	}
+	return s
+}
+
 // joins reports whether next belongs to the open chunk.
-func (o ChunkOptions) joins(doc string, open, next evidence.Span) bool {
+func (o ChunkOptions) joins(doc string, open evidence.Span, next unit) bool {
 	length, joined := open.End-open.Start, next.End-open.Start
 	switch between := doc[open.End:next.Start]; {
 	case joined > o.Max:
 		return false
-	case doc[next.Start] == '#' && strings.Contains(between, "\n"):
-		return length < o.Target/4 // a heading starts a chunk
+	case next.section:
+		return length < o.Target/4
 	case strings.Count(between, "\n") > 1 && length >= o.Target*2/3:
 		return false
 	}

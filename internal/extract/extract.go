@@ -30,6 +30,7 @@ type Page struct {
 	Language  string    `json:"language,omitempty"` // primary subtag, as the page declares it
 	Published time.Time `json:"published,omitzero"`
 	Truncated bool      `json:"truncated,omitempty"` // the page, or its text, was cut at MaxInput bytes
+	Warnings  []string  `json:"warnings,omitempty"`  // of what is not as the page shows it
 }
 
 // kind of content.

@@ -75,7 +75,7 @@ var endsItself = map[string]bool{
 }
 
 var inline = map[string]bool{
-	"a": true, "abbr": true, "b": true, "cite": true, "code": true, "em": true, "font": true, "i": true, "kbd": true,
+	"a": true, "abbr": true, "bdi": true, "bdo": true, "big": true, "data": true, "del": true, "dfn": true, "ins": true, "label": true, "output": true, "ruby": true, "rb": true, "samp": true, "strike": true, "tt": true, "x-formula": true, "slot": true, "nobr": true, "acronym": true, "math": true, "b": true, "cite": true, "code": true, "em": true, "font": true, "i": true, "kbd": true,
 	"mark": true, "q": true, "s": true, "small": true, "span": true, "strong": true, "sub": true, "sup": true,
 	"time": true, "u": true, "var": true, "wbr": true,
 }

@@ -2,24 +2,20 @@ package extract
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/url"
 	"strings"
 
 	"codeberg.org/readeck/go-readability/v2"
-	"github.com/JohannesKaufmann/html-to-markdown/v2/converter"
-	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/base"
-	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/commonmark"
-	"github.com/JohannesKaufmann/html-to-markdown/v2/plugin/table"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
-
-	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// fromHTML reads a page with the libraries, or with stripped if they fail: the
-// parser refuses more than 512 nested elements.
+// fromHTML reads a page by its tree, or with stripped if that fails: the parser
+// refuses more than 512 nested elements, and takes quadratic time for some pages.
 func fromHTML(ctx context.Context, content string, at *url.URL) (Page, error) {
 	page, err := readable(ctx, content, at)
 	if ctx.Err() != nil {
@@ -40,154 +36,274 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 			err = fmt.Errorf("reading the page: panic: %v", r)
 		}
 	}()
-	doc, err := html.Parse(strings.NewReader(content))
+	doc, err := parse(ctx, content)
 	if err != nil {
 		return Page{}, fmt.Errorf("parsing the page: %w", err)
 	}
-	removeHidden(doc)
+	meta := readMetadata(doc)
+	readFormulas(doc)
+	kept, removed := removeHidden(doc)
 	if err := ctx.Err(); err != nil {
 		return Page{}, err
 	}
-	parser := readability.NewParser()
-	parser.KeepClasses = true // a class holds the language of a code block
-	parser.Logger = slog.New(slog.DiscardHandler)
-	article, err := parser.ParseDocument(doc, at)
-	if err != nil {
-		return Page{}, fmt.Errorf("finding the main text: %w", err)
+	page = Page{Title: meta.title(doc), Language: primarySubtag(meta.language), Published: meta.published}
+	if page.Text = markdown(mainPart(doc, at)); page.Text == "" {
+		page.Text = markdown(bodyOf(doc))
 	}
-	page = Page{Title: article.Title(), Language: primarySubtag(article.Language())}
-	if t, err := article.PublishedTime(); err == nil {
-		page.Published = t.UTC()
+	if meta.articleBody != "" && kept < minOwnText && !readsAsInstruction(meta.articleBody) {
+		page.Text = meta.articleBody
+		page.Warnings = append(page.Warnings, "the page has no text without its scripts; the text is that of its linked data (articleBody)")
 	}
-	if err := ctx.Err(); err != nil {
-		return Page{}, err
+	if removed > minRemoved && removed > kept/2 {
+		page.Warnings = append(page.Warnings, fmt.Sprintf("%d %% of the text of the page are hidden from a reader, and were left out", 100*removed/(kept+removed)))
 	}
-	page.Text, err = markdown(mainNode(article.Node, doc))
-	return page, err
+	return page, ctx.Err()
 }
 
-// Readability is made for articles. A page is not an article if its main text has
-// fewer letters than fewLetters and the body more than muchMore times as many.
 const (
-	fewLetters = 250
-	muchMore   = 4
+	minOwnText = 200 // bytes of visible text below which articleBody is used
+	minRemoved = 400 // bytes of hidden text that are worth a warning
 )
 
-// mainNode returns the article, or the body without navigation, headers, footers,
-// asides and forms.
-func mainNode(article, doc *html.Node) *html.Node {
-	body := find(doc, atom.Body)
-	if body == nil {
-		body = doc
+// errTooSlow ends the parser on pages for which it takes quadratic time.
+var errTooSlow = errors.New("the markup takes too long to parse")
+
+// maxElements is the number of tags above which a page is not parsed to a tree: it
+// would take too much time and memory.
+const maxElements = 250_000
+
+// parse parses a page unless it has too many elements.
+func parse(ctx context.Context, content string) (*html.Node, error) {
+	if strings.Count(content, "<") > maxElements {
+		return nil, errTooSlow
 	}
-	remove(body, func(n *html.Node) bool {
-		switch n.DataAtom {
-		case atom.Nav, atom.Header, atom.Footer, atom.Aside, atom.Form, atom.Script:
-			return true
-		}
-		return false
-	})
+	return html.Parse(&patientReader{ctx: ctx, r: strings.NewReader(content)})
+}
+
+// patientReader fails when ctx is done, which ends the parser.
+type patientReader struct {
+	ctx context.Context //nolint:containedctx // a reader's life is one call
+	r   io.Reader
+}
+
+func (p *patientReader) Read(b []byte) (int, error) {
+	if err := p.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return p.r.Read(b)
+}
+
+// mainPart returns the part of the page that a person comes for: its main element
+// or article, or what readability finds, or the body without navigation.
+func mainPart(doc *html.Node, at *url.URL) *html.Node {
+	body := bodyOf(doc)
+	removeConsent(body)
+	total := visibleTextSize(body)
+	if n := landmark(body, total); n != nil {
+		removeFurniture(n)
+		return n
+	}
+	var article *html.Node
+	if elements(body) < maxReadability {
+		article = readabilityArticle(doc, at)
+	}
+	removeFurniture(body)
 	if article == nil {
 		return body
 	}
-	if n := letters(article); n < fewLetters && letters(body) > muchMore*n {
+	if inArticle, inBody := proseSize(article), proseSize(body); inArticle*10 < inBody*7 {
 		return body
 	}
 	return article
 }
 
-func markdown(n *html.Node) (string, error) {
-	plainInlines(n)
-	flatten(n, 0)
-	conv := converter.NewConverter(
-		converter.WithPlugins(
-			base.NewBasePlugin(),
-			commonmark.NewCommonmarkPlugin(commonmark.WithListEndComment(false)),
-			table.NewTablePlugin(table.WithCellPaddingBehavior(table.CellPaddingBehaviorMinimal)),
-		),
-		// Text is quoted verbatim, so nothing is escaped.
-		converter.WithEscapeMode(converter.EscapeModeDisabled),
-	)
-	out, err := conv.ConvertNode(n)
+// maxReadability is the number of elements beyond which readability is too slow.
+const maxReadability = 20_000
+
+func readabilityArticle(doc *html.Node, at *url.URL) *html.Node {
+	parser := readability.NewParser()
+	parser.KeepClasses = true // a class holds the language of a code block
+	parser.Logger = slog.New(slog.DiscardHandler)
+	article, err := parser.ParseDocument(doc, at)
 	if err != nil {
-		return "", fmt.Errorf("writing Markdown: %w", err)
+		return nil
 	}
-	return string(out), nil
+	return article.Node
 }
 
-// plainInlines replaces links and emphasis by their text and removes images, so
-// that sentences are indexed and quoted without markup.
-func plainInlines(n *html.Node) {
-	remove(n, func(n *html.Node) bool {
-		return n.DataAtom == atom.Img || n.DataAtom == atom.Picture || n.DataAtom == atom.Source
-	})
-	each(n, func(n *html.Node) {
-		switch n.DataAtom {
-		case atom.A, atom.B, atom.Strong, atom.I, atom.Em, atom.U, atom.S, atom.Del, atom.Ins, atom.Mark, atom.Cite, atom.Dfn, atom.Font:
-			n.DataAtom, n.Data, n.Attr = atom.Span, "span", nil
-		}
-	})
+func bodyOf(doc *html.Node) *html.Node {
+	if body := findElement(doc, "body"); body != nil {
+		return body
+	}
+	return doc
 }
 
-// maxIndent is the depth to which quotations, lists and tables may be nested. Each
-// line is prefixed once per level, so a small page with deep nesting would
-// otherwise become gigabytes of Markdown.
-const maxIndent = 8
+func elements(n *html.Node) int {
+	count := 0
+	for range n.Descendants() {
+		count++
+	}
+	return count
+}
 
-// flatten replaces elements nested deeper than maxIndent by plain blocks.
-func flatten(n *html.Node, depth int) {
-	for c := range n.ChildNodes() {
-		inner := depth
-		switch c.DataAtom {
-		case atom.Blockquote, atom.Ul, atom.Ol, atom.Table, atom.Dl:
-			inner++
-		}
-		if depth >= maxIndent {
-			switch c.DataAtom {
-			case atom.Blockquote, atom.Ul, atom.Ol, atom.Dl, atom.Li, atom.Dt, atom.Dd, atom.Pre,
-				atom.Table, atom.Thead, atom.Tbody, atom.Tfoot, atom.Tr, atom.Td, atom.Th:
-				c.DataAtom, c.Data, c.Attr = atom.Div, "div", nil
+// minLandmark is the text below which a main element is taken for empty.
+const minLandmark = 20
+
+// landmark returns the main element, or the article if there is one that holds
+// most of the text, or nil.
+func landmark(body *html.Node, total int) *html.Node {
+	var mains, articles []*html.Node
+	for n := range body.Descendants() {
+		switch {
+		case n.DataAtom == atom.Main || attribute(n.Attr, "role") == "main":
+			if len(mains) == 0 || !attached(n, mains[len(mains)-1]) {
+				mains = append(mains, n)
+			}
+		case n.DataAtom == atom.Article || attribute(n.Attr, "itemprop") == "articleBody":
+			if len(articles) == 0 || !attached(n, articles[len(articles)-1]) {
+				articles = append(articles, n)
 			}
 		}
-		flatten(c, inner)
 	}
-}
-
-var subtag = text.Pattern(`^[A-Za-z]{2,3}`)
-
-func primarySubtag(lang string) string {
-	first, _, _ := strings.Cut(strings.ReplaceAll(strings.TrimSpace(lang), "_", "-"), "-")
-	if subtag().FindString(first) != first {
-		return ""
-	}
-	return strings.ToLower(first)
-}
-
-// letters returns the approximate number of bytes of text in n.
-func letters(n *html.Node) int {
-	sum := 0
-	each(n, func(n *html.Node) {
-		if n.Type == html.TextNode {
-			sum += len(text.Squash(n.Data))
+	if len(mains) == 1 {
+		if size := visibleTextSize(mains[0]); size >= minLandmark && size*10 >= total {
+			return mains[0]
 		}
-	})
-	return sum
-}
-
-func find(n *html.Node, a atom.Atom) *html.Node {
-	for c := range n.Descendants() {
-		if c.DataAtom == a {
-			return c
+	}
+	for _, a := range articles {
+		if size := visibleTextSize(a); size >= 2*minLandmark && size*2 >= total {
+			return a
 		}
 	}
 	return nil
 }
 
-func each(n *html.Node, do func(*html.Node)) {
-	do(n)
-	for c := range n.Descendants() {
-		do(c)
+// removeConsent removes open dialogs about cookies and the like, unless nothing
+// else is there.
+func removeConsent(body *html.Node) {
+	total := visibleTextSize(body)
+	remove(body, func(n *html.Node) bool {
+		if n.Type != html.ElementNode {
+			return false
+		}
+		role := attribute(n.Attr, "role")
+		if n.DataAtom != atom.Dialog && role != "dialog" && role != "alertdialog" && attribute(n.Attr, "aria-modal") != "true" && !isConsent(n) {
+			return false
+		}
+		size := visibleTextSize(n)
+		if holdsMainText(n) || inMain(n, nil) || total-size < minLandmark {
+			return false
+		}
+		total -= size
+		return true
+	})
+}
+
+func isConsent(n *html.Node) bool {
+	if n.DataAtom != atom.Div && n.DataAtom != atom.Section && n.DataAtom != atom.Aside {
+		return false
 	}
+	names := strings.ToLower(attribute(n.Attr, "id") + " " + attribute(n.Attr, "class"))
+	for _, word := range []string{"cookie-consent", "cookie-banner", "cookieconsent", "cookie-notice", "cookiebanner", "onetrust", "gdpr", "consent-banner", "cmp-container"} {
+		if strings.Contains(names, word) {
+			return true
+		}
+	}
+	return false
+}
+
+// removeFurniture removes navigation, headers, footers, asides and forms from a
+// main part. What holds most of its text stays.
+func removeFurniture(root *html.Node) {
+	sizes := map[*html.Node]textSize{}
+	total := measure(root, sizes)
+	remove(root, func(n *html.Node) bool {
+		if n.Type != html.ElementNode {
+			return false
+		}
+		size := sizes[n]
+		switch {
+		case n.DataAtom == atom.Script:
+			return true
+		case isNavigation(n), n.DataAtom == atom.Form:
+		case n.DataAtom == atom.Header || n.DataAtom == atom.Footer || n.DataAtom == atom.Aside:
+			if inMain(n, root) && size.prose*10 > size.all*6 {
+				return false
+			}
+		default:
+			return false
+		}
+		return size.all*2 < total.all
+	})
+}
+
+func isNavigation(n *html.Node) bool {
+	switch attribute(n.Attr, "role") {
+	case "navigation", "search", "contentinfo":
+		return true
+	}
+	return n.DataAtom == atom.Nav
+}
+
+// textSize is the number of bytes of text, and of those that are not in links.
+type textSize struct{ all, prose int }
+
+// measure returns the size of n and stores those of the elements in it.
+func measure(n *html.Node, sizes map[*html.Node]textSize) textSize {
+	if n.Type == html.TextNode {
+		size := letterCount(n.Data)
+		return textSize{size, size}
+	}
+	if n.Type == html.ElementNode && neverText(n) {
+		return textSize{}
+	}
+	var sum textSize
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		size := measure(c, sizes)
+		sum.all, sum.prose = sum.all+size.all, sum.prose+size.prose
+	}
+	if n.DataAtom == atom.A && has(n.Attr, "href") {
+		sum.prose = 0
+	}
+	switch n.DataAtom {
+	case atom.A, atom.B, atom.I, atom.Span, atom.P, atom.Li, atom.Td:
+		if !isNavigation(n) {
+			return sum // never removed
+		}
+	}
+	sizes[n] = sum
+	return sum
+}
+
+// inMain reports whether n is in an article or in the main part itself.
+func inMain(n, root *html.Node) bool {
+	for p := n.Parent; p != nil; p = p.Parent {
+		switch p.DataAtom {
+		case atom.Article, atom.Main, atom.Blockquote:
+			return true
+		case atom.Body:
+			return false
+		}
+		if p == root {
+			return true
+		}
+	}
+	return false
+}
+
+// proseSize is the size of the text of n that is not in links.
+func proseSize(n *html.Node) int {
+	if n.DataAtom == atom.A && has(n.Attr, "href") || n.Type == html.ElementNode && neverText(n) {
+		return 0
+	}
+	if n.Type == html.TextNode {
+		return letterCount(n.Data)
+	}
+	sum := 0
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		sum += proseSize(c)
+	}
+	return sum
 }
 
 // remove removes the topmost descendants of n that match.

@@ -1,0 +1,386 @@
+package extract
+
+import (
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"github.com/research-mcp/research-mcp/internal/extract/css"
+)
+
+// removeHidden removes from a parsed page what a person cannot see: comments,
+// scripts, and text that attributes, inline styles or the page's own style sheets
+// hide. It keeps what the page's own controls reveal, such as tabs. External
+// style sheets are not fetched. It returns the numbers of bytes of text that were
+// kept and removed.
+func removeHidden(doc *html.Node) (kept, removed int) {
+	w := &walker{cascade: css.New(styleSheets(doc)), controls: findControls(doc)}
+	expandShadowRoots(doc)
+	w.children(doc, newState(w.cascade.Root(), prefersDark(doc)), nil)
+	if w.cascade.Exhausted() {
+		w.doubtAll(doc)
+	}
+	w.decide(doc)
+	return w.kept, w.removed
+}
+
+// styleSheets returns the page's own style sheets in order.
+func styleSheets(doc *html.Node) []string {
+	var out []string
+	for n := range doc.Descendants() {
+		switch n.DataAtom {
+		case atom.Style:
+			if media := attribute(n.Attr, "media"); n.FirstChild != nil && !strings.EqualFold(strings.TrimSpace(media), "print") {
+				s := n.FirstChild.Data
+				if media != "" {
+					s = "@media " + media + "{" + s + "}"
+				}
+				out = append(out, s)
+			}
+		case atom.Link:
+			if strings.EqualFold(strings.TrimSpace(attribute(n.Attr, "rel")), "stylesheet") {
+				if s, ok := css.DataSheet(attribute(n.Attr, "href")); ok {
+					out = append(out, s)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func prefersDark(doc *html.Node) bool {
+	for n := range doc.Descendants() {
+		if n.DataAtom == atom.Meta && strings.EqualFold(attribute(n.Attr, "name"), "color-scheme") {
+			return strings.EqualFold(strings.TrimSpace(attribute(n.Attr, "content")), "dark")
+		}
+		if n.DataAtom == atom.Body {
+			break
+		}
+	}
+	return false
+}
+
+// group is text that is judged as one: that of a doubtful element, or the
+// doubtful text nodes of a block.
+type group struct {
+	nodes []*html.Node
+	size  int
+}
+
+// walker computes what is seen, from the root to the leaves.
+type walker struct {
+	cascade  *css.Cascade
+	controls controls
+	style    css.Style
+	groups   []*group
+	panels   []panel // hidden elements that a control reveals
+	kept     int
+	removed  int
+}
+
+// panel is a hidden element that is kept if its control is seen.
+type panel struct{ node, control *html.Node }
+
+func (w *walker) children(n *html.Node, s state, g *group) {
+	var own *group // of doubtful text in this block
+	for c := n.FirstChild; c != nil; {
+		next := c.NextSibling
+		switch c.Type {
+		case html.CommentNode:
+			n.RemoveChild(c)
+		case html.TextNode:
+			own = w.textNode(c, &s, g, own)
+		case html.ElementNode:
+			w.element(c, &s, g)
+		default:
+			w.children(c, s, g)
+		}
+		c = next
+	}
+}
+
+func (w *walker) textNode(c *html.Node, s *state, g, own *group) *group {
+	size := letterCount(c.Data)
+	if size == 0 {
+		return own
+	}
+	v := s.text()
+	if v == hidden {
+		w.removed += size
+		c.Parent.RemoveChild(c)
+		return own
+	}
+	w.kept += size
+	switch {
+	case g != nil:
+		g.add(c, size)
+	case v == doubtful:
+		if own == nil {
+			own = &group{}
+			w.groups = append(w.groups, own)
+		}
+		own.add(c, size)
+	}
+	return own
+}
+
+func (g *group) add(n *html.Node, size int) {
+	g.nodes = append(g.nodes, n)
+	g.size += size
+}
+
+func (w *walker) element(n *html.Node, parent *state, g *group) {
+	if neverText(n) {
+		if n.DataAtom != atom.Script {
+			w.removed += visibleTextSize(n)
+		}
+		n.Parent.RemoveChild(n)
+		return
+	}
+	if n.DataAtom == atom.Script || n.DataAtom == atom.Title || n.DataAtom == atom.Head {
+		return
+	}
+	vague := w.cascade.Style(n, parent.env, &w.style, false)
+	w.animate(parent)
+	s, v := compute(n, parent, &w.style)
+	v = max(v, attributeVerdict(n))
+	if vague && v != hidden {
+		w.cascade.Style(n, parent.env, &w.style, true)
+		s2, v2 := compute(n, parent, &w.style)
+		if v2 != seen || s2.text() > s.text() {
+			v = doubtful
+		}
+	}
+	if isRoot(n) {
+		v = seen
+		s.invisible, s.opacity, s.x, s.y = parent.invisible, parent.opacity, 0, 0
+	}
+	if s.invisible && !parent.invisible || v == hidden {
+		var control *html.Node
+		switch v2 := w.revealed(n, &control); v2 {
+		case seen, doubtful:
+			v = v2
+			s.reveal(parent)
+			if control != nil {
+				w.panels = append(w.panels, panel{n, control})
+			}
+		}
+	}
+	if v == hidden {
+		w.remove(n)
+		return
+	}
+	if v == doubtful && g == nil {
+		g = &group{}
+		w.groups = append(w.groups, g)
+	}
+	w.children(n, s, g)
+}
+
+// reveal undoes what hides an element with all its content.
+func (s *state) reveal(parent *state) {
+	s.invisible, s.opacity, s.scale = parent.invisible, parent.opacity, parent.scale
+	s.x, s.y, s.mx, s.my = parent.x, parent.y, parent.mx, parent.my
+}
+
+// animate applies the last frame of an animation that keeps it.
+func (w *walker) animate(parent *state) {
+	if !w.style.Set(css.Animation) {
+		return
+	}
+	v := w.style.Get(css.Animation)
+	fill := w.style.Get(css.AnimationFill)
+	if !v.Has("forwards") && !v.Has("both") && !fill.Has("forwards") && !fill.Has("both") {
+		return
+	}
+	for _, name := range v.Names() {
+		if w.cascade.Frames(name, &w.style) {
+			return
+		}
+	}
+}
+
+func (w *walker) remove(n *html.Node) {
+	w.removed += visibleTextSize(n)
+	n.Parent.RemoveChild(n)
+}
+
+// doubtAll makes all text of the page doubtful: its style sheets were too much to
+// read.
+func (w *walker) doubtAll(doc *html.Node) {
+	g := &group{}
+	for n := range doc.Descendants() {
+		if n.Type == html.TextNode && n.Parent.DataAtom != atom.Script && n.Parent.DataAtom != atom.Title {
+			if size := letterCount(n.Data); size > 0 {
+				g.add(n, size)
+			}
+		}
+	}
+	w.groups = append(w.groups, g)
+}
+
+// maxGroup is the size up to which a group is judged as a whole; a larger one is
+// judged block by block.
+const maxGroup = 2000
+
+// decide removes the doubtful text that reads as an instruction to a reader that
+// is not a person, and panels whose control cannot be seen.
+func (w *walker) decide(doc *html.Node) {
+	for _, p := range w.panels {
+		if !attached(p.control, doc) && attached(p.node, doc) {
+			w.kept -= visibleTextSize(p.node)
+			w.remove(p.node)
+		}
+	}
+	for _, g := range w.groups {
+		for _, part := range g.parts() {
+			var b strings.Builder
+			for _, n := range part {
+				b.WriteString(n.Data)
+				b.WriteByte(' ')
+			}
+			if !readsAsInstruction(b.String()) {
+				continue
+			}
+			for _, n := range part {
+				if n.Parent != nil {
+					size := letterCount(n.Data)
+					w.kept, w.removed = w.kept-size, w.removed+size
+					n.Parent.RemoveChild(n)
+				}
+			}
+		}
+	}
+}
+
+// parts returns the nodes of a small group, or those of a large one by block.
+func (g *group) parts() [][]*html.Node {
+	if g.size <= maxGroup {
+		return [][]*html.Node{g.nodes}
+	}
+	var out [][]*html.Node
+	var last *html.Node
+	for _, n := range g.nodes {
+		b := n.Parent
+		for b != nil && inline[b.Data] {
+			b = b.Parent
+		}
+		if b != last || len(out) == 0 {
+			out = append(out, nil)
+			last = b
+		}
+		out[len(out)-1] = append(out[len(out)-1], n)
+	}
+	return out
+}
+
+func attached(n, doc *html.Node) bool {
+	for ; n != nil; n = n.Parent {
+		if n == doc {
+			return true
+		}
+	}
+	return false
+}
+
+// visibleTextSize is about the number of bytes of text in n, without scripts and
+// the like.
+func visibleTextSize(n *html.Node) int {
+	if n.Type == html.ElementNode && neverText(n) {
+		return 0
+	}
+	if n.Type == html.TextNode {
+		return letterCount(n.Data)
+	}
+	sum := 0
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		sum += visibleTextSize(c)
+	}
+	return sum
+}
+
+// letterCount is the number of bytes of s that are not white space.
+func letterCount(s string) int {
+	n := 0
+	for i := range len(s) {
+		if s[i] > ' ' {
+			n++
+		}
+	}
+	return n
+}
+
+// isRoot reports whether n is html, head or body. Pages hide the body until a
+// script has run or while a dialog is open, so these are never removed.
+func isRoot(n *html.Node) bool {
+	switch n.DataAtom {
+	case atom.Html, atom.Head, atom.Body:
+		return true
+	}
+	return false
+}
+
+// neverText reports whether the content of n is not text of the page. JSON-LD and
+// formulas in scripts are kept until they are read.
+func neverText(n *html.Node) bool {
+	switch n.DataAtom {
+	case atom.Script:
+		return !strings.EqualFold(strings.TrimSpace(attribute(n.Attr, "type")), "application/ld+json")
+	case atom.Button:
+		return !isTextButton(n)
+	}
+	return noText[n.Data] || noText[strings.ToLower(n.Data)]
+}
+
+var noText = map[string]bool{
+	"audio": true, "canvas": true, "datalist": true, "embed": true, "iframe": true, "noembed": true,
+	"noframes": true, "noscript": true, "object": true, "script": true, "select": true, "style": true, "svg": true,
+	"template": true, "textarea": true, "video": true, "progress": true, "meter": true, "rp": true, "param": true,
+	"annotation": true, "annotation-xml": true, "applet": true, "frameset": true, "portal": true, "fencedframe": true,
+}
+
+// isTextButton reports whether a button is part of the text: the question of an
+// accordion.
+func isTextButton(n *html.Node) bool {
+	if has(n.Attr, "aria-expanded") || attribute(n.Attr, "role") == "tab" {
+		return true
+	}
+	for p, i := n.Parent, 0; p != nil && i < 3; p, i = p.Parent, i+1 {
+		switch p.DataAtom {
+		case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6, atom.Summary, atom.Dt:
+			return true
+		}
+	}
+	return false
+}
+
+func attribute(attrs []html.Attribute, key string) string {
+	for i := range attrs {
+		if attrs[i].Key == key {
+			return attrs[i].Val
+		}
+	}
+	return ""
+}
+
+func has(attrs []html.Attribute, key string) bool {
+	for i := range attrs {
+		if attrs[i].Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// HiddenBy reports whether an element's own attributes, including its inline
+// style, hide its content.
+func HiddenBy(attrs []html.Attribute) bool {
+	n := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div, Attr: attrs}
+	c := css.New(nil)
+	var style css.Style
+	s := newState(c.Root(), false)
+	c.Style(n, c.Root(), &style, false)
+	s, v := compute(n, &s, &style)
+	return max(v, attributeVerdict(n)) == hidden || s.text() == hidden
+}
