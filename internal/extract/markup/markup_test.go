@@ -70,6 +70,23 @@ func TestConvert(t *testing.T) {
 	}
 }
 
+func TestRead(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, body, markdown, title string }{
+		{"a.md", "---\ntitle: \"The title\"\nx: 1\n---\n# Other\nText", "# Other\nText", "The title"},
+		{"b.md", "\uFEFF+++\ntitle = 'T'\n+++\nText", "Text", "T"},
+		{"c.md", "intro\n\n## A `part` {#part}\n", "intro\n\n## A `part` {#part}\n", "A part"},
+		{"d.md", "See [[note|that]], [[other]] and `[[x]]` not.\nOn [[page#part]].", "See [[note|that]], [[other]] and `[[x]]` not.\nOn page.", ""},
+		{"e.txt", "No heading.", "No heading.", ""},
+		{"f.adoc", "git-x(1)\n========\n\nText.", "# git-x(1)\n\nText.\n", "git-x(1)"},
+		{"g.md", "---\nnot closed", "---\nnot closed", ""},
+	} {
+		if md, title := Read(c.name, c.body); md != c.markdown || title != c.title {
+			t.Errorf("Read(%q, %q) = %q, %q, want %q, %q", c.name, c.body, md, title, c.markdown, c.title)
+		}
+	}
+}
+
 // A page of an RFC: footer and header in the middle of a paragraph, a contents
 // table, a term above its description, a figure.
 func TestConvertRFC(t *testing.T) {
@@ -131,6 +148,7 @@ func FuzzConvert(f *testing.F) {
 			Convert(format, in)
 		}
 		Detect("x.txt", in)
+		Read("x.md", in)
 	})
 }
 
