@@ -19,8 +19,9 @@ const (
 
 // ChunkOptions holds sizes in bytes. Zero means the default.
 type ChunkOptions struct {
-	Target int // a chunk ends at the last boundary before this size
-	Max    int // no chunk is longer, unless it is a single character
+	Target int  // a chunk ends at the last boundary before this size
+	Max    int  // no chunk is longer, unless it is a single character
+	Flat   bool // headings do not begin a new chunk: for parts of a whole document
 }
 
 // Chunks splits a document's Markdown along its structure: at headings, between
@@ -147,6 +148,8 @@ func (o ChunkOptions) joins(doc string, open, next part) bool {
 		return false
 	case open.heading || open.announces:
 		return true // a heading belongs to what follows
+	case o.Flat:
+		return joined <= o.Target || !next.heading
 	case next.heading:
 		return false
 	case next.entry:

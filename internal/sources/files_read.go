@@ -178,7 +178,7 @@ func cutParts(s string) []string {
 	if len(s) <= maxPart {
 		return []string{s}
 	}
-	return pieces(s, extract.ChunkOptions{Target: maxPart, Max: maxPart})
+	return pieces(s, extract.ChunkOptions{Target: maxPart * 2 / 3, Max: maxPart, Flat: true})
 }
 
 // paragraphs are the pieces of a part that are scored.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
+
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -28,8 +30,7 @@ const (
 // Bounds of an answer made of units.
 const (
 	unitPassages = 8  // passages that are cut into units
-	mostUnits    = 20 // that are scored
-	unitTokens   = 96 // of a unit that the encoder reads, set by the encoder
+	mostUnits    = 16 // that are scored
 	mostQuoted   = 3  // units of an answer
 	nextUnit     = 1.5
 )
@@ -49,6 +50,7 @@ var (
 // best passages and quotes the best one whole, and the next ones where they are
 // nearly as good.
 func quoteUnits(ctx context.Context, encoder models.Embedder, q query, in evidence.Brief, asked string) (evidence.Draft, error) {
+	q, asked = repaired(q, asked, in.Evidence)
 	pool := slices.DeleteFunc(unitsOf(in.Evidence[:min(unitPassages, len(in.Evidence))], mostUnits), func(u unit) bool { return !u.readable() })
 	if len(pool) == 0 {
 		return evidence.Draft{Abstain: true, Why: "no passage that was found holds anything to quote"}, nil
@@ -72,6 +74,48 @@ func quoteUnits(ctx context.Context, encoder models.Embedder, q query, in eviden
 		draft.Sentences = append(draft.Sentences, s)
 	}
 	return draft, nil
+}
+
+// repaired replaces words of the question that no passage has by the most similar
+// one that some passage has: they are probably misspelt.
+func repaired(q query, asked string, list []evidence.Evidence) (query, string) {
+	known := map[string]string{} // stems, and a word of each
+	for _, e := range list {
+		for _, t := range text.Tokenize(e.Document.Title + " " + strings.Join(e.Passage.Heading, " ") + " " + e.Passage.Text) {
+			if !t.Stop {
+				known[t.Term] = t.Word
+			}
+		}
+	}
+	q.terms = slices.Clone(q.terms)
+	for i, t := range q.terms {
+		if known[t.term] != "" {
+			continue
+		}
+		best, like := "", 0.0
+		for term := range known {
+			if s := misspelling(t.term, term); s > like || s == like && s > 0 && term < best {
+				best, like = term, s
+			}
+		}
+		if best != "" {
+			q.terms[i].term = best
+			asked += " " + known[best]
+		}
+	}
+	return q, asked
+}
+
+// misspelling is how likely a is a misspelling of b, 0 to 1.
+func misspelling(a, b string) float64 {
+	if len(a) < 4 || len(b) < 4 || a[0] != b[0] || len(a)-len(b) > 2 || len(b)-len(a) > 2 {
+		return 0
+	}
+	d := levenshtein.ComputeDistance(a, b)
+	if d > 2 || d == 2 && len(a) < 6 {
+		return 0
+	}
+	return 1 - float64(d)/float64(len(a)+1)
 }
 
 // cameNearest says what came nearest to an answer.

@@ -41,7 +41,14 @@ const (
 type Encoder struct {
 	maxTokens int
 	load      func() (*loaded, error)
+
+	mu     sync.Mutex
+	recent map[string][]float32 // vectors of texts that were embedded lately
 }
+
+// mostRecent is how many vectors are kept: those of a question or two, whose
+// passages are compared more than once. They take 0.8 MB with their texts.
+const mostRecent = 256
 
 type loaded struct {
 	model *bert.Model
@@ -86,11 +93,11 @@ func (e *Encoder) Embed(ctx context.Context, texts []string) ([][]float32, error
 	if err != nil {
 		return nil, err
 	}
-	inputs := make([]bert.Input, len(texts))
-	for i, t := range texts {
-		inputs[i] = l.words.Encode(t, e.maxTokens)
+	out, missing := e.remembered(texts)
+	inputs := make([]bert.Input, len(missing))
+	for i, n := range missing {
+		inputs[i] = l.words.Encode(texts[n], e.maxTokens)
 	}
-	out := make([][]float32, len(texts))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, runtime.GOMAXPROCS(0)))
 	for _, batch := range batches(inputs) {
@@ -104,7 +111,7 @@ func (e *Encoder) Embed(ctx context.Context, texts []string) ([][]float32, error
 			}
 			vectors, err := l.model.Embed(in)
 			for i, v := range vectors {
-				out[batch[i]] = v
+				out[missing[batch[i]]] = v
 			}
 			return err
 		})
@@ -112,8 +119,42 @@ func (e *Encoder) Embed(ctx context.Context, texts []string) ([][]float32, error
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
+	e.remember(texts, out, missing)
 	return out, nil
 }
+
+// remembered returns the vectors that are kept, and the indexes of the texts that
+// have none.
+func (e *Encoder) remembered(texts []string) (out [][]float32, missing []int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	out = make([][]float32, len(texts))
+	for i, t := range texts {
+		if v, ok := e.recent[t]; ok {
+			out[i] = slices.Clone(v)
+		} else {
+			missing = append(missing, i)
+		}
+	}
+	return out, missing
+}
+
+// remember keeps vectors of passages; all are given up when there are too many.
+func (e *Encoder) remember(texts []string, vectors [][]float32, missing []int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.recent == nil || len(e.recent)+len(missing) > mostRecent {
+		e.recent = map[string][]float32{}
+	}
+	for _, n := range missing {
+		if len(e.recent) < mostRecent && len(texts[n]) <= longestRemembered {
+			e.recent[texts[n]] = slices.Clone(vectors[n])
+		}
+	}
+}
+
+// longestRemembered is in bytes.
+const longestRemembered = 2048
 
 // batches groups the indexes of inputs of like length, batchTokens in each.
 func batches(inputs []bert.Input) [][]int {
