@@ -126,7 +126,7 @@ func startServers(b *testing.B, client *fetch.Network, timeout time.Duration, se
 
 // benchEngine reads from sources and keeps nothing.
 func benchEngine(sources []research.Source) *research.Engine {
-	models := all.Of(builtin.Models())
+	models := all.Of(builtin.Models(nil))
 	none := library.New(library.Deps{Memory: nowhere{}, Models: models, Chunk: func(string) []evidence.Chunk { return nil }})
 	return research.New(research.DefaultConfig(), research.Deps{Sources: sources, Library: none, Models: models, Now: time.Now, NewID: app.NewID})
 }

@@ -33,6 +33,7 @@ type Config struct {
 	Analysis Analysis          `koanf:"analysis"`
 	Ollama   Ollama            `koanf:"ollama"`
 	Memory   Memory            `koanf:"memory"`
+	Models   Models            `koanf:"models"`
 	Cache    Cache             `koanf:"cache"`
 	Fetch    Fetch             `koanf:"fetch"`
 	Sources  map[string]Source `koanf:"sources"`
@@ -58,6 +59,11 @@ type Session struct {
 type Analysis struct {
 	Timeout  time.Duration `koanf:"timeout"`
 	MemoryMB int           `koanf:"memory_mb"`
+}
+
+// Models says which models are used beside Ollama's.
+type Models struct {
+	BuiltIn string `koanf:"builtin"` // on or off
 }
 
 // Ollama says where the local model is and which one to use.
@@ -169,6 +175,7 @@ var keys = []key{
 	{name: "memory.max_age_days", value: "0", about: "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents stay"},
 	{name: "memory.max_text_mb", value: "0", about: "a server forgets the oldest texts beyond so many MiB; 0 keeps them. Pinned documents stay"},
 	{name: "memory.url", value: "", about: "address of the memory backend's server; local has none", secret: true},
+	{name: "models.builtin", value: "on", about: "on ranks passages and sentences with the encoder in this program, where the processor is fast enough; off with words and n-grams alone"},
 	{name: "ollama.chat_model", value: "", about: "model that writes; the first installed one when empty"},
 	{name: "ollama.embed_model", value: "", about: "model that embeds; the first installed one when empty"},
 	{name: "ollama.enabled", value: "true", about: "use Ollama when it is there"},
@@ -301,6 +308,9 @@ func (c *Config) validate() error {
 	}
 	if text.PrimaryLanguage(c.Language) == "" {
 		return bad("language", c.Language, "a language tag such as en or pt-BR")
+	}
+	if c.Models.BuiltIn != "on" && c.Models.BuiltIn != "off" {
+		return bad("models.builtin", c.Models.BuiltIn, "on or off")
 	}
 	if strings.ContainsFunc(c.Contact, unicode.IsControl) {
 		return bad("contact", c.Contact, "one line: an e-mail address or the address of a page")

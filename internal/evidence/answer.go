@@ -116,6 +116,19 @@ type Timing struct {
 	VerifyMS        int64 `json:"verify_ms"`
 }
 
+// RankedPassage is a passage that an answer can be written from:
+// Text == Document.Text[Start:End], in bytes.
+type RankedPassage struct {
+	DocumentID string   `json:"document_id"`
+	Title      string   `json:"title"`
+	URL        string   `json:"url"`
+	Heading    []string `json:"heading"` // path of headings above it, outermost first
+	Text       string   `json:"text"`
+	Start      int      `json:"start"`
+	End        int      `json:"end"`
+	Score      float64  `json:"score"` // compares passages of one answer only
+}
+
 // MemoryReport is what the memory gave to an answer.
 type MemoryReport struct {
 	Hits  int    `json:"hits"`
@@ -140,6 +153,11 @@ type Answer struct {
 	Memory      MemoryReport   `json:"memory"`
 	Analysis    Analysis       `json:"analysis"`
 	Timing      Timing         `json:"timing"`
+
+	// Confidence is the probability, 0 to 1, that the answer is right; 0: not known.
+	Confidence float64         `json:"confidence"`
+	Evidence   []RankedPassage `json:"evidence"` // what the answer was made from, best first
+
 	Synthesizer string         `json:"synthesizer"`
 	Embedder    string         `json:"embedder"`
 	Warnings    []string       `json:"warnings"`

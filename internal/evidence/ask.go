@@ -104,6 +104,7 @@ type Sentence struct {
 	Text   string // without marks
 	Marks  []int  // 1-based indexes into Brief.Evidence
 	Quotes []Span // parallel to Marks when the sentence is a verbatim quote, else nil
+	Block  bool   // Text is the Markdown of whole blocks: its line breaks count
 }
 
 // Span is a byte range of a document's text.
@@ -115,4 +116,8 @@ type Draft struct {
 	Abstain   bool   // the writer found no answer in the evidence
 	Why       string // the reason of an abstention, or of a draft that was cut short
 	Partial   bool   // it was cut by a deadline or a limit
+
+	// Confidence is the probability, 0 to 1, that the draft answers the question;
+	// 0: the writer does not know.
+	Confidence float64
 }

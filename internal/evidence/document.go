@@ -93,6 +93,7 @@ type Passage struct {
 	Start, End int // byte offsets into Document.Text
 	Text       string
 	Score      float64
+	Heading    []string // path of headings above it, outermost first
 }
 
 // Receipt says what a write did.

@@ -18,8 +18,9 @@ const (
 
 // ChunkOptions holds sizes in bytes. Zero means the default.
 type ChunkOptions struct {
-	Target int // a chunk ends at the last boundary before this size
-	Max    int // no chunk is longer, unless it is a single character
+	Target int  // a chunk ends at the last boundary before this size
+	Max    int  // no chunk is longer, unless it is a single character
+	Flat   bool // headings and definitions do not begin a new chunk: for parts of a whole document
 }
 
 // Chunks splits a document's text between blocks and before headings. A block is
@@ -66,6 +67,7 @@ type unit struct {
 	evidence.Span
 	heading []string
 	section bool // it begins a section
+	entry   bool // it is a definition: it stands for itself
 	bound   bool // the chunk must not end behind it
 }
 
@@ -86,7 +88,8 @@ func units(doc string, o ChunkOptions) []unit {
 			parts = divide(doc, b, o)
 		}
 		for j, p := range parts {
-			out = append(out, unit{Span: p, heading: sectionOf(doc, b), section: b.Kind == evidence.BlockHeading && j == 0, bound: bound && j == len(parts)-1})
+			out = append(out, unit{Span: p, heading: sectionOf(doc, b), section: b.Kind == evidence.BlockHeading && j == 0,
+				entry: b.Kind == evidence.BlockDefinition, bound: bound && j == len(parts)-1})
 		}
 	}
 	return out
@@ -178,8 +181,11 @@ func (o ChunkOptions) joins(doc string, open evidence.Span, next unit) bool {
 	switch between := doc[open.End:next.Start]; {
 	case joined > o.Max:
 		return false
+	case o.Flat:
 	case next.section:
-		return length < o.Target/4
+		return false
+	case next.entry:
+		return joined <= o.Target/2
 	case strings.Count(between, "\n") > 1 && length >= o.Target*2/3:
 		return false
 	}

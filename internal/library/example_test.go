@@ -25,7 +25,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer m.Close()
-	l := library.New(library.Deps{Memory: m, Models: all.Of(builtin.Models()), Location: dir})
+	l := library.New(library.Deps{Memory: m, Models: all.Of(builtin.Models(nil)), Location: dir})
 
 	kept, err := l.Remember(ctx, library.RememberRequest{Text: "Herons nest in the delta from March to June.", Title: "Herons", Tags: []string{"birds"}})
 	if err != nil {

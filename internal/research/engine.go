@@ -136,7 +136,7 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 		return evidence.Answer{}, err
 	}
 	analysis := r.analyse(bounded, docs)
-	ranked := r.rank(docs, recalled)
+	ranked := r.rank(bounded, docs, recalled)
 	draft := r.synthesise(bounded, ranked)
 	if err := ctx.Err(); err != nil {
 		return evidence.Answer{}, err

@@ -48,7 +48,7 @@ func Example() {
 	}
 	defer m.Close()
 
-	models := all.Of(builtin.Models())
+	models := all.Of(builtin.Models(nil))
 	engine := research.New(research.DefaultConfig(), research.Deps{
 		Sources:  []research.Source{encyclopedia{}},
 		Library:  library.New(library.Deps{Memory: m, Models: models}),

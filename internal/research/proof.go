@@ -31,6 +31,7 @@ type proof struct {
 // checked is a sentence with its verdict.
 type checked struct {
 	text    string
+	block   bool // the text is Markdown whose line breaks count
 	proofs  []proof
 	verdict string
 	why     string
@@ -123,7 +124,7 @@ func (v *verifier) check(draft evidence.Draft) []checked {
 
 // checkQuote accepts a sentence that is verbatim at one of its quotes.
 func (v *verifier) checkQuote(s evidence.Sentence) checked {
-	c := checked{text: s.Text, verdict: evidence.Supported}
+	c := checked{text: s.Text, block: s.Block, verdict: evidence.Supported}
 	for i, sp := range s.Quotes {
 		if i >= len(s.Marks) || s.Marks[i] < 1 || s.Marks[i] > len(v.evidence) {
 			continue

@@ -2,10 +2,14 @@ package research
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -19,12 +23,16 @@ const (
 	diversity        = 0.7 // lambda of maximal marginal relevance: 1 is relevance alone
 	maxPassages      = 16
 	contenders       = 200 // passages that are compared pairwise
+	gramWeight       = 0.3 // of n-grams beside whole words: they survive misspellings
+	rerankWeight     = 0.5 // of a reranker beside words and vectors
+	reranked         = 14  // passages that a reranker reads
 )
 
 // candidate is a passage that may take part in the answer.
 type candidate struct {
 	doc    evidence.Document
 	chunk  evidence.Chunk
+	path   []string // headings above it
 	terms  []string
 	score  float64
 	vector []float32
@@ -32,18 +40,68 @@ type candidate struct {
 
 // rank fuses BM25 and vectors over everything that was read or recalled, drops
 // near-duplicates, and chooses diverse passages within the token budget.
-func (r *run) rank(docs []*digested, back recollection) []evidence.Evidence {
+func (r *run) rank(ctx context.Context, docs []*digested, back recollection) []evidence.Evidence {
 	begun := r.e.deps.Now()
 	defer func() { r.answer.Timing.RankMS = r.since(begun) }()
 	r.emit(Event{Kind: EventStage, Stage: "rank"})
 
 	pool := candidates(docs, back)
 	r.score(pool, back.vector)
+	sortByScore(pool)
+	pool = dropNearDuplicates(pool[:min(len(pool), contenders)])
+	r.rerank(ctx, pool)
+	return chooseDiverse(pool, r.e.cfg.PassageTokens)
+}
+
+func sortByScore(pool []candidate) {
 	slices.SortStableFunc(pool, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.doc.ID, b.doc.ID), cmp.Compare(a.chunk.Start, b.chunk.Start))
 	})
-	pool = dropNearDuplicates(pool[:min(len(pool), contenders)])
-	return chooseDiverse(pool, r.e.cfg.PassageTokens)
+}
+
+// rerankPatience is the longest that a reranker may take.
+const rerankPatience = 3 * time.Second
+
+// rerank scores the best passages anew by a model that reads them beside the
+// question. When it fails or is late, the order stays as it is.
+func (r *run) rerank(ctx context.Context, pool []candidate) {
+	model := r.models.wait().Reranker
+	top := pool[:min(len(pool), reranked)]
+	if model == nil || len(top) < 2 {
+		return
+	}
+	passages, fused := make([]string, len(top)), make([]float64, len(top))
+	for i, c := range top {
+		passages[i], fused[i] = c.titled(), c.score
+	}
+	ctx, cancel := limit.WithTimeout(ctx, rerankPatience)
+	defer cancel()
+	read, err := model.Rerank(ctx, r.req.Question, passages)
+	if err != nil || len(read) != len(top) {
+		r.e.deps.Log.Info("passages were not reranked", "model", model.Name(), "err", err)
+		return
+	}
+	best := top[0].score
+	minMax(fused)
+	minMax(read)
+	for i := range top {
+		// Above all that were not read, in their new order.
+		top[i].score = best * (0.5 + 0.5*((1-rerankWeight)*fused[i]+rerankWeight*read[i]))
+	}
+	floor := best
+	for _, c := range top {
+		floor = min(floor, c.score)
+	}
+	for i := len(top); i < len(pool); i++ {
+		pool[i].score = min(pool[i].score, floor)
+	}
+	sortByScore(pool)
+}
+
+// titled is a passage with its document's title and the headings above it.
+func (c candidate) titled() string {
+	head := append([]string{c.doc.Title}, c.path...)
+	return strings.Join(slices.Compact(head), ". ") + ". " + c.chunk.Text
 }
 
 // candidates returns the chunks of all documents. A recalled document that was
@@ -51,9 +109,14 @@ func (r *run) rank(docs []*digested, back recollection) []evidence.Evidence {
 func candidates(docs []*digested, back recollection) []candidate {
 	var pool []candidate
 	fresh := map[string]bool{}
+	blocks := map[string][]evidence.Block{}
 	add := func(doc evidence.Document, c evidence.Chunk) {
-		pool = append(pool, candidate{doc: doc, chunk: c, vector: c.Vector,
-			terms: text.Terms(doc.Title + " " + c.Text)})
+		if _, known := blocks[doc.ID]; !known {
+			blocks[doc.ID] = text.Blocks(doc.Text)
+		}
+		path := headings(blocks[doc.ID], c)
+		pool = append(pool, candidate{doc: doc, chunk: c, vector: c.Vector, path: path,
+			terms: text.Terms(doc.Title + " " + strings.Join(path, " ") + " " + c.Text)})
 	}
 	for _, d := range docs {
 		fresh[d.doc.ID] = true
@@ -70,11 +133,22 @@ func candidates(docs []*digested, back recollection) []candidate {
 	return pool
 }
 
+// headings returns the path of headings above the first text of a chunk.
+func headings(blocks []evidence.Block, c evidence.Chunk) []string {
+	i, _ := slices.BinarySearchFunc(blocks, c.Start, func(b evidence.Block, at int) int { return cmp.Compare(b.End-1, at) })
+	for ; i < len(blocks) && blocks[i].Start < c.End; i++ {
+		if blocks[i].Kind != evidence.BlockHeading {
+			return blocks[i].Path
+		}
+	}
+	return nil
+}
+
 // score sets the score of every candidate, from 0 to a little over 1.
 func (r *run) score(pool []candidate, question []float32) {
-	terms := make([][]string, len(pool))
+	terms, bodies := make([][]string, len(pool)), make([]string, len(pool))
 	for i, c := range pool {
-		terms[i] = c.terms
+		terms[i], bodies[i] = c.terms, c.titled()
 	}
 	index := text.NewBM25(terms)
 	query := text.QueryTerms(r.req.Question)
@@ -86,7 +160,7 @@ func (r *run) score(pool []candidate, question []float32) {
 			}
 		}
 	}
-	lexical, similar := make([]float64, len(pool)), make([]float64, len(pool))
+	lexical, similar, grams := make([]float64, len(pool)), make([]float64, len(pool)), text.SharedGrams(r.req.Question, bodies)
 	for i, c := range pool {
 		lexical[i] = index.Score(query, i) + topicWeight*index.Score(planned, i)
 		similar[i] = cosine(question, c.vector)
@@ -99,8 +173,10 @@ func (r *run) score(pool []candidate, question []float32) {
 		alpha = 0
 	}
 	minMax(lexical)
+	minMax(grams)
 	minMax(similar)
 	for i := range pool {
+		lexical[i] = (1-gramWeight)*lexical[i] + gramWeight*grams[i]
 		pool[i].score = (1-alpha)*lexical[i] + alpha*similar[i] + sourcePrior*pool[i].doc.Score
 	}
 }
@@ -173,7 +249,7 @@ func chooseDiverse(pool []candidate, tokens int) []evidence.Evidence {
 		}
 		tokens -= cost
 		out = append(out, evidence.Evidence{Document: c.doc, Passage: evidence.Passage{
-			DocumentID: c.doc.ID, Start: c.chunk.Start, End: c.chunk.End, Text: c.chunk.Text, Score: c.score}})
+			DocumentID: c.doc.ID, Start: c.chunk.Start, End: c.chunk.End, Text: c.chunk.Text, Score: c.score, Heading: c.path}})
 		if len(out) == maxPassages {
 			break
 		}

@@ -3,6 +3,7 @@ package research
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -38,7 +39,23 @@ func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evid
 	} else if draft.Why != "" && !draft.Abstain {
 		r.warn(draft.Why)
 	}
+	r.answer.Confidence = math.Round(draft.Confidence*100) / 100
 	r.write(v, claims)
+	r.answer.Evidence = evidenceOf(ranked)
+}
+
+// evidenceOf lists the ranked passages for a client that writes its own answer.
+func evidenceOf(ranked []evidence.Evidence) []evidence.RankedPassage {
+	out := []evidence.RankedPassage{}
+	for _, e := range ranked {
+		heading := e.Passage.Heading
+		if heading == nil {
+			heading = []string{}
+		}
+		out = append(out, evidence.RankedPassage{DocumentID: e.Document.ID, Title: e.Document.Title, URL: e.Document.URL, Heading: heading,
+			Text: e.Passage.Text, Start: e.Passage.Start, End: e.Passage.End, Score: math.Round(e.Passage.Score*1000) / 1000})
+	}
+	return out
 }
 
 func anySupported(claims []checked) bool {
@@ -66,7 +83,11 @@ func (r *run) write(v *verifier, claims []checked) {
 		r.answer.Claims = append(r.answer.Claims, claim)
 		prose = append(prose, sentence(c, claim.Citations))
 	}
-	r.answer.Answer = strings.Join(prose, " ")
+	gap := " "
+	if slices.ContainsFunc(claims, func(c checked) bool { return c.block }) {
+		gap = "\n\n"
+	}
+	r.answer.Answer = strings.Join(prose, gap)
 	if dropped > 0 {
 		r.warn(fmt.Sprintf("%d sentences were left out of the answer: nothing that was read supports them", dropped))
 	}
@@ -79,15 +100,29 @@ var foreignMark = text.Pattern(`\[(\d+)\]`)
 // sentence returns a claim as it is shown in the answer.
 func sentence(c checked, citations []int) string {
 	var b strings.Builder
-	b.WriteString(foreignMark().ReplaceAllString(strings.Join(strings.Fields(c.text), " "), "($1)"))
+	body := strings.TrimSpace(c.text)
+	if !c.block {
+		body = strings.Join(strings.Fields(body), " ")
+	}
+	b.WriteString(foreignMark().ReplaceAllString(body, "($1)"))
 	if c.verdict == evidence.Weak {
 		b.WriteString(" (weakly supported)")
 	}
-	b.WriteByte(' ')
+	b.WriteString(markGap(c.block, body))
 	for _, n := range citations {
 		fmt.Fprintf(&b, "[%d]", n)
 	}
 	return b.String()
+}
+
+// markGap separates a claim from its marks: a blank line after a code block or a
+// table, which a mark in their last line would break.
+func markGap(block bool, body string) string {
+	last := strings.TrimSpace(body[strings.LastIndexByte(body, '\n')+1:])
+	if block && (strings.HasPrefix(last, "```") || strings.HasPrefix(last, "~~~") || strings.HasPrefix(last, "|")) {
+		return "\n\n"
+	}
+	return " "
 }
 
 // cite returns the number of the citation of that span, and adds it if there is

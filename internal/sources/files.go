@@ -108,7 +108,7 @@ const (
 // rank returns the parts of files that hold words of the query, each scored by its
 // best paragraph, best first.
 func (f *files) rank(ctx context.Context, read []*indexedFile, q evidence.Query) ([]evidence.Document, error) {
-	query := text.QueryTerms(q.Text)
+	query := f.index.terms(q)
 	var parts []*filePart
 	for _, file := range read {
 		parts = append(parts, file.parts...)

@@ -24,7 +24,7 @@ const (
 	maxEntries    = 100_000  // files of any type and folders that are listed
 	maxFileBytes  = 2 << 20  // of one file, as extract.MaxInput; the rest is not read
 	maxIndexBytes = 32 << 20 // of all texts
-	maxPart       = 16 << 10 // bytes; longer texts are cut into parts
+	maxPart       = 48 << 10 // bytes; longer texts are cut into parts
 )
 
 // bounds are how much of a folder is read.
@@ -39,12 +39,13 @@ type folderIndex struct {
 	warned bool      // that the folder holds more than is read
 	mutex  semaphore // held by the search that refreshes
 	files  map[string]*indexedFile
+	words  *wordList
 	seed   maphash.Seed
 }
 
 func newFolderIndex(pages PageReader, log *slog.Logger) folderIndex {
 	return folderIndex{pages: pages, log: log, bounds: bounds{maxFiles, maxEntries, maxIndexBytes},
-		mutex: make(semaphore, 1), files: map[string]*indexedFile{}, seed: maphash.MakeSeed()}
+		mutex: make(semaphore, 1), files: map[string]*indexedFile{}, words: &wordList{}, seed: maphash.MakeSeed()}
 }
 
 // errUnreadable is the error for a folder with files none of which can be read.
@@ -157,8 +158,10 @@ func (x *folderIndex) list(ctx context.Context, root *os.Root) (out []indexedFil
 	return out, all, err
 }
 
-// vocabulary is the hashes of the distinct terms of a text, sorted.
+// vocabulary adds the words of a text to the list and returns the hashes
+// of its distinct terms, sorted.
 func (x *folderIndex) vocabulary(body string) []uint64 {
+	x.words.add(body)
 	terms := text.Terms(body)
 	out := make([]uint64, len(terms))
 	for i, t := range terms {

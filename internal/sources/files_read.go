@@ -17,6 +17,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
+	"github.com/research-mcp/research-mcp/internal/extract/markup"
 )
 
 // fileTypes are the media types of the files that are read, by file extension.
@@ -96,12 +97,15 @@ func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (
 		return nil, err
 	}
 	kind := fileTypes[extension(it.path)]
+	reader, title := x.pages, ""
 	if kind != "text/html" && kind != typePDF {
+		reader = inProcess{} // there is no HTML to parse
 		raw = repairUTF8(raw)
-	}
-	reader := x.pages
-	if kind != "text/html" && kind != typePDF {
-		reader = inProcess{} // nothing to parse
+		if utf8.Valid(raw) && !bytes.ContainsRune(raw, 0) {
+			var markdown string
+			markdown, title = markup.Read(it.path, string(raw))
+			raw = []byte(markdown)
+		}
 	}
 	page, err := reader.Page(ctx, raw, kind, "")
 	if ctx.Err() != nil {
@@ -113,6 +117,7 @@ func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (
 	switch {
 	case err == nil:
 		f.failed = 0
+		page.Title = cmp.Or(title, page.Title)
 		f.setPage(page, x.vocabulary)
 	case errors.As(err, &refused): // not a text, whatever its extension
 		f.failed = 0
@@ -173,7 +178,7 @@ func cutParts(s string) []string {
 	if len(s) <= maxPart {
 		return []string{s}
 	}
-	return pieces(s, extract.ChunkOptions{Target: maxPart, Max: maxPart})
+	return pieces(s, extract.ChunkOptions{Target: maxPart * 2 / 3, Max: maxPart, Flat: true})
 }
 
 // paragraphs are the pieces of a part that are scored.

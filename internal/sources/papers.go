@@ -44,7 +44,7 @@ type paper struct {
 // without an abstract and for a retracted one.
 func (p paper) document() evidence.Document {
 	d := evidence.Document{
-		URL: p.url, Title: text.Squash(markup(p.title)), Text: markup(p.abstract), Revision: p.revision,
+		URL: p.url, Title: text.Squash(markupTag(p.title)), Text: markupTag(p.abstract), Revision: p.revision,
 		Language: languageTag(p.language), License: openLicense(p.license), Published: p.published, Score: 1,
 	}
 	if d.Text == "" {
@@ -57,7 +57,7 @@ func (p paper) document() evidence.Document {
 			d.Title = "Retracted: " + d.Title
 		}
 	}
-	d.Meta = meta(append([]string{"authors", strings.Join(p.authors, ", "), "venue", markup(p.venue), "doi", p.doi, "retracted", isRetracted}, p.more...)...)
+	d.Meta = meta(append([]string{"authors", strings.Join(p.authors, ", "), "venue", markupTag(p.venue), "doi", p.doi, "retracted", isRetracted}, p.more...)...)
 	return d
 }
 
@@ -72,7 +72,7 @@ func (p paper) record(title string) string {
 		authors = append(authors[:5:5], "et al")
 	}
 	out := strings.TrimRight(title, ".") + "."
-	for _, part := range []string{strings.Join(authors, ", "), text.Squash(markup(p.venue))} {
+	for _, part := range []string{strings.Join(authors, ", "), text.Squash(markupTag(p.venue))} {
 		if part != "" {
 			out += " " + strings.TrimRight(part, ".") + "."
 		}
@@ -126,8 +126,8 @@ var jats = strings.NewReplacer(
 	"<h4", "<h3", "</h4>", "</h3>",
 )
 
-// markup converts HTML or JATS to text, also where it was escaped twice.
-func markup(s string) string {
+// markupTag converts HTML or JATS to text, also where it was escaped twice.
+func markupTag(s string) string {
 	out := plainText(jats.Replace(s))
 	if strings.Contains(out, "<jats:") {
 		out = plainText(jats.Replace(out))

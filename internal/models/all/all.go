@@ -11,6 +11,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/builtin"
+	"github.com/research-mcp/research-mcp/internal/models/minilm"
 	"github.com/research-mcp/research-mcp/internal/models/ollama"
 )
 
@@ -47,7 +48,7 @@ func Of(builtIn models.Set, providers ...models.Provider) *Chooser {
 }
 
 func open(list []constructor, cfg *config.Config, env models.Env) (*Chooser, error) {
-	c := Of(builtin.Models())
+	c := Of(builtin.Models(encoder(cfg)))
 	for _, entry := range list {
 		p, err := entry.open(cfg, env)
 		if err != nil {
@@ -56,6 +57,19 @@ func open(list []constructor, cfg *config.Config, env models.Env) (*Chooser, err
 		c.providers = append(c.providers, p)
 	}
 	return c, nil
+}
+
+// questionTokens of a passage are read by the built-in encoder: more would cost
+// more time than it gains in order.
+const questionTokens = 128
+
+// encoder returns the built-in encoder, or nil where it is switched off or the
+// processor is too slow for it.
+func encoder(cfg *config.Config) models.Embedder {
+	if cfg.Models.BuiltIn == "off" || !minilm.Available() {
+		return nil
+	}
+	return minilm.New(questionTokens)
 }
 
 // BuiltIn returns the built-in models.

@@ -106,7 +106,7 @@ func TestChooseOrder(t *testing.T) {
 		if len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], "without a usable embedding model") {
 			t.Errorf("warnings %q", got.Warnings)
 		}
-		if diff := cmp.Diff(names(builtin.Models()), names(c.BuiltIn())); diff != "" {
+		if diff := cmp.Diff(names(builtin.Models(nil)), names(c.BuiltIn())); diff != "" {
 			t.Errorf("BuiltIn (-want +got):\n%s", diff)
 		}
 	})
@@ -116,7 +116,7 @@ func TestChooseOrder(t *testing.T) {
 func TestChooseWarnsOnce(t *testing.T) {
 	t.Parallel()
 	p := &evidence.Problem{What: "toys are broken", Try: "buy new ones"}
-	c := Of(builtin.Models(), toy{p}, toy{p})
+	c := Of(builtin.Models(nil), toy{p}, toy{p})
 	if got := c.Choose(t.Context()).Warnings; !slices.Equal(got, []string{"toys are broken; buy new ones"}) {
 		t.Errorf("warnings %q", got)
 	}

@@ -6,12 +6,17 @@ package builtin
 
 import "github.com/research-mcp/research-mcp/internal/models"
 
-// Models returns the built-in set. It has no reranker.
-func Models() models.Set {
-	return models.Set{
+// Models returns the built-in set. encoder, when not nil, is a trained one that
+// ranks passages; it does not become the embedder, whose vectors are stored.
+func Models(encoder models.Embedder) models.Set {
+	set := models.Set{
 		Embedder:    NewEmbedder(),
-		Synthesizer: NewSynthesizer(),
+		Synthesizer: NewSynthesizer(encoder),
 		Planner:     NewPlanner(),
 		Summarizer:  NewSummarizer(),
 	}
+	if encoder != nil {
+		set.Reranker = NewReranker(encoder)
+	}
+	return set
 }

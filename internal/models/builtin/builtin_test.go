@@ -8,7 +8,7 @@ import (
 
 func TestContracts(t *testing.T) {
 	t.Parallel()
-	set := Models()
+	set := Models(nil)
 	t.Run("embedder", func(t *testing.T) { modelstest.Embedder(t, set.Embedder) })
 	t.Run("synthesizer", func(t *testing.T) { modelstest.Synthesizer(t, set.Synthesizer) })
 	t.Run("planner", func(t *testing.T) { modelstest.Planner(t, set.Planner) })

@@ -23,7 +23,7 @@ func ExampleSynthesizer_Write() {
 			Passage:  evidence.Passage{DocumentID: "d1", End: len(body), Text: body},
 		}},
 	}
-	draft, err := builtin.NewSynthesizer().Write(context.Background(), brief, nil)
+	draft, err := builtin.NewSynthesizer(nil).Write(context.Background(), brief, nil)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -8,16 +8,20 @@ import (
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Synthesizer answers with sentences of the evidence, word for word. It needs no
 // model, takes milliseconds, and would rather say that it found nothing than
 // quote what does not answer.
-type Synthesizer struct{}
+type Synthesizer struct {
+	encoder models.Embedder // nil: units are ranked by words alone
+}
 
-// NewSynthesizer returns the synthesizer that is always there.
-func NewSynthesizer() *Synthesizer { return &Synthesizer{} }
+// NewSynthesizer returns the synthesizer that is always there. encoder, when not
+// nil, is a trained one that ranks what can be quoted.
+func NewSynthesizer(encoder models.Embedder) *Synthesizer { return &Synthesizer{encoder} }
 
 // Name is "extractive".
 func (*Synthesizer) Name() string { return "extractive" }
@@ -37,11 +41,18 @@ const (
 // Write picks the sentences. Each has one mark and one quote, and its text is
 // the document's text between the quote's offsets. It fails by the end of ctx
 // only.
-func (*Synthesizer) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
+func (s *Synthesizer) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
 	if err := ctx.Err(); err != nil {
 		return evidence.Draft{}, err
 	}
 	q := newQuery(in.Question, background(in))
+	if structured(in.Evidence) {
+		draft, err := quoteUnits(ctx, s.encoder, q, in, strings.TrimSpace(in.Question+" "+background(in)))
+		if err == nil && stream != nil {
+			stream(streamed(draft))
+		}
+		return draft, err
+	}
 	pool := gatherSentences(q, in.Evidence)
 	if len(pool) == 0 {
 		return evidence.Draft{Abstain: true, Why: "no passage that was found holds a sentence to quote"}, nil

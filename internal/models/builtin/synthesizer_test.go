@@ -16,7 +16,7 @@ import (
 
 func write(t *testing.T, in evidence.Brief) evidence.Draft {
 	t.Helper()
-	d, err := NewSynthesizer().Write(t.Context(), in, nil)
+	d, err := NewSynthesizer(nil).Write(t.Context(), in, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,13 +146,13 @@ func TestSynthesizerStream(t *testing.T) {
 	t.Parallel()
 	var got strings.Builder
 	in := evidence.Brief{Question: "What is BERT?", Evidence: modelstest.Library()}
-	d, err := NewSynthesizer().Write(t.Context(), in, func(s string) { got.WriteString(s) })
+	d, err := NewSynthesizer(nil).Write(t.Context(), in, func(s string) { got.WriteString(s) })
 	if err != nil || !strings.HasPrefix(got.String(), d.Sentences[0].Text+" [1] ") {
 		t.Errorf("streamed %q, %v", got.String(), err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := NewSynthesizer().Write(ctx, in, nil); !errors.Is(err, context.Canceled) {
+	if _, err := NewSynthesizer(nil).Write(ctx, in, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("Write with an ended context: %v", err)
 	}
 }

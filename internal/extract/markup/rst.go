@@ -1,0 +1,475 @@
+package markup
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+var (
+	rstDirective = regexp.MustCompile(`^\.\. ([A-Za-z][\w:-]*)::(?:\s+(.*))?$`)
+	rstTarget    = regexp.MustCompile(`^\.\. (?:_[^:]+:|\|[^|]+\| |\[[^\]]+\] )(.*)$`)
+	rstItem      = regexp.MustCompile(`^([-*+•])\s+(\S.*)$`)
+	rstNumber    = regexp.MustCompile(`^(?:\(?(\d+|#|[a-zA-Z])[.)])\s+(\S.*)$`)
+	rstField     = regexp.MustCompile(`^:([^:]+):(?:\s+(.*))?$`)
+	rstOption    = regexp.MustCompile(`^(-{1,2}\w[\w-]*(?:[ =]\S+)?(?:, -{1,2}\w[\w-]*(?:[ =]\S+)?)*)  +(\S.*)$`)
+	rstGrid      = regexp.MustCompile(`^\+(?:[-=]+\+)+$`)
+	rstSimple    = regexp.MustCompile(`^=+(?: +=+)+$`)
+)
+
+// rstAdmonitions are directives whose body is a paragraph with a name.
+var rstAdmonitions = map[string]string{
+	"note": "Note", "warning": "Warning", "tip": "Tip", "hint": "Hint", "important": "Important", "caution": "Caution", "danger": "Danger",
+	"attention": "Attention", "error": "Error", "seealso": "See also", "versionadded": "New in version", "versionchanged": "Changed in version",
+	"deprecated": "Deprecated since version", "admonition": "", "topic": "", "sidebar": "", "rubric": "", "centered": "", "versionremoved": "Removed in version",
+}
+
+// rstCode are directives whose body is code.
+var rstCode = map[string]bool{
+	"code": true, "code-block": true, "sourcecode": true, "literalinclude": true, "parsed-literal": true, "prompt": true, "doctest": true, "testcode": true,
+	"highlight": false, "math": false,
+}
+
+// rstDropped are directives that give nothing to read.
+var rstDropped = map[string]bool{
+	"toctree": true, "image": true, "include": true, "contents": true, "currentmodule": true, "module": true, "py:module": true, "py:currentmodule": true,
+	"automodule": true, "autoclass": true, "autofunction": true, "autodata": true, "autoexception": true, "automethod": true, "index": true,
+	"highlight": true, "meta": true, "raw": true, "tabularcolumns": true, "default-domain": true, "only": false, "figure": false, "click": true,
+}
+
+// rstReader converts reStructuredText. Nested bodies are converted by readers of
+// their own.
+type rstReader struct {
+	w      *writer
+	lines  []string
+	at     int
+	levels *string // underline characters in the order of their levels
+	base   int     // indent of the output
+}
+
+func convertRST(body string) string {
+	var w writer
+	levels := ""
+	lines := strings.Split(body, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(expandTabs(lines[i]), " ")
+	}
+	(&rstReader{w: &w, lines: lines, levels: &levels}).run(0)
+	return w.String()
+}
+
+// maxRSTDepth bounds the nesting of bodies that is read.
+const maxRSTDepth = 12
+
+func (r *rstReader) run(depth int) {
+	for r.at < len(r.lines) {
+		r.block(depth)
+	}
+}
+
+func (r *rstReader) peek(n int) string {
+	if r.at+n >= 0 && r.at+n < len(r.lines) {
+		return r.lines[r.at+n]
+	}
+	return ""
+}
+
+func (r *rstReader) block(depth int) {
+	l := r.peek(0)
+	switch {
+	case l == "":
+		r.at++
+		r.w.line(0, "")
+	case isAdornment(l) && r.peek(1) != "" && isAdornment(r.peek(2)) && r.peek(2)[0] == l[0]:
+		r.heading(r.peek(1), l[:1]+l[:1])
+		r.at += 3
+	case indentOf(l) == 0 && isAdornment(r.peek(1)) && !isAdornment(l) && len(r.peek(1)) >= min(3, utf8.RuneCountInString(l)) && !rstSimple.MatchString(l):
+		r.heading(l, r.peek(1)[:1])
+		r.at += 2
+	case isAdornment(l) && len(l) >= 4 && r.peek(-1) == "" && r.peek(1) == "":
+		r.at++ // a transition
+	case rstDirective.MatchString(l):
+		r.directive(rstDirective.FindStringSubmatch(l), depth)
+	case strings.HasPrefix(l, ".. ") || l == "..":
+		r.target(l)
+	case rstGrid.MatchString(l):
+		r.grid()
+	case rstSimple.MatchString(l):
+		r.simpleTable()
+	case strings.HasPrefix(l, ">>> "):
+		r.w.code(r.base, "pycon", r.paragraphLines())
+	case rstItem.MatchString(l):
+		m := rstItem.FindStringSubmatch(l)
+		r.item("- ", len(l)-len(m[2]), depth)
+	case rstNumber.MatchString(l):
+		m := rstNumber.FindStringSubmatch(l)
+		number := "1"
+		if m[1][0] >= '0' && m[1][0] <= '9' {
+			number = m[1]
+		}
+		r.item(number+". ", len(l)-len(m[2]), depth)
+	case rstField.MatchString(l):
+		m := rstField.FindStringSubmatch(l)
+		lines := append([]string{strings.TrimSpace("**" + rstInline(m[1]) + "** " + rstInline(m[2]))}, r.body(1)...)
+		r.w.paragraph(r.base, "", trimBlank(lines))
+		r.w.line(0, "")
+	case rstOption.MatchString(l):
+		m := rstOption.FindStringSubmatch(l)
+		r.definition("`"+m[1]+"`", append([]string{m[2]}, dedent(r.body(1))...), depth)
+	case indentOf(l) > 0:
+		r.w.paragraph(r.base, "> ", rstInlineAll(dedent(r.quoted())))
+		r.w.line(0, "")
+	case indentOf(r.peek(1)) > 0 && r.peek(1) != "" && !strings.HasSuffix(l, "::"):
+		r.definition(rstInline(l), dedent(r.body(1)), depth)
+	default:
+		r.paragraph()
+	}
+}
+
+// isAdornment reports whether a line underlines a title.
+func isAdornment(l string) bool {
+	return len(l) >= 2 && strings.Contains("=-~^\"'`#*+:.<>_", l[:1]) && strings.Trim(l, l[:1]) == ""
+}
+
+func (r *rstReader) heading(title, style string) {
+	level := strings.Index(*r.levels, " "+style+" ")
+	if level < 0 {
+		*r.levels += " " + style + " "
+		level = strings.Index(*r.levels, " "+style+" ")
+	}
+	n := 1
+	for _, s := range strings.Fields((*r.levels)[:level]) {
+		if s != "" {
+			n++
+		}
+	}
+	r.w.heading(n, rstInline(strings.TrimSpace(title)))
+}
+
+// body reads the indented lines behind the current one, from line at+n on.
+func (r *rstReader) body(n int) []string {
+	begin := r.at + n
+	end := begin
+	for end < len(r.lines) && (r.lines[end] == "" || indentOf(r.lines[end]) > 0) {
+		end++
+	}
+	r.at = end
+	out := trimBlank(r.lines[min(begin, len(r.lines)):end])
+	if end > begin && r.lines[end-1] == "" {
+		r.at--
+	}
+	return out
+}
+
+func (r *rstReader) quoted() []string {
+	begin := r.at
+	for r.at < len(r.lines) && r.lines[r.at] != "" && indentOf(r.lines[r.at]) > 0 {
+		r.at++
+	}
+	return r.lines[begin:r.at]
+}
+
+func (r *rstReader) paragraphLines() []string {
+	begin := r.at
+	for r.at < len(r.lines) && r.lines[r.at] != "" {
+		r.at++
+	}
+	return r.lines[begin:r.at]
+}
+
+// paragraph reads lines up to a blank one; "::" at its end announces code.
+func (r *rstReader) paragraph() {
+	lines := r.paragraphLines()
+	last := lines[len(lines)-1]
+	if !strings.HasSuffix(last, "::") {
+		r.w.paragraph(r.base, "", rstInlineAll(lines))
+		r.w.line(0, "")
+		return
+	}
+	lines = append([]string{}, lines...)
+	if last == "::" {
+		lines = lines[:len(lines)-1]
+	} else {
+		lines[len(lines)-1] = strings.TrimSuffix(strings.TrimSuffix(last, "::"), " ") + ":"
+	}
+	if len(lines) > 0 {
+		r.w.paragraph(r.base, "", rstInlineAll(lines))
+	}
+	r.at--
+	r.w.code(r.base, "", r.body(1))
+}
+
+// item reads a list item with all that is indented below it.
+func (r *rstReader) item(marker string, width, depth int) {
+	first := r.peek(0)[width:]
+	begin := r.at + 1
+	end := begin
+	for end < len(r.lines) && (r.lines[end] == "" || indentOf(r.lines[end]) >= min(width, 2)) {
+		end++
+	}
+	rest := dedent(r.lines[begin:end])
+	r.at = end
+	if end > begin && r.lines[end-1] == "" {
+		r.at--
+		rest = trimBlankEnd(rest)
+	}
+	r.nested(marker, append([]string{first}, rest...), depth)
+}
+
+func trimBlankEnd(lines []string) []string {
+	for len(lines) > 0 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// nested writes lines, converted, behind a marker.
+func (r *rstReader) nested(marker string, lines []string, depth int) {
+	var inner writer
+	sub := rstReader{w: &inner, lines: lines, levels: r.levels}
+	if depth < maxRSTDepth {
+		sub.run(depth + 1)
+	} else {
+		inner.paragraph(0, "", rstInlineAll(lines))
+	}
+	for i, l := range strings.Split(strings.TrimRight(inner.String(), "\n"), "\n") {
+		switch {
+		case i == 0:
+			r.w.line(r.base, marker+l)
+		case l == "":
+			r.w.line(0, "")
+		default:
+			r.w.raw(r.base+len(marker), l)
+		}
+	}
+}
+
+func (r *rstReader) definition(term string, body []string, depth int) {
+	r.w.line(0, "")
+	r.w.line(r.base, term)
+	r.nested(": ", body, depth)
+	r.w.line(0, "")
+}
+
+// directive reads ".. name:: argument" with its options and body.
+func (r *rstReader) directive(m []string, depth int) {
+	name, argument := m[1], m[2]
+	body := dedent(r.body(1))
+	for len(body) > 0 && rstField.MatchString(body[0]) { // options
+		body = body[1:]
+	}
+	body = trimBlank(body)
+	title, admonition := rstAdmonitions[name]
+	switch {
+	case rstCode[name]:
+		r.w.code(r.base, argument, body)
+	case name == "math":
+		r.w.line(0, "")
+		r.w.line(r.base, "$$")
+		for _, l := range append([]string{argument}, body...) {
+			if l != "" {
+				r.w.line(r.base, l)
+			}
+		}
+		r.w.line(r.base, "$$")
+		r.w.line(0, "")
+	case name == "rubric":
+		r.w.line(0, "")
+		r.w.line(r.base, "**"+rstInline(argument)+"**")
+		r.w.line(0, "")
+	case admonition:
+		text := []string{strings.TrimSpace(argument)}
+		if strings.HasPrefix(name, "version") || name == "deprecated" {
+			text = []string{title + " " + argument + ":"}
+		} else if title != "" {
+			text = []string{strings.TrimSpace("**" + title + "** " + argument)}
+		}
+		if len(body) > 0 && body[0] != "" && !rstItem.MatchString(body[0]) {
+			text[0] = strings.TrimSpace(text[0] + " " + body[0])
+			body = body[1:]
+		}
+		r.w.line(0, "")
+		r.nested("", append(text, body...), depth)
+		r.w.line(0, "")
+	case name == "list-table":
+		r.listTable(body)
+	case name == "csv-table" || name == "table" || name == "figure" || name == "only" || name == "container" || name == "tab" || name == "tabs" || name == "group-tab":
+		r.w.line(0, "")
+		r.nested("", append([]string{argument, ""}, body...), depth)
+		r.w.line(0, "")
+	case rstDropped[name]:
+	case len(body) > 0: // describes an object: an entry of its own
+		r.w.heading(min(6, 2+len(strings.Fields(*r.levels))), "`"+strings.Trim(argument, "`")+"`")
+		r.nested("", body, depth)
+		r.w.line(0, "")
+	case argument != "":
+		r.w.line(0, "")
+		r.w.line(r.base, "`"+argument+"`")
+		r.w.line(0, "")
+	}
+}
+
+// target reads a comment, a substitution or a hyperlink target; footnotes stay.
+func (r *rstReader) target(l string) {
+	footnote := strings.HasPrefix(l, ".. [")
+	text := ""
+	if m := rstTarget.FindStringSubmatch(l); m != nil && footnote {
+		text = m[1]
+	}
+	body := dedent(r.body(1))
+	if footnote {
+		r.w.paragraph(r.base, "", rstInlineAll(append([]string{text}, body...)))
+		r.w.line(0, "")
+	}
+}
+
+// grid reads a table with drawn cells.
+func (r *rstReader) grid() {
+	lines := r.paragraphLines()
+	var columns []int
+	for i, c := range lines[0] {
+		if c == '+' {
+			columns = append(columns, i)
+		}
+	}
+	var rows [][]string
+	row := make([]string, len(columns)-1)
+	for _, l := range lines[1:] {
+		if strings.HasPrefix(l, "+") {
+			rows = append(rows, rstInlineAll(row))
+			row = make([]string, len(columns)-1)
+			continue
+		}
+		for c := range row {
+			row[c] = strings.TrimSpace(row[c] + " " + strings.Trim(cut(l, columns[c], columns[c+1]), "| "))
+		}
+	}
+	r.w.line(0, "")
+	writeTable(r.w, r.base, rows)
+}
+
+// cut is the runes of l between two columns.
+func cut(l string, from, to int) string {
+	runes := []rune(l)
+	return string(runes[min(from, len(runes)):min(to, len(runes))])
+}
+
+// simpleTable reads a table with columns marked by "=====".
+func (r *rstReader) simpleTable() {
+	ruler := r.peek(0)
+	var columns []int
+	for i := range ruler {
+		if ruler[i] == '=' && (i == 0 || ruler[i-1] == ' ') {
+			columns = append(columns, i)
+		}
+	}
+	columns = append(columns, 1<<20)
+	r.at++
+	var rows [][]string
+	rulers := 1
+	for r.at < len(r.lines) {
+		l := r.lines[r.at]
+		r.at++
+		if strings.HasPrefix(l, "=") && strings.Trim(l, "= ") == "" {
+			if rulers++; r.peek(0) == "" && rulers > 1 && len(rows) > 0 {
+				break
+			}
+			continue
+		}
+		if l == "" || strings.Trim(l, "- ") == "" {
+			continue
+		}
+		row := make([]string, len(columns)-1)
+		for c := range row {
+			row[c] = rstInline(strings.TrimSpace(cut(l, columns[c], columns[c+1])))
+		}
+		if row[0] == "" && len(rows) > 0 { // goes on with the row above
+			for c := range row {
+				rows[len(rows)-1][c] = strings.TrimSpace(rows[len(rows)-1][c] + " " + row[c])
+			}
+			continue
+		}
+		rows = append(rows, row)
+	}
+	r.w.line(0, "")
+	writeTable(r.w, r.base, rows)
+}
+
+// listTable reads a table written as a list of lists.
+func (r *rstReader) listTable(body []string) {
+	var rows [][]string
+	for _, l := range body {
+		switch trimmed := strings.TrimSpace(l); {
+		case strings.HasPrefix(l, "* - "):
+			rows = append(rows, []string{rstInline(l[4:])})
+		case strings.HasPrefix(trimmed, "- ") && len(rows) > 0 && indentOf(l) == 2:
+			rows[len(rows)-1] = append(rows[len(rows)-1], rstInline(trimmed[2:]))
+		case trimmed != "" && len(rows) > 0:
+			last := rows[len(rows)-1]
+			last[len(last)-1] = strings.TrimSpace(last[len(last)-1] + " " + rstInline(trimmed))
+		}
+	}
+	r.w.line(0, "")
+	writeTable(r.w, r.base, rows)
+}
+
+var (
+	rstLiteral  = regexp.MustCompile("``([^`]+(?:`[^`]+)*)``")
+	rstRole     = regexp.MustCompile(":[a-zA-Z][\\w:+.-]*:`([^`]+)`")
+	rstLinkURL  = regexp.MustCompile("`([^`<]+?)\\s*<([^>`]+)>`__?")
+	rstLinkName = regexp.MustCompile("`([^`]+)`__?")
+	rstWordRef  = regexp.MustCompile(`\b([A-Za-z][\w-]*[A-Za-z0-9])__?(\W|$)`)
+	rstFootnote = regexp.MustCompile(`\s?\[(?:\d+|#\w*|\*)\]_`)
+	rstSubst    = regexp.MustCompile(`\|([A-Za-z][\w .-]*)\|`)
+	rstRoleText = regexp.MustCompile(`^(.+?)\s*<[^>]+>$`)
+)
+
+func rstInlineAll(lines []string) []string {
+	joined := rstInline(strings.Join(lines, "\n"))
+	return strings.Split(joined, "\n")
+}
+
+// rstInline converts roles, literals and links. Literals are kept aside so that
+// nothing is read into them.
+func rstInline(s string) string {
+	if !strings.ContainsAny(s, "`_|\\[") {
+		return s
+	}
+	var kept []string
+	keep := func(code string) string {
+		kept = append(kept, code)
+		return "\x00" + string(rune(0xE000+len(kept)-1)) + "\x00"
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r == 0 || unicode.Is(unicode.Co, r) }) {
+		return s
+	}
+	s = rstLiteral.ReplaceAllStringFunc(s, func(m string) string { return keep("`" + m[2:len(m)-2] + "`") })
+	s = rstRole.ReplaceAllStringFunc(s, func(m string) string {
+		body := rstRole.FindStringSubmatch(m)[1]
+		role := strings.Trim(m[:strings.IndexByte(m, '`')], ":")
+		if t := rstRoleText.FindStringSubmatch(body); t != nil {
+			return t[1]
+		}
+		switch role {
+		case "ref", "doc", "term", "abbr", "pep", "rfc", "issue", "pr", "gh":
+			return body
+		}
+		body = strings.TrimPrefix(body, "!")
+		if strings.HasPrefix(body, "~") {
+			body = body[strings.LastIndexByte(body, '.')+1:]
+			body = strings.TrimPrefix(body, "~")
+		}
+		return keep("`" + body + "`")
+	})
+	s = rstLinkURL.ReplaceAllString(s, "[$1]($2)")
+	s = rstLinkName.ReplaceAllString(s, "$1")
+	s = rstFootnote.ReplaceAllString(s, "")
+	s = rstWordRef.ReplaceAllString(s, "$1$2")
+	s = rstSubst.ReplaceAllString(s, "$1")
+	s = strings.ReplaceAll(s, `\ `, "")
+	for i, code := range kept {
+		s = strings.ReplaceAll(s, "\x00"+string(rune(0xE000+i))+"\x00", code)
+	}
+	return s
+}

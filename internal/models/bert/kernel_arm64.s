@@ -1,0 +1,57 @@
+#include "textflag.h"
+
+#define ROW(A, c0, c1, c2, c3) \
+	VLD1R.P 4(A), [V4.S4]         \
+	VFMLA V0.S4, V4.S4, c0        \
+	VFMLA V1.S4, V4.S4, c1        \
+	VFMLA V2.S4, V4.S4, c2        \
+	VFMLA V3.S4, V4.S4, c3
+
+#define COPY(c0, c1, c2, c3) \
+	VMOV V8.B16, c0              \
+	VMOV V9.B16, c1              \
+	VMOV V10.B16, c2             \
+	VMOV V11.B16, c3
+
+// func block(k int, a *float32, lda int, b *float32, bias *float32, c *float32, ldc int)
+TEXT ·block(SB), NOSPLIT, $0-56
+	MOVD k+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD lda+16(FP), R8
+	MOVD b+24(FP), R2
+	MOVD bias+32(FP), R3
+	MOVD c+40(FP), R4
+	MOVD ldc+48(FP), R9
+	ADD R8, R1, R10
+	ADD R8, R10, R11
+	ADD R8, R11, R12
+	ADD R8, R12, R13
+	ADD R8, R13, R14
+	VLD1 (R3), [V8.S4, V9.S4, V10.S4, V11.S4]
+	COPY(V12.B16, V13.B16, V14.B16, V15.B16)
+	COPY(V16.B16, V17.B16, V18.B16, V19.B16)
+	COPY(V20.B16, V21.B16, V22.B16, V23.B16)
+	COPY(V24.B16, V25.B16, V26.B16, V27.B16)
+	COPY(V28.B16, V29.B16, V30.B16, V31.B16)
+loop:
+	VLD1.P 64(R2), [V0.S4, V1.S4, V2.S4, V3.S4]
+	ROW(R1, V8.S4, V9.S4, V10.S4, V11.S4)
+	ROW(R10, V12.S4, V13.S4, V14.S4, V15.S4)
+	ROW(R11, V16.S4, V17.S4, V18.S4, V19.S4)
+	ROW(R12, V20.S4, V21.S4, V22.S4, V23.S4)
+	ROW(R13, V24.S4, V25.S4, V26.S4, V27.S4)
+	ROW(R14, V28.S4, V29.S4, V30.S4, V31.S4)
+	SUBS $1, R0, R0
+	BNE loop
+	VST1 [V8.S4, V9.S4, V10.S4, V11.S4], (R4)
+	ADD R9, R4, R4
+	VST1 [V12.S4, V13.S4, V14.S4, V15.S4], (R4)
+	ADD R9, R4, R4
+	VST1 [V16.S4, V17.S4, V18.S4, V19.S4], (R4)
+	ADD R9, R4, R4
+	VST1 [V20.S4, V21.S4, V22.S4, V23.S4], (R4)
+	ADD R9, R4, R4
+	VST1 [V24.S4, V25.S4, V26.S4, V27.S4], (R4)
+	ADD R9, R4, R4
+	VST1 [V28.S4, V29.S4, V30.S4, V31.S4], (R4)
+	RET

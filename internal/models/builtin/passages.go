@@ -1,0 +1,332 @@
+package builtin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// Weights of a unit's score, each of a feature in standard deviations, chosen on
+// half of the trees of a set of questions about documentation; between half and
+// twice of any of them the result changes within the noise.
+const (
+	unitPrior    = 1.0 // of the passage that it is in
+	unitCosine   = 1.0
+	unitLexical  = 1.0
+	unitCoverage = 1.0
+	unitForm     = 0.6 // it has the form that the question asks for
+)
+
+// Bounds of an answer made of units.
+const (
+	unitPassages = 8  // passages that are cut into units
+	mostUnits    = 16 // that are scored
+	mostQuoted   = 3  // units of an answer
+	nextUnit     = 1.5
+)
+
+// Confidence below which an answer is not given: see confidence.
+const leastConfidence = 0.5
+
+var (
+	asksHow     = text.Pattern(`(?i)^\s*(how (do|can|could|should|to|would)\b|what (do|must|should|can) (i|we|you)\b)|\bhow (do|can) (i|we|you)\b`)
+	asksFlag    = text.Pattern(`(?i)\b(which|what|with which|with what|name of the)\b.{0,30}\b(flags?|options?|settings?|keys?|variables?|parameters?|commands?|ports?|codes?|switch|arguments?|methods?|functions?|headers?|fields?)\b`)
+	asksList    = text.Pattern(`(?i)\b(which|what)\b.{0,40}\b(are there|exist|kinds?|types?|ways|places|policies|styles|systems|states|encodings|methods|headers|managers|options are|does .* know)\b|^\s*list\b`)
+	asksCompare = text.Pattern(`(?i)\b(difference|differ|versus|vs\.?|compared?|or .*\bwhich|apart|better than|which is which)\b|\b\w+ or \w+\b.*[:,?]`)
+	asksParts   = text.Pattern(`(?i),? and (how|what|which|when|where|why|who|by whom)\b`)
+)
+
+// quoteUnits answers from documents with structure: it ranks the units of the
+// best passages and quotes the best one whole, and the next ones where they are
+// nearly as good.
+func quoteUnits(ctx context.Context, encoder models.Embedder, q query, in evidence.Brief, asked string) (evidence.Draft, error) {
+	q, asked = repaired(q, asked, in.Evidence)
+	pool := slices.DeleteFunc(unitsOf(in.Evidence[:min(unitPassages, len(in.Evidence))], mostUnits), func(u unit) bool { return !u.readable() })
+	if len(pool) == 0 {
+		return evidence.Draft{Abstain: true, Why: "no passage that was found holds anything to quote"}, nil
+	}
+	if err := scoreUnits(ctx, encoder, q, in, asked, pool); err != nil {
+		return evidence.Draft{}, err
+	}
+	slices.SortStableFunc(pool, func(a, b unit) int { return cmp.Compare(b.score, a.score) })
+	sure := confidence(pool[0], encoder != nil)
+	if sure < leastConfidence {
+		return evidence.Draft{Abstain: true, Confidence: sure, Why: cameNearest(in, pool[0])}, nil
+	}
+	draft := evidence.Draft{Confidence: sure}
+	tokens := 0
+	for _, u := range pickUnits(asked, pool) {
+		s := quoteUnit(q, in, u)
+		n := text.EstimateTokens(s.Text)
+		if tokens += n; tokens > in.MaxTokens && in.MaxTokens > 0 && len(draft.Sentences) > 0 {
+			break
+		}
+		draft.Sentences = append(draft.Sentences, s)
+	}
+	return draft, nil
+}
+
+// repaired replaces words of the question that no passage has by the most similar
+// one that some passage has: they are probably misspelt.
+func repaired(q query, asked string, list []evidence.Evidence) (query, string) {
+	known := map[string]string{} // stems, and a word of each
+	for _, e := range list {
+		for _, t := range text.Tokenize(e.Document.Title + " " + strings.Join(e.Passage.Heading, " ") + " " + e.Passage.Text) {
+			if !t.Stop {
+				known[t.Term] = t.Word
+			}
+		}
+	}
+	q.terms = slices.Clone(q.terms)
+	for i, t := range q.terms {
+		if known[t.term] != "" {
+			continue
+		}
+		best, like := "", 0.0
+		for term := range known {
+			if s := misspelling(t.term, term); s > like || s == like && s > 0 && term < best {
+				best, like = term, s
+			}
+		}
+		if best != "" {
+			q.terms[i].term = best
+			asked += " " + known[best]
+		}
+	}
+	return q, asked
+}
+
+// misspelling is how likely a is a misspelling of b, 0 to 1.
+func misspelling(a, b string) float64 {
+	if len(a) < 4 || len(b) < 4 || a[0] != b[0] || len(a)-len(b) > 2 || len(b)-len(a) > 2 {
+		return 0
+	}
+	d := levenshtein.ComputeDistance(a, b)
+	if d > 2 || d == 2 && len(a) < 6 {
+		return 0
+	}
+	return 1 - float64(d)/float64(len(a)+1)
+}
+
+// cameNearest says what came nearest to an answer.
+func cameNearest(in evidence.Brief, u unit) string {
+	d := in.Evidence[u.evidence].Document
+	place := u.head
+	if d.URL != "" {
+		place += " (" + d.URL + ")"
+	}
+	return "what came nearest is " + place
+}
+
+// scoreUnits sets the features and the score of every unit.
+func scoreUnits(ctx context.Context, encoder models.Embedder, q query, in evidence.Brief, asked string, pool []unit) error {
+	texts, terms := make([]string, len(pool)), make([][]string, len(pool))
+	for i, u := range pool {
+		texts[i] = u.head + ". " + u.text
+		terms[i] = text.Terms(u.text)
+		pool[i].prior = in.Evidence[u.evidence].Passage.Score
+	}
+	var similar []float64
+	if encoder != nil {
+		var err error
+		if similar, err = NewReranker(encoder).Rerank(ctx, asked, texts); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			similar = nil // ranked by words alone
+		}
+	}
+	idf := text.NewBM25(terms)
+	grams := shares(asked, texts)
+	for i := range pool {
+		u := &pool[i]
+		u.grams = grams[i]
+		if similar != nil {
+			u.cosine = similar[i]
+		}
+		u.lexical, u.coverage = unitWords(q, idf, terms[i], text.Terms(u.head))
+	}
+	feature := func(weight float64, of func(unit) float64) {
+		x := make([]float64, len(pool))
+		for i, u := range pool {
+			x[i] = of(u)
+		}
+		for i, z := range standardise(x) {
+			pool[i].score += weight * z
+		}
+	}
+	feature(unitPrior, func(u unit) float64 { return u.prior })
+	feature(unitCosine, func(u unit) float64 { return u.cosine })
+	feature(unitLexical, func(u unit) float64 { return u.lexical })
+	feature(unitCoverage, func(u unit) float64 { return u.coverage })
+	for i := range pool {
+		pool[i].score += unitForm * form(asked, q, pool[i])
+	}
+	return nil
+}
+
+// shares returns the share of the question's n-grams that each text holds, all
+// counting the same: how much of what was asked is spoken of.
+func shares(asked string, texts []string) []float64 {
+	out := make([]float64, len(texts))
+	for i, t := range texts {
+		out[i] = text.GramCoverage(asked, t)
+	}
+	return out
+}
+
+// unitWords returns how well terms match the question, and the share of the
+// question that they or the headings speak of.
+func unitWords(q query, idf *text.BM25, terms, head []string) (lexical, coverage float64) {
+	count := map[string]float64{}
+	for _, t := range terms {
+		count[t]++
+	}
+	all := 0.0
+	for _, t := range q.terms {
+		w := t.weight * idf.IDF(t.term)
+		all += w
+		n := count[t.term]
+		if n > 0 {
+			lexical += w * n * (text.BM25K1 + 1) / (n + text.BM25K1*(1-text.BM25B+text.BM25B*float64(len(terms))/80))
+		}
+		if n > 0 || slices.Contains(head, t.term) {
+			coverage += w
+		}
+	}
+	if all > 0 {
+		lexical, coverage = lexical/all, coverage/all
+	}
+	return lexical, coverage
+}
+
+var (
+	codeSpan = text.Pattern("`[^`]+`|(?:^|\\s)--?[a-z][\\w-]+|\\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\\b")
+	numbered = text.Pattern(`(?m)^\s*\d+[.)] `)
+)
+
+// form is how well the form of a unit suits the question, 0 to 1.
+func form(asked string, q query, u unit) float64 {
+	is := func(p func() *regexp.Regexp) bool { return p().MatchString(asked) }
+	switch {
+	case is(asksList):
+		if u.has[evidence.BlockItem] || u.has[evidence.BlockTable] {
+			return 1
+		}
+	case is(asksFlag):
+		switch {
+		case u.has[evidence.BlockDefinition], u.has[evidence.BlockHeading]:
+			return 1
+		case u.has[evidence.BlockTable], codeSpan().MatchString(u.text):
+			return 0.6
+		}
+	case is(asksHow):
+		switch {
+		case u.has[evidence.BlockCode], numbered().MatchString(u.text):
+			return 1
+		case u.has[evidence.BlockItem], codeSpan().MatchString(u.text):
+			return 0.5
+		}
+	case q.kind != kindOther:
+		c := newCandidate(0, u.span, u.text, 0)
+		if q.kind.fits(q, &c) {
+			return 1
+		}
+	}
+	return 0
+}
+
+// confidence is the probability that the best unit answers the question, fitted
+// on the same questions as the weights; docs/EVALUATION.md has the table.
+func confidence(u unit, encoded bool) float64 {
+	x := 6.0*(u.cosine-0.45) + 2.2*(u.coverage-0.5) + 1.5*(u.grams-0.5) + 0.6
+	if !encoded {
+		x = 4*(u.coverage-0.45) + 3*(u.grams-0.5)
+	}
+	return 1 / (1 + math.Exp(-x))
+}
+
+// pickUnits chooses the units of an answer from a ranked pool: the best one, and
+// others that are nearly as good or that a question of several parts needs.
+func pickUnits(asked string, pool []unit) []unit {
+	most, margin := mostQuoted-1, nextUnit
+	if asksCompare().MatchString(asked) || asksParts().MatchString(asked) || asksList().MatchString(asked) {
+		most, margin = mostQuoted, 2*nextUnit
+	}
+	out := []unit{pool[0]}
+	for _, u := range pool[1:] {
+		if len(out) == most || u.score < pool[0].score-margin {
+			break
+		}
+		if !slices.ContainsFunc(out, func(have unit) bool {
+			return text.Distance(text.SimHash(have.text), text.SimHash(u.text)) <= text.NearDuplicate
+		}) {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// quoteUnit is a unit as a sentence of the draft. A long paragraph is cut to the
+// sentences around the one that answers best.
+func quoteUnit(q query, in evidence.Brief, u unit) evidence.Sentence {
+	sp := u.span
+	if u.prose() && sp.End-sp.Start > longestProse {
+		sp = bestSentences(q, u)
+	}
+	doc := in.Evidence[u.evidence].Document.Text
+	return evidence.Sentence{Text: doc[sp.Start:sp.End], Marks: []int{u.evidence + 1}, Quotes: []evidence.Span{sp}, Block: true}
+}
+
+// bestSentences is the span of whole sentences around the best one, at most
+// longestProse bytes.
+func bestSentences(q query, u unit) evidence.Span {
+	spans := text.Sentences(u.text)
+	if len(spans) == 0 {
+		return u.span
+	}
+	pool := make([]candidate, len(spans))
+	for i, sp := range spans {
+		pool[i] = newCandidate(0, sp, u.text[sp.Start:sp.End], i)
+	}
+	score(q, pool)
+	best := 0
+	for i, c := range pool {
+		if c.score > pool[best].score {
+			best = i
+		}
+	}
+	from, to := best, best
+	for {
+		grown := false
+		if to+1 < len(spans) && spans[to+1].End-spans[from].Start <= longestProse {
+			to, grown = to+1, true
+		}
+		if from > 0 && spans[to].End-spans[from-1].Start <= longestProse {
+			from, grown = from-1, true
+		}
+		if !grown {
+			break
+		}
+	}
+	return evidence.Span{Start: u.span.Start + spans[from].Start, End: u.span.Start + spans[to].End}
+}
+
+// streamed is a draft as it is shown while it is written.
+func streamed(d evidence.Draft) string {
+	var b strings.Builder
+	for _, s := range d.Sentences {
+		fmt.Fprintf(&b, "%s [%d]\n\n", strings.TrimSpace(s.Text), s.Marks[0])
+	}
+	return b.String()
+}

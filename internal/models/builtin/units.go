@@ -1,0 +1,159 @@
+package builtin
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// unit is a piece of a passage that can be quoted as it stands: a paragraph, a
+// list or a code block with the line that announces it, an entry, a table.
+type unit struct {
+	evidence int // index of its passage
+	span     evidence.Span
+	text     string
+	head     string // title of its document and the headings above it
+	blocks   []evidence.Block
+	has      map[string]bool // kinds of its blocks
+
+	prior, cosine, lexical, coverage, grams float64
+	score                                   float64
+}
+
+// Sizes in bytes.
+const (
+	wholePassage = 700 // a passage up to this size is one unit
+	longestUnit  = 1600
+	longestProse = 700 // longer paragraphs are cut to the sentences that answer
+)
+
+// structured reports whether one of the best passages is part of a document with
+// structure, such as documentation has it.
+func structured(list []evidence.Evidence) bool {
+	for _, e := range list[:min(3, len(list))] {
+		if len(e.Passage.Heading) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// unitsOf cuts the passages into units, at most most of them.
+func unitsOf(list []evidence.Evidence, most int) []unit {
+	var out []unit
+	blocks := map[string][]evidence.Block{}
+	for i, e := range list {
+		if !sound(e) {
+			continue
+		}
+		if _, known := blocks[e.Document.ID]; !known {
+			blocks[e.Document.ID] = text.Blocks(e.Document.Text)
+		}
+		for _, u := range passageUnits(e, clip(blocks[e.Document.ID], e.Passage)) {
+			u.evidence = i
+			u.head = strings.Join(slices.Compact(append([]string{e.Document.Title}, e.Passage.Heading...)), ". ")
+			if out = append(out, u); len(out) == most {
+				return out
+			}
+		}
+	}
+	return out
+}
+
+// clip returns the blocks of a passage, the outermost cut to it.
+func clip(blocks []evidence.Block, p evidence.Passage) []evidence.Block {
+	var out []evidence.Block
+	for _, b := range blocks {
+		if b.End <= p.Start || b.Start >= p.End {
+			continue
+		}
+		b.Start, b.End = max(b.Start, p.Start), min(b.End, p.End)
+		out = append(out, b)
+	}
+	return out
+}
+
+// passageUnits groups the blocks of one passage.
+func passageUnits(e evidence.Evidence, blocks []evidence.Block) []unit {
+	body := func(b evidence.Block) string { return strings.TrimSpace(e.Document.Text[b.Start:b.End]) }
+	for len(blocks) > 1 && blocks[0].Kind == evidence.BlockHeading && !namesEntry(body(blocks[0])) {
+		blocks = blocks[1:]
+	}
+	if len(blocks) == 0 || blocks[0].Kind == evidence.BlockHeading && len(blocks) == 1 {
+		return nil
+	}
+	if blocks[len(blocks)-1].End-blocks[0].Start <= wholePassage {
+		return []unit{newUnit(e, blocks)}
+	}
+	var out []unit
+	for i := 0; i < len(blocks); {
+		j := i
+		if blocks[i].Kind == evidence.BlockHeading && i+1 < len(blocks) {
+			j++
+		}
+		if strings.HasSuffix(body(blocks[j]), ":") && j+1 < len(blocks) {
+			j++
+		}
+		for j+1 < len(blocks) && belongs(blocks[j], blocks[j+1]) && blocks[j+1].End-blocks[i].Start <= longestUnit {
+			j++
+		}
+		if blocks[j].Kind != evidence.BlockHeading {
+			out = append(out, newUnit(e, blocks[i:j+1]))
+		}
+		i = j + 1
+	}
+	return out
+}
+
+// belongs reports whether next is read together with b.
+func belongs(b, next evidence.Block) bool {
+	switch {
+	case b.Kind == evidence.BlockItem:
+		return next.Kind == evidence.BlockItem || next.Level > 0 && next.Kind != evidence.BlockHeading
+	case b.Kind == evidence.BlockParagraph || b.Kind == evidence.BlockDefinition:
+		return next.Kind == evidence.BlockCode
+	}
+	return false
+}
+
+// namesEntry reports whether a heading is the name of an option, a setting or a
+// command, and so a part of what is said of it.
+func namesEntry(heading string) bool {
+	h := strings.Trim(heading, "# ")
+	return h != "" && (strings.HasPrefix(h, "`") || strings.HasPrefix(h, "-") || !strings.Contains(h, " ") && strings.ContainsAny(h, "_.()") ||
+		!strings.Contains(h, " ") && h == strings.ToUpper(h) && len(h) > 2)
+}
+
+func newUnit(e evidence.Evidence, blocks []evidence.Block) unit {
+	u := unit{span: evidence.Span{Start: blocks[0].Start, End: blocks[len(blocks)-1].End}, blocks: blocks, has: map[string]bool{}}
+	u.text = e.Document.Text[u.span.Start:u.span.End]
+	for _, b := range blocks {
+		u.has[b.Kind] = true
+	}
+	return u
+}
+
+// readable reports whether a unit can stand in an answer: not a line that
+// announces something which is not there, not a link or a name alone.
+func (u unit) readable() bool {
+	body := strings.TrimSpace(u.text)
+	if strings.HasSuffix(body, ":") {
+		return false
+	}
+	if u.has[evidence.BlockCode] || u.has[evidence.BlockTable] {
+		return true
+	}
+	return len(text.Terms(body)) >= 2
+}
+
+// prose reports whether the unit is nothing but paragraphs.
+func (u unit) prose() bool {
+	for k := range u.has {
+		if k != evidence.BlockParagraph && k != evidence.BlockQuote {
+			return false
+		}
+	}
+	return true
+}
