@@ -105,8 +105,9 @@ type run struct {
 	observe func(Event)
 	started time.Time
 	answer  evidence.Answer
-	unsure  bool // the model found no answer, and the sources are quoted instead: words that match may not answer
-	cut     bool // a deadline or limit ended the draft early
+	unsure  bool   // the model found no answer, and the sources are quoted instead: words that match may not answer
+	cut     bool   // a deadline or limit ended the draft early
+	nearest string // what came nearest to an answer that was not given
 
 	mu sync.Mutex // guards answer.Warnings while steps run concurrently
 }

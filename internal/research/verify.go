@@ -19,6 +19,9 @@ func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evid
 	defer func() { r.answer.Timing.VerifyMS = r.since(begun) }()
 	r.emit(Event{Kind: EventStage, Stage: "verify"})
 
+	if draft.Abstain && draft.Confidence > 0 {
+		r.nearest = draft.Why
+	}
 	v := newVerifier(ranked)
 	claims := v.check(draft)
 	builtIn := r.e.deps.Models.BuiltIn().Synthesizer.Name()

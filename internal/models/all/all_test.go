@@ -54,7 +54,7 @@ func names(s models.Set) map[string]string {
 
 func settings(t *testing.T, flags map[string]string, environ ...string) *config.Config {
 	t.Helper()
-	flags["data_dir"] = t.TempDir()
+	flags["data_dir"], flags["models.builtin"] = t.TempDir(), "off" // the encoder depends on the processor
 	cfg, err := config.Load(config.Inputs{Flags: flags, Environ: environ})
 	if err != nil {
 		t.Fatal(err)

@@ -17,26 +17,27 @@ import (
 )
 
 // Weights of a unit's score, each of a feature in standard deviations, chosen on
-// half of the trees of a set of questions about documentation; between half and
-// twice of any of them the result changes within the noise.
+// half of a set of questions about documentation; between half and twice of any of
+// them the result changes within the noise.
 const (
-	unitPrior    = 1.0 // of the passage that it is in
-	unitCosine   = 1.0
-	unitLexical  = 1.0
-	unitCoverage = 1.0
-	unitForm     = 0.6 // it has the form that the question asks for
+	unitPrior  = 1.0 // of the passage that it is in
+	unitCosine = 1.0
+	unitGrams  = 0.7
+	unitWord   = 1.0 // BM25 and coverage, each, where there is no encoder
+	unitForm   = 1.2 // in points: it has the form that the question asks for
 )
 
 // Bounds of an answer made of units.
 const (
-	unitPassages = 8  // passages that are cut into units
-	mostUnits    = 16 // that are scored
-	mostQuoted   = 3  // units of an answer
-	nextUnit     = 1.5
+	unitPassages = 8   // passages that are cut into units
+	mostUnits    = 16  // that are scored
+	mostQuoted   = 3   // units of an answer
+	nextUnit     = 2.5 // the most that the score of a further unit is below the first one's
+	briefUnit    = 600 // bytes of a third unit: an answer is no heap
 )
 
-// Confidence below which an answer is not given: see confidence.
-const leastConfidence = 0.5
+// leastConfidence is the one below which an answer is not given.
+const leastConfidence = 0.44
 
 var (
 	asksHow     = text.Pattern(`(?i)^\s*(how (do|can|could|should|to|would)\b|what (do|must|should|can) (i|we|you)\b)|\bhow (do|can) (i|we|you)\b`)
@@ -59,13 +60,14 @@ func quoteUnits(ctx context.Context, encoder models.Embedder, q query, in eviden
 		return evidence.Draft{}, err
 	}
 	slices.SortStableFunc(pool, func(a, b unit) int { return cmp.Compare(b.score, a.score) })
-	sure := confidence(pool[0], encoder != nil)
+	picked := pickUnits(asked, pool)
+	sure := confidence(picked, encoder != nil)
 	if sure < leastConfidence {
 		return evidence.Draft{Abstain: true, Confidence: sure, Why: cameNearest(in, pool[0])}, nil
 	}
 	draft := evidence.Draft{Confidence: sure}
 	tokens := 0
-	for _, u := range pickUnits(asked, pool) {
+	for _, u := range picked {
 		s := quoteUnit(q, in, u)
 		n := text.EstimateTokens(s.Text)
 		if tokens += n; tokens > in.MaxTokens && in.MaxTokens > 0 && len(draft.Sentences) > 0 {
@@ -166,9 +168,13 @@ func scoreUnits(ctx context.Context, encoder models.Embedder, q query, in eviden
 		}
 	}
 	feature(unitPrior, func(u unit) float64 { return u.prior })
-	feature(unitCosine, func(u unit) float64 { return u.cosine })
-	feature(unitLexical, func(u unit) float64 { return u.lexical })
-	feature(unitCoverage, func(u unit) float64 { return u.coverage })
+	feature(unitGrams, func(u unit) float64 { return u.grams })
+	if similar != nil {
+		feature(unitCosine, func(u unit) float64 { return u.cosine })
+	} else {
+		feature(unitWord, func(u unit) float64 { return u.lexical })
+		feature(unitWord, func(u unit) float64 { return u.coverage })
+	}
 	for i := range pool {
 		pool[i].score += unitForm * form(asked, q, pool[i])
 	}
@@ -246,12 +252,17 @@ func form(asked string, q query, u unit) float64 {
 	return 0
 }
 
-// confidence is the probability that the best unit answers the question, fitted
-// on the same questions as the weights; docs/EVALUATION.md has the table.
-func confidence(u unit, encoded bool) float64 {
-	x := 6.0*(u.cosine-0.45) + 2.2*(u.coverage-0.5) + 1.5*(u.grams-0.5) + 0.6
+// confidence is the probability that the units answer the question: a logistic
+// function of the best cosine and of the share of the question that the first unit
+// speaks of, fitted on questions about documentation with and without an answer.
+func confidence(picked []unit, encoded bool) float64 {
+	cosine := 0.0
+	for _, u := range picked {
+		cosine = max(cosine, u.cosine)
+	}
+	x := -2.5 + 3.6*cosine + 1.3*picked[0].grams
 	if !encoded {
-		x = 4*(u.coverage-0.45) + 3*(u.grams-0.5)
+		x = -1.6 + 1.5*picked[0].coverage + 1.5*picked[0].grams
 	}
 	return 1 / (1 + math.Exp(-x))
 }
@@ -259,14 +270,14 @@ func confidence(u unit, encoded bool) float64 {
 // pickUnits chooses the units of an answer from a ranked pool: the best one, and
 // others that are nearly as good or that a question of several parts needs.
 func pickUnits(asked string, pool []unit) []unit {
-	most, margin := mostQuoted-1, nextUnit
-	if asksCompare().MatchString(asked) || asksParts().MatchString(asked) || asksList().MatchString(asked) {
-		most, margin = mostQuoted, 2*nextUnit
-	}
+	parts := asksCompare().MatchString(asked) || asksParts().MatchString(asked) || asksList().MatchString(asked)
 	out := []unit{pool[0]}
 	for _, u := range pool[1:] {
-		if len(out) == most || u.score < pool[0].score-margin {
+		if len(out) == mostQuoted || u.score < pool[0].score-nextUnit && !parts {
 			break
+		}
+		if len(out) == mostQuoted-1 && len(u.text) > briefUnit && !parts {
+			continue
 		}
 		if !slices.ContainsFunc(out, func(have unit) bool {
 			return text.Distance(text.SimHash(have.text), text.SimHash(u.text)) <= text.NearDuplicate
