@@ -97,7 +97,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := start(t, w, t.TempDir(), map[string]string{"research.soft_budget": "50ms"})
-		answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
+		answer, err := a.Engine().Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 		if err != nil || answer.Status != evidence.Answered {
 			t.Errorf("fault %q: %s, %v", fault, answer.Status, err)
 		}
@@ -114,7 +114,7 @@ func TestWhatOneProcessReadAnotherRecalls(t *testing.T) {
 	t.Parallel()
 	w, dir := startWorld(t, world.Options{}), t.TempDir()
 	first := start(t, w, dir, nil)
-	answer, err := first.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
+	answer, err := first.Engine().Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered {
 		t.Fatalf("%s, %v", answer.Status, err)
 	}
@@ -147,7 +147,7 @@ func TestAnswerWithOllama(t *testing.T) {
 			}
 		}()
 		chooseOllama(t, a)
-		answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
+		answer, err := a.Engine().Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -229,7 +229,7 @@ func BenchmarkAnswer(b *testing.B) {
 	defer d.Close()
 	beside, total, slowest := int64(0), int64(0), int64(0)
 	for b.Loop() {
-		a, err := d.App.Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
+		a, err := d.App.Engine().Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
 		if err != nil || a.Status != evidence.Answered {
 			b.Fatalf("%s, %v", a.Status, err)
 		}
@@ -251,7 +251,7 @@ func BenchmarkHang(b *testing.B) {
 	defer d.Close()
 	gather := int64(0)
 	for b.Loop() {
-		a, err := d.App.Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
+		a, err := d.App.Engine().Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
 		if err != nil || a.Status != evidence.Answered {
 			b.Fatalf("%s, %v", a.Status, err)
 		}

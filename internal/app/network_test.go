@@ -84,7 +84,7 @@ func (n *newsroom) readerWith(t *testing.T, dir string, clock *atomic.Int64, mor
 
 func (n *newsroom) fetch(t *testing.T, a *App, query string) (research.ReadResult, evidence.SourceReport) {
 	t.Helper()
-	got, err := a.Read(t.Context(), research.ReadRequest{Query: query}, nil)
+	got, err := a.Engine().Read(t.Context(), research.ReadRequest{Query: query}, nil)
 	if err != nil || len(got.Sources) != 1 {
 		t.Fatalf("Read = %+v, %v", got.Sources, err)
 	}
@@ -269,7 +269,7 @@ func TestOnlyAllowedAddressesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	got, err := a.Read(t.Context(), research.ReadRequest{URLs: []string{mine.URL, other.URL}}, nil)
+	got, err := a.Engine().Read(t.Context(), research.ReadRequest{URLs: []string{mine.URL, other.URL}}, nil)
 	if err != nil || len(got.Documents) != 1 || len(got.Sources) != 2 || got.Sources[1].Kind != "refused" || asked.Load() == 0 {
 		t.Errorf("Read = %d documents, %+v, %v", len(got.Documents), got.Sources, err)
 	}

@@ -25,7 +25,7 @@ func TestAFileIsCited(t *testing.T) {
 	}
 	w := startWorld(t, world.Options{})
 	a := start(t, w, dir, map[string]string{"sources.files.dir": notes})
-	answer, err := a.Research(t.Context(), research.Request{Question: "Who built the Quillon engine?"}, nil)
+	answer, err := a.Engine().Research(t.Context(), research.Request{Question: "Who built the Quillon engine?"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestAMissingFolderIsData(t *testing.T) {
 	t.Parallel()
 	a := start(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"sources.files.dir": filepath.Join(t.TempDir(), "gone")})
 	defer a.Close()
-	answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
+	answer, err := a.Engine().Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered {
 		t.Fatalf("%s, %v", answer.Status, err)
 	}

@@ -144,6 +144,17 @@ type Setting struct {
 	About string `json:"about"`
 }
 
+// localBackend is the memory backend that needs nothing but a folder.
+const localBackend = "local"
+
+// WithLocalMemory returns a copy whose memory is in the folder dir, whatever
+// backend c names: for work that must not touch the user's memory.
+func (c *Config) WithLocalMemory(dir string) *Config {
+	out := *c
+	out.DataDir, out.Memory.Backend, out.Memory.URL = dir, localBackend, ""
+	return &out
+}
+
 // Settings are all settings, by key.
 func (c *Config) Settings() []Setting { return c.settings }
 
@@ -165,7 +176,7 @@ var keys = []key{
 	{name: "fetch.pdf", value: "false", about: "read the text of PDF files too, of pages and of your own folder"},
 	{name: "language", value: "en", about: "language of the sources and answers, such as en or pt-BR"},
 	{name: "log_level", value: "warn", about: "debug, info, warn or error; logs go to stderr"},
-	{name: "memory.backend", value: "local", about: "where the memory is stored: local is a file in data_dir"},
+	{name: "memory.backend", value: localBackend, about: "where the memory is stored: local is a file in data_dir"},
 	{name: "memory.max_age_days", value: "0", about: "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents stay"},
 	{name: "memory.max_text_mb", value: "0", about: "a server forgets the oldest texts beyond so many MiB; 0 keeps them. Pinned documents stay"},
 	{name: "memory.url", value: "", about: "address of the memory backend's server; local has none", secret: true},

@@ -84,7 +84,7 @@ func contactCheck(cfg *config.Config) Check {
 }
 
 func memoryCheck(ctx context.Context, a *app.App) Check {
-	s, err := a.Memory().Stats(ctx)
+	s, err := a.Library().Stats(ctx)
 	if err != nil {
 		p := evidence.AsProblem(err)
 		return Check{Name: "memory", Status: checkFail, What: p.What, Try: p.Try}

@@ -98,7 +98,7 @@ func TestSourcesShowWhatOthersWereTold(t *testing.T) {
 	if diff := cmp.Diff(SourceHealth{Budget: "no limit", Breaker: "closed"}, before.SourceHealth); diff != "" {
 		t.Errorf("before (-want +got):\n%s", diff)
 	}
-	if _, err := a.Read(t.Context(), research.ReadRequest{Query: "transformer", Sources: []string{"wikipedia", "hackernews"}, Limit: 3}, nil); err != nil {
+	if _, err := a.Engine().Read(t.Context(), research.ReadRequest{Query: "transformer", Sources: []string{"wikipedia", "hackernews"}, Limit: 3}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Close(); err != nil {

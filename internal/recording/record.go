@@ -66,7 +66,7 @@ func Record(ctx context.Context, cfg *config.Config, o app.Options, file string,
 	if err != nil {
 		return out, err
 	}
-	out.Answer, err = a.Research(ctx, req, func(e research.Event) {
+	out.Answer, err = a.Engine().Research(ctx, req, func(e research.Event) {
 		hooks.observe(e)
 		if observe != nil {
 			observe(e)
@@ -122,8 +122,8 @@ func refuseSession(req research.Request) error {
 // withoutDisk returns the settings for a recording, and a warning about what they
 // leave out.
 func withoutDisk(cfg *config.Config, dir string) (*config.Config, string) {
-	own := *cfg
-	own.DataDir, own.Sources = dir, maps.Clone(cfg.Sources)
+	own := cfg.WithLocalMemory(dir)
+	own.Sources = maps.Clone(cfg.Sources)
 	warning := ""
 	if s := own.Sources[filesSource]; s.Enabled {
 		if s.Text("dir") != "" {
@@ -132,5 +132,5 @@ func withoutDisk(cfg *config.Config, dir string) (*config.Config, string) {
 		s.Enabled = false
 		own.Sources[filesSource] = s
 	}
-	return &own, warning
+	return own, warning
 }

@@ -210,3 +210,14 @@ func TestRecordingLeavesTheMemoryAlone(t *testing.T) {
 		t.Errorf("files by name: %v", err)
 	}
 }
+
+// A recording opens a temporary memory also where the settings name a server.
+func TestRecordingDoesNotOpenTheUsersBackend(t *testing.T) {
+	t.Parallel()
+	w := apptest.StartWorld(t, world.Options{})
+	cfg := apptest.Settings(t, w.URLs(), nil)
+	cfg.Memory.Backend, cfg.Memory.URL = "elsewhere", "elsewhere://memory.example.org" // opening it would fail
+	if _, first := recordOf(t, cfg, research.Request{Question: demo.Questions()[0]}); first.Status != evidence.Answered {
+		t.Errorf("recorded %s", first.Status)
+	}
+}

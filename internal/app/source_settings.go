@@ -11,7 +11,7 @@ import (
 	"github.com/research-mcp/research-mcp/memory"
 )
 
-// ProgramVersion of this program; CHANGELOG.md says what is in it.
+// ProgramVersion is the version of this program; see CHANGELOG.md.
 const ProgramVersion = "0.1.0"
 
 // Build is what `version` prints.
