@@ -77,7 +77,7 @@ func TestImportsGoDownward(t *testing.T) {
 		}
 		rel := filepath.ToSlash(strings.TrimPrefix(file, root+string(filepath.Separator)))
 		if d.IsDir() && (strings.HasPrefix(d.Name(), ".") && file != root || rel == "internal/testkit/sdkclient" || d.Name() == "testdata") {
-			return fs.SkipDir // the SDK's client is a module of its own
+			return fs.SkipDir // the SDK's client is another module
 		}
 		if d.IsDir() || !strings.HasSuffix(rel, ".go") || strings.HasSuffix(rel, "_test.go") {
 			return nil

@@ -126,6 +126,11 @@ func engineConfig(cfg *config.Config) research.Config {
 	return c
 }
 
+// retention is what the memory removes by age and size.
+func retention(cfg *config.Config) memory.Retention {
+	return memory.Retention{MaxAge: time.Duration(cfg.Memory.MaxAgeDays) * 24 * time.Hour, MaxBytes: int64(cfg.Memory.MaxTextMB) << 20}
+}
+
 // buildSources builds the sources that are on.
 func (a *App) buildSources(hooks Hooks) ([]research.Source, error) {
 	settings := map[string]sources.Settings{}

@@ -84,7 +84,7 @@ type Memory struct {
 	MaxTextMB  int    `koanf:"max_text_mb"`
 }
 
-// Cache bounds what is kept of the sources' answers; 0 keeps nothing.
+// Cache bounds the cache of responses; 0 turns it off.
 type Cache struct {
 	MaxMB int `koanf:"max_mb"`
 }
@@ -155,7 +155,7 @@ func (c *Config) WithLocalMemory(dir string) *Config {
 	return &out
 }
 
-// Settings are all settings, by key.
+// Settings returns all settings, sorted by key.
 func (c *Config) Settings() []Setting { return c.settings }
 
 // key declares a setting: its default as text, and what it is for.
@@ -169,7 +169,7 @@ type key struct {
 var keys = []key{
 	{name: "analysis.memory_mb", value: "512", about: "memory that the isolated process may take, in MiB"},
 	{name: "analysis.timeout", value: "15s", about: "the isolated process is killed after this time"},
-	{name: "cache.max_mb", value: "256", about: "answers of sources are kept for a time, up to so many MiB in all; 0 asks anew each time"},
+	{name: "cache.max_mb", value: "256", about: "size of the cache of responses, in MiB; 0 turns it off"},
 	{name: "contact", value: "", about: "your e-mail address or web page: sources see it in the User-Agent and allow more"},
 	{name: "data_dir", value: "", about: "folder of the memory; the platform's user data folder when empty"},
 	{name: "fetch.allow", value: "", about: "addresses of your own net that pages may be read from, as in 10.0.0.5:8080,192.168.1.7:80; a model may name them, too"},
@@ -182,12 +182,12 @@ var keys = []key{
 	{name: "memory.url", value: "", about: "address of the memory backend's server; local has none", secret: true},
 	{name: "ollama.chat_model", value: "", about: "model that writes; the first installed one when empty"},
 	{name: "ollama.embed_model", value: "", about: "model that embeds; the first installed one when empty"},
-	{name: "ollama.enabled", value: "true", about: "use Ollama when it is there"},
+	{name: "ollama.enabled", value: "true", about: "use Ollama when it runs"},
 	{name: "ollama.host", value: "", about: "where Ollama listens; http://127.0.0.1:11434 when empty. OLLAMA_HOST is read too"},
 	{name: "ollama.keep_alive", value: "10m", about: "how long Ollama keeps a model loaded after a question"},
 	{name: "ollama.proxy", value: "", secret: true, about: "URL of a proxy for the requests to Ollama; HTTP_PROXY and its kind are not followed"},
 	{name: "ollama.silence", value: "60s", about: "a model that says nothing for this long is given up"},
-	{name: "research.budget", value: "45s", about: "an answer stands when this time is spent"},
+	{name: "research.budget", value: "45s", about: "a question is answered within this time"},
 	{name: "research.passage_tokens", value: "2400", about: "evidence that the writer reads, in estimated tokens"},
 	{name: "research.recall_k", value: "12", about: "remembered passages that take part in an answer"},
 	{name: "research.soft_budget", value: "2.5s", about: "how long slow sources are waited for after the first good answer"},
@@ -252,7 +252,7 @@ func EnvName(key string) string {
 }
 
 // DefaultFile is where the settings file is looked for, or "" where the
-// platform has no such place.
+// platform has no such folder.
 func DefaultFile() string {
 	dir, err := os.UserConfigDir()
 	if err != nil {
