@@ -78,7 +78,10 @@ func (in ResearchIn) request() research.Request {
 // withoutNil replaces the nil slices and maps of a by empty ones.
 func withoutNil(a evidence.Answer) evidence.Answer {
 	a.Claims, a.Citations, a.Sources = nonNil(a.Claims), nonNil(a.Citations), nonNil(a.Sources)
-	a.Topics, a.Warnings = nonNil(a.Topics), nonNil(a.Warnings)
+	a.Topics, a.Warnings, a.Evidence = nonNil(a.Topics), nonNil(a.Warnings), nonNil(a.Evidence)
+	for i := range a.Evidence {
+		a.Evidence[i].Heading = nonNil(a.Evidence[i].Heading)
+	}
 	a.Analysis.Keywords, a.Analysis.TopDocuments = nonNil(a.Analysis.Keywords), nonNil(a.Analysis.TopDocuments)
 	if a.Analysis.BySource == nil {
 		a.Analysis.BySource = map[string]int{}

@@ -43,7 +43,7 @@ func shrinkAnswer(a evidence.Answer, maxTokens int) evidence.Answer {
 	}
 	f.own()
 	shrink(f.fits,
-		f.cutAnalysis, f.dropNotAsked, f.shortenQuotes, f.shortenErrors, f.dropSupportedClaim, f.shortenQuestion,
+		f.dropEvidence, f.cutAnalysis, f.dropNotAsked, f.shortenQuotes, f.shortenErrors, f.dropSupportedClaim, f.shortenQuestion,
 		f.cutAnswerTo(leastAnswer), f.dropCitation, f.dropClaim, f.dropHealthySource, f.dropBySource,
 		f.dropSource, f.dropWarning, f.dropTopic, f.halveAnswer, f.halveNames,
 	)
@@ -76,6 +76,17 @@ func (f *answerShrinker) cutAnalysis() bool {
 		}
 	}
 	return false
+}
+
+// dropEvidence drops the last of the ranked passages: the answer quotes the best.
+func (f *answerShrinker) dropEvidence() bool {
+	n := len(f.out.Evidence)
+	if n == 0 {
+		return false
+	}
+	f.out.Evidence = f.out.Evidence[: n-1 : n-1]
+	f.omitted.add("passages", 1)
+	return true
 }
 
 func (f *answerShrinker) dropNotAsked() bool {
@@ -278,7 +289,7 @@ func (f *answerShrinker) halveAnswer() bool {
 // smallest token budget.
 func (f *answerShrinker) halveNames() bool {
 	long := false
-	for _, s := range []*string{&f.out.Question, &f.out.Memory.Err, &f.out.Analysis.Err} {
+	for _, s := range []*string{&f.out.Question, &f.out.Memory.Err, &f.out.Analysis.Err, &f.out.Embedder, &f.out.Synthesizer} {
 		if len(*s) > 8 {
 			*s, long = ellipsis(*s, len(*s)/2), true
 		}

@@ -160,5 +160,5 @@ func (c *console) show(answer evidence.Answer) error {
 func (c *console) answer(ctx context.Context, a *app.App, req research.Request) (evidence.Answer, error) {
 	p := newProgress(c)
 	defer p.close()
-	return a.Research(ctx, req, p.observe)
+	return a.Engine().Research(ctx, req, p.observe)
 }

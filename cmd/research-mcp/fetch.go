@@ -43,7 +43,7 @@ func newFetch(c *console) *cobra.Command {
 				return err
 			}
 			p := newProgress(c)
-			got, err := a.Read(cmd.Context(), req, p.observe)
+			got, err := a.Engine().Read(cmd.Context(), req, p.observe)
 			p.close()
 			if err == nil {
 				err = c.printRead(got)

@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/diagnosis"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory"
 )
 
 func newMemory(c *console) *cobra.Command {
@@ -52,7 +54,7 @@ func newMemoryStats(c *console) *cobra.Command {
 		Use: "stats", Short: "Contents of the memory, and the progress of a change of model", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
-				s, err := a.MemoryStats(cmd.Context())
+				s, err := a.Library().Stats(cmd.Context())
 				if err != nil {
 					return err
 				}
@@ -65,7 +67,7 @@ func newMemoryStats(c *console) *cobra.Command {
 	}
 }
 
-func (c *console) printStats(s app.MemoryStats) error {
+func (c *console) printStats(s memory.Stats) error {
 	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(w, "memory\t%s (%s, layout %d)\n", s.Path, s.Backend, s.Schema)
 	fmt.Fprintf(w, "documents\t%d in %d chunks, %d bytes of text\n", s.Documents, s.Chunks, s.TextBytes)
@@ -111,7 +113,7 @@ func newMemoryCheck(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			report, err := app.CheckMemory(cmd.Context(), cfg, c.logger(cfg.LogLevel))
+			report, err := diagnosis.CheckMemory(cmd.Context(), cfg, c.logger(cfg.LogLevel))
 			if err != nil {
 				return err
 			}
@@ -122,7 +124,7 @@ func newMemoryCheck(c *console) *cobra.Command {
 	return cmd
 }
 
-func (c *console) printCheck(r app.MemoryCheck) error {
+func (c *console) printCheck(r memory.CheckReport) error {
 	var b strings.Builder
 	if r.OK {
 		fmt.Fprintf(&b, "No damage: %d documents, %d chunks, %d vectors, %d of them in the index\n", r.Documents, r.Chunks, r.Vectors, r.Indexed)
@@ -137,7 +139,7 @@ func (c *console) printCheck(r app.MemoryCheck) error {
 }
 
 func (c *console) checkGone(ctx context.Context, a *app.App, id string) error {
-	r, err := a.MemoryGone(ctx, id)
+	r, err := a.Library().ProveErased(ctx, id)
 	if err != nil {
 		return err
 	}

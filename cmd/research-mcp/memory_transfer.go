@@ -8,6 +8,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory"
 )
 
 func newMemoryExport(c *console) *cobra.Command {
@@ -28,13 +29,13 @@ too.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
 				if len(args) == 1 && args[0] != "-" {
-					moved, err := a.MemoryExportFile(cmd.Context(), args[0], vectors)
+					moved, err := a.Library().ExportFile(cmd.Context(), args[0], vectors)
 					if err != nil {
 						return err
 					}
 					return c.printMoved("Exported", moved)
 				}
-				moved, err := a.MemoryExport(cmd.Context(), c.out, vectors)
+				moved, err := a.Library().Export(cmd.Context(), c.out, vectors)
 				if err != nil {
 					return err
 				}
@@ -52,14 +53,14 @@ func newMemoryImport(c *console) *cobra.Command {
 		Example: "research-mcp memory import memory.jsonl",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
-				var moved app.MemoryMoved
+				var moved memory.Moved
 				var err error
 				if args[0] == "-" {
 					stream, done := interruptible(cmd.Context(), c.in)
 					defer done()
-					moved, err = a.MemoryImport(cmd.Context(), stream, c.reindexing)
+					moved, err = a.Library().Import(cmd.Context(), stream, c.reindexing)
 				} else {
-					moved, err = a.MemoryImportFile(cmd.Context(), args[0], c.reindexing)
+					moved, err = a.Library().ImportFile(cmd.Context(), args[0], c.reindexing)
 				}
 				if err != nil {
 					return err
@@ -70,12 +71,12 @@ func newMemoryImport(c *console) *cobra.Command {
 	}
 }
 
-func movedText(did string, m app.MemoryMoved) string {
+func movedText(did string, m memory.Moved) string {
 	return fmt.Sprintf("%s %d documents (%d chunks, %d with vectors), %d sessions (%d messages); %d were already there\n",
 		did, m.Documents, m.Chunks, m.Vectors, m.Sessions, m.Turns, m.Skipped)
 }
 
-func (c *console) printMoved(did string, m app.MemoryMoved) error {
+func (c *console) printMoved(did string, m memory.Moved) error {
 	if c.json {
 		return c.print(m)
 	}
@@ -85,7 +86,7 @@ func (c *console) printMoved(did string, m app.MemoryMoved) error {
 }
 
 // sayMoved reports an export on stderr, because stdout has the export itself.
-func (c *console) sayMoved(m app.MemoryMoved) error {
+func (c *console) sayMoved(m memory.Moved) error {
 	if !c.json {
 		c.warn(m.Warnings)
 		fmt.Fprint(c.err, movedText("Exported", m))
@@ -105,7 +106,7 @@ func newMemoryBackup(c *console) *cobra.Command {
 		Example: "research-mcp memory backup ~/memory-backup.db",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
-				r, err := a.MemoryBackup(cmd.Context(), args[0])
+				r, err := a.Library().Backup(cmd.Context(), args[0])
 				if err != nil {
 					return err
 				}
@@ -124,7 +125,7 @@ func newMemoryReindex(c *console) *cobra.Command {
 		Use: "reindex", Short: "Compute vectors of the current embedder for every document; continues after an interruption", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
-				r, err := a.MemoryReindex(cmd.Context(), c.reindexing)
+				r, err := a.Library().Reindex(cmd.Context(), c.reindexing)
 				if err != nil {
 					return err
 				}
@@ -139,7 +140,7 @@ func newMemoryReindex(c *console) *cobra.Command {
 }
 
 // reindexing redraws the progress on a terminal.
-func (c *console) reindexing(p app.MemoryProgress) {
+func (c *console) reindexing(p memory.Progress) {
 	if c.live {
 		end := ""
 		if p.Done >= p.Total {

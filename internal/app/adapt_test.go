@@ -32,7 +32,7 @@ func TestOllamaComesAndGoes(t *testing.T) {
 		t.Fatalf("with Ollama: %s, warnings %q", set.Synthesizer.Name(), set.Warnings)
 	}
 	o.Stop()
-	answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
+	answer, err := a.Engine().Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered || answer.Synthesizer != "extractive" || len(answer.Warnings) == 0 {
 		t.Errorf("without: %s by %s, warnings %q, %v", answer.Status, answer.Synthesizer, answer.Warnings, err)
 	}
@@ -57,7 +57,7 @@ func TestAModelThatComesIsFollowed(t *testing.T) {
 	t.Parallel()
 	w, dir := startWorld(t, world.Options{}), t.TempDir()
 	before := start(t, w, dir, nil)
-	if _, err := before.Research(t.Context(), research.Request{Question: attentionQuestion}, nil); err != nil {
+	if _, err := before.Engine().Research(t.Context(), research.Request{Question: attentionQuestion}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := before.Close(); err != nil {
@@ -94,7 +94,7 @@ func TestOllamaWithoutAModelSaysWhichToPull(t *testing.T) {
 	o := ollamakit.Start(t)
 	o.SetModels()
 	a := start(t, w, t.TempDir(), map[string]string{"ollama.enabled": "true", "ollama.host": o.Host()})
-	answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
+	answer, err := a.Engine().Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered || !strings.Contains(strings.Join(answer.Warnings, " "), "ollama pull") {
 		t.Errorf("%s, warnings %q, %v", answer.Status, answer.Warnings, err)
 	}

@@ -31,7 +31,7 @@ func start(t *testing.T, w *world.World, dir string, more map[string]string) *Ap
 	t.Helper()
 	flags := map[string]string{"data_dir": dir, "ollama.enabled": "false"}
 	for name, d := range SourceDefaults() {
-		if d.URL != "" { // a place on the net, unless the world has it
+		if d.URL != "" { // a host on the network, unless the world serves it
 			flags["sources."+name+".enabled"] = "false"
 		}
 	}
@@ -72,8 +72,8 @@ func startWorld(t *testing.T, o world.Options) *world.World {
 	return w
 }
 
-// quotesStand looks up every quote at its offsets.
-func quotesStand(t *testing.T, a *App, answer evidence.Answer) {
+// checkQuotes looks up every quote at its offsets.
+func checkQuotes(t *testing.T, a *App, answer evidence.Answer) {
 	t.Helper()
 	for _, c := range answer.Citations {
 		d, err := a.library.Document(t.Context(), c.DocumentID)
@@ -97,7 +97,7 @@ func TestCloseLeavesNothingBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := start(t, w, t.TempDir(), map[string]string{"research.soft_budget": "50ms"})
-		answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
+		answer, err := a.Engine().Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 		if err != nil || answer.Status != evidence.Answered {
 			t.Errorf("fault %q: %s, %v", fault, answer.Status, err)
 		}
@@ -114,20 +114,20 @@ func TestWhatOneProcessReadAnotherRecalls(t *testing.T) {
 	t.Parallel()
 	w, dir := startWorld(t, world.Options{}), t.TempDir()
 	first := start(t, w, dir, nil)
-	answer, err := first.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
+	answer, err := first.Engine().Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered {
 		t.Fatalf("%s, %v", answer.Status, err)
 	}
-	quotesStand(t, first, answer)
-	// The second one is there while the first still is.
+	checkQuotes(t, first, answer)
+	// Both are open at the same time.
 	second := start(t, w, dir, nil)
 	got, err := second.library.Recall(t.Context(), library.RecallRequest{Query: "scaled dot product attention"})
 	if err != nil || len(got.Hits) == 0 || !strings.Contains(got.Hits[0].Text, "ttention") {
 		t.Errorf("%d hits, %v", len(got.Hits), err)
 	}
-	kept, err := second.library.Run(t.Context(), answer.RunID)
-	if err != nil || kept.Answer != answer.Answer {
-		t.Errorf("the run was kept as %q, %v", kept.Answer, err)
+	stored, err := second.library.Run(t.Context(), answer.RunID)
+	if err != nil || stored.Answer != answer.Answer {
+		t.Errorf("the run was stored as %q, %v", stored.Answer, err)
 	}
 	for _, a := range []*App{first, second} {
 		if err := a.Close(); err != nil {
@@ -136,7 +136,7 @@ func TestWhatOneProcessReadAnotherRecalls(t *testing.T) {
 	}
 }
 
-// With Ollama, the stand-in and, when OLLAMA_TEST_HOST names one, the real one.
+// The stand-in, and a real Ollama when OLLAMA_TEST_HOST names one.
 func TestAnswerWithOllama(t *testing.T) {
 	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
 		w := startWorld(t, world.Options{})
@@ -147,7 +147,7 @@ func TestAnswerWithOllama(t *testing.T) {
 			}
 		}()
 		chooseOllama(t, a)
-		answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
+		answer, err := a.Engine().Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,6 +155,6 @@ func TestAnswerWithOllama(t *testing.T) {
 		if answer.Status == evidence.Insufficient || !strings.HasPrefix(answer.Embedder, "ollama/") || len(answer.Citations) == 0 {
 			t.Errorf("%s, embedded by %s, %d citations", answer.Status, answer.Embedder, len(answer.Citations))
 		}
-		quotesStand(t, a, answer)
+		checkQuotes(t, a, answer)
 	})
 }

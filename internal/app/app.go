@@ -1,6 +1,5 @@
-// Package app is the composition root: the only room that knows every concrete
-// type. It builds the program's parts from the settings and lends them to the
-// commands.
+// Package app is the composition root: it builds the program's parts from the
+// settings and gives them to the commands.
 package app
 
 import (
@@ -25,7 +24,7 @@ import (
 	"github.com/research-mcp/research-mcp/memory"
 )
 
-// Options are what the settings do not say.
+// Options is what the settings do not contain.
 type Options struct {
 	Log   *slog.Logger
 	Now   func() time.Time           // nil: time.Now
@@ -48,8 +47,8 @@ type App struct {
 	sources []research.Source // that are on
 }
 
-// New builds the parts. It asks neither the network nor Ollama. Its error is
-// mostly an *evidence.Problem about a setting or the data folder.
+// New builds the parts. It makes no requests. Its error is mostly an
+// *evidence.Problem about a setting or the data folder.
 func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -90,12 +89,33 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	return a, nil
 }
 
-// Close ends what runs in the background and waits for it, in the order in
-// which the parts lean on each other.
+// Close ends background work and waits for it, in the order in which the parts
+// depend on each other.
 func (a *App) Close() error {
 	a.engine.Close()
 	return errors.Join(a.pool.Close(), a.models.Close(), a.memory.Close(), a.fetch.Close())
 }
+
+// Config returns the settings that the program was built from.
+func (a *App) Config() *config.Config { return a.cfg }
+
+// Engine answers questions.
+func (a *App) Engine() *research.Engine { return a.engine }
+
+// Library stores and finds documents.
+func (a *App) Library() *library.Library { return a.library }
+
+// Models chooses the models of a question.
+func (a *App) Models() *all.Chooser { return a.models }
+
+// Sources returns the sources that are on.
+func (a *App) Sources() []research.Source { return a.sources }
+
+// Analyst computes statistics in an isolated process.
+func (a *App) Analyst() research.Analyst { return analyst{a.pool} }
+
+// Sandbox names the restrictions that isolated processes run under.
+func (a *App) Sandbox(ctx context.Context) ([]string, error) { return a.pool.Sandbox(ctx) }
 
 func engineConfig(cfg *config.Config) research.Config {
 	c := research.DefaultConfig()
@@ -106,7 +126,12 @@ func engineConfig(cfg *config.Config) research.Config {
 	return c
 }
 
-// buildSources makes the sources that are on.
+// retention is what the memory removes by age and size.
+func retention(cfg *config.Config) memory.Retention {
+	return memory.Retention{MaxAge: time.Duration(cfg.Memory.MaxAgeDays) * 24 * time.Hour, MaxBytes: int64(cfg.Memory.MaxTextMB) << 20}
+}
+
+// buildSources builds the sources that are on.
 func (a *App) buildSources(hooks Hooks) ([]research.Source, error) {
 	settings := map[string]sources.Settings{}
 	for _, spec := range sources.Registry() {
@@ -129,7 +154,7 @@ func (a *App) buildSources(hooks Hooks) ([]research.Source, error) {
 	return out, nil
 }
 
-// sourceNames are the names of the sources that are on.
+// sourceNames returns the names of the sources that are on.
 func (a *App) sourceNames() []string {
 	out := make([]string, len(a.sources))
 	for i, s := range a.sources {
@@ -138,21 +163,11 @@ func (a *App) sourceNames() []string {
 	return out
 }
 
-// NewID is prefix and 80 random bits.
+// NewID returns prefix and 80 random bits.
 func NewID(prefix string) string {
 	var b [10]byte
 	rand.Read(b[:]) // never fails: the program would end instead
 	return prefix + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
-}
-
-// Research answers a question; see research.Engine.
-func (a *App) Research(ctx context.Context, req research.Request, observe func(research.Event)) (evidence.Answer, error) {
-	return a.engine.Research(ctx, req, observe)
-}
-
-// Read gathers documents; see research.Engine.
-func (a *App) Read(ctx context.Context, req research.ReadRequest, observe func(research.Event)) (research.ReadResult, error) {
-	return a.engine.Read(ctx, req, observe)
 }
 
 // noRecall is a memory that recalls nothing: whether a question that is recorded
@@ -164,28 +179,10 @@ func (noRecall) Recall(ctx context.Context, _ evidence.RecallQuery) (evidence.Re
 	return evidence.RecallResult{Hits: []evidence.Hit{}, Index: evidence.IndexReady}, ctx.Err()
 }
 
-// Executable is our own binary, for what is told to others.
+// Executable returns the path of this program, for messages.
 func Executable() string {
 	if exe, err := os.Executable(); err == nil {
 		return exe
 	}
 	return "research-mcp"
 }
-
-// Memory is where documents and sessions are stored.
-func (a *App) Memory() memory.Memory { return a.memory }
-
-// Models chooses the models of a question.
-func (a *App) Models() *all.Chooser { return a.models }
-
-// Config is the settings that the program was built from.
-func (a *App) Config() *config.Config { return a.cfg }
-
-// Analyst computes statistics in an isolated process.
-func (a *App) Analyst() research.Analyst { return analyst{a.pool} }
-
-// Sandbox names the restrictions that isolated processes run under.
-func (a *App) Sandbox(ctx context.Context) ([]string, error) { return a.pool.Sandbox(ctx) }
-
-// Sources are the sources that are on.
-func (a *App) Sources() []research.Source { return a.sources }

@@ -159,7 +159,7 @@ func (s *served) say(b *testing.B, line string) string {
 	return got
 }
 
-// ask recalls with a question of its own and gives the milliseconds: the first
+// ask recalls with a new question and returns the milliseconds: the first
 // time since the process was started.
 func (s *served) ask(b *testing.B, seed int) float64 {
 	b.Helper()
@@ -177,7 +177,7 @@ func (s *served) ask(b *testing.B, seed int) float64 {
 }
 
 // settle waits until the resident memory no longer grows, and gives it in MB;
-// 0 where the platform does not tell.
+// 0 where the platform does not report it.
 func (s *served) settle(b *testing.B) float64 {
 	b.Helper()
 	last, same := 0.0, 0

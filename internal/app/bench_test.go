@@ -31,7 +31,7 @@ import (
 // The benchmarks report ratios and shares taken within one run, on whatever
 // machine this is. `make bench` writes them to docs/BENCHMARKS.md.
 
-// slowServer answers after its latency, as a bad one where it is told to be.
+// slowServer answers after its latency, or misbehaves as bad says.
 type slowServer struct {
 	latency time.Duration
 	bad     string // "", "500", "hang", "reset" or "garbage"
@@ -95,7 +95,7 @@ func startSources(b *testing.B, n, badPercent int, client *fetch.Network) []rese
 	return startServers(b, client, 2*time.Second, all...)
 }
 
-// startServers makes each a source of its own on loopback, with its own port as
+// startServers makes each a source on loopback, with its own port as
 // real sources have their own hosts.
 func startServers(b *testing.B, client *fetch.Network, timeout time.Duration, servers ...slowServer) []research.Source {
 	b.Helper()
@@ -132,7 +132,7 @@ func benchEngine(sources []research.Source) *research.Engine {
 }
 
 // BenchmarkHangAmongFour is one source in four that never answers and has 8 s to
-// do so: "s-gather" is when the three others' documents stand, "lost" how many
+// do so: "s-gather" is when the three others' documents are there, "lost" how many
 // of those do not.
 func BenchmarkHangAmongFour(b *testing.B) {
 	client := fetch.New(fetch.Config{Version: app.ProgramVersion})
@@ -229,7 +229,7 @@ func BenchmarkAnswer(b *testing.B) {
 	defer d.Close()
 	beside, total, slowest := int64(0), int64(0), int64(0)
 	for b.Loop() {
-		a, err := d.App.Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
+		a, err := d.App.Engine().Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
 		if err != nil || a.Status != evidence.Answered {
 			b.Fatalf("%s, %v", a.Status, err)
 		}
@@ -242,7 +242,7 @@ func BenchmarkAnswer(b *testing.B) {
 }
 
 // BenchmarkHang is one source in three that never answers: "s-gather" is when
-// the others' answer stands.
+// the others' answer is complete.
 func BenchmarkHang(b *testing.B) {
 	d, err := demo.Start(b.Context(), demo.Options{Faults: map[string]string{"wikipedia": "hang"}})
 	if err != nil {
@@ -251,7 +251,7 @@ func BenchmarkHang(b *testing.B) {
 	defer d.Close()
 	gather := int64(0)
 	for b.Loop() {
-		a, err := d.App.Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
+		a, err := d.App.Engine().Research(b.Context(), research.Request{Question: demo.Questions()[0]}, nil)
 		if err != nil || a.Status != evidence.Answered {
 			b.Fatalf("%s, %v", a.Status, err)
 		}
@@ -295,7 +295,7 @@ func BenchmarkStart(b *testing.B) {
 
 const hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}` + "\n"
 
-// handshake starts the server and tells how long its first answer took. The
+// handshake starts the server and returns how long its first answer took. The
 // process ends with its input.
 func handshake(ctx context.Context, exe, dir string) (time.Duration, error) {
 	cmd := exec.CommandContext(ctx, exe, "serve", "--data-dir", dir)

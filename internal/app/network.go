@@ -18,7 +18,7 @@ import (
 // time.
 const CacheFile = "cache.db"
 
-// network is the way out and what is kept of the answers.
+// network is the outbound network and its response cache.
 type network struct {
 	*fetch.Network
 	path  string                       // of the cache's file
@@ -40,7 +40,7 @@ func newNetwork(ctx context.Context, a *App, o Options) *network {
 		cfg.OpenCache = func() *fetch.Cache {
 			c, err := n.cache()
 			if err != nil {
-				a.log.Warn("answers are not kept: every question asks anew", "err", err)
+				a.log.Warn("responses are not cached: every question makes its requests again", "err", err)
 			}
 			return c
 		}
@@ -100,7 +100,7 @@ func (t TracedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evi
 	docs, err := t.Search(ctx, q)
 	var failed *fetch.Error
 	if errors.As(err, &failed) && failed.InBand() {
-		trace.Invalidate() // or the outage would be kept as if it were an answer
+		trace.Invalidate() // or the outage would be cached as a response
 	}
 	return docs, library.OriginOf(trace), err
 }

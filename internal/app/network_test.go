@@ -84,7 +84,7 @@ func (n *newsroom) readerWith(t *testing.T, dir string, clock *atomic.Int64, mor
 
 func (n *newsroom) fetch(t *testing.T, a *App, query string) (research.ReadResult, evidence.SourceReport) {
 	t.Helper()
-	got, err := a.Read(t.Context(), research.ReadRequest{Query: query}, nil)
+	got, err := a.Engine().Read(t.Context(), research.ReadRequest{Query: query}, nil)
 	if err != nil || len(got.Sources) != 1 {
 		t.Fatalf("Read = %+v, %v", got.Sources, err)
 	}
@@ -110,7 +110,7 @@ func TestAnswersAreKeptForTheirLifetime(t *testing.T) {
 	if r := step(a, "quokka", "cached", 1, 1); r.AgeSeconds != 60 {
 		t.Errorf("age = %d s, want 60", r.AgeSeconds)
 	}
-	other := n.reader(t, dir, &clock) // as another process: what the first has kept is its too
+	other := n.reader(t, dir, &clock) // as another process, which shares the cache
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func TestAnswersAreKeptForTheirLifetime(t *testing.T) {
 		t.Errorf("kind = %q, want server", r.Kind)
 	}
 	n.mode.Store("odd")
-	if r := step(other, "numbat", "error", 4, 0); r.Kind != "malformed" { // a good status, and no answer: not to be kept
+	if r := step(other, "numbat", "error", 4, 0); r.Kind != "malformed" { // status 200 without an answer: not cached
 		t.Errorf("kind = %q, want malformed", r.Kind)
 	}
 	n.mode.Store("")
@@ -158,7 +158,7 @@ func TestForgettingEmptiesTheCache(t *testing.T) {
 }
 
 // Kept answers go also where the settings no longer keep any, and when a server
-// finishes a removal that was broken off; a cache that cannot be opened is told.
+// finishes an interrupted removal; a cache that cannot be opened is a warning.
 func TestForgettingReachesTheCacheInTheEnd(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -187,8 +187,8 @@ func TestForgettingReachesTheCacheInTheEnd(t *testing.T) {
 			a.library.MaintainOnce(t.Context())
 		}, 0},
 		{"the cache cannot be opened", nil, func(t *testing.T, a *App, dir, id string) {
-			kept := filepath.Join(dir, CacheFile)
-			if err := errors.Join(os.Rename(kept, kept+".away"), os.Mkdir(kept, 0o700)); err != nil {
+			cached := filepath.Join(dir, CacheFile)
+			if err := errors.Join(os.Rename(cached, cached+".away"), os.Mkdir(cached, 0o700)); err != nil {
 				t.Fatal(err)
 			}
 			if r, err := a.library.Forget(t.Context(), library.ForgetRequest{IDs: []string{id}}); err != nil || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], CacheFile) {
@@ -219,7 +219,7 @@ func TestForgettingReachesTheCacheInTheEnd(t *testing.T) {
 	}
 }
 
-// holding are the files of a folder in which a text stands.
+// holding returns the files of a folder that contain a text.
 func holding(t *testing.T, dir, s string) []string {
 	t.Helper()
 	var out []string
@@ -269,7 +269,7 @@ func TestOnlyAllowedAddressesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	got, err := a.Read(t.Context(), research.ReadRequest{URLs: []string{mine.URL, other.URL}}, nil)
+	got, err := a.Engine().Read(t.Context(), research.ReadRequest{URLs: []string{mine.URL, other.URL}}, nil)
 	if err != nil || len(got.Documents) != 1 || len(got.Sources) != 2 || got.Sources[1].Kind != "refused" || asked.Load() == 0 {
 		t.Errorf("Read = %d documents, %+v, %v", len(got.Documents), got.Sources, err)
 	}
@@ -306,9 +306,9 @@ func TestThrottleInsideAGoodAnswerIsNotKept(t *testing.T) {
 		return docs, err
 	}
 	if _, err := search(); !fetch.IsKind(err, fetch.Throttled) {
-		t.Fatalf("the throttle is told as %v", err)
+		t.Fatalf("the throttle is reported as %v", err)
 	}
 	if docs, err := search(); err != nil || len(docs) != 1 {
-		t.Errorf("the second search: %d documents, %v after %d requests: the throttle was kept as if it were an answer", len(docs), err, asked.Load())
+		t.Errorf("the second search: %d documents, %v after %d requests: the throttle was cached as a response", len(docs), err, asked.Load())
 	}
 }

@@ -90,7 +90,7 @@ type Memory struct {
 	MaxTextMB  int    `koanf:"max_text_mb"`
 }
 
-// Cache bounds what is kept of the sources' answers; 0 keeps nothing.
+// Cache bounds the cache of responses; 0 turns it off.
 type Cache struct {
 	MaxMB int `koanf:"max_mb"`
 }
@@ -150,7 +150,18 @@ type Setting struct {
 	About string `json:"about"`
 }
 
-// Settings are all settings, by key.
+// localBackend is the memory backend that needs nothing but a folder.
+const localBackend = "local"
+
+// WithLocalMemory returns a copy whose memory is in the folder dir, whatever
+// backend c names: for work that must not touch the user's memory.
+func (c *Config) WithLocalMemory(dir string) *Config {
+	out := *c
+	out.DataDir, out.Memory.Backend, out.Memory.URL = dir, localBackend, ""
+	return &out
+}
+
+// Settings returns all settings, sorted by key.
 func (c *Config) Settings() []Setting { return c.settings }
 
 // key declares a setting: its default as text, and what it is for.
@@ -164,26 +175,26 @@ type key struct {
 var keys = []key{
 	{name: "analysis.memory_mb", value: "512", about: "memory that the isolated process may take, in MiB"},
 	{name: "analysis.timeout", value: "15s", about: "the isolated process is killed after this time"},
-	{name: "cache.max_mb", value: "256", about: "answers of sources are kept for a time, up to so many MiB in all; 0 asks anew each time"},
+	{name: "cache.max_mb", value: "256", about: "size of the cache of responses, in MiB; 0 turns it off"},
 	{name: "contact", value: "", about: "your e-mail address or web page: sources see it in the User-Agent and allow more"},
 	{name: "data_dir", value: "", about: "folder of the memory; the platform's user data folder when empty"},
 	{name: "fetch.allow", value: "", about: "addresses of your own net that pages may be read from, as in 10.0.0.5:8080,192.168.1.7:80; a model may name them, too"},
 	{name: "fetch.pdf", value: "false", about: "read the text of PDF files too, of pages and of your own folder"},
 	{name: "language", value: "en", about: "language of the sources and answers, such as en or pt-BR"},
 	{name: "log_level", value: "warn", about: "debug, info, warn or error; logs go to stderr"},
-	{name: "memory.backend", value: "local", about: "where the memory is stored: local is a file in data_dir"},
+	{name: "memory.backend", value: localBackend, about: "where the memory is stored: local is a file in data_dir"},
 	{name: "memory.max_age_days", value: "0", about: "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents stay"},
 	{name: "memory.max_text_mb", value: "0", about: "a server forgets the oldest texts beyond so many MiB; 0 keeps them. Pinned documents stay"},
 	{name: "memory.url", value: "", about: "address of the memory backend's server; local has none", secret: true},
 	{name: "models.builtin", value: "on", about: "on ranks passages and sentences with the encoder in this program, where the processor is fast enough; off with words and n-grams alone"},
 	{name: "ollama.chat_model", value: "", about: "model that writes; the first installed one when empty"},
 	{name: "ollama.embed_model", value: "", about: "model that embeds; the first installed one when empty"},
-	{name: "ollama.enabled", value: "true", about: "use Ollama when it is there"},
+	{name: "ollama.enabled", value: "true", about: "use Ollama when it runs"},
 	{name: "ollama.host", value: "", about: "where Ollama listens; http://127.0.0.1:11434 when empty. OLLAMA_HOST is read too"},
 	{name: "ollama.keep_alive", value: "10m", about: "how long Ollama keeps a model loaded after a question"},
 	{name: "ollama.proxy", value: "", secret: true, about: "URL of a proxy for the requests to Ollama; HTTP_PROXY and its kind are not followed"},
 	{name: "ollama.silence", value: "60s", about: "a model that says nothing for this long is given up"},
-	{name: "research.budget", value: "45s", about: "an answer stands when this time is spent"},
+	{name: "research.budget", value: "45s", about: "a question is answered within this time"},
 	{name: "research.passage_tokens", value: "2400", about: "evidence that the writer reads, in estimated tokens"},
 	{name: "research.recall_k", value: "12", about: "remembered passages that take part in an answer"},
 	{name: "research.soft_budget", value: "2.5s", about: "how long slow sources are waited for after the first good answer"},
@@ -248,7 +259,7 @@ func EnvName(key string) string {
 }
 
 // DefaultFile is where the settings file is looked for, or "" where the
-// platform has no such place.
+// platform has no such folder.
 func DefaultFile() string {
 	dir, err := os.UserConfigDir()
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 // Inputs are where settings come from.
 type Inputs struct {
 	Sources map[string]DefaultSource
-	File    string            // the settings file; must exist when MustExist
-	Must    bool              // File was named by the user: it has to be there
+	File    string            // the settings file; see Must
+	Must    bool              // File was named by the user: it must exist
 	Environ []string          // as os.Environ gives it; nil for none
 	Flags   map[string]string // setting to value
 	From    map[string]string // the flag that a setting in Flags came from; "--set" where missing
@@ -32,13 +32,13 @@ type Error struct{ What, Try string }
 func (e *Error) Error() string { return e.What + "; " + e.Try }
 
 func bad(key, value, want string) *Error {
-	return &Error{What: fmt.Sprintf("the setting %s cannot be %q", key, value), Try: "give it " + want}
+	return &Error{What: fmt.Sprintf("the setting %s cannot be %q", key, value), Try: "set it to " + want}
 }
 
 // ollamaHostEnv is Ollama's own variable; it is read when ollama.host is not set.
 const ollamaHostEnv = "OLLAMA_HOST"
 
-// other are variables with our prefix that are no settings.
+// other lists variables with our prefix that are not settings.
 var other = []string{EnvPrefix + "CONFIG"}
 
 // Load reads, merges and checks the settings. Its error is an *Error.
@@ -67,7 +67,7 @@ func Load(in Inputs) (*Config, error) {
 	return build(k, known, from)
 }
 
-// layer is what one place says.
+// layer is what one origin sets.
 type layer struct {
 	values map[string]any
 	from   map[string]string
@@ -147,7 +147,7 @@ func unknownEnv(env string, byEnv map[string]string) error {
 	if n := text.Nearest(env, slices.Collect(maps.Keys(byEnv))); n != "" {
 		try = fmt.Sprintf("did you mean %s? else %s", n, try)
 	}
-	return &Error{What: fmt.Sprintf("the environment variable %s is no setting", env), Try: try}
+	return &Error{What: fmt.Sprintf("the environment variable %s is not a setting", env), Try: try}
 }
 
 // build makes the struct of merged values.

@@ -22,10 +22,10 @@ type Options struct {
 	Latency map[string]time.Duration // source to latency
 	Log     *slog.Logger
 
-	WorldLog *slog.Logger // tells of clients that went away; nil: Log
+	WorldLog *slog.Logger // for requests that their client cancelled; nil: Log
 }
 
-// Demo is the true program in a small world of its own: local servers that
+// Demo is the real program in a small world: local servers that
 // speak like the real sources, and a memory in a temporary folder.
 type Demo struct {
 	App   *app.App
@@ -81,7 +81,7 @@ func Start(ctx context.Context, o Options) (*Demo, error) {
 }
 
 // Documents are those that the answers cite, so that anybody can look whether
-// the quotes stand where they are said to.
+// the quotes are at their offsets.
 func (d *Demo) Documents(ctx context.Context, answers []evidence.Answer) ([]evidence.Document, error) {
 	out := []evidence.Document{}
 	for _, a := range answers {

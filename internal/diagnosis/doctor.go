@@ -84,7 +84,7 @@ func contactCheck(cfg *config.Config) Check {
 }
 
 func memoryCheck(ctx context.Context, a *app.App) Check {
-	s, err := a.Memory().Stats(ctx)
+	s, err := a.Library().Stats(ctx)
 	if err != nil {
 		p := evidence.AsProblem(err)
 		return Check{Name: "memory", Status: checkFail, What: p.What, Try: p.Try}
@@ -115,7 +115,7 @@ func modelChecks(ctx context.Context, a *app.App) []Check {
 	return out
 }
 
-// sourceChecks ask every source that is on, all at once.
+// sourceChecks asks every source that is on, at the same time.
 func sourceChecks(ctx context.Context, a *app.App, offline bool) []Check {
 	infos, how := Sources(a.Config()), app.SourcesOff(a.Config())
 	out := make([]Check, len(infos))
@@ -129,7 +129,7 @@ func sourceChecks(ctx context.Context, a *app.App, offline bool) []Check {
 		case !info.On:
 			out[i] = Check{Name: info.Name, Status: checkOff, What: info.About, Try: how[info.Name]}
 		case offline:
-			out[i] = Check{Name: info.Name, Status: checkOK, What: "on, not asked: " + info.place()}
+			out[i] = Check{Name: info.Name, Status: checkOK, What: "on, not asked: " + info.location()}
 		default:
 			group.Go(func() error {
 				out[i] = sourceCheck(ctx, info, byName[info.Name])
@@ -154,8 +154,8 @@ func sourceCheck(ctx context.Context, info SourceInfo, s research.Source) Check 
 	took := time.Since(begun).Milliseconds()
 	if err != nil {
 		what, _, _ := strings.Cut(err.Error(), "\n")
-		return Check{Name: info.Name, Status: checkWarn, What: fmt.Sprintf("%s: %s", info.place(), what),
-			Try: fmt.Sprintf("look whether %s can be reached from here; questions go on without it", info.place())}
+		return Check{Name: info.Name, Status: checkWarn, What: fmt.Sprintf("%s: %s", info.location(), what),
+			Try: fmt.Sprintf("look whether %s can be reached from here; questions go on without it", info.location())}
 	}
-	return Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %d documents", info.place(), took, len(docs))}
+	return Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %d documents", info.location(), took, len(docs))}
 }

@@ -26,7 +26,7 @@ func TestDoctorAsksTheSources(t *testing.T) {
 	}
 	check(checkOK)
 	a := apptest.Start(t, cfg)
-	if _, err := a.Read(t.Context(), research.ReadRequest{Query: "computer"}, nil); err != nil { // its answer is cached
+	if _, err := a.Engine().Read(t.Context(), research.ReadRequest{Query: "computer"}, nil); err != nil { // its answer is cached
 		t.Fatal(err)
 	}
 	if err := a.Close(); err != nil {

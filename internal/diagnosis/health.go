@@ -17,8 +17,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
 
-// SourceHealth is how a source that is on stands just now, as far as any
-// process of the data folder knows. What is not known is empty.
+// SourceHealth is the state of a source that is on, as far as any process of the
+// data folder knows. What is unknown is empty.
 type SourceHealth struct {
 	Budget      string    `json:"budget,omitempty"`       // what is left of its limits
 	Breaker     string    `json:"breaker,omitempty"`      // "closed", "half-open", or "open until " and when
@@ -27,18 +27,18 @@ type SourceHealth struct {
 	WaitUntil   time.Time `json:"wait_until,omitzero"`    // it asked to be left alone until then
 }
 
-// SourcesNow is Sources with how each stands. It asks nobody, and makes no data
-// folder and no cache; what cannot be read there is as if nobody had asked yet.
+// SourcesNow is Sources with the health of each. It makes no requests and creates
+// neither the data folder nor the cache; what cannot be read counts as unknown.
 func SourcesNow(ctx context.Context, cfg *config.Config, log *slog.Logger) []SourceInfo {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	now := time.Now()
 	out := Sources(cfg)
-	var kept []fetch.HostState
+	var stored []fetch.HostState
 	if cfg.Cache.MaxMB > 0 {
 		var err error
-		if kept, err = fetch.ReadHosts(ctx, filepath.Join(cfg.DataDir, app.CacheFile), now); err != nil {
+		if stored, err = fetch.ReadHosts(ctx, filepath.Join(cfg.DataDir, app.CacheFile), now); err != nil {
 			log.Warn("what other processes know of the sources cannot be read", "err", err)
 		}
 	}
@@ -47,7 +47,7 @@ func SourcesNow(ctx context.Context, cfg *config.Config, log *slog.Logger) []Sou
 		settings[spec.Name] = app.SourceSettings(cfg, spec)
 	}
 	all := map[string]fetch.HostState{}
-	for _, h := range fetch.MergeHosts(hostsOf(cfg, settings), kept) {
+	for _, h := range fetch.MergeHosts(hostsOf(cfg, settings), stored) {
 		all[h.Host] = h
 	}
 	for i, info := range out {
@@ -69,7 +69,7 @@ func hostsOf(cfg *config.Config, settings map[string]sources.Settings) []fetch.H
 	client := fetch.New(fetch.Config{Version: app.ProgramVersion, Contact: cfg.Contact})
 	defer client.Close()
 	if _, err := sources.Build(settings, client); err != nil {
-		return nil // a setting that is wrong; whoever asks is told
+		return nil // a wrong setting; a question reports it
 	}
 	return client.Hosts()
 }
@@ -163,7 +163,7 @@ func budget(h fetch.HostState) string {
 	return words
 }
 
-// limits says what a source allows, in words.
+// limits describes what a source allows.
 func limits(r fetch.Rate) string {
 	if r.PerSecond <= 0 {
 		return "no limit"
@@ -171,7 +171,7 @@ func limits(r fetch.Rate) string {
 	return fmt.Sprintf("%s, %d at once", every(r), max(r.Burst, 1))
 }
 
-// every is a rate in words, such as "2 requests a second" or "1 request every
+// every describes a rate, such as "2 requests a second" or "1 request every
 // 3 s".
 func every(r fetch.Rate) string {
 	switch {
@@ -183,7 +183,7 @@ func every(r fetch.Rate) string {
 	return "1 request every " + span(1/r.PerSecond)
 }
 
-// span is a time in words, to about a hundredth of it.
+// span formats a time, rounded to about a hundredth of it.
 func span(seconds float64) string {
 	switch {
 	case seconds < 9.95:

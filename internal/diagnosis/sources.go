@@ -26,8 +26,8 @@ type SourceInfo struct {
 	SourceHealth
 }
 
-// place is where the source looks: its base URL, else the settings that say so.
-func (s SourceInfo) place() string {
+// location is the source's base URL, or else the settings that name one.
+func (s SourceInfo) location() string {
 	if s.URL != "" {
 		return s.URL
 	}

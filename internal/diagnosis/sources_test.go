@@ -83,7 +83,7 @@ func healthOfSource(t *testing.T, ctx context.Context, cfg *config.Config, name 
 	return SourceInfo{}
 }
 
-// What one program was told by a source, another one shows, by way of the data
+// What a source told one process, another one shows, through the data
 // folder alone.
 func TestSourcesShowWhatOthersWereTold(t *testing.T) {
 	t.Parallel()
@@ -98,7 +98,7 @@ func TestSourcesShowWhatOthersWereTold(t *testing.T) {
 	if diff := cmp.Diff(SourceHealth{Budget: "no limit", Breaker: "closed"}, before.SourceHealth); diff != "" {
 		t.Errorf("before (-want +got):\n%s", diff)
 	}
-	if _, err := a.Read(t.Context(), research.ReadRequest{Query: "transformer", Sources: []string{"wikipedia", "hackernews"}, Limit: 3}, nil); err != nil {
+	if _, err := a.Engine().Read(t.Context(), research.ReadRequest{Query: "transformer", Sources: []string{"wikipedia", "hackernews"}, Limit: 3}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Close(); err != nil {
@@ -121,7 +121,7 @@ func TestSourcesShowWhatOthersWereTold(t *testing.T) {
 		}
 	}
 	if other := healthOfSource(t, t.Context(), a.Config(), "hackernews"); other.LastError != "" || !other.WaitUntil.IsZero() {
-		t.Errorf("hackernews: %+v, want no trouble", other.SourceHealth)
+		t.Errorf("hackernews: %+v, want no errors", other.SourceHealth)
 	}
 }
 
@@ -138,7 +138,7 @@ func TestSourcesNowMakesNothing(t *testing.T) {
 			t.Errorf("%s: %q, want %q", s.Name, s.Budget, budget)
 		}
 		if s.LastError != "" || !s.LastErrorAt.IsZero() || !s.WaitUntil.IsZero() {
-			t.Errorf("%s: %+v, and nobody was asked", s.Name, s.SourceHealth)
+			t.Errorf("%s: %+v, and no request was made", s.Name, s.SourceHealth)
 		}
 	}
 	if _, err := os.Stat(cfg.DataDir); err == nil {

@@ -18,7 +18,7 @@ type AnswerScore struct {
 }
 
 // scoreAnswers ranks the sentences of each query's documents as the extractive
-// synthesizer does, and looks where the first one that answers stands. The
+// synthesizer does, and finds the rank of the first one that answers. The
 // documents are the query's candidates, else the judged ones.
 func scoreAnswers(ctx context.Context, c *collection) (AnswerScore, error) {
 	score := AnswerScore{Task: TaskAnswer}

@@ -48,8 +48,7 @@ type RecallScore struct {
 const cutoff = 10
 
 // Run measures on a collection, with the program as the settings have it but
-// for its memory: that is a new one, in a folder that goes with the result. The
-// result is a RecallScore or an AnswerScore.
+// with a temporary memory. The result is a RecallScore or an AnswerScore.
 func Run(ctx context.Context, cfg *config.Config, o Options, log *slog.Logger) (score any, err error) {
 	c, err := loadCollection(o.Dir)
 	if err != nil {
@@ -60,12 +59,10 @@ func Run(ctx context.Context, cfg *config.Config, o Options, log *slog.Logger) (
 	}
 	dir, err := os.MkdirTemp("", "research-mcp-eval-")
 	if err != nil {
-		return nil, fmt.Errorf("making a folder for the evaluation: %w", err)
+		return nil, fmt.Errorf("creating a folder for the temporary memory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	own := *cfg
-	own.DataDir = dir
-	a, err := app.New(ctx, &own, app.Options{Log: log})
+	a, err := app.New(ctx, cfg.WithLocalMemory(dir), app.Options{Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +88,7 @@ func (c *collection) inConversation() bool {
 	return slices.ContainsFunc(c.queries, func(q record) bool { return q.Conversation != "" })
 }
 
-// fill puts all documents into the memory and tells which of its ids stands
-// for which of the collection's.
+// fill stores all documents. It returns the collection's ids by the memory's.
 func fill(ctx context.Context, a *app.App, c *collection) (map[string]string, error) {
 	turns := c.inConversation()
 	ids := map[string]string{}
@@ -103,7 +99,7 @@ func fill(ctx context.Context, a *app.App, c *collection) (map[string]string, er
 			body = r.Title
 		}
 		if strings.TrimSpace(body) == "" {
-			continue // nothing that could be found
+			continue // there is nothing to find
 		}
 		doc := evidence.Document{ID: evidence.DocumentID("eval", r.ID, ""), Source: "eval", URL: "eval:" + r.ID, Title: r.Title, Text: body, Retrieved: time.Now(), Meta: map[string]string{}}
 		if conversation, _, ok := strings.Cut(r.ID, "/"); ok && turns {

@@ -140,25 +140,25 @@ type MemoryReport struct {
 // `ask --json` prints. Slices and maps are never nil,
 // but for NotAsked.
 type Answer struct {
-	Question    string         `json:"question"`
-	Session     string         `json:"session"`
-	RunID       string         `json:"run_id"`
-	Status      string         `json:"status"`
-	Answer      string         `json:"answer"` // Markdown with [1] marks
-	Claims      []Claim        `json:"claims"`
-	Citations   []Citation     `json:"citations"`
-	Sources     []SourceReport `json:"sources"`
-	NotAsked    []NotAsked     `json:"not_asked,omitempty"` // nil when the caller chose, or all were asked
-	Topics      []string       `json:"topics"`              // the keywords that the sources were asked with
-	Memory      MemoryReport   `json:"memory"`
-	Analysis    Analysis       `json:"analysis"`
-	Timing      Timing         `json:"timing"`
+	Question  string         `json:"question"`
+	Session   string         `json:"session"`
+	RunID     string         `json:"run_id"`
+	Status    string         `json:"status"`
+	Answer    string         `json:"answer"` // Markdown with [1] marks
+	Claims    []Claim        `json:"claims"`
+	Citations []Citation     `json:"citations"`
+	Sources   []SourceReport `json:"sources"`
+	NotAsked  []NotAsked     `json:"not_asked,omitempty"` // nil when the caller chose, or all were asked
+	Topics    []string       `json:"topics"`              // the keywords that the sources were asked with
+	Memory    MemoryReport   `json:"memory"`
+	Analysis  Analysis       `json:"analysis"`
+	Timing    Timing         `json:"timing"`
 
 	// Confidence is the probability, 0 to 1, that the answer is right; 0: not known.
 	Confidence float64         `json:"confidence"`
 	Evidence   []RankedPassage `json:"evidence"` // what the answer was made from, best first
 
-	Synthesizer string         `json:"synthesizer"`
-	Embedder    string         `json:"embedder"`
-	Warnings    []string       `json:"warnings"`
+	Synthesizer string   `json:"synthesizer"`
+	Embedder    string   `json:"embedder"`
+	Warnings    []string `json:"warnings"`
 }

@@ -19,5 +19,9 @@ func (a Answer) Clone() Answer {
 	a.Analysis.Keywords = slices.Clone(a.Analysis.Keywords)
 	a.Analysis.TopDocuments = slices.Clone(a.Analysis.TopDocuments)
 	a.Warnings = slices.Clone(a.Warnings)
+	a.Evidence = slices.Clone(a.Evidence)
+	for i := range a.Evidence {
+		a.Evidence[i].Heading = slices.Clone(a.Evidence[i].Heading)
+	}
 	return a
 }

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { apptest.Main(m) }
 
-// still are options with a clock that stands and ids that count.
+// still returns options with a fixed clock and ids that count.
 func still() app.Options {
 	var n atomic.Int64
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)

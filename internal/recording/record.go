@@ -53,20 +53,18 @@ func Record(ctx context.Context, cfg *config.Config, o app.Options, file string,
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	own, warning := withoutDisk(cfg, dir)
-	if warning != "" && slices.Contains(req.Sources, filesSource) {
+	own, warnings := withoutDisk(cfg, dir)
+	if len(warnings) > 0 && slices.Contains(req.Sources, filesSource) {
 		return out, evidence.BadInput("the source files reads this machine's disk, which is not recorded", "name other sources, or none")
 	}
 	hooks := &recordHooks{recorder: fetch.NewRecorder("research-mcp", app.ProgramVersion, o.Now, secretsOf(cfg)...), metadata: newMetadata(own, req, o.Now())}
-	if warning != "" {
-		hooks.metadata.Warnings = append(hooks.metadata.Warnings, warning)
-	}
+	hooks.metadata.Warnings = warnings
 	o.Hooks = hooks
 	a, err := app.New(ctx, own, o)
 	if err != nil {
 		return out, err
 	}
-	out.Answer, err = a.Research(ctx, req, func(e research.Event) {
+	out.Answer, err = a.Engine().Research(ctx, req, func(e research.Event) {
 		hooks.observe(e)
 		if observe != nil {
 			observe(e)
@@ -119,18 +117,17 @@ func refuseSession(req research.Request) error {
 		"leave --session out, or leave --record and --replay out")
 }
 
-// withoutDisk returns the settings for a recording, and a warning about what they
-// leave out.
-func withoutDisk(cfg *config.Config, dir string) (*config.Config, string) {
-	own := *cfg
-	own.DataDir, own.Sources = dir, maps.Clone(cfg.Sources)
-	warning := ""
+// withoutDisk returns the settings for a recording, and warnings about what
+// they leave out.
+func withoutDisk(cfg *config.Config, dir string) (own *config.Config, warnings []string) {
+	own = cfg.WithLocalMemory(dir)
+	own.Sources = maps.Clone(cfg.Sources)
 	if s := own.Sources[filesSource]; s.Enabled {
 		if s.Text("dir") != "" {
-			warning = "the source files was not asked: this machine's disk is not recorded"
+			warnings = append(warnings, "the source files was not asked: this machine's disk is not recorded")
 		}
 		s.Enabled = false
 		own.Sources[filesSource] = s
 	}
-	return &own, warning
+	return own, warnings
 }

@@ -26,7 +26,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
-// What HAR 1.2 requires is there, of the right kind, in every entry.
+// Every entry has the fields that HAR 1.2 requires, of the right type.
 func TestRecordingIsHAR(t *testing.T) {
 	t.Parallel()
 	w := apptest.StartWorld(t, world.Options{Fault: map[string]string{"wikipedia": world.FaultFail}})
@@ -85,7 +85,7 @@ func TestRecordingIsHAR(t *testing.T) {
 	}
 }
 
-// An echo of keys: whoever is asked says what was asked.
+// echo starts a server that answers with the URL of the request, keys included.
 func echo(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -161,7 +161,7 @@ func TestRecordRefuses(t *testing.T) {
 	}
 }
 
-// An interrupted question leaves what was heard until then, which replays as
+// An interrupted question leaves the responses until then, which replay as
 // far as it goes.
 func TestInterruptedQuestionIsWritten(t *testing.T) {
 	t.Parallel()
@@ -208,5 +208,16 @@ func TestRecordingLeavesTheMemoryAlone(t *testing.T) {
 	}
 	if _, err := Record(t.Context(), cfg, app.Options{}, file+"2", research.Request{Question: "q", Sources: []string{"files"}}, nil); err == nil || !strings.Contains(err.Error(), "not recorded") {
 		t.Errorf("files by name: %v", err)
+	}
+}
+
+// A recording opens a temporary memory also where the settings name a server.
+func TestRecordingDoesNotOpenTheUsersBackend(t *testing.T) {
+	t.Parallel()
+	w := apptest.StartWorld(t, world.Options{})
+	cfg := apptest.Settings(t, w.URLs(), nil)
+	cfg.Memory.Backend, cfg.Memory.URL = "elsewhere", "elsewhere://memory.example.org" // opening it would fail
+	if _, first := recordOf(t, cfg, research.Request{Question: demo.Questions()[0]}); first.Status != evidence.Answered {
+		t.Errorf("recorded %s", first.Status)
 	}
 }

@@ -97,7 +97,7 @@ func (r *Recording) Replay(ctx context.Context, o app.Options, override research
 	if err != nil {
 		return answer, err
 	}
-	answer, err = a.Research(limit.WithoutClock(ctx), req, observe)
+	answer, err = a.Engine().Research(limit.WithoutClock(ctx), req, observe)
 	if err == nil {
 		answer.Warnings = append(answer.Warnings, r.warnings(different, settings, unknown)...)
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
-// With Ollama: the stand-in and, when OLLAMA_TEST_HOST names one, the real one.
+// The stand-in, and a real Ollama when OLLAMA_TEST_HOST names one.
 func TestReplayWithOllama(t *testing.T) {
 	ollamakit.Each(t, func(t *testing.T, target ollamakit.Target) {
 		w := apptest.StartWorld(t, world.Options{})
@@ -35,7 +35,7 @@ func TestReplayWithOllama(t *testing.T) {
 				t.Fatalf("(-recorded +replayed):\n%s", diff)
 			}
 		}
-		// Other settings than the recorded ones are told, and work.
+		// Settings that differ from the recorded ones work, with a warning.
 		r, err := Open(file)
 		if err != nil {
 			t.Fatal(err)
@@ -46,7 +46,7 @@ func TestReplayWithOllama(t *testing.T) {
 				t.Errorf("with %s=%s: %s by %s, %q, %v", key, value, again.Status, again.Synthesizer, again.Warnings, err)
 			}
 		}
-		// Another question is not in it: the built-in parts stand in, and say so.
+		// Another question is not in the recording: the built-in models answer, with a warning.
 		other := replayOf(t, file, app.Options{}, research.Request{Question: "Who introduced attention in transformers?"})
 		if len(other.Warnings) == 0 {
 			t.Error("no warnings")
@@ -55,12 +55,12 @@ func TestReplayWithOllama(t *testing.T) {
 }
 
 // What was wrong with Ollama is wrong in the replay, in the same words.
-func TestReplayOfAnOllamaInTrouble(t *testing.T) {
+func TestReplayOfOllamaFailures(t *testing.T) {
 	for name, c := range map[string]struct {
 		prepare func(*ollamakit.Server)
 		more    map[string]string
 	}{
-		"gone":     {func(s *ollamakit.Server) { s.Stop() }, nil},
+		"stopped":  {func(s *ollamakit.Server) { s.Stop() }, nil},
 		"lacks it": {func(*ollamakit.Server) {}, map[string]string{"ollama.chat_model": "absent"}},
 		"fails": {func(s *ollamakit.Server) {
 			s.OnChat(func(ollamakit.Call) ollamakit.Reply { return ollamakit.Reply{Status: 500, Error: "out of memory"} })

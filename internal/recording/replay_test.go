@@ -21,9 +21,9 @@ import (
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
-// The answer is the same, several times over, and nobody is asked; nor does
-// it need anybody to be there.
-func TestReplayGivesTheSameAnswerAndDialsNobody(t *testing.T) {
+// The answer is the same every time, without a request, and also when the servers
+// are closed.
+func TestReplayGivesTheSameAnswerAndMakesNoConnections(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		fault map[string]string
@@ -67,7 +67,7 @@ func TestReplayGivesTheSameAnswerAndDialsNobody(t *testing.T) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(fixed, asJSON(t, replayOf(t, file, still(), research.Request{}))); diff != "" {
-				t.Errorf("a replay differs when the servers are gone:\n%s", diff)
+				t.Errorf("a replay differs when the servers are closed:\n%s", diff)
 			}
 		})
 	}
@@ -75,7 +75,7 @@ func TestReplayGivesTheSameAnswerAndDialsNobody(t *testing.T) {
 
 // What was not waited for when it was recorded is not waited for in a replay,
 // though the soft budget is far off.
-func TestReplayDoesNotWaitForWhoHung(t *testing.T) {
+func TestReplayDoesNotWaitForASourceThatHung(t *testing.T) {
 	t.Parallel()
 	w := apptest.StartWorld(t, world.Options{Fault: map[string]string{"wikipedia": world.FaultHang}})
 	cfg := apptest.Settings(t, w.URLs(), map[string]string{"research.soft_budget": "200ms"})

@@ -24,7 +24,7 @@ const (
 	maxEntries    = 100_000  // files of any type and folders that are listed
 	maxFileBytes  = 2 << 20  // of one file, as extract.MaxInput; the rest is not read
 	maxIndexBytes = 32 << 20 // of all texts
-	maxPart       = 48 << 10 // bytes; longer texts are cut into parts
+	maxPart       = 32 << 10 // bytes; longer texts are cut into parts
 )
 
 // bounds are how much of a folder is read.

@@ -11,39 +11,38 @@ import (
 
 const (
 	builtinName = "hashed-ngram"
-	// builtinRevision changes whenever the same text would get another vector,
-	// so that vectors which an older binary kept are never compared with new ones.
+	// builtinRevision changes whenever the same text would get another vector, so
+	// that vectors stored by an older binary are never compared with new ones.
 	builtinRevision = "1"
 	builtinDims     = 384
 )
 
-// Embedder is the embedder that is always there. It knows the shapes of words
-// and nothing of their meaning: "transformers" is near "transformer", "colour"
-// near "color", "car" far from "automobile". Its Kind says so, and a fusion
-// should let BM25 lead.
+// Embedder hashes the character n-grams and the stems of words. It knows the
+// spelling of words and not their meaning: "transformers" is near "transformer",
+// "colour" near "color", "car" far from "automobile". Its Kind is
+// evidence.KindLexical, so that BM25 gets most of the weight where both are used.
 type Embedder struct {
 	words wordVectors
 }
 
-// wordVectors gives each word a direction. A trained table, read from an
-// embedded file, can take the place of the hashing; the model then gets another
-// name or revision.
+// wordVectors assigns a direction to each word. A trained table could replace the
+// hashing; the model would then need another name or revision.
 type wordVectors interface {
 	dims() int
 	// add adds the direction of the word to v, weight long.
 	add(v []float32, word, stem string, weight float32)
 }
 
-// NewEmbedder returns the built-in embedder. It costs nothing to make.
+// NewEmbedder returns the built-in embedder. Creating one is cheap.
 func NewEmbedder() *Embedder { return &Embedder{words: hashed{}} }
 
-// Model names the space of the vectors.
+// Model identifies the vector space.
 func (b *Embedder) Model() evidence.Model {
 	return evidence.Model{Name: builtinName, Revision: builtinRevision, Dims: b.words.dims(), Kind: evidence.KindLexical}
 }
 
-// Embed fails by the end of ctx only. A text without a word gets a vector that
-// is near to no other but that of another such text.
+// Embed fails only when ctx ends. All texts without a word have the same vector,
+// which is far from any other.
 func (b *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, error) {
 	out := make([][]float32, 0, len(texts))
 	for _, s := range texts {
@@ -58,7 +57,7 @@ func (b *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, erro
 func (b *Embedder) vector(s string) []float32 {
 	v := make([]float32, b.words.dims())
 	for _, w := range countWords(s) {
-		// The tenth mention of a word says little more than the third.
+		// The tenth occurrence of a word adds little to the third.
 		b.words.add(v, w.Word, w.Term, float32(1+math.Log(float64(w.n))))
 	}
 	if !models.Normalize(v) {
@@ -73,8 +72,8 @@ type wordCount struct {
 	n int
 }
 
-// countWords are the distinct words of s in order of appearance: those that
-// carry meaning, or all of them when none does ("The Who").
+// countWords returns the distinct words of s in order of appearance: without stop
+// words, unless there are only those ("The Who").
 func countWords(s string) []wordCount {
 	tokens := text.Tokenize(s)
 	var out []wordCount
@@ -99,19 +98,19 @@ func countWords(s string) []wordCount {
 	return out
 }
 
-// hashed spreads a word's character n-grams and its stem over the components
-// with signs, so that what collides cancels out instead of adding up.
+// hashed adds a word's character n-grams and its stem to components with a sign,
+// so that collisions cancel out on average instead of adding up.
 type hashed struct{}
 
 const (
 	shortestGram = 3
 	longestGram  = 5
-	// A stem counts as much as this many of the n-grams of a short word: enough
-	// to tell "form" from "transform", not so much that a typing error is fatal.
-	// Chosen on retrieval sets, where anything from 1 to 2 does the same.
+	// stemWeight is the weight of a stem relative to an n-gram of a short word: enough
+	// to separate "form" from "transform", not so much that a typing error is fatal.
+	// Chosen on retrieval sets, where any value from 1 to 2 does as well.
 	stemWeight = 1.5
-	// How much the number of a word's n-grams is evened out: with 1 a long word
-	// would weigh as much as a short one, but long words tell more.
+	// gramDamping reduces the weight of words with many n-grams. With 1 a long word
+	// would weigh as much as a short one, but long words are more specific.
 	gramDamping = 0.3
 )
 
@@ -125,14 +124,14 @@ func (hashed) add(v []float32, word, stem string, weight float32) {
 	}
 	gram := weight * float32(math.Pow(float64(n+1), -gramDamping))
 	for size := shortestGram; size <= longestGram; size++ {
-		for i := 0; i+size <= len(padded); i++ { // of bytes: a gram of half a rune still tells
+		for i := 0; i+size <= len(padded); i++ { // of bytes: a gram of half a rune is still a feature
 			scatter(v, hash(padded[i:i+size]), gram)
 		}
 	}
 	scatter(v, hash(stem), weight*stemWeight)
 }
 
-// scatter adds w or -w to the component that h picks.
+// scatter adds w or -w to the component that h selects.
 func scatter(v []float32, h uint64, w float32) {
 	if h&1 == 1 {
 		w = -w
@@ -141,7 +140,7 @@ func scatter(v []float32, h uint64, w float32) {
 }
 
 // hash is FNV-1a with the finalizer of MurmurHash3, which spreads FNV's weak
-// high bits. It is part of what builtinRevision stands for.
+// high bits. Changing it requires a new builtinRevision.
 func hash(s string) uint64 {
 	h := uint64(14695981039346656037)
 	for i := 0; i < len(s); i++ {

@@ -37,8 +37,8 @@ func TestEmbedderNearness(t *testing.T) {
 	}
 }
 
-// A vector that an older binary kept is compared with a new one as long as the
-// revision stays, so this must fail when somebody changes the hashing without it.
+// Stored vectors are compared with new ones as long as the revision is the same:
+// this fails when the hashing changes and the revision does not.
 func TestEmbedderRevision(t *testing.T) {
 	t.Parallel()
 	v, err := NewEmbedder().Embed(t.Context(), []string{"Attention is all you need."})

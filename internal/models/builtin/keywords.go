@@ -19,14 +19,14 @@ func NewPlanner() *Planner { return &Planner{} }
 // Name is "built-in".
 func (*Planner) Name() string { return "built-in" }
 
-// wordsOfQuery is how many words a query has at most: search engines that want
-// every word find nothing for more. A name or a quoted phrase is not cut.
+// wordsOfQuery is the most words of a query: search engines that require every
+// word find nothing for more. A name or a quoted phrase is not cut.
 const wordsOfQuery = 3
 
-// Keywords are 1 to most search queries, best first: what the question is about
-// together with its second subject or its verb, then each subject alone. A
-// question that leans on the conversation borrows its subjects from there.
-func (*Planner) Keywords(ctx context.Context, question string, s evidence.Session, most int) ([]string, error) {
+// Keywords returns the main subject of the question together with its second
+// subject or its verb, then each subject alone. A question that depends on the
+// conversation gets its subjects from there. See models.Planner.
+func (*Planner) Keywords(ctx context.Context, question string, s evidence.Session, max int) ([]string, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (*Planner) Keywords(ctx context.Context, question string, s evidence.Sessio
 	list := phrases(question)
 	things := subjects(list)
 	var queries []string
-	if leans(question) {
+	if isFollowUp(question) {
 		queries = borrowed(topics(question, s.Summary, s.Turns), things)
 	}
 	if len(queries) == 0 {
@@ -50,11 +50,14 @@ func (*Planner) Keywords(ctx context.Context, question string, s evidence.Sessio
 		cut, _ := text.Cut(text.Squash(question), conversation.MaxQuery)
 		queries = []string{cut}
 	}
-	return queries[:min(len(queries), max(most, 1))], nil
+	if max < 1 {
+		max = 1
+	}
+	return queries[:min(len(queries), max)], nil
 }
 
-// borrowed are the queries of a question that leans on the conversation: its own
-// subject beside the latest one there, then those alone.
+// borrowed returns the queries of a question that depends on the conversation: the
+// latest topic there with the question's own subject, then each topic alone.
 func borrowed(topics []string, own []phrase) []string {
 	var queries []string
 	for i, t := range topics {
@@ -66,13 +69,14 @@ func borrowed(topics []string, own []phrase) []string {
 	return queries
 }
 
-// generic reports whether a phrase is a lone "models" or the like.
+// generic reports whether a phrase is only "models" or a word like it.
 func generic(p phrase) bool {
 	terms := text.Terms(p.text)
 	return len(terms) == 1 && genericHeads[terms[0]]
 }
 
-// mainQuery joins the two surest subjects, or the only one and what is said of it.
+// mainQuery joins the two subjects with the highest weights, or the only one and
+// its verb or aspect.
 func mainQuery(list, things []phrase) string {
 	if len(things) == 0 {
 		words := []string{}
@@ -85,8 +89,8 @@ func mainQuery(list, things []phrase) string {
 	if len(things) > 1 {
 		second := things[1]
 		if name := main.weight >= weightName; name && second.weight >= weightName {
-			// Two names and what they are compared in: that beside the first name
-			// finds more than the names alone.
+			// A comparison of two names: the subject of the comparison and the first name
+			// find more than the two names.
 			if i := slices.IndexFunc(things, func(p phrase) bool { return p.weight < weightName && !generic(p) }); i > 0 {
 				return join(things[i].text, main.text)
 			}
@@ -104,13 +108,14 @@ func mainQuery(list, things []phrase) string {
 	return main.text
 }
 
-// emptyAspects say nothing that a page about the subject would not say anyway.
+// emptyAspects are words that add nothing to a query for a subject.
 var emptyAspects = strings.Fields(`mean means meaning work works explain overview example examples way kind kinds type types
 thing basic basics main important best better good idea describe summarise summarize summary tell define discuss about
 happen happens use used do does difference differences different differ differs compare term question fact facts
 information detail details stand stands name called concept people time first new today it number`)
 
-// short is a phrase without a head such as "model" that adds nothing to a query.
+// short returns the phrase without a head such as "model" that adds nothing to a
+// query.
 func short(p phrase) string {
 	if n := len(p.words); n == 2 && p.weight < weightQuoted {
 		head, owner := text.Terms(p.words[1]), text.Terms(p.words[0])
@@ -121,7 +126,7 @@ func short(p phrase) string {
 	return p.text
 }
 
-// join puts b behind a if the query does not become too long: else what fits.
+// join appends as many words of b to a as a query may have.
 func join(a, b string) string {
 	words := strings.Fields(a)
 	for _, w := range strings.Fields(b) {

@@ -12,17 +12,17 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// phrase is a run of words of a text that belong together and could be looked
-// up: "transformer model", "The Old Man and the Sea", "GPT-3".
+// phrase is a run of words that belong together and could be searched for:
+// "transformer model", "The Old Man and the Sea", "GPT-3".
 type phrase struct {
 	text   string
 	words  []string // as they are written
 	weight float64
-	verb   bool // what somebody does, not what it is about
+	verb   bool // an action, not a subject
 	vague  bool // "difference", "history": an aspect of something else
 }
 
-// The weights of phrases: the surer it is that one names a thing, the more.
+// Weights of phrases: the likelier it is that one names a thing, the higher.
 const (
 	weightQuoted = 4.0
 	weightName   = 3.0
@@ -32,7 +32,7 @@ const (
 	perWord      = 0.4 // for each word after the first: "attention head" before "head"
 )
 
-// vagueWords are aspects that a question asks about, by stem: alone they find
+// vagueWords are stems of aspects that a question asks about: alone, they match
 // anything.
 var vagueWords = stems(`advantage answer approach aspect basic benefit best better cause common compare comparison
 concept consequence context country date detail difference different disadvantage effect example explain explanation
@@ -42,8 +42,8 @@ reason result role similar similarity sort story summary task technique term tim
 word world year history city day month first last main older newer difficulty interesting quick short long
 brief simple larger smaller bigger faster slower better older newer cheaper higher lower longer shorter stronger weaker tell describe summarise summarize discuss define`)
 
-// plainVerbs are what the subject of a question does, by stem. Every stem that
-// is as often a noun, such as "train", is left out.
+// plainVerbs are stems of verbs. Stems that are as often nouns, such as "train",
+// are left out.
 var plainVerbs = stems(`work differ affect happen begin start end invent create discover develop found die born live win
 won write wrote written play produce become occur exist introduce introduced publish released release build built
 improve allow enable enables contain consist include involve learn need help change handle use happen relate become
@@ -51,8 +51,8 @@ appear grow run come go get give know called call based considered consider loca
 compute calculate calculated perform behave scale explain invented stand mean apply deal lead led cause caused
 communicate interact connect operate evolve survive`)
 
-// leadingWords are adjectives that are no part of a name: "main advantages",
-// but "large language model".
+// leadingWords are stems of adjectives that are not part of a name: "main
+// advantages", but "large language model".
 var leadingWords = stems(`main best better good basic important new different difference first last example interesting
 other old common various current`)
 
@@ -74,7 +74,7 @@ func stems(words string) map[string]bool {
 	return out
 }
 
-// phrases finds what a question is about, in order of appearance.
+// phrases returns the phrases of a question in order of appearance.
 func phrases(question string) []phrase {
 	out, rest := quotedPhrases(question)
 	tokens := text.Tokenize(rest)
@@ -96,7 +96,7 @@ func phrases(question string) []phrase {
 	})
 }
 
-// quotedPhrases takes out what stands in quotation marks.
+// quotedPhrases returns the phrases in quotation marks, and s without them.
 func quotedPhrases(s string) ([]phrase, string) {
 	var out []phrase
 	for _, pair := range [][2]string{{`"`, `"`}, {"“", "”"}, {"«", "»"}, {"`", "`"}} {
@@ -115,14 +115,14 @@ func quotedPhrases(s string) ([]phrase, string) {
 	return out, s
 }
 
-// longestPhrase is in bytes; longestRun in words, for a language of which we
-// know no function words.
+// longestPhrase is in bytes, longestRun in words: for languages whose function
+// words are not known.
 const (
 	longestPhrase = 80
 	longestRun    = 6
 )
 
-// runLength is how many of the tokens belong together from the first on.
+// runLength returns how many of the tokens belong together, from the first on.
 func runLength(s string, tokens []text.Token) int {
 	if tokens[0].Stop && !opensTitle(s, tokens) {
 		return 0
@@ -148,7 +148,8 @@ func ideograph(t text.Token) bool {
 	return r >= 0x2E80
 }
 
-// joined reports whether nothing but space or a hyphen stands between two words.
+// joined reports whether the text between two words is only space, hyphens and the
+// like.
 func joined(gap string) bool {
 	return strings.Trim(gap, " -–\t\n'’./+#") == "" && !strings.Contains(gap, ". ")
 }
@@ -189,8 +190,8 @@ func upper(s string, t text.Token) bool {
 	return unicode.IsUpper(r)
 }
 
-// newPhrase makes phrases of the tokens from..to: what is a verb or vague at an
-// end is split off.
+// newPhrase returns the phrases of tokens[from:to]: verbs and vague words at either
+// end are phrases of their own.
 func newPhrase(s string, tokens []text.Token, from, to int) []phrase {
 	named := slices.ContainsFunc(tokens[from:to], func(t text.Token) bool { return isName(s, t) })
 	var out []phrase
@@ -226,8 +227,8 @@ func onePhrase(s string, tokens []text.Token) phrase {
 	return p
 }
 
-// isName reports whether a word is written like a name: a capital behind the
-// start of the sentence, a capital or digit within ("GPT-3", "iPhone").
+// isName reports whether a word is written like a name: with a capital that is not
+// the start of a sentence, or with a capital or digit inside ("GPT-3", "iPhone").
 func isName(s string, t text.Token) bool {
 	w := s[t.Start:t.End]
 	_, n := utf8.DecodeRuneInString(w)
@@ -253,7 +254,7 @@ func bare(w string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(w, "'s"), "’s")
 }
 
-// subjects are the phrases that name things, the surest first.
+// subjects returns the phrases that name things, the highest weight first.
 func subjects(list []phrase) []phrase {
 	out := slices.Clone(list)
 	out = slices.DeleteFunc(out, func(p phrase) bool { return p.verb || p.vague })
@@ -264,10 +265,9 @@ func subjects(list []phrase) []phrase {
 var pronouns = set(strings.Fields(`it its they them their theirs he him his she her hers those these former latter both ones
 neither either such itself themselves`))
 
-// leans reports whether a question cannot be understood without what was said
-// before: a pronoun with nothing before it in the question that it could stand
-// for, or hardly a word of its own.
-func leans(question string) bool {
+// isFollowUp reports whether a question depends on the conversation before it: it
+// has a pronoun without an antecedent in the question, or no subject.
+func isFollowUp(question string) bool {
 	list := phrases(question)
 	if len(subjects(list)) == 0 {
 		return true
@@ -290,11 +290,11 @@ func leans(question string) bool {
 	return false
 }
 
-// mostTopics bounds what a conversation adds to a question.
+// mostTopics limits how many topics a conversation adds to a question.
 const mostTopics = 4
 
-// topics are what the conversation was about lately, the latest first, without
-// what the question says itself.
+// topics returns the latest subjects of the conversation, the latest first,
+// without those that the question names itself.
 func topics(question, summary string, turns []evidence.Turn) []string {
 	summary, _ = text.Clean(summary)
 	asked := set(text.QueryTerms(question))

@@ -9,11 +9,11 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// kind is what a question asks for.
-type kind int
+// questionType is what a question asks for.
+type questionType int
 
 const (
-	kindOther kind = iota // how, whether, compare and the rest: no shape to look for
+	kindOther questionType = iota // how, whether, compare and the rest: any sentence may answer
 	kindWho
 	kindWhen
 	kindWhere
@@ -40,14 +40,14 @@ var (
 	isA       = text.Pattern(`(?i)\b(is|are|was|were|refers? to|means?|describes?)\b`)
 )
 
-// subjectReach is how far into a sentence the verb of a definition may stand.
+// subjectReach is how many bytes may precede the verb of a definition.
 const subjectReach = 100
 
-func kindOf(question string) kind {
+func kindOf(question string) questionType {
 	q := strings.TrimRight(strings.TrimSpace(question), "?!. ")
 	for _, k := range []struct {
 		asks func() *regexp.Regexp
-		kind kind
+		kind questionType
 	}{
 		{asksNumber, kindNumber}, {asksWhen, kindWhen}, {asksWhere, kindWhere}, {asksWhy, kindWhy}, {asksWhat, kindDefinition}, {asksWho, kindWho},
 	} {
@@ -59,13 +59,13 @@ func kindOf(question string) kind {
 }
 
 // single reports whether one sentence can be the whole answer.
-func (k kind) single() bool {
+func (k questionType) single() bool {
 	return k == kindWho || k == kindWhen || k == kindWhere || k == kindNumber
 }
 
-// openingWeight is what the first sentence of a document about the subject is
-// worth: it says what the thing is.
-func (k kind) openingWeight() float64 {
+// openingWeight is the weight of the first sentence of a document about the
+// subject, which usually defines it.
+func (k questionType) openingWeight() float64 {
 	switch k {
 	case kindDefinition:
 		return 1.5
@@ -75,8 +75,8 @@ func (k kind) openingWeight() float64 {
 	return 0
 }
 
-// fits reports whether the sentence has the shape of an answer.
-func (k kind) fits(q query, c *candidate) bool {
+// fits reports whether the sentence has the form of an answer.
+func (k questionType) fits(q query, c *candidate) bool {
 	switch k {
 	case kindWho:
 		return hasName(q, c)
@@ -94,7 +94,8 @@ func (k kind) fits(q query, c *candidate) bool {
 	return false
 }
 
-// hasName looks for two capitalised words in a row that the question lacks.
+// hasName reports whether there are two capitalised words in a row that are not in
+// the question.
 func hasName(q query, c *candidate) bool {
 	run, end := 0, 0
 	for _, t := range c.tokens {
@@ -114,7 +115,7 @@ func hasName(q query, c *candidate) bool {
 	return false
 }
 
-// defines reports whether something that was asked about stands before the verb.
+// defines reports whether a term of the question precedes the verb.
 func defines(q query, c *candidate) bool {
 	verb := isA().FindStringIndex(c.text)
 	if verb == nil || verb[0] > subjectReach {

@@ -12,27 +12,27 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// What makes a sentence an answer, beside its BM25 in standard deviations.
-// Chosen on sets of questions with known answer sentences, where half or twice
-// of any of them does as well within the noise.
+// Weights added to a sentence's BM25, which is in standard deviations. Chosen on
+// sets of questions with known answer sentences; half or twice any of them does as
+// well within the noise.
 const (
-	alignWeight    = 2.0  // × the share of the question that it speaks of
-	kindWeight     = 0.8  // it has what was asked for: a name, a date, a number, a place
+	alignWeight    = 2.0  // × the share of the question that it covers
+	kindWeight     = 0.8  // it has what the question asks for: a name, a date, a number, a place
 	positionWeight = 0.4  // it is the first of its text, half of that for the second
-	aboutWeight    = 0.8  // its document is about the very subject of the question
+	aboutWeight    = 0.8  // its document is about the subject of the question
 	titleWeight    = 0.25 // a term of the question that only the title has, as a part of its IDF
-	beforeWeight   = 0.5  // a term that only the sentence before has, for which "it" may stand
-	priorWeight    = 0.5  // the passage that it stands in is the best one found
-	personalWeight = -1.0 // somebody tells of himself
-	hangingWeight  = -0.1 // it begins with a word that stands for something before it
+	beforeWeight   = 0.5  // a term that only the sentence before has, to which "it" may refer
+	priorWeight    = 0.5  // its passage is the best one found
+	personalWeight = -1.0 // it is written in the first person
+	hangingWeight  = -0.1 // it begins with a word that refers to something before it
 )
 
-// impliedCoverage is how much of a term a sentence speaks of that only its
-// document's title or the sentence before has: "It was released in 2018".
+// impliedCoverage is the coverage of a term that only the title of the document or
+// the sentence before has: "It was released in 2018".
 const impliedCoverage = 0.7
 
-// lengthPenalty is BM25's b. Passages are measured with 0.75; a sentence that is
-// long says more, and is not diluted by it.
+// lengthPenalty is BM25's b. The usual 0.75 is for passages: a longer sentence says
+// more rather than repeating itself.
 const lengthPenalty = 0.2
 
 // Scored is a sentence of one of the texts that were ranked.
@@ -40,13 +40,12 @@ type Scored struct {
 	Text     int           // index into the texts
 	Span     evidence.Span // of the sentence in its text
 	Score    float64       // compares sentences of one call only
-	Coverage float64       // share of the question that it speaks of, 0..1, rare terms counting more
+	Coverage float64       // share of the question that it covers, 0..1; rare terms count more
 }
 
-// RankSentences orders the sentences of texts by how likely they answer the
-// question, best first. What nobody would quote (headings, questions,
-// fragments) is left out. The extractive synthesizer ranks by the same code; it
-// also knows titles, the passages' own scores and the conversation.
+// RankSentences returns the sentences of texts, the likeliest answer to the
+// question first, without headings, questions and fragments. Synthesizer uses the
+// same ranking, and also knows titles, the scores of passages and the conversation.
 func RankSentences(question string, texts []string) []Scored {
 	var pool []candidate
 	for i, s := range texts {
@@ -65,25 +64,25 @@ func RankSentences(question string, texts []string) []Scored {
 	return out
 }
 
-// query is a question as the ranking sees it.
+// query is a parsed question.
 type query struct {
-	kind  kind
+	kind  questionType
 	terms []queryTerm
 }
 
 type queryTerm struct {
 	term   string
-	weight float64 // 1 for what was asked, less for what the conversation adds
+	weight float64 // 1 for a term of the question, less for an aspect or a term of the conversation
 }
 
-// contextWeight is that of a term which only the conversation has.
+// contextWeight is the weight of a term that only the conversation has.
 const contextWeight = 0.35
 
-// aspectWeight is that of a word which says how something is asked about, as in
-// "how does it work" and "how do they differ": answers seldom repeat it.
+// aspectWeight is the weight of words such as "work" in "how does it work" and
+// "differ" in "how do they differ": answers seldom repeat them.
 const aspectWeight = 0.3
 
-// newQuery reads a question; context is text whose terms it leans on, or "".
+// newQuery parses a question. context is text that the question depends on, or "".
 func newQuery(question, context string) query {
 	q := query{kind: kindOf(question)}
 	for _, t := range text.QueryTerms(question) {
@@ -113,7 +112,7 @@ type candidate struct {
 	doc      int // index of its text
 	span     evidence.Span
 	text     string
-	pos      int // its place in the text, from 0
+	pos      int // its index in the text, from 0
 	prior    float64
 	source   string
 	document string   // names its document
@@ -121,10 +120,10 @@ type candidate struct {
 	about    bool     // its document is about what the question asks about, by its title
 	tokens   []text.Token
 	terms    []string
-	says     []string // the terms of the query that it says itself
+	says     []string // the terms of the query that it contains itself
 	asked    bool     // one of them is the question's own
 	score    float64
-	opening  float64 // the part of score that decides who comes first, not who else is worth quoting
+	opening  float64 // the part of score that counts for the first sentence of an answer only
 	coverage float64
 }
 
@@ -138,8 +137,8 @@ func newCandidate(doc int, sp evidence.Span, s string, pos int) candidate {
 	return c
 }
 
-// score sets the score and the coverage of every candidate. The candidates of
-// one document stand next to each other, in its order.
+// score sets the score and the coverage of every candidate. The candidates of one
+// document must be adjacent and in its order.
 func score(q query, pool []candidate) {
 	docs := make([][]string, len(pool))
 	length := 0
@@ -187,7 +186,7 @@ func score(q query, pool []candidate) {
 	}
 	for i, z := range standardise(words) {
 		c := &pool[i]
-		c.score = z + alignWeight*c.coverage + positionWeight/float64(1+c.pos) + priorWeight*c.prior + manner(c.tokens)
+		c.score = z + alignWeight*c.coverage + positionWeight/float64(1+c.pos) + priorWeight*c.prior + styleScore(c.tokens)
 		if c.about {
 			c.opening = aboutWeight + q.kind.openingWeight()/float64(1+c.pos)
 			c.score += c.opening
@@ -198,9 +197,9 @@ func score(q query, pool []candidate) {
 	}
 }
 
-// leadingIDF is how rare the rarest of the question's own words is that is
-// spoken of at all: an aspect, such as "work" in "how do goroutines work", is
-// never more telling than the subject. That no text has it says little.
+// leadingIDF returns the highest IDF of the question's own terms that a candidate
+// contains. It limits the weight of aspects: "work" in "how do goroutines work" is
+// not more specific than the subject, even if it is rarer.
 func leadingIDF(q query, pool []candidate, bm *text.BM25) float64 {
 	most := 0.0
 	for _, t := range q.terms {
@@ -217,7 +216,7 @@ func leadingIDF(q query, pool []candidate, bm *text.BM25) float64 {
 	return most
 }
 
-// saturated is BM25's part for one term but its IDF.
+// saturated returns BM25's term-frequency factor for one term.
 func saturated(terms []string, term string, mean float64) float64 {
 	tf := 0.0
 	for _, x := range terms {
@@ -231,7 +230,7 @@ func saturated(terms []string, term string, mean float64) float64 {
 	return tf * (text.BM25K1 + 1) / (tf + text.BM25K1*(1-lengthPenalty+lengthPenalty*float64(len(terms))/mean))
 }
 
-// implied is the weight of a term that a sentence does not say itself.
+// implied returns the weight of a term that the sentence does not contain itself.
 func implied(term string, before, title []string) float64 {
 	switch {
 	case slices.Contains(before, term):
@@ -248,14 +247,14 @@ var (
 	hangingWords   = set(strings.Fields("it its this these those they their he his she her such however therefore thus also but and so then both"))
 )
 
-// refers reports whether the sentence has a word that stands for something
-// before it.
+// refers reports whether the sentence has a word that refers to something before
+// it.
 func (c *candidate) refers() bool {
 	return slices.ContainsFunc(c.tokens, func(t text.Token) bool { return referringWords[t.Word] })
 }
 
-// manner is what the way of a sentence takes from its score.
-func manner(tokens []text.Token) float64 {
+// styleScore returns the penalties for the style of a sentence.
+func styleScore(tokens []text.Token) float64 {
 	out := 0.0
 	if len(tokens) > 0 && hangingWords[tokens[0].Word] {
 		out += hangingWeight
@@ -266,8 +265,8 @@ func manner(tokens []text.Token) float64 {
 	return out
 }
 
-// similarities are, for each term of the question, the terms of the candidates
-// that are like it, 1 for the same: "inventor" for "invent".
+// similarities returns, for each term of the question, the similar terms of the
+// candidates and their similarity, as "inventor" for "invent".
 func similarities(q query, pool []candidate) map[string]map[string]float64 {
 	out := make(map[string]map[string]float64, len(q.terms))
 	for _, t := range q.terms {
@@ -290,11 +289,11 @@ func similarities(q query, pool []candidate) map[string]map[string]float64 {
 	return out
 }
 
-// leastAlike is the similarity below which two words have nothing in common but
-// letters.
+// leastAlike is the similarity below which two words are considered unrelated.
 const leastAlike = 0.5
 
-// similarity of two terms by the three-letter pieces that they share, 0..1.
+// similarity returns the Dice coefficient of the trigrams of two terms, or 0 below
+// leastAlike. It is 1 for the same term only.
 func similarity(a, b string) float64 {
 	if a == b {
 		return 1
@@ -315,7 +314,7 @@ func similarity(a, b string) float64 {
 	return 0
 }
 
-// standardise gives x in standard deviations from its mean.
+// standardise returns x in standard deviations from its mean.
 func standardise(x []float64) []float64 {
 	out := make([]float64, len(x))
 	sum, squares := 0.0, 0.0
@@ -336,12 +335,12 @@ func standardise(x []float64) []float64 {
 }
 
 const (
-	leastWords  = 4    // of what is a sentence and not a caption
-	longestText = 1000 // bytes of what is a sentence and not a table that lost its lines
+	leastWords  = 4    // fewer are a caption, not a sentence
+	longestText = 1000 // in bytes; more are a table without its lines, not a sentence
 )
 
-// quotable reports whether a sentence can stand in an answer: no heading, no
-// question, no fragment, no list of symbols.
+// quotable reports whether a sentence may be quoted: it is no heading, question,
+// fragment or list of symbols.
 func quotable(s string) bool {
 	if len(s) > longestText || strings.HasSuffix(s, "?") || strings.ContainsAny(s[:min(1, len(s))], "#|=>") {
 		return false
@@ -351,7 +350,7 @@ func quotable(s string) bool {
 	for _, r := range s {
 		letter := unicode.IsLetter(r)
 		switch {
-		case letter && (!in || r >= 0x2E80): // each ideograph is nearly a word
+		case letter && (!in || r >= 0x2E80): // each ideograph counts as a word
 			words++
 			letters++
 		case letter || unicode.IsDigit(r):
@@ -364,7 +363,8 @@ func quotable(s string) bool {
 	return words >= leastWords && letters > 2*others && endsSentence(s)
 }
 
-// endsSentence tells a sentence from a caption or the first half of one.
+// endsSentence reports whether s is a whole sentence, not a caption or the first
+// half of one.
 func endsSentence(s string) bool {
 	last, _ := utf8.DecodeLastRuneInString(strings.TrimRight(s, `"'”’»)]*_`))
 	if strings.ContainsRune(".!…。！:;", last) {

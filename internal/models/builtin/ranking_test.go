@@ -56,7 +56,7 @@ func TestRankSentencesOfNothing(t *testing.T) {
 
 func TestKindOf(t *testing.T) {
 	t.Parallel()
-	for question, want := range map[string]kind{
+	for question, want := range map[string]questionType{
 		"Who invented it?":                         kindWho,
 		"By whom was it invented?":                 kindWho,
 		"When did it start?":                       kindWhen,

@@ -12,23 +12,23 @@ const (
 	// relevanceShare is how much relevance counts against novelty when the next
 	// sentence is chosen (maximal marginal relevance).
 	relevanceShare = 0.7
-	// goodEnough is the share of the best sentence's score, between it and the
-	// worst, and of its coverage, that another one must reach to be quoted.
+	// goodEnough is the share of the best sentence's coverage, and of the distance
+	// between the worst and the best score, that another one must reach.
 	goodEnough = 0.6
-	// goodToAdd is the same for one that speaks of a part of the question that
-	// nothing quoted so far speaks of.
+	// goodToAdd is the same for a sentence that covers a part of the question that the
+	// selected ones do not.
 	goodToAdd = 0.25
-	// newSource is what a sentence gains when its source has not been quoted yet:
-	// two sources that agree are worth more than two sentences of one.
+	// newSource is the bonus for a source that has not been quoted yet: two sources
+	// that agree are worth more than two sentences of one.
 	newSource = 0.15
 )
 
-// newTerms is what a sentence gains by the share of the question that it is the
-// first to speak of: who compares two things wants to hear of both.
+// newTerms is the bonus for the share of the question that a sentence is the first
+// to cover: a comparison has to mention both things.
 const newTerms = 0.5
 
-// choose takes up to n sentences that are relevant and do not repeat each other,
-// within maxTokens (0: no limit), the best first. At least one is taken.
+// choose returns up to n relevant sentences that do not repeat each other, within
+// maxTokens (0: no limit), the best first, and at least one.
 func choose(q query, pool []candidate, n, maxTokens int) []candidate {
 	pool = slices.Clone(pool)
 	slices.SortStableFunc(pool, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
@@ -56,7 +56,7 @@ func choose(q query, pool []candidate, n, maxTokens int) []candidate {
 			if !worthQuoting(c, &pool[0], relevance, adds) {
 				continue
 			}
-			v := relevanceShare*relevance - (1-relevanceShare)*nearest(c, picked) + newTerms*adds
+			v := relevanceShare*relevance - (1-relevanceShare)*redundancy(c, picked) + newTerms*adds
 			if !slices.ContainsFunc(picked, func(p candidate) bool { return p.source == c.source }) {
 				v += newSource
 			}
@@ -74,7 +74,8 @@ func choose(q query, pool []candidate, n, maxTokens int) []candidate {
 	return picked
 }
 
-// newShare is the share of the question that c says and none of the picked does.
+// newShare returns the share of the question that c covers and none of the picked
+// does.
 func newShare(q query, c *candidate, picked []candidate) float64 {
 	adds, all := 0.0, 0.0
 	for _, t := range q.terms {
@@ -90,8 +91,8 @@ func newShare(q query, c *candidate, picked []candidate) float64 {
 	return adds / all
 }
 
-// worthQuoting asks of a further sentence that it says something of the question
-// in its own words, and is about as good as the first one or adds to it.
+// worthQuoting reports whether a further sentence has terms of the question itself
+// and is about as good as the first one, or adds to it.
 func worthQuoting(c, first *candidate, relevance, adds float64) bool {
 	if !c.asked {
 		return false
@@ -100,7 +101,7 @@ func worthQuoting(c, first *candidate, relevance, adds float64) bool {
 		return relevance >= goodToAdd && c.coverage >= goodToAdd*first.coverage
 	}
 	if c.about && c.document != first.document {
-		return c.coverage >= goodToAdd*first.coverage // a second voice on the very subject
+		return c.coverage >= goodToAdd*first.coverage // a second source on the same subject
 	}
 	return relevance >= goodEnough && c.coverage >= goodEnough*first.coverage
 }
@@ -109,8 +110,8 @@ func repeats(prints []uint64, taken []int, i int) bool {
 	return slices.ContainsFunc(taken, func(t int) bool { return text.Distance(prints[t], prints[i]) <= text.NearDuplicate })
 }
 
-// nearest is the similarity of c to the most similar of the picked, 0..1.
-func nearest(c *candidate, picked []candidate) float64 {
+// redundancy returns the similarity of c to the most similar of the picked, 0..1.
+func redundancy(c *candidate, picked []candidate) float64 {
 	most := 0.0
 	for i := range picked {
 		most = max(most, overlap(c.terms, picked[i].terms))
@@ -118,7 +119,7 @@ func nearest(c *candidate, picked []candidate) float64 {
 	return most
 }
 
-// overlap is the cosine of two sets of terms.
+// overlap returns the cosine of two sets of terms.
 func overlap(a, b []string) float64 {
 	x, y := set(a), set(b)
 	shared := 0
@@ -141,8 +142,8 @@ func set(terms []string) map[string]bool {
 	return out
 }
 
-// arrange orders an answer: the best sentence first, then what its document
-// says besides, then the other documents, each in its own order.
+// arrange orders an answer: the best sentence first, then the others of its
+// document, then the other documents, each in the order of its text.
 func arrange(picked []candidate) []candidate {
 	var docs []string // in the order of their best sentence
 	id := func(c candidate) string { return c.source + "\x00" + c.document }

@@ -7,12 +7,12 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// margin is how far around a passage its first and last sentence are looked
-// for, in bytes: a chunk may begin in the middle of one.
+// margin is how many bytes around a passage are searched for the ends of its first
+// and last sentence: a chunk may begin in the middle of one.
 const margin = 600
 
-// sentencesOf gives the sentences that a passage touches, as spans of the
-// document's text. A sentence of which a part is out of sight is left out.
+// sentencesOf returns the sentences that overlap the passage, as spans of the
+// document's text. A sentence that extends beyond the margin is left out.
 func sentencesOf(e evidence.Evidence) []evidence.Span {
 	doc, p := e.Document.Text, e.Passage
 	if !sound(e) {
@@ -37,7 +37,7 @@ func sentencesOf(e evidence.Evidence) []evidence.Span {
 	return out
 }
 
-// sound reports whether the passage is where it says.
+// sound reports whether the passage is within its document.
 func sound(e evidence.Evidence) bool {
 	p := e.Passage
 	return p.Start >= 0 && p.Start < p.End && p.End <= len(e.Document.Text)

@@ -18,9 +18,9 @@ func NewSummarizer() *Summarizer { return &Summarizer{} }
 // Name is "built-in".
 func (*Summarizer) Name() string { return "built-in" }
 
-// Summarize keeps what was asked and the one sentence of each answer that
-// answers it best. When that becomes too long the oldest answers go first, then
-// the oldest questions: what was asked tells a follow-up what "it" is.
+// Summarize keeps each question and the sentence of its answer that answers it
+// best. When that becomes too long, the oldest answers are dropped first, then the
+// oldest questions: follow-up questions refer to the subjects of earlier ones.
 func (*Summarizer) Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
@@ -40,7 +40,8 @@ func (*Summarizer) Summarize(ctx context.Context, summary string, turns []eviden
 	return shrink(lines), nil
 }
 
-// gist is the sentence that stands for an answer.
+// gist returns the sentence that represents an answer, or "" for an answer that
+// found nothing.
 func gist(question string, t evidence.Turn) string {
 	if t.Run != nil && t.Run.Status == evidence.Insufficient {
 		return ""
@@ -52,8 +53,8 @@ func gist(question string, t evidence.Turn) string {
 	return body
 }
 
-// shrink takes lines out until what is left fits: from the oldest on, answers
-// before questions.
+// shrink removes lines until the rest fits: the oldest first, answers before
+// questions.
 func shrink(lines []string) string {
 	size := -1
 	kept := lines[:0:0]

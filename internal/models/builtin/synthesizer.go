@@ -12,23 +12,22 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Synthesizer answers with sentences of the evidence, word for word. It needs no
-// model, takes milliseconds, and would rather say that it found nothing than
-// quote what does not answer.
+// Synthesizer answers with passages and sentences of the evidence, word for word,
+// and abstains when none seems to answer.
 type Synthesizer struct {
 	encoder models.Embedder // nil: units are ranked by words alone
 }
 
-// NewSynthesizer returns the synthesizer that is always there. encoder, when not
-// nil, is a trained one that ranks what can be quoted.
+// NewSynthesizer returns the built-in synthesizer. encoder, when not nil, is a
+// trained one that ranks what can be quoted.
 func NewSynthesizer(encoder models.Embedder) *Synthesizer { return &Synthesizer{encoder} }
 
 // Name is "extractive".
 func (*Synthesizer) Name() string { return "extractive" }
 
-// The share of the question that the sentences of an answer have to speak of
-// together, and that of the best of them, a rare word counting more there. Below
-// it they are about something else. With questions on encyclopedia articles, each
+// The least coverage of the question by all sentences of an answer together, and by
+// the best of them, where rare words count more. Below it the answer abstains. With
+// questions on encyclopedia articles, each
 // put to the six passages that search finds for it, these abstain from 6 % of
 // those with an answer, from 72 % when the passage with the answer is withheld,
 // from 86 % when its whole article is, and from 99 % of those put to passages
@@ -38,9 +37,9 @@ const (
 	leastBest     = 0.40
 )
 
-// Write picks the sentences. Each has one mark and one quote, and its text is
-// the document's text between the quote's offsets. It fails by the end of ctx
-// only.
+// Write selects what to quote: whole blocks of documents with structure, else
+// sentences. Each has one mark and one quote, and its text is the document's text
+// between the quote's offsets. It fails only when ctx ends.
 func (s *Synthesizer) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
 	if err := ctx.Err(); err != nil {
 		return evidence.Draft{}, err
@@ -77,17 +76,16 @@ func (s *Synthesizer) Write(ctx context.Context, in evidence.Brief, stream func(
 	return draft, nil
 }
 
-// background is what a question leans on: the conversation so far, when the
-// question has too little of its own.
+// background returns the topics of the conversation if the question depends on it.
 func background(in evidence.Brief) string {
-	if !leans(in.Question) {
+	if !isFollowUp(in.Question) {
 		return ""
 	}
 	return strings.Join(topics(in.Question, in.Summary, in.Turns), " ")
 }
 
-// gatherSentences are the quotable sentences of the evidence. One that several
-// passages hold stands once, with the best of them.
+// gatherSentences returns the quotable sentences of the evidence. A sentence in
+// several passages is returned once, with the best passage score.
 func gatherSentences(q query, list []evidence.Evidence) []candidate {
 	best, worst := 0.0, 0.0
 	for i, e := range list {
@@ -98,11 +96,11 @@ func gatherSentences(q query, list []evidence.Evidence) []candidate {
 			worst = e.Passage.Score
 		}
 	}
-	type place struct {
+	type position struct {
 		document string
 		start    int
 	}
-	seen := map[place]int{}
+	seen := map[position]int{}
 	var pool []candidate
 	for i, e := range list {
 		title := text.Terms(e.Document.Title)
@@ -113,14 +111,14 @@ func gatherSentences(q query, list []evidence.Evidence) []candidate {
 		}
 		offset := 0
 		if e.Passage.Start > 0 {
-			offset = 2 // whatever comes first here is not the first of its document
+			offset = 2 // the first sentence here is not the first of its document
 		}
 		for pos, sp := range sentencesOf(e) {
 			sentence := e.Document.Text[sp.Start:sp.End]
 			if !quotable(sentence) {
 				continue
 			}
-			at := place{cmp.Or(e.Document.ID, e.Document.URL), sp.Start}
+			at := position{cmp.Or(e.Document.ID, e.Document.URL), sp.Start}
 			if j, ok := seen[at]; ok {
 				pool[j].prior = max(pool[j].prior, prior)
 				continue
@@ -135,8 +133,8 @@ func gatherSentences(q query, list []evidence.Evidence) []candidate {
 	return pool
 }
 
-// isAbout reports whether a title is the subject of the question: every word of
-// it was asked for, what stands in brackets apart, as in "Attention (machine
+// isAbout reports whether a title is the subject of the question: all its words are
+// in the question, apart from those in parentheses, as in "Attention (machine
 // learning)".
 func isAbout(q query, title string) bool {
 	name, _, _ := strings.Cut(title, " (")
@@ -149,8 +147,8 @@ func isAbout(q query, title string) bool {
 	return len(terms) > 0
 }
 
-// wanted is how many sentences an answer has at most.
-func wanted(k kind, maxTokens int) int {
+// wanted returns the most sentences of an answer.
+func wanted(k questionType, maxTokens int) int {
 	most := 5
 	if k.single() {
 		most = 4
@@ -162,7 +160,7 @@ func wanted(k kind, maxTokens int) int {
 	return max(most, 2)
 }
 
-// doubt says why the sentences are no answer, or "".
+// doubt returns why the sentences are not an answer, or "".
 func doubt(q query, picked []candidate) string {
 	best := 0.0
 	for _, c := range picked {
@@ -172,12 +170,12 @@ func doubt(q query, picked []candidate) string {
 	if together >= leastTogether && best >= leastBest {
 		return ""
 	}
-	return fmt.Sprintf("the best sentences that were found speak of %d %% of what was asked", int(100*min(together, 1)))
+	return fmt.Sprintf("the best sentences that were found cover %d %% of the question", int(100*min(together, 1)))
 }
 
-// togetherCovered is the share of the question's own terms that the sentences
-// or their titles speak of, all counting the same: in what was picked for the
-// question a rare term is not the important one.
+// togetherCovered returns the share of the question's terms that the sentences or
+// their titles cover. Rare terms do not count more: among sentences selected for
+// the question, a rare term is not the important one.
 func togetherCovered(q query, picked []candidate) float64 {
 	said, all := 0.0, 0.0
 	for _, t := range q.terms {

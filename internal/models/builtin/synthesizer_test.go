@@ -23,7 +23,7 @@ func write(t *testing.T, in evidence.Brief) evidence.Draft {
 	return d
 }
 
-// checkQuotes holds a draft to what extraction promises.
+// checkQuotes checks that every sentence is a quote.
 func checkQuotes(t *testing.T, in evidence.Brief, d evidence.Draft) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -33,10 +33,10 @@ func checkQuotes(t *testing.T, in evidence.Brief, d evidence.Draft) {
 		}
 		body, q := in.Evidence[s.Marks[0]-1].Document.Text, s.Quotes[0]
 		if q.Start < 0 || q.End > len(body) || body[q.Start:q.End] != s.Text {
-			t.Errorf("%q does not stand at %v", s.Text, q)
+			t.Errorf("%q is not at %v", s.Text, q)
 		}
 		if seen[s.Text] {
-			t.Errorf("%q stands twice", s.Text)
+			t.Errorf("%q is quoted twice", s.Text)
 		}
 		seen[s.Text] = true
 	}
@@ -157,7 +157,7 @@ func TestSynthesizerStream(t *testing.T) {
 	}
 }
 
-func TestSynthesizerIsTheSameEachTime(t *testing.T) {
+func TestSynthesizerIsDeterministic(t *testing.T) {
 	t.Parallel()
 	in := evidence.Brief{Question: "How do BERT and GPT read text?", Evidence: modelstest.Library()}
 	if diff := cmp.Diff(write(t, in), write(t, in)); diff != "" {

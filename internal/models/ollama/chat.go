@@ -14,19 +14,17 @@ import (
 )
 
 const (
-	// seed makes the same prompt give the same answer, as far as the server's
-	// arithmetic allows.
+	// seed makes answers reproducible as far as the server's arithmetic allows.
 	seed = 20
-	// smallestWindow and largestWindow bound num_ctx. Each change of it makes
-	// the server load the model anew, so a window grows in powers of two and
-	// never shrinks.
+	// smallestWindow and largestWindow bound num_ctx. The server reloads the model
+	// whenever it changes, so a window grows in powers of two and never shrinks.
 	smallestWindow = 4096
 	largestWindow  = 65536
-	// UnknownContext is taken for a model that does not tell its context length.
+	// UnknownContext is assumed for a model that does not report its context length.
 	UnknownContext = 4096
 	maxText        = 256 << 10 // of an answer, bytes
-	// thinkingRoom is what a model may think aloud, in tokens, when it cannot be
-	// told not to.
+	// thinkingRoom is how many tokens a model may use for thinking where thinking
+	// cannot be switched off.
 	thinkingRoom = 2048
 )
 
@@ -34,25 +32,25 @@ const (
 type ChatRequest struct {
 	Model        ModelInfo
 	Messages     []prompt.Message
-	PromptTokens int             // estimated, generously: see EstimatePrompt
+	PromptTokens int             // an upper estimate: see EstimatePrompt
 	MaxTokens    int             // of the answer
-	Format       json.RawMessage // a JSON schema that the answer has to keep, or nil
+	Format       json.RawMessage // a JSON schema for the answer, or nil
 }
 
 // ChatResult is what the model wrote.
 type ChatResult struct {
 	Text         string
-	PromptTokens int  // as the server counted, 0: it did not say
-	Window       int  // num_ctx that was asked for
+	PromptTokens int  // as the server counted; 0: not reported
+	Window       int  // the requested num_ctx
 	Cut          bool // the answer reached MaxTokens or the window's end
-	Truncated    bool // the server cut the prompt, though it was told not to
+	Truncated    bool // the server truncated the prompt despite the request not to
 }
 
-// Chat has the model answer. onText, when not nil, gets each piece of the answer
-// as it comes. There is no limit on the total time but ctx: a model that writes
-// slowly may, one that falls silent may not. When it fails after a part of the
-// answer was written, the result holds that part beside the error. A prompt that
-// does not fit is an error with ErrTooLong in its chain, never cut in silence.
+// Chat lets the model answer. onText, when not nil, receives each part of the
+// answer as it arrives. Only ctx limits the total time; Config.Silence limits the
+// pauses. When it fails in the middle of an answer, the result holds the part
+// before the failure. A prompt that does not fit is an error with ErrTooLong in
+// its chain; it is never truncated.
 func (c *Client) Chat(ctx context.Context, req ChatRequest, onText func(string)) (ChatResult, error) {
 	if err := ctx.Err(); err != nil {
 		return ChatResult{}, c.problem(ctx, req.Model.Name, err)
@@ -91,7 +89,7 @@ func (c *Client) Chat(ctx context.Context, req ChatRequest, onText func(string))
 	case errors.Is(context.Cause(bounded), errSilent):
 		err = errSilent
 	case err == nil && !last.Done:
-		err = errCut // the api package says nothing of a stream that ends early
+		err = errCut // the api package does not report a stream that ends early
 	}
 	if err != nil {
 		if out.Len() == 0 && ctx.Err() != nil {
@@ -106,7 +104,7 @@ func (c *Client) Chat(ctx context.Context, req ChatRequest, onText func(string))
 	return res, nil
 }
 
-// silenceWatch cancels a call that says nothing for too long. A replay has no
+// silenceWatch cancels a call that sends nothing for too long. A replay has no
 // clock: the recording says when a call was cancelled.
 type silenceWatch struct {
 	timer *time.Timer // nil: no clock
@@ -149,7 +147,7 @@ func (c *Client) chatRequest(req ChatRequest, window int) *api.ChatRequest {
 	}
 	if req.Model.Thinking {
 		out.Think = &api.ThinkValue{Value: false}
-		// Some models think all the same; that must not eat the answer's room.
+		// Some models think nevertheless, and need tokens for it.
 		out.Options["num_predict"] = req.MaxTokens + thinkingRoom
 	}
 	for _, m := range req.Messages {
@@ -159,11 +157,11 @@ func (c *Client) chatRequest(req ChatRequest, window int) *api.ChatRequest {
 }
 
 const (
-	// leastMeasured is the shortest prompt that tells the pace: of a shorter one,
-	// or one that was cached, most of the time is something else.
+	// leastMeasured is the shortest prompt whose speed is measured: for a shorter or
+	// cached one, most of the time is overhead.
 	leastMeasured = 100
-	// unknownPace is that of a small model on an old machine without a GPU. The
-	// first prompt is made for it; the second knows better.
+	// unknownPace is assumed before the first measurement: that of a small model on an
+	// old machine without a GPU.
 	unknownPace = 80.0
 )
 
@@ -173,8 +171,8 @@ func (c *Client) setPace(model string, tokensPerSecond float64) {
 	c.paces[model] = tokensPerSecond
 }
 
-// Readable is how many tokens of a prompt the model reads within d, as the last
-// prompt showed. A machine without a GPU reads a long prompt for a minute before
+// Readable returns how many tokens of a prompt the model can read within d,
+// according to its last prompt. A machine without a GPU reads a long prompt for a minute before
 // it writes the first word.
 func (c *Client) Readable(m ModelInfo, d time.Duration) int {
 	c.mu.Lock()
@@ -190,7 +188,7 @@ func (c *Client) Readable(m ModelInfo, d time.Duration) int {
 	return tokens
 }
 
-// Room is how many tokens of prompt and answer a model can take at most.
+// Room returns the most tokens that prompt and answer may have together.
 func (c *Client) Room(m ModelInfo) int {
 	room := min(m.Context, largestWindow)
 	if room <= 0 {
@@ -202,7 +200,7 @@ func (c *Client) Room(m ModelInfo) int {
 	return room
 }
 
-// Window is the num_ctx for a need of so many tokens.
+// Window returns the num_ctx for so many tokens.
 func (c *Client) Window(m ModelInfo, need int) int {
 	if m.Thinking {
 		need += thinkingRoom
@@ -221,8 +219,8 @@ func (c *Client) Window(m ModelInfo, need int) int {
 	return w
 }
 
-// Preload has the server load a model while something else is still going on:
-// it would break off the loading if a call with a tight limit asked for it.
+// Preload makes the server load a model. A call with a short deadline would
+// interrupt the loading.
 func (c *Client) Preload(ctx context.Context, m ModelInfo) error {
 	req := c.chatRequest(ChatRequest{Model: m}, c.Window(m, 0))
 	if err := c.api.Chat(ctx, req, func(api.ChatResponse) error { return nil }); err != nil || ctx.Err() != nil {
@@ -231,10 +229,9 @@ func (c *Client) Preload(ctx context.Context, m ModelInfo) error {
 	return nil
 }
 
-// EstimatePrompt says how many tokens s is at most for the usual models: three
-// letters of the Latin alphabet to a token, one of any other. The true number
-// is nearer to four; too high an estimate costs memory, too low a one the
-// question.
+// EstimatePrompt returns an upper estimate of the tokens of s for usual models:
+// three Latin letters to a token, or one letter of another script. Nearer to four
+// is usual, but too high an estimate costs memory, too low a one the answer.
 func EstimatePrompt(s string) int {
 	thirds := 0
 	for _, r := range s {

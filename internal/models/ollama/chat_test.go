@@ -63,7 +63,7 @@ func TestChatErrors(t *testing.T) {
 			t.Errorf("Chat with a prompt that does not fit: %v, want ErrTooLong", err)
 		}
 		if got := c.Probe(t.Context()); got.Chat == nil {
-			t.Errorf("a prompt that is too long was held against the model: %v", got.ChatProblem)
+			t.Errorf("a prompt that is too long counts as a failure of the model: %v", got.ChatProblem)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -81,8 +81,8 @@ func TestChatMisbehaves(t *testing.T) {
 		text  string // what was written before
 		want  string
 	}{
-		{"silent from the start", ollamakit.Reply{Hang: true}, "", "fell silent"},
-		{"silent in the middle", ollamakit.Reply{Tokens: []string{"a ", "b ", "c"}, HangAfter: 2}, "a b ", "fell silent"},
+		{"silent from the start", ollamakit.Reply{Hang: true}, "", "stopped responding"},
+		{"silent in the middle", ollamakit.Reply{Tokens: []string{"a ", "b ", "c"}, HangAfter: 2}, "a b ", "stopped responding"},
 		{"server error", ollamakit.Reply{Status: 500, Error: "llama runner process has terminated"}, "", "fails: llama runner process has terminated"},
 		{"error within the stream", ollamakit.Reply{Tokens: []string{"a "}, Error: "out of memory"}, "a ", "fails: out of memory"},
 		{"breaks off", ollamakit.Reply{Tokens: []string{"a "}, BreakOff: true}, "a ", "broke off"},
@@ -108,8 +108,8 @@ func TestChatMisbehaves(t *testing.T) {
 	}
 }
 
-// The time that was left runs out in the middle: what was written is there, the
-// error says so, and the model is not blamed.
+// A deadline in the middle of an answer: the first part is returned with the error,
+// and the model is not considered failing.
 func TestChatDeadline(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
@@ -124,13 +124,13 @@ func TestChatDeadline(t *testing.T) {
 			t.Errorf("Chat = %+v, %v", res, err)
 		}
 		if got := c.Probe(t.Context()); got.Chat == nil {
-			t.Errorf("the model was blamed: %v", got.ChatProblem)
+			t.Errorf("the model counts as failing: %v", got.ChatProblem)
 		}
 	})
 }
 
-// The clock of silence starts anew with each word: a model that writes for
-// longer than any silence may last is heard to its end.
+// Each word restarts the timer: a slow model may write for longer than it may be
+// silent.
 func TestChatSlow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestChatSlow(t *testing.T) {
 			<-time.After(29 * time.Second)
 		}
 		if ctx.Err() != nil {
-			t.Fatal("cut off though it never fell silent")
+			t.Fatal("cut off though it never stopped responding")
 		}
 		<-time.After(2 * time.Second)
 		synctest.Wait()
@@ -168,7 +168,7 @@ func TestChatRequest(t *testing.T) {
 		}{
 			{"small", 10, 32768, false, 4096},
 			{"grows in powers of two", 5000, 32768, false, 8192},
-			{"does not shrink: that would load the model anew", 10, 32768, false, 8192},
+			{"does not shrink: that would reload the model", 10, 32768, false, 8192},
 			{"the model's own length", 10, 2048, false, 2048},
 			{"room to think", 7000, 32768, true, 16384},
 		} {

@@ -10,9 +10,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
-// Embed makes one vector for each text, as the model gives it. A text that is
-// longer than the model's context is embedded by its beginning: the server is
-// told so, and a caller who minds cuts his texts before.
+// Embed returns one vector for each text, as the model gives it. Of a text longer
+// than the model's context, the server embeds the beginning.
 func (c *Client) Embed(ctx context.Context, m ModelInfo, texts []string) ([][]float32, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -42,8 +41,8 @@ func (c *Client) Embed(ctx context.Context, m ModelInfo, texts []string) ([][]fl
 	return resp.Embeddings, nil
 }
 
-// Fail puts a failure of a model into words that the client could not see
-// itself, such as vectors of nothing, and remembers it.
+// Fail returns an *evidence.Problem for a failure that the client cannot detect
+// itself, such as an empty vector, and remembers the failure.
 func (c *Client) Fail(ctx context.Context, m ModelInfo, err error) error {
 	return c.problem(ctx, m.Name, fmt.Errorf("%w: %w", errCut, err))
 }

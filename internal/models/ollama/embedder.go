@@ -10,11 +10,11 @@ import (
 	"github.com/research-mcp/research-mcp/internal/models"
 )
 
-// batchTexts is how many texts go to Ollama at once: enough that the round trip
-// does not count, few enough that a call ends soon after its context does.
+// batchTexts is how many texts are sent at once: enough to make the round trip
+// negligible, few enough for a call to end soon after its context.
 const batchTexts = 32
 
-// Embedder embeds with a model of a local Ollama.
+// Embedder embeds with one model.
 type Embedder struct {
 	client *Client
 	model  ModelInfo
@@ -23,14 +23,14 @@ type Embedder struct {
 	dims int
 }
 
-// NewEmbedder returns an embedder for a model that Probe found. Nothing is asked
-// of the server before the first Embed.
+// NewEmbedder returns an embedder for a model that Probe found. The server
+// is not contacted before the first Embed.
 func NewEmbedder(client *Client, model ModelInfo) *Embedder {
 	return &Embedder{client: client, model: model, dims: model.Dims}
 }
 
-// Model names the space. Its revision is the model's digest, so that a model
-// that was pulled anew under the same name is another space.
+// Model identifies the vector space. Its revision is the model's digest: a new
+// version under the same name is another space.
 func (e *Embedder) Model() evidence.Model {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -39,10 +39,9 @@ func (e *Embedder) Model() evidence.Model {
 	}
 }
 
-// Embed asks in batches. A text longer than the model's context is embedded by
-// its beginning. Vectors that cannot be right (of another dimension than the
-// ones before, of no direction) are an *evidence.Problem, as is every failure of
-// the server.
+// Embed sends the texts in batches. Of a text longer than the model's context, the
+// beginning is embedded. Failures of the server and invalid vectors (of another
+// dimension than earlier ones, or without a direction) are an *evidence.Problem.
 func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, error) {
 	out := make([][]float32, 0, len(texts))
 	for start := 0; start < len(texts); start += batchTexts {
@@ -63,7 +62,7 @@ func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, erro
 	return out, nil
 }
 
-// check makes v a unit vector of the model's dimension, or says why it cannot.
+// check scales v to unit length, or reports why it is invalid.
 func (e *Embedder) check(v []float32) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

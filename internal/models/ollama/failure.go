@@ -15,7 +15,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// failure is what a model did wrong the last time.
+// failure is the last failure of a model.
 type failure struct {
 	at      time.Time
 	problem *evidence.Problem
@@ -25,14 +25,14 @@ var (
 	// ErrTooLong is in the chain of the error for a prompt, or a text to embed,
 	// that does not fit into the model's context.
 	ErrTooLong = errors.New("longer than the model's context")
-	errSilent  = errors.New("no word for too long")
+	errSilent  = errors.New("nothing was sent for too long")
 	errCut     = errors.New("the answer broke off")
 )
 
-// problem puts the failure of a call into words. One that is the model's own is
-// remembered, so that the next probe does not choose the same model at once; a
-// server that went away, or a model, is looked for anew. The end of the caller's
-// ctx is never held against a model.
+// problem returns the failure of a call as an *evidence.Problem, or ctx's error
+// when it was cancelled. A failure of the model itself is remembered, so that the
+// next probe does not choose it. When the server or the model is missing, the next
+// caller probes again. The end of ctx does not count as a failure of the model.
 func (c *Client) problem(ctx context.Context, name string, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return ctx.Err()
@@ -51,14 +51,14 @@ func (c *Client) problem(ctx context.Context, name string, err error) error {
 	case isStatus && status.StatusCode == http.StatusBadRequest && strings.Contains(status.ErrorMessage, "context length"):
 		p.What = fmt.Sprintf("the text is too long for the Ollama model %s", name)
 		p.Cause = errors.Join(ErrTooLong, err)
-		return p // nothing wrong with the model
+		return p // not a failure of the model
 	case isStatus && status.StatusCode == http.StatusNotFound:
 		p.What = fmt.Sprintf("Ollama at %s lacks the model %s", c.Host(), name)
 		p.Try = "run `ollama pull " + name + "`"
 		c.forgetState()
 		return p
 	case errors.Is(err, errSilent):
-		p.What = fmt.Sprintf("the Ollama model %s fell silent", name)
+		p.What = fmt.Sprintf("the Ollama model %s stopped responding", name)
 		p.Try = "see `ollama ps`; restart Ollama if it stays so"
 	case !isStatus && !errors.Is(err, errCut) && !answered(err):
 		c.forgetState()
@@ -81,19 +81,18 @@ func (c *Client) forgetState() {
 	c.probes.state, c.probes.valid = State{}, false
 }
 
-// works forgets a failure.
+// works clears the failure of a model that has answered.
 func (c *Client) works(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.failures, name)
 }
 
-// slowFresh is how long a model counts as slow.
-const slowFresh = 5 * time.Minute
+// slowTTL is how long a model counts as slow.
+const slowTTL = 5 * time.Minute
 
-// NoteSlow remembers that a model was too slow for a small job that somebody
-// waited for; Slow says whether that was lately. It does not keep a model from
-// being chosen: an answer has more time.
+// NoteSlow remembers that a model was too slow to plan. It can still be chosen to
+// write an answer, which has more time.
 func (c *Client) NoteSlow(m ModelInfo) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,10 +104,10 @@ func (c *Client) Slow(m ModelInfo) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	at, ok := c.slow[m.Name]
-	return ok && c.cfg.Now().Sub(at) < slowFresh
+	return ok && c.cfg.Now().Sub(at) < slowTTL
 }
 
-// brief makes a line of a server's message.
+// brief returns a server's message as one short line.
 func brief(s string) string {
 	s, _ = text.Clean(s)
 	s, cut := text.Cut(text.Squash(s), 200)

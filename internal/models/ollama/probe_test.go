@@ -67,7 +67,7 @@ func TestProbeChoice(t *testing.T) {
 		{name: "configured is missing", cfg: Config{ChatModel: "qwen3"}, models: []ollamakit.Model{chat("a"), embed},
 			want: [2]string{"", "nomic-embed-text"}, problem: "lacks the chat model qwen3; it has a, nomic-embed-text; run `ollama pull qwen3`"},
 		{name: "configured cannot", cfg: Config{ChatModel: "nomic-embed-text"}, models: []ollamakit.Model{chat("a"), embed},
-			want: [2]string{"", "nomic-embed-text"}, problem: "nomic-embed-text is no chat model"},
+			want: [2]string{"", "nomic-embed-text"}, problem: "nomic-embed-text is not a chat model"},
 		{name: "guess was wrong", models: []ollamakit.Model{painter, chat("a"), embed}, want: [2]string{"a", "nomic-embed-text"}},
 		{name: "remote is not taken unasked", models: []ollamakit.Model{remote, embed}, want: [2]string{"", "nomic-embed-text"}, problem: "without a usable chat model"},
 		{name: "remote when named", cfg: Config{ChatModel: "big-cloud"}, models: []ollamakit.Model{remote, embed}, want: [2]string{"big-cloud", "nomic-embed-text"}},

@@ -11,7 +11,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// Models to propose to somebody who has none: small, good, and known to work.
+// Models that messages suggest: small, good, and known to work.
 const (
 	SuggestedChat  = "llama3.2"
 	SuggestedEmbed = "nomic-embed-text"
@@ -20,25 +20,25 @@ const (
 // ModelInfo is an installed model.
 type ModelInfo struct {
 	Name     string // without ":latest"
-	Digest   string // changes when the model is pulled anew
-	Context  int    // its own context length in tokens, 0: not known yet
+	Digest   string // differs between versions of a model
+	Context  int    // the model's context length in tokens; 0: not known yet
 	Dims     int    // of its embeddings, 0: not known yet
-	Thinking bool   // it can think aloud before it answers
-	Remote   bool   // the server sends its prompts to another one
+	Thinking bool   // it can write its thoughts before the answer
+	Remote   bool   // its prompts are sent to another server
 }
 
-// Revision is the short form of the digest.
+// Revision returns the short form of the digest.
 func (m ModelInfo) Revision() string { return m.Digest[:min(12, len(m.Digest))] }
 
-// details are what /api/show says of a model.
+// details is the result of /api/show.
 type details struct {
 	chat, embed, thinking bool
 	context, dims         int
 }
 
-// role is what a model is wanted for.
+// role is a use of a model.
 type role struct {
-	name       string // as it stands in messages
+	name       string // as messages name it
 	configured string
 	suggested  string
 	can        func(details) bool
@@ -52,8 +52,8 @@ func (c *Client) embedRole() role {
 	return role{"embedding", c.cfg.EmbedModel, SuggestedEmbed, func(d details) bool { return d.embed }}
 }
 
-// choose picks the model for a role among the installed ones, or says why none.
-// The caller holds c.mu.
+// choose returns the model for a role, or why none of the installed ones can be
+// used. The caller holds c.mu.
 func (c *Client) choose(r role, installed []api.ListModelResponse) (*ModelInfo, *evidence.Problem) {
 	var failing *evidence.Problem
 	for _, m := range installed {
@@ -67,11 +67,11 @@ func (c *Client) choose(r role, installed []api.ListModelResponse) (*ModelInfo, 
 			continue
 		case named && known && !r.can(d):
 			return nil, &evidence.Problem{
-				What: fmt.Sprintf("the Ollama model %s is no %s model", shortName(m.Name), r.name),
+				What: fmt.Sprintf("the Ollama model %s is not a %s model", shortName(m.Name), r.name),
 				Try:  "set another one, or none to have one chosen; `ollama pull " + r.suggested + "` gets one",
 			}
 		case !named && (!r.can(d) || m.RemoteHost != ""):
-			// What is asked stays on this machine unless somebody named a remote model.
+			// Prompts stay on this machine unless the user named a remote model.
 			continue
 		}
 		if f, ok := c.failures[shortName(m.Name)]; ok && c.cfg.Now().Sub(f.at) < failureTTL {
@@ -113,9 +113,8 @@ func (c *Client) noModel(r role, installed []api.ListModelResponse) *evidence.Pr
 	}
 }
 
-// guess says what a model can do before its details are known: the list of
-// installed models comes within a millisecond, the details of one model may
-// take a fifth of a second.
+// guess returns the likely abilities of a model before its details are known: the
+// list of models takes a millisecond, the details of one may take 200.
 func guess(m api.ListModelResponse) details {
 	name := strings.ToLower(m.Name)
 	families := append(slices.Clone(m.Details.Families), m.Details.Family)
@@ -124,8 +123,8 @@ func guess(m api.ListModelResponse) details {
 	return details{chat: !encoder, embed: encoder}
 }
 
-// learn fetches the details of models behind the caller's back and then lets
-// the next probe choose anew. The caller holds c.mu.
+// learn fetches the details of models in the background. The next caller of Probe
+// then gets a new choice. The caller holds c.mu.
 func (c *Client) learn(models ...*ModelInfo) {
 	var todo []ModelInfo
 	for _, m := range models {
@@ -152,7 +151,7 @@ func (c *Client) learn(models ...*ModelInfo) {
 	})
 }
 
-// Info is a model with its details, from the cache or from the server.
+// Info returns the model with its details, which may have to be requested.
 func (c *Client) Info(ctx context.Context, m ModelInfo) (ModelInfo, error) {
 	c.mu.Lock()
 	d, ok := c.details[m.Digest]
@@ -181,25 +180,25 @@ func (c *Client) show(ctx context.Context, name, digest string) (details, error)
 		context:  number(resp.ModelInfo, "context_length"),
 		dims:     number(resp.ModelInfo, "embedding_length"),
 	}
-	if len(resp.Capabilities) == 0 { // a server from before 0.6.4 does not tell
+	if len(resp.Capabilities) == 0 { // servers before 0.6.4 do not report them
 		g := guess(api.ListModelResponse{Name: name, Details: resp.Details})
 		d.chat, d.embed = g.chat, g.embed
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.details[digest] = d
-	c.probes.valid = false // what was chosen by guessing is chosen anew
+	c.probes.valid = false // the choice may have been a guess
 	return d, nil
 }
 
-// number reads "<architecture>.key" of a model's metadata.
+// number returns "<architecture>.key" of a model's metadata.
 func number(info map[string]any, key string) int {
 	arch, _ := info["general.architecture"].(string)
 	n, _ := info[arch+"."+key].(float64)
 	return int(n)
 }
 
-// fullName is a model's name with its tag; shortName leaves the usual tag out.
+// fullName returns a model's name with its tag; shortName without the default tag.
 func fullName(s string) string {
 	if !strings.Contains(s[strings.LastIndexByte(s, '/')+1:], ":") {
 		s += ":latest"

@@ -10,21 +10,21 @@ import (
 	"github.com/research-mcp/research-mcp/internal/models/prompt"
 )
 
-// Writer writes answers, keywords and summaries with a model of a local Ollama.
-// It keeps nothing between calls: making one for each question costs nothing.
+// Writer is the synthesizer, planner and summarizer of one chat model. It has no
+// state: one for each question is cheap.
 type Writer struct {
-	client   *Client
-	model    ModelInfo
-	boundary func() string
+	client *Client
+	model  ModelInfo
+	fence  func() string
 }
 
-// NewWriter returns a writer with a model that Probe found. boundary gives a word
-// that nobody can guess, a new one for each prompt: it fences foreign text.
-func NewWriter(client *Client, model ModelInfo, boundary func() string) *Writer {
-	return &Writer{client: client, model: model, boundary: boundary}
+// NewWriter returns a writer for a model that Probe found. fence returns a word that
+// cannot be guessed, a new one for each prompt: it delimits foreign text.
+func NewWriter(client *Client, model ModelInfo, fence func() string) *Writer {
+	return &Writer{client: client, model: model, fence: fence}
 }
 
-// Name is "ollama/" and the model's name.
+// Name returns "ollama/" and the model's name.
 func (w *Writer) Name() string { return "ollama/" + w.model.Name }
 
 const (
@@ -32,12 +32,12 @@ const (
 	leastAnswer   = 64
 )
 
-// Write has the model answer from the evidence. Where the prompt would be longer
-// than the model's context the least evidence is left out, and Draft.Why says
-// so. An answer that ends early, by a limit, by silence or by ctx's deadline, is
-// a Partial draft of the whole sentences that were written; without any it is an
-// error, an *evidence.Problem. A sentence has the marks that the model gave it,
-// none when it gave none: whoever verifies looks for its evidence.
+// Write lets the model answer from the evidence. Where the prompt would be longer
+// than the model's context, the evidence with the lowest scores is left out, and
+// Draft.Why says so. An answer that ends early, because of a limit, silence or
+// ctx's deadline, is a Partial draft of the complete sentences, or an
+// *evidence.Problem if there are none. Sentences have only the marks that the model
+// wrote.
 func (w *Writer) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
 	if err := ctx.Err(); err != nil {
 		return evidence.Draft{}, err
@@ -60,12 +60,12 @@ func (w *Writer) Write(ctx context.Context, in evidence.Brief, stream func(strin
 	return w.draft(in, res, used, err)
 }
 
-// readShare of the time that is left is for reading the prompt, the rest for
-// writing.
+// readShare is the share of the remaining time for reading the prompt; the rest is
+// for writing.
 const readShare = 0.5
 
-// inTime is the evidence that the model can read in time, the best of it and at
-// least one passage.
+// inTime returns the evidence that the model can read in time: the first passages,
+// and at least one.
 func (w *Writer) inTime(model ModelInfo, in evidence.Brief, left time.Duration) []evidence.Evidence {
 	room := w.client.Readable(model, time.Duration(readShare*float64(left)))
 	for n, e := range in.Evidence {
@@ -76,8 +76,8 @@ func (w *Writer) inTime(model ModelInfo, in evidence.Brief, left time.Duration) 
 	return in.Evidence
 }
 
-// ask sends the prompt. When the estimate of its length was wrong, it is sent
-// once more with twice the room.
+// ask sends the prompt. When it was longer than estimated, it is sent once more
+// with twice the estimate.
 func (w *Writer) ask(ctx context.Context, model ModelInfo, in evidence.Brief, stream func(string)) (ChatResult, []int, error) {
 	var res ChatResult
 	var used []int
@@ -109,15 +109,15 @@ func (w *Writer) ask(ctx context.Context, model ModelInfo, in evidence.Brief, st
 	}
 }
 
-// fit makes the prompt with as much of the evidence as there is room for, and
-// tells which passages are in it by their index.
+// fit returns a prompt with as much of the evidence as there is room for, and the
+// indexes of that evidence.
 func (w *Writer) fit(model ModelInfo, in evidence.Brief, caution int) (ChatRequest, []int) {
 	room := w.client.Room(model) - in.MaxTokens
 	used := make([]int, len(in.Evidence))
 	for i := range used {
 		used[i] = i
 	}
-	fence := w.boundary()
+	fence := w.fence()
 	for len(used) > 0 {
 		req := ChatRequest{Model: model, Messages: prompt.Answer(in, used, fence), MaxTokens: in.MaxTokens}
 		for _, m := range req.Messages {
@@ -132,7 +132,8 @@ func (w *Writer) fit(model ModelInfo, in evidence.Brief, caution int) (ChatReque
 	return ChatRequest{}, nil
 }
 
-// withoutLeast takes out the passage with the lowest score, the last of equals.
+// withoutLeast returns used without the passage of the lowest score, the last of
+// equals.
 func withoutLeast(list []evidence.Evidence, used []int) []int {
 	least := 0
 	for i, n := range used {
@@ -143,7 +144,7 @@ func withoutLeast(list []evidence.Evidence, used []int) []int {
 	return append(used[:least:least], used[least+1:]...)
 }
 
-// draft makes sentences of what was written.
+// draft parses what the model wrote.
 func (w *Writer) draft(in evidence.Brief, res ChatResult, used []int, err error) (evidence.Draft, error) {
 	prose := res.Text
 	early := err != nil || res.Cut
@@ -153,7 +154,7 @@ func (w *Writer) draft(in evidence.Brief, res ChatResult, used []int, err error)
 	d := evidence.Draft{Sentences: prompt.ParseDraft(prose, used)}
 	switch {
 	case errors.Is(err, context.Canceled):
-		return evidence.Draft{}, err // nobody waits for the answer
+		return evidence.Draft{}, err // the caller does not want the answer any more
 	case err != nil && len(d.Sentences) == 0:
 		return evidence.Draft{}, err
 	case err != nil:

@@ -42,7 +42,7 @@ func TestWriterContract(t *testing.T) {
 	})
 }
 
-func TestOllamaPrompt(t *testing.T) {
+func TestWriterPrompt(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
 		w := newWriter(t, cfg)
@@ -75,7 +75,7 @@ func TestOllamaPrompt(t *testing.T) {
 	})
 }
 
-func TestOllamaAbstains(t *testing.T) {
+func TestWriterAbstains(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
 		w := newWriter(t, cfg)
@@ -96,7 +96,7 @@ func TestOllamaAbstains(t *testing.T) {
 	})
 }
 
-func TestOllamaEndsEarly(t *testing.T) {
+func TestWriterEndsEarly(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
@@ -139,7 +139,7 @@ func TestOllamaEndsEarly(t *testing.T) {
 
 // A prompt is never cut in silence: the least evidence goes, and the draft says
 // so; the numbers of the rest stay.
-func TestOllamaRoom(t *testing.T) {
+func TestWriterRoom(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
 		s.SetModels(ollamakit.Model{Name: "small", Family: "llama", Capabilities: []string{"completion"}, Context: 2048})
@@ -173,7 +173,7 @@ func TestOllamaRoom(t *testing.T) {
 }
 
 // When the server finds the prompt longer than the estimate, it gets a shorter one.
-func TestOllamaTooLong(t *testing.T) {
+func TestWriterTooLong(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
 		asked := 0
@@ -195,7 +195,7 @@ func TestOllamaTooLong(t *testing.T) {
 	})
 }
 
-func TestOllamaKeywords(t *testing.T) {
+func TestWriterKeywords(t *testing.T) {
 	t.Parallel()
 	const question = "Who patented the telephone?"
 	builtIn, err := builtin.NewPlanner().Keywords(t.Context(), question, evidence.Session{}, 3)
@@ -240,7 +240,7 @@ func TestOllamaKeywords(t *testing.T) {
 }
 
 // A model that is too slow for keywords is not waited for a second time.
-func TestOllamaKeywordsSlow(t *testing.T) {
+func TestWriterKeywordsSlow(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
 		w := newWriter(t, cfg)
@@ -257,7 +257,7 @@ func TestOllamaKeywordsSlow(t *testing.T) {
 	})
 }
 
-func TestOllamaSummarise(t *testing.T) {
+func TestWriterSummarise(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
 		w := newWriter(t, cfg)

@@ -7,9 +7,8 @@ const (
 	thoughtClose = "</think>"
 )
 
-// thoughtFilter takes out what a model thinks aloud at the start of its answer,
-// between tags that may come in pieces. It holds back no more than could still
-// become a tag.
+// thoughtFilter removes the thoughts at the start of an answer, between tags that
+// may arrive in parts. It holds back only text that may still become a tag.
 type thoughtFilter struct {
 	held    string
 	inside  bool

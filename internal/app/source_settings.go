@@ -1,39 +1,11 @@
 package app
 
 import (
-	"runtime"
-	"runtime/debug"
 	"strings"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/sources"
-	"github.com/research-mcp/research-mcp/memory"
 )
-
-// ProgramVersion of this program; CHANGELOG.md says what is in it.
-const ProgramVersion = "0.1.0"
-
-// Build is what `version` prints.
-type Build struct {
-	Version  string `json:"version"`
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-	Revision string `json:"revision,omitempty"` // of the source tree, where the build knew it
-}
-
-// Version describes this binary.
-func Version() Build {
-	b := Build{Version: ProgramVersion, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				b.Revision = s.Value
-			}
-		}
-	}
-	return b
-}
 
 // SourceDefaults are the settings that the sources declare.
 func SourceDefaults() map[string]config.DefaultSource {
@@ -84,9 +56,4 @@ func SourcesOff(cfg *config.Config) map[string]string {
 		}
 	}
 	return out
-}
-
-// retention is what the memory removes by age and size.
-func retention(cfg *config.Config) memory.Retention {
-	return memory.Retention{MaxAge: time.Duration(cfg.Memory.MaxAgeDays) * 24 * time.Hour, MaxBytes: int64(cfg.Memory.MaxTextMB) << 20}
 }

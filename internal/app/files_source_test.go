@@ -15,7 +15,7 @@ import (
 )
 
 // A question about a file of one's own is answered with a citation of it whose
-// quote stands where it is said to, now and when another process recalls it.
+// quote is at its offsets, now and when another process recalls it.
 func TestAFileIsCited(t *testing.T) {
 	t.Parallel()
 	dir, notes := t.TempDir(), t.TempDir()
@@ -25,7 +25,7 @@ func TestAFileIsCited(t *testing.T) {
 	}
 	w := startWorld(t, world.Options{})
 	a := start(t, w, dir, map[string]string{"sources.files.dir": notes})
-	answer, err := a.Research(t.Context(), research.Request{Question: "Who built the Quillon engine?"}, nil)
+	answer, err := a.Engine().Research(t.Context(), research.Request{Question: "Who built the Quillon engine?"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestAFileIsCited(t *testing.T) {
 	if err != nil || u.Scheme != "file" || !strings.HasSuffix(u.Path, "/my notes.md") || cited.Title != "The Quillon report" {
 		t.Errorf("citation %+v", cited)
 	}
-	quotesStand(t, a, answer)
+	checkQuotes(t, a, answer)
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,12 +54,13 @@ func TestAFileIsCited(t *testing.T) {
 	}
 }
 
-// A folder that is gone is that source's failure, with the way out in its report.
+// A folder that does not exist is an error in that source's report, which says
+// what to do.
 func TestAMissingFolderIsData(t *testing.T) {
 	t.Parallel()
 	a := start(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"sources.files.dir": filepath.Join(t.TempDir(), "gone")})
 	defer a.Close()
-	answer, err := a.Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
+	answer, err := a.Engine().Research(t.Context(), research.Request{Question: attentionQuestion}, nil)
 	if err != nil || answer.Status != evidence.Answered {
 		t.Fatalf("%s, %v", answer.Status, err)
 	}
