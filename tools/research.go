@@ -43,6 +43,7 @@ func researchTool(d Deps) Definition {
 				oneOf("sources[].status", evidence.StatusOK, evidence.StatusEmpty, evidence.StatusCached, evidence.StatusTimeout,
 					evidence.StatusThrottled, evidence.StatusError, evidence.StatusSkipped),
 				leaveOut("sources[]", "age_seconds", "kind"),
+				opaque("evidence[]"),
 				opaque("not_asked[]"),
 				opaque("memory"), describeField("memory", "What recall gave"),
 				opaque("analysis"), describeField("analysis", "Statistics of what was read"),
@@ -78,7 +79,7 @@ func (in ResearchIn) request() research.Request {
 // withoutNil replaces the nil slices and maps of a by empty ones.
 func withoutNil(a evidence.Answer) evidence.Answer {
 	a.Claims, a.Citations, a.Sources = nonNil(a.Claims), nonNil(a.Citations), nonNil(a.Sources)
-	a.Topics, a.Warnings, a.Evidence = nonNil(a.Topics), nonNil(a.Warnings), nonNil(a.Evidence)
+	a.Topics, a.Warnings = nonNil(a.Topics), nonNil(a.Warnings)
 	for i := range a.Evidence {
 		a.Evidence[i].Heading = nonNil(a.Evidence[i].Heading)
 	}

@@ -71,7 +71,7 @@ func (f *answerShrinker) cutAnalysis() bool {
 	for _, keep := range []int{3, 0} {
 		if n, m := len(an.TopDocuments), len(an.Keywords); n > keep || m > keep {
 			an.TopDocuments, an.Keywords = an.TopDocuments[:min(n, keep)], an.Keywords[:min(m, keep)]
-			f.omitted.add("rows of the analysis", n+m-len(an.TopDocuments)-len(an.Keywords))
+			f.omitted.add("analysis rows", n+m-len(an.TopDocuments)-len(an.Keywords))
 			return true
 		}
 	}
@@ -153,7 +153,7 @@ func (f *answerShrinker) shortenQuestion() bool {
 		return false
 	}
 	f.out.Question = ellipsis(f.out.Question, leastQuestion)
-	f.omitted.add("the end of the question", 1)
+	f.omitted.add("end of the question", 1)
 	return true
 }
 
@@ -169,7 +169,7 @@ func (f *answerShrinker) cutAnswerTo(least int) step {
 			return false
 		}
 		f.out.Answer = short
-		f.omitted.add("sentences of the answer", 1)
+		f.omitted.add("answer sentences", 1)
 		f.dropUnmarked()
 		return true
 	}
@@ -255,7 +255,7 @@ func (f *answerShrinker) dropSource() bool {
 func (f *answerShrinker) dropBySource() bool {
 	n := len(f.out.Analysis.BySource)
 	f.out.Analysis.BySource = map[string]int{}
-	f.omitted.add("rows of the analysis", n)
+	f.omitted.add("analysis rows", n)
 	return n > 0
 }
 
@@ -281,7 +281,7 @@ func (f *answerShrinker) halveAnswer() bool {
 		return false
 	}
 	f.out.Answer = ellipsis(f.out.Answer, len(f.out.Answer)*2/3)
-	f.omitted.add("ends of the answer", 1)
+	f.omitted.add("answer ends", 1)
 	return true
 }
 

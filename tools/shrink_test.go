@@ -33,6 +33,7 @@ func fullAnswer() evidence.Answer {
 		Memory:    evidence.MemoryReport{Hits: 1, Index: evidence.IndexReady},
 		Analysis: evidence.Analysis{Status: "ok", Documents: 3, BySource: map[string]int{"wikipedia": 3}, MeanRelevance: 0.4,
 			Keywords: []evidence.TermCount{{Term: "go", Count: 7}}, TopDocuments: []evidence.TopDocument{{Title: "Go", URL: "u", Source: "s", Score: 1}}},
+		Evidence:    []evidence.RankedPassage{{DocumentID: "d_1", Title: "Go", URL: "https://go.dev", Heading: []string{"Go"}, Text: "Go is a language.", Start: 3, End: 20, Score: 1}},
 		Timing:      evidence.Timing{TotalMS: 1290, GatherMS: 1200, SlowestSourceMS: 1190},
 		Synthesizer: "extractive", Embedder: "hashed-ngram@1", Warnings: []string{"wikidata is off"},
 	}

@@ -186,7 +186,7 @@ var keys = []key{
 	{name: "memory.max_age_days", value: "0", about: "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents stay"},
 	{name: "memory.max_text_mb", value: "0", about: "a server forgets the oldest texts beyond so many MiB; 0 keeps them. Pinned documents stay"},
 	{name: "memory.url", value: "", about: "address of the memory backend's server; local has none", secret: true},
-	{name: "models.builtin", value: "on", about: "on ranks passages and sentences with the encoder in this program, where the processor is fast enough; off with words and n-grams alone"},
+	{name: "models.builtin", value: "on", about: "on ranks passages with the encoder in this program, where the processor is fast enough; off does without"},
 	{name: "ollama.chat_model", value: "", about: "model that writes; the first installed one when empty"},
 	{name: "ollama.embed_model", value: "", about: "model that embeds; the first installed one when empty"},
 	{name: "ollama.enabled", value: "true", about: "use Ollama when it runs"},

@@ -156,7 +156,7 @@ type Answer struct {
 
 	// Confidence is the probability, 0 to 1, that the answer is right; 0: not known.
 	Confidence float64         `json:"confidence"`
-	Evidence   []RankedPassage `json:"evidence"` // what the answer was made from, best first
+	Evidence   []RankedPassage `json:"evidence,omitempty"` // what the answer was made from, best first
 
 	Synthesizer string   `json:"synthesizer"`
 	Embedder    string   `json:"embedder"`
