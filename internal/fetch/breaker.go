@@ -11,25 +11,25 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// A host that fails so often in a row is spared for so long; then one request
-// finds out whether it is back.
+// After so many failures in a row a host's circuit is open for so long; then
+// one request (half-open) finds out whether the host works again.
 const (
 	failuresToOpen = 8
 	openFor        = 30 * time.Second
 )
 
-// longestLeave bounds how long a host may have itself left alone, so that one
-// absurd header does not silence a source for good.
+// maxBackoff bounds a host's Retry-After, so that one absurd header does not
+// disable a source for good.
 const maxBackoff = 24 * time.Hour
 
-var errNotCounted = errors.New("says nothing of the host")
+var errNotCounted = errors.New("says nothing about the host")
 
-// breaker stops requests to a host that keeps failing.
+// breaker is a circuit breaker: it stops requests to a host that keeps failing.
 type breaker struct {
 	two *gobreaker.TwoStepCircuitBreaker[struct{}]
 
 	mu    sync.Mutex
-	since time.Time // it opened; zero while closed
+	since time.Time // when the circuit opened; zero: closed
 }
 
 func newBreaker() *breaker {
@@ -54,14 +54,14 @@ func newBreaker() *breaker {
 	return b
 }
 
-// openSince is when the breaker opened; zero while it is closed.
+// openSince returns when the circuit opened; zero while it is closed.
 func (b *breaker) openSince() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.since
 }
 
-// closedOrDue is the error of an open breaker.
+// check returns an error if the circuit is open.
 func (b *breaker) check() error {
 	if b.two.State() == gobreaker.StateOpen {
 		return b.openError()
@@ -69,7 +69,7 @@ func (b *breaker) check() error {
 	return nil
 }
 
-// allow lets one request pass, which must report its outcome.
+// allow admits a request, which must report its outcome.
 func (b *breaker) allow() (func(error), error) {
 	report, err := b.two.Allow()
 	if err != nil {
@@ -91,26 +91,26 @@ func openDetail(since, until time.Time) string {
 	return fmt.Sprintf("has failed %d times in a row; not asked since %s, tried again at %s", failuresToOpen, clock(since), clock(until))
 }
 
-// HostState is what is known of a host, for a status page.
+// HostState describes a host for a status page.
 type HostState struct {
-	Configured  bool      `json:"configured"` // by the operator; else a page of it was read
+	Configured  bool      `json:"configured"` // by the operator; otherwise a page of it was read
 	Host        string    `json:"host"`       // with its port
 	Breaker     string    `json:"breaker"`    // closed, open or half-open
 	LastError   string    `json:"last_error"` // without the host; empty: none
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
-	WaitUntil   time.Time `json:"wait_until,omitzero"` // the host asked to be left alone; zero: it did not
-	Tokens      float64   `json:"tokens"`              // requests that may be made at once; negative: so many wait
+	WaitUntil   time.Time `json:"wait_until,omitzero"` // the host asked for no requests until then; zero: it did not
+	Tokens      float64   `json:"tokens"`              // requests that can start at once; negative: so many wait
 	Rate        Rate      `json:"rate"`                // zero: not limited
-	InFlight    int       `json:"in_flight"`           // requests that wait or are under way
+	InFlight    int       `json:"in_flight"`           // requests that wait or were sent
 
-	BrokenUntil   time.Time `json:"broken_until,omitzero"` // while the breaker is open
+	BrokenUntil   time.Time `json:"broken_until,omitzero"` // while the circuit is open
 	LastErrorKind Kind      `json:"last_error_kind,omitempty"`
 	Spent         int       `json:"spent"` // requests since midnight UTC, of all processes; only from a cache
 }
 
-// Hosts are the hosts that were asked or configured, sorted by name. Hosts
-// behind the open door are forgotten after a while. What other processes know of
-// a host is in it once this one has asked the host; Cache.Hosts has all of that.
+// Hosts returns the hosts that were asked or configured, sorted by name. Public
+// hosts are removed after a while. What other processes know about a host is
+// included once this process has asked it; Cache.Hosts includes all of it.
 func (n *Network) Hosts() []HostState { return n.limiters.states() }
 
 func (l *limiters) states() []HostState {

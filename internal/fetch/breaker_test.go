@@ -84,7 +84,7 @@ func TestHostThatWantsToBeLeftAlone(t *testing.T) {
 		l.backOff("h:80", Rate{}, time.Second) // the later end holds
 		_, err = l.acquire(t.Context(), "h:80", Rate{}, nil)
 		var e *Error
-		if !errors.As(err, &e) || e.Kind != Throttled || e.RetryAfter != 10*time.Second || e.Error() != "it asked to be left alone until 00:00:11 UTC, retry after 10s" {
+		if !errors.As(err, &e) || e.Kind != Throttled || e.RetryAfter != 10*time.Second || e.Error() != "it asked for no requests until 00:00:11 UTC, retry after 10s" {
 			t.Errorf("err = %v", err)
 		}
 		if s := l.states()[0]; !s.WaitUntil.Equal(start.Add(11 * time.Second)) {

@@ -6,14 +6,14 @@ import (
 )
 
 // Budget is the time that one task may spend on the wire. Waiting for a host's
-// slot is not charged to it, so a busy host never makes a source look slow.
-// Share it between requests that follow one another.
+// slot is not charged, so a busy host never makes a source look slow. Share it
+// between consecutive requests. It is safe for concurrent use.
 type Budget struct {
 	mu   sync.Mutex
 	left time.Duration
 }
 
-// NewBudget makes a Budget of d; DefaultTimeout when d is not positive.
+// NewBudget returns a Budget of d, or of DefaultTimeout if d is not positive.
 func NewBudget(d time.Duration) *Budget {
 	if d <= 0 {
 		d = DefaultTimeout
@@ -21,7 +21,7 @@ func NewBudget(d time.Duration) *Budget {
 	return &Budget{left: d}
 }
 
-// Left is what has not been spent.
+// Left returns what is not spent.
 func (b *Budget) Left() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()

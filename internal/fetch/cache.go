@@ -12,61 +12,61 @@ import (
 	"time"
 )
 
-// DefaultCacheBytes is the size of a cache without a size of its own.
+// DefaultCacheBytes is the default of CacheConfig.MaxBytes.
 const DefaultCacheBytes = 256 << 20
 
 const (
-	cacheReadWait   = 250 * time.Millisecond // a busy cache is passed by
+	cacheReadWait   = 250 * time.Millisecond // a busy cache is skipped
 	cacheWriteWait  = 5 * time.Second        // in the background
 	cacheClearWait  = 10 * time.Second
-	maxPendingBytes = 16 << 20    // of answers that wait to be written; what is more is not kept
-	maxPendingOps   = 256         // writes of any kind that may wait
-	maxPendingDrops = 1024        // removals that failed and are remembered
-	touchAfter      = time.Minute // uses within it are one use
-	warnEvery       = time.Minute // a broken disk says so once in this time
-	biggestShare    = 4           // an answer larger than a quarter of the cache is not kept
+	maxPendingBytes = 16 << 20    // of responses that wait to be written; further ones are not stored
+	maxPendingOps   = 256         // writes that may wait
+	maxPendingDrops = 1024        // removals that failed and are retried
+	touchAfter      = time.Minute // uses within it count once
+	warnEvery       = time.Minute // a broken disk is logged once in this time
+	biggestShare    = 4           // a response larger than a quarter of the cache is not stored
 	unusedFor       = 30 * 24 * time.Hour
 )
 
-// CacheConfig is what a Cache is made of. Its zero value works.
+// CacheConfig configures a Cache. Its zero value is usable.
 type CacheConfig struct {
-	MaxBytes int64            // of all answers together; 0: DefaultCacheBytes
+	MaxBytes int64            // of all responses; 0: DefaultCacheBytes
 	Now      func() time.Time // nil: time.Now
 	Logger   *slog.Logger
 }
 
-// Cache keeps good answers in a SQLite file of its own, which any number of
-// processes may share. It only saves work: whatever goes wrong with it is
-// logged and never fails a request, and a damaged file is replaced by an empty
-// one. Writes happen in the background. It is safe for concurrent use.
+// Cache stores successful responses in a SQLite file that any number of
+// processes may share. It only saves work: its failures are logged and never
+// fail a request, and a damaged file is replaced by an empty one. Writes are
+// asynchronous. It is safe for concurrent use.
 type Cache struct {
 	cfg  CacheConfig
 	path string
 	db   *sql.DB
 
 	ops     chan func(context.Context)
-	stop    context.CancelFunc // ends the write under way
+	stop    context.CancelFunc // cancels the write in progress
 	stopped chan struct{}
 
 	writing sync.Mutex // held for each write, and by Clear
 
 	mu      sync.Mutex
-	pending map[cacheKey]*pendingWrite // what was put and is not yet in the file
-	bytes   int64                      // of their bodies
-	epoch   int                        // of Clear: writes of an earlier one do not count
+	pending map[cacheKey]*pendingWrite // not yet in the file
+	bytes   int64                      // of pending bodies
+	epoch   int                        // incremented by Clear; writes of an earlier epoch are not done
 	closed  bool
 	damaged bool
 	warned  time.Time
 
-	hostsAfter time.Time // before it, hosts are not read
+	hostsAfter time.Time // hosts are not read before it
 
 	hits   int64
 	misses int64
 }
 
 type pendingWrite struct {
-	entry  *entry // nil: it is to be removed
-	undone bool   // the removal failed; it is tried again after the next write
+	entry  *entry // nil: a removal
+	undone bool   // the removal failed; it is retried after the next write
 }
 
 func (w *pendingWrite) size() int64 {
@@ -76,7 +76,8 @@ func (w *pendingWrite) size() int64 {
 	return int64(len(w.entry.body))
 }
 
-// cacheKey stands for a request, so that no URL with a key in it is written.
+// cacheKey is a hash of a request, so that no URL, which may hold a key, is
+// written.
 type cacheKey [sha256.Size]byte
 
 func newCacheKey(parts ...string) cacheKey {
@@ -87,17 +88,17 @@ func newCacheKey(parts ...string) cacheKey {
 	return cacheKey(h.Sum(nil))
 }
 
-// CacheStats says what a cache holds, and how it did in this process.
+// CacheStats describes a cache and how often this process used it.
 type CacheStats struct {
 	Entries  int   `json:"entries"`
-	Bytes    int64 `json:"bytes"` // of answers
+	Bytes    int64 `json:"bytes"` // of responses
 	MaxBytes int64 `json:"max_bytes"`
 	Hits     int64 `json:"hits"`   // found, fresh or not
 	Misses   int64 `json:"misses"` // not found
 }
 
-// OpenCache opens or makes the cache at path. A file that is not a cache or is
-// damaged is replaced; the error is one of the folder or of ctx. Close it.
+// OpenCache opens or creates the cache at path. A file that is damaged or not a
+// cache is replaced; the error is one of the folder or of ctx. Close it.
 func OpenCache(ctx context.Context, path string, cfg CacheConfig) (*Cache, error) {
 	if cfg.MaxBytes <= 0 {
 		cfg.MaxBytes = DefaultCacheBytes
@@ -132,7 +133,7 @@ func OpenCache(ctx context.Context, path string, cfg CacheConfig) (*Cache, error
 
 func (c *Cache) now() time.Time { return c.cfg.Now() }
 
-// get finds an entry, old or not.
+// get returns an entry, fresh or not.
 func (c *Cache) get(ctx context.Context, key cacheKey) (*entry, bool) {
 	c.mu.Lock()
 	if it := c.pending[key]; it != nil && it.entry == nil {
@@ -167,7 +168,7 @@ func (c *Cache) get(ctx context.Context, key cacheKey) (*entry, bool) {
 	return nil, false
 }
 
-// put keeps an entry; whole is false when only its times have changed.
+// put stores an entry; whole is false if only its times have changed.
 func (c *Cache) put(key cacheKey, e *entry, whole bool) {
 	size := int64(len(e.body))
 	if size > c.cfg.MaxBytes/biggestShare {
@@ -181,14 +182,14 @@ func (c *Cache) put(key cacheKey, e *entry, whole bool) {
 	old := c.pending[key]
 	if old != nil {
 		c.bytes -= old.size()
-		whole = true // what it stood for may never have been written
+		whole = true // the pending entry may never have been written
 		if old.entry != nil {
 			delete(c.pending, key)
 		}
 	}
 	if c.bytes+size > maxPendingBytes {
 		c.mu.Unlock()
-		c.cfg.Logger.Debug("an answer is not kept: too many wait to be written")
+		c.cfg.Logger.Debug("a response is not stored: too many are pending")
 		return
 	}
 	c.pending[key] = it
@@ -203,12 +204,12 @@ func (c *Cache) put(key cacheKey, e *entry, whole bool) {
 	if !queued {
 		c.finishWrite(key, it)
 		if old != nil && old.entry == nil {
-			c.keepDrop(key, old, false) // what was to be removed is so still
+			c.keepDrop(key, old, false) // the removal is still pending
 		}
 	}
 }
 
-// written lets go of what waited.
+// finishWrite removes a pending write.
 func (c *Cache) finishWrite(key cacheKey, it *pendingWrite) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -218,7 +219,7 @@ func (c *Cache) finishWrite(key cacheKey, it *pendingWrite) {
 	}
 }
 
-// touch remembers that an entry was of use.
+// touch records that an entry was used.
 func (c *Cache) touch(key cacheKey, e *entry) {
 	now := c.now()
 	if now.Sub(e.used) < touchAfter {
@@ -253,13 +254,13 @@ func (c *Cache) drop(key cacheKey) {
 	}
 }
 
-// dropped remembers a removal that has failed, so that what was found to be of no
-// use does not come back. present is whether it must still be waited for.
+// keepDrop keeps a removal that failed pending, so that a useless response does
+// not come back. present is whether it must still be pending.
 func (c *Cache) keepDrop(key cacheKey, it *pendingWrite, present bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now := c.pending[key]; present && now != it || !present && now != nil {
-		return // another write has taken its place, or the cache was cleared
+		return // another write replaced it, or the cache was cleared
 	}
 	it.undone = !c.damaged && len(c.pending) < maxPendingOps+maxPendingDrops
 	if it.undone {
@@ -269,7 +270,7 @@ func (c *Cache) keepDrop(key cacheKey, it *pendingWrite, present bool) {
 	}
 }
 
-// dropAgain tries what was not removed, until one fails.
+// retryDrops retries removals that failed, until one fails again.
 func (c *Cache) retryDrops(ctx context.Context) {
 	for {
 		var key cacheKey
@@ -295,8 +296,8 @@ func (c *Cache) retryDrops(ctx context.Context) {
 	}
 }
 
-// later queues a write; done, when not nil, is called after it. It reports
-// false when there is no room for it.
+// enqueue queues a write; done, if not nil, is called after it. It returns
+// false if the queue is full.
 func (c *Cache) enqueue(doing string, write func(context.Context) error, done func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -330,22 +331,21 @@ func (c *Cache) enqueue(doing string, write func(context.Context) error, done fu
 	}
 }
 
-// complain logs a failure; the caller holds c.mu.
+// logFailure logs a failure. The caller holds c.mu.
 func (c *Cache) logFailure(doing string, err error) {
 	if isDamage(err) {
 		c.damaged = true
 	}
 	if now := time.Now(); now.Sub(c.warned) >= warnEvery {
 		c.warned = now
-		c.cfg.Logger.Warn("the cache of answers cannot be used just now; requests go on without it", "doing", doing, "err", err)
+		c.cfg.Logger.Warn("the response cache cannot be used now; requests continue without it", "doing", doing, "err", err)
 	}
 }
 
-// Clear removes every answer, so that no byte of a body is left in the file or
-// in the logs beside it, and the hosts behind the open door, whose names tell
-// what was read. What is known of configured hosts stays: it holds no content,
-// and a host that asked to be left alone still means it. Answers that other processes are about to write are
-// not held back.
+// Clear removes every response, so that no byte of a body remains in the file
+// or its logs, and the public hosts, whose names say what was read. Configured
+// hosts stay: their rows have no content, and a backoff still holds. Responses
+// that other processes are about to write are not prevented.
 func (c *Cache) Clear(ctx context.Context) error {
 	c.mu.Lock()
 	c.epoch++
@@ -360,20 +360,20 @@ func (c *Cache) Clear(ctx context.Context) error {
 	return nil
 }
 
-// Stats looks into the cache. Answers that wait to be written do not count.
+// Stats returns the statistics. Pending writes are not counted.
 func (c *Cache) Stats(ctx context.Context) (CacheStats, error) {
 	c.mu.Lock()
 	s := CacheStats{MaxBytes: c.cfg.MaxBytes, Hits: c.hits, Misses: c.misses}
 	c.mu.Unlock()
 	err := c.db.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(size), 0) FROM entries").Scan(&s.Entries, &s.Bytes)
 	if err != nil {
-		return s, fmt.Errorf("looking into the cache: %w", err)
+		return s, fmt.Errorf("reading the cache's statistics: %w", err)
 	}
 	return s, nil
 }
 
-// Close writes what waits, for two seconds at most, and closes the file. It may
-// be called more than once.
+// Close finishes pending writes, for two seconds at most, and closes the file.
+// It may be called more than once.
 func (c *Cache) Close() error {
 	c.mu.Lock()
 	first := !c.closed
@@ -397,5 +397,5 @@ func (c *Cache) Close() error {
 	return err
 }
 
-// closeWait is how long Close goes on writing.
+// closeWait bounds the writes in Close.
 const closeWait = 2 * time.Second

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// staleFor is how long after its last confirmation an answer may stand in for a
-// host that cannot be asked.
+// maxStale is how long after its last confirmation a response may replace one
+// from a host that cannot be asked.
 const maxStale = 7 * 24 * time.Hour
 
-// noMaxAge marks an answer that set no bound of its own.
+// noMaxAge: the response has no max-age.
 const noMaxAge = time.Duration(-1)
 
-// policy reads what a host says about keeping an answer. private does not
-// forbid it: the cache is one user's own, and no request carries who asked.
-// maxAge is noMaxAge when the host set none.
+// cachePolicy returns whether a response may be stored, and its max-age or
+// noMaxAge. private does not forbid it: the cache is one user's, and requests
+// carry no identity.
 func cachePolicy(h http.Header) (store bool, maxAge time.Duration) {
 	maxAge, store = noMaxAge, strings.TrimSpace(h.Get("Vary")) != "*"
 	shorten := func(d time.Duration) {
@@ -36,12 +36,12 @@ func cachePolicy(h http.Header) (store bool, maxAge time.Duration) {
 		case "max-age":
 			n, err := strconv.ParseUint(strings.Trim(strings.TrimSpace(value), `"`), 10, 31)
 			if err != nil {
-				n = 0 // what cannot be read is not to be trusted for long
+				n = 0 // unreadable: expired
 			}
 			shorten(time.Duration(n) * time.Second)
 		}
 	}
-	if maxAge > 0 { // a cache on the way has used up some of it
+	if maxAge > 0 { // a cache on the way has used some of it
 		if age, err := strconv.ParseUint(strings.TrimSpace(h.Get("Age")), 10, 31); err == nil {
 			maxAge = max(maxAge-time.Duration(age)*time.Second, 0)
 		}
@@ -49,15 +49,15 @@ func cachePolicy(h http.Header) (store bool, maxAge time.Duration) {
 	return store, maxAge
 }
 
-// entry is a kept answer.
+// entry is a stored response.
 type entry struct {
 	body      []byte
 	final     string // URL after redirects; empty: the one asked for
 	kind      string // content type, with its charset
 	etag      string
 	modified  string
-	retrieved time.Time // when the body came
-	checked   time.Time // when the host gave or last confirmed it
+	retrieved time.Time // when the body was received
+	checked   time.Time // when the host sent or last confirmed it
 	maxAge    time.Duration
 	truncated bool
 	used      time.Time
@@ -65,16 +65,16 @@ type entry struct {
 
 func (e *entry) age(now time.Time) time.Duration { return max(now.Sub(e.checked), 0) }
 
-// fresh reports whether the answer may be given without asking the host.
+// fresh reports whether the response may be used without asking the host.
 func (e *entry) fresh(lifetime time.Duration, now time.Time) bool {
 	if e.maxAge >= 0 {
 		lifetime = min(lifetime, e.maxAge)
 	}
-	// An entry from the future is of a clock that was set back: ask.
+	// An entry from the future: a clock was set back, so ask.
 	return e.age(now) < lifetime && !e.checked.After(now.Add(time.Minute))
 }
 
-// usable reports whether the answer may stand in for a host that fails.
+// usable reports whether the response may be used if the host fails.
 func (e *entry) usable(now time.Time) bool { return e.age(now) <= maxStale }
 
 func (e *entry) response(asked *url.URL, now time.Time, stale bool) Response {
@@ -89,7 +89,7 @@ func (e *entry) response(asked *url.URL, now time.Time, stale bool) Response {
 	return r
 }
 
-// condition asks only for a change, when u is where the answer came from.
+// condition makes the request conditional if u is where the response came from.
 func (e *entry) condition(h http.Header, asked, u *url.URL) bool {
 	if e == nil || e.etag == "" && e.modified == "" {
 		return false
@@ -110,7 +110,7 @@ func (e *entry) condition(h http.Header, asked, u *url.URL) bool {
 	return true
 }
 
-// lookup finds what is kept of the answer.
+// cached returns the stored response, fresh or not.
 func (c *Client) cached(ctx context.Context, cr checkedRequest) (*entry, bool) {
 	if c.network.cache() == nil || cr.lifetime <= 0 {
 		return nil, false
@@ -118,8 +118,7 @@ func (c *Client) cached(ctx context.Context, cr checkedRequest) (*entry, bool) {
 	return c.network.cache().get(ctx, cr.key)
 }
 
-// keep puts a good answer into the cache, as far as its host allows, and makes
-// it the response.
+// store stores a response, as far as its host allows, and returns it.
 func (c *Client) store(cr checkedRequest, old *entry, got hopResult) Response {
 	cache := c.network.cache()
 	if cache == nil || cr.lifetime <= 0 {
@@ -151,8 +150,8 @@ func (c *Client) store(cr checkedRequest, old *entry, got hopResult) Response {
 		resp = e.response(cr.url, now, false)
 		resp.RetryAfter = got.RetryAfter
 	}
-	// A good status with Retry-After is how a service says that it is too busy to
-	// answer, so the body is no answer.
+	// With Retry-After and a good status, a service says that it is too busy, so
+	// the body is no answer.
 	if store && got.RetryAfter == 0 {
 		cache.put(cr.key, e, !got.unchanged)
 	} else {

@@ -17,11 +17,12 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// What marks a file as ours. A file of another layout is replaced, too.
+// These mark a file as a cache of this layout. A file of another layout is
+// replaced.
 const (
 	cacheApplication = 0x726d6368 // "rmch"
 	cacheLayout      = 1
-	rowBytes         = 512 // of an entry besides its body, about
+	rowBytes         = 512 // of an entry besides its body, roughly
 )
 
 var cacheSchema = fmt.Sprintf(`
@@ -45,7 +46,7 @@ PRAGMA user_version = %d;`, cacheApplication, cacheLayout)
 
 var errForeign = errors.New("it is not a cache of this program")
 
-// openStore opens the file, and makes it anew when it cannot be used.
+// openStore opens the file, or replaces it if it cannot be used.
 func openStore(ctx context.Context, path string, log *slog.Logger) (*sql.DB, error) {
 	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is not a file")}
@@ -60,7 +61,7 @@ func openStore(ctx context.Context, path string, log *slog.Logger) (*sql.DB, err
 }
 
 func tryStore(ctx context.Context, path string) (*sql.DB, error) {
-	// Made by us first: the files of SQLite's log take their mode from this one.
+	// Create it first: the files of SQLite's log get their mode from it.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -85,8 +86,8 @@ func storeName(path string) string {
 	q.Set("_busy_timeout", "2000")
 	q.Add("_pragma", "journal_mode(WAL)")
 	q.Add("_pragma", "secure_delete(1)")
-	q.Add("_pragma", "synchronous(1)") // a torn end costs answers, not the file
-	q.Add("_pragma", "temp_store(2)")  // never a copy of an answer in a temporary file
+	q.Add("_pragma", "synchronous(1)") // a crash costs responses, not the file
+	q.Add("_pragma", "temp_store(2)")  // no copies of responses in temporary files
 	q.Add("_pragma", "journal_size_limit(16777216)")
 	q.Add("_pragma", "cache_size(-2048)")
 	q.Add("_error_rc", "1")
@@ -99,7 +100,8 @@ func storeName(path string) string {
 	return u.String()
 }
 
-// layOut checks whose file it is, and makes the table in an empty one.
+// layOut checks that the file is a cache, and creates the table in an empty
+// one.
 func layOut(ctx context.Context, db *sql.DB) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -125,14 +127,16 @@ func layOut(ctx context.Context, db *sql.DB) error {
 	return tx.Commit()
 }
 
-// removeStore is best effort: what cannot be removed shows when it is opened.
+// removeStore removes the files. What cannot be removed is found when the cache
+// is opened.
 func removeStore(path string) {
 	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
 		_ = os.Remove(path + suffix)
 	}
 }
 
-// isDamage reports whether the file, and not the moment, is at fault.
+// isDamage reports whether the file is damaged, as opposed to a temporary
+// failure.
 func isDamage(err error) bool {
 	var e *sqlite.Error
 	if !errors.As(err, &e) {
@@ -155,8 +159,8 @@ func readEntry(ctx context.Context, db *sql.DB, key cacheKey) (*entry, error) {
 	return &e, nil
 }
 
-// writeEntry keeps an entry and makes room for it: what was not used for the
-// longest time goes first.
+// writeEntry stores an entry and removes the least recently used ones to make
+// room.
 func writeEntry(ctx context.Context, db *sql.DB, key cacheKey, e *entry, maxBytes int64, now time.Time) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -180,8 +184,8 @@ func writeEntry(ctx context.Context, db *sql.DB, key cacheKey, e *entry, maxByte
 	return tx.Commit()
 }
 
-// makeRoom removes what was not used for a month, and, when the cache is full,
-// what was not used for the longest time until a tenth is free.
+// makeRoom removes entries not used for a month, and, if the cache is full, the
+// least recently used ones until a tenth is free.
 func makeRoom(ctx context.Context, tx *sql.Tx, maxBytes int64, now time.Time) error {
 	if _, err := tx.ExecContext(ctx, "DELETE FROM entries WHERE used < ?", now.Add(-unusedFor).UnixNano()); err != nil {
 		return err
@@ -190,14 +194,14 @@ func makeRoom(ctx context.Context, tx *sql.Tx, maxBytes int64, now time.Time) er
 	if err := tx.QueryRowContext(ctx, "SELECT coalesce(sum(size), 0) FROM entries").Scan(&total); err != nil || total <= maxBytes {
 		return err
 	}
-	// The running sum counts from the last use backwards, over the index alone.
+	// The sum runs from the latest use backwards, on the index alone.
 	_, err := tx.ExecContext(ctx, `DELETE FROM entries WHERE rowid IN (
 		SELECT id FROM (SELECT rowid AS id, sum(size) OVER (ORDER BY used DESC, rowid DESC) AS total FROM entries) WHERE total > ?)`,
 		maxBytes-maxBytes/10)
 	return err
 }
 
-// confirmEntry notes that the host has confirmed an entry.
+// confirmEntry records that the host has confirmed an entry.
 func confirmEntry(ctx context.Context, db *sql.DB, key cacheKey, e *entry) error {
 	_, err := db.ExecContext(ctx, "UPDATE entries SET checked = ?, used = ?, max_age = ?, etag = ? WHERE key = ?",
 		e.checked.UnixNano(), e.used.UnixNano(), int64(e.maxAge), e.etag, key[:])
@@ -216,7 +220,7 @@ func dropEntry(ctx context.Context, db *sql.DB, key cacheKey) error {
 
 var errReaders = errors.New("another process is reading it")
 
-// wipeStore removes all rows, writes the file anew and empties its log.
+// wipeStore removes all rows, rewrites the file and empties its log.
 func wipeStore(ctx context.Context, db *sql.DB) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {

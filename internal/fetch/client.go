@@ -11,57 +11,56 @@ import (
 	"time"
 )
 
-// Door is a way out with its rules. It is safe for concurrent use.
+// Client sends GET requests under one policy. It is safe for concurrent use.
 type Client struct {
 	network      *Network
 	policy       policy
 	http         *http.Client
-	lifetime     time.Duration // of answers in the cache; 0: not kept
-	ignoreMaxAge bool          // on the lifetime, whatever the host's Cache-Control says of it
+	lifetime     time.Duration // of cached responses; 0: no cache
+	ignoreMaxAge bool          // of the host's Cache-Control
 }
 
-// Keep is the same door with answers kept in the client's cache: until lifetime
-// has passed since the host gave or confirmed an answer, it is not asked again.
-// A host may shorten the time or forbid the keeping by its Cache-Control, never
-// lengthen it. After it, the host is asked whether the answer has changed; when
-// it cannot be asked, an answer up to a week old is given, marked as stale.
+// WithCache returns a Client that stores responses in the Network's cache.
+// Until lifetime has passed since the host sent or confirmed a response, the
+// host is not asked again; the host's Cache-Control can shorten that time or
+// forbid storing, but not lengthen it. After that the response is revalidated.
+// If the host cannot be asked, a response of up to a week is returned, marked
+// Stale.
 func (c *Client) WithCache(lifetime time.Duration) *Client {
 	kept := *c
 	kept.lifetime = max(lifetime, 0)
 	return &kept
 }
 
-// KeepFor is Keep for an API whose answers its operator's users agree to be so
-// old: a max-age of the host does not shorten the lifetime. Many services mark
-// every answer as already old, because browsers show them to people who have
-// just changed something; a search asked twice is then asked twice. What must
-// not be stored is not, all the same.
+// WithFixedCache is WithCache for APIs whose responses may be that old whatever
+// their max-age says: many services mark every response as expired for the sake
+// of browsers, so that equal searches would be repeated. no-store is obeyed.
 func (c *Client) WithFixedCache(lifetime time.Duration) *Client {
 	kept := c.WithCache(lifetime)
 	kept.ignoreMaxAge = true
 	return kept
 }
 
-// Backoff makes the door's host be left alone for a time that it asked for
-// inside of a good answer, as Retry-After does in a header: requests wait up to
-// two seconds, and fail with Throttled beyond. The open door has no host of its
-// own, so there it does nothing.
+// Backoff stops requests to the client's host for a time that the host asked
+// for inside a successful response, like Retry-After in a header: requests wait
+// for up to two seconds of it and otherwise fail with Throttled. On a public
+// client it does nothing.
 func (c *Client) Backoff(t time.Duration) {
 	if own, ok := c.policy.(*hostPolicy); ok {
 		c.network.limiters.backOff(own.key, Rate{}, t)
 	}
 }
 
-// Forget takes the answer to a request out of the cache: for one that came with
-// a good status and turned out to be an error, or of no use. GetJSON does so by
-// itself with what it cannot decode.
+// Invalidate removes the response to req from the cache. Use it for a response
+// with a good status that turned out to be an error or useless. GetJSON does so
+// for what it cannot decode.
 func (c *Client) Invalidate(req Request) {
 	if c.network.cache() == nil || c.lifetime <= 0 {
 		return
 	}
 	accepts := []string{req.Accept}
 	if req.Accept == "" {
-		accepts = append(accepts, acceptJSON) // as GetJSON has asked
+		accepts = append(accepts, acceptJSON) // as GetJSON asks
 	}
 	for _, req.Accept = range accepts {
 		if cr, err := c.check(req); err == nil {
@@ -75,28 +74,28 @@ type Request struct {
 	URL     string
 	Accept  string  // empty: anything, or JSON for GetJSON
 	Budget  *Budget // nil: DefaultTimeout for this request alone
-	MaxBody int64   // bytes after decompression; 0: the client's
+	MaxBody int64   // bytes after decompression; 0: the Network's
 }
 
-// Response is a good answer (2xx), read to its end.
+// Response is a successful response (2xx), read to its end.
 type Response struct {
 	Body         []byte
 	URL          string // after redirects
 	ContentType  string // lower case, without parameters
-	Charset      string // of the body, as the header names it, in lower case; empty: it does not
+	Charset      string // of the body, as the header names it, in lower case; empty: unknown
 	ETag         string
 	LastModified string
-	RetryAfter   time.Duration // that a good answer carried; a service may signal load this way
-	Retrieved    time.Time     // when the body came over the wire, even if that was days ago
-	Truncated    bool          // a page that was cut at the limit; open door only
+	RetryAfter   time.Duration // of a successful response, by which some services signal load
+	Retrieved    time.Time     // when the body was received, even if that was days ago
+	Truncated    bool          // a page that was cut at the limit; public clients only
 
 	Cached bool          // the body came from the cache
-	Stale  bool          // past its lifetime: the host could not be asked
-	Age    time.Duration // of a cached answer: since the host gave or confirmed it
+	Stale  bool          // past its lifetime, because the host could not be asked
+	Age    time.Duration // of a cached response: since the host sent or confirmed it
 }
 
-// FullType is the content type with its charset, as a reader of pages needs it:
-// many hosts name the charset in the header alone.
+// FullType returns the content type with its charset, which many hosts name
+// only in the header.
 func (r *Response) FullType() string {
 	if r.Charset == "" || r.ContentType == "" {
 		return r.ContentType
@@ -104,12 +103,12 @@ func (r *Response) FullType() string {
 	return r.ContentType + "; charset=" + r.Charset
 }
 
-// setType is the contrary of FullType; it takes any header, too.
+// setType sets ContentType and Charset from a Content-Type header.
 func (r *Response) setType(header string) {
 	r.ContentType, r.Charset = mediaType(header), charsetOf(header)
 }
 
-// ask is a Request that passed the door's rules.
+// checkedRequest is a Request that the client's policy allows.
 type checkedRequest struct {
 	url    *url.URL
 	accept string
@@ -121,12 +120,13 @@ type checkedRequest struct {
 	lifetime time.Duration
 }
 
-// flightKey keeps apart what may be answered from a cache of another lifetime.
+// coalesceKey is what equal requests share. Requests of different cache
+// lifetimes are not equal.
 func (cr *checkedRequest) coalesceKey() string { return string(cr.key[:]) + cr.lifetime.String() }
 
-// Get asks for a URL. It waits for one of the host's slots first; ctx ends the
-// wait and the request at once, and then the error is ctx's. Any other failure
-// is an *Error. Equal requests at the same time are one on the wire.
+// Get requests a URL. It waits for a slot of the host; ctx ends the wait and
+// the request, and then the error is ctx's. Any other error is an *Error. Equal
+// concurrent requests are sent once.
 func (c *Client) Get(ctx context.Context, req Request) (Response, error) {
 	cr, err := c.check(req)
 	if err != nil {
@@ -140,8 +140,8 @@ func (c *Client) Get(ctx context.Context, req Request) (Response, error) {
 		cr.lifetime = 0
 	}
 	var resp Response
-	if tape := c.network.cfg.Cassette; tape != nil {
-		resp, err = tape.get(ctx, cr, func() (Response, error) { return c.coalesced(ctx, cr) })
+	if cassette := c.network.cfg.Cassette; cassette != nil {
+		resp, err = cassette.get(ctx, cr, func() (Response, error) { return c.coalesced(ctx, cr) })
 	} else {
 		resp, err = c.coalesced(ctx, cr)
 	}
@@ -153,12 +153,12 @@ func (c *Client) Get(ctx context.Context, req Request) (Response, error) {
 
 type noCacheKey struct{}
 
-// Anew makes the requests under the returned context ask their hosts, whatever
-// is kept, and keeps nothing of their answers: for who wants to know whether a
-// host can be reached. The hosts' limits and wishes hold.
+// NoCache returns a context whose requests neither read nor write the cache,
+// for a caller that checks whether a host can be reached. Limits and robots.txt
+// hold.
 func NoCache(ctx context.Context) context.Context { return context.WithValue(ctx, noCacheKey{}, true) }
 
-// check applies the rules that look at the URL alone.
+// check applies the rules that depend on the URL alone.
 func (c *Client) check(req Request) (checkedRequest, error) {
 	u, err := url.Parse(req.URL)
 	if err != nil {
@@ -180,7 +180,7 @@ func (c *Client) check(req Request) (checkedRequest, error) {
 	if cr.budget == nil {
 		cr.budget = NewBudget(DefaultTimeout)
 	}
-	// What the operator's door brought must never come out of the open one.
+	// Responses of a configured host must never be returned by a public client.
 	cr.key = newCacheKey(http.MethodGet, strconv.FormatBool(c.policy.obeysRobots()), u.String(), cr.accept, strconv.FormatInt(cr.limit, 10))
 	return cr, nil
 }
@@ -194,8 +194,8 @@ func orAddress(host string) string {
 
 const acceptJSON = "application/json"
 
-// GetJSON asks for a URL and decodes its body into v. What is not announced as
-// JSON is not decoded: a block page in HTML is a failure, not an empty result.
+// GetJSON requests a URL and decodes its body into v. A body of another content
+// type is an error, not an empty result: it may be a block page in HTML.
 func (c *Client) GetJSON(ctx context.Context, req Request, v any) (Response, error) {
 	if req.Accept == "" {
 		req.Accept = acceptJSON
@@ -219,8 +219,8 @@ func (c *Client) GetJSON(ctx context.Context, req Request, v any) (Response, err
 	return resp, nil
 }
 
-// isJSON lets pass what says that it is JSON, and what says nothing of use but
-// looks like it: small servers send JSON as text/plain.
+// isJSON reports whether a response is JSON by its type, or, if its type says
+// nothing useful, by its first byte: small servers send JSON as text/plain.
 func isJSON(r Response) bool {
 	switch {
 	case r.ContentType == "application/json", r.ContentType == "text/json", strings.HasSuffix(r.ContentType, "+json"):
@@ -232,7 +232,7 @@ func isJSON(r Response) bool {
 	return false
 }
 
-// shortType keeps a foreign content type from filling an error.
+// shortType bounds the length of a foreign content type in an error.
 func shortType(s string) string {
 	if s == "" || len(s) > 40 {
 		return "something else"

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// flight is one question to a host that any number of callers wait for. It runs
-// on a context of its own: a caller that goes away takes only itself along, and
-// the last one to go ends the flight.
+// call is one request that any number of callers wait for. It runs on a context
+// of its own: a caller that cancels ends only its own wait, and the last one
+// ends the call.
 //
-// The flight has no deadline either. Each caller's Budget is a clock of that
-// caller alone, which runs while the flight is on the wire, so the shorter
-// Budget of the one who came first ends that one's wait and no other's.
+// The call has no deadline. Each caller's Budget runs while the call is on the
+// wire, so that a caller with a short Budget stops waiting without ending the
+// call for the others.
 type call struct {
 	key    string
 	ctx    context.Context
@@ -25,24 +25,24 @@ type call struct {
 	sent   atomic.Int64 // requests on the wire
 	done   chan struct{}
 
-	resp Response // these two are set before done is closed
+	resp Response // resp and err are set before done is closed
 	err  error
 
-	// Guarded by flights.mu.
+	// Guarded by coalescer.mu.
 	waiters  map[*waiter]struct{}
 	shared   bool // more than one caller has joined
 	onWire   bool
-	earliest time.Time // no request is made before it
-	stale    *Response // an old answer, for callers who run out of time
+	earliest time.Time // no request is sent before it
+	stale    *Response // an old response, for callers whose Budget ends
 }
 
-// waiter is one caller of a flight.
+// waiter is one caller of a call.
 type waiter struct {
 	budget   *Budget
 	deadline time.Time   // of the caller's context; zero: none
-	quit     chan *Error // why the caller should not go on waiting; holds one
+	quit     chan *Error // why the caller should stop waiting; buffered
 
-	timer *time.Timer // runs while the flight is on the wire
+	timer *time.Timer // runs while the call is on the wire
 	since time.Time
 }
 
@@ -73,18 +73,19 @@ func (w *waiter) stopClock() {
 	w.budget.spend(time.Since(w.since))
 }
 
-// refuse ends the wait of a caller whose deadline comes before the request can.
+// checkStart ends the wait of a caller whose deadline is before the time at
+// which the request can start.
 func (w *waiter) checkStart(start time.Time) {
 	if !w.deadline.IsZero() && start.After(w.deadline) {
 		w.stop(&Error{Kind: Throttled, unsent: true, Detail: noTimeForQueue})
 	}
 }
 
-// Why a flight ended before its end.
+// Why a call was cancelled.
 var (
-	errNoWaiters    = errors.New("nobody waits for the answer")
-	errBudgetsSpent = errors.New("nobody who waits has time left")
-	errShutdown     = errors.New("the client is closed")
+	errNoWaiters    = errors.New("no caller waits for the response")
+	errBudgetsSpent = errors.New("no caller has time left")
+	errShutdown     = errors.New("the network is closed")
 )
 
 type coalescer struct {
@@ -94,7 +95,8 @@ type coalescer struct {
 
 func newCoalescer() *coalescer { return &coalescer{calls: map[string]*call{}} }
 
-// join finds the flight under way or makes one; own reports the latter.
+// join returns the call in progress with that key, or makes one; own reports
+// the latter.
 func (co *coalescer) join(ctx context.Context, key string, w *waiter) (cl *call, own bool) {
 	co.mu.Lock()
 	defer co.mu.Unlock()
@@ -113,7 +115,7 @@ func (co *coalescer) join(ctx context.Context, key string, w *waiter) (cl *call,
 	return cl, own
 }
 
-// leave takes a caller out, and ends the flight after the last one.
+// leave removes a caller. After the last one it cancels the call.
 func (co *coalescer) leave(key string, cl *call, w *waiter, why error) {
 	co.mu.Lock()
 	defer co.mu.Unlock()
@@ -122,13 +124,13 @@ func (co *coalescer) leave(key string, cl *call, w *waiter, why error) {
 	if len(cl.waiters) > 0 {
 		return
 	}
-	if co.calls[key] == cl { // nobody joins what is about to end
+	if co.calls[key] == cl { // it is ending: do not let others join
 		delete(co.calls, key)
 	}
 	cl.cancel(why)
 }
 
-// land gives the outcome to all who wait.
+// finish sets the result for all callers.
 func (co *coalescer) finish(key string, cl *call, resp Response, err error) {
 	co.mu.Lock()
 	if co.calls[key] == cl {
@@ -140,7 +142,7 @@ func (co *coalescer) finish(key string, cl *call, resp Response, err error) {
 	cl.cancel(nil)
 }
 
-// wire starts the clocks of all who wait; the returned function stops them.
+// runClocks starts the clocks of all callers; the returned function stops them.
 func (co *coalescer) runClocks(cl *call) func() {
 	co.mu.Lock()
 	defer co.mu.Unlock()
@@ -158,7 +160,7 @@ func (co *coalescer) runClocks(cl *call) func() {
 	}
 }
 
-// notBefore sends away who cannot wait until at.
+// setEarliest ends the wait of callers whose deadline is before at.
 func (co *coalescer) setEarliest(cl *call, at time.Time) {
 	co.mu.Lock()
 	defer co.mu.Unlock()
@@ -168,7 +170,7 @@ func (co *coalescer) setEarliest(cl *call, at time.Time) {
 	}
 }
 
-// left is the most that anybody who waits may still spend.
+// maxLeft returns the largest remaining Budget of a caller.
 func (co *coalescer) maxLeft(cl *call) time.Duration {
 	co.mu.Lock()
 	defer co.mu.Unlock()
@@ -179,8 +181,8 @@ func (co *coalescer) maxLeft(cl *call) time.Duration {
 	return most
 }
 
-// outOfTime reports whether nobody who waits has any time left. Then nobody can
-// join any more either: who has time gets a flight of its own.
+// outOfTime reports whether no caller has any Budget left. Later callers then
+// get a call of their own.
 func (co *coalescer) outOfTime(cl *call) bool {
 	co.mu.Lock()
 	defer co.mu.Unlock()
@@ -218,14 +220,14 @@ func (co *coalescer) isShared(cl *call) bool {
 	return cl.shared
 }
 
-// shared asks through a flight: a new one, or that of an equal request.
+// coalesced sends a request, or joins an equal one in progress.
 func (c *Client) coalesced(ctx context.Context, cr checkedRequest) (Response, error) {
 	n := c.network
 	key := cr.coalesceKey()
 	w := newWaiter(ctx, cr.budget)
 	cl, own := n.coalescer.join(ctx, key, w)
 	if own {
-		n.inFlight.Add(1) // the caller is counted in, so Close has not begun to wait for none
+		n.inFlight.Add(1) // the caller is counted, so Close is still waiting
 		go func() {
 			defer n.inFlight.Done()
 			stop := context.AfterFunc(n.ctx, func() { cl.cancel(errShutdown) })
@@ -242,7 +244,7 @@ func (c *Client) coalesced(ctx context.Context, cr checkedRequest) (Response, er
 	n.coalescer.leave(key, cl, w, why)
 	traceOf(ctx).addRequests(int(cl.sent.Load()))
 	if n.coalescer.isShared(cl) {
-		resp.Body = bytes.Clone(resp.Body) // each caller's to change
+		resp.Body = bytes.Clone(resp.Body) // callers may change their copies
 	}
 	switch {
 	case err == nil:
@@ -255,8 +257,8 @@ func (c *Client) coalesced(ctx context.Context, cr checkedRequest) (Response, er
 	return Response{}, e
 }
 
-// survive is fly, with an error for a panic of ours: one answer must not end the
-// program.
+// resolveRecovered is resolve with an error in place of a panic, so that one
+// response cannot end the program.
 func (c *Client) resolveRecovered(cl *call, cr checkedRequest) (resp Response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -267,7 +269,8 @@ func (c *Client) resolveRecovered(cl *call, cr checkedRequest) (resp Response, e
 	return c.resolve(cl, cr)
 }
 
-// wait is one caller's part of a flight.
+// wait waits for the result, for the end of ctx or for the reason to stop
+// waiting.
 func (c *Client) wait(ctx context.Context, cl *call, w *waiter) (Response, error) {
 	select {
 	case <-cl.done:
@@ -276,7 +279,7 @@ func (c *Client) wait(ctx context.Context, cl *call, w *waiter) (Response, error
 		return Response{}, ctx.Err()
 	case why := <-w.quit:
 		select {
-		case <-cl.done: // at the same moment
+		case <-cl.done: // it ended at the same moment
 			return cl.resp, cl.err
 		default:
 		}
@@ -287,7 +290,7 @@ func (c *Client) wait(ctx context.Context, cl *call, w *waiter) (Response, error
 	}
 }
 
-// ended is the error of a flight whose context ended.
+// endError is the error of a call that was cancelled, nil if it was not.
 func (cl *call) endError() error {
 	switch cause := context.Cause(cl.ctx); {
 	case cause == nil:

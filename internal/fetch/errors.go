@@ -12,31 +12,31 @@ import (
 	"time"
 )
 
-// Kind is the class of a failure, as far as a caller may want to branch on it.
+// Kind classifies failures, for callers that branch on them.
 type Kind string
 
 // The kinds.
 const (
-	Throttled   Kind = "throttled"    // 429, or our own limit leaves no time
+	Throttled   Kind = "throttled"    // 429, or our own rate limit leaves no time
 	Forbidden   Kind = "forbidden"    // 401, 403, 451; Wikimedia's 403 is for clients without identity
 	NotFound    Kind = "not found"    // 404, 410
 	Server      Kind = "server"       // 5xx
 	BadStatus   Kind = "status"       // any other status than 2xx
 	ContentType Kind = "content type" // not what was asked for
 	Malformed   Kind = "malformed"    // announced as JSON, but it is not, or of another shape
-	API         Kind = "api"          // an error that the service reported inside a good answer
+	API         Kind = "api"          // an error that the service reported inside a successful response
 	TooLarge    Kind = "too large"
 	Timeout     Kind = "timeout"
 	Refused     Kind = "refused" // by our own rules, before a byte was sent
 	BadRedirect Kind = "redirect"
 	Unreachable Kind = "unreachable" // no name, no route, no handshake, connection lost
-	Closed      Kind = "closed"      // our client was closed
+	Closed      Kind = "closed"      // our Network was closed
 	CircuitOpen Kind = "broken"      // the host kept failing, so it is not asked for a while
 	Robots      Kind = "robots"      // its robots.txt says no, or could not be read
 	NotRecorded Kind = "not recorded"
 )
 
-// Statuses that a source's report knows; the same words as in package evidence.
+// Statuses of a source's report; the same words as in package evidence.
 const (
 	statusTimeout   = "timeout"
 	statusThrottled = "throttled"
@@ -44,18 +44,18 @@ const (
 	statusSkipped   = "skipped"
 )
 
-// Error is a request that failed. Its text is short and safe to show: the host
-// as the caller wrote it and the class; no bodies, no addresses.
+// Error is a failed request. Its text is short and safe to show: the host as
+// the caller wrote it and the kind; no bodies, no addresses.
 type Error struct {
 	Kind       Kind
 	Host       string // empty: not shown
 	Code       int    // HTTP status, 0 when there was none
 	RetryAfter time.Duration
-	Detail     string // in place of the kind's own words
+	Detail     string // replaces the kind's own text
 
 	retry  bool // one more try may help
 	passes bool // temporary, although its kind does not say so
-	unsent bool // nothing was sent to the host: our own queue gave up, or there was no connection
+	unsent bool // nothing was sent: our rate limit left no time, or there was no connection
 }
 
 func (e *Error) Error() string {
@@ -77,13 +77,13 @@ func (e *Error) text() string {
 	return words
 }
 
-// breaks reports whether a row of such failures opens the host's breaker.
+// breaks reports whether the failure counts towards opening the host's circuit.
 func (e *Error) breaks() bool {
 	return e.Kind == Timeout || e.Kind == Server || e.Kind == Unreachable
 }
 
-// InBand reports whether the failure stood in an answer with a good status, or
-// was what such an answer looked like: the answer is of no use to keep.
+// InBand reports whether the failure was inside a response with a good status,
+// or is how such a response looked. Such a response must not stay in the cache.
 func (e *Error) InBand() bool {
 	switch e.Kind {
 	case API, Malformed, ContentType:
@@ -94,7 +94,7 @@ func (e *Error) InBand() bool {
 	return false
 }
 
-// passing reports whether an old answer is better than this failure.
+// passing reports whether a stale response is better than this failure.
 func (e *Error) passing() bool {
 	return e.passes || e.breaks() || e.Kind == Throttled || e.Kind == CircuitOpen
 }
@@ -119,8 +119,8 @@ func (e *Error) words() string {
 	return string(e.Kind)
 }
 
-// SourceStatus is the failure as a source's report names it: "timeout",
-// "throttled", "skipped" when the host was not asked, or "error".
+// SourceStatus names the failure in a source's report: "timeout", "throttled",
+// "skipped" if the host was not asked, or "error".
 func (e *Error) SourceStatus() string {
 	switch e.Kind {
 	case Timeout:
@@ -142,7 +142,8 @@ func IsKind(err error, k Kind) bool {
 	return errors.As(err, &e) && e.Kind == k
 }
 
-// refusal is how our own rules say no from inside the transport.
+// refusal is how our own rules refuse a URL or an address, inside the transport
+// too.
 type refusal struct{ why string }
 
 func (r *refusal) Error() string { return r.why }
@@ -166,8 +167,9 @@ func noConnection(err error) bool {
 	return errors.As(err, &op) && op.Op == "dial"
 }
 
-// classify turns what net/http returned into an *Error without its text, which
-// holds URLs and addresses.
+// classify turns an error of net/http into an *Error without its text, which
+// holds URLs and addresses. net/http has no types for some errors, so that
+// their texts must be compared.
 func classify(err error) *Error {
 	var (
 		own  *Error

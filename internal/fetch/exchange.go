@@ -14,29 +14,30 @@ import (
 	"time"
 )
 
-// How one retry is made: at most once, and only where repeating is safe and the
-// failure is of the passing kind.
+// A request is retried once, when repeating it is safe and the failure may be
+// temporary.
 const (
 	retries      = 1
 	minPause     = 100 * time.Millisecond
 	maxPause     = 300 * time.Millisecond
-	maxQueueWait = 2 * time.Second // a longer Retry-After is for the caller to obey
+	maxQueueWait = 2 * time.Second // a longer Retry-After is the caller's to obey
 
-	// fairTime is what a host must be given before a missing answer says anything
-	// of it: a question that spent its budget elsewhere has less.
+	// minFairTime is the least time that a host must have had before a missing
+	// response counts against it: a question that spent its budget elsewhere
+	// leaves less.
 	minFairTime = 200 * time.Millisecond
 )
 
-// answer is what one exchange brought.
+// hopResult is the outcome of one exchange.
 type hopResult struct {
 	Response
 	header    http.Header
-	next      *url.URL // where a redirect leads; nil: it is none
-	unchanged bool     // the answer that we have still holds
+	next      *url.URL // target of a redirect; nil: none
+	unchanged bool     // the cached response is confirmed
 }
 
-// fly answers a flight's question: from the cache, from the wire, or, when the
-// host cannot be asked, from the cache once more.
+// resolve returns the response to a call: from the cache if it is fresh, else
+// from the host, or a stale one if the host cannot be asked.
 func (c *Client) resolve(cl *call, cr checkedRequest) (Response, error) {
 	n := c.network
 	old, have := c.cached(cl.ctx, cr)
@@ -54,18 +55,19 @@ func (c *Client) resolve(cl *call, cr checkedRequest) (Response, error) {
 	var e *Error
 	if errors.As(err, &e) && e.passing() {
 		if stale, ok := n.coalescer.staleFor(cl); ok {
-			n.cfg.Logger.Debug("a stale answer stands in", "host", cr.url.Host, "age", stale.Age, "err", e.text())
+			n.cfg.Logger.Debug("using a stale response", "host", cr.url.Host, "age", stale.Age, "err", e.text())
 			return stale, nil
 		}
 	}
 	if have && e != nil && e.Kind == NotFound {
-		n.cache().drop(cr.key) // it is gone, so it must not come back as stale
+		n.cache().drop(cr.key) // it must not be returned as stale
 	}
 	return Response{}, err
 }
 
-// walk follows redirects. Each hop is a request of its own: the rules, the
-// robots.txt and the queue of its host hold.
+// followRedirects sends the request and follows redirects. Each hop is a
+// request of its own, with the policy, the robots.txt and the limiter of its
+// host.
 func (c *Client) followRedirects(cl *call, cr checkedRequest, old *entry) (hopResult, error) {
 	u, hops, tries := cr.url, 0, 0
 	for {
@@ -94,8 +96,8 @@ func (c *Client) followRedirects(cl *call, cr checkedRequest, old *entry) (hopRe
 	}
 }
 
-// pause waits before another try and reports whether there should be one. It
-// costs the callers' budgets.
+// retryPause waits before another try and reports whether there should be one.
+// The pause is charged to the callers' budgets.
 func (c *Client) retryPause(cl *call, e *Error) bool {
 	wait := max(minPause+rand.N(maxPause-minPause), e.RetryAfter)
 	if !e.retry || e.RetryAfter > maxQueueWait || c.network.coalescer.maxLeft(cl) <= wait {
@@ -105,7 +107,8 @@ func (c *Client) retryPause(cl *call, e *Error) bool {
 	return sleep(cl.ctx, wait) == nil
 }
 
-// hop is one request: the robots.txt and the slot first, then the clock.
+// hop is one request. Waiting for robots.txt and for a slot is not charged to
+// the budgets.
 func (c *Client) hop(cl *call, u *url.URL, cr checkedRequest, old *entry) (hopResult, error) {
 	n := c.network
 	if c.policy.obeysRobots() {
@@ -120,7 +123,7 @@ func (c *Client) hop(cl *call, u *url.URL, cr checkedRequest, old *entry) (hopRe
 		if ended := cl.endError(); ended != nil {
 			return hopResult{}, ended
 		}
-		return hopResult{}, &Error{Kind: Timeout} // before the host's breaker: it was not asked
+		return hopResult{}, &Error{Kind: Timeout} // before the breaker: the host was not asked
 	}
 	pass, err := n.limiters.acquire(cl.ctx, c.limiterKey(u), n.cfg.PublicRate, func(at time.Time) { n.coalescer.setEarliest(cl, at) })
 	if err != nil {
@@ -131,7 +134,7 @@ func (c *Client) hop(cl *call, u *url.URL, cr checkedRequest, old *entry) (hopRe
 	}
 	released := false
 	defer func() {
-		if !released { // a panic of ours: it says nothing of the host, whose slot must become free
+		if !released { // our own panic: it says nothing about the host, and the slot must become free
 			pass.release(errNotCounted)
 		}
 	}()
@@ -159,8 +162,8 @@ func (c *Client) hop(cl *call, u *url.URL, cr checkedRequest, old *entry) (hopRe
 	return got, err
 }
 
-// gateOf names the gate of an address. Behind the open door it is one for both
-// ports of the web, as they are one host: the operator's, if there is one.
+// limiterKey returns the key of a URL's host limiter. For public clients, ports
+// 80 and 443 are one host: the configured one, if there is one.
 func (c *Client) limiterKey(u *url.URL) string {
 	key := hostPort(u)
 	host, port, err := net.SplitHostPort(key)
@@ -174,14 +177,15 @@ func (c *Client) limiterKey(u *url.URL) string {
 	return secure
 }
 
-// send makes the request and reads the answer to its end.
+// send sends the request and reads the response to its end.
 func (c *Client) send(ctx context.Context, u *url.URL, cr checkedRequest, old *entry) (hopResult, error) {
 	n := c.network
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return hopResult{}, err
 	}
-	// No Accept-Encoding: set by hand, it would make net/http hand us gzip as it is.
+	// No Accept-Encoding: net/http decompresses only if it set the header
+	// itself.
 	r.Header.Set("User-Agent", n.agent)
 	r.Header.Set("Accept", cr.accept)
 	asked := old.condition(r.Header, cr.url, u)
@@ -216,7 +220,7 @@ func (c *Client) send(ctx context.Context, u *url.URL, cr checkedRequest, old *e
 	return got, err
 }
 
-// redirectTo is where a redirect leads, nil when the answer is none.
+// redirectTo returns the target of a redirect, nil if the response is none.
 func redirectTo(resp *http.Response, from *url.URL) (*url.URL, error) {
 	switch resp.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
@@ -225,7 +229,7 @@ func redirectTo(resp *http.Response, from *url.URL) (*url.URL, error) {
 	}
 	where := resp.Header.Get("Location")
 	if where == "" {
-		return nil, nil // the status says the rest
+		return nil, nil // the status decides
 	}
 	to, err := from.Parse(where)
 	if err != nil {
@@ -247,7 +251,7 @@ func readAll(body io.Reader, limit int64) ([]byte, error) {
 	return got, nil
 }
 
-// judge maps a status to an error, nil for 2xx.
+// checkStatus maps a status to an error, nil for 2xx.
 func (c *Client) checkStatus(code int, after time.Duration) error {
 	e := &Error{Code: code, RetryAfter: after}
 	switch {
@@ -271,9 +275,9 @@ func (c *Client) checkStatus(code int, after time.Duration) error {
 	return e
 }
 
-// patience is how long a host wants to be left alone. Where the budget that a
-// refusal tells of is used up, as GitHub says it with status 403, that is until
-// it is filled again.
+// backoffOf returns how long a host wants no requests: its Retry-After, or, if
+// it refuses because a rate limit is used up, as GitHub does with status 403,
+// the time until that is reset.
 func backoffOf(resp *http.Response, now time.Time) time.Duration {
 	if wait := retryAfter(resp.Header.Get("Retry-After"), now); wait > 0 {
 		return wait
@@ -288,7 +292,7 @@ func backoffOf(resp *http.Response, now time.Time) time.Duration {
 	return min(max(time.Unix(at, 0).Sub(now), 0), time.Hour)
 }
 
-// retryAfter reads the header's two forms: seconds and an HTTP date.
+// retryAfter parses the two forms of the header: seconds and an HTTP date.
 func retryAfter(v string, now time.Time) time.Duration {
 	v = strings.TrimSpace(v)
 	if n, err := strconv.ParseUint(v, 10, 31); err == nil {

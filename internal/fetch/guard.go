@@ -10,19 +10,19 @@ import (
 	"syscall"
 )
 
-// rules say which URLs a door opens to. Addresses are judged when they are
-// dialled; these look at the URL alone.
+// policy decides which URLs a Client may request. It looks at URLs alone;
+// addresses are checked when they are dialled.
 type policy interface {
 	checkURL(u *url.URL) error
 	checkRedirect(from, to *url.URL) error
-	// shown is how errors may call the host.
+	// displayHost is the host as errors show it.
 	displayHost(u *url.URL) string
-	// pages reports whether what is behind the door is for people to read and a
-	// stranger may have chosen it: robots.txt holds, and types are limited.
+	// obeysRobots reports whether URLs are pages for people that a model or a
+	// page may have chosen: robots.txt is obeyed, and content types are limited.
 	obeysRobots() bool
 }
 
-// configured opens to one host and port.
+// hostPolicy allows one host and port.
 type hostPolicy struct{ scheme, key string }
 
 func (p *hostPolicy) checkURL(u *url.URL) error {
@@ -42,7 +42,7 @@ func (p *hostPolicy) checkRedirect(_, to *url.URL) error {
 func (p *hostPolicy) displayHost(u *url.URL) string { return u.Host }
 func (p *hostPolicy) obeysRobots() bool             { return false }
 
-// public opens to what is on the public internet.
+// publicPolicy allows the public internet.
 type publicPolicy struct{ ports []uint16 }
 
 func (p *publicPolicy) checkURL(u *url.URL) error {
@@ -74,7 +74,7 @@ func (p *publicPolicy) checkRedirect(from, to *url.URL) error {
 	return p.checkURL(to)
 }
 
-// shown hides literal addresses: a refused one may be an internal one.
+// displayHost hides literal addresses: a refused one may be internal.
 func (p *publicPolicy) displayHost(u *url.URL) string {
 	if _, err := netip.ParseAddr(u.Hostname()); err == nil || isNumericHost(u.Hostname()) {
 		return ""
@@ -82,9 +82,9 @@ func (p *publicPolicy) displayHost(u *url.URL) string {
 	return u.Hostname()
 }
 
-// isNumber reports whether a host is what some resolvers take for an IPv4
-// address although it is not one in its plain form: 127.1, 2130706433,
-// 0x7f000001. No name of the public internet ends in a number.
+// isNumericHost reports whether some resolvers would take a host for an IPv4
+// address that is not in dotted form: 127.1, 2130706433, 0x7f000001. No public
+// name ends in a number.
 func isNumericHost(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return false
@@ -100,9 +100,9 @@ func allowedPort(port uint16, more []uint16) bool {
 	return port == 80 || port == 443 || slices.Contains(more, port)
 }
 
-// guard decides at connect time on the address that is dialled. So one check
-// covers every spelling, every redirect, and names that change their address
-// between a look-up and the next.
+// guardDial checks the address at the time of connecting. One check covers
+// every spelling, every redirect, and names whose address changes between
+// look-ups (DNS rebinding).
 func guardDial(ports []uint16, exempt []netip.AddrPort) func(ctx context.Context, network, address string, _ syscall.RawConn) error {
 	return func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		ap, err := netip.ParseAddrPort(address)
@@ -122,12 +122,12 @@ func guardDial(ports []uint16, exempt []netip.AddrPort) func(ctx context.Context
 	}
 }
 
-// plainAddr takes off what makes netip compare unequal: a zone, and an IPv4
-// address dressed as IPv6.
+// normalizeAddr removes a zone and maps an IPv4-mapped IPv6 address to IPv4, so
+// that addresses compare equal.
 func normalizeAddr(a netip.Addr) netip.Addr { return a.WithZone("").Unmap() }
 
-// isPublic reports whether a is a unicast address of the public internet that
-// belongs to nobody's inside.
+// isPublic reports whether a is a unicast address of the public internet, not
+// one of a special-purpose range.
 func isPublic(a netip.Addr) bool {
 	a = normalizeAddr(a)
 	if !a.IsValid() || a.Is6() && !globalUnicast6.Contains(a) {
@@ -166,7 +166,7 @@ var forbidden = []netip.Prefix{
 	netip.MustParsePrefix("240.0.0.0/4"),       // reserved, and broadcast
 	netip.MustParsePrefix("2001::/23"),         // Teredo, benchmarks, ORCHID and other assignments
 	netip.MustParsePrefix("2001:db8::/32"),     // documentation
-	netip.MustParsePrefix("2002::/16"),         // 6to4: any IPv4 address in disguise
+	netip.MustParsePrefix("2002::/16"),         // 6to4: embeds any IPv4 address
 	netip.MustParsePrefix("2620:4f:8000::/48"), // AS112
 	netip.MustParsePrefix("3fff::/20"),         // documentation
 }

@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// These are the parts of HAR 1.2 that a browser's developer tools need. Fields
-// that begin with an underscore are our own, as the format allows.
+// The parts of HAR 1.2 that browsers' developer tools need. Fields that begin
+// with an underscore are our own, as the format allows.
 type (
 	harFile struct {
 		Log harLog `json:"log"`
@@ -24,7 +24,7 @@ type (
 		Pages   []struct{} `json:"pages"`
 		Entries []harEntry `json:"entries"`
 
-		Note json.RawMessage `json:"_note,omitempty"` // of whoever asked for the recording
+		Note json.RawMessage `json:"_note,omitempty"` // of the program that made the recording
 	}
 	harName struct {
 		Name    string `json:"name"`
@@ -41,7 +41,7 @@ type (
 		Level    string     `json:"_level"`              // levelGet or levelTransport
 		Track    string     `json:"_track,omitempty"`    // see WithTrack
 		BodyHash string     `json:"_bodySha256"`         // of the request
-		FinalURL string     `json:"_finalURL,omitempty"` // after redirects, when there were some
+		FinalURL string     `json:"_finalURL,omitempty"` // after redirects, if there were any
 		Answer   *harAnswer `json:"_answer,omitempty"`
 		Error    *harError  `json:"_error,omitempty"`
 	}
@@ -87,7 +87,7 @@ type (
 		Name  string `json:"name"`
 		Value string `json:"value"`
 	}
-	// harAnswer is what a Response holds beside the body and the headers.
+	// harAnswer is what a Response holds besides the body and the headers.
 	harAnswer struct {
 		Retrieved    time.Time     `json:"retrieved"`
 		ContentType  string        `json:"contentType"`
@@ -110,19 +110,19 @@ type (
 	}
 )
 
-// The two heights at which requests are recorded.
+// Levels at which requests are recorded.
 const (
-	levelGet       = "get"       // a door's Get, with its redirects, retries and cache
+	levelGet       = "get"       // a Client's Get, with its redirects, retries and cache
 	levelTransport = "transport" // one exchange of another client
 )
 
-// Kinds of failures in a recording that are no Kind of an Error.
+// Kinds of recorded failures that are not a Kind of an Error.
 const (
-	kindCanceled   = "canceled"   // the caller went away
+	kindCanceled   = "canceled"   // the caller cancelled it
 	kindDeadline   = "deadline"   // the caller's own deadline came
-	kindUnfinished = "unfinished" // still under way when the recording was written
-	kindRefused    = "refused"    // nothing listens there; of transports only
-	kindNetwork    = "network"    // no answer for another reason; of transports only
+	kindUnfinished = "unfinished" // in progress when the recording was written
+	kindRefused    = "refused"    // connection refused; transports only
+	kindNetwork    = "network"    // no response for another reason; transports only
 	kindOther      = "other"
 )
 
@@ -130,7 +130,7 @@ const (
 // is a hundredth of it.
 const MaxRecording = 256 << 20
 
-// readHAR reads a recording, or says what is wrong with it.
+// readHAR parses a recording.
 func readHAR(data []byte) (*harFile, error) {
 	if len(data) > MaxRecording {
 		return nil, fmt.Errorf("it is larger than %d MB", MaxRecording>>20)
@@ -145,7 +145,7 @@ func readHAR(data []byte) (*harFile, error) {
 	return &f, nil
 }
 
-// setBody puts bytes into a content: as they are when they are text.
+// setBody stores bytes as text if they are UTF-8, else as base64.
 func (c *harContent) setBody(b []byte) {
 	c.Size = len(b)
 	if utf8.Valid(b) {
@@ -169,7 +169,7 @@ func (c *harContent) body() ([]byte, error) {
 	return nil, fmt.Errorf("a body with the encoding %.20q", c.Encoding)
 }
 
-// pairs are a header's fields without secrets, in order.
+// headerPairs returns a header's fields, redacted by their names, in order.
 func headerPairs(h http.Header) []harPair {
 	out := []harPair{}
 	for name, values := range h {
@@ -181,7 +181,7 @@ func headerPairs(h http.Header) []harPair {
 	return out
 }
 
-// queryPairs are what a URL asks for; the URL has no secrets any more.
+// queryPairs returns the parameters of a redacted query.
 func queryPairs(rawQuery string) []harPair {
 	out := []harPair{}
 	for part := range strings.SplitSeq(rawQuery, "&") {

@@ -9,12 +9,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// perHost is how many requests one host sees from us at once: what Wikimedia
-// asks of clients, and kind to everybody else.
+// maxPerHost is how many requests one host gets at once: what Wikimedia asks of
+// clients.
 const maxPerHost = 3
 
-// maxGates is how many hosts are kept in mind. Only hosts behind the open door
-// are ever forgotten, and only while nobody uses them.
+// maxHosts is how many hosts have a limiter. Only those of public hosts are
+// removed, while they are not in use.
 const maxHosts = 1024
 
 // Rate is a token bucket: PerSecond requests in the long run, Burst at once.
@@ -33,17 +33,17 @@ func (r Rate) limit() (rate.Limit, int) {
 
 func (r Rate) halved() Rate { return Rate{PerSecond: r.PerSecond / 2, Burst: (r.Burst + 1) / 2} }
 
-// gate is a host's queue, and what is known of the host's health.
+// hostLimiter limits the requests to one host and records its health.
 type hostLimiter struct {
 	key     string
 	slots   chan struct{}
 	bucket  *rate.Limiter
 	breaker *breaker
 
-	// Guarded by gates.mu.
-	users      int       // requests that hold or await a slot
-	configured bool      // configured by the operator: never forgotten
-	waitUntil  time.Time // the host asked to be left alone until then
+	// Guarded by limiters.mu.
+	users      int       // requests that hold or wait for a slot
+	configured bool      // by the operator: never removed
+	waitUntil  time.Time // the host asked for no requests until then
 	lastErr    string
 	lastErrAt  time.Time
 
@@ -55,14 +55,15 @@ type limiters struct {
 	mu     sync.Mutex
 	byHost map[string]*hostLimiter
 
-	cache func() *Cache // where the processes meet; gives nil where there is none
+	cache func() *Cache // shared with other processes; returns nil if there is none
 }
 
 func newLimiters() *limiters {
 	return &limiters{byHost: map[string]*hostLimiter{}, cache: func() *Cache { return nil }}
 }
 
-// get finds or makes the gate; the caller holds g.mu.
+// get returns the limiter of a host, making one if necessary. The caller holds
+// l.mu.
 func (l *limiters) get(key string, r Rate) *hostLimiter {
 	if got := l.byHost[key]; got != nil {
 		return got
@@ -85,7 +86,8 @@ func (l *limiters) evictIdle() {
 	}
 }
 
-// pin sets the rate of a configured host. The slowest one asked for holds.
+// configure sets the rate of a configured host. Of several rates the slowest
+// holds.
 func (l *limiters) configure(key string, r Rate) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -98,8 +100,8 @@ func (l *limiters) configure(key string, r Rate) {
 	h.configured = true
 }
 
-// leaveAlone makes requests to the host wait or fail for d. Of two such
-// requests, the later end holds.
+// backOff makes requests to the host wait or fail for d. Of two such calls the
+// later end holds.
 func (l *limiters) backOff(key string, r Rate, d time.Duration) {
 	if d <= 0 {
 		return
@@ -113,15 +115,15 @@ func (l *limiters) backOff(key string, r Rate, d time.Duration) {
 	l.publish(h, true)
 }
 
-// pass is the right to one request. Give it back with leave.
+// permit is the right to send one request. Release it.
 type permit struct {
 	limiters *limiters
 	limiter  *hostLimiter
 	report   func(error) // to the breaker
 }
 
-// leave gives the slot back and tells how the request went: nil for an answer
-// that may be used, errNotCounted for one that says nothing of the host.
+// release gives the slot back and reports the outcome: nil for a usable
+// response, errNotCounted for an outcome that says nothing about the host.
 func (p *permit) release(err error) {
 	var e *Error
 	failed := errors.As(err, &e)
@@ -132,7 +134,7 @@ func (p *permit) release(err error) {
 	case failed && e.breaks():
 		p.report(err)
 	case failed && e.Kind != Refused && e.Kind != Closed:
-		p.report(nil) // it answers, though not as we would like
+		p.report(nil) // it answers, even if not with what we want
 		good = true
 	default:
 		p.report(errNotCounted)
@@ -141,15 +143,15 @@ func (p *permit) release(err error) {
 	p.limiters.recordOutcome(p.limiter, e, good)
 }
 
-// refund gives the token of a request back that never reached the host.
+// refund gives back the token of a request that never reached the host.
 func (p *permit) refund() {
-	p.limiters.countToken(p.limiter, -1) // first: loadShared must not take the bucket for too full
+	p.limiters.countToken(p.limiter, -1) // first, or loadShared would drain the bucket
 	p.limiter.bucket.ReserveN(time.Now(), -1)
 }
 
-// enter waits for a slot and a token of the host, and for the end of a time
-// that the host asked for. early, when not nil, is told the time before which
-// the request cannot begin. The error is ctx's or an *Error.
+// acquire waits for a slot and a token of the host, and for the end of its
+// backoff. early, if not nil, is called with the earliest time at which the
+// request can start. The error is ctx's or an *Error.
 func (l *limiters) acquire(ctx context.Context, key string, r Rate, early func(time.Time)) (*permit, error) {
 	l.mu.Lock()
 	h := l.get(key, r)
@@ -162,7 +164,7 @@ func (l *limiters) acquire(ctx context.Context, key string, r Rate, early func(t
 		return nil, err
 	}
 	l.loadShared(ctx, h)
-	if err := h.breaker.check(); err != nil { // without a wait for slots that failing requests hold
+	if err := h.breaker.check(); err != nil { // before waiting for slots that failing requests hold
 		return out(err)
 	}
 	if err := l.checkSharedCircuit(h); err != nil {
@@ -184,7 +186,8 @@ func (l *limiters) acquire(ctx context.Context, key string, r Rate, early func(t
 	return &permit{limiters: l, limiter: h, report: report}, nil
 }
 
-// turn is the wait of one that holds a slot.
+// waitTurn waits for a token and the end of the backoff. The caller holds a
+// slot.
 func (l *limiters) waitTurn(ctx context.Context, h *hostLimiter, early func(time.Time)) (func(error), error) {
 	token, giveBack := l.reserve(h)
 	for {
@@ -209,7 +212,7 @@ func (l *limiters) waitTurn(ctx context.Context, h *hostLimiter, early func(time
 			giveBack()
 			return nil, err
 		}
-		l.loadShared(ctx, h) // others may have been told to wait for longer
+		l.loadShared(ctx, h) // another process may have been told to wait longer
 	}
 	if err := ctx.Err(); err != nil {
 		giveBack()
@@ -222,8 +225,8 @@ func (l *limiters) waitTurn(ctx context.Context, h *hostLimiter, early func(time
 	return report, err
 }
 
-// mustWait is the error of a host that asked for more patience than a request
-// has, nil when it did not.
+// checkBackoff returns an error if the host's backoff is longer than a request
+// waits.
 func (l *limiters) checkBackoff(h *hostLimiter) error {
 	l.mu.Lock()
 	until := h.waitUntil
@@ -232,10 +235,10 @@ func (l *limiters) checkBackoff(h *hostLimiter) error {
 	if left <= maxQueueWait {
 		return nil
 	}
-	return &Error{Kind: Throttled, unsent: true, RetryAfter: left.Round(time.Second), Detail: "it asked to be left alone until " + clock(until)}
+	return &Error{Kind: Throttled, unsent: true, RetryAfter: left.Round(time.Second), Detail: "it asked for no requests until " + clock(until)}
 }
 
-// sleep waits for d; ctx's error when it ends first.
+// sleep waits for d; it returns ctx's error if ctx ends first.
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -247,7 +250,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// clock is how errors name a time of today or tomorrow.
+// clock formats a time for an error.
 func clock(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
 
 const noTimeForQueue = "the host's rate limit leaves no time before the deadline"

@@ -10,36 +10,36 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// What a breaker is called on a status page.
+// States of a circuit, as HostState shows them.
 const (
 	circuitClosed   = "closed"
 	circuitOpen     = "open"
 	circuitHalfOpen = "half-open"
 )
 
-// sharing is what a gate has to do with the other processes of the data folder,
-// which meet in the cache's file: each writes there what it learns of a host and
-// reads what others did before it asks. A refusal that one process was given so
-// holds for all, and all spend from one bucket. Writes happen in the
-// background, so that two processes that ask within the same milliseconds may
-// spend the same token; the debt is paid by whoever asks next.
+// sharedState is what a limiter shares with other processes of the same data
+// folder through the cache's file: each writes what it learns about a host, and
+// reads what others wrote before it sends. So a refusal of one process holds
+// for all, and all spend from one bucket. Writes are asynchronous: two
+// processes can spend the same token within milliseconds, which later requests
+// make up for.
 //
-// Guarded by gates.mu.
+// Guarded by limiters.mu.
 type sharedState struct {
-	queued  bool // a write waits
-	writing bool // a write is under way
-	writes  int  // that have ended
-	spent   int  // tokens that no write has taken along
+	queued  bool // a write is queued
+	writing bool // a write is in progress
+	writes  int  // writes that ended
+	spent   int  // tokens that were not written yet
 
-	publishedOpen time.Time // since when the breaker is open, as it was last written
-	recovered     bool      // the host answered although others had found it broken
+	publishedOpen time.Time // when the circuit opened, as last written; zero: closed
+	recovered     bool      // the host answered although another process had opened the circuit
 
-	openSince, openUntil time.Time // others' breaker is open
-	lastWait             time.Time // the latest wish to be left alone that was read, in the cache's time
+	openSince, openUntil time.Time // of another process's circuit
+	lastWait             time.Time // the latest backoff that was read, in the cache's time
 }
 
-// learn reads what others know of the host. It takes next to no time and fails
-// silently: then the process knows what it knows itself.
+// loadShared reads what other processes know about the host. A failure is
+// ignored: then this process goes by what it knows.
 func (l *limiters) loadShared(ctx context.Context, h *hostLimiter) {
 	cache := l.cache()
 	if cache == nil {
@@ -65,7 +65,8 @@ func (l *limiters) loadShared(ctx context.Context, h *hostLimiter) {
 	if h.shared.openUntil.After(now.Add(openFor)) { // of a clock that was set back
 		h.shared.openSince, h.shared.openUntil = time.Time{}, time.Time{}
 	}
-	// A wish counts once: by a clock of the cache that stands still it would never end.
+	// A backoff is read once: it would never end by a cache clock that stands
+	// still.
 	if until := here(row.wait); row.wait.After(h.shared.lastWait) && until.After(h.waitUntil) && !until.After(now.Add(maxBackoff)) {
 		h.waitUntil = until
 	}
@@ -75,19 +76,19 @@ func (l *limiters) loadShared(ctx context.Context, h *hostLimiter) {
 	}
 	limit := h.bucket.Limit()
 	if limit == rate.Inf || !h.configured || busy || h.shared.writing || writes != h.shared.writes {
-		return // which of our own tokens the row knows of cannot be said
+		return // it is unknown which of our tokens the row includes
 	}
 	left := row.tokensAt(then, Rate{PerSecond: float64(limit), Burst: h.bucket.Burst()}) - float64(h.shared.spent)
 	drain(h.bucket, now, h.bucket.TokensAt(now)-left)
 }
 
-// drain takes x tokens out of the bucket, whole or not.
+// drain removes x tokens from the bucket, which may be a fraction.
 func drain(l *rate.Limiter, now time.Time, x float64) {
-	const nothing = 1e-3 // what two clocks differ by
+	const nothing = 1e-3 // differences of clocks
 	if x < nothing {
 		return
 	}
-	l.ReserveN(now, 0) // brings the bucket to now
+	l.ReserveN(now, 0) // refills it up to now
 	whole, part := math.Modf(x)
 	for n := int(whole); n > 0; {
 		k := min(n, l.Burst())
@@ -95,13 +96,14 @@ func drain(l *rate.Limiter, now time.Time, x float64) {
 		n -= k
 	}
 	if part > 0 {
-		// One token, taken so long ago that by now the rest of it is back.
+		// One token, taken so long ago that the rest of it has been refilled.
 		ago := time.Duration((1 - part) / float64(l.Limit()) * float64(time.Second))
 		l.ReserveN(now.Add(-ago), 1)
 	}
 }
 
-// broken is the error of a host that others found broken.
+// checkSharedCircuit returns an error if another process has opened the
+// circuit.
 func (l *limiters) checkSharedCircuit(h *hostLimiter) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -111,12 +113,12 @@ func (l *limiters) checkSharedCircuit(h *hostLimiter) error {
 	return nil
 }
 
-// reserve takes a token, which giveBack returns when no request is made.
+// reserve takes a token; giveBack returns it if no request is sent.
 func (l *limiters) reserve(h *hostLimiter) (token *rate.Reservation, giveBack func()) {
 	token = h.bucket.Reserve()
 	l.countToken(h, 1)
 	return token, func() {
-		l.countToken(h, -1) // first: learn must not take the bucket for too full
+		l.countToken(h, -1) // first, or loadShared would drain the bucket
 		token.Cancel()
 	}
 }
@@ -128,7 +130,8 @@ func (l *limiters) countToken(h *hostLimiter, n int) {
 	l.publish(h, false)
 }
 
-// ended notes how a request went, and tells others if they should know.
+// recordOutcome stores the outcome of a request and publishes it if other
+// processes need it.
 func (l *limiters) recordOutcome(h *hostLimiter, e *Error, good bool) {
 	since := h.breaker.openSince()
 	l.mu.Lock()
@@ -146,9 +149,8 @@ func (l *limiters) recordOutcome(h *hostLimiter, e *Error, good bool) {
 	}
 }
 
-// tell has what this process knows of the host written; many calls at once are
-// one write. Of a host behind the open door others learn only what matters: its
-// failures and wishes.
+// publish queues a write of what this process knows about the host; calls while
+// one is queued join it. For public hosts only failures and backoffs matter.
 func (l *limiters) publish(h *hostLimiter, matters bool) {
 	cache := l.cache()
 	if cache == nil {
@@ -188,7 +190,7 @@ func (l *limiters) publish(h *hostLimiter, matters bool) {
 	}
 }
 
-// news is what is to be written now, in the cache's time.
+// takeUpdate returns what is to be written, in the time of the cache's clock.
 func (l *limiters) takeUpdate(h *hostLimiter, then time.Time) hostUpdate {
 	now := time.Now()
 	there := func(t time.Time) time.Time {
@@ -213,7 +215,7 @@ func (l *limiters) takeUpdate(h *hostLimiter, then time.Time) hostUpdate {
 	return n
 }
 
-// rate is the bucket's; zero: not limited.
+// rate is the bucket's rate; zero: not limited.
 func (h *hostLimiter) rate() Rate {
 	limit := h.bucket.Limit()
 	if limit == rate.Inf {
@@ -222,10 +224,9 @@ func (h *hostLimiter) rate() Rate {
 	return Rate{PerSecond: float64(limit), Burst: h.bucket.Burst()}
 }
 
-// MergeHosts are the hosts of both lists, sorted by name. Of a host in both, the
-// worse holds: what is left is the smaller number, a wait the longer one, a
-// breaker the one that is open; of errors it is the later one. The limits are
-// those of live, which knows the settings.
+// MergeHosts merges two lists, sorted by name. For a host in both, the worse
+// state holds: fewer tokens, the longer wait, the open circuit, the later
+// error. Rates are those of live, which knows the settings.
 func MergeHosts(live, kept []HostState) []HostState {
 	out := slices.Clone(live)
 	at := map[string]int{}

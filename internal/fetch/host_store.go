@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// hostSchema is beside the answers, in files of earlier versions too. A row
-// holds no content; of a host behind the open door it says that we were there.
+// hostSchema is created in files of earlier versions too. A row has no content;
+// that of a public host says that it was visited.
 const hostSchema = `
 CREATE TABLE IF NOT EXISTS hosts (
 	host       TEXT PRIMARY KEY, -- with its port
-	open       INTEGER NOT NULL, -- behind the open door: chosen by a model or a page
+	open       INTEGER NOT NULL, -- public: chosen by a model or a page
 	tokens     REAL NOT NULL,    -- of the bucket at the time of updated; negative: so many wait
-	per_second REAL NOT NULL,    -- of the bucket as the last writer knew it; 0: not limited
+	per_second REAL NOT NULL,    -- of the bucket, by the last writer; 0: not limited
 	burst      INTEGER NOT NULL,
 	day        INTEGER NOT NULL, -- since 1970, UTC
 	spent      INTEGER NOT NULL, -- requests on that day
@@ -37,11 +37,11 @@ const (
 	hostReadPause = 10 * time.Second // after a read that failed
 	hostsListWait = 2 * time.Second
 	hostKeptFor   = 30 * 24 * time.Hour
-	longestQueue  = 64 // waiting requests that a bucket is believed to have
+	longestQueue  = 64 // bound on the waiting requests of a bucket
 )
 
-// hostRow is what all processes together know of a host. Its times are those
-// of the cache's clock.
+// hostRow is what all processes know about a host. Its times are those of the
+// cache's clock.
 type hostRow struct {
 	open         bool
 	tokens       float64
@@ -51,42 +51,42 @@ type hostRow struct {
 	kind         Kind
 	err          string
 	errAt        time.Time
-	since, until time.Time // of an open breaker
+	since, until time.Time // of an open circuit
 	wait         time.Time
 	updated      time.Time
 }
 
-// hostNews is what one process has to add to a row.
+// hostUpdate is what one process adds to a row.
 type hostUpdate struct {
 	open         bool
 	rate         Rate
-	spent        int // requests made, less those given up
+	spent        int // requests sent, less refunded ones
 	kind         Kind
 	err          string
 	errAt        time.Time
-	breaker      bool // has changed to the next two; zero: closed
+	breaker      bool // the circuit has changed to since, until; zero: closed
 	since, until time.Time
 	wait         time.Time
 }
 
 func dayOf(t time.Time) int64 { return t.Unix() / (24 * 60 * 60) }
 
-// tokensAt is what is left in the bucket, refilled at rate r. A row from the
-// future is of a clock that was set back: nothing was added since.
+// tokensAt is what is in the bucket, refilled at that rate. A row from the
+// future comes from a clock that was set back: nothing was refilled.
 func (r *hostRow) tokensAt(now time.Time, rate Rate) float64 {
 	if rate.PerSecond <= 0 {
 		return 0
 	}
 	burst := float64(max(rate.Burst, 1))
-	if r.rate.PerSecond <= 0 { // nobody counted
+	if r.rate.PerSecond <= 0 { // not counted
 		return burst
 	}
 	had := max(r.tokens, -longestQueue)
 	return min(had+max(now.Sub(r.updated), 0).Seconds()*rate.PerSecond, burst)
 }
 
-// add makes the row say what n says. Of two times to wait the later end holds,
-// of two errors the later one.
+// add applies an update. Of two backoffs the later end holds, of two errors the
+// later one.
 func (r *hostRow) add(n hostUpdate, now time.Time) {
 	r.tokens = r.tokensAt(now, n.rate) - float64(n.spent)
 	if n.rate.PerSecond <= 0 {
@@ -110,7 +110,7 @@ func (r *hostRow) add(n hostUpdate, now time.Time) {
 
 const hostColumns = "open, tokens, per_second, burst, day, spent, error_kind, error, error_at, broken_at, broken_to, wait_until, updated"
 
-// scan fills the row from hostColumns, after what comes before them.
+// scan reads the row from hostColumns, which follow the columns of before.
 func (r *hostRow) scan(row interface{ Scan(...any) error }, before ...any) error {
 	var errAt, since, until, wait, updated int64
 	err := row.Scan(append(before, &r.open, &r.tokens, &r.rate.PerSecond, &r.rate.Burst, &r.day, &r.spent,
@@ -141,7 +141,7 @@ func readHost(ctx context.Context, db interface {
 	return r, err
 }
 
-// writeHost adds news to a host's row, in one step with all other processes.
+// writeHost applies an update to a host's row, atomically between processes.
 func writeHost(ctx context.Context, db *sql.DB, host string, n hostUpdate, now time.Time) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
@@ -165,8 +165,8 @@ func writeHost(ctx context.Context, db *sql.DB, host string, n hostUpdate, now t
 	return tx.Commit()
 }
 
-// host is what is known of a host; false when that is nothing or cannot be read
-// at once.
+// host returns what is known about a host; false if that is nothing or cannot
+// be read at once.
 func (c *Cache) host(ctx context.Context, host string) (hostRow, bool) {
 	c.mu.Lock()
 	usable := !c.closed && !c.damaged && !time.Now().Before(c.hostsAfter)
@@ -186,9 +186,9 @@ func (c *Cache) host(ctx context.Context, host string) (hostRow, bool) {
 	return r, err == nil
 }
 
-// keepHost queues a write of what take gives when its turn comes. done is
-// called after it, with false when the news were not written; without a true
-// return it is not called.
+// queueHostUpdate queues a write of what take returns at its turn. done is
+// called after it, with false if it was not written. If queueHostUpdate returns
+// false, neither is called.
 func (c *Cache) queueHostUpdate(host string, take func() hostUpdate, done func(written bool)) bool {
 	written := false
 	return c.enqueue("noting a host", func(ctx context.Context) error {
@@ -198,14 +198,15 @@ func (c *Cache) queueHostUpdate(host string, take func() hostUpdate, done func(w
 	}, func() { done(written) })
 }
 
-// Hosts are the hosts that any process has written of, sorted by name, as they
-// stand now. What waits to be written does not count.
+// Hosts returns the hosts that any process has written, sorted by name, in
+// their present state. Pending writes are not included.
 func (c *Cache) Hosts(ctx context.Context) ([]HostState, error) {
 	return listHosts(ctx, c.db, c.now())
 }
 
-// ReadHosts is Cache.Hosts of the cache at path as of now, for who does not
-// want a cache: it makes and mends nothing. No file gives no hosts.
+// ReadHosts is Cache.Hosts of the cache at path as of now, without opening it
+// as a cache: it creates and repairs nothing. Without a file there are no
+// hosts.
 func ReadHosts(ctx context.Context, path string, now time.Time) ([]HostState, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
@@ -218,8 +219,8 @@ func ReadHosts(ctx context.Context, path string, now time.Time) ([]HostState, er
 	if err != nil {
 		return nil, fmt.Errorf("reading the cache's hosts: %w", err)
 	}
-	// Never made, and never written by us; but a reader without the right to write
-	// leaves the files of SQLite's log behind.
+	// The file is not created or written; but a reader without the right to
+	// write leaves the files of SQLite's log behind.
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: "mode=rw&_busy_timeout=250"}
 	if !strings.HasPrefix(u.Path, "/") { // a drive letter
 		u.Path = "/" + u.Path
@@ -263,7 +264,7 @@ func wrapHosts(err error) error {
 	return fmt.Errorf("reading the cache's hosts: %w", err)
 }
 
-// state is the row as a status page shows it.
+// state is the row as a HostState.
 func (r *hostRow) state(host string, now time.Time) HostState {
 	s := HostState{Host: host, Breaker: circuitClosed, LastError: r.err, LastErrorKind: r.kind, LastErrorAt: r.errAt,
 		Rate: r.rate, Tokens: r.tokensAt(now, r.rate)}

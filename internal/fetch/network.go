@@ -1,14 +1,15 @@
-// Package fetch is the only room that dials. It has two doors: one for each
-// base URL that the operator configured, which opens to exactly that host and
-// port, and one for URLs that a language model chose, which opens to public
-// addresses alone. Both say who we are, keep to each host's limits, and bound
-// what an answer may cost.
+// Package fetch makes all HTTP requests to hosts other than a local model
+// server. A Network owns connections, identity, limits per host and the cache.
+// It makes Clients, each with one policy: ForHost, for one host and port that
+// the operator configured, and ForPublic, for URLs that a model or a page
+// chose, which connects to public addresses alone. Both identify this program,
+// obey each host's limits and bound what a response may cost.
 //
-// The reading order is fetch.go (the client), get.go (a door), flight.go (equal
-// requests are one), exchange.go (redirects, a retry, one request), gate.go and
-// breaker.go (a host's queue and health), guard.go (addresses), robots.go and
-// content.go (pages), freshness.go, cache.go and cachestore.go (answers that are
-// kept), recorder.go, har.go and replay.go (a run that can be repeated).
+// Reading order: network.go, client.go (a request), coalesce.go (equal requests
+// are one), exchange.go (redirects, retry, one request), host_limiter.go and
+// breaker.go (limits and health of a host), guard.go (addresses), robots.go and
+// page_body.go (pages), cache_policy.go, cache.go and cache_store.go,
+// recorder.go, har.go and replayer.go (recordings).
 package fetch
 
 import (
@@ -26,13 +27,14 @@ import (
 	"time"
 )
 
-// Bounds of every request. They protect this process, so no setting lifts them.
+// Bounds of every request. They protect this process, so no setting changes
+// them.
 const (
-	headerBytes      = 64 << 10 // of a response's header, all fields together
+	headerBytes      = 64 << 10 // of a response's header, in all
 	dialTimeout      = 5 * time.Second
 	handshakeTimeout = 5 * time.Second
 	maxRedirects     = 5
-	maxURL           = 2048 // bytes; what is longer carries data out rather than names a page
+	maxURL           = 2048 // bytes; a longer URL may carry data out rather than name a page
 )
 
 // Defaults of a Config.
@@ -41,31 +43,31 @@ const (
 	DefaultTimeout = 8 * time.Second // on the wire, for a request without a Budget
 )
 
-// Config is what a Client is made of. Its zero value works.
+// Config configures a Network. Its zero value is usable.
 type Config struct {
 	Version string // of this program, for the User-Agent
 	Contact string // the operator's e-mail or page, for the User-Agent; without it, public hosts are asked half as often
 	Logger  *slog.Logger
 
-	Cache *Cache // of good answers; nil: none. The caller closes it after the Client
-	// OpenCache gives a cache that is opened when it is first needed; it is called
-	// often, and may give nil. Cache goes before it.
+	Cache *Cache // of good answers; nil: none. The caller closes it after the Network
+	// OpenCache returns a cache that is opened on first use; it is called often
+	// and may return nil. It is not used if Cache is set.
 	OpenCache func() *Cache
 
-	Cassette Cassette // a *Recorder or a *Replay; nil: neither
+	Cassette Cassette // a *Recorder or a *Replayer; nil: neither
 
 	MaxBody int64 // bytes of a body after decompression; 0: DefaultMaxBody
 
-	PublicRate   Rate             // of each host behind the open door; zero: 2 a second, 5 at once; half of it without a Contact
-	PublicPorts  []uint16         // that the open door allows besides 80 and 443
-	AllowedAddrs []netip.AddrPort // that the open door may dial although the guard forbids them; exact matches only
+	PublicRate   Rate             // of each public host; zero: 2 a second, 5 at once; half of it without a Contact
+	PublicPorts  []uint16         // besides 80 and 443, for ForPublic
+	AllowedAddrs []netip.AddrPort // that ForPublic may dial although the guard forbids them; exact matches only
 	Resolver     *net.Resolver    // nil: the system's
 
 	Now func() time.Time // stamps Response.Retrieved; nil: time.Now
 }
 
-// Client owns the connections, the identity and the limits per host. It is safe
-// for concurrent use. Close it.
+// Network owns connections, identity, the cache and the limits per host. It is
+// safe for concurrent use. Close it.
 type Network struct {
 	cfg             Config
 	agent           string
@@ -84,7 +86,7 @@ type Network struct {
 	inFlight   sync.WaitGroup // requests under way
 }
 
-// New makes a Client. It dials nothing.
+// New makes a Network. It opens no connection.
 func New(cfg Config) *Network {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -105,7 +107,7 @@ func New(cfg Config) *Network {
 	if !n.Identified() {
 		n.cfg.PublicRate = n.cfg.PublicRate.halved()
 	}
-	if cfg.Cassette == nil { // what was recorded says nothing of the hosts as they are now
+	if cfg.Cassette == nil { // a recording says nothing about the present state of hosts
 		n.limiters.cache = n.cache
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -122,8 +124,8 @@ func New(cfg Config) *Network {
 	return n
 }
 
-// transport takes no proxy from the environment: behind one, the address that
-// is dialled would say nothing about the address that is reached.
+// transport uses no proxy of the environment: with one, the address that is
+// dialled would not be the address that is reached.
 func (n *Network) transport(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
 	return &http.Transport{
 		Proxy:                  nil,
@@ -138,7 +140,7 @@ func (n *Network) transport(dial func(ctx context.Context, network, addr string)
 	}
 }
 
-// cache is nil where there is none.
+// cache returns nil if there is none.
 func (n *Network) cache() *Cache {
 	if n.cfg.Cache == nil && n.cfg.OpenCache != nil {
 		return n.cfg.OpenCache()
@@ -147,30 +149,30 @@ func (n *Network) cache() *Cache {
 }
 
 // Identified reports whether the operator gave a contact. Without one, hosts
-// cannot reach who runs this program before they block it, so public hosts are
-// asked half as often as their rates allow.
+// cannot reach the person who runs this program before they block it, so public
+// hosts are asked at half their rates.
 func (n *Network) Identified() bool { return oneLine(n.cfg.Contact) != "" }
 
-// Contact is the operator's address, as it was set; empty when none is.
+// Contact returns the configured contact; empty if there is none.
 func (n *Network) Contact() string { return oneLine(n.cfg.Contact) }
 
-// UserAgent is how every request names us.
+// UserAgent returns the User-Agent header of every request.
 func (n *Network) UserAgent() string { return n.agent }
 
-// Operator opens the door to the host and port of a base URL that the operator
-// configured, which may be on loopback or in a private net. Nothing else is
-// behind it: a redirect elsewhere is an error. rate applies to the host; when
-// several ask for the same host, the slowest rate holds for all. A public host
-// is asked at half the rate while the operator gave no contact.
+// ForHost returns a Client for the host and port of a base URL that the
+// operator configured. It may be on loopback or in a private network. A
+// redirect to another host is an error. rate applies to the host; of several
+// rates for one host, the slowest holds. Without a contact, a public host is
+// asked at half the rate.
 func (n *Network) ForHost(baseURL string, rate Rate) (*Client, error) {
 	u, err := url.Parse(baseURL)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("opening a door: the base URL needs http or https and a host")
+		return nil, errors.New("making a client: the base URL needs http or https and a host")
 	}
 	key := hostPort(u)
 	for i := range len(key) {
 		if key[i] >= 0x80 {
-			return nil, fmt.Errorf("opening a door to %s: write the host in its ASCII form (xn--…)", key)
+			return nil, fmt.Errorf("making a client for %s: write the host in its ASCII form (xn--…)", key)
 		}
 	}
 	n.mu.Lock()
@@ -183,8 +185,9 @@ func (n *Network) ForHost(baseURL string, rate Rate) (*Client, error) {
 	return n.newClient(n.hostTransport, &hostPolicy{scheme: u.Scheme, key: key}), nil
 }
 
-// Open is the door for URLs that a model or a page chose: http and https to
-// public addresses on ports 80 and 443, decided on the address that is dialled.
+// ForPublic returns a Client for URLs that a model or a page chose: http and
+// https on ports 80 and 443, to public addresses. The address that is dialled
+// decides.
 func (n *Network) ForPublic() *Client {
 	return n.newClient(n.publicTransport, &publicPolicy{ports: n.cfg.PublicPorts})
 }
@@ -192,13 +195,13 @@ func (n *Network) ForPublic() *Client {
 func (n *Network) newClient(tr *http.Transport, rules policy) *Client {
 	return &Client{network: n, policy: rules, http: &http.Client{
 		Transport: tr,
-		// Each hop goes through its own host's queue, rules and robots.txt.
+		// Each hop passes its own host's limiter, policy and robots.txt.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// isInside reports whether a host is named by an address or a name of this
-// machine or a private net. Other names count as public.
+// isLocal reports whether a host is an address or a name of this machine or a
+// private network. All other names count as public.
 func isLocal(host string) bool {
 	host = strings.ToLower(host)
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -213,7 +216,7 @@ func (n *Network) isConfigured(addr string) bool {
 	return n.configured[strings.ToLower(addr)]
 }
 
-// enter counts a request in, unless the client is closed.
+// begin counts a request as in flight; false if the Network is closed.
 func (n *Network) begin() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -224,8 +227,8 @@ func (n *Network) begin() bool {
 	return true
 }
 
-// Close ends every request under way, waits for them, and lets go of the
-// connections. Requests after it fail. It may be called more than once.
+// Close cancels the requests in flight, waits for them and closes idle
+// connections. Later requests fail. It may be called more than once.
 func (n *Network) Close() error {
 	n.mu.Lock()
 	n.closed = true
@@ -248,7 +251,7 @@ func userAgent(version, contact string) string {
 	return "research-mcp/" + version + " (" + contact + ") Go-http-client"
 }
 
-// oneLine keeps what may stand inside a comment of a User-Agent.
+// oneLine removes what is not allowed inside a comment of a User-Agent.
 func oneLine(s string) string {
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7e || r == '(' || r == ')' || r == '\\' {
@@ -258,7 +261,8 @@ func oneLine(s string) string {
 	}, s))
 }
 
-// hostPort is the key of a host: lower case, with the port that the scheme implies.
+// hostPort returns the key of a host: in lower case, with the port that the
+// scheme implies.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {

@@ -9,18 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// maxPage is how much of an HTML or text page is read; what comes after it is
-// cut off. Parsing more costs seconds and seldom brings an answer.
+// maxPage is how many bytes of an HTML or text page are read. Parsing more
+// takes seconds and seldom helps.
 const maxPage = 2 << 20
 
 // sniffed is how much of a body http.DetectContentType looks at.
 const sniffed = 512
 
-// readPage reads a body behind the open door, when its type can hold text.
+// readPage reads the body of a page, if its type can hold text.
 func readPage(r *Response, body io.Reader, limit int64) error {
 	if r.ContentType == "" {
 		start := bufio.NewReaderSize(body, sniffed)
-		head, _ := start.Peek(sniffed) // an error comes again when it is read
+		head, _ := start.Peek(sniffed) // an error comes again at the next read
 		r.ContentType = mediaType(http.DetectContentType(head))
 		body = start
 	}
@@ -44,7 +44,7 @@ func readPage(r *Response, body io.Reader, limit int64) error {
 	return nil
 }
 
-// holdsText is the list of what is read behind the open door.
+// holdsText reports whether public clients read that content type.
 func holdsText(t string) bool {
 	switch t {
 	case "application/xhtml+xml", "application/json", "application/ld+json", "application/x-ndjson", "application/feed+json",
@@ -55,7 +55,7 @@ func holdsText(t string) bool {
 	return strings.HasPrefix(t, "text/") || strings.HasPrefix(t, "application/") && (strings.HasSuffix(t, "+json") || strings.HasSuffix(t, "+xml"))
 }
 
-// mayCut reports whether the beginning of such a body is of use alone.
+// mayCut reports whether the beginning of a body of that type is useful alone.
 func mayCut(t string) bool {
 	switch t {
 	case "text/html", "application/xhtml+xml", "text/plain", "text/markdown", "application/markdown", "application/x-markdown":
@@ -64,7 +64,7 @@ func mayCut(t string) bool {
 	return false
 }
 
-// wholeRunes takes off a UTF-8 sequence that was cut in two. Other encodings
+// wholeRunes removes an incomplete UTF-8 sequence from the end. Other encodings
 // lose at most three bytes.
 func wholeRunes(b []byte) []byte {
 	for back := 1; back <= min(utf8.UTFMax-1, len(b)); back++ {
@@ -78,17 +78,17 @@ func wholeRunes(b []byte) []byte {
 	return b
 }
 
-// mediaType is a content type without its parameters, in lower case.
+// mediaType returns a content type without its parameters, in lower case.
 func mediaType(s string) string {
 	t, _, _ := mime.ParseMediaType(s)
 	return t
 }
 
-// maxCharset is longer than any name of a charset.
+// maxCharset is longer than any charset's name.
 const maxCharset = 40
 
-// charsetOf is the charset of a content type in lower case; empty when there is
-// none, or what is there cannot be a name of one.
+// charsetOf returns the charset of a content type in lower case; empty if there
+// is none or it cannot be a charset's name.
 func charsetOf(s string) string {
 	_, parameters, _ := mime.ParseMediaType(s)
 	name := strings.ToLower(parameters["charset"])

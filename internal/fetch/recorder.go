@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// Tape stands between the doors and their callers: a *Recorder keeps what
-// passes, a *Replay answers in place of the network. There are no others.
+// Cassette records or replays the requests of a Network: a *Recorder or a
+// *Replayer.
 type Cassette interface {
 	get(ctx context.Context, cr checkedRequest, wire func() (Response, error)) (Response, error)
 }
@@ -39,9 +39,9 @@ type Recorder struct {
 	note         json.RawMessage
 }
 
-// take is one recorded request; guarded by Recorder.mu.
+// interaction is one recorded request; guarded by Recorder.mu.
 type interaction struct {
-	began, ended time.Time // ended is zero while it is under way
+	began, ended time.Time // ended is zero while it is in progress
 	entry        harEntry
 }
 
@@ -55,16 +55,15 @@ func NewRecorder(name, version string, now func() time.Time, secrets ...string) 
 	return &Recorder{creator: harName{name, version}, now: now, redact: newRedactor(secrets)}
 }
 
-// SetNote puts a JSON value of the caller's into the recording, in place of the
-// one before it.
+// SetNote sets a JSON value of the caller's in the recording.
 func (r *Recorder) SetNote(note json.RawMessage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.note = r.redact.json(note)
 }
 
-// HAR is the recording so far, ordered by the beginnings of the requests. What
-// is still under way is in it as unfinished.
+// HAR returns the recording so far, in the order in which requests began.
+// Requests in progress are in it as unfinished.
 func (r *Recorder) HAR() ([]byte, error) {
 	r.mu.Lock()
 	f := harFile{Log: harLog{Version: "1.2", Creator: r.creator, Pages: []struct{}{}, Entries: []harEntry{}, Note: r.note}}
@@ -84,12 +83,12 @@ func (r *Recorder) HAR() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// finished is the entry as the file shows it.
+// harEntry returns the entry as the file shows it.
 func (i *interaction) harEntry(now time.Time) harEntry {
 	e, end := i.entry, i.ended
 	if end.IsZero() {
 		end = now
-		e.Error = &harError{Kind: kindUnfinished, Text: "still under way when the recording was written"}
+		e.Error = &harError{Kind: kindUnfinished, Text: "in progress when the recording was written"}
 	}
 	e.Started = i.began.UTC().Format("2006-01-02T15:04:05.000000Z")
 	e.Time = max(float64(end.Sub(i.began).Microseconds())/1000, 0)
@@ -100,7 +99,7 @@ func (i *interaction) harEntry(now time.Time) harEntry {
 	return e
 }
 
-// begin opens a take.
+// begin starts an interaction.
 func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body []byte) *interaction {
 	clean := r.redact.text(redactURL(u))
 	body = r.redact.body(h.Get("Content-Type"), body)
@@ -126,7 +125,7 @@ func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body [
 	return i
 }
 
-// end closes a take; fill completes its entry.
+// end finishes an interaction; fill completes its entry.
 func (r *Recorder) end(i *interaction, fill func(*harEntry)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -139,9 +138,9 @@ func (r *Recorder) end(i *interaction, fill func(*harEntry)) {
 
 type trackKey struct{}
 
-// WithTrack names the work that requests under the returned context are for. Of
-// equal requests of several works, a replay gives each work its own outcome,
-// whichever asks first.
+// WithTrack names the task of the requests under the returned context. A replay
+// gives each task its own outcomes of equal requests, in whatever order the
+// tasks ask.
 func WithTrack(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, trackKey{}, name)
 }
@@ -186,7 +185,7 @@ func (r *Recorder) recordResponse(e *harEntry, cr checkedRequest, resp Response)
 	}
 }
 
-// recordedError keeps of an error what a replay needs to fail in the same way.
+// recordedError is what a replay needs to fail in the same way.
 func recordedError(err error) *harError {
 	var e *Error
 	var broken net.Error
@@ -196,9 +195,9 @@ func recordedError(err error) *harError {
 	case errors.Is(err, context.DeadlineExceeded):
 		return &harError{Kind: kindDeadline, Text: "the caller's deadline came first"}
 	case errors.Is(err, context.Canceled):
-		return &harError{Kind: kindCanceled, Text: "the caller went away first"}
+		return &harError{Kind: kindCanceled, Text: "the caller cancelled it"}
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return &harError{Kind: kindRefused, Text: "nothing listens there"}
+		return &harError{Kind: kindRefused, Text: "connection refused"}
 	case errors.As(err, &broken):
 		return &harError{Kind: kindNetwork, Text: "the network gave no answer"}
 	}
@@ -217,9 +216,9 @@ func unescaped(s string) string {
 	return s
 }
 
-// Transport records another client of this program, such as that of a model
-// server. base is nil for http.DefaultTransport. Streamed bodies pass as they
-// come; a body that is closed early is recorded as far as it was read.
+// Transport records another HTTP client of this program, such as that of a
+// model server. base is nil for http.DefaultTransport. Bodies are streamed; one
+// that is closed early is recorded as far as it was read.
 func (r *Recorder) Transport(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -243,8 +242,8 @@ func (r *Recorder) Transport(base http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// ended is the end of ctx where that is why there is an error, whatever cause
-// the caller gave to it.
+// contextError returns ctx's error if ctx has ended, whatever cause it had,
+// else err.
 func contextError(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return ctx.Err()
@@ -259,7 +258,7 @@ func (r *Recorder) recordExchange(e *harEntry, resp *http.Response, body []byte,
 	e.Response.Content.MimeType = resp.Header.Get("Content-Type")
 	e.Response.Content.setBody(r.redact.body(resp.Header.Get("Content-Type"), body))
 	if err != nil {
-		e.Error = r.redact.failure(recordedError(err)) // after the part that came
+		e.Error = r.redact.failure(recordedError(err)) // after the part that arrived
 	}
 }
 
@@ -267,7 +266,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// takeBody reads a request's body and gives back a request that still has it.
+// readBody reads a request's body and returns a request that still has it.
 func readBody(req *http.Request) ([]byte, *http.Request, error) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return nil, req, nil
@@ -282,7 +281,7 @@ func readBody(req *http.Request) ([]byte, *http.Request, error) {
 	return body, again, nil
 }
 
-// tee keeps what is read of a body. done is called once, at the end.
+// tee copies what is read of a body. done is called once, at the end.
 type tee struct {
 	io.ReadCloser
 	got  bytes.Buffer

@@ -9,9 +9,9 @@ import (
 // Redacted takes the place of a secret.
 const Redacted = "REMOVED"
 
-// isSecret reports whether a parameter or a header of that name holds a key, a
-// token, or who the operator is. Better one too many: a recording is shown to
-// others.
+// isSecretName reports whether a parameter or header of that name holds a key,
+// a token or the operator's identity. It errs on the safe side: recordings are
+// shown to others.
 func isSecretName(name string) bool {
 	name = strings.ToLower(name)
 	plain := strings.NewReplacer("-", "", "_", "", ".", "", "[", "", "]", "").Replace(name)
@@ -28,7 +28,7 @@ func isSecretName(name string) bool {
 	return strings.HasSuffix(name, "_key") || strings.HasSuffix(name, "-key") || strings.HasSuffix(name, "_sid")
 }
 
-// cleanURL is a URL without secrets, as recordings show and find it.
+// redactURL returns a URL without secrets, as recordings store and find it.
 func redactURL(u *url.URL) string {
 	c := *u
 	if c.User != nil {
@@ -39,7 +39,7 @@ func redactURL(u *url.URL) string {
 	return c.String()
 }
 
-// cleanText is cleanURL of what may be no URL; then nothing is left of it.
+// redactURLText is redactURL of a text; Redacted if it is not a URL.
 func redactURLText(s string) string {
 	u, err := url.Parse(s)
 	if err != nil {
@@ -48,10 +48,10 @@ func redactURLText(s string) string {
 	return redactURL(u)
 }
 
-// WithoutSecrets is a URL as a recording shows it.
+// RedactURL returns a URL as recordings show it.
 func RedactURL(url string) string { return redactURLText(url) }
 
-// SecretsIn are the values that WithoutSecrets takes out of a URL.
+// URLSecrets returns the values that RedactURL removes from a URL.
 func URLSecrets(address string) []string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -69,7 +69,7 @@ func URLSecrets(address string) []string {
 	return out
 }
 
-// cleanQuery keeps the order and the spelling of what it leaves in.
+// redactQuery keeps the order and the spelling of what it does not redact.
 func redactQuery(raw string) string {
 	if raw == "" {
 		return ""
@@ -90,7 +90,7 @@ func redactParam(param string) string {
 	return param
 }
 
-// cleanHeader is the value of a header as a recording shows it.
+// redactHeader returns the value of a header as recordings show it.
 func redactHeader(name, value string) string {
 	switch {
 	case isSecretName(name):

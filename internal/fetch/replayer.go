@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// Replay answers from a recording and never dials. The same request several
-// times gets the recorded outcomes in their order; the last one repeats. It is
-// safe for concurrent use.
+// Replayer answers from a recording and opens no connection. Equal requests get
+// the recorded outcomes in order; the last one repeats. It is safe for
+// concurrent use.
 type Replayer struct {
 	note json.RawMessage
 
@@ -25,14 +25,14 @@ type Replayer struct {
 	sequences map[string]*sequence
 }
 
-// reel are the outcomes of equal requests.
+// sequence is the outcomes of equal requests.
 type sequence struct {
 	entries []*harEntry
 	next    int
 }
 
-// NewReplay reads a HAR file that a Recorder wrote. Another program's file is
-// read too, as far as its bodies were kept.
+// NewReplayer reads a HAR file of a Recorder. Files of other programs are read
+// too, as far as they have bodies.
 func NewReplayer(har []byte) (*Replayer, error) {
 	f, err := readHAR(har)
 	if err != nil {
@@ -52,7 +52,7 @@ func NewReplayer(har []byte) (*Replayer, error) {
 			r.add(onTrack(e.key(), e.Track), e)
 		}
 	}
-	for _, it := range r.sequences { // what had no outcome is the last to be given
+	for _, it := range r.sequences { // unfinished requests are replayed last
 		slices.SortStableFunc(it.entries, func(a, b *harEntry) int { return a.unfinishedRank() - b.unfinishedRank() })
 	}
 	return r, nil
@@ -67,7 +67,8 @@ func (r *Replayer) add(key string, e *harEntry) {
 
 func onTrack(key, track string) string { return key + " " + track }
 
-// open is 1 for a request that was under way when the recording was written.
+// unfinishedRank is 1 for a request that was in progress when the recording was
+// written, else 0.
 func (e *harEntry) unfinishedRank() int {
 	if e.Error != nil && e.Error.Kind == kindUnfinished {
 		return 1
@@ -75,11 +76,11 @@ func (e *harEntry) unfinishedRank() int {
 	return 0
 }
 
-// Note is what Recorder.Note put in; nil for another program's file.
+// Note returns what Recorder.SetNote set; nil for a file of another program.
 func (r *Replayer) Note() json.RawMessage { return r.note }
 
-// key is what equal requests share. Secrets are taken out of URLs of foreign
-// files, too, as those of requests are.
+// key is what equal requests share. URLs in files of other programs are
+// redacted too.
 func (e *harEntry) key() string {
 	hash, level := e.BodyHash, e.Level
 	if hash == "" {
@@ -99,7 +100,7 @@ func replayKey(level, method, url, hash string) string {
 	return level + " " + method + " " + url + " " + hash
 }
 
-// play is the next outcome, nil when the request was not recorded.
+// next returns the next outcome, nil if the request was not recorded.
 func (r *Replayer) next(key string) *harEntry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -129,7 +130,7 @@ func (r *Replayer) get(ctx context.Context, cr checkedRequest, _ func() (Respons
 	if e.Error != nil {
 		return Response{}, e.Error.err(cr.host)
 	}
-	if e.Response.Status < 200 || e.Response.Status > 299 { // of another program's file
+	if e.Response.Status < 200 || e.Response.Status > 299 { // in a file of another program
 		return Response{}, &Error{Kind: BadStatus, Host: cr.host, Code: e.Response.Status}
 	}
 	return e.response(cr)
@@ -139,7 +140,7 @@ func notRecorded(host string) *Error {
 	return &Error{Kind: NotRecorded, Host: host, Detail: "this request is not in the recording"}
 }
 
-// replayed is the failure that was recorded.
+// err is the recorded failure.
 func (e *harError) err(host string) error {
 	switch e.Kind {
 	case kindDeadline, kindUnfinished:
@@ -156,7 +157,7 @@ func (e *harError) err(host string) error {
 	return &Error{Kind: Kind(e.Kind), Host: e.Host, Code: e.Code, RetryAfter: e.RetryAfter, Detail: e.Detail}
 }
 
-// response is the Response that was recorded.
+// response is the recorded Response.
 func (e *harEntry) response(cr checkedRequest) (Response, error) {
 	body, err := e.Response.Content.body()
 	if err != nil {
@@ -186,9 +187,8 @@ func (e *harEntry) header() http.Header {
 	return h
 }
 
-// Transport answers another client of this program from what Recorder.Transport
-// recorded: by method, URL and body. The error for anything else is an *Error
-// of kind NotRecorded.
+// Transport replays what Recorder.Transport recorded, by method, URL and body.
+// The error for any other request is an *Error of kind NotRecorded.
 func (r *Replayer) Transport() http.RoundTripper {
 	return roundTripper(func(req *http.Request) (*http.Response, error) {
 		body, req, err := readBody(req)

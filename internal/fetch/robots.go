@@ -13,34 +13,35 @@ import (
 	"time"
 )
 
-// How robots.txt files are read: RFC 9309, with shorter patience.
+// robots.txt files are read as RFC 9309 says, with a shorter time-out.
 const (
 	robotsAgent      = "research-mcp"
 	robotsTimeout    = 3 * time.Second
-	robotsBytes      = 512 << 10 // what comes after it does not count
+	robotsBytes      = 512 << 10 // the rest is ignored
 	robotsLifetime   = 24 * time.Hour
-	robotsRetryAfter = 2 * time.Minute // a host that could not be asked is asked again soon
+	robotsRetryAfter = 2 * time.Minute // after a failure
 	robotsMaxHosts   = 256
 )
 
-// robots remembers what hosts allow.
+// robotsCache holds what hosts allow.
 type robotsCache struct {
 	mu sync.Mutex
 	m  map[string]*robotsEntry
 }
 
-// verdict is one host's robots.txt. The fields are set before done is closed.
+// robotsEntry is one host's robots.txt. Its fields are set before done is
+// closed.
 type robotsEntry struct {
 	done  chan struct{}
-	rules robotsRules // none: everything is allowed
-	err   error       // nothing is allowed, and why
+	rules robotsRules // empty: everything is allowed
+	err   error       // nothing is allowed
 	until time.Time
 }
 
 func newRobotsCache() *robotsCache { return &robotsCache{m: map[string]*robotsEntry{}} }
 
-// mayRead is nil when the host's robots.txt lets us read u. It costs nobody's
-// Budget: the file has a deadline of its own, and it serves all who ask.
+// checkRobots returns nil if the host's robots.txt allows u. It is not charged
+// to a Budget: the file has its own deadline, and serves all callers.
 func (c *Client) checkRobots(ctx context.Context, u *url.URL, sent *atomic.Int64) error {
 	v := c.robotsOf(u, sent)
 	select {
@@ -57,7 +58,8 @@ func (c *Client) checkRobots(ctx context.Context, u *url.URL, sent *atomic.Int64
 	return &Error{Kind: Robots, Detail: "its robots.txt asks programs not to read this page"}
 }
 
-// robotsOf finds what is known, or begins to ask.
+// robotsOf returns the entry of u's host and starts reading the file if
+// necessary.
 func (c *Client) robotsOf(u *url.URL, sent *atomic.Int64) *robotsEntry {
 	n, key := c.network, u.Scheme+"://"+hostPort(u)
 	n.robots.mu.Lock()
@@ -69,7 +71,7 @@ func (c *Client) robotsOf(u *url.URL, sent *atomic.Int64) *robotsEntry {
 	v := &robotsEntry{done: make(chan struct{})}
 	n.robots.m[key] = v
 	file := &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/robots.txt"}
-	n.inFlight.Add(1) // a flight is under way, so Close has not passed
+	n.inFlight.Add(1) // a call is in progress, so Close is still waiting
 	go func() {
 		defer n.inFlight.Done()
 		defer close(v.done)
@@ -79,7 +81,7 @@ func (c *Client) robotsOf(u *url.URL, sent *atomic.Int64) *robotsEntry {
 	return v
 }
 
-// robotsPanic makes a failure of a panic in our own code: one file must not end
+// robotsPanic turns a panic of ours into a failure, so that one file cannot end
 // the program.
 func (c *Client) robotsPanic(v *robotsEntry) {
 	if p := recover(); p != nil {
@@ -98,7 +100,8 @@ func (v *robotsEntry) expired() bool {
 	}
 }
 
-// makeRoom forgets what is over, else any that is known; the caller holds r.mu.
+// evict removes expired entries, or any one that was read. The caller holds
+// rc.mu.
 func (rc *robotsCache) evict() {
 	if len(rc.m) < robotsMaxHosts {
 		return
@@ -119,7 +122,7 @@ func (rc *robotsCache) evict() {
 	}
 }
 
-// readRobots fills a verdict.
+// loadRobots reads the file and sets the entry.
 func (c *Client) loadRobots(v *robotsEntry, file *url.URL, sent *atomic.Int64) {
 	body, code, err := c.fetchRobots(file, sent)
 	v.until = time.Now().Add(robotsLifetime)
@@ -138,7 +141,7 @@ func (c *Client) loadRobots(v *robotsEntry, file *url.URL, sent *atomic.Int64) {
 	}
 }
 
-// fetchRobots gets the file through the same guard and queue as the page.
+// fetchRobots requests the file through the same guard and limiter as the page.
 func (c *Client) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code int, err error) {
 	budget := NewBudget(robotsTimeout) // for all hops together
 	first := hostPort(u)
@@ -147,7 +150,7 @@ func (c *Client) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code 
 		body, code, next, err = c.robotsHop(u, budget, sent)
 		var e *Error
 		if errors.As(err, &e) && hostPort(u) != first {
-			e.unsent = false // it says nothing of the page's host
+			e.unsent = false // it says nothing about the page's host
 		}
 		if err != nil || next == nil {
 			return body, code, err
@@ -162,7 +165,7 @@ func (c *Client) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code 
 
 func (c *Client) robotsHop(u *url.URL, budget *Budget, sent *atomic.Int64) (body []byte, code int, next *url.URL, err error) {
 	n := c.network
-	if budget.Left() <= 0 { // spent on other hosts, of which this one knows nothing
+	if budget.Left() <= 0 { // spent on other hosts of a redirect
 		return nil, 0, nil, &Error{Kind: Timeout}
 	}
 	pass, err := n.limiters.acquire(n.ctx, c.limiterKey(u), n.cfg.PublicRate, nil)

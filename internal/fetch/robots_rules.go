@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Bounds of the rules that one host may have kept, so that no file costs more
-// than a few milliseconds for a page or more than a few hundred kilobytes. What
-// a Disallow has beyond them is cut off, which forbids more rather than less.
+// Bounds on one host's rules, so that a file costs at most a few milliseconds
+// per page and a few hundred kilobytes. A Disallow beyond them is cut off,
+// which forbids more, not less.
 const (
 	robotsRulesKept = 2000
 	robotsRuleBytes = 2 << 10   // of one pattern
@@ -19,19 +19,19 @@ const (
 	robotsStars     = 16        // of one pattern
 )
 
-// robotsRule is one line of a group. Patterns are in the form of robotsForm,
-// in which an octet is always written in the same way.
+// robotsRule is one line of a group. Its pattern is in the form of robotsForm,
+// in which each octet has one spelling.
 type robotsRule struct {
-	pattern string // from the path's beginning; a * stands for anything
-	whole   bool   // to the path's end, too
+	pattern string // matches from the beginning of the path; * matches anything
+	whole   bool   // matches to the end of the path
 	allow   bool
 }
 
-// robotsRules are those that are for us. None allow everything.
+// robotsRules are those for this program. No rules allow everything.
 type robotsRules []robotsRule
 
-// allows reports whether u may be read. An address that a server may take for
-// another one, as with /a/../b, must be allowed in both ways of reading it.
+// allows reports whether u may be read. An address that a server may normalise,
+// such as /a/../b, must be allowed in both forms.
 func (rules robotsRules) allows(u *url.URL) bool {
 	asked := u.EscapedPath()
 	if asked == "" {
@@ -52,7 +52,7 @@ func (rules robotsRules) allows(u *url.URL) bool {
 	return rules.test(asked+query) && (clean == asked || rules.test(clean+query))
 }
 
-// test finds the longest rule that matches; of two equally long ones, the one
+// test applies the longest rule that matches; of two equally long ones, the one
 // that allows.
 func (rules robotsRules) test(address string) bool {
 	longest, allowed := -1, true
@@ -69,7 +69,7 @@ func (rules robotsRules) test(address string) bool {
 	return allowed
 }
 
-// matches takes for each star as little as it can, which finds a match where
+// matches lets each star match as little as possible, which finds a match if
 // there is one, in time linear in the address.
 func (r robotsRule) matches(address string) bool {
 	start, rest, stars := strings.Cut(r.pattern, "*")
@@ -90,9 +90,9 @@ func (r robotsRule) matches(address string) bool {
 	}
 }
 
-// robotsForm writes each octet in one way: as it is when it may stand in a URL,
-// else with a percent sign. In an address, stars and dollars are encoded, so that
-// they are not taken for those of a pattern.
+// robotsForm gives each octet one spelling: literal if a URL may hold it, else
+// percent-encoded. In an address, stars and dollars are encoded, to distinguish
+// them from those of a pattern.
 func robotsForm(s string, pattern bool) string {
 	var out strings.Builder
 	for i := 0; i < len(s); i++ {
@@ -123,19 +123,18 @@ func unhex(high, low byte) (byte, bool) {
 	return byte(max(h, 0)<<4 | max(l, 0)), h >= 0 && l >= 0 //nolint:gosec // both are below 16
 }
 
-// isUnreserved is for octets that mean the same with and without encoding.
+// isUnreserved reports whether an octet means the same literal and encoded.
 func isUnreserved(b byte) bool {
 	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("-._~", b) >= 0
 }
 
-// robotsFile is a file while it is read: the rules of our own groups, and those
-// for everybody.
+// robotsFile is the state of parsing a file.
 type robotsFile struct {
 	own, all robotsGroup
-	named    bool // a group is for us by name
+	named    bool // a group names this program
 
-	forUs, forAll bool // the group that is being read
-	ruled         bool // it has rules already: the next user-agent begins another
+	forUs, forAll bool // the current group
+	ruled         bool // it has rules: the next user-agent starts another group
 	begun         bool
 }
 
@@ -145,8 +144,8 @@ type robotsGroup struct {
 	bytes int
 }
 
-// parseRobots reads the rules that are for us; none when everything is allowed.
-// Lines of no use are passed over, whatever they are.
+// parseRobots returns the rules for this program. Lines that it does not know
+// are ignored.
 func parseRobots(body []byte) robotsRules {
 	var f robotsFile
 	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
@@ -172,8 +171,8 @@ func parseRobots(body []byte) robotsRules {
 	return slices.Clip(f.all.rules)
 }
 
-// agent reads whom a group is for: a star, or a program's name, after which
-// some write a version.
+// agent parses a user-agent line: a star, or a program's name, after which some
+// write a version.
 func (f *robotsFile) agent(value string) {
 	if f.ruled || !f.begun {
 		f.forUs, f.forAll, f.ruled, f.begun = false, false, false, true
@@ -195,7 +194,7 @@ func (f *robotsFile) agent(value string) {
 
 func (f *robotsFile) rule(value []byte, allow bool) {
 	if !f.begun {
-		return // it is for nobody
+		return // it belongs to no group
 	}
 	f.ruled = true
 	if len(value) == 0 || !f.forUs && !f.forAll {
@@ -213,7 +212,7 @@ func (f *robotsFile) rule(value []byte, allow bool) {
 	}
 }
 
-// newRobotsRule reads a pattern. An Allow that is beyond all measure is no rule.
+// newRobotsRule parses a pattern. An Allow beyond the bounds is ignored.
 func newRobotsRule(value []byte, allow bool) (robotsRule, bool) {
 	r := robotsRule{allow: allow}
 	cut := len(value) > robotsRuleBytes

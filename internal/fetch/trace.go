@@ -6,33 +6,32 @@ import (
 	"time"
 )
 
-// Trace counts what the requests of one context cost. It is safe for concurrent
-// use. A caller that wants to say "answered from the cache" asks whether there
-// were cached answers and no requests.
+// Trace counts the requests of one context. It is safe for concurrent use. With
+// cached responses and no requests, an answer came from the cache alone.
 type Trace struct {
 	mu         sync.Mutex
 	counts     TraceCounts
-	invalidate []func() // each takes one answer out of the cache
+	invalidate []func() // each removes one response from the cache
 }
 
 // TraceCounts are a Trace's sums.
 type TraceCounts struct {
-	Requests int           // on the wire: each redirect, retry and robots.txt too; one that two callers shared counts for both
-	Cached   int           // answers whose body came from the cache; after a request when the host confirmed it
-	Stale    int           // of these, the ones past their lifetime, as the host could not be asked
-	Oldest   time.Duration // the greatest Age of a cached answer
+	Requests int           // sent, with redirects, retries and robots.txt; a coalesced one counts for each caller
+	Cached   int           // responses whose body came from the cache, revalidated ones too
+	Stale    int           // of these, those past their lifetime, because the host could not be asked
+	Oldest   time.Duration // the greatest Age of a cached response
 }
 
 type traceKey struct{}
 
-// WithTrace makes the requests under the returned context count into the Trace.
-// A Trace within a Trace counts alone.
+// WithTrace returns a context whose requests are counted by the returned Trace.
+// A Trace inside another one counts alone.
 func WithTrace(ctx context.Context) (context.Context, *Trace) {
 	t := &Trace{}
 	return context.WithValue(ctx, traceKey{}, t), t
 }
 
-// Counts are the sums so far.
+// Counts returns the sums so far.
 func (t *Trace) Counts() TraceCounts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -53,8 +52,8 @@ func (t *Trace) addRequests(n int) {
 	t.counts.Requests += n
 }
 
-// Forget takes the answers so far out of the cache: for a caller to whom they
-// were of no use, such as an error that came with a good status.
+// Invalidate removes the responses so far from the cache. Use it when they
+// turned out to be useless, such as errors with a good status.
 func (t *Trace) Invalidate() {
 	t.mu.Lock()
 	kept := t.invalidate
