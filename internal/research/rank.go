@@ -25,7 +25,7 @@ const (
 	contenders       = 200 // passages that are compared pairwise
 	gramWeight       = 0.3 // of n-grams beside whole words: they survive misspellings
 	rerankWeight     = 0.5 // of a reranker beside words and vectors
-	reranked         = 14  // passages that a reranker reads
+	reranked         = 12  // passages that a reranker reads
 )
 
 // candidate is a passage that may take part in the answer.

@@ -61,7 +61,7 @@ func open(list []constructor, cfg *config.Config, env models.Env) (*Chooser, err
 
 // questionTokens of a passage are read by the built-in encoder: more would cost
 // more time than it gains in order.
-const questionTokens = 128
+const questionTokens = 96
 
 // encoder returns the built-in encoder, or nil where it is switched off or the
 // processor is too slow for it.

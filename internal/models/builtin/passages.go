@@ -30,7 +30,7 @@ const (
 // Bounds of an answer made of units.
 const (
 	unitPassages = 8   // passages that are cut into units
-	mostUnits    = 16  // that are scored
+	mostUnits    = 12  // that are scored
 	mostQuoted   = 3   // units of an answer
 	nextUnit     = 2.5 // the most that the score of a further unit is below the first one's
 	briefUnit    = 600 // bytes of a third unit: an answer is no heap
