@@ -52,8 +52,8 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := enter(); !IsKind(err, CircuitOpen) || !strings.Contains(err.Error(), "finding out") {
-			t.Errorf("beside the probe: %v, want broken", err)
+		if _, err := enter(); !IsKind(err, CircuitOpen) || !strings.Contains(err.Error(), "testing whether") {
+			t.Errorf("during the probe: %v, want an open circuit", err)
 		}
 		probe.release(bad)
 		if _, err := enter(); !IsKind(err, CircuitOpen) {
