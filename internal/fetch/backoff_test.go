@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// GitHub turns away with 403 and says in other headers when it will not.
-func TestAnEmptyBudgetIsAThrottle(t *testing.T) {
+// GitHub refuses with 403 and says in other headers when the limit is reset.
+func TestUsedUpRateLimitIsThrottling(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {

@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// BenchmarkBusyHostLeavesOthersAlone asks one host 30 slow things at once and
+// BenchmarkBusyHostDoesNotDelayOthers asks one host 30 slow things at once and
 // measures meanwhile how long a call to another host takes, as a multiple of
 // what it takes alone.
-func BenchmarkBusyHostLeavesOthersAlone(b *testing.B) {
+func BenchmarkBusyHostDoesNotDelayOthers(b *testing.B) {
 	const latency = 50 * time.Millisecond
 	slow := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	defer slow.Close()
@@ -76,8 +76,8 @@ func BenchmarkBusyHostLeavesOthersAlone(b *testing.B) {
 	b.ReportMetric(float64(s.Microseconds())/1000, "ms-beside")
 }
 
-// BenchmarkCachedAnswer is a call whose answer is in the file.
-func BenchmarkCachedAnswer(b *testing.B) {
+// BenchmarkCachedResponse is a call whose answer is in the file.
+func BenchmarkCachedResponse(b *testing.B) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 20<<10)) }))
 	defer srv.Close()
 	cache, err := OpenCache(b.Context(), b.TempDir()+"/cache.db", CacheConfig{})

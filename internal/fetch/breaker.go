@@ -82,7 +82,7 @@ func (b *breaker) openError() *Error {
 	since := b.openSince()
 	left := time.Until(since.Add(openFor))
 	if left <= 0 {
-		return &Error{Kind: CircuitOpen, Detail: fmt.Sprintf("has failed since %s; one request is finding out whether it is back", clock(since))}
+		return &Error{Kind: CircuitOpen, Detail: fmt.Sprintf("has failed since %s; one request is testing whether it works again", clock(since))}
 	}
 	return &Error{Kind: CircuitOpen, Detail: openDetail(since, since.Add(openFor))}
 }

@@ -52,8 +52,8 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := enter(); !IsKind(err, CircuitOpen) || !strings.Contains(err.Error(), "finding out") {
-			t.Errorf("beside the probe: %v, want broken", err)
+		if _, err := enter(); !IsKind(err, CircuitOpen) || !strings.Contains(err.Error(), "testing whether") {
+			t.Errorf("during the probe: %v, want an open circuit", err)
 		}
 		probe.release(bad)
 		if _, err := enter(); !IsKind(err, CircuitOpen) {
@@ -68,7 +68,7 @@ func TestBreakerOpensAndProbes(t *testing.T) {
 	})
 }
 
-func TestHostThatWantsToBeLeftAlone(t *testing.T) {
+func TestBackoff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiters()
@@ -150,7 +150,7 @@ func TestUnhealthyHostIsNotAsked(t *testing.T) {
 			t.Fatal(err)
 		}
 		client.Backoff(time.Minute)
-		n.ForPublic().Backoff(time.Minute) // nobody's
+		n.ForPublic().Backoff(time.Minute) // no host's
 		if _, err := client.Get(t.Context(), Request{URL: srv.URL}); !IsKind(err, Throttled) || calls.Load() != 0 {
 			t.Errorf("err = %v after %d requests, want throttled after none", err, calls.Load())
 		}
@@ -194,9 +194,9 @@ func TestRatesAreHalvedWithoutAContact(t *testing.T) {
 	}
 }
 
-// TestSpentBudgetSaysNothingOfTheHost asks with budgets that an earlier request
+// TestSpentBudgetIsNotCounted asks with budgets that an earlier request
 // used up.
-func TestSpentBudgetSaysNothingOfTheHost(t *testing.T) {
+func TestSpentBudgetIsNotCounted(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
 	srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
@@ -222,9 +222,9 @@ func TestSpentBudgetSaysNothingOfTheHost(t *testing.T) {
 	}
 }
 
-// TestNextToNoTimeSaysNothingOfTheHost has a host that would answer, and callers
-// whose budgets are all but spent.
-func TestNextToNoTimeSaysNothingOfTheHost(t *testing.T) {
+// TestTooShortABudgetIsNotCounted has a host that would answer, and callers
+// whose budgets are nearly spent.
+func TestTooShortABudgetIsNotCounted(t *testing.T) {
 	t.Parallel()
 	free := make(chan struct{})
 	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -251,7 +251,7 @@ func TestNextToNoTimeSaysNothingOfTheHost(t *testing.T) {
 	}
 }
 
-func TestInBandIsWhatAGoodAnswerHeld(t *testing.T) {
+func TestInBand(t *testing.T) {
 	t.Parallel()
 	l := newLimiters()
 	l.backOff("h:80", Rate{}, time.Hour)

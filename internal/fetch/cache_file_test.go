@@ -224,9 +224,9 @@ func TestBrokenCacheFailsNoRequest(t *testing.T) {
 	}
 }
 
-// TestRemovalThatFailsIsTriedAgain has removals that find no place in the queue,
+// TestFailedRemovalIsRetried has removals that find no place in the queue,
 // and removals that fail. Neither lets the entry come back.
-func TestRemovalThatFailsIsTriedAgain(t *testing.T) {
+func TestFailedRemovalIsRetried(t *testing.T) {
 	t.Parallel()
 	full := func(t *testing.T, c *Cache, _ *sql.DB, drop func()) {
 		c.writing.Lock()

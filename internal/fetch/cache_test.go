@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// flush waits until all that was put so far is in the file.
+// flush waits until all pending writes are done.
 func (c *Cache) flush() {
 	done := make(chan struct{})
 	c.mu.Lock()
@@ -51,12 +51,12 @@ func (c *ticker) add(d time.Duration) {
 
 // cached is a client with a cache and a server that counts.
 type cached struct {
-	clock *ticker
-	cache *Cache
-	path  string
-	door  *Client
-	base  string
-	calls atomic.Int64
+	clock  *ticker
+	cache  *Cache
+	path   string
+	client *Client
+	base   string
+	calls  atomic.Int64
 }
 
 func openCache(t *testing.T, path string, cfg CacheConfig) *Cache {
@@ -85,20 +85,20 @@ func newCached(t *testing.T, lifetime time.Duration, h http.HandlerFunc) *cached
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.door = client.WithCache(lifetime)
+	x.client = client.WithCache(lifetime)
 	return x
 }
 
 func (x *cached) get(t *testing.T, path string) Response {
 	t.Helper()
-	r, err := x.door.Get(t.Context(), Request{URL: x.base + path})
+	r, err := x.client.Get(t.Context(), Request{URL: x.base + path})
 	if err != nil {
 		t.Fatalf("Get(%s): %v", path, err)
 	}
 	return r
 }
 
-func TestSecondEqualQuestionMakesNoRequest(t *testing.T) {
+func TestSecondEqualRequestIsCached(t *testing.T) {
 	t.Parallel()
 	x := newCached(t, time.Hour, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/moved" {
@@ -110,7 +110,7 @@ func TestSecondEqualQuestionMakesNoRequest(t *testing.T) {
 		io.WriteString(w, "hello")
 	})
 	ctx, trace := WithTrace(t.Context())
-	first, err := x.door.Get(ctx, Request{URL: x.base + "/moved"})
+	first, err := x.client.Get(ctx, Request{URL: x.base + "/moved"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestSecondEqualQuestionMakesNoRequest(t *testing.T) {
 		if flushed {
 			x.cache.flush()
 		}
-		second, err := x.door.Get(ctx, Request{URL: x.base + "/moved"})
+		second, err := x.client.Get(ctx, Request{URL: x.base + "/moved"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,7 +136,7 @@ func TestSecondEqualQuestionMakesNoRequest(t *testing.T) {
 	if diff := cmp.Diff(TraceCounts{Requests: 2, Cached: 2, Oldest: 10 * time.Minute}, trace.Counts()); diff != "" {
 		t.Errorf("trace (-want +got):\n%s", diff)
 	}
-	if _, err := x.door.Get(ctx, Request{URL: x.base + "/moved", Accept: "text/html"}); err != nil || x.calls.Load() != 4 {
+	if _, err := x.client.Get(ctx, Request{URL: x.base + "/moved", Accept: "text/html"}); err != nil || x.calls.Load() != 4 {
 		t.Errorf("another Accept: %v after %d requests, want one of its own", err, x.calls.Load())
 	}
 	s, err := x.cache.Stats(t.Context())
@@ -145,7 +145,7 @@ func TestSecondEqualQuestionMakesNoRequest(t *testing.T) {
 	}
 }
 
-func TestExpiredAnswerIsConfirmed(t *testing.T) {
+func TestExpiredResponseIsRevalidated(t *testing.T) {
 	t.Parallel()
 	body := atomic.Value{}
 	body.Store("one")
@@ -219,7 +219,7 @@ func TestHostShortensTheLifetime(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a door without a lifetime", func(t *testing.T) {
+	t.Run("a client without a lifetime", func(t *testing.T) {
 		t.Parallel()
 		x := newCached(t, 0, func(http.ResponseWriter, *http.Request) {})
 		x.get(t, "/")
@@ -231,7 +231,7 @@ func TestHostShortensTheLifetime(t *testing.T) {
 	})
 }
 
-func TestStaleAnswerStandsInForAFailure(t *testing.T) {
+func TestStaleResponseReplacesAFailure(t *testing.T) {
 	t.Parallel()
 	fail := map[string]func(w http.ResponseWriter, r *http.Request){
 		"500":         func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) },
@@ -258,7 +258,7 @@ func TestStaleAnswerStandsInForAFailure(t *testing.T) {
 			if name == "out of time" {
 				budget = 30 * time.Millisecond
 			}
-			r, err := x.door.Get(ctx, Request{URL: x.base + "/", Budget: NewBudget(budget)})
+			r, err := x.client.Get(ctx, Request{URL: x.base + "/", Budget: NewBudget(budget)})
 			if err != nil || string(r.Body) != "old" || !r.Stale || !r.Cached || r.Age != 6*24*time.Hour {
 				t.Fatalf("Get = %+v, %v, want the stale answer", r, err)
 			}
@@ -266,7 +266,7 @@ func TestStaleAnswerStandsInForAFailure(t *testing.T) {
 				t.Errorf("trace = %+v", n)
 			}
 			x.clock.add(25 * time.Hour)
-			if _, err := x.door.Get(t.Context(), Request{URL: x.base + "/", Budget: NewBudget(budget)}); err == nil {
+			if _, err := x.client.Get(t.Context(), Request{URL: x.base + "/", Budget: NewBudget(budget)}); err == nil {
 				t.Error("after more than seven days: no error")
 			}
 		})
@@ -283,7 +283,7 @@ func TestStaleAnswerStandsInForAFailure(t *testing.T) {
 		x.clock.add(2 * time.Hour)
 		for _, code := range []int64{404, 500} { // the 404 removes it, so the 500 finds nothing
 			gone.Store(code)
-			if r, err := x.door.Get(t.Context(), Request{URL: x.base + "/"}); err == nil {
+			if r, err := x.client.Get(t.Context(), Request{URL: x.base + "/"}); err == nil {
 				t.Errorf("%d: Get = %+v, want an error", code, r)
 			}
 		}
@@ -308,14 +308,14 @@ func TestCacheIsSharedByHandles(t *testing.T) {
 	}
 }
 
-// TestOpenDoorDoesNotReadTheOperatorsAnswers asks the open door for a name of
-// the inside whose answer the operator's door has put into the cache.
-func TestOpenDoorDoesNotReadTheOperatorsAnswers(t *testing.T) {
+// TestPublicClientDoesNotReadResponsesOfHostClients asks for an internal
+// name whose response a host client has stored.
+func TestPublicClientDoesNotReadResponsesOfHostClients(t *testing.T) {
 	t.Parallel()
 	x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "inner secret") })
 	x.get(t, "/")
-	x.door.network.cfg.PublicPorts = []uint16{80}
-	open := x.door.network.newClient(x.door.network.publicTransport, &publicPolicy{ports: allPorts(x.base)}).WithCache(time.Hour)
+	x.client.network.cfg.PublicPorts = []uint16{80}
+	open := x.client.network.newClient(x.client.network.publicTransport, &publicPolicy{ports: allPorts(x.base)}).WithCache(time.Hour)
 	if r, err := open.Get(t.Context(), Request{URL: x.base + "/"}); !IsKind(err, Refused) {
 		t.Errorf("Get = %q, %v, want refused", r.Body, err)
 	}
@@ -327,7 +327,7 @@ func allPorts(base string) []uint16 {
 	return []uint16{port}
 }
 
-func TestOldAnswerStandsInWhileTheBreakerIsOpen(t *testing.T) {
+func TestStaleResponseWhileTheCircuitIsOpen(t *testing.T) {
 	t.Parallel()
 	var bad atomic.Bool
 	x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) {
@@ -346,60 +346,7 @@ func TestOldAnswerStandsInWhileTheBreakerIsOpen(t *testing.T) {
 	if n := x.calls.Load(); n != 1+failuresToOpen {
 		t.Errorf("%d requests, want none while the breaker is open", n)
 	}
-	if _, err := x.door.Get(t.Context(), Request{URL: x.base + "/other"}); !IsKind(err, CircuitOpen) {
+	if _, err := x.client.Get(t.Context(), Request{URL: x.base + "/other"}); !IsKind(err, CircuitOpen) {
 		t.Errorf("without an old answer: %v, want broken", err)
-	}
-}
-
-// TestErrorsWithAGoodStatusAreNotKept asks again after answers that hold no
-// answer: a page instead of JSON, broken JSON, a busy service, and an error
-// that only the caller can see.
-func TestErrorsWithAGoodStatusAreNotKept(t *testing.T) {
-	t.Parallel()
-	x := newCached(t, time.Hour, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		switch r.URL.Path {
-		case "/page":
-			w.Header().Set("Content-Type", "text/html")
-			io.WriteString(w, "<p>blocked")
-		case "/broken":
-			io.WriteString(w, `{"a":`)
-		case "/busy":
-			w.Header().Set("Retry-After", "1")
-			io.WriteString(w, `{"error":"maxlag"}`)
-		default:
-			io.WriteString(w, `{"error":"bad"}`)
-		}
-	})
-	for _, path := range []string{"/page", "/broken", "/busy", "/error"} {
-		before := x.calls.Load()
-		for range 2 {
-			req := Request{URL: x.base + path}
-			var v struct{ Error string }
-			if _, err := x.door.GetJSON(t.Context(), req, &v); err == nil {
-				x.door.Invalidate(req)
-			}
-		}
-		if n := x.calls.Load() - before; n != 2 {
-			t.Errorf("%s: %d requests, want 2", path, n)
-		}
-	}
-	x.cache.flush()
-	if s, err := x.cache.Stats(t.Context()); err != nil || s.Entries != 0 {
-		t.Errorf("Stats = %+v, %v, want nothing kept", s, err)
-	}
-}
-
-func TestAnewAsksWhateverIsKept(t *testing.T) {
-	t.Parallel()
-	var asked atomic.Int64
-	x := newCached(t, time.Hour, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, asked.Add(1)) })
-	x.get(t, "/")
-	got, err := x.door.Get(NoCache(t.Context()), Request{URL: x.base + "/"})
-	if err != nil || string(got.Body) != "2" || got.Cached {
-		t.Errorf("anew: %q, cached %v, %v, want the second answer", got.Body, got.Cached, err)
-	}
-	if got := x.get(t, "/"); string(got.Body) != "1" || !got.Cached {
-		t.Errorf("then: %q, cached %v, want the first, which was kept", got.Body, got.Cached)
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 const cyrillic = "<html><body><p>\xc2\xf3\xeb\xea\xe0\xed \xe8\xe7\xe2\xe5\xf0\xe3\xe0\xe5\xf2\xf1\xff</p></body></html>" // in windows-1251
 
-// TestCharsetOfTheHeaderReachesTheReader has a page whose charset stands in the
-// header alone: from the wire, from the cache's file, and from a recording.
+// TestCharsetOfTheHeaderReachesTheReader has a page whose charset is named in the
+// header alone: from the host, from the cache's file, and from a recording.
 func TestCharsetOfTheHeaderReachesTheReader(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, text(""), func(w http.ResponseWriter, _ *http.Request) {
@@ -21,10 +21,10 @@ func TestCharsetOfTheHeaderReachesTheReader(t *testing.T) {
 		w.Write([]byte(cyrillic))
 	})
 	path := filepath.Join(t.TempDir(), "cache.db")
-	read := func(tape Cassette) Response {
+	read := func(cassette Cassette) Response {
 		t.Helper()
 		cache := openCache(t, path, CacheConfig{})
-		got, err := openTo(t, Config{Cache: cache, Cassette: tape}, s.Server).ForPublic().WithCache(time.Hour).Get(t.Context(), Request{URL: s.URL + "/"})
+		got, err := openTo(t, Config{Cache: cache, Cassette: cassette}, s.Server).ForPublic().WithCache(time.Hour).Get(t.Context(), Request{URL: s.URL + "/"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +53,7 @@ func TestCharsetOfTheHeaderReachesTheReader(t *testing.T) {
 	read(replay)
 }
 
-func TestCharsetThatIsNoNameIsNone(t *testing.T) {
+func TestInvalidCharsets(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]string{
 		"text/html; charset=KOI8-R": "text/html; charset=koi8-r", "text/html": "text/html", "": "", "text/html; charset=": "text/html",

@@ -13,7 +13,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
-func TestOperatorDoorOpensToItsHostAlone(t *testing.T) {
+func TestHostClientServesItsHostAlone(t *testing.T) {
 	t.Parallel()
 	reached := make(chan struct{}, 1)
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached <- struct{}{} }))
@@ -55,7 +55,7 @@ func TestCloseEndsRequestsAndWaits(t *testing.T) {
 	n.Close()
 }
 
-func TestOpenDoorServesWhatIsExempt(t *testing.T) {
+func TestPublicClientServesAllowedAddrs(t *testing.T) {
 	t.Parallel()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// slow is a server whose answers wait until they are let go.
+// slow is a server whose responses wait until the test releases them.
 type slow struct {
-	door  *Client
-	c     *Network
-	base  string
-	came  chan struct{}
-	free  chan struct{}
-	gone  chan struct{}
-	calls atomic.Int64
+	client *Client
+	c      *Network
+	base   string
+	came   chan struct{}
+	free   chan struct{}
+	gone   chan struct{}
+	calls  atomic.Int64
 }
 
 func newSlow(t *testing.T) *slow {
@@ -39,7 +39,7 @@ func newSlow(t *testing.T) *slow {
 	s.c, s.base = New(Config{}), srv.URL
 	t.Cleanup(func() { s.c.Close() })
 	var err error
-	if s.door, err = s.c.ForHost(srv.URL, Rate{}); err != nil {
+	if s.client, err = s.c.ForHost(srv.URL, Rate{}); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -53,13 +53,13 @@ type outcome struct {
 func (s *slow) ask(ctx context.Context, budget time.Duration) <-chan outcome {
 	out := make(chan outcome, 1)
 	go func() {
-		r, err := s.door.Get(ctx, Request{URL: s.base + "/", Budget: NewBudget(budget)})
+		r, err := s.client.Get(ctx, Request{URL: s.base + "/", Budget: NewBudget(budget)})
 		out <- outcome{r, err}
 	}()
 	return out
 }
 
-// joined waits until n callers wait for the one flight.
+// joined waits until n callers wait for the one call.
 func (s *slow) joined(t *testing.T, n int) {
 	t.Helper()
 	for t.Context().Err() == nil {
@@ -121,7 +121,7 @@ func TestCancelEndsOnlyTheCallersWait(t *testing.T) {
 	}
 }
 
-func TestLastCallerEndsTheFlight(t *testing.T) {
+func TestLastCallerEndsTheCall(t *testing.T) {
 	t.Parallel()
 	s := newSlow(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -136,7 +136,7 @@ func TestLastCallerEndsTheFlight(t *testing.T) {
 	<-s.came
 	close(s.free)
 	if got := <-third; got.err != nil {
-		t.Errorf("a caller after the end: %v, want a flight of its own", got.err)
+		t.Errorf("a caller after the end: %v, want a call of its own", got.err)
 	}
 }
 

@@ -132,6 +132,13 @@ func (c *Client) hop(cl *call, u *url.URL, cr checkedRequest, old *entry) (hopRe
 		}
 		return hopResult{}, err
 	}
+	return c.exchange(cl, u, cr, old, pass)
+}
+
+// exchange sends a request that is permitted, on the callers' clocks, and reports
+// its outcome to the limiter.
+func (c *Client) exchange(cl *call, u *url.URL, cr checkedRequest, old *entry, pass *permit) (hopResult, error) {
+	n := c.network
 	released := false
 	defer func() {
 		if !released { // our own panic: it says nothing about the host, and the slot must become free

@@ -75,7 +75,7 @@ func scriptedResolver(t *testing.T, script map[string][]string) *net.Resolver {
 }
 
 // inside are listeners at addresses that must never be reached. They count
-// connections, not requests: one byte sent is one too many.
+// connections, not requests.
 type inside struct {
 	reached atomic.Int64
 	places  []string
@@ -85,7 +85,7 @@ func (in *inside) listen(t *testing.T, addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		t.Logf("nobody listens at %s: %v", addr, err) // 127.0.0.2 and IPv6 are not everywhere
+		t.Logf("nothing listens at %s: %v", addr, err) // 127.0.0.2 and IPv6 are not everywhere
 		return
 	}
 	in.places = append(in.places, l.Addr().String())
@@ -104,7 +104,7 @@ func (in *inside) listen(t *testing.T, addr string) {
 	}()
 }
 
-// outside stands for the public internet: the one address that is exempt.
+// outside represents the public internet: the one address that is allowed.
 func outside(t *testing.T) *httptest.Server {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -130,7 +130,7 @@ func outside(t *testing.T) *httptest.Server {
 }
 
 // forbiddenHosts are ways to write or to name an address that is not public.
-// PORT is one that the guard allows and at which somebody inside listens.
+// PORT is one that the guard allows and at which a listener counts.
 var forbiddenHosts = []string{
 	"127.0.0.1:INNER", "127.0.0.2:PORT", "[::1]:PORT", "localhost:INNER", "LOCALHOST:INNER", "localhost.:INNER", "0.0.0.0:INNER", "[::]:INNER", "0.1.2.3",
 	"[::ffff:127.0.0.1]:INNER", "[::ffff:7f00:1]:INNER", "[::127.0.0.1]:INNER", "[0:0:0:0:0:ffff:127.0.0.2]:PORT", "[::1%25lo]:PORT",
@@ -143,7 +143,7 @@ var forbiddenHosts = []string{
 	"six.nat.example", "six.teredo.example", "rebind.example:PORT", "rebind-meta.example:PORT", "broadcast.example", "zero.example:INNER",
 }
 
-// forbiddenURLs are refused for what they say, whatever their address.
+// forbiddenURLs are refused by their text, whatever their address.
 var forbiddenURLs = []string{
 	"http://user@public.example:PORT/", "http://user:pass@public.example:PORT/", "http://public.example:PORT@127.0.0.1:INNER/", "http://:@127.0.0.1:INNER/",
 	"ftp://public.example/", "file:///etc/passwd", "gopher://127.0.0.1:INNER/_x", "data:text/html,x", "javascript:alert(1)", "unix:///run/x.sock",
@@ -204,7 +204,7 @@ func TestForbiddenAddressesAreNeverReached(t *testing.T) {
 	for _, host := range forbiddenHosts {
 		host = fill.Replace(host)
 		target := "http://" + host + "/"
-		// A spelling that no resolver knows is no address at all.
+		// A spelling that no resolver knows is not an address.
 		refuse(host, target, Refused, Unreachable, Robots)
 		refuse("redirect to "+host, start+"/to?u="+url.QueryEscape(target), Refused, Unreachable, Robots, BadRedirect)
 	}
@@ -225,8 +225,8 @@ func TestForbiddenAddressesAreNeverReached(t *testing.T) {
 	}
 }
 
-// TestListenersWouldNotice dials the inside by another way: the test above
-// could not fail, did its listeners not count.
+// TestListenersWouldNotice dials the listeners directly: the test above could
+// not fail if they did not count.
 func TestListenersWouldNotice(t *testing.T) {
 	t.Parallel()
 	in := &inside{}

@@ -34,7 +34,7 @@ func (p *hostPolicy) checkURL(u *url.URL) error {
 
 func (p *hostPolicy) checkRedirect(_, to *url.URL) error {
 	if to.Scheme != p.scheme || hostPort(to) != p.key {
-		return &Error{Kind: BadRedirect, Detail: "redirected to another host; set the source's url to where it lives now"}
+		return &Error{Kind: BadRedirect, Detail: "redirected to another host; set the source's url to its new address"}
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func TestGuardDecidesOnAddressAndPort(t *testing.T) {
 	}
 }
 
-func TestOpenDoorRefusesByURL(t *testing.T) {
+func TestPublicClientRefusesByURL(t *testing.T) {
 	t.Parallel()
 	n := New(Config{})
 	t.Cleanup(func() { n.Close() })
@@ -191,7 +191,7 @@ func TestRedirectRules(t *testing.T) {
 	}
 }
 
-func TestIdleGatesAreForgotten(t *testing.T) {
+func TestIdleLimitersAreRemoved(t *testing.T) {
 	t.Parallel()
 	l := newLimiters()
 	l.configure("configured:443", Rate{})
@@ -203,7 +203,7 @@ func TestIdleGatesAreForgotten(t *testing.T) {
 		leave.release(nil)
 	}
 	if len(l.byHost) > maxHosts || l.byHost["configured:443"] == nil {
-		t.Errorf("%d gates kept, configured one kept: %v", len(l.byHost), l.byHost["configured:443"] != nil)
+		t.Errorf("%d limiters kept, configured one kept: %v", len(l.byHost), l.byHost["configured:443"] != nil)
 	}
 }
 

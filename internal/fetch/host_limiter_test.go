@@ -32,7 +32,7 @@ type processes struct {
 type process struct {
 	cache  *Cache
 	client *Network
-	door   *Client
+	http   *Client
 }
 
 func newProcesses(t *testing.T, r Rate, h http.HandlerFunc) *processes {
@@ -54,13 +54,13 @@ func (x *processes) start(t *testing.T) *process {
 	p.client = New(Config{Contact: "ops@example.org", Cache: p.cache, Now: x.clock.now})
 	t.Cleanup(func() { p.client.Close() })
 	var err error
-	if p.door, err = p.client.ForHost(x.base, x.rate); err != nil {
+	if p.http, err = p.client.ForHost(x.base, x.rate); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-// stop ends what is under way and writes what waits.
+// stop ends requests in progress and writes what is pending.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	if err := errors.Join(p.client.Close(), p.cache.Close()); err != nil {
@@ -68,16 +68,16 @@ func (p *process) stop(t *testing.T) {
 	}
 }
 
-// get asks with a deadline that is far for an answer and near for a queue.
+// get requests with a deadline that is far for a response and near for a queue.
 func (x *processes) get(t *testing.T, p *process) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	_, err := p.door.Get(ctx, Request{URL: x.base})
+	_, err := p.http.Get(ctx, Request{URL: x.base})
 	return err
 }
 
-// kept is the one host as the file has it.
+// kept is the one host as it is in the file.
 func (x *processes) kept(t *testing.T) HostState {
 	t.Helper()
 	got, err := ReadHosts(t.Context(), x.path, x.clock.now())
@@ -112,7 +112,7 @@ func TestRetryAfterHoldsForOtherProcesses(t *testing.T) {
 			if err := x.get(t, p); err != nil {
 				t.Fatal(err)
 			}
-			p.door.Backoff(time.Minute)
+			p.http.Backoff(time.Minute)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestRetryAfterHoldsForOtherProcesses(t *testing.T) {
 				}
 			}
 			if n := x.calls.Load(); n != asked {
-				t.Errorf("%d requests reached the host that wanted to be left alone", n-asked)
+				t.Errorf("%d requests reached the host during its backoff", n-asked)
 			}
 			if got, want := x.kept(t).WaitUntil, x.clock.now().Add(time.Minute); got.Sub(want).Abs() > 10*time.Second {
 				t.Errorf("WaitUntil = %s, want about %s", got, want)
@@ -186,7 +186,7 @@ func TestBucketIsShared(t *testing.T) {
 	}
 }
 
-// What is not written yet is not forgotten, whether it waits or could not be.
+// Tokens that are not written yet count, pending or after a failed write.
 func TestUnwrittenTokensCount(t *testing.T) {
 	t.Parallel()
 	r := Rate{PerSecond: 0.001, Burst: 5}
@@ -236,8 +236,8 @@ func TestUnwrittenTokensCount(t *testing.T) {
 	}
 }
 
-// Processes that wait for their turn stand in one line.
-func TestProcessesQueueInOneLine(t *testing.T) {
+// Waiting requests of all processes are one queue.
+func TestProcessesShareOneQueue(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "cache.db")
 	synctest.Test(t, func(t *testing.T) {
@@ -279,7 +279,7 @@ func TestProcessesQueueInOneLine(t *testing.T) {
 	})
 }
 
-func TestOpenBreakerHoldsForOtherProcesses(t *testing.T) {
+func TestOpenCircuitHoldsForOtherProcesses(t *testing.T) {
 	t.Parallel()
 	x := newProcesses(t, Rate{}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 	first := x.start(t)
@@ -315,7 +315,7 @@ func TestOpenBreakerHoldsForOtherProcesses(t *testing.T) {
 	}
 }
 
-func TestHostsBehindTheOpenDoor(t *testing.T) {
+func TestPublicHosts(t *testing.T) {
 	t.Parallel()
 	x := newProcesses(t, Rate{}, func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/robots") {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Whatever is wrong with the file, requests are answered as without one.
+// With a damaged file, requests work as without one.
 func TestHostsInABrokenFileChangeNothing(t *testing.T) {
 	t.Parallel()
 	t.Run("locked", func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestHostsInABrokenFileChangeNothing(t *testing.T) {
 			}
 		}
 	})
-	t.Run("a tape", func(t *testing.T) {
+	t.Run("a cassette", func(t *testing.T) {
 		t.Parallel()
 		x := newProcesses(t, Rate{}, fine)
 		p := x.start(t)
@@ -106,7 +106,7 @@ func TestHostsInABrokenFileChangeNothing(t *testing.T) {
 	})
 }
 
-func TestReadHostsMakesNothing(t *testing.T) {
+func TestReadHostsCreatesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "no", "cache.db")
@@ -189,8 +189,8 @@ func TestHostRowAdds(t *testing.T) {
 	}
 }
 
-// A row of a clock that ran ahead must not silence a host.
-func TestRowsFromTheFutureAreNotBelieved(t *testing.T) {
+// A row of a clock that ran ahead must not block a host.
+func TestRowsFromTheFutureAreIgnored(t *testing.T) {
 	t.Parallel()
 	x := newProcesses(t, Rate{}, busy("3600"))
 	p := x.start(t)

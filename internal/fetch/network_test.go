@@ -22,7 +22,7 @@ import (
 
 var testClock = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// serve starts a server and a client with a door to it.
+// serve starts a server and a Network with a Client of it.
 func serve(t *testing.T, cfg fetch.Config, h http.HandlerFunc) (*fetch.Network, *fetch.Client, string) {
 	t.Helper()
 	srv := httptest.NewServer(h)
@@ -246,7 +246,7 @@ func TestRetryOnceWhereItMayHelp(t *testing.T) {
 	})
 }
 
-// hang answers nothing and tells when a request came and when it went.
+// hang does not answer, and reports when a request came and ended.
 func hang(came, went chan<- struct{}) http.HandlerFunc {
 	return func(_ http.ResponseWriter, r *http.Request) {
 		came <- struct{}{}
@@ -296,9 +296,9 @@ func TestCallersDeadlineIsTheCallersError(t *testing.T) {
 	<-went
 }
 
-// TestWaitingForASlotSparesTheBudget holds all slots of a host: the fourth
-// request waits outside of its own deadline, so it keeps its whole budget.
-func TestWaitingForASlotSparesTheBudget(t *testing.T) {
+// TestWaitingForASlotIsNotChargedToTheBudget holds all slots of a host: the fourth
+// request waits without spending its budget.
+func TestWaitingForASlotIsNotChargedToTheBudget(t *testing.T) {
 	t.Parallel()
 	came, free := make(chan struct{}, 8), make(chan struct{})
 	var now, most atomic.Int64
@@ -342,7 +342,7 @@ func TestWaitingForASlotSparesTheBudget(t *testing.T) {
 func TestRateLimitThatLeavesNoTimeIsThrottling(t *testing.T) {
 	t.Parallel()
 	n, client, base := serve(t, fetch.Config{}, func(http.ResponseWriter, *http.Request) {})
-	// A second registration of the same host is slower, so it holds for both.
+	// A second client of the same host is slower, so its rate holds for both.
 	if _, err := n.ForHost(base, fetch.Rate{PerSecond: 0.001, Burst: 1}); err != nil {
 		t.Fatal(err)
 	}

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// TestPanicOfOursEndsOneRequest panics while an answer and while a robots.txt
+// TestPanicEndsOneRequest panics while an answer and while a robots.txt
 // is read. After that, the host's slots are free again.
-func TestPanicOfOursEndsOneRequest(t *testing.T) {
+func TestPanicEndsOneRequest(t *testing.T) {
 	t.Parallel()
 	var panics atomic.Bool
 	now := func() time.Time {
@@ -44,7 +44,7 @@ func TestPanicOfOursEndsOneRequest(t *testing.T) {
 	}
 }
 
-func TestPortsOfAHostShareAGate(t *testing.T) {
+func TestPortsOfAHostShareALimiter(t *testing.T) {
 	t.Parallel()
 	n := New(Config{})
 	defer n.Close()
@@ -58,9 +58,9 @@ func TestPortsOfAHostShareAGate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		door *Client
-		url  string
-		want string
+		client *Client
+		url    string
+		want   string
 	}{
 		{n.ForPublic(), "http://Example.org/a", "example.org:443"},
 		{n.ForPublic(), "https://example.org/b", "example.org:443"},
@@ -75,8 +75,8 @@ func TestPortsOfAHostShareAGate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.door.limiterKey(r.URL); got != c.want {
-			t.Errorf("gate of %s = %s, want %s", c.url, got, c.want)
+		if got := c.client.limiterKey(r.URL); got != c.want {
+			t.Errorf("limiter of %s = %s, want %s", c.url, got, c.want)
 		}
 	}
 }

@@ -156,7 +156,7 @@ func (c *Client) fetchRobots(u *url.URL, sent *atomic.Int64) (body []byte, code 
 			return body, code, err
 		}
 		if err := c.policy.checkRedirect(u, next); err != nil {
-			return nil, 0, &Error{Kind: BadRedirect, Detail: "it redirects to where we do not go"}
+			return nil, 0, &Error{Kind: BadRedirect, Detail: "it redirects to an address that is not allowed"}
 		}
 		u = next
 	}

@@ -84,7 +84,7 @@ func TestRobotsGroups(t *testing.T) {
 		{"a version", "User-agent: research-mcp/1.0\nDisallow: /\n", false},
 		{"a longer name", "User-agent: research-mcp-lite\nDisallow: /\n", true},
 		{"a shorter name", "User-agent: research\nDisallow: /\n", true},
-		{"rules of nobody", "Disallow: /\nUser-agent: *\nDisallow: /y\n", true},
+		{"rules without a group", "Disallow: /\nUser-agent: *\nDisallow: /y\n", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +95,7 @@ func TestRobotsGroups(t *testing.T) {
 	}
 }
 
-func TestRobotsRulesBeyondMeasureForbidMore(t *testing.T) {
+func TestRobotsRulesBeyondTheBoundsForbidMore(t *testing.T) {
 	t.Parallel()
 	stars := strings.Repeat("*a", 100_000)
 	long := strings.Repeat("a", 2*robotsRuleBytes)
@@ -119,7 +119,7 @@ func TestRobotsRulesBeyondMeasureForbidMore(t *testing.T) {
 	}
 }
 
-// TestRobotsKeepsLittle counts what is kept of a file, not what the heap says.
+// TestRobotsKeepsLittle counts what is stored of a file, not the heap.
 func TestRobotsKeepsLittle(t *testing.T) {
 	t.Parallel()
 	var different strings.Builder
@@ -142,8 +142,8 @@ func TestRobotsKeepsLittle(t *testing.T) {
 	}
 }
 
-// TestRobotsOfHostileHost has a page of a host whose rules would keep a matcher
-// that goes back busy for minutes.
+// TestRobotsOfHostileHost has rules that would keep a backtracking matcher busy for
+// minutes.
 func TestRobotsOfHostileHost(t *testing.T) {
 	t.Parallel()
 	var rules strings.Builder

@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// openTo is a client whose open door may go to the servers.
+// openTo is a Network whose public clients may reach the servers.
 func openTo(t *testing.T, cfg Config, servers ...*httptest.Server) *Network {
 	t.Helper()
 	for _, s := range servers {
@@ -32,7 +32,7 @@ func openTo(t *testing.T, cfg Config, servers ...*httptest.Server) *Network {
 	return n
 }
 
-// site serves pages and remembers what it was asked for.
+// site serves pages and records the requests.
 type site struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -156,11 +156,11 @@ func TestRobotsIsAskedOnce(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := hostClient.Get(t.Context(), Request{URL: other.URL + "/api"}); err != nil || len(other.requests()) != 1 {
-		t.Errorf("the operator's door: %v after %q, want no robots.txt", err, other.requests())
+		t.Errorf("the host client: %v after %q, want no robots.txt", err, other.requests())
 	}
 }
 
-func TestRedirectIsHeldToTheTargetsRobots(t *testing.T) {
+func TestRedirectObeysTheTargetsRobots(t *testing.T) {
 	t.Parallel()
 	target := newSite(t, text("User-agent: *\nDisallow: /private\n"), nil)
 	first := newSite(t, text(""), func(w http.ResponseWriter, r *http.Request) {
@@ -178,8 +178,8 @@ func TestRedirectIsHeldToTheTargetsRobots(t *testing.T) {
 	}
 }
 
-// TestSlowRobotsSparesTheBudget gives a page less time than its robots.txt takes.
-func TestSlowRobotsSparesTheBudget(t *testing.T) {
+// TestSlowRobotsIsNotChargedToTheBudget gives a page less time than its robots.txt takes.
+func TestSlowRobotsIsNotChargedToTheBudget(t *testing.T) {
 	t.Parallel()
 	came, free := make(chan struct{}, 1), make(chan struct{})
 	s := newSite(t, func(_ http.ResponseWriter, r *http.Request) {
@@ -208,7 +208,7 @@ func TestSlowRobotsSparesTheBudget(t *testing.T) {
 	}
 }
 
-func TestRobotsForgetsHosts(t *testing.T) {
+func TestRobotsCacheEvictsHosts(t *testing.T) {
 	t.Parallel()
 	rc := newRobotsCache()
 	for i := range robotsMaxHosts {
@@ -222,7 +222,7 @@ func TestRobotsForgetsHosts(t *testing.T) {
 	}
 }
 
-func TestOpenDoorReadsWhatHoldsText(t *testing.T) {
+func TestPublicClientReadsText(t *testing.T) {
 	t.Parallel()
 	const mb = 1 << 20
 	for _, c := range []struct {
