@@ -149,5 +149,3 @@ func callTool(id int, name, args string) string {
 func cancelCall(id string) string {
 	return fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":%s,"reason":"enough"}}`, id)
 }
-
-const ping = `{"jsonrpc":"2.0","id":"ping","method":"ping"}`

@@ -28,11 +28,9 @@ func ChildMain(args []string, tasks map[string]Task, stdin io.Reader, stdout, st
 		return exitOK, false
 	}
 	os.Stdout = os.Stderr
-	if err := serve(tasks, stdin, stdout); err != nil {
-		_, _ = fmt.Fprintln(stderr, "isolated process:", err) // the parent may be dead
-		return exitBroken, true
-	}
-	return exitOK, true
+	err := serve(tasks, stdin, stdout) // it returns only when something broke
+	_, _ = fmt.Fprintln(stderr, "isolated process:", err)
+	return exitBroken, true
 }
 
 // confine limits the process for the rest of its life and returns the sandbox

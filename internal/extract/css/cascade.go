@@ -26,7 +26,6 @@ type Cascade struct {
 	seen    []uint32 // by rule: the element for which it was tried last
 	element uint32
 	root    Env
-	vars    bool // some value uses var()
 	inline  map[string][]declaration
 }
 

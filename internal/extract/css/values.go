@@ -256,11 +256,12 @@ func (c *calculation) product(depth int) (float64, bool) {
 		c.ts = c.ts[1:]
 		var w float64
 		w, ok = c.value(depth)
-		if op == "*" {
+		switch {
+		case op == "*":
 			v *= w
-		} else if w == 0 {
+		case w == 0:
 			v = sign(v) * 1e9
-		} else {
+		default:
 			v /= w
 		}
 	}

@@ -134,7 +134,7 @@ func isDelimiter(l string) bool {
 	if l == "--" || strings.HasPrefix(l, "|===") {
 		return true
 	}
-	return len(l) >= 4 && strings.Contains("-.=_*+/", l[:1]) && strings.Trim(l, l[:1]) == ""
+	return len(l) >= 4 && strings.IndexByte("-.=_*+/", l[0]) >= 0 && strings.Trim(l, l[:1]) == ""
 }
 
 // delimited reads a block between two equal delimiter lines.

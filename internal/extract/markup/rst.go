@@ -129,7 +129,7 @@ func (r *rstReader) block(depth int) {
 
 // isAdornment reports whether a line underlines a title.
 func isAdornment(l string) bool {
-	return len(l) >= 2 && strings.Contains("=-~^\"'`#*+:.<>_", l[:1]) && strings.Trim(l, l[:1]) == ""
+	return len(l) >= 2 && strings.IndexByte("=-~^\"'`#*+:.<>_", l[0]) >= 0 && strings.Trim(l, l[:1]) == ""
 }
 
 func (r *rstReader) heading(title, style string) {

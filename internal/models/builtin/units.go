@@ -109,10 +109,10 @@ func passageUnits(e evidence.Evidence, blocks []evidence.Block) []unit {
 
 // belongs reports whether next is read together with b.
 func belongs(b, next evidence.Block) bool {
-	switch {
-	case b.Kind == evidence.BlockItem:
+	switch b.Kind {
+	case evidence.BlockItem:
 		return next.Kind == evidence.BlockItem || next.Level > 0 && next.Kind != evidence.BlockHeading
-	case b.Kind == evidence.BlockParagraph || b.Kind == evidence.BlockDefinition:
+	case evidence.BlockParagraph, evidence.BlockDefinition:
 		return next.Kind == evidence.BlockCode
 	}
 	return false

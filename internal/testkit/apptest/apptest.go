@@ -106,9 +106,9 @@ func StartNewsroom(t testing.TB) *Newsroom {
 		case "down":
 			w.WriteHeader(http.StatusInternalServerError)
 		case "odd":
-			io.WriteString(w, `{"message":"try later"}`)
+			_, _ = io.WriteString(w, `{"message":"try later"}`)
 		default:
-			io.WriteString(w, `{"hits":[{"objectID":"1","title":"Quokkas","comment_text":"`+Marker+`","story_title":"Quokkas","created_at":"2026-01-02T03:04:05Z"}]}`)
+			_, _ = io.WriteString(w, `{"hits":[{"objectID":"1","title":"Quokkas","comment_text":"`+Marker+`","story_title":"Quokkas","created_at":"2026-01-02T03:04:05Z"}]}`)
 		}
 	}))
 	t.Cleanup(n.Close)
