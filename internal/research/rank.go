@@ -6,10 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -59,11 +57,9 @@ func sortByScore(pool []candidate) {
 	})
 }
 
-// rerankPatience is the longest that a reranker may take.
-const rerankPatience = 3 * time.Second
-
 // rerank scores the best passages anew by a model that reads them beside the
-// question. When it fails or is late, the order stays as it is.
+// question. When it fails or the budget is spent, the order stays as
+// it is.
 func (r *run) rerank(ctx context.Context, pool []candidate) {
 	model := r.models.wait().Reranker
 	top := pool[:min(len(pool), reranked)]
@@ -74,8 +70,6 @@ func (r *run) rerank(ctx context.Context, pool []candidate) {
 	for i, c := range top {
 		passages[i], fused[i] = c.titled(), c.score
 	}
-	ctx, cancel := limit.WithTimeout(ctx, rerankPatience)
-	defer cancel()
 	read, err := model.Rerank(ctx, r.req.Question, passages)
 	if err != nil || len(read) != len(top) {
 		r.e.deps.Log.Info("passages were not reranked", "model", model.Name(), "err", err)

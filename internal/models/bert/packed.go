@@ -86,21 +86,25 @@ func (r *reader) u32() int {
 }
 
 func (r *reader) float32s(n int) []float32 {
-	out, b := make([]float32, n), []byte(r.take(4*n))
-	if r.err == nil {
-		for i := range out {
-			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-		}
+	b := []byte(r.take(4 * n))
+	if r.err != nil {
+		return nil
+	}
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 	}
 	return out
 }
 
 func (r *reader) float16s(n int) []float32 {
-	out, b := make([]float32, n), r.take(2*n)
-	if r.err == nil {
-		for i := range out {
-			out[i] = float16(uint16(b[2*i]) | uint16(b[2*i+1])<<8)
-		}
+	b := r.take(2 * n)
+	if r.err != nil {
+		return nil
+	}
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = float16(uint16(b[2*i]) | uint16(b[2*i+1])<<8)
 	}
 	return out
 }
