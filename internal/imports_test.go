@@ -4,18 +4,22 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const module = "github.com/research-mcp/research-mcp/"
 
 // mayImport is the table of rooms: imports go downward only. Every room may also
-// import those of base. docs/ARCHITECTURE.md explains it.
+// import those of base. docs/ARCHITECTURE.md has the same table, with what each room
+// is for.
 var mayImport = map[string][]string{
 	"internal/evidence": {},
 	"internal/limit":    {},
@@ -32,7 +36,7 @@ var mayImport = map[string][]string{
 	"internal/models/prompt":       {"internal/evidence", "internal/models/conversation"},
 	"internal/models/builtin":      {"internal/evidence", "internal/models", "internal/models/conversation"},
 	"internal/models/ollama":       {"internal/config", "internal/evidence", "internal/models", "internal/models/prompt", "internal/models/builtin"},
-	"internal/models/all":          {"internal/evidence", "internal/config", "internal/models", "internal/models/builtin", "internal/models/ollama"},
+	"internal/models/all":          {"internal/config", "internal/models", "internal/models/builtin", "internal/models/ollama"},
 	"internal/models/modelstest":   {"internal/evidence", "internal/models", "internal/models/conversation"},
 
 	"internal/library":  {"internal/evidence", "internal/models", "internal/extract", "internal/fetch", "memory"},
@@ -120,4 +124,46 @@ func checkFile(t *testing.T, file, pkg string) {
 			t.Errorf("%s: %s may not import %s", file, here, there)
 		}
 	}
+}
+
+// The table of rooms in docs/ARCHITECTURE.md is mayImport.
+func TestArchitectureListsTheRooms(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rooms, _ := strings.Cut(string(page), "\n## Rooms\n")
+	rooms, _, _ = strings.Cut(rooms, "\n## ")
+	got := map[string]string{}
+	for line := range strings.Lines(rooms) {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) == 5 && strings.HasPrefix(cells[1], " `") {
+			got[strings.Trim(cells[1], " `")] = sortedNames(strings.Split(strings.ReplaceAll(cells[3], "`", ""), ","))
+		}
+	}
+	want := map[string]string{}
+	for room, imports := range mayImport {
+		var names []string
+		for _, name := range imports {
+			names = append(names, strings.TrimPrefix(strings.ReplaceAll(name, "*", "all"), "internal/"))
+		}
+		if len(names) == 0 {
+			names = []string{"–"}
+		}
+		want[strings.TrimPrefix(room, "internal/")] = sortedNames(names)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rooms in docs/ARCHITECTURE.md (-mayImport +page):\n%s", diff)
+	}
+}
+
+// sortedNames joins names in alphabetical order.
+func sortedNames(names []string) string {
+	var out []string
+	for _, name := range names {
+		out = append(out, strings.TrimSpace(name))
+	}
+	slices.Sort(out)
+	return strings.Join(out, ", ")
 }
