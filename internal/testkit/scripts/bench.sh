@@ -25,19 +25,19 @@ cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
   printf '# Benchmarks\n\nWritten by `make bench` on %s: %s, %s, %s cores.\n' "$(date -u +%F)" "${cpu:-unknown processor}" "$(go version | cut -d' ' -f3,4)" "$(nproc 2>/dev/null || echo '?')"
   sed 's/^    //' <<'TEXT'
 
-    Ratios within one run are to be trusted, absolute times less: the machine is
-    shared and noisy. What the names mean stands at the benchmarks in the code.
+    Ratios within one run are reliable; absolute times are less so, because the machine
+    is shared. The comments of the benchmarks in the code explain their names.
 
     - **FanOut**: n sources at once over real HTTP, each with its own port and a
-      latency from 50 to 500 ms. `x-slowest` is the whole gathering over the slowest
-      healthy latency; `lost` counts healthy answers that were lost. With 10 % bad
+      latency from 50 to 500 ms. `x-slowest` is the time of the whole gathering
+      divided by the slowest healthy latency; `lost` counts lost answers of healthy sources. With 10 % bad
       sources (500, hang, reset, broken JSON in turn) the hanging ones cost their own
       deadline of 2 s.
-    - **Answer**: the demo's first question by the true program, memory and isolated
-      process included. `ms-beside-network` is the whole less the slowest source.
+    - **Answer**: the demo's first question in the real program, with memory and isolated
+      process. `ms-beside-network` is the total time minus that of the slowest source.
     - **Hang**: the same with one source of three that never answers.
     - **Isolated**: one analysis in a child process, its start and end included.
-    - **HangAmongFour**: four sources over real HTTP, one of which hangs for its 8 s.
+    - **HangAmongFour**: four sources over real HTTP, one of which hangs until its timeout of 8 s.
     - **ServeLarge**: the server as a process beside 100k chunks x 384 of the built-in
       embedder: from its start to `initialize` and to the first recall, then recalls
       through the tool, and its resident memory after them.
