@@ -1,3 +1,5 @@
+// Package demo starts the program with local servers in place of its sources,
+// and holds the questions that the command demo asks.
 package demo
 
 import (

@@ -1,3 +1,6 @@
+// Package diagnosis reports what works on this machine and what does not, with
+// what to do about it: the checks of the command doctor, and the state of each
+// source.
 package diagnosis
 
 import (

@@ -1,3 +1,5 @@
+// Package evaluation scores recall and answers on a test collection in the
+// layout of BEIR. It uses a temporary memory, never the user's.
 package evaluation
 
 import (
