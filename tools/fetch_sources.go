@@ -49,7 +49,7 @@ func fetchSources(d Deps) Definition {
 			return d.Engine.Read(ctx, req, observe)
 		},
 		func(in FetchSourcesIn, out research.ReadResult) (research.ReadResult, string) {
-			return shrinkDocuments(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Boundary)
+			return shrinkDocuments(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Zone, d.Boundary)
 		},
 	)
 }
@@ -70,14 +70,15 @@ type documentShrinker struct {
 	full     []string // the texts before anything was cut
 	warnings []string
 	omitted  omissions
+	zone     *time.Location // of the days that are shown: those that people type are of it, too
 	max      int
 	word     string // fences foreign text in this result
 }
 
 // shrinkDocuments cuts out to maxTokens, both as JSON and as text. It cuts long
 // texts first, the longest most, and removes documents when that is not enough.
-func shrinkDocuments(out research.ReadResult, maxTokens int, next func() string) (research.ReadResult, string) {
-	f := &documentShrinker{out: out, warnings: out.Warnings, max: maxTokens, full: make([]string, len(out.Documents))}
+func shrinkDocuments(out research.ReadResult, maxTokens int, zone *time.Location, next func() string) (research.ReadResult, string) {
+	f := &documentShrinker{out: out, zone: zone, warnings: out.Warnings, max: maxTokens, full: make([]string, len(out.Documents))}
 	for i, d := range out.Documents {
 		f.full[i] = d.Text
 	}
@@ -189,7 +190,7 @@ func (f *documentShrinker) text() string {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, where(d.Title, d.URL, d.Source))
 		about := "untrusted text from " + line(d.Source, 40)
 		if !d.Retrieved.IsZero() {
-			about += " read " + d.Retrieved.UTC().Format(time.DateOnly)
+			about += " read " + d.Retrieved.In(f.zone).Format(time.DateOnly)
 		}
 		if d.Truncated {
 			about += ", cut short"

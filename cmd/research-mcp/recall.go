@@ -60,7 +60,7 @@ func (c *console) printHits(got library.RecallResult) error {
 	for i, h := range got.Hits {
 		read := ""
 		if !h.Retrieved.IsZero() {
-			read = ", read " + h.Retrieved.Format(time.DateOnly)
+			read = ", read " + h.Retrieved.In(c.zone).Format(time.DateOnly)
 		}
 		if _, err := fmt.Fprintf(c.out, "%2d. %s (%s%s) %.2f\n    %s\n%s\n", i+1, h.Title, h.Source, read, h.Score, h.URL,
 			wrap(short(h.Text, 400), width, "    ")); err != nil {

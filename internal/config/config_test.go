@@ -67,6 +67,19 @@ func TestOurOwnVariableGoesOverOllamas(t *testing.T) {
 	}
 }
 
+// Another program's variable does not go over our own settings file either.
+func TestTheSettingsFileGoesOverOllamasVariable(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte("ollama:\n  host: http://127.0.0.1:5999\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(Inputs{File: file, Must: true, Environ: []string{"OLLAMA_HOST=bad:port"}})
+	if err != nil || c.Ollama.Host != "http://127.0.0.1:5999" || c.Ollama.HostInherited {
+		t.Errorf("host = %q, inherited %t, %v, want that of the file", c.Ollama.Host, c.Ollama.HostInherited, err)
+	}
+}
+
 func TestDefaultsAreValidAndEveryFieldHasAKey(t *testing.T) {
 	t.Parallel()
 	c, err := Load(Inputs{Sources: someSources()})

@@ -53,7 +53,7 @@ func Load(in Inputs) (*Config, error) {
 	if err := k.Load(confmap.Provider(defaults, "."), nil); err != nil {
 		return nil, fmt.Errorf("loading defaults: %w", err)
 	}
-	layers := []func(map[string]key) (layer, error){in.file, in.environment, in.flags}
+	layers := []func(map[string]key) (layer, error){in.ollamaHost, in.file, in.environment, in.flags}
 	for _, read := range layers {
 		l, err := read(known)
 		if err != nil {
@@ -94,19 +94,28 @@ func (in Inputs) file(known map[string]key) (layer, error) {
 	return l, nil
 }
 
+// ollamaHost is the layer of OLLAMA_HOST. It is another program's variable, so
+// that all of our own settings go over it.
+func (in Inputs) ollamaHost(map[string]key) (layer, error) {
+	l := layer{values: map[string]any{}, from: map[string]string{}}
+	for _, kv := range in.Environ {
+		if env, value, _ := strings.Cut(kv, "="); env == ollamaHostEnv {
+			l.values["ollama.host"], l.from["ollama.host"] = value, fromEnv(env)
+		}
+	}
+	return l, nil
+}
+
 func (in Inputs) environment(known map[string]key) (layer, error) {
 	l := layer{values: map[string]any{}, from: map[string]string{}}
 	byEnv := map[string]string{}
 	for name := range known {
 		byEnv[EnvName(name)] = name
 	}
-	sorted := slices.Sorted(slices.Values(in.Environ)) // RESEARCH_MCP_OLLAMA_HOST is read after OLLAMA_HOST, and overrides it
-	for _, kv := range sorted {
+	for _, kv := range in.Environ {
 		env, value, _ := strings.Cut(kv, "=")
 		name, ok := byEnv[env]
 		switch {
-		case env == ollamaHostEnv:
-			name = "ollama.host"
 		case !strings.HasPrefix(env, EnvPrefix) || slices.Contains(other, env):
 			continue
 		case !ok:

@@ -7,6 +7,8 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -43,6 +45,12 @@ func DocumentID(source, url, text string) string {
 	}
 	sum := sha256.Sum256([]byte(key))
 	return "d_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
+}
+
+// Clone returns a copy of the document that shares no slice or map with it.
+func (d Document) Clone() Document {
+	d.Tags, d.Meta = slices.Clone(d.Tags), maps.Clone(d.Meta)
+	return d
 }
 
 // ContentHash is the SHA-256 of a document's title and text, in hex. Two equal

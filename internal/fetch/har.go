@@ -130,10 +130,13 @@ const (
 // is a hundredth of it.
 const MaxRecording = 256 << 20
 
+// ErrRecordingTooLarge is the error of a recording that could not be read again.
+var ErrRecordingTooLarge = fmt.Errorf("the recording is larger than %d MB", MaxRecording>>20)
+
 // readHAR parses a recording.
 func readHAR(data []byte) (*harFile, error) {
 	if len(data) > MaxRecording {
-		return nil, fmt.Errorf("it is larger than %d MB", MaxRecording>>20)
+		return nil, ErrRecordingTooLarge
 	}
 	var f harFile
 	if err := json.Unmarshal(data, &f); err != nil {

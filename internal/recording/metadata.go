@@ -61,6 +61,9 @@ func newMetadata(cfg *config.Config, req research.Request, now time.Time) metada
 			m.Settings[s.Key] = s.Value
 		}
 	}
+	if _, err := ollama.ParseHost(cfg.Ollama.Host); err != nil && cfg.Ollama.HostInherited {
+		m.Settings["ollama.enabled"], m.Settings["ollama.host"] = "false", "" // it was not used: see ollama.Open
+	}
 	for name, d := range app.SourceDefaults() {
 		s, prefix := cfg.Sources[name], "sources."+name+"."
 		m.Settings[prefix+"enabled"], m.Settings[prefix+"url"] = fmt.Sprint(s.Enabled), cleanURLs(s.URL)

@@ -85,6 +85,15 @@ func Record(ctx context.Context, cfg *config.Config, o app.Options, file string,
 	return out, err
 }
 
+// checkSize refuses a recording that could not be read again.
+func checkSize(bytes int) error {
+	if bytes <= fetch.MaxRecording {
+		return nil
+	}
+	return &evidence.Problem{What: fetch.ErrRecordingTooLarge.Error() + " and was not written", Cause: fetch.ErrRecordingTooLarge,
+		Try: "ask fewer sources, or at depth quick"}
+}
+
 // har returns the file's content and the number of its requests.
 func (h *recordHooks) har(answer evidence.Answer) ([]byte, int, error) {
 	h.mu.Lock()
@@ -97,6 +106,9 @@ func (h *recordHooks) har(answer evidence.Answer) ([]byte, int, error) {
 	h.recorder.SetNote(text)
 	har, err := h.recorder.HAR()
 	if err != nil {
+		return nil, 0, err
+	}
+	if err := checkSize(len(har)); err != nil {
 		return nil, 0, err
 	}
 	var count struct {

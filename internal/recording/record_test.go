@@ -21,6 +21,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/demo"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/testkit/apptest"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
@@ -219,5 +220,16 @@ func TestRecordingDoesNotOpenTheUsersBackend(t *testing.T) {
 	cfg.Memory.Backend, cfg.Memory.URL = "elsewhere", "elsewhere://memory.example.org" // opening it would fail
 	if _, first := recordOf(t, cfg, research.Request{Question: demo.Questions()[0]}); first.Status != evidence.Answered {
 		t.Errorf("recorded %s", first.Status)
+	}
+}
+
+// What could not be read again is not written.
+func TestARecordingThatIsTooLargeIsRefused(t *testing.T) {
+	t.Parallel()
+	if err := checkSize(fetch.MaxRecording); err != nil {
+		t.Errorf("checkSize of the limit: %v", err)
+	}
+	if err := checkSize(fetch.MaxRecording + 1); !errors.Is(err, fetch.ErrRecordingTooLarge) {
+		t.Errorf("checkSize above the limit = %v, want ErrRecordingTooLarge", err)
 	}
 }

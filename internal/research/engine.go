@@ -109,7 +109,8 @@ type run struct {
 	cut     bool   // a deadline or limit ended the draft early
 	nearest string // what came nearest to an answer that was not given
 
-	mu sync.Mutex // guards answer.Warnings while steps run concurrently
+	mu       sync.Mutex // guards answer.Warnings and returned: steps run concurrently
+	returned bool       // the caller has the answer: later warnings go to the log
 }
 
 // Research answers one question within req.Budget: steps that are late are left
@@ -152,7 +153,23 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 		return evidence.Answer{}, err
 	}
 	r.emit(Event{Kind: EventDone})
-	return r.answer, nil
+	return r.finish(), nil
+}
+
+// finish returns the answer as the caller's own. What is still stored in the
+// background shares nothing with it.
+func (r *run) finish() evidence.Answer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.returned = true
+	return r.answer.Clone()
+}
+
+// snapshot returns a copy of the answer so far.
+func (r *run) snapshot() evidence.Answer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.answer.Clone()
 }
 
 // begin opens the session. A new one gets its id here and is stored with its first
@@ -199,6 +216,10 @@ func (r *run) emit(ev Event) { r.observe(ev) }
 func (r *run) warn(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.returned {
+		r.e.deps.Log.Warn("after the answer: "+text, "question", r.req.Question)
+		return
+	}
 	for _, w := range r.answer.Warnings {
 		if w == text {
 			return
@@ -239,7 +260,7 @@ const (
 // is stored in the background.
 func (r *run) remember(ctx context.Context) {
 	r.answer.Timing.TotalMS = r.since(r.started)
-	kept := r.answer.Clone() // the caller may change its own while this is stored
+	kept := r.snapshot() // the caller may change its own while this is stored
 	turns := []evidence.Turn{
 		{Role: evidence.RoleUser, Text: r.req.Question, At: r.started},
 		{Role: evidence.RoleAssistant, Text: r.answer.Answer, At: r.e.deps.Now(), Run: &kept},

@@ -104,8 +104,8 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 		return ReadResult{}, err
 	}
 	out.Documents = pickRead(docs, req)
-	out.Warnings = append([]string{}, r.answer.Warnings...)
 	r.emit(Event{Kind: EventDone})
+	out.Warnings = append([]string{}, r.finish().Warnings...)
 	return out, nil
 }
 
@@ -119,7 +119,7 @@ func pickRead(docs []*digested, req ReadRequest) []evidence.Document {
 				continue
 			}
 		}
-		out = append(out, d.doc)
+		out = append(out, d.doc.Clone()) // the document may still be being stored
 	}
 	return out
 }

@@ -145,6 +145,11 @@ func TestUnusableOllamaHost(t *testing.T) {
 			t.Errorf("New with %v: %v, want a usage problem", flags, err)
 		}
 	}
+	// Our own setting is at fault, whatever variable is set beside it.
+	_, err = New(settings(t, map[string]string{"ollama.proxy": "no proxy"}, "OLLAMA_HOST=127.0.0.1:11434"), models.Env{})
+	if err == nil || !strings.Contains(err.Error(), "ollama.proxy") {
+		t.Errorf("New with a bad proxy beside OLLAMA_HOST: %v, want a problem of ollama.proxy", err)
+	}
 }
 
 // The absence of an Ollama that nobody asked for is no warning; of one that was

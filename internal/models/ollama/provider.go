@@ -36,11 +36,7 @@ func Open(cfg *config.Config, env models.Env) (models.Provider, error) {
 	if !set.Enabled {
 		return &Provider{unused: models.Status{Name: "ollama", State: models.StateOff, What: "not used: ollama.enabled is false"}}, nil
 	}
-	client, err := New(Config{
-		Host: set.Host, ChatModel: set.ChatModel, EmbedModel: set.EmbedModel, Proxy: set.Proxy,
-		KeepAlive: set.KeepAlive, Silence: set.Silence, Hooks: env.Hooks, Log: env.Log,
-	})
-	if err != nil && set.HostInherited {
+	if _, err := ParseHost(set.Host); err != nil && set.HostInherited {
 		unused := models.Status{
 			Name: "ollama", State: models.StateWarn, What: "Ollama is not used: " + evidence.AsProblem(err).What,
 			Try: "correct the environment variable OLLAMA_HOST, or set ollama.host, which takes precedence",
@@ -50,6 +46,10 @@ func Open(cfg *config.Config, env models.Env) (models.Provider, error) {
 		}
 		return &Provider{unused: unused}, nil
 	}
+	client, err := New(Config{
+		Host: set.Host, ChatModel: set.ChatModel, EmbedModel: set.EmbedModel, Proxy: set.Proxy,
+		KeepAlive: set.KeepAlive, Silence: set.Silence, Hooks: env.Hooks, Log: env.Log,
+	})
 	if err != nil {
 		return nil, err
 	}
