@@ -36,7 +36,8 @@ var mayImport = map[string][]string{
 	"internal/models/prompt":       {"internal/evidence", "internal/models/conversation"},
 	"internal/models/builtin":      {"internal/evidence", "internal/models", "internal/models/conversation"},
 	"internal/models/ollama":       {"internal/config", "internal/evidence", "internal/models", "internal/models/prompt", "internal/models/builtin"},
-	"internal/models/all":          {"internal/config", "internal/models", "internal/models/builtin", "internal/models/ollama"},
+	"internal/models/crossencoder": {"internal/config", "internal/evidence", "internal/models"},
+	"internal/models/all":          {"internal/config", "internal/models", "internal/models/builtin", "internal/models/ollama", "internal/models/crossencoder"},
 	"internal/models/modelstest":   {"internal/evidence", "internal/models", "internal/models/conversation"},
 
 	"internal/library":  {"internal/evidence", "internal/models", "internal/extract", "internal/fetch", "memory"},

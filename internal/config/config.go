@@ -63,7 +63,8 @@ type Analysis struct {
 
 // Models says which models are used beside Ollama's.
 type Models struct {
-	BuiltIn string `koanf:"builtin"` // on or off
+	BuiltIn  string `koanf:"builtin"`  // on or off
+	Reranker string `koanf:"reranker"` // a safetensors file; empty: none
 }
 
 // Ollama says where the local model is and which one to use.
@@ -187,6 +188,7 @@ var keys = []key{
 	{name: "memory.max_text_mb", value: "0", about: "a server forgets the oldest texts beyond this size in MiB; 0 keeps them. Pinned documents are kept"},
 	{name: "memory.url", value: "", about: "address of the memory backend's server; local has none", secret: true},
 	{name: "models.builtin", value: "on", about: "on: rank passages with the encoder in this program, if the processor is fast enough; off: without it"},
+	{name: "models.reranker", value: "", about: "a safetensors file of a BERT cross-encoder, with vocab.txt and config.json beside it, that ranks passages"},
 	{name: "ollama.chat_model", value: "", about: "model that writes; the first installed one when empty"},
 	{name: "ollama.embed_model", value: "", about: "model that embeds; the first installed one when empty"},
 	{name: "ollama.enabled", value: "true", about: "use Ollama when it runs"},

@@ -133,7 +133,7 @@ func refuseSession(req research.Request) error {
 // they leave out.
 func withoutDisk(cfg *config.Config, dir string) (own *config.Config, warnings []string) {
 	own = cfg.WithLocalMemory(dir)
-	own.Models.BuiltIn = "off" // its last bits depend on the processor, and a replay must not
+	own.Models.BuiltIn, own.Models.Reranker = "off", "" // their last bits depend on the processor, and a replay must not
 	own.Sources = maps.Clone(cfg.Sources)
 	if s := own.Sources[filesSource]; s.Enabled {
 		if s.Text("dir") != "" {

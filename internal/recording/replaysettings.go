@@ -43,7 +43,7 @@ func (r *Recording) config(dir string, override map[string]string) (*config.Conf
 			flags[key] = fetch.Redacted
 		}
 	}
-	flags["models.builtin"] = "off" // as when it was recorded
+	flags["models.builtin"], flags["models.reranker"] = "off", "" // as when it was recorded
 	maps.Copy(flags, override)
 	flags["data_dir"], flags["sources."+filesSource+".enabled"] = dir, "false"
 	cfg, err := config.Load(config.Inputs{Sources: app.SourceDefaults(), Flags: flags})

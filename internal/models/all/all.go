@@ -11,6 +11,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/builtin"
+	"github.com/research-mcp/research-mcp/internal/models/crossencoder"
 	"github.com/research-mcp/research-mcp/internal/models/minilm"
 	"github.com/research-mcp/research-mcp/internal/models/ollama"
 )
@@ -25,6 +26,7 @@ type constructor struct {
 // providers lists every provider, the preferred one first.
 func providers() []constructor {
 	return []constructor{
+		{"crossencoder", crossencoder.Open},
 		{"ollama", ollama.Open},
 	}
 }

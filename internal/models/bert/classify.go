@@ -10,6 +10,9 @@ type head struct {
 	bias       float32
 }
 
+// Classifies reports whether the model has a classifier, as a cross-encoder has.
+func (m *Model) Classifies() bool { return m.head != nil }
+
 // Scores returns one logit for each pair. ok is false for a model without a
 // classifier.
 func (m *Model) Scores(batch []Input) (scores []float64, ok bool, err error) {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"strings"
 )
 
 // Limits of a safetensors file: those of a small BERT.
@@ -225,19 +224,4 @@ func convert(out []float32, b []byte, dtype string) {
 			out[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(b[2*i:])) << 16)
 		}
 	}
-}
-
-// LoadVocabulary reads the vocabulary that stands beside a safetensors file:
-// vocab.txt in the same folder.
-func LoadVocabulary(weights string) (*WordPiece, error) {
-	path := weights[:strings.LastIndexAny(weights, `/\`)+1] + "vocab.txt"
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading the vocabulary: %w", err)
-	}
-	w, err := NewWordPiece(string(raw))
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	return w, nil
 }
