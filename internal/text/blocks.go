@@ -6,7 +6,6 @@ import (
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/extension"
 	east "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/parser"
 	mdtext "github.com/yuin/goldmark/text"
@@ -72,7 +71,7 @@ func blockParser() parser.Parser {
 			util.Prioritized(parser.NewBlockquoteParser(), 800),
 			util.Prioritized(parser.NewParagraphParser(), 1000),
 		),
-		parser.WithParagraphTransformers(util.Prioritized(extension.NewTableParagraphTransformer(), 200)),
+		parser.WithParagraphTransformers(util.Prioritized(tableLines{}, 200)),
 	))).Parser()
 }
 
@@ -103,9 +102,9 @@ func (w *blockWalker) node(n ast.Node, listDepth, depth int) {
 	case *ast.CodeBlock:
 		w.add(evidence.Block{Kind: evidence.BlockCode}, w.lines(n))
 	case *east.Table:
-		w.add(evidence.Block{Kind: evidence.BlockTable}, w.table(n))
+		w.add(evidence.Block{Kind: evidence.BlockTable}, w.whole(n))
 	case *ast.Blockquote:
-		w.add(evidence.Block{Kind: evidence.BlockQuote}, w.whole(n, depth))
+		w.add(evidence.Block{Kind: evidence.BlockQuote}, w.whole(n))
 	case *ast.List:
 		number := n.Start
 		for c := n.FirstChild(); c != nil; c = c.NextSibling() {
@@ -116,7 +115,7 @@ func (w *blockWalker) node(n ast.Node, listDepth, depth int) {
 		w.paragraph(n)
 	case *ast.ThematicBreak:
 	default:
-		w.add(evidence.Block{Kind: evidence.BlockParagraph}, w.whole(n, depth))
+		w.add(evidence.Block{Kind: evidence.BlockParagraph}, w.whole(n))
 	}
 }
 
@@ -127,7 +126,7 @@ func (w *blockWalker) item(n ast.Node, list *ast.List, number, listDepth, depth 
 		b.Number = number
 	}
 	if depth > maxDepth {
-		w.add(b, w.whole(n, depth))
+		w.add(b, w.whole(n))
 		return
 	}
 	first := n.FirstChild()
@@ -257,13 +256,8 @@ func isFence(line string) bool {
 	return len(line) >= 3 && (strings.Trim(line, "`") == "" || strings.Trim(line, "~") == "")
 }
 
-// table is the range of the lines of a table, its header and delimiter included.
-func (w *blockWalker) table(n *east.Table) evidence.Span {
-	return w.whole(n, 0)
-}
-
 // whole is the range of whole lines from the first to the last leaf in n.
-func (w *blockWalker) whole(n ast.Node, depth int) evidence.Span {
+func (w *blockWalker) whole(n ast.Node) evidence.Span {
 	sp := evidence.Span{Start: -1}
 	_ = ast.Walk(n, func(c ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering || c.Type() != ast.TypeBlock {

@@ -46,6 +46,8 @@ func TestBlocks(t *testing.T) {
 		{"code in an item", "- Run\n  ```\n  ls\n  ```\n- Next\n", []string{"item1 |- Run", "code |  ```⏎  ls⏎  ```", "item1 |- Next"}},
 		{"table", "Before\n\n| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\nAfter\n", []string{
 			"paragraph |Before", "table || a | b |⏎|---|---|⏎| 1 | 2 |⏎| 3 | 4 |", "paragraph |After"}},
+		{"tables of other shapes", "One\n a \\| b | c\n:-- | :-:\n1\n\n- item\n  | x |\n  |---|\n  | y | z | w |\n\n| a | b |\n|---|\nno table\n", []string{
+			"paragraph |One", "table |a \\| b | c⏎:-- | :-:⏎1", "item1 |- item", "table || x |⏎  |---|⏎  | y | z | w |", "paragraph || a | b |⏎|---|⏎no table"}},
 		{"quotation, formula, definition", "> said\n> twice\n\n$$\nx^2\n$$\n\nTerm\n: what it means\n", []string{
 			"quote |> said⏎> twice", "formula |$$⏎x^2⏎$$", "definition |Term⏎: what it means"}},
 		{"no structure", "just text", []string{"paragraph |just text"}},
@@ -82,11 +84,12 @@ func FuzzBlocks(f *testing.F) {
 func TestBlocksOfHostileText(t *testing.T) {
 	t.Parallel()
 	for name, doc := range map[string]string{
-		"quotations": strings.Repeat(">", 500_000) + "x",
-		"lists":      strings.Repeat("- ", 250_000) + "x",
-		"headings":   strings.Repeat("# x\n", 100_000),
-		"pipes":      strings.Repeat("|", 50_000) + "\n" + strings.Repeat("|-", 25_000) + "\n",
-		"deep items": deepItems(800),
+		"quotations":                   strings.Repeat(">", 500_000) + "x",
+		"lists":                        strings.Repeat("- ", 250_000) + "x",
+		"headings":                     strings.Repeat("# x\n", 100_000),
+		"pipes":                        strings.Repeat("|", 50_000) + "\n" + strings.Repeat("|-", 25_000) + "\n",
+		"deep items":                   deepItems(800),
+		"rows shorter than the header": strings.Repeat("| a ", 5000) + "|\n" + strings.Repeat("|---", 5000) + "|\n" + strings.Repeat("| b |\n", 100_000),
 	} {
 		t.Run(name, func(t *testing.T) { checkBlocks(t, doc) })
 	}
