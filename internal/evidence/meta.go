@@ -9,6 +9,9 @@ const (
 	MetaVia = "via"
 	// MetaRequestedURL is the address that was asked for, before redirects.
 	MetaRequestedURL = "requested_url"
+	// MetaWarning says what may be wrong in the text, such as a character encoding
+	// that was guessed. An answer that cites the document repeats it.
+	MetaWarning = "warning"
 
 	// MetaSession links a document to a session. The memory stores it as a link,
 	// not as metadata: a document may belong to several sessions.

@@ -7,13 +7,13 @@ import (
 	"context"
 	"fmt"
 	"mime"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
 	"unicode"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract/decode"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -38,13 +38,13 @@ type kind int
 
 const (
 	refused kind = iota
-	markup
+	hypertext
 	plain
 )
 
-// HTML reads a page: the main text of HTML, and plain text and Markdown as they
-// are. contentType is the response header; if it is empty, the type is detected
-// from the bytes. pageURL may be empty. Content of any other type, such as JSON,
+// HTML reads a page: the main text of HTML, and plain text as PlainText does.
+// contentType is the response header; if it is empty, the type is detected
+// from the bytes. pageURL is the address or the name of a file, and may be empty. Content of any other type, such as JSON,
 // images and PDF, is an *evidence.Problem. The Text of a page without text is
 // empty.
 //
@@ -63,19 +63,17 @@ func read(ctx context.Context, raw []byte, contentType, pageURL string, cut bool
 	if err != nil {
 		return Page{}, err
 	}
-	content, err := decode(raw, contentType, cut)
-	if err != nil {
-		return Page{}, err
-	}
-	if err := ctx.Err(); err != nil {
-		return Page{}, err
-	}
 	var page Page
-	if what == markup {
+	if what == hypertext {
 		at, _ := url.Parse(pageURL) // may be nil: it only resolves links, which are dropped
-		page, err = fromHTML(ctx, content, at)
+		decoded := decode.Bytes(raw, decode.Hints{ContentType: contentType, Markup: true, Cut: cut})
+		if err := ctx.Err(); err != nil {
+			return Page{}, err
+		}
+		page, err = fromHTML(ctx, decoded.Text, at)
+		page.Warnings = append(decoded.Warnings(), page.Warnings...)
 	} else {
-		page = Page{Title: heading(content), Text: strings.TrimSpace(visible(content))}
+		page = plainText(raw, contentType, pageURL, cut)
 	}
 	if err != nil {
 		return Page{}, err
@@ -87,7 +85,7 @@ func read(ctx context.Context, raw []byte, contentType, pageURL string, cut bool
 }
 
 func kindOf(raw []byte, contentType string) (kind, error) {
-	sniffed, _, _ := mime.ParseMediaType(http.DetectContentType(raw))
+	sniffed, _, _ := mime.ParseMediaType(decode.MediaType(raw))
 	media := sniffed
 	if contentType != "" {
 		// A malformed parameter is ignored; only the type counts.
@@ -97,7 +95,7 @@ func kindOf(raw []byte, contentType string) (kind, error) {
 	k := refused
 	switch media {
 	case "text/html", "application/xhtml+xml":
-		k = markup
+		k = hypertext
 	case "text/plain", "text/markdown", "text/x-markdown":
 		k = plain
 	}
@@ -131,13 +129,4 @@ func printable(media string) string {
 		return "of an unknown type"
 	}
 	return media
-}
-
-// heading returns the first line of Markdown if it is a heading, else "".
-func heading(content string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(content), "\n")
-	if title := strings.TrimLeft(line, "#"); title != line && strings.HasPrefix(title, " ") {
-		return title
-	}
-	return ""
 }

@@ -179,7 +179,7 @@ func TestVisible(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"Persian joiners stay", "می\u200cخواهم", "می\u200cخواهم"},
 		{"emoji joiners stay", "👩\u200d🔬", "👩\u200d🔬"},
-		{"runs of joiners do not", "م\u200c\u200d\u200c\u200da", "م\u200ca"},
+		{"runs of joiners do not", "می\u200c\u200d\u200c\u200dخ", "می\u200cخ"},
 		{"bidi marks", "a\u202eb\u2066c", "abc"},
 		{"line ends", "a\r\nb\rc\n", "a\nb\nc\n"},
 		{"nul and escape", "a\x00b\x1b[31mc", "ab[31mc"},
@@ -230,6 +230,40 @@ func TestHTMLDecodesCharsets(t *testing.T) {
 	}
 }
 
+// A page whose encoding was guessed, or in which bytes were replaced, says so.
+func TestHTMLWarnsOfDoubtfulCharacters(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, contentType, raw, want string }{
+		{"guessed", "text/html", "<title>x</title><p>\xcc\xee\xf1\xf2 \xf7\xe5\xf0\xe5\xe7 \xf0\xe5\xea\xf3 \xe7\xe0\xea\xf0\xfb\xf2</p>", "windows-1251 was guessed"},
+		{"guessed plain text", "text/plain", "\xcc\xee\xf1\xf2 \xf7\xe5\xf0\xe5\xe7 \xf0\xe5\xea\xf3 \xe7\xe0\xea\xf0\xfb\xf2", "windows-1251 was guessed"},
+		{"replaced", "text/html; charset=utf-8", "<p>größer\xff als</p>", "1 byte sequence was not valid utf-8"},
+		{"declared", "text/html; charset=windows-1251", "<p>\xcc\xee\xf1\xf2</p>", ""},
+		{"ASCII", "text/html", "<p>bridge</p>", ""},
+	} {
+		got, err := HTML(t.Context(), []byte(c.raw), c.contentType, "")
+		if all := strings.Join(got.Warnings, " "); err != nil || !strings.Contains(all, c.want) || (all == "") != (c.want == "") {
+			t.Errorf("%s: warnings %q, %v, want %q", c.name, got.Warnings, err, c.want)
+		}
+	}
+}
+
+// The ending of an address tells the markup of a plain text.
+func TestHTMLReadsMarkupByItsName(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ url, contentType, raw, title, want string }{
+		{"https://example.org/docs/guide.rst?plain=1", "text/plain; charset=utf-8", "Guide\n=====\n\nSee :ref:`start`.\n\n.. code-block:: sh\n\n   make all\n", "Guide", "```sh\nmake all\n```"},
+		{"https://example.org/notes.org", "text/plain", "#+TITLE: Notes\n* First\n** Second\n", "", "## Second"},
+		{"https://example.org/a.adoc", "text/plain", "= Manual\n\n== Install\n\n* one\n", "Manual", "## Install"},
+		{"https://example.org/readme.rst", "text/markdown", "---\ntitle: Front\n---\nSee [[Other|the other]].\n", "Front", "See the other."},
+		{"https://example.org/main.py", "text/plain", "def f():\n    # [[x]]\n    return 1\n", "", "    # [[x]]"},
+	} {
+		got, err := HTML(t.Context(), []byte(c.raw), c.contentType, c.url)
+		if err != nil || !strings.Contains(got.Text, c.want) || c.title != "" && got.Title != c.title {
+			t.Errorf("%s: %q, %q, %v, want %q, %q", c.url, got.Title, got.Text, err, c.title, c.want)
+		}
+	}
+}
+
 func TestHTMLReadsALoneCarriageReturnAsALineBreak(t *testing.T) {
 	t.Parallel()
 	for _, contentType := range []string{"text/plain", "text/html"} {
@@ -237,9 +271,6 @@ func TestHTMLReadsALoneCarriageReturnAsALineBreak(t *testing.T) {
 		if err != nil || text.Squash(got.Text) != "first line second third" {
 			t.Errorf("HTML(%s) = %q, %v, want three lines", contentType, got.Text, err)
 		}
-	}
-	if got := Visible("one\rtwo\r\n\u200bthree"); got != "one\ntwo\nthree" {
-		t.Errorf("Visible = %q, want three lines", got)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -65,5 +64,5 @@ func CheckURL(name, address string) error {
 // quoted shows a caller's value, without what a reader cannot see and not too
 // much of it.
 func quoted(s string) string {
-	return fmt.Sprintf("%q", shortened(extract.Visible(s), 60))
+	return fmt.Sprintf("%q", shortened(visible(s), 60))
 }

@@ -72,6 +72,9 @@ func (l *Library) Remember(ctx context.Context, req RememberRequest) (RememberRe
 		return RememberResult{}, unreadable(ctx, req.URL, err)
 	}
 	var warnings []string
+	if w := doc.Meta[evidence.MetaWarning]; w != "" {
+		warnings = append(warnings, w)
+	}
 	if doc.Truncated {
 		warnings = append(warnings, fmt.Sprintf("the page is longer than %d bytes: its beginning was kept", extract.MaxInput))
 	}
@@ -95,7 +98,7 @@ func unreadable(ctx context.Context, address string, err error) error {
 // note is a text on its way to become a document.
 type note struct {
 	source, address, title, body string
-	tags                         []string
+	tags, warnings               []string
 }
 
 // rememberText stores a text. Without an address its id follows from its content.
@@ -108,7 +111,7 @@ func (l *Library) rememberText(ctx context.Context, n note) (RememberResult, err
 	if clean == "" {
 		return RememberResult{}, evidence.BadInput("the text is empty", "give something to remember")
 	}
-	var warnings []string
+	warnings := n.warnings
 	if strings.ToValidUTF8(n.body, "\uFFFD") != n.body {
 		warnings = append(warnings, "the text was not valid UTF-8: bytes that are no character were replaced by \uFFFD")
 	}
@@ -116,6 +119,9 @@ func (l *Library) rememberText(ctx context.Context, n note) (RememberResult, err
 	title = shortened(text.Squash(title), longestTitle)
 	doc := evidence.Document{ID: evidence.DocumentID(n.source, n.address, clean), Source: n.source, URL: n.address, Title: title, Text: clean,
 		Retrieved: l.deps.Now(), Untrusted: true, Tags: n.tags}
+	if len(warnings) > 0 {
+		doc = doc.WithMeta(evidence.MetaWarning, strings.Join(warnings, "; "))
+	}
 	if title == "" {
 		doc.Title = firstLine(clean)
 		// The same text without the title that it was stored with is no change.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
+	"github.com/research-mcp/research-mcp/internal/extract/decode"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -42,21 +42,23 @@ func (l *Library) RememberFile(ctx context.Context, path, title string, tags []s
 	}
 	defer f.Close()
 	name := filepath.Base(path)
-	body, own, err := l.readText(ctx, f, name)
+	page, err := l.readText(ctx, f, name, name)
 	if err != nil {
 		return RememberResult{}, err
 	}
 	return l.rememberText(ctx, note{source: SourceFile, address: (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String(),
-		title: cmp.Or(strings.TrimSpace(title), own, heading(body), name), body: body, tags: tags})
+		title: cmp.Or(strings.TrimSpace(title), page.Title, name), body: page.Text, tags: tags, warnings: page.Warnings})
 }
 
-// RememberStream stores what in holds: text, Markdown or HTML.
+// RememberStream stores what in holds: text or HTML. A title that is the name of a
+// file tells the markup of the text.
 func (l *Library) RememberStream(ctx context.Context, in io.Reader, title string, tags []string) (RememberResult, error) {
-	body, own, err := l.readText(ctx, in, "standard input")
+	title = strings.TrimSpace(title)
+	page, err := l.readText(ctx, in, "standard input", title)
 	if err != nil {
 		return RememberResult{}, err
 	}
-	return l.rememberText(ctx, note{source: SourceNote, title: cmp.Or(strings.TrimSpace(title), own), body: body, tags: tags})
+	return l.rememberText(ctx, note{source: SourceNote, title: cmp.Or(title, page.Title), body: page.Text, tags: tags, warnings: page.Warnings})
 }
 
 // noFile explains why a file that a person named cannot be opened.
@@ -68,43 +70,35 @@ func noFile(path string, err error) error {
 	return &evidence.Problem{What: what, Try: "name an existing file, a URL, or - for standard input", Usage: true, Cause: err}
 }
 
-// readText returns the text of in, which messages call name, and for HTML its
-// title.
-func (l *Library) readText(ctx context.Context, in io.Reader, name string) (body, title string, err error) {
+// readText reads the text of in, which messages call name. The ending of fileName,
+// which may be empty, tells what it is where the bytes leave it open.
+func (l *Library) readText(ctx context.Context, in io.Reader, name, fileName string) (extract.Page, error) {
 	raw, err := io.ReadAll(io.LimitReader(in, contract.DefaultMaxText+1))
 	if err != nil {
-		return "", "", fmt.Errorf("reading %s: %w", name, err)
+		return extract.Page{}, fmt.Errorf("reading %s: %w", name, err)
 	}
 	if len(raw) > contract.DefaultMaxText {
-		return "", "", tooLong(name, fmt.Sprintf("more than %d", contract.DefaultMaxText), contract.DefaultMaxText)
+		return extract.Page{}, tooLong(name, fmt.Sprintf("more than %d", contract.DefaultMaxText), contract.DefaultMaxText)
 	}
-	kind := http.DetectContentType(raw)
-	ext := strings.ToLower(filepath.Ext(name))
+	kind := decode.MediaType(raw)
+	ext := strings.ToLower(filepath.Ext(fileName))
 	switch {
 	case len(raw) == 0:
-		return "", "", evidence.BadInput(name+" is empty", "give something to remember")
-	case !strings.HasPrefix(kind, "text/"), strings.Contains(kind, "utf-16"):
-		return "", "", evidence.BadInput(fmt.Sprintf("%s is %s, not text in UTF-8", name, kind), "give text, Markdown or HTML")
+		return extract.Page{}, evidence.BadInput(name+" is empty", "give something to remember")
+	case !strings.HasPrefix(kind, "text/"):
+		return extract.Page{}, evidence.BadInput(fmt.Sprintf("%s is %s, not text", name, kind), "give text, Markdown or HTML")
 	case !strings.HasPrefix(kind, "text/html") && !slices.Contains([]string{".html", ".htm", ".xhtml"}, ext),
 		slices.Contains([]string{".md", ".markdown", ".txt"}, ext): // Markdown may begin with a tag
-		return strings.TrimPrefix(string(raw), "\uFEFF"), "", nil
+		return extract.PlainText(raw, "", fileName), nil
 	case len(raw) > extract.MaxInput:
-		return "", "", tooLong(name, fmt.Sprintf("HTML of %d", len(raw)), extract.MaxInput)
+		return extract.Page{}, tooLong(name, fmt.Sprintf("HTML of %d", len(raw)), extract.MaxInput)
 	case l.deps.HTML == nil:
-		return "", "", &evidence.Problem{What: name + " is HTML, which this program cannot read", Try: "pass its text instead"}
+		return extract.Page{}, &evidence.Problem{What: name + " is HTML, which this program cannot read", Try: "pass its text instead"}
 	}
 	page, err := l.deps.HTML.HTML(ctx, raw, "text/html", "")
 	if err != nil {
-		return "", "", fmt.Errorf("reading %s: %w", name, err)
+		return extract.Page{}, fmt.Errorf("reading %s: %w", name, err)
 	}
-	return page.Text, page.Title, nil
-}
-
-// heading returns the text's first line if it is a Markdown heading.
-func heading(body string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(body), "\n")
-	if title := strings.TrimLeft(line, "#"); title != line && strings.HasPrefix(title, " ") {
-		return strings.TrimSpace(title)
-	}
-	return ""
+	clean(&page)
+	return page, nil
 }

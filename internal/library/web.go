@@ -22,6 +22,8 @@ const (
 	maxTitle    = 300
 	maxText     = extract.MaxInput
 	maxLanguage = 35 // of any language tag
+
+	maxWarnings = 5 // of a page; their length is at most maxTitle
 )
 
 // WebReader reads pages through the guarded network client and extracts their text in an
@@ -50,11 +52,12 @@ func (w WebReader) ReadPage(ctx context.Context, url string) (evidence.Document,
 	if page.Text == "" {
 		return evidence.Document{}, evidence.Origin{}, &evidence.Problem{What: "the page has no text that can be seen without running its scripts", Try: "look for another page that says the same"}
 	}
-	return evidence.Document{
+	doc := evidence.Document{
 		ID: evidence.DocumentID("web", got.URL, page.Text), Source: "web", URL: got.URL, Title: cmp.Or(page.Title, got.URL), Text: page.Text,
 		Language: page.Language, Revision: cmp.Or(got.ETag, got.LastModified), Published: page.Published, Retrieved: got.Retrieved,
 		Score: 1, Untrusted: true, Truncated: page.Truncated || got.Truncated, Meta: map[string]string{evidence.MetaRequestedURL: url},
-	}, OriginOf(trace), nil
+	}
+	return doc.WithMeta(evidence.MetaWarning, strings.Join(page.Warnings, "; ")), OriginOf(trace), nil
 }
 
 // OriginOf says where the answers that a trace counted came from.
@@ -66,8 +69,18 @@ func OriginOf(trace *fetch.Trace) evidence.Origin {
 // clean cleans and cuts what the isolated process returned a second time: the
 // page may have taken that process over.
 func clean(page *extract.Page) {
-	page.Title, _ = text.Cut(text.Squash(extract.Visible(page.Title)), maxTitle)
-	page.Language, _ = text.Cut(text.Squash(extract.Visible(page.Language)), maxLanguage)
-	body, cut := text.Cut(strings.TrimSpace(extract.Visible(page.Text)), maxText)
+	page.Title, _ = text.Cut(text.Squash(visible(page.Title)), maxTitle)
+	page.Language, _ = text.Cut(text.Squash(visible(page.Language)), maxLanguage)
+	body, cut := text.Cut(strings.TrimSpace(visible(page.Text)), maxText)
 	page.Text, page.Truncated = body, page.Truncated || cut
+	page.Warnings = page.Warnings[:min(len(page.Warnings), maxWarnings)]
+	for i, w := range page.Warnings {
+		page.Warnings[i], _ = text.Cut(text.Squash(visible(w)), maxTitle)
+	}
+}
+
+// visible is s without what a reader cannot see.
+func visible(s string) string {
+	s, _ = text.Clean(s)
+	return s
 }

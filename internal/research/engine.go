@@ -228,6 +228,13 @@ func (r *run) warn(text string) {
 	r.answer.Warnings = append(r.answer.Warnings, text)
 }
 
+// warnOf repeats the warning of a document that the caller is shown.
+func (r *run) warnOf(d evidence.Document) {
+	if w := d.Meta[evidence.MetaWarning]; w != "" {
+		r.warn(cmp.Or(d.URL, d.Title) + ": " + w)
+	}
+}
+
 // sortWarnings orders the warnings of concurrent steps, after those of the choice
 // of models.
 func (r *run) sortWarnings() {

@@ -150,3 +150,35 @@ func TestLinkedPagesReportTheirOrigin(t *testing.T) {
 		}
 	}
 }
+
+// doubtful is a source whose documents say what may be wrong in their text.
+type doubtful struct{ *fakeSource }
+
+func (d doubtful) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	docs, err := d.fakeSource.Search(ctx, q)
+	for i := range docs {
+		docs[i] = docs[i].WithMeta(evidence.MetaWarning, "windows-1251 was guessed")
+	}
+	return docs, err
+}
+
+// An answer repeats the warning of what it cites, once, and a list of documents that
+// of each.
+func TestWarningsOfDocumentsAreRepeated(t *testing.T) {
+	t.Parallel()
+	const story = "Herons nest in the delta of the river."
+	w := newWorld(nil, doubtful{&fakeSource{name: "news", texts: []string{story}}}, &fakeSource{name: "other", texts: []string{"Bridges cross the river."}})
+	a, err := w.Research(t.Context(), Request{Question: "Where do herons nest?"}, nil)
+	if err != nil || len(a.Citations) == 0 {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	got, err := w.Read(t.Context(), ReadRequest{Query: "herons", Limit: 20}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, warnings := range map[string][]string{"answer": a.Warnings, "documents": got.Warnings} {
+		if n := strings.Count(strings.Join(warnings, "\n"), "windows-1251 was guessed"); n != 1 {
+			t.Errorf("%s: %d warnings in %q", name, n, warnings)
+		}
+	}
+}

@@ -104,6 +104,9 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 		return ReadResult{}, err
 	}
 	out.Documents = pickRead(docs, req)
+	for _, d := range out.Documents {
+		r.warnOf(d)
+	}
 	r.emit(Event{Kind: EventDone})
 	out.Warnings = append([]string{}, r.finish().Warnings...)
 	return out, nil

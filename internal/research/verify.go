@@ -128,8 +128,8 @@ func markGap(block bool, body string) string {
 	return " "
 }
 
-// cite returns the number of the citation of that span, and adds it if there is
-// none.
+// cite returns the number of the citation of that span, and adds it, with a warning
+// if the document has one, if there is none.
 func (r *run) cite(e evidence.Evidence, span evidence.Span) int {
 	for _, c := range r.answer.Citations {
 		if c.DocumentID == e.Document.ID && c.Start == span.Start && c.End == span.End {
@@ -137,6 +137,7 @@ func (r *run) cite(e evidence.Evidence, span evidence.Span) int {
 		}
 	}
 	d := e.Document
+	r.warnOf(d)
 	r.answer.Citations = append(r.answer.Citations, evidence.Citation{
 		N: len(r.answer.Citations) + 1, Title: d.Title, URL: d.URL, Source: d.Source, DocumentID: d.ID,
 		Quote: d.Text[span.Start:span.End], Start: span.Start, End: span.End, Retrieved: d.Retrieved,

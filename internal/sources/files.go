@@ -146,7 +146,7 @@ func (f *files) rank(ctx context.Context, read []*indexedFile, q evidence.Query)
 func (f *files) document(p *filePart) evidence.Document {
 	d := evidence.Document{Source: f.Name(), URL: fileURL(f.dir, p.file.path), Title: p.file.title, Text: p.text,
 		Language: p.file.language, Published: p.file.published, Truncated: p.file.truncated,
-		Revision: p.file.modified.UTC().Format(time.RFC3339), Meta: meta("path", p.file.path)}
+		Revision: p.file.modified.UTC().Format(time.RFC3339), Meta: meta("path", p.file.path, evidence.MetaWarning, p.file.warning)}
 	if len(p.file.parts) > 1 {
 		d.URL += fmt.Sprintf("#part-%d", p.number)
 		d.Title += fmt.Sprintf(" (part %d of %d)", p.number, len(p.file.parts))

@@ -1,7 +1,6 @@
 package sources
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -13,11 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
-	"github.com/research-mcp/research-mcp/internal/extract/markup"
 )
 
 // fileTypes are the media types of the files that are read, by file extension.
@@ -46,6 +43,7 @@ type indexedFile struct {
 	language  string
 	published time.Time
 	truncated bool
+	warning   string      // of what may be wrong in the text
 	parts     []*filePart // none: it holds no text, or cannot be read
 	failed    int         // attempts that failed for a reason that may pass
 }
@@ -97,17 +95,11 @@ func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (
 		return nil, err
 	}
 	kind := fileTypes[extension(it.path)]
-	reader, title := x.pages, ""
+	reader := x.pages
 	if kind != "text/html" && kind != typePDF {
 		reader = inProcess{} // there is no HTML to parse
-		raw = repairUTF8(raw)
-		if utf8.Valid(raw) && !bytes.ContainsRune(raw, 0) {
-			var markdown string
-			markdown, title = markup.Read(it.path, string(raw))
-			raw = []byte(markdown)
-		}
 	}
-	page, err := reader.Page(ctx, raw, kind, "")
+	page, err := reader.Page(ctx, raw, kind, path.Base(it.path))
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -117,7 +109,6 @@ func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (
 	switch {
 	case err == nil:
 		f.failed = 0
-		page.Title = cmp.Or(title, page.Title)
 		f.setPage(page, x.vocabulary)
 	case errors.As(err, &refused): // not a text, whatever its extension
 		f.failed = 0
@@ -131,6 +122,7 @@ func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (
 func (f *indexedFile) setPage(page extract.Page, vocabulary func(string) []uint64) {
 	f.title, f.language, f.published = cmp.Or(page.Title, f.path), page.Language, page.Published
 	f.truncated = page.Truncated || f.size > maxBytes(fileTypes[extension(f.path)])
+	f.warning = strings.Join(page.Warnings, "; ")
 	for _, t := range cutParts(page.Text) {
 		f.parts = append(f.parts, &filePart{file: f, number: len(f.parts) + 1, text: t, vocab: vocabulary(t + "\n" + f.names())})
 	}
@@ -147,26 +139,6 @@ func readHead(root *os.Root, name string, limit int64) ([]byte, error) {
 		return nil, cmp.Or(err, fs.ErrInvalid)
 	}
 	return io.ReadAll(io.LimitReader(f, limit))
-}
-
-// repairUTF8 replaces the invalid bytes of a text that is mostly UTF-8, which
-// would otherwise be taken for another encoding.
-func repairUTF8(raw []byte) []byte {
-	good, bad := 0, 0
-	for rest := raw; len(rest) > 0; {
-		r, n := utf8.DecodeRune(rest)
-		switch {
-		case r == utf8.RuneError && n == 1:
-			bad++
-		case n > 1:
-			good++
-		}
-		rest = rest[n:]
-	}
-	if bad == 0 || bad >= good {
-		return raw
-	}
-	return bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 }
 
 // cutParts cuts a text that is too long for one document, between paragraphs or

@@ -117,6 +117,7 @@ func (k *kiwix) readPage(ctx context.Context, budget *fetch.Budget, d *evidence.
 		return
 	}
 	d.Text, d.Truncated = page.Text, page.Truncated
+	*d = d.WithMeta(evidence.MetaWarning, strings.Join(page.Warnings, "; "))
 	d.Title = cmp.Or(d.Title, page.Title)
 	d.Language, d.Published, d.Revision = page.Language, page.Published, resp.ETag
 }

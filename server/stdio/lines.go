@@ -2,6 +2,7 @@ package stdio
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"regexp"
@@ -21,8 +22,11 @@ type inbound struct {
 // value that it sends has err set.
 func readLines(in io.Reader, lines chan<- inbound, stop <-chan struct{}) {
 	r := bufio.NewReaderSize(in, 64<<10)
-	for {
+	for first := true; ; first = false {
 		got := readLine(r)
+		if first { // some shells and runtimes of Windows begin a stream with a byte order mark
+			got.line = bytes.TrimPrefix(got.line, []byte("\uFEFF"))
+		}
 		select {
 		case lines <- got:
 		case <-stop:

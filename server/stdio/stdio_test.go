@@ -149,6 +149,37 @@ func TestLastLineNeedsNoEnd(t *testing.T) {
 	}
 }
 
+// A byte order mark before the first message is skipped, also without a message on
+// its line; later it is no JSON.
+func TestByteOrderMarkBeforeTheFirstMessage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		in   string
+		errs int
+	}{
+		"before a message":       {"\uFEFF" + ping + "\n", 0},
+		"on a line of its own":   {"\uFEFF\r\n" + ping + "\r\n", 0},
+		"before a later message": {ping + "\n\uFEFF" + ping + "\n", 1},
+	} {
+		c2 := connect(t.Context(), t, atOnce)
+		if _, err := io.WriteString(c2.in, c.in); err != nil {
+			t.Fatal(err)
+		}
+		rest, err := c2.end()
+		errs, answers := 0, 0
+		for _, m := range rest {
+			if m.Error != nil {
+				errs++
+			} else if string(m.ID) == `"ping"` {
+				answers++
+			}
+		}
+		if err != nil || answers != 1 || errs != c.errs {
+			t.Errorf("%s: %+v, %v", name, rest, err)
+		}
+	}
+}
+
 // after returns a tool that answers after d, or when its context ends.
 func after(d time.Duration) researchFunc {
 	return func(ctx context.Context, question string, observe tools.Observe) (tools.Result, error) {

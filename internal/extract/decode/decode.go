@@ -71,13 +71,15 @@ func Bytes(raw []byte, h Hints) Result {
 	return legacy(raw, whole, h)
 }
 
-// MediaType is http.DetectContentType, except that UTF-16 without a byte order mark is
-// text.
+// MediaType is http.DetectContentType for text in UTF-16 and UTF-32, too.
 func MediaType(raw []byte) string {
-	if unmarkedUTF16(raw) != "" {
-		return "text/plain; charset=utf-16"
+	head := raw[:min(len(raw), 2048)]
+	if r, ok := byMark(head, true); ok {
+		head = []byte(r.Text)
+	} else if name := unmarkedUTF16(raw); name != "" {
+		head = []byte(utf16(head, name, true).Text)
 	}
-	return http.DetectContentType(raw)
+	return http.DetectContentType(head)
 }
 
 // byMark decodes bytes that begin with a byte order mark.
@@ -155,23 +157,18 @@ func legacy(raw, whole []byte, h Hints) Result {
 // fits reports whether nearly all of the bytes are characters.
 func (r Result) fits() bool { return r.Replaced*perBad <= utf8.RuneCountInString(r.Text) }
 
-// lossyUTF8 is raw with U+FFFD for each sequence of bytes that is no character.
+// lossyUTF8 is raw with U+FFFD for each byte that is no part of a character.
 func lossyUTF8(raw []byte) Result {
 	r := Result{Charset: "utf-8"}
 	var out strings.Builder
 	out.Grow(len(raw))
-	inBad := false
 	for len(raw) > 0 {
 		c, n := utf8.DecodeRune(raw)
-		bad := c == utf8.RuneError && n == 1
-		switch {
-		case bad && !inBad:
+		if c == utf8.RuneError && n == 1 {
 			r.Replaced++
-			out.WriteString("\uFFFD")
-		case !bad:
-			out.Write(raw[:n])
 		}
-		inBad, raw = bad, raw[n:]
+		out.WriteRune(c)
+		raw = raw[n:]
 	}
 	r.Text = out.String()
 	return r

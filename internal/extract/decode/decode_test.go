@@ -162,6 +162,25 @@ func TestByteOrderMarks(t *testing.T) {
 	}
 }
 
+// The type is that of the text, whatever the encoding.
+func TestMediaType(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ raw, want string }{
+		{"plain", "text/plain"},
+		{"<!doctype html><p>", "text/html"},
+		{"\xFF\xFE" + string(encoded(t, "utf-16le", "<!doctype html><p>")), "text/html"},
+		{string(encoded(t, "utf-16be", "<!doctype html><p>")), "text/html"},
+		{"\xFE\xFF" + string(encoded(t, "utf-16be", "host,port")), "text/plain"},
+		{"\x00\x01\x02\x03", "application/octet-stream"},
+		{"%PDF-1.7", "application/pdf"},
+		{"", "text/plain"},
+	} {
+		if got := MediaType([]byte(c.raw)); !strings.HasPrefix(got, c.want) {
+			t.Errorf("MediaType(%q) = %q, want %q", c.raw, got, c.want)
+		}
+	}
+}
+
 // What was cut in the middle of a character loses that character only.
 func TestCutInACharacter(t *testing.T) {
 	t.Parallel()

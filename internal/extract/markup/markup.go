@@ -5,7 +5,7 @@
 package markup
 
 import (
-	"path/filepath"
+	"path"
 	"regexp"
 	"strings"
 )
@@ -20,12 +20,13 @@ const (
 	RST      Format = "rst"
 	Org      Format = "org"
 	Plain    Format = "plain"
+	Verbatim Format = "verbatim" // code, logs, data: nothing is converted
 )
 
 // Detect tells the format of a text by the ending of its name and, where that
 // leaves it open, by what stands in it.
 func Detect(name, body string) Format {
-	switch strings.ToLower(filepath.Ext(name)) {
+	switch ending := strings.ToLower(path.Ext(name)); ending {
 	case ".md", ".markdown", ".mdx", ".mkd":
 		return Markdown
 	case ".adoc", ".asciidoc", ".asc":
@@ -34,6 +35,11 @@ func Detect(name, body string) Format {
 		return RST
 	case ".org":
 		return Org
+	case "", ".txt", ".text":
+	default:
+		if !noEnding.MatchString(ending) {
+			return Verbatim
+		}
 	}
 	switch {
 	case looksRST(body):
@@ -43,6 +49,10 @@ func Detect(name, body string) Format {
 	}
 	return Markdown
 }
+
+// noEnding matches what follows the last dot of a name or title and is no ending:
+// draft-01.2, notes.v3, Vol. 2 of the letters.
+var noEnding = regexp.MustCompile(`^\.v?\d+$|\s|^\.$|^.{12,}`)
 
 var (
 	rstMarks     = regexp.MustCompile(`(?m)^\.\. [a-z][\w:-]*::|:(?:ref|doc|class|func|meth|data|attr|mod|option|command|samp|file):` + "`")
@@ -55,7 +65,8 @@ func looksRST(body string) bool {
 	return rstMarks.MatchString(body) && !markdownMark.MatchString(body)
 }
 
-// Convert returns body as Markdown. Markdown itself is returned unchanged.
+// Convert returns body as Markdown. Markdown itself, and what is no markup, is
+// returned unchanged.
 func Convert(format Format, body string) string {
 	body = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(body)
 	switch format {
