@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -32,10 +33,18 @@ func Child() (code int, isChild bool) {
 	return isolate.ChildMain(os.Args, childTasks(), os.Stdin, os.Stdout, os.Stderr)
 }
 
+// A page that takes longer than pageDeadline is hostile, and extraChildren of them
+// delay no other page.
+const (
+	pageDeadline  = 3 * time.Second
+	extraChildren = 4
+)
+
 // newPool keeps the processes that read pages and make statistics.
 func newPool(cfg *config.Config, log *slog.Logger) (*isolate.Pool, error) {
 	return isolate.NewPool(isolate.Options{
-		Deadline: cfg.Analysis.Timeout, MaxMemory: int64(cfg.Analysis.MemoryMB) << 20, Logger: log,
+		Deadline: cfg.Analysis.Timeout, Deadlines: map[string]time.Duration{extract.TaskName: pageDeadline}, Extra: extraChildren,
+		MaxMemory: int64(cfg.Analysis.MemoryMB) << 20, Logger: log,
 	})
 }
 

@@ -175,7 +175,7 @@ type key struct {
 // declared by the sources.
 var keys = []key{
 	{name: "analysis.memory_mb", value: "512", about: "memory that the isolated process may take, in MiB"},
-	{name: "analysis.timeout", value: "15s", about: "the isolated process is killed after this time"},
+	{name: "analysis.timeout", value: "15s", about: "the isolated process is killed after this time; a page has at most 3s"},
 	{name: "cache.max_mb", value: "256", about: "size of the cache of responses, in MiB; 0 turns it off"},
 	{name: "contact", value: "", about: "your e-mail address or web page: sources see it in the User-Agent and allow more"},
 	{name: "data_dir", value: "", about: "folder of the memory; the platform's user data folder when empty"},

@@ -12,10 +12,7 @@ import (
 func stripped(content string) Page {
 	var page Page
 	var out strings.Builder
-	var skip struct { // the element being skipped, and how deep it is nested in itself
-		name  string
-		depth int
-	}
+	var skip skipped
 	inTitle := false
 	z := html.NewTokenizer(strings.NewReader(content))
 	for {
@@ -34,23 +31,40 @@ func stripped(content string) Page {
 			}
 		case html.StartTagToken, html.EndTagToken, html.SelfClosingTagToken:
 			tok := z.Token()
-			if skip.depth > 0 && kind == html.StartTagToken && tok.Data == skip.name && endsItself[tok.Data] {
-				skip.depth = 0
-			}
 			inTitle = kind == html.StartTagToken && tok.Data == "title"
 			switch {
-			case skip.depth > 0 && tok.Data == skip.name && kind == html.StartTagToken:
-				skip.depth++
-			case skip.depth > 0 && tok.Data == skip.name && kind == html.EndTagToken:
-				skip.depth--
-			case skip.depth > 0:
+			case skip.covers(kind, tok.Data):
 			case kind == html.StartTagToken && !void[tok.Data] && hiddenToken(tok):
-				skip.name, skip.depth = tok.Data, 1
+				skip = skipped{tok.Data, 1}
 			case !inline[tok.Data]:
 				breakLine(&out)
 			}
 		}
 	}
+}
+
+// skipped is an element that is left out with its content, and how deep it is
+// nested in itself.
+type skipped struct {
+	name  string
+	depth int
+}
+
+// covers reports whether a tag is left out too, and takes account of it.
+func (s *skipped) covers(kind html.TokenType, name string) bool {
+	switch {
+	case s.depth == 0:
+		return false
+	case name != s.name:
+	case kind == html.EndTagToken:
+		s.depth--
+	case kind == html.StartTagToken && endsItself[name]:
+		s.depth = 0
+		return false
+	case kind == html.StartTagToken:
+		s.depth++
+	}
+	return true
 }
 
 func hiddenToken(tok html.Token) bool {

@@ -2,7 +2,9 @@ package extract
 
 import (
 	"context"
+	"errors"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/isolate"
 )
 
@@ -36,8 +38,8 @@ type Isolated struct {
 }
 
 // HTML is the function HTML in a child process, under the runner's deadline.
-// Content that is refused by its type never reaches a child. Other errors are
-// those of Runner.Run.
+// Content that is refused by its type never reaches a child. Errors are those of
+// Runner.Run, behind a Problem if the page is the cause.
 func (i Isolated) HTML(ctx context.Context, raw []byte, contentType, pageURL string) (Page, error) {
 	if _, err := kindOf(raw, contentType); err != nil {
 		return Page{}, err
@@ -47,8 +49,16 @@ func (i Isolated) HTML(ctx context.Context, raw []byte, contentType, pageURL str
 		in.Raw, in.Cut = raw[:MaxInput], true
 	}
 	var page Page
-	if err := i.Runner.Run(ctx, TaskName, in, &page); err != nil {
-		return Page{}, err
+	err := i.Runner.Run(ctx, TaskName, in, &page)
+	switch {
+	case err == nil:
+		return page, nil
+	case errors.Is(err, isolate.ErrTimeout) && ctx.Err() == nil:
+		err = &evidence.Problem{What: "the markup of the page takes too long to read", Try: anotherPage, Cause: err}
+	case errors.Is(err, isolate.ErrCrashed) && ctx.Err() == nil:
+		err = &evidence.Problem{What: "reading the page failed; its markup may take too much memory", Try: anotherPage, Cause: err}
 	}
-	return page, nil
+	return Page{}, err
 }
+
+const anotherPage = "look for another page that says the same"

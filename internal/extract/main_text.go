@@ -2,7 +2,6 @@ package extract
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,8 +13,7 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// fromHTML reads a page by its tree, or with stripped if that fails: the parser
-// refuses more than 512 nested elements, and takes quadratic time for some pages.
+// fromHTML reads a page by its tree, or with stripped if that fails.
 func fromHTML(ctx context.Context, content string, at *url.URL) (Page, error) {
 	page, err := readable(ctx, content, at)
 	if ctx.Err() != nil {
@@ -36,13 +34,13 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 			err = fmt.Errorf("reading the page: panic: %v", r)
 		}
 	}()
-	doc, err := parse(ctx, content)
+	doc, uncertain, err := parse(ctx, content)
 	if err != nil {
 		return Page{}, fmt.Errorf("parsing the page: %w", err)
 	}
 	meta := readMetadata(doc)
 	readFormulas(doc)
-	kept, removed := removeHidden(doc)
+	kept, removed := removeHidden(doc, uncertain)
 	if err := ctx.Err(); err != nil {
 		return Page{}, err
 	}
@@ -53,6 +51,9 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 	if meta.articleBody != "" && kept < minOwnText && !readsAsInstruction(meta.articleBody) {
 		page.Text = meta.articleBody
 		page.Warnings = append(page.Warnings, "the page has no text without its scripts; the text is that of its linked data (articleBody)")
+	}
+	if uncertain {
+		page.Warnings = append(page.Warnings, "the page has too many elements, or too many within each other; a part of its structure was left out")
 	}
 	if removed > minRemoved && removed > kept/2 {
 		page.Warnings = append(page.Warnings, fmt.Sprintf("%d %% of the text of the page are hidden from a reader, and were left out", 100*removed/(kept+removed)))
@@ -65,19 +66,24 @@ const (
 	minRemoved = 400 // bytes of hidden text that are worth a warning
 )
 
-// errTooSlow ends the parser on pages for which it takes quadratic time.
-var errTooSlow = errors.New("the markup takes too long to parse")
-
-// maxElements is the number of tags above which a page is not parsed to a tree: it
-// would take too much time and memory.
-const maxElements = 250_000
-
-// parse parses a page unless it has too many elements.
-func parse(ctx context.Context, content string) (*html.Node, error) {
-	if strings.Count(content, "<") > maxElements {
-		return nil, errTooSlow
+// parse parses a page. One with too many elements, nested or formatting ones, is
+// bounded first. Then all of its text is doubtful: a style sheet may have hidden it
+// by elements that were left out.
+func parse(ctx context.Context, content string) (doc *html.Node, uncertain bool, err error) {
+	many, unended := suspicious(content)
+	if !many && !unended {
+		doc, err = html.Parse(&patientReader{ctx: ctx, r: strings.NewReader(content)})
+		if err == nil || ctx.Err() != nil {
+			return doc, false, err
+		}
+		unended = true // too deep
 	}
-	return html.Parse(&patientReader{ctx: ctx, r: strings.NewReader(content)})
+	content, lossy := boundMarkup(content, unended)
+	doc, err = html.Parse(&patientReader{ctx: ctx, r: strings.NewReader(content)})
+	if err == nil && unended {
+		restoreFormatting(doc)
+	}
+	return doc, lossy || unended, err
 }
 
 // patientReader fails when ctx is done, which ends the parser.

@@ -13,12 +13,12 @@ import (
 // scripts, and text that attributes, inline styles or the page's own style sheets
 // hide. It keeps what the page's own controls reveal, such as tabs. External
 // style sheets are not fetched. It returns the numbers of bytes of text that were
-// kept and removed.
-func removeHidden(doc *html.Node) (kept, removed int) {
+// kept and removed. If uncertain is set, no text counts as certainly seen.
+func removeHidden(doc *html.Node, uncertain bool) (kept, removed int) {
 	w := &walker{cascade: css.New(styleSheets(doc)), controls: findControls(doc)}
 	expandShadowRoots(doc)
 	w.children(doc, newState(w.cascade.Root(), prefersDark(doc)), nil)
-	if w.cascade.Exhausted() {
+	if uncertain || w.cascade.Exhausted() {
 		w.doubtAll(doc)
 	}
 	w.decide(doc)
@@ -206,18 +206,37 @@ func (w *walker) remove(n *html.Node) {
 	n.Parent.RemoveChild(n)
 }
 
-// doubtAll makes all text of the page doubtful: its style sheets were too much to
-// read.
+// doubtAll makes all text of the page doubtful, block by block and line by line:
+// its style sheets were too much to read.
 func (w *walker) doubtAll(doc *html.Node) {
-	g := &group{}
+	var g *group
+	var last *html.Node
 	for n := range doc.Descendants() {
-		if n.Type == html.TextNode && n.Parent.DataAtom != atom.Script && n.Parent.DataAtom != atom.Title {
-			if size := letterCount(n.Data); size > 0 {
-				g.add(n, size)
-			}
+		if n.DataAtom == atom.Br {
+			last = nil
 		}
+		if n.Type != html.TextNode || n.Parent.DataAtom == atom.Script || n.Parent.DataAtom == atom.Title {
+			continue
+		}
+		size := letterCount(n.Data)
+		if size == 0 {
+			continue
+		}
+		if b := blockOf(n); b != last {
+			g, last = &group{}, b
+			w.groups = append(w.groups, g)
+		}
+		g.add(n, size)
 	}
-	w.groups = append(w.groups, g)
+}
+
+// blockOf returns the innermost element around n that is not part of a line.
+func blockOf(n *html.Node) *html.Node {
+	b := n.Parent
+	for b != nil && inline[b.Data] {
+		b = b.Parent
+	}
+	return b
 }
 
 // maxGroup is the size up to which a group is judged as a whole; a larger one is
@@ -262,10 +281,7 @@ func (g *group) parts() [][]*html.Node {
 	var out [][]*html.Node
 	var last *html.Node
 	for _, n := range g.nodes {
-		b := n.Parent
-		for b != nil && inline[b.Data] {
-			b = b.Parent
-		}
+		b := blockOf(n)
 		if b != last || len(out) == 0 {
 			out = append(out, nil)
 			last = b
@@ -376,6 +392,9 @@ func has(attrs []html.Attribute, key string) bool {
 // HiddenBy reports whether an element's own attributes, including its inline
 // style, hide its content.
 func HiddenBy(attrs []html.Attribute) bool {
+	if len(attrs) == 0 {
+		return false
+	}
 	n := &html.Node{Type: html.ElementNode, Data: "div", DataAtom: atom.Div, Attr: attrs}
 	c := css.New(nil)
 	var style css.Style

@@ -24,19 +24,25 @@ const (
 // delay the answer.
 const pipeDelay = 250 * time.Millisecond
 
+// extraDelay is how long a task waits for a free child before an extra one is
+// started for it: longer than a usual task takes.
+const extraDelay = 250 * time.Millisecond
+
 // Options of a Pool. The zero value is usable.
 type Options struct {
-	Exe       string        // the binary to start; default: this program's own image
-	Args      []string      // arguments before Command
-	Env       []string      // NAME=value, all that a child gets besides its limits
-	Deadline  time.Duration // of one task, without the start of its process; default 15 s
-	MaxOutput int64         // bytes of one answer; a child that writes more is killed; default 8 MiB
-	MaxMemory int64         // bytes of heap of one child; default 512 MiB
-	Parallel  int           // children at once; further calls wait; default 2
-	MaxTasks  int           // tasks after which a child is replaced; default 100
-	MaxBytes  int64         // bytes of input and output together after which a child is replaced; default 256 MiB
-	NoSandbox bool          // leave the child its files, sockets and programs
-	Logger    *slog.Logger  // gets the stderr of children that failed; default: none
+	Exe       string                   // the binary to start; default: this program's own image
+	Args      []string                 // arguments before Command
+	Env       []string                 // NAME=value, all that a child gets besides its limits
+	Deadline  time.Duration            // of one task, without the start of its process; default 15 s
+	Deadlines map[string]time.Duration // of tasks that get less than Deadline, by name
+	MaxOutput int64                    // bytes of one answer; a child that writes more is killed; default 8 MiB
+	MaxMemory int64                    // bytes of heap of one child; default 512 MiB
+	Parallel  int                      // children at once; further calls wait; default 2
+	Extra     int                      // further children, each started for one task that has waited for extraDelay; default 0
+	MaxTasks  int                      // tasks after which a child is replaced; default 100
+	MaxBytes  int64                    // bytes of input and output together after which a child is replaced; default 256 MiB
+	NoSandbox bool                     // leave the child its files, sockets and programs
+	Logger    *slog.Logger             // gets the stderr of children that failed; default: none
 }
 
 // complete sets the defaults and returns argv[0] of a child.
@@ -58,6 +64,14 @@ func (o *Options) complete() (name string, err error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return name, nil
+}
+
+// deadline is the time that a task may take.
+func (o *Options) deadline(task string) time.Duration {
+	if d, ok := o.Deadlines[task]; ok && d < o.Deadline {
+		return d
+	}
+	return o.Deadline
 }
 
 func setDefault[T int | int64 | time.Duration](v *T, d T) {

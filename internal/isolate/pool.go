@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // Pool keeps child processes running and gives each one task at a time. It
@@ -15,7 +16,8 @@ import (
 type Pool struct {
 	opts  Options
 	name  string          // argv[0] of children
-	slots chan struct{}   // one for each child that is starting or at work
+	slots slots           // one for each child that is starting or at work
+	extra slots           // the same for extra children
 	life  context.Context // ends with Close
 	end   context.CancelFunc
 	work  sync.WaitGroup // calls of Run, Warm and Sandbox, and replacements
@@ -25,6 +27,9 @@ type Pool struct {
 	idle   []*worker // the one used last is at the end, because it is the warmest
 }
 
+// slots is a semaphore: sending takes a slot, receiving gives it back.
+type slots chan struct{}
+
 // NewPool sets the defaults of o. It starts no process. The error is that the
 // program's own image cannot be found.
 func NewPool(o Options) (*Pool, error) {
@@ -32,7 +37,7 @@ func NewPool(o Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{opts: o, name: name, slots: make(chan struct{}, o.Parallel)}
+	p := &Pool{opts: o, name: name, slots: make(slots, o.Parallel), extra: make(slots, o.Extra)}
 	p.life, p.end = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -55,21 +60,28 @@ func (p *Pool) Run(ctx context.Context, task string, in, out any) error {
 		return fmt.Errorf("task %s: %w", task, err)
 	}
 	defer leave()
-	if err := p.acquire(ctx); err != nil {
+	slot, err := p.acquire(ctx)
+	if err != nil {
 		return contextError(task, err)
 	}
-	w, err := p.take(ctx)
+	w, err := p.take(ctx, slot)
 	if err != nil {
-		<-p.slots
+		<-slot
 		return fmt.Errorf("task %s: %w", task, err)
 	}
 	answer, err := w.do(ctx, task, raw)
 	err = decode(task, answer, err, out)
-	if reusable(err) && !w.cutOff && w.seq < uint64(p.opts.MaxTasks) && w.bytes < p.opts.MaxBytes { //nolint:gosec // positive
+	switch {
+	case slot == p.extra:
+		p.log(w, task, err)
+		w.stop()
+		<-slot
+	case reusable(err) && !w.cutOff && w.seq < uint64(p.opts.MaxTasks) && w.bytes < p.opts.MaxBytes: //nolint:gosec // positive
 		p.put(w)
-		<-p.slots
-	} else {
-		p.replace(w, task, err)
+		<-slot
+	default:
+		p.log(w, task, err)
+		p.replace(w)
 	}
 	return err
 }
@@ -148,11 +160,11 @@ func (p *Pool) Sandbox(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer leave()
-	if err := p.acquire(ctx); err != nil {
+	if err := p.acquireUsual(ctx); err != nil {
 		return nil, err
 	}
 	defer func() { <-p.slots }()
-	w, err := p.take(ctx)
+	w, err := p.take(ctx, p.slots)
 	if err != nil {
 		return nil, err
 	}
@@ -192,8 +204,37 @@ func (p *Pool) enter(ctx context.Context) (joined context.Context, leave func(),
 	return joined, func() { stop(); cancel(nil); p.work.Done() }, nil
 }
 
-// acquire waits for a slot. The caller gives it back by receiving from p.slots.
-func (p *Pool) acquire(ctx context.Context) error {
+// acquire waits for a slot, after extraDelay for an extra one too. The caller gives
+// it back by receiving from what it returns.
+func (p *Pool) acquire(ctx context.Context) (slots, error) {
+	if p.opts.Extra == 0 {
+		return p.slots, p.acquireUsual(ctx)
+	}
+	patience := time.NewTimer(extraDelay)
+	defer patience.Stop()
+	got := p.slots
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, cause(ctx)
+	case <-patience.C:
+		select {
+		case p.slots <- struct{}{}:
+		case p.extra <- struct{}{}:
+			got = p.extra
+		case <-ctx.Done():
+			return nil, cause(ctx)
+		}
+	}
+	if ctx.Err() != nil {
+		<-got
+		return nil, cause(ctx)
+	}
+	return got, nil
+}
+
+// acquireUsual waits for a slot of p.slots.
+func (p *Pool) acquireUsual(ctx context.Context) error {
 	select {
 	case p.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -214,8 +255,12 @@ func cause(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// take returns an idle child, or starts one. The caller holds a slot.
-func (p *Pool) take(ctx context.Context) (*worker, error) {
+// take returns an idle child, or starts one. The caller holds slot; an extra child
+// is always started.
+func (p *Pool) take(ctx context.Context, slot slots) (*worker, error) {
+	if slot == p.extra {
+		return p.start(ctx)
+	}
 	for {
 		p.mu.Lock()
 		n := len(p.idle)
@@ -250,13 +295,18 @@ func (p *Pool) put(w *worker) {
 	p.idle = append(p.idle, w)
 }
 
-// replace stops a child, starts another in the background and then gives the slot
-// back. If the start fails, the next task starts a child and gets the error.
-func (p *Pool) replace(w *worker, task string, why error) {
-	w.stop()
+// log stops a child that failed, and logs why.
+func (p *Pool) log(w *worker, task string, why error) {
 	if !reusable(why) {
+		w.stop()
 		p.opts.Logger.Debug("isolated task failed", "task", task, "err", why, "stderr", w.stderr.String())
 	}
+}
+
+// replace stops a child, starts another in the background and then gives the slot
+// back. If the start fails, the next task starts a child and gets the error.
+func (p *Pool) replace(w *worker) {
+	w.stop()
 	p.mu.Lock()
 	closed := p.closed
 	if !closed {

@@ -174,6 +174,39 @@ func TestPoolWorksInParallelUpToItsSize(t *testing.T) {
 	group.Wait()
 }
 
+func TestPoolStartsAnExtraChildBesideABusyOne(t *testing.T) {
+	t.Parallel()
+	p := newOpenPool(t, isolate.Options{Parallel: 1, Extra: 1})
+	first := pidOf(t, p)
+	in, conns := phone(t)
+	ctx, cancel := context.WithCancel(bound(t))
+	ended := make(chan error, 1)
+	go func() { ended <- p.Run(ctx, "callhang", in, &note{}) }()
+	conn, err := conns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, third := pidOf(t, p), pidOf(t, p); second == first || third == first || second == third {
+		t.Errorf("processes %d, %d, %d, want an extra one for each task beside the busy one", first, second, third)
+	}
+	cancel()
+	hungUp(t, "a cancelled child", conn)
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run(callhang) = %v, want context.Canceled", err)
+	}
+}
+
+func TestPoolHasDeadlinesByTask(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, isolate.Options{Deadlines: map[string]time.Duration{"hang": 20 * time.Millisecond, "echo": time.Hour}})
+	if err := p.Run(bound(t), "hang", note{}, &note{}); !errors.Is(err, isolate.ErrTimeout) || !strings.Contains(err.Error(), "20ms") {
+		t.Errorf("Run(hang) = %v, want ErrTimeout after 20ms", err)
+	}
+	if err := p.Run(bound(t), "echo", note{}, &note{}); err != nil {
+		t.Errorf("Run(echo) = %v", err)
+	}
+}
+
 func TestPoolCloseEndsEverything(t *testing.T) {
 	t.Parallel()
 	p := newOpenPool(t, isolate.Options{})

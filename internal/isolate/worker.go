@@ -34,8 +34,9 @@ type worker struct {
 	stderr  *tail // may be read once exited is closed
 	sandbox []string
 	seq     uint64
-	bytes   int64 // sent and received
-	cutOff  bool  // cut was called although the last task ended well
+	allowed time.Duration // the deadline of the last task
+	bytes   int64         // sent and received
+	cutOff  bool          // cut was called although the last task ended well
 	exited  chan struct{}
 	waitErr error // from Wait; valid once exited is closed
 }
@@ -90,7 +91,8 @@ func (w *worker) handshake(parent context.Context) error {
 // do sends a task and waits for its answer. After an error, or when cutOff is
 // set, the worker cannot be used again: stop it.
 func (w *worker) do(parent context.Context, task string, in []byte) (result, error) {
-	ctx, cancel := context.WithTimeoutCause(parent, w.opts.Deadline, errDeadline)
+	w.allowed = w.opts.deadline(task)
+	ctx, cancel := context.WithTimeoutCause(parent, w.allowed, errDeadline)
 	defer cancel()
 	stop := context.AfterFunc(ctx, w.cut)
 	defer stop()
@@ -136,7 +138,7 @@ func (w *worker) explain(ctx, parent context.Context, failure error) error {
 	case errors.Is(cause, errStartTimeout):
 		return fmt.Errorf("%w: not ready %v after its start", ErrTimeout, startTimeout)
 	case errors.Is(cause, errDeadline):
-		return fmt.Errorf("%w: killed after %v", ErrTimeout, w.opts.Deadline)
+		return fmt.Errorf("%w: killed after %v", ErrTimeout, w.allowed)
 	case parent.Err() != nil:
 		return contextError("", parent.Err())
 	}

@@ -122,6 +122,8 @@ type Style struct {
 	Env  *Env
 	// Ended is set by Frames: the style is that after an animation.
 	Ended bool
+
+	substituted int // tokens that replacing variables took, of all elements so far
 }
 
 type winner struct {

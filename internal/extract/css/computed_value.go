@@ -12,6 +12,14 @@ type Value struct {
 	Opaque bool // it is set, but cannot be understood
 }
 
+// maxSubstitution is the number of tokens that replacing the variables of a value
+// may take, and maxSubstitutions that of all values of a page. What takes more is
+// opaque.
+const (
+	maxSubstitution  = 2048
+	maxSubstitutions = 4 << 20
+)
+
 // Get returns the value of p. Without one, or with one that a browser ignores, it
 // is empty.
 func (s *Style) Get(p Prop) Value {
@@ -21,9 +29,12 @@ func (s *Style) Get(p Prop) Value {
 	}
 	v := w.value
 	if hasVar(v) {
-		sub := substitution{env: s.Env, left: 2048}
+		most := max(0, min(maxSubstitution, maxSubstitutions-s.substituted))
+		sub := substitution{env: s.Env, left: most}
 		var ok bool
-		if v, ok = sub.replace(v, 0); !ok {
+		v, ok = sub.replace(v, 0)
+		s.substituted += most - max(0, sub.left)
+		if !ok {
 			return Value{Opaque: sub.opaque}
 		}
 		v = trim(v)
