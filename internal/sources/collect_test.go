@@ -33,7 +33,7 @@ func fixture(t testing.TB, parts ...string) []byte {
 	return b
 }
 
-func decode(t testing.TB, raw []byte, v any) {
+func decodeJSON(t testing.TB, raw []byte, v any) {
 	t.Helper()
 	if err := json.Unmarshal(raw, v); err != nil {
 		t.Fatal(err)

@@ -1,21 +1,16 @@
 package sources
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 
-	"github.com/mmcdole/gofeed"
-	"golang.org/x/net/html/charset"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -143,7 +138,7 @@ func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, er
 		return nil, err
 	}
 	defer f.parsing.release()
-	parsed, err := parseFeed(resp.Body)
+	parsed, err := parseFeed(resp.Body, resp.FullType())
 	switch {
 	case errors.Is(err, errFeedTooLarge):
 		return nil, &fetch.Error{Kind: fetch.TooLarge, Host: it.url.Host, Detail: "the feed has more items or elements than are read"}
@@ -151,124 +146,6 @@ func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, er
 		return nil, malformed
 	}
 	return items(it.url, parsed, resp.Retrieved), nil
-}
-
-var (
-	errNoFeed       = errors.New("neither RSS nor Atom")
-	errFeedTooLarge = errors.New("larger than a feed may be")
-)
-
-// parseFeed reads RSS and Atom only: any JSON object would count as an empty JSON
-// Feed, and hide an outage.
-func parseFeed(raw []byte) (*gofeed.Feed, error) {
-	if err := checkSize(raw); err != nil {
-		return nil, err
-	}
-	switch gofeed.DetectFeedType(bytes.NewReader(raw)) {
-	case gofeed.FeedTypeAtom, gofeed.FeedTypeRSS:
-		return gofeed.NewParser().Parse(bytes.NewReader(raw))
-	}
-	return nil, errNoFeed
-}
-
-// checkSize refuses XML that nests deeper, or has more elements, than any feed. It
-// counts every end tag once: the lenient parser closes at least one element for
-// each, so its depth is never greater.
-func checkSize(raw []byte) error {
-	clean := slices.DeleteFunc(slices.Clone(raw), func(b byte) bool { // the parser drops them, too
-		return b < ' ' && b != '\t' && b != '\n' && b != '\r'
-	})
-	d := xml.NewDecoder(bytes.NewReader(clean))
-	d.Strict = false
-	d.CharsetReader = charset.NewReaderLabel
-	for depth, elements, entries := 0, 0, 0; ; {
-		token, err := d.RawToken()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err // the parser would fail here, too
-		}
-		switch tag := token.(type) {
-		case xml.StartElement:
-			if depth++; depth > maxFeedDepth {
-				return errNoFeed
-			}
-			if name := tag.Name.Local; strings.EqualFold(name, "item") || strings.EqualFold(name, "entry") {
-				entries++
-			}
-			if elements += 1 + len(tag.Attr); elements > maxFeedElements || entries > maxFeedEntries {
-				return errFeedTooLarge
-			}
-		case xml.EndElement:
-			depth = max(depth-1, 0)
-		}
-	}
-}
-
-// items makes documents of a feed's items, in its order.
-func items(at *url.URL, f *gofeed.Feed, retrieved time.Time) []evidence.Document {
-	at = withoutQuery(at)
-	base := at
-	if home, err := at.Parse(strings.TrimSpace(f.Link)); err == nil {
-		base = home
-	}
-	language, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(f.Language)), "-")
-	var out []evidence.Document
-	for _, it := range f.Items[:min(len(f.Items), maxFeedItems)] {
-		if it == nil {
-			continue
-		}
-		d := evidence.Document{Source: "feeds", Title: plainText(it.Title), Score: 1, Language: language}
-		d.Text = cmp.Or(plainText(it.Content), plainText(it.Description))
-		if d.Text == "" {
-			d.Text, d.Score = text.Squash(d.Title), bareTitle
-		}
-		if at := cmp.Or(it.PublishedParsed, it.UpdatedParsed); at != nil {
-			d.Published = at.UTC()
-		}
-		d.URL = itemURL(at, base, it, d)
-		d.Meta = meta("feed", f.Title, "author", authors(it), "topics", strings.Join(it.Categories, ", "))
-		if d, ok := finish(d, retrieved); ok {
-			out = append(out, d)
-		}
-	}
-	return out
-}
-
-// withoutQuery is the address of a feed as documents show it: the query of a
-// private feed often holds a key.
-func withoutQuery(at *url.URL) *url.URL {
-	public := *at
-	public.RawQuery, public.ForceQuery = "", false
-	return &public
-}
-
-// itemURL is where an item is read: its link, else its id where that is an
-// address, else a fragment of the feed's address.
-func itemURL(at, base *url.URL, it *gofeed.Item, d evidence.Document) string {
-	if link := webURL(base, strings.TrimSpace(it.Link)); link != "" {
-		return link
-	}
-	guid := strings.TrimSpace(it.GUID)
-	if strings.HasPrefix(guid, "http://") || strings.HasPrefix(guid, "https://") {
-		if link := webURL(base, guid); link != "" {
-			return link
-		}
-	}
-	item := *at
-	item.Fragment = cmp.Or(guid, strings.TrimPrefix(evidence.DocumentID("feeds", "", d.Title+"\n"+d.Text), "d_"))
-	return item.String()
-}
-
-func authors(it *gofeed.Item) string {
-	var names []string
-	for _, a := range it.Authors {
-		if a != nil && a.Name != "" {
-			names = append(names, a.Name)
-		}
-	}
-	return strings.Join(names, ", ")
 }
 
 // newsWords ask for new items rather than for items with these words.

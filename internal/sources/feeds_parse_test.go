@@ -22,7 +22,7 @@ func TestParseFeedRefusesDepth(t *testing.T) {
 		"HTML":              {`<html><body><p>x</p></body></html>`, false},
 		"nothing":           {"", false},
 	} {
-		if f, err := parseFeed([]byte(c.body)); (err == nil) != c.ok {
+		if f, err := parseFeed([]byte(c.body), ""); (err == nil) != c.ok {
 			t.Errorf("%s: %v, %v", name, f, err)
 		}
 	}
@@ -34,7 +34,7 @@ func FuzzParseFeed(f *testing.F) {
 	f.Add([]byte(`<?xml version="1.0" encoding="shift_jis"?><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>`))
 	at := mustURL(f, "https://example.org/feed.xml")
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		parsed, err := parseFeed(raw)
+		parsed, err := parseFeed(raw, "")
 		if err != nil {
 			return
 		}
@@ -69,8 +69,8 @@ func TestParseFeedRefusesTooManyElements(t *testing.T) {
 		"elements of no use":   {rss(strings.Repeat("<x:a/>", maxFeedElements)), false},
 		"attributes of no use": {rss("<x:a" + attributes() + "/>"), false},
 	} {
-		if f, err := parseFeed([]byte(c.body)); (err == nil) != c.ok {
-			t.Errorf("%s: %v, %v", name, f != nil, err)
+		if f, err := parseFeed([]byte(c.body), ""); (err == nil) != c.ok {
+			t.Errorf("%s: %v, %v", name, f.Feed != nil, err)
 		}
 	}
 }

@@ -124,7 +124,7 @@ func TestAFeedsKeyIsNotInItsItems(t *testing.T) {
 		"no link": "<guid>7</guid>", "nothing at all": "", "fragment": "<link>#7</link>", "relative": "<link>?p=7</link>",
 	} {
 		for _, head := range []string{"", "<link>#home</link>", "<link>https://home.example/</link>"} {
-			f, err := parseFeed([]byte(`<rss version="2.0"><channel>` + head + `<item><title>Cats</title>` + inner + `</item></channel></rss>`))
+			f, err := parseFeed([]byte(`<rss version="2.0"><channel>`+head+`<item><title>Cats</title>`+inner+`</item></channel></rss>`), "")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,7 +10,7 @@ import (
 func TestHackerNewsReadsEveryKindOfHit(t *testing.T) {
 	t.Parallel()
 	var a hackerNewsAnswer
-	decode(t, fixture(t, "hackernews", "hits.json"), &a)
+	decodeJSON(t, fixture(t, "hackernews", "hits.json"), &a)
 	docs, ok := (&hackerNews{endpoint{name: "hackernews", base: mustURL(t, "https://hn.algolia.com")}}).read(&a, retrieved)
 	item := "https://news.ycombinator.com/item?id="
 	want := []brief{
@@ -36,7 +36,7 @@ func TestHackerNewsReadsEveryKindOfHit(t *testing.T) {
 func TestHackerNewsReturnsEachPageOnce(t *testing.T) {
 	t.Parallel()
 	var a hackerNewsAnswer
-	decode(t, []byte(`{"hits":[{"objectID":"1","title":"x < y","url":"https://a.org/"},{"objectID":"2","title":"again","url":"https://a.org/"},
+	decodeJSON(t, []byte(`{"hits":[{"objectID":"1","title":"x < y","url":"https://a.org/"},{"objectID":"2","title":"again","url":"https://a.org/"},
 		{"objectID":3,"title":"relative","url":"/item"},{"title":"nowhere"},{"objectID":"4","title":"script","url":"javascript:x"}]}`), &a)
 	docs, ok := (&hackerNews{endpoint{name: "hackernews", base: mustURL(t, "https://hn.algolia.com")}}).read(&a, retrieved)
 	item := "https://news.ycombinator.com/item?id="

@@ -12,7 +12,7 @@ func TestCappedListLimit(t *testing.T) {
 	t.Parallel()
 	many := func(item, between string) string { return strings.Repeat(item+between, 100_000) + item }
 	var a crossrefAnswer
-	decode(t, []byte(`{"status":"ok","message":{"items":[{"title":[`+many("1", ",")+`],"author":[`+many("{}", ",")+`]},`+many("{}", ",")+`]}}`), &a)
+	decodeJSON(t, []byte(`{"status":"ok","message":{"items":[{"title":[`+many("1", ",")+`],"author":[`+many("{}", ",")+`]},`+many("{}", ",")+`]}}`), &a)
 	works, ok := decodeEach[crossrefWork](a.Message.v.Items)
 	if !ok || len(works) != maxItems || cap(a.Message.v.Items) > 2*maxItems {
 		t.Fatalf("%d works, room for %d, want %d and little more room", len(works), cap(a.Message.v.Items), maxItems)
@@ -35,7 +35,7 @@ func TestCappedListDecoding(t *testing.T) {
 		var v struct {
 			L capped[int] `json:"l"`
 		}
-		decode(t, []byte(body), &v)
+		decodeJSON(t, []byte(body), &v)
 		if diff := cmp.Diff(want, v.L); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", body, diff)
 		}

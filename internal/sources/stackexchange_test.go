@@ -124,7 +124,7 @@ func TestStackExchangePauses(t *testing.T) {
 		`{"error_message":"more requests available in 43 seconds"}`: 43 * time.Second,
 	} {
 		var a stackExchangeAnswer
-		decode(t, []byte(body), &a)
+		decodeJSON(t, []byte(body), &a)
 		if got := a.pause(now); got != want {
 			t.Errorf("pause of %s = %s, want %s", body, got, want)
 		}

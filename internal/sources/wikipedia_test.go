@@ -203,7 +203,7 @@ const wikiHost = "https://en.wikipedia.org"
 
 func readWikipedia(t testing.TB, base string, raw []byte) ([]evidence.Document, bool) {
 	var a searchAnswer
-	decode(t, raw, &a)
+	decodeJSON(t, raw, &a)
 	pages, ok := a.pages()
 	return wikiAt("wikipedia", mustURL(t, base)).read(pages, maxLimit, retrieved), ok
 }
@@ -243,7 +243,7 @@ func TestSummary(t *testing.T) {
 	w := wikiAt("wikipedia-summary", mustURL(t, wikiHost))
 	read := func(name string) (evidence.Document, bool) {
 		var s summaryAnswer
-		decode(t, fixture(t, "wikipedia-summary", name), &s)
+		decodeJSON(t, fixture(t, "wikipedia-summary", name), &s)
 		return w.readSummary(&s, retrieved)
 	}
 	got, ok := read("standard.json")

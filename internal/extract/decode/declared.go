@@ -46,14 +46,15 @@ func declarations(raw []byte, h Hints) []declaration {
 	if m := charsetParameter.FindStringSubmatch(h.ContentType); m != nil {
 		add(m[1])
 	}
-	if !h.Markup {
-		return out
-	}
-	head := raw[:min(len(raw), maxPrescan)]
-	if m := xmlDeclaration.FindSubmatch(head[:min(len(head), 512)]); m != nil {
+	if m := xmlDeclaration.FindSubmatch(raw[:min(len(raw), 512)]); m != nil {
 		add(string(m[1]))
 	}
-	add(metaCharset(head))
+	if h.Markup {
+		add(metaCharset(raw[:min(len(raw), maxPrescan)]))
+	}
+	if h.XML && len(out) == 0 {
+		add("utf-8")
+	}
 	return out
 }
 

@@ -16,7 +16,8 @@ import (
 // Hints are what is known about the bytes besides themselves.
 type Hints struct {
 	ContentType string // the HTTP header; "" if there is none
-	Markup      bool   // a <meta> element or an XML declaration may name the encoding
+	Markup      bool   // the bytes are HTML: a <meta> element may name the encoding
+	XML         bool   // the bytes are XML, which is UTF-8 unless it says otherwise
 	Cut         bool   // the bytes are only the beginning: the last character may be incomplete
 }
 

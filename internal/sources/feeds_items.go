@@ -1,0 +1,194 @@
+package sources
+
+import (
+	"cmp"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/itlightning/dateparse"
+	"github.com/mmcdole/gofeed"
+	ext "github.com/mmcdole/gofeed/extensions"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// items makes documents of a feed's items, in its order.
+func items(at *url.URL, f parsedFeed, retrieved time.Time) []evidence.Document {
+	at = withoutQuery(at)
+	base := at
+	if home, err := at.Parse(strings.TrimSpace(f.Link)); err == nil {
+		base = home
+	}
+	language, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(f.Language)), "-")
+	warning := strings.Join(f.warnings, "; ")
+	var out []evidence.Document
+	for _, it := range f.Items[:min(len(f.Items), maxFeedItems)] {
+		if it == nil {
+			continue
+		}
+		d := evidence.Document{Source: "feeds", Title: plainText(it.Title), Score: 1, Language: language, Published: itemTime(it)}
+		d.Text = itemText(it)
+		if d.Text == "" {
+			d.Text, d.Score = text.Squash(d.Title), bareTitle
+		}
+		d.URL = itemURL(at, base, it, d)
+		d.Meta = meta("feed", f.Title, "author", authors(it), "topics", strings.Join(it.Categories, ", "), evidence.MetaWarning, warning)
+		if d, ok := finish(d, retrieved); ok {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// itemText is what an item says: its content, else its description, else that of the
+// video or recording that it is about.
+func itemText(it *gofeed.Item) string {
+	if s := cmp.Or(plainText(it.Content), plainText(it.Description)); s != "" {
+		return s
+	}
+	if s := plainText(mediaDescription(it.Extensions["media"])); s != "" {
+		return s
+	}
+	if it.ITunesExt != nil {
+		return cmp.Or(plainText(it.ITunesExt.Summary), plainText(it.ITunesExt.Subtitle))
+	}
+	return ""
+}
+
+// mediaDescription is the first media:description of an item, which may be in a
+// media:group or media:content.
+func mediaDescription(media map[string][]ext.Extension) string {
+	for _, e := range media["description"] {
+		if strings.TrimSpace(e.Value) != "" {
+			return e.Value
+		}
+	}
+	for _, name := range []string{"group", "content"} {
+		for _, e := range media[name] {
+			if s := mediaDescription(e.Children); s != "" {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// withoutQuery is the address of a feed as documents show it: the query of a
+// private feed often holds a key.
+func withoutQuery(at *url.URL) *url.URL {
+	public := *at
+	public.RawQuery, public.ForceQuery = "", false
+	return &public
+}
+
+// itemURL is where an item is read: its link, else its id where that is an
+// address, else a fragment of the feed's address.
+func itemURL(at, base *url.URL, it *gofeed.Item, d evidence.Document) string {
+	for _, ref := range append([]string{it.Link, atomLink(it)}, it.Links...) {
+		if link := webURL(base, strings.TrimSpace(ref)); link != "" {
+			return link
+		}
+	}
+	guid := strings.TrimSpace(it.GUID)
+	if strings.HasPrefix(guid, "http://") || strings.HasPrefix(guid, "https://") {
+		if link := webURL(base, guid); link != "" {
+			return link
+		}
+	}
+	item := *at
+	item.Fragment = cmp.Or(guid, strings.TrimPrefix(evidence.DocumentID("feeds", "", d.Title+"\n"+d.Text), "d_"))
+	return item.String()
+}
+
+// atomLink is the address in an atom:link of an RSS item, or "".
+func atomLink(it *gofeed.Item) string {
+	for _, e := range it.Extensions["atom"]["link"] {
+		if rel := e.Attrs["rel"]; rel == "" || rel == "alternate" {
+			return e.Attrs["href"]
+		}
+	}
+	return ""
+}
+
+func authors(it *gofeed.Item) string {
+	var names []string
+	for _, a := range it.Authors {
+		if a != nil && a.Name != "" {
+			names = append(names, a.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// itemTime is when an item was published, else updated; zero if it does not say so.
+func itemTime(it *gofeed.Item) time.Time {
+	if at := cmp.Or(it.PublishedParsed, it.UpdatedParsed); at != nil {
+		return at.UTC()
+	}
+	dates := []string{it.Published, it.Updated}
+	if it.DublinCoreExt != nil {
+		dates = append(dates, it.DublinCoreExt.Date...)
+	}
+	for _, s := range dates {
+		if at, ok := oddTime(s); ok {
+			return at
+		}
+	}
+	return time.Time{}
+}
+
+var (
+	weekday  = regexp.MustCompile(`(?i)^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+`)
+	ordinal  = regexp.MustCompile(`(?i)\b(\d{1,2})(?:st|nd|rd|th)\b`)
+	halfDay  = regexp.MustCompile(`(?i)\b(\d{1,2}(?::\d{2}){0,2})\s*([ap])\.?m\b\.?`)
+	dayClock = regexp.MustCompile(`(?i)\s+(?:at|-|–|\|)\s+|\s*,\s*`)
+)
+
+// longestDate is more than any date has, in bytes.
+const longestDate = 80
+
+// oddTime reads a date that is not in one of the formats of feeds, such as "Sun, 15
+// Dec 2024 12:15 PM". A date without a zone is in UTC.
+func oddTime(s string) (time.Time, bool) {
+	s = text.Squash(s)
+	if s == "" || len(s) > longestDate {
+		return time.Time{}, false
+	}
+	s = ordinal.ReplaceAllString(weekday.ReplaceAllString(s, ""), "$1")
+	s = halfDay.ReplaceAllStringFunc(s, in24Hours)
+	s = dayClock.ReplaceAllString(s, " ")
+	at, err := parseDate(s)
+	if err != nil || at.Year() < 1970 || at.Year() > 2200 {
+		return time.Time{}, false
+	}
+	return at.UTC(), true
+}
+
+// parseDate is dateparse.ParseIn; a panic of it is an error.
+func parseDate(s string) (at time.Time, err error) {
+	defer func() {
+		if recover() != nil {
+			err = strconv.ErrSyntax
+		}
+	}()
+	return dateparse.ParseIn(s, time.UTC)
+}
+
+// in24Hours converts "5 PM" and "12:15:00 a.m." to "17:00" and "00:15:00".
+func in24Hours(s string) string {
+	m := halfDay.FindStringSubmatch(s)
+	clock, rest, _ := strings.Cut(m[1], ":")
+	hour, err := strconv.Atoi(clock)
+	if err != nil || hour > 12 {
+		return m[1] // "17:15 PM": the clock says it
+	}
+	hour %= 12
+	if strings.EqualFold(m[2], "p") {
+		hour += 12
+	}
+	return strconv.Itoa(100 + hour)[1:] + ":" + cmp.Or(rest, "00")
+}
