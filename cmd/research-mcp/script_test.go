@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strconv"
@@ -36,7 +38,8 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, Setup: startWorld,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"grab": grab, "bytes": makeBytes, "damage": damage, "alike": alike, "remembermany": rememberMany},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"grab": grab, "bytes": makeBytes, "damage": damage, "alike": alike, "remembermany": rememberMany,
+			"pages": servePages},
 	})
 }
 
@@ -69,6 +72,18 @@ func startWorld(env *testscript.Env) error {
 	env.Setenv("HOME", env.WorkDir+"/home")
 	env.Setenv("XDG_CONFIG_HOME", env.WorkDir+"/home/settings")
 	return nil
+}
+
+// servePages serves a folder on loopback, and allows pages to be read from there:
+// pages NAME FOLDER sets NAME to its URL.
+func servePages(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: pages NAME FOLDER")
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[1]))))
+	ts.Defer(server.Close)
+	ts.Setenv(args[0], server.URL)
+	ts.Setenv(config.EnvName("fetch.allow"), server.Listener.Addr().String())
 }
 
 // grab NAME PATTERN sets the variable to the first group of PATTERN in the last

@@ -45,8 +45,13 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 		return Page{}, err
 	}
 	page = Page{Title: meta.title(doc), Language: primarySubtag(meta.language), Published: meta.published}
-	if page.Text = markdown(mainPart(doc, at)); page.Text == "" {
+	removeConsent(bodyOf(doc))
+	whole := proseSize(bodyOf(doc))
+	part := mainPart(doc, at)
+	left := proseSize(part)
+	if page.Text = markdown(part); page.Text == "" {
 		page.Text = markdown(bodyOf(doc))
+		left = whole
 	}
 	if meta.articleBody != "" && kept < minOwnText && !readsAsInstruction(meta.articleBody) {
 		page.Text = meta.articleBody
@@ -58,12 +63,15 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 	if removed > minRemoved && removed > kept/2 {
 		page.Warnings = append(page.Warnings, fmt.Sprintf("%d %% of the text of the page are hidden from a reader, and were left out", 100*removed/(kept+removed)))
 	}
+	if outside := whole - left; outside > minRemoved && outside > whole/3 {
+		page.Warnings = append(page.Warnings, fmt.Sprintf("%d %% of the text of the page are outside of its main part, and were left out", 100*outside/whole))
+	}
 	return page, ctx.Err()
 }
 
 const (
 	minOwnText = 200 // bytes of visible text below which articleBody is used
-	minRemoved = 400 // bytes of hidden text that are worth a warning
+	minRemoved = 100 // bytes of text left out that are worth a warning
 )
 
 // parse parses a page. One with too many elements, nested or formatting ones, is
@@ -103,7 +111,6 @@ func (p *patientReader) Read(b []byte) (int, error) {
 // or article, or what readability finds, or the body without navigation.
 func mainPart(doc *html.Node, at *url.URL) *html.Node {
 	body := bodyOf(doc)
-	removeConsent(body)
 	total := visibleTextSize(body)
 	if n := landmark(body, total); n != nil {
 		removeFurniture(n)
