@@ -76,6 +76,38 @@ func TestImportBlamesNoLineForOtherErrors(t *testing.T) {
 	}
 }
 
+// An export that somebody else wrote brings no invisible characters in, and its chunks
+// remain the pieces that they were.
+func TestImportRemovesInvisibleCharacters(t *testing.T) {
+	t.Parallel()
+	from := openIn(t, t.TempDir())
+	const first, hidden, second = "The bridge\u200b opens\u00ad.\n\n", "\u200b\u2060", "Herons\U000E0041\U000E0042 nest می\u200cخواهم."
+	d := textDoc(1, first+hidden+second)
+	d.Title, d.Meta = "Bri\u200bdge", map[string]string{"author": "A\u202enna"}
+	chunks := evidence.Chunks{Items: []evidence.Chunk{{Start: 0, End: len(first)}, {Start: len(first), End: len(first + hidden)}, {Start: len(first + hidden), End: len(first + hidden + second)}}}
+	if _, err := from.Put(t.Context(), d, chunks); err != nil {
+		t.Fatal(err)
+	}
+	to := openIn(t, t.TempDir())
+	moved, err := to.Import(t.Context(), strings.NewReader(strings.Join(exported(t, from), "")))
+	if err != nil || moved.Documents != 1 || moved.Chunks != 2 || len(moved.Warnings) != 1 || !strings.Contains(moved.Warnings[0], "from 1 documents") {
+		t.Fatalf("Import = %+v, %v", moved, err)
+	}
+	got, _, err := to.Document(t.Context(), d.ID)
+	if want := "The bridge opens.\n\nHerons nest می\u200cخواهم."; err != nil || got.Text != want || got.Title != "Bridge" || got.Meta["author"] != "Anna" {
+		t.Errorf("%+v, %v, want %q", got, err, want)
+	}
+	res, err := to.Recall(t.Context(), evidence.RecallQuery{Text: "herons nest", K: 1})
+	if err != nil || len(res.Hits) != 1 || res.Hits[0].Passage.Text != "Herons nest می\u200cخواهم." {
+		t.Errorf("Recall = %+v, %v", res.Hits, err)
+	}
+	// Once it is clean, it comes through unchanged.
+	again := openIn(t, t.TempDir())
+	if moved, err := again.Import(t.Context(), strings.NewReader(strings.Join(exported(t, to), ""))); err != nil || moved.Documents != 1 || len(moved.Warnings) != 0 {
+		t.Errorf("Import again = %+v, %v", moved, err)
+	}
+}
+
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("the cable was pulled") }

@@ -28,11 +28,12 @@ const (
 
 // importer reads lines and stores them in batches.
 type importer struct {
-	l     *Local
-	moved contract.Moved
-	batch []item
-	size  int
-	end   bool
+	l       *Local
+	moved   contract.Moved
+	batch   []item
+	size    int
+	end     bool
+	cleaned int // documents from which invisible characters were removed
 }
 
 // item is a line that waits to be stored.
@@ -71,6 +72,9 @@ func (l *Local) Import(ctx context.Context, r io.Reader) (contract.Moved, error)
 	}
 	if err := im.flush(ctx); err != nil {
 		return im.moved, err
+	}
+	if im.cleaned > 0 {
+		im.moved.Warnings = append(im.moved.Warnings, fmt.Sprintf("invisible characters were removed from %d documents", im.cleaned))
 	}
 	if !im.end {
 		im.moved.Warnings = append(im.moved.Warnings, "the export has no end: it was cut short, or is still being written")
@@ -154,6 +158,12 @@ func (im *importer) take(b []byte, n int) error {
 	case ln.Model != nil:
 		im.later(n, func(ctx context.Context, tx *sql.Tx, _ *contract.Moved) error { return importModel(ctx, tx, ln.Model) })
 	case ln.Document != nil:
+		if err := checkHash(ln.Document); err != nil {
+			return err
+		}
+		if ln.Document.clean() {
+			im.cleaned++
+		}
 		e, err := im.l.readyLine(ln.Document)
 		if err != nil {
 			return err
@@ -165,6 +175,7 @@ func (im *importer) take(b []byte, n int) error {
 		if ln.Session.ID == "" {
 			return errors.New("a session has no id")
 		}
+		ln.Session.clean()
 		im.later(n, func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error {
 			return im.l.importSession(ctx, tx, ln.Session, m)
 		})
@@ -252,6 +263,16 @@ func activate(ctx context.Context, tx *sql.Tx, model int64) error {
 	return logChange(ctx, tx, 0)
 }
 
+// checkHash refuses a document whose text was changed by hand, which chunks and
+// vectors do not follow.
+func checkHash(d *documentLine) error {
+	// A long title was cut, and invalid bytes were replaced; the hash may be that of either.
+	if kept := cleaned(d.Document); d.Hash != "" && d.Hash != evidence.ContentHash(kept.Title, kept.Text) && d.Hash != evidence.ContentHash(d.Title, d.Text) {
+		return fmt.Errorf("the text of %q has changed since the export: its hash differs", name(d.Document))
+	}
+	return nil
+}
+
 func (l *Local) readyLine(d *documentLine) (*entry, error) {
 	var chunks evidence.Chunks
 	for _, c := range d.Chunks {
@@ -260,10 +281,6 @@ func (l *Local) readyLine(d *documentLine) (*entry, error) {
 	e, err := l.prepareEntry(d.Document, chunks)
 	if err != nil {
 		return nil, err
-	}
-	// A long title was cut; the hash may be that of the whole one.
-	if d.Hash != "" && d.Hash != e.hash && d.Hash != evidence.ContentHash(d.Title, d.Text) {
-		return nil, fmt.Errorf("the text of %q has changed since the export: its hash differs", name(d.Document))
 	}
 	e.pinned = d.Pinned
 	return e, nil
