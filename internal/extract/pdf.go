@@ -5,14 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"strings"
 	"time"
 
-	"github.com/ledongthuc/pdf"
-
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract/pdftext"
 	"github.com/research-mcp/research-mcp/internal/isolate"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -26,17 +24,13 @@ const MaxPDF = 16 << 20
 
 // Defaults of PDFOptions.
 const (
-	DefaultPDFPages = 60
+	DefaultPDFPages = 400
 	DefaultPDFTime  = 5 * time.Second
 )
 
-// maxContent is the maximum size of a page's uncompressed content streams. More
-// than that is not text.
-const maxContent = 16 << 20
-
 // PDFOptions bounds how much of a PDF is read. Zero means the default.
 type PDFOptions struct {
-	MaxPages int           `json:"max_pages"` // default 60
+	MaxPages int           `json:"max_pages"` // default 400
 	MaxText  int           `json:"max_text"`  // bytes; default MaxInput
 	MaxTime  time.Duration `json:"max_time"`  // default 5 s; the result is what was read until then
 }
@@ -54,12 +48,12 @@ func (o PDFOptions) complete() PDFOptions {
 	return o
 }
 
-// PDF returns the text of a PDF, page after page; Truncated if a bound was reached.
-// A file that is damaged, encrypted, too long or without text (scanned) is an
-// *evidence.Problem.
+// PDF returns the text of a PDF as Markdown; Truncated if a bound was reached or a page
+// is damaged. A file that is damaged, encrypted, too long or without text (scanned) is
+// an *evidence.Problem.
 //
-// A file made to attack the parser can still exhaust memory or stack and end the
-// process: use Isolated.PDF for untrusted files.
+// A file made to attack the parser can still exhaust memory and end the process: use
+// Isolated.PDF for untrusted files.
 func PDF(ctx context.Context, data []byte, o PDFOptions) (Page, error) {
 	o = o.complete()
 	if err := checkPDF(data); err != nil {
@@ -67,23 +61,20 @@ func PDF(ctx context.Context, data []byte, o PDFOptions) (Page, error) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, o.MaxTime)
 	defer cancel()
-	file := &pdfFile{ctx: bounded, data: asVersion1(data)}
-	doc, err := openPDF(file)
+	doc, err := pdftext.Read(bounded, data, pdftext.Options{MaxPages: o.MaxPages, MaxText: o.MaxText, Script: scriptText})
 	if ctx.Err() != nil {
 		return Page{}, ctx.Err()
 	}
 	if err != nil {
 		return Page{}, pdfProblem(err)
 	}
-	page := readPDF(bounded, doc, o)
-	if ctx.Err() != nil {
-		return Page{}, ctx.Err()
-	}
-	switch {
-	case page.Text == "" && page.Truncated:
-		return Page{}, pdfProblem(errors.New("no text was found in the part that could be read within the limits"))
-	case page.Text == "":
-		return Page{}, pdfProblem(errors.New("it has no text; it may be a scan"))
+	page := Page{Truncated: doc.Truncated, Warnings: doc.Warnings}
+	page.Title, _ = text.Cut(text.Squash(visible(doc.Title)), maxTitle)
+	whole := strings.TrimSpace(visible(doc.Text))
+	page.Text, _ = text.Cut(whole, o.MaxText)
+	page.Truncated = page.Truncated || len(page.Text) < len(whole)
+	if page.Text == "" {
+		return Page{}, pdfProblem(pdftext.ErrNoText)
 	}
 	return page, nil
 }
@@ -100,7 +91,7 @@ func checkPDF(data []byte) error {
 
 func pdfProblem(err error) error {
 	what := "the PDF cannot be read: " + printableReason(err)
-	if errors.Is(err, pdf.ErrInvalidPassword) || strings.Contains(err.Error(), "encrypt") {
+	if errors.Is(err, pdftext.ErrEncrypted) {
 		what = "the PDF is encrypted, and cannot be read without its password"
 	}
 	return &evidence.Problem{What: what, Try: "look for a web page or another file with the same content"}
@@ -115,102 +106,6 @@ func printableReason(err error) string {
 		return ' '
 	}, err.Error())), 120)
 	return reason
-}
-
-// asVersion1 changes version 2 to 1.7, the newest that the library accepts; the
-// syntax is the same.
-func asVersion1(data []byte) []byte {
-	if !bytes.HasPrefix(data, []byte("%PDF-2.")) || len(data) < 8 {
-		return data
-	}
-	data = bytes.Clone(data)
-	data[5], data[7] = '1', '7'
-	return data
-}
-
-// pdfFile is an io.ReaderAt that panics with tooLate once ctx is done. The library
-// takes no context, but reads the file for each object and each part of a stream.
-type pdfFile struct {
-	ctx  context.Context //nolint:containedctx // a file's life is one call
-	data []byte
-}
-
-func (f *pdfFile) ReadAt(p []byte, at int64) (int, error) {
-	if f.ctx.Err() != nil {
-		panic(tooLate{})
-	}
-	if at < 0 || at >= int64(len(f.data)) {
-		return 0, io.EOF
-	}
-	n := copy(p, f.data[at:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-// tooLate is a panic value. It is a runtime error because the library recovers
-// from other panics.
-type tooLate struct{}
-
-func (tooLate) Error() string { return "reading it takes too long" }
-func (tooLate) RuntimeError() {}
-
-// caught calls do and returns a panic as an error: the library panics on malformed
-// files.
-func caught(do func() error) (err error) {
-	defer func() {
-		switch r := recover().(type) {
-		case nil:
-		case error:
-			err = r
-		default:
-			err = fmt.Errorf("%v", r)
-		}
-	}()
-	return do()
-}
-
-func openPDF(f *pdfFile) (doc *pdf.Reader, err error) {
-	err = caught(func() error {
-		doc, err = pdf.NewReader(f, int64(len(f.data)))
-		return err
-	})
-	return doc, err
-}
-
-// readPDF reads pages until the end, a bound, or a page that cannot be found.
-func readPDF(ctx context.Context, doc *pdf.Reader, o PDFOptions) Page {
-	var page Page
-	_ = caught(func() error {
-		page.Title, _ = text.Cut(text.Squash(visible(doc.Trailer().Key("Info").Key("Title").Text())), maxTitle)
-		return nil
-	})
-	var out strings.Builder
-	for n := 1; ; n++ {
-		var p pdf.Page
-		err := caught(func() error { p = doc.Page(n); return nil })
-		if err != nil || p.V.IsNull() {
-			page.Truncated = page.Truncated || err != nil
-			break
-		}
-		if n > o.MaxPages || ctx.Err() != nil || out.Len() >= o.MaxText {
-			page.Truncated = true
-			break
-		}
-		got, err := pageText(p, o.MaxText-out.Len())
-		page.Truncated = page.Truncated || err != nil
-		if got = strings.TrimSpace(visible(got)); got != "" {
-			if out.Len() > 0 {
-				out.WriteString("\n\n")
-			}
-			out.WriteString(got)
-		}
-	}
-	whole := out.String()
-	page.Text, _ = text.Cut(whole, o.MaxText)
-	page.Truncated = page.Truncated || len(page.Text) < len(whole)
-	return page
 }
 
 // TaskNamePDF is the name under which TaskPDF is registered.
