@@ -248,7 +248,7 @@ func (b *bounder) impliedEnd(name string) {
 	case "button":
 		find(isScope, "button")
 	}
-	if knownBlock[name] && !tableParts[name] && name != "button" || endsParagraph[name] {
+	if knownBlock[name] && !tableParts[name] && name != "button" {
 		find(isScope, "p")
 	}
 }
@@ -262,11 +262,6 @@ func (b *bounder) inForeign() bool {
 
 var tableParts = map[string]bool{
 	"caption": true, "col": true, "colgroup": true, "tbody": true, "td": true, "tfoot": true, "th": true, "thead": true, "tr": true,
-}
-
-var endsParagraph = map[string]bool{
-	"blockquote": true, "dir": true, "dl": true, "h1": true, "h2": true, "h3": true, "h4": true, "h5": true, "h6": true, "listing": true,
-	"menu": true, "ol": true, "pre": true, "table": true, "ul": true, "xmp": true,
 }
 
 func isTable(name string) bool { return name == "table" || name == "template" }
@@ -291,7 +286,7 @@ func isSpecial(name string) bool {
 	case "address", "div", "p", "li", "dd", "dt":
 		return false
 	}
-	return isScope(name) || knownBlock[name] || endsParagraph[name]
+	return isScope(name) || knownBlock[name]
 }
 
 // restoreFormatting gives formatting elements their names back.

@@ -25,6 +25,8 @@ func TestHTMLKinds(t *testing.T) {
 		{"cell with a bar", `<table><tr><th>op</th><th>x</th></tr><tr><td>a|b</td><td>or</td></tr></table>`, []string{`| a\|b | or |`}, nil},
 		{"rowspan", `<table><tr><th>Year</th><th>Q</th></tr><tr><td rowspan=2>1900</td><td>1</td></tr><tr><td>2</td></tr></table>`, []string{"| 1900 | 1 |\n| 1900 | 2 |"}, nil},
 		{"colspan", `<table><tr><th colspan=2>Depth</th></tr><tr><td>min</td><td>max</td></tr></table>`, []string{"| Depth | Depth |"}, nil},
+		{"cells of lists", `<table><tr><th>Where</th><th>How</th></tr><tr><td>in text</td><td><ul><li><p><code>\1</code></p></li><li><p>by name</p></li></ul></td></tr><tr><td>elsewhere</td><td><ol><li>first</li><li>then</li></ol></td></tr></table>`, []string{"| in text | `\\1`; by name |", "| elsewhere | first; then |"}, nil},
+		{"cells of other blocks", `<table><tr><th>A</th><th>B</th></tr><tr><td><dl><dt>pier</dt><dd>a landing</dd></dl></td><td><span>see<ul><li>one</li></ul></span></td></tr><tr><td><div>x<br>y</div></td><td><center>z</center></td></tr></table>`, []string{"pier a landing", "one", "| x y | z |"}, nil},
 		{"layout table", `<table><tr><td><h2>Left part</h2><p>First.</p></td><td><h2>Right part</h2><p>Second.</p></td></tr></table>`, []string{"## Left part\n\nFirst.\n\n## Right part"}, []string{"|"}},
 		{"caption", `<table><caption>Boats by year</caption><tr><th>Y</th><th>n</th></tr><tr><td>1900</td><td>2</td></tr></table>`, []string{"Boats by year\n| Y | n |"}, nil},
 		{"numbers of clauses", `<ol start=7><li>Seven</li><li>Eight</li></ol><ol type=i start=4><li>Four</li></ol>`, []string{"7. Seven\n8. Eight", "iv. Four"}, nil},

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"codeberg.org/readeck/go-readability/v2"
@@ -133,15 +134,46 @@ func mainPart(doc *html.Node, at *url.URL) *html.Node {
 // maxReadability is the number of elements beyond which readability is too slow.
 const maxReadability = 20_000
 
+// markAttr numbers the elements of a page while readability works on its copy.
+const markAttr = "data-x-mark"
+
+// readabilityArticle returns the innermost element of the page around all that
+// readability takes for the article, or nil. What readability itself returns lacks
+// parts of it, such as sections with many links.
 func readabilityArticle(doc *html.Node, at *url.URL) *html.Node {
+	var marked []*html.Node
+	for n := range doc.Descendants() {
+		if n.Type == html.ElementNode {
+			n.Attr = append(n.Attr, html.Attribute{Key: markAttr, Val: strconv.Itoa(len(marked))})
+			marked = append(marked, n)
+		}
+	}
+	defer func() {
+		for _, n := range marked {
+			n.Attr = n.Attr[:len(n.Attr)-1]
+		}
+	}()
 	parser := readability.NewParser()
-	parser.KeepClasses = true // a class holds the language of a code block
+	parser.KeepClasses = true
 	parser.Logger = slog.New(slog.DiscardHandler)
 	article, err := parser.ParseDocument(doc, at)
-	if err != nil {
+	if err != nil || article.Node == nil {
 		return nil
 	}
-	return article.Node
+	var around *html.Node
+	for n := range article.Node.Descendants() {
+		i, err := strconv.Atoi(attribute(n.Attr, markAttr))
+		if err != nil || i < 0 || i >= len(marked) || visibleTextSize(marked[i]) == 0 {
+			continue
+		}
+		if around == nil {
+			around = marked[i]
+		}
+		for around != nil && !attached(marked[i], around) {
+			around = around.Parent
+		}
+	}
+	return around
 }
 
 func bodyOf(doc *html.Node) *html.Node {

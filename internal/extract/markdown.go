@@ -178,7 +178,9 @@ var knownBlock = map[string]bool{
 	"dd": true, "div": true, "dt": true, "fieldset": true, "figcaption": true, "figure": true, "footer": true, "form": true,
 	"header": true, "hgroup": true, "hr": true, "html": true, "legend": true, "li": true, "main": true, "nav": true, "p": true,
 	"search": true, "section": true, "summary": true, "tbody": true, "td": true, "tfoot": true, "th": true, "thead": true,
-	"tr": true, "caption": true, "option": true, "optgroup": true, "plaintext": true, "noscript": true,
+	"tr": true, "caption": true, "option": true, "optgroup": true, "plaintext": true, "noscript": true, "blockquote": true,
+	"dir": true, "dl": true, "h1": true, "h2": true, "h3": true, "h4": true, "h5": true, "h6": true, "listing": true, "menu": true,
+	"ol": true, "pre": true, "table": true, "ul": true, "xmp": true,
 }
 
 func (w *writer) inline(n *html.Node) {

@@ -221,7 +221,7 @@ func writeRule(b *strings.Builder, n int) {
 func cellText(c *html.Node) string {
 	inner := &writer{plain: true, room: MaxInput}
 	inner.cell(c)
-	s := text.Squash(string(inner.para))
+	s := text.Squash(string(inner.out) + " " + string(inner.para)) // blocks in inline elements are written to out
 	return strings.ReplaceAll(s, "|", "\\|")
 }
 
