@@ -15,10 +15,10 @@ func newRemember(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "remember FILE|URL|-", Short: "Store a file, a page or the text on stdin",
 		Long: `Stores a file of text (Markdown, AsciiDoc, reStructuredText, Org or plain, in any
-character encoding) or HTML, the page at a URL, or with - the text on stdin. With -,
-a --title such as notes.rst tells the markup. What is already in the memory, unchanged,
-is not stored twice. A file is identified by its path and a page by its URL: a new
-version replaces the old one.`,
+character encoding), HTML, a Jupyter notebook or an e-mail (.eml), the page at a URL,
+or with - the text on stdin. With -, a --title such as notes.rst tells the markup.
+What is already in the memory, unchanged, is not stored twice. A file is identified by
+its path and a page by its URL: a new version replaces the old one.`,
 		Args: one("remember", "one file, one URL, or - for stdin"),
 		Example: `research-mcp remember notes.md --tag work
   research-mcp remember https://go.dev/doc/effective_go

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"mime"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 	"unicode"
@@ -40,13 +41,22 @@ const (
 	refused kind = iota
 	hypertext
 	plain
+	interactive // a Jupyter notebook
+	letter      // an e-mail
+)
+
+// Media types of files by their endings, where a server or a file system names none.
+const (
+	TypeNotebook = "application/x-ipynb+json"
+	TypeMail     = "message/rfc822"
 )
 
 // HTML reads a page: the main text of HTML, and plain text as PlainText does.
 // contentType is the response header; if it is empty, the type is detected
-// from the bytes. pageURL is the address or the name of a file, and may be empty. Content of any other type, such as JSON,
-// images and PDF, is an *evidence.Problem. The Text of a page without text is
-// empty.
+// from the bytes. pageURL is the address or the name of a file, and may be empty; its
+// ending tells Jupyter notebooks (.ipynb) and e-mails (.eml), which are read, too.
+// Content of any other type, such as JSON, images and PDF, is an *evidence.Problem. The
+// Text of a page without text is empty.
 //
 // HTML checks ctx between its steps. The longest step takes a few seconds for the
 // worst pages; use Isolated where that is too long.
@@ -59,12 +69,13 @@ func HTML(ctx context.Context, raw []byte, contentType, pageURL string) (Page, e
 
 // read reads raw. cut means that raw is only the beginning of the page.
 func read(ctx context.Context, raw []byte, contentType, pageURL string, cut bool) (Page, error) {
-	what, err := kindOf(raw, contentType)
+	what, err := kindOf(raw, contentType, pageURL)
 	if err != nil {
 		return Page{}, err
 	}
 	var page Page
-	if what == hypertext {
+	switch what {
+	case hypertext:
 		at, _ := url.Parse(pageURL) // may be nil: it only resolves links, which are dropped
 		decoded := decode.Bytes(raw, decode.Hints{ContentType: contentType, Markup: true, Cut: cut})
 		if err := ctx.Err(); err != nil {
@@ -72,19 +83,24 @@ func read(ctx context.Context, raw []byte, contentType, pageURL string, cut bool
 		}
 		page, err = fromHTML(ctx, decoded.Text, at)
 		page.Warnings = append(decoded.Warnings(), page.Warnings...)
-	} else {
+	case interactive:
+		page, err = fromNotebook(ctx, raw)
+	case letter:
+		page, err = fromMail(ctx, raw)
+	default:
 		page = plainText(raw, contentType, pageURL, cut)
 	}
 	if err != nil {
 		return Page{}, err
 	}
 	page.Title, _ = text.Cut(text.Squash(visible(page.Title)), maxTitle)
-	page.Text, page.Truncated = text.Cut(page.Text, MaxInput) // Markdown can be longer than its HTML
-	page.Truncated = page.Truncated || cut
+	body, long := text.Cut(page.Text, MaxInput) // Markdown can be longer than its HTML
+	page.Text, page.Truncated = body, page.Truncated || long || cut
 	return page, ctx.Err()
 }
 
-func kindOf(raw []byte, contentType string) (kind, error) {
+// kindOf tells what a page is by its header, its bytes and the ending of its name.
+func kindOf(raw []byte, contentType, name string) (kind, error) {
 	sniffed, _, _ := mime.ParseMediaType(decode.MediaType(raw))
 	media := sniffed
 	if contentType != "" {
@@ -93,11 +109,15 @@ func kindOf(raw []byte, contentType string) (kind, error) {
 		media = strings.ToLower(strings.TrimSpace(media))
 	}
 	k := refused
-	switch media {
+	switch media = byEnding(media, name); media {
 	case "text/html", "application/xhtml+xml":
 		k = hypertext
 	case "text/plain", "text/markdown", "text/x-markdown":
 		k = plain
+	case TypeNotebook:
+		k = interactive
+	case TypeMail:
+		k = letter
 	}
 	if k != refused && !strings.HasPrefix(sniffed, "text/") && len(raw) > 0 {
 		k, media = refused, sniffed // binary content under a text type
@@ -115,6 +135,22 @@ func kindOf(raw []byte, contentType string) (kind, error) {
 		}
 	}
 	return k, nil
+}
+
+// byEnding is the media type of a file with an ending that few servers know.
+func byEnding(media, name string) string {
+	switch media {
+	case "text/plain", "application/json", "application/octet-stream":
+	default:
+		return media
+	}
+	switch strings.ToLower(path.Ext(fileName(name))) {
+	case ".ipynb":
+		return TypeNotebook
+	case ".eml":
+		return TypeMail
+	}
+	return media
 }
 
 // printable makes a header value safe to show in a message.

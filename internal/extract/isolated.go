@@ -18,10 +18,22 @@ type input struct {
 	Cut         bool   `json:"cut"` // Raw is only the beginning of the page
 }
 
+// output holds the page or a Problem, since an error of a task crosses the process
+// boundary only as text.
+type output struct {
+	Page    Page              `json:"page"`
+	Problem *evidence.Problem `json:"problem,omitempty"`
+}
+
 // Task is HTML as a task of package isolate.
 func Task(ctx context.Context, in []byte) ([]byte, error) {
-	return isolate.JSON(func(ctx context.Context, in input) (Page, error) {
-		return read(ctx, in.Raw, in.ContentType, in.URL, in.Cut)
+	return isolate.JSON(func(ctx context.Context, in input) (output, error) {
+		page, err := read(ctx, in.Raw, in.ContentType, in.URL, in.Cut)
+		var p *evidence.Problem
+		if errors.As(err, &p) {
+			return output{Problem: p}, nil
+		}
+		return output{Page: page}, err
 	})(ctx, in)
 }
 
@@ -41,18 +53,20 @@ type Isolated struct {
 // Content that is refused by its type never reaches a child. Errors are those of
 // Runner.Run, behind a Problem if the page is the cause.
 func (i Isolated) HTML(ctx context.Context, raw []byte, contentType, pageURL string) (Page, error) {
-	if _, err := kindOf(raw, contentType); err != nil {
+	if _, err := kindOf(raw, contentType, pageURL); err != nil {
 		return Page{}, err
 	}
 	in := input{Raw: raw, ContentType: contentType, URL: pageURL}
 	if len(raw) > MaxInput {
 		in.Raw, in.Cut = raw[:MaxInput], true
 	}
-	var page Page
-	err := i.Runner.Run(ctx, TaskName, in, &page)
+	var out output
+	err := i.Runner.Run(ctx, TaskName, in, &out)
 	switch {
+	case err == nil && out.Problem != nil:
+		return Page{}, out.Problem
 	case err == nil:
-		return page, nil
+		return out.Page, nil
 	case errors.Is(err, isolate.ErrTimeout) && ctx.Err() == nil:
 		err = &evidence.Problem{What: "the markup of the page takes too long to read", Try: anotherPage, Cause: err}
 	case errors.Is(err, isolate.ErrCrashed) && ctx.Err() == nil:

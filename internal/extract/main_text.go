@@ -363,3 +363,28 @@ func remove(n *html.Node, match func(*html.Node) bool) {
 		c = next
 	}
 }
+
+// wholeHTML is all visible text of a piece of HTML, which has no parts beside the main
+// one: an e-mail, an output of a program.
+func wholeHTML(ctx context.Context, content string) string {
+	body, err := wholeTree(ctx, content)
+	if err != nil {
+		body = stripped(content).Text
+	}
+	return strings.TrimSpace(visible(body))
+}
+
+func wholeTree(ctx context.Context, content string) (body string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("reading HTML: panic: %v", r)
+		}
+	}()
+	doc, uncertain, err := parse(ctx, content)
+	if err != nil {
+		return "", err
+	}
+	readFormulas(doc)
+	removeHidden(doc, uncertain)
+	return markdown(bodyOf(doc)), ctx.Err()
+}

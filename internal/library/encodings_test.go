@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/html/charset"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
 )
 
@@ -98,6 +99,48 @@ func TestRememberConvertsMarkup(t *testing.T) {
 		}
 		if doc, _, err := m.Document(t.Context(), got.DocumentID); err != nil || !strings.Contains(doc.Text, c.want) {
 			t.Errorf("%s on standard input: %q, %v", c.file, doc.Text, err)
+		}
+	}
+}
+
+// Notebooks and e-mails are read as text, whatever pictures they have, from a file and
+// by the name in the title of what comes on standard input.
+func TestRememberReadsNotebooksAndMail(t *testing.T) {
+	t.Parallel()
+	picture := strings.Repeat("iVBORw0KGgo", 1<<20) // 11 MB: more than a text may have
+	for _, c := range []struct{ file, body, title, want, refused string }{
+		{"loads.ipynb", `{"cells":[{"cell_type":"markdown","source":["# Loads\n","The span is 30 m."]},{"cell_type":"code","source":"plot()","outputs":[{"data":{"image/png":"` + picture + `"}}]}],"nbformat":4}`,
+			"Loads", "The span is 30 m.\n\n```\nplot()\n```", ""},
+		{"letter.eml", "From: Anna <anna@example.org>\r\nSubject: Bridge\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nIt opens.\r\n--b\r\nContent-Type: image/png; name=a.png\r\n\r\n" + picture + "\r\n--b--\r\n",
+			"Bridge", "It opens.\n\nAttachments: a.png (image/png)", ""},
+		{"empty.ipynb", `{"cells":`, "", "", "empty.ipynb was not read: the notebook cannot be read"},
+		{"text.eml", "just a text", "", "", "text.eml was not read: the file has no header of an e-mail"},
+		{"picture.eml", "\x89PNG\r\n\x1a\n\x00", "", "", "picture.eml is image/png, not text"},
+		{"blank.ipynb", `{"cells":[{"cell_type":"markdown","source":" "}],"nbformat":4}`, "", "", "the text is empty"},
+	} {
+		l, m := open(t, nil)
+		path := filepath.Join(t.TempDir(), c.file)
+		if err := os.WriteFile(path, []byte(c.body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.RememberFile(t.Context(), path, "", nil)
+		if c.refused != "" {
+			if p := evidence.AsProblem(err); err == nil || !strings.Contains(p.What, c.refused) || p.Try == "" {
+				t.Errorf("%s: %v, want %q", c.file, err, c.refused)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", c.file, err)
+			continue
+		}
+		if doc, _, err := m.Document(t.Context(), got.DocumentID); err != nil || doc.Title != c.title || !strings.Contains(doc.Text, c.want) || len(doc.Text) > 1000 {
+			t.Errorf("%s: title %q, %d bytes, %.300q, %v", c.file, doc.Title, len(doc.Text), doc.Text, err)
+		}
+		if got, err = l.RememberStream(t.Context(), strings.NewReader(c.body), c.file, nil); err != nil {
+			t.Errorf("%s on standard input: %v", c.file, err)
+		} else if doc, _, err := m.Document(t.Context(), got.DocumentID); err != nil || !strings.Contains(doc.Text, c.want) {
+			t.Errorf("%s on standard input: %.300q, %v", c.file, doc.Text, err)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 func filesSpec() Spec {
 	return Spec{
-		Name: "files", About: "Markdown, text and HTML files in a folder of your own", DefaultTimeout: defaultTimeout,
+		Name: "files", About: "text, HTML, notebooks and e-mails in a folder of your own", DefaultTimeout: defaultTimeout,
 		Enabled: true, Kinds: []string{KindGeneral},
 		Options: []Option{{Name: "dir", About: "the folder; folders in it are searched too, except hidden ones"}},
 		Needs:   []string{"dir"}, New: newFiles,

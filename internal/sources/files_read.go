@@ -21,6 +21,7 @@ import (
 var fileTypes = map[string]string{
 	".md": "text/markdown", ".markdown": "text/markdown", ".txt": "text/plain", ".text": "text/plain", ".rst": "text/plain",
 	".org": "text/plain", ".adoc": "text/plain", ".html": "text/html", ".htm": "text/html", ".xhtml": "text/html",
+	".ipynb": extract.TypeNotebook, ".eml": extract.TypeMail,
 	".pdf": typePDF, // where fetch.pdf allows it; else a file without text
 }
 
@@ -96,7 +97,7 @@ func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (
 	}
 	kind := fileTypes[extension(it.path)]
 	reader := x.pages
-	if kind != "text/html" && kind != typePDF {
+	if strings.HasPrefix(kind, "text/") && kind != "text/html" {
 		reader = inProcess{} // there is no HTML to parse
 	}
 	page, err := reader.Page(ctx, raw, kind, path.Base(it.path))
@@ -121,7 +122,8 @@ func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (
 // setPage sets the fields that come from the file's content.
 func (f *indexedFile) setPage(page extract.Page, vocabulary func(string) []uint64) {
 	f.title, f.language, f.published = cmp.Or(page.Title, f.path), page.Language, page.Published
-	f.truncated = page.Truncated || f.size > maxBytes(fileTypes[extension(f.path)])
+	kind := fileTypes[extension(f.path)]
+	f.truncated = page.Truncated || f.size > maxBytes(kind) && kind != extract.TypeNotebook // most of that is pictures
 	f.warning = strings.Join(page.Warnings, "; ")
 	for _, t := range cutParts(page.Text) {
 		f.parts = append(f.parts, &filePart{file: f, number: len(f.parts) + 1, text: t, vocab: vocabulary(t + "\n" + f.names())})
@@ -137,6 +139,9 @@ func readHead(root *os.Root, name string, limit int64) ([]byte, error) {
 	defer f.Close() // it was only read from
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, cmp.Or(err, fs.ErrInvalid)
+	}
+	if extension(name) == ".ipynb" {
+		return extract.ReadNotebook(f)
 	}
 	return io.ReadAll(io.LimitReader(f, limit))
 }
