@@ -2,7 +2,6 @@ package extract
 
 import (
 	"math"
-	"strings"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -411,16 +410,7 @@ func (c *computation) fades() bool {
 	if !c.fading || c.other || c.st.Ended {
 		return false
 	}
-	if c.shifted || c.st.Set(css.Transition) || c.st.Set(css.Animation) || has(c.n.Attr, "data-aos") || has(c.n.Attr, "data-animate") {
-		return true
-	}
-	class := strings.ToLower(attribute(c.n.Attr, "class"))
-	for _, word := range []string{"fade", "reveal", "animat", "aos", "wow", "scroll", "appear", "in-view", "inview"} {
-		if strings.Contains(class, word) {
-			return true
-		}
-	}
-	return false
+	return c.shifted || c.st.Set(css.Transition) || c.st.Set(css.Animation) || shownByScript(c.n)
 }
 
 func finite(v float64) float64 {

@@ -128,6 +128,12 @@ func mainPart(doc *html.Node, at *url.URL) *html.Node {
 	if inArticle, inBody := proseSize(article), proseSize(body); inArticle*10 < inBody*7 {
 		return body
 	}
+	// What is around it without much of its own, such as a heading, belongs to it.
+	for size := visibleTextSize(article); article != body && article.Parent != nil; article = article.Parent {
+		if visibleTextSize(article.Parent)*4 > size*5 {
+			break
+		}
+	}
 	return article
 }
 
@@ -217,10 +223,25 @@ func landmark(body *html.Node, total int) *html.Node {
 	}
 	for _, a := range articles {
 		if size := visibleTextSize(a); size >= 2*minLandmark && size*2 >= total {
-			return a
+			return aroundAll(a, articles)
 		}
 	}
 	return nil
+}
+
+// aroundAll returns an article, or the element around it and those like it: the
+// posts of a forum. Teasers of other articles are mostly links.
+func aroundAll(article *html.Node, articles []*html.Node) *html.Node {
+	around := article
+	for _, a := range articles {
+		if a.Parent != article.Parent && attribute(a.Attr, "class") != attribute(article.Attr, "class") || proseSize(a)*2 < visibleTextSize(a) {
+			continue
+		}
+		for around.Parent != nil && !attached(a, around) {
+			around = around.Parent
+		}
+	}
+	return around
 }
 
 // removeConsent removes open dialogs about cookies and the like, unless nothing

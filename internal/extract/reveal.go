@@ -14,6 +14,7 @@ type controls struct {
 	byID     map[string]*html.Node // by the id of the part
 	tab      *html.Node            // a tab of any tab list
 	streamed map[string]bool       // ids of parts that a script moves into place
+	scripts  bool                  // the page has scripts
 	dialog   bool                  // a dialog is open, behind which pages hide their text
 }
 
@@ -24,6 +25,7 @@ func findControls(doc *html.Node) controls {
 			continue
 		}
 		if n.DataAtom == atom.Script {
+			c.scripts = c.scripts || isProgram(n)
 			c.script(n)
 			continue
 		}
@@ -105,10 +107,38 @@ func (w *walker) revealed(n *html.Node, control **html.Node) verdict {
 			return doubtful
 		}
 	}
-	if holdsMainText(n) { // shown when its script has run
+	if w.controls.scripts && shownByScript(n) || holdsMainText(n) { // shown when its script has run
 		return doubtful
 	}
 	return hidden
+}
+
+// isProgram reports whether a script is one that runs, not data.
+func isProgram(n *html.Node) bool {
+	switch strings.ToLower(strings.TrimSpace(attribute(n.Attr, "type"))) {
+	case "", "module", "text/javascript", "application/javascript":
+		return true
+	}
+	return false
+}
+
+// shownByScript reports whether an element looks like one that libraries hide until
+// they have started, or until it is scrolled to.
+func shownByScript(n *html.Node) bool {
+	for i := range n.Attr {
+		switch a := &n.Attr[i]; a.Key {
+		case "v-cloak", "x-cloak", "ng-cloak", "data-aos", "data-animate", "data-animation", "data-scroll", "data-sr-id", "data-w-id", "data-wow-delay":
+			return true
+		case "class":
+			class := strings.ToLower(a.Val)
+			for _, word := range []string{"fade", "reveal", "animat", "aos", "wow", "scroll", "appear", "in-view", "inview", "cloak", "elementor-invisible"} {
+				if strings.Contains(class, word) {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 func holdsMainText(n *html.Node) bool {

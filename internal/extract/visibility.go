@@ -15,7 +15,7 @@ import (
 // style sheets are not fetched. It returns the numbers of bytes of text that were
 // kept and removed. If uncertain is set, no text counts as certainly seen.
 func removeHidden(doc *html.Node, uncertain bool) (kept, removed int) {
-	w := &walker{cascade: css.New(styleSheets(doc)), controls: findControls(doc)}
+	w := &walker{cascade: css.New(styleSheets(doc)), controls: findControls(doc), buttons: map[*html.Node]bool{}}
 	expandShadowRoots(doc)
 	w.children(doc, newState(w.cascade.Root(), prefersDark(doc)), nil)
 	if uncertain || w.cascade.Exhausted() {
@@ -74,7 +74,8 @@ type walker struct {
 	controls controls
 	style    css.Style
 	groups   []*group
-	panels   []panel // hidden elements that a control reveals
+	panels   []panel             // hidden elements that a control reveals
+	buttons  map[*html.Node]bool // those that are seen, and are no text
 	kept     int
 	removed  int
 }
@@ -132,8 +133,8 @@ func (g *group) add(n *html.Node, size int) {
 
 func (w *walker) element(n *html.Node, parent *state, g *group) {
 	if neverText(n) {
-		if n.DataAtom != atom.Script {
-			w.removed += visibleTextSize(n)
+		if n.DataAtom == atom.Button {
+			w.button(n, parent)
 		}
 		n.Parent.RemoveChild(n)
 		return
@@ -176,6 +177,15 @@ func (w *walker) element(n *html.Node, parent *state, g *group) {
 		w.groups = append(w.groups, g)
 	}
 	w.children(n, s, g)
+}
+
+// button notes a button that can be seen, as the control of a hidden part.
+func (w *walker) button(n *html.Node, parent *state) {
+	w.cascade.Style(n, parent.env, &w.style, false)
+	s, v := compute(n, parent, &w.style)
+	if max(v, attributeVerdict(n)) != hidden && !s.invisible {
+		w.buttons[n] = true
+	}
 }
 
 // reveal undoes what hides an element with all its content.
@@ -247,7 +257,7 @@ const maxGroup = 2000
 // is not a person, and panels whose control cannot be seen.
 func (w *walker) decide(doc *html.Node) {
 	for _, p := range w.panels {
-		if !attached(p.control, doc) && attached(p.node, doc) {
+		if !attached(p.control, doc) && !w.buttons[p.control] && attached(p.node, doc) {
 			w.kept -= visibleTextSize(p.node)
 			w.remove(p.node)
 		}

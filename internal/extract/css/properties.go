@@ -92,7 +92,7 @@ var propNames = map[string]Prop{
 	"filter": Filter, "mask": MaskImage, "mask-image": MaskImage, "mask-size": MaskSize,
 	"content-visibility": ContentVisibility, "text-fill-color": TextFill, "text-stroke": TextStroke, "text-stroke-width": TextStroke,
 	"text-security": TextSecurity, "text-shadow": TextShadow, "line-height": LineHeight, "letter-spacing": LetterSpacing,
-	"z-index": ZIndex, "transition": Transition, "transition-property": Transition, "transition-duration": Transition,
+	"z-index": ZIndex, "transition": Transition, "will-change": Transition, "transition-property": Transition, "transition-duration": Transition,
 	"animation": Animation, "animation-name": Animation, "animation-fill-mode": AnimationFill,
 	"backface-visibility": BackfaceVisibility, "color-scheme": ColorScheme, "white-space": WhiteSpace,
 }
