@@ -54,9 +54,11 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 		page.Text = markdown(bodyOf(doc))
 		left = whole
 	}
-	if meta.articleBody != "" && kept < minOwnText && !readsAsInstruction(meta.articleBody) {
-		page.Text = meta.articleBody
-		page.Warnings = append(page.Warnings, "the page has no text without its scripts; the text is that of its linked data (articleBody)")
+	if left < minOwnText {
+		if linked := meta.linked.text(); linked != "" {
+			page.Text = linked
+			page.Warnings = append(page.Warnings, "the page has no text without its scripts; the text is that of its linked data (JSON-LD)")
+		}
 	}
 	if uncertain {
 		page.Warnings = append(page.Warnings, "the page has too many elements, or too many within each other; a part of its structure was left out")
@@ -71,7 +73,7 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 }
 
 const (
-	minOwnText = 200 // bytes of visible text below which articleBody is used
+	minOwnText = 200 // bytes of visible text below which that of linked data is used
 	minRemoved = 100 // bytes of text left out that are worth a warning
 )
 
@@ -242,40 +244,6 @@ func aroundAll(article *html.Node, articles []*html.Node) *html.Node {
 		}
 	}
 	return around
-}
-
-// removeConsent removes open dialogs about cookies and the like, unless nothing
-// else is there.
-func removeConsent(body *html.Node) {
-	total := visibleTextSize(body)
-	remove(body, func(n *html.Node) bool {
-		if n.Type != html.ElementNode {
-			return false
-		}
-		role := attribute(n.Attr, "role")
-		if n.DataAtom != atom.Dialog && role != "dialog" && role != "alertdialog" && attribute(n.Attr, "aria-modal") != "true" && !isConsent(n) {
-			return false
-		}
-		size := visibleTextSize(n)
-		if holdsMainText(n) || inMain(n, nil) || total-size < minLandmark {
-			return false
-		}
-		total -= size
-		return true
-	})
-}
-
-func isConsent(n *html.Node) bool {
-	if n.DataAtom != atom.Div && n.DataAtom != atom.Section && n.DataAtom != atom.Aside {
-		return false
-	}
-	names := strings.ToLower(attribute(n.Attr, "id") + " " + attribute(n.Attr, "class"))
-	for _, word := range []string{"cookie-consent", "cookie-banner", "cookieconsent", "cookie-notice", "cookiebanner", "onetrust", "gdpr", "consent-banner", "cmp-container"} {
-		if strings.Contains(names, word) {
-			return true
-		}
-	}
-	return false
 }
 
 // removeFurniture removes navigation, headers, footers, asides and forms from a

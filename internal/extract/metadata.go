@@ -1,7 +1,6 @@
 package extract
 
 import (
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ type metadata struct {
 	titleElement string
 	language     string
 	published    time.Time
-	articleBody  string
+	linked       linkedText
 }
 
 func readMetadata(doc *html.Node) metadata {
@@ -48,8 +47,9 @@ func readMetadata(doc *html.Node) metadata {
 		}
 	}
 	for _, s := range ld {
-		m.linkedData(s, &dates)
+		m.linked.read(s)
 	}
+	dates[1] = m.linked.published
 	for _, d := range dates {
 		if t, ok := parseDate(d); ok && m.published.IsZero() {
 			m.published = t
@@ -75,42 +75,6 @@ func (m *metadata) meta(n *html.Node, dates *[3]string) {
 	}
 	if strings.EqualFold(attribute(n.Attr, "http-equiv"), "content-language") && m.language == "" {
 		m.language = content
-	}
-}
-
-// maxLinkedData bounds JSON-LD: its depth of nesting is bounded by encoding/json.
-const maxLinkedData = 1 << 20
-
-func (m *metadata) linkedData(s string, dates *[3]string) {
-	if len(s) > maxLinkedData {
-		return
-	}
-	var v any
-	if json.Unmarshal([]byte(strings.TrimSpace(s)), &v) != nil {
-		return
-	}
-	m.node(v, dates, 0)
-}
-
-func (m *metadata) node(v any, dates *[3]string, depth int) {
-	if depth > 4 {
-		return
-	}
-	switch v := v.(type) {
-	case []any:
-		for _, x := range v {
-			m.node(x, dates, depth+1)
-		}
-	case map[string]any:
-		if g, ok := v["@graph"]; ok {
-			m.node(g, dates, depth+1)
-		}
-		if d, ok := v["datePublished"].(string); ok && dates[1] == "" {
-			dates[1] = d
-		}
-		if b, ok := v["articleBody"].(string); ok && len(b) > len(m.articleBody) {
-			m.articleBody = strings.TrimSpace(b)
-		}
 	}
 }
 

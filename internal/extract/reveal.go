@@ -57,15 +57,17 @@ func findControls(doc *html.Node) controls {
 	return c
 }
 
-var streamedID = text.Pattern(`\$R[CSBX]\w*\(\s*"[^"]*"\s*,\s*"([^"]+)"`)
+// streamedCall matches $RC("B:0","S:0") and its like: which of the two is the part
+// that was streamed differs between them.
+var streamedCall = text.Pattern(`\$R[A-Z]\w*\(\s*["']([^"']*)["']\s*,\s*["']([^"']+)["']`)
 
 // script finds the parts that streamed server rendering moves into place.
 func (c *controls) script(n *html.Node) {
 	if n.FirstChild == nil || !strings.Contains(n.FirstChild.Data, "$R") {
 		return
 	}
-	for _, m := range streamedID().FindAllStringSubmatch(n.FirstChild.Data, 1000) {
-		c.streamed[m[1]] = true
+	for _, m := range streamedCall().FindAllStringSubmatch(n.FirstChild.Data, 1000) {
+		c.streamed[m[1]], c.streamed[m[2]] = true, true
 	}
 }
 
@@ -81,6 +83,12 @@ func attributeVerdict(n *html.Node) verdict {
 		return hidden
 	}
 	return seen
+}
+
+// behindDialog reports whether aria-hidden, which hides nothing from the eye, is set
+// on a part of the page because a dialog is open.
+func (w *walker) behindDialog(n *html.Node) bool {
+	return w.controls.dialog && has(n.Attr, "aria-hidden") && (n.Parent.DataAtom == atom.Body || holdsMainText(n))
 }
 
 // revealed judges an element that is hidden: seen if a control shows it, which is

@@ -145,7 +145,9 @@ func (w *walker) element(n *html.Node, parent *state, g *group) {
 	vague := w.cascade.Style(n, parent.env, &w.style, false)
 	w.animate(parent)
 	s, v := compute(n, parent, &w.style)
-	v = max(v, attributeVerdict(n))
+	if !w.behindDialog(n) {
+		v = max(v, attributeVerdict(n))
+	}
 	if vague && v != hidden {
 		w.cascade.Style(n, parent.env, &w.style, true)
 		s2, v2 := compute(n, parent, &w.style)
