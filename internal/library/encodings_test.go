@@ -144,3 +144,20 @@ func TestRememberReadsNotebooksAndMail(t *testing.T) {
 		}
 	}
 }
+
+// What nobody can see is in no text, title or tag, and in no query.
+func TestInvisibleCharactersStayOutside(t *testing.T) {
+	t.Parallel()
+	l, m := open(t, nil)
+	got, err := l.Remember(t.Context(), library.RememberRequest{Text: "The he\u200bron\u00ad nests\U000E0041.", Title: "Her\u2060ons", Tags: []string{"bi\u200drds"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if doc, _, err := m.Document(t.Context(), got.DocumentID); err != nil || doc.Text != "The heron nests." || doc.Title != "Herons" || doc.Tags[0] != "birds" {
+		t.Errorf("%+v, %v", doc, err)
+	}
+	hits, err := l.Recall(t.Context(), library.RecallRequest{Query: "he\u00adron ne\u200bsts", Tags: []string{"bir\u200cds"}})
+	if err != nil || len(hits.Hits) != 1 {
+		t.Errorf("%+v, %v", hits, err)
+	}
+}

@@ -95,8 +95,8 @@ func (l *Library) Recall(ctx context.Context, req RecallRequest) (RecallResult, 
 	if err := req.Check(); err != nil {
 		return RecallResult{}, err
 	}
-	q := evidence.RecallQuery{Text: req.Query, K: cmp.Or(req.K, DefaultHits), Mode: req.Mode, Source: req.Source, Session: req.Session,
-		Tags: req.Tags, Since: req.Since, Until: req.Until}
+	q := evidence.RecallQuery{Text: visible(req.Query), K: cmp.Or(req.K, DefaultHits), Mode: req.Mode, Source: req.Source, Session: req.Session,
+		Tags: visibleTags(req.Tags), Since: req.Since, Until: req.Until}
 	res, _, err := l.Search(ctx, q, l.deps.Models.Choose(ctx).Embedder, QueryPatience)
 	if err != nil {
 		return RecallResult{}, err

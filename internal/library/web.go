@@ -79,6 +79,15 @@ func clean(page *extract.Page) {
 	}
 }
 
+// visibleTags are tags without what a reader cannot see.
+func visibleTags(tags []string) []string {
+	out := make([]string, len(tags))
+	for i, t := range tags {
+		out[i] = visible(t)
+	}
+	return out
+}
+
 // visible is s without what a reader cannot see.
 func visible(s string) string {
 	s, _ = text.Clean(s)

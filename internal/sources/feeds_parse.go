@@ -91,18 +91,26 @@ func decodeFeed(raw []byte, contentType string) (body string, warnings []string)
 }
 
 var (
-	xmlProlog      = regexp.MustCompile(`^\s*<\?xml[^>]*\?>`)
+	feedStart      = regexp.MustCompile(`(?i)<(?:[a-z][\w.-]*:)?(?:feed|rss|rdf)[\s>/]`)
+	lessThan       = regexp.MustCompile(`<([^a-zA-Z_:/!?]|$)`)
 	charReference  = regexp.MustCompile(`&#(?:[xX][0-9a-fA-F]{1,8}|[0-9]{1,9});`)
 	namespaceValue = regexp.MustCompile(`(\sxmlns(?::([\w.-]+))?\s*=\s*)(?:"([^"<>]*)"|'([^'<>]*)')`)
 	rootStart      = regexp.MustCompile(`^(?:\s|<\?[^>]*\?>|<!--(?s:.*?)-->|<![^>]*>)*<([\w.-]+:)?(?:[fF][eE][eE][dD]|[rR][sS][sS]|RDF)[^>]*>`)
 )
 
-// repairXML makes XML of a text that is not quite: it removes characters that no XML
-// may have, also as references, the declaration of an encoding, which was decoded, and
-// writes the names of namespaces as the parser knows them.
+// maxPreamble is how far into the text of a feed its root element may begin, in bytes.
+const maxPreamble = 8 << 10
+
+// repairXML makes XML of a text that is not quite: it removes what is before the root
+// element (the declaration of an encoding, messages of a script) and characters that no
+// XML may have, also as references, escapes what is no tag, and writes the names of
+// namespaces as the parser knows them.
 func repairXML(body string) string {
 	body, _ = text.Clean(strings.ReplaceAll(body, "\x00", ""))
-	body = xmlProlog.ReplaceAllString(body, "")
+	if at := feedStart.FindStringIndex(body[:min(len(body), maxPreamble)]); at != nil {
+		body = body[at[0]:]
+	}
+	body = lessThan.ReplaceAllString(body, "&lt;$1")
 	body = charReference.ReplaceAllStringFunc(body, func(ref string) string {
 		digits, base := strings.ToLower(ref[2:len(ref)-1]), 10
 		if rest, ok := strings.CutPrefix(digits, "x"); ok {

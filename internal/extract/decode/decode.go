@@ -72,7 +72,8 @@ func Bytes(raw []byte, h Hints) Result {
 	return legacy(raw, whole, h)
 }
 
-// MediaType is http.DetectContentType for text in UTF-16 and UTF-32, too.
+// MediaType is http.DetectContentType for text in UTF-16 and UTF-32, too, and for text
+// with a few control characters among many others.
 func MediaType(raw []byte) string {
 	head := raw[:min(len(raw), 2048)]
 	if r, ok := byMark(head, true); ok {
@@ -80,8 +81,22 @@ func MediaType(raw []byte) string {
 	} else if name := unmarkedUTF16(raw); name != "" {
 		head = []byte(utf16(head, name, true).Text)
 	}
-	return http.DetectContentType(head)
+	kind := http.DetectContentType(head)
+	if kind != "application/octet-stream" {
+		return kind
+	}
+	printed := slices.DeleteFunc(slices.Clone(head), func(c byte) bool {
+		return c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != 0x1B
+	})
+	if (len(head)-len(printed))*perControl > len(head) {
+		return kind
+	}
+	return http.DetectContentType(printed)
 }
+
+// perControl is how many bytes of a text there are at least for each control character
+// that no text has.
+const perControl = 20
 
 // byMark decodes bytes that begin with a byte order mark.
 func byMark(raw []byte, cut bool) (Result, bool) {

@@ -66,6 +66,24 @@ func TestUndeclaredEncodingsAreGuessed(t *testing.T) {
 	}
 }
 
+// The language of a page decides where the bytes leave it open.
+func TestTheLanguageOfAPageHelps(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ lang, name, text string }{
+		{"th", "windows-874", "สะพานปิดซ่อมจนถึงสิ้นเดือนกันยายน"},
+		{"lt-LT", "windows-1257", "Tiltas uždarytas remontui iki rugsėjo pabaigos, Šiaulių gatvė"},
+		{"cs", "windows-1250", "Příliš žluťoučký kůň úpěl ďábelské ódy"},
+		{"ru", "windows-1251", "Ёж"},
+		{"zh-TW", "big5", "大橋"},
+		{"ja", "euc-jp", japanese}, // the bytes say it is not Shift_JIS
+	} {
+		page := "<html class=x lang='" + c.lang + "'><body>" + c.text + "</body></html>"
+		if got := Bytes(encoded(t, c.name, page), Hints{Markup: true}); got.Text != page || !got.Guessed {
+			t.Errorf("%s in %s: %+v", c.lang, c.name, got)
+		}
+	}
+}
+
 // The declaration that fits the bytes counts, wherever it is.
 func TestDeclarations(t *testing.T) {
 	t.Parallel()
@@ -172,6 +190,9 @@ func TestMediaType(t *testing.T) {
 		{string(encoded(t, "utf-16be", "<!doctype html><p>")), "text/html"},
 		{"\xFE\xFF" + string(encoded(t, "utf-16be", "host,port")), "text/plain"},
 		{"\x00\x01\x02\x03", "application/octet-stream"},
+		{"a text with one\x00 control character", "text/plain"},
+		{"<!doctype html><title>x\x01</title>", "text/html"},
+		{strings.Repeat("a\x00\x01\x02", 100), "application/octet-stream"},
 		{"%PDF-1.7", "application/pdf"},
 		{"", "text/plain"},
 	} {

@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -36,19 +37,62 @@ func guess(raw []byte, h Hints) (r Result, confidence int) {
 	slices.SortStableFunc(found, func(a, b chardet.Result) int {
 		return cmp.Or(cmp.Compare(b.Confidence, a.Confidence), strings.Compare(a.Charset, b.Charset))
 	})
+	language := ""
+	if h.Markup {
+		language = languageCharset(raw)
+	}
 	for _, f := range found {
-		c := lookup(strings.ToLower(f.Charset))
-		if c.decoder == nil || f.Confidence < 10 {
-			continue
+		if f.Confidence < sureLanguage && language != "" {
+			break
 		}
-		if r := c.decode(raw, h.Cut); r.fits() && !hasControls(r.Text) {
-			r.Guessed = true
+		if r, ok := plausible(strings.ToLower(f.Charset), raw, h); ok && f.Confidence >= 10 {
 			return r, f.Confidence
 		}
+	}
+	if r, ok := plausible(language, raw, h); ok {
+		return r, sureLanguage
 	}
 	r = lookup("windows-1252").decode(raw, h.Cut)
 	r.Guessed = true
 	return r, 0
+}
+
+// plausible decodes raw, and reports whether the result may be a text.
+func plausible(name string, raw []byte, h Hints) (Result, bool) {
+	c := lookup(name)
+	if c.decoder == nil {
+		return Result{}, false
+	}
+	r := c.decode(raw, h.Cut)
+	r.Guessed = true
+	return r, r.fits() && !hasControls(r.Text)
+}
+
+// sureLanguage is the confidence of the detector that counts more than the language
+// of the page.
+const sureLanguage = 60
+
+// languageCharsets are the encodings that pages without a declaration in a language
+// mostly have, as in the WHATWG HTML standard.
+var languageCharsets = map[string]string{
+	"ar": "windows-1256", "be": "windows-1251", "bg": "windows-1251", "cs": "windows-1250", "el": "iso-8859-7", "et": "windows-1257",
+	"fa": "windows-1256", "he": "windows-1255", "hr": "windows-1250", "hu": "iso-8859-2", "ja": "shift_jis", "ko": "euc-kr",
+	"lt": "windows-1257", "lv": "windows-1257", "mk": "windows-1251", "pl": "iso-8859-2", "ru": "windows-1251", "sk": "windows-1250",
+	"sl": "iso-8859-2", "sr": "windows-1251", "th": "windows-874", "tr": "windows-1254", "uk": "windows-1251", "vi": "windows-1258",
+	"zh": "gbk", "zh-tw": "big5", "zh-hk": "big5", "zh-hant": "big5",
+}
+
+var pageLanguage = regexp.MustCompile(`(?i)<html\s[^>]*?\b(?:xml:)?lang\s*=\s*["']?([a-z]{2}(?:-[a-z]+)?)`)
+
+// languageCharset is the usual encoding of the language that a page declares, or "".
+func languageCharset(raw []byte) string {
+	m := pageLanguage.FindSubmatch(raw[:min(len(raw), 4096)])
+	if m == nil {
+		return ""
+	}
+	language := strings.ToLower(string(m[1]))
+	primary, _, _ := strings.Cut(language, "-")
+	return cmp.Or(languageCharsets[language], languageCharsets[primary])
 }
 
 // sample is the part of raw with its first bytes outside of ASCII. A short text is
