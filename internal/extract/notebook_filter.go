@@ -77,20 +77,29 @@ func isPictureKey(key string) bool {
 }
 
 // quoted reads to the quotation mark that ends a string, and returns what is before it
-// as it is written, of a long string the beginning.
+// as it is written: of one longer than maxJSONString the beginning, which is longer, too.
 func (f *pictureFilter) quoted() ([]byte, error) {
 	var s []byte
-	for escaped := false; ; {
-		c, err := f.in.ReadByte()
-		if err != nil {
-			return s, err
+	for slashes := 0; ; { // backslashes at the end of what was read
+		part, err := f.in.ReadSlice('"')
+		body := bytes.TrimSuffix(part, []byte{'"'})
+		n := len(body) - len(bytes.TrimRight(body, `\`))
+		if n < len(body) {
+			slashes = 0
 		}
-		if c == '"' && !escaped {
-			return s, nil
-		}
-		escaped = c == '\\' && !escaped
+		slashes += n
 		if len(s) <= maxJSONString {
-			s = append(s, c)
+			s = append(s, body...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err != nil, slashes%2 == 0:
+			return s, err
+		case len(s) <= maxJSONString: // an escaped quotation mark
+			s = append(s, '"')
+			slashes = 0
+		default:
+			slashes = 0
 		}
 	}
 }
