@@ -28,7 +28,7 @@ func TestKiwixReadsPagesWithoutTheToolbar(t *testing.T) {
 		got = append(got, d.Title+" | "+mustURL(t, d.URL).EscapedPath()+" | "+first)
 	}
 	want := []string{
-		"Goroutines | /small/goroutines.html | A goroutine is a function that runs beside others",
+		"Goroutines | /small/goroutines.html | # Goroutines\n\nA goroutine is a function that runs beside others",
 		"Café & channel | /small/Caf%C3%A9_&_channel.html | At the café a channel hands cups from one goroutine to the next: 3 < 4 & all is well",
 		"Select | /content/small/select.html | It waits for the first channel of several",
 		"Buffers | /small/buffers.html | A channel may have room for some values",
