@@ -196,7 +196,9 @@ func (w *writer) inline(n *html.Node) {
 		w.children(n)
 		w.para = append(w.para, "”"...)
 	case atom.A:
-		if !isPermalink(n) {
+		if full := fullAddress(n); full != "" {
+			w.write(full)
+		} else if !isPermalink(n) {
 			w.children(n)
 		}
 	case atom.Wbr:

@@ -7,7 +7,7 @@ import (
 func TestCrossrefDocuments(t *testing.T) {
 	t.Parallel()
 	checkPapers(t, parsed(t, "crossref", "hits.json"), []brief{
-		{Title: "A goroutine for every channel", Text: "Aim\n\nGoroutines are cheap & channels join them.\n\nResult\n\nIt holds for n < 3.", URL: "https://doi.org/10.0000/a%3Cb%3E%281%29%23c", License: "CC BY-NC 4.0"},
+		{Title: "A goroutine for every channel", Text: "### Aim\n\nGoroutines are cheap & channels join them.\n\n### Result\n\nIt holds for n < 3.", URL: "https://doi.org/10.0000/a%3Cb%3E%281%29%23c", License: "CC BY-NC 4.0"},
 		{Title: "Escaped twice", Text: "A channel has a capacity.", URL: "https://doi.org/10.0000/twice"},
 		{Title: "Goroutines and Channels.", Text: "Goroutines and Channels. Ada Example, The Channel Group. Journal of Examples & Co. 2025.", URL: "https://doi.org/10.0000/record"},
 	}, []more{

@@ -13,6 +13,7 @@ import (
 	ext "github.com/mmcdole/gofeed/extensions"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -30,7 +31,7 @@ func items(at *url.URL, f parsedFeed, retrieved time.Time) []evidence.Document {
 		if it == nil {
 			continue
 		}
-		d := evidence.Document{Source: "feeds", Title: plainText(it.Title), Score: 1, Language: language, Published: itemTime(it)}
+		d := evidence.Document{Source: "feeds", Title: extract.Line(it.Title), Score: 1, Language: language, Published: itemTime(it)}
 		d.Text = itemText(it)
 		if d.Text == "" {
 			d.Text, d.Score = text.Squash(d.Title), bareTitle
@@ -47,14 +48,14 @@ func items(at *url.URL, f parsedFeed, retrieved time.Time) []evidence.Document {
 // itemText is what an item says: its content, else its description, else that of the
 // video or recording that it is about.
 func itemText(it *gofeed.Item) string {
-	if s := cmp.Or(plainText(it.Content), plainText(it.Description)); s != "" {
+	if s := cmp.Or(extract.Fragment(it.Content), extract.Fragment(it.Description)); s != "" {
 		return s
 	}
-	if s := plainText(mediaDescription(it.Extensions["media"])); s != "" {
+	if s := extract.Fragment(mediaDescription(it.Extensions["media"])); s != "" {
 		return s
 	}
 	if it.ITunesExt != nil {
-		return cmp.Or(plainText(it.ITunesExt.Summary), plainText(it.ITunesExt.Subtitle))
+		return cmp.Or(extract.Fragment(it.ITunesExt.Summary), extract.Fragment(it.ITunesExt.Subtitle))
 	}
 	return ""
 }

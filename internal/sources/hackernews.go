@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -95,7 +96,7 @@ func (h *hackerNews) read(a *hackerNewsAnswer, retrieved time.Time) ([]evidence.
 // says nothing beyond its title.
 func (h *hackerNews) document(hit hackerNewsHit) evidence.Document {
 	d := evidence.Document{Title: string(cmp.Or(hit.Title, hit.StoryTitle)), Score: 1}
-	d.Text = plainText(string(cmp.Or(hit.Comment, hit.StoryText)))
+	d.Text = extract.Fragment(string(cmp.Or(hit.Comment, hit.StoryText)))
 	if d.Text == "" {
 		d.Text, d.Score = text.Squash(d.Title), bareTitle
 	}

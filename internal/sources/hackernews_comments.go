@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
@@ -80,7 +81,7 @@ func (h *hackerNews) discussion(story string, item hackerNewsItemTree, retrieved
 	var parts []string
 	size, cut := 0, item.cut
 	for _, c := range item.best() {
-		body := plainText(string(c.Text))
+		body := extract.Fragment(string(c.Text))
 		if size+len(body) > commentTextBytes {
 			cut = true
 			continue
@@ -94,7 +95,7 @@ func (h *hackerNews) discussion(story string, item hackerNewsItemTree, retrieved
 	if len(parts) == 0 {
 		return evidence.Document{}
 	}
-	if own := plainText(string(item.Text)); own != "" {
+	if own := extract.Fragment(string(item.Text)); own != "" {
 		parts = append([]string{own}, parts...)
 	}
 	d.Text = strings.Join(parts, "\n\n")

@@ -26,7 +26,7 @@ func TestHackerNewsFullText(t *testing.T) {
 	got := docs[0]
 	want := brief{
 		Title: "Discussion of Go 1.26 is out", URL: "https://news.ycombinator.com/item?id=46000001",
-		Text: "cy: A goroutine is cheap.\n\nch <- 1\n\nbo: Nobody replied to this.\n\ndi: A channel is not.",
+		Text: "cy: A goroutine is cheap.\n\n```\nch <- 1\n```\n\nbo: Nobody replied to this.\n\ndi: A channel is not.",
 	}
 	if diff := cmp.Diff(want, briefs(docs)[0]); diff != "" {
 		t.Errorf("discussion (-want +got):\n%s", diff)

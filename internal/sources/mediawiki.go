@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 )
 
@@ -81,7 +82,7 @@ func (w *wiki) parse(ctx context.Context, budget *fetch.Budget, page *searchPage
 	}
 	text := strings.TrimSpace(read.Text)
 	if err != nil || text == "" {
-		text = plainText(a.Parse.Text)
+		text = extract.Fragment(a.Parse.Text)
 	}
 	page.Extract, page.Revision = &text, a.Parse.Revision
 	return nil

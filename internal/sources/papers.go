@@ -10,7 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/html/atom"
+
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -44,7 +47,7 @@ type paper struct {
 // without an abstract and for a retracted one.
 func (p paper) document() evidence.Document {
 	d := evidence.Document{
-		URL: p.url, Title: text.Squash(markupTag(p.title)), Text: markupTag(p.abstract), Revision: p.revision,
+		URL: p.url, Title: paperLine(p.title), Text: paperText(p.abstract), Revision: p.revision,
 		Language: languageTag(p.language), License: openLicense(p.license), Published: p.published, Score: 1,
 	}
 	if d.Text == "" {
@@ -57,7 +60,7 @@ func (p paper) document() evidence.Document {
 			d.Title = "Retracted: " + d.Title
 		}
 	}
-	d.Meta = meta(append([]string{"authors", strings.Join(p.authors, ", "), "venue", markupTag(p.venue), "doi", p.doi, "retracted", isRetracted}, p.more...)...)
+	d.Meta = meta(append([]string{"authors", strings.Join(p.authors, ", "), "venue", paperLine(p.venue), "doi", p.doi, "retracted", isRetracted}, p.more...)...)
 	return d
 }
 
@@ -72,7 +75,7 @@ func (p paper) record(title string) string {
 		authors = append(authors[:5:5], "et al")
 	}
 	out := strings.TrimRight(title, ".") + "."
-	for _, part := range []string{strings.Join(authors, ", "), text.Squash(markupTag(p.venue))} {
+	for _, part := range []string{strings.Join(authors, ", "), paperLine(p.venue)} {
 		if part != "" {
 			out += " " + strings.TrimRight(part, ".") + "."
 		}
@@ -118,25 +121,67 @@ func paperDocuments(source string, found []paper, limit int, retrieved time.Time
 	return collect(source, found, retrieved, limit, paper.document)
 }
 
-// jats maps the tags of journals' XML, and headings that plainText does not
-// know, to those that it does.
-var jats = strings.NewReplacer(
-	"<jats:title", "<h3", "</jats:title>", "</h3>", "<jats:sec", "<div", "</jats:sec>", "</div>",
-	"<jats:list-item", "<li", "</jats:list-item>", "</li>", "<jats:", "<", "</jats:", "</",
-	"<h4", "<h3", "</h4>", "</h3>",
-)
-
-// markupTag converts HTML or JATS to text, also where it was escaped twice.
-func markupTag(s string) string {
-	out := plainText(jats.Replace(s))
+// paperText converts a text of a paper to Markdown: HTML or JATS, also where it was
+// escaped twice, or plain text with a bare "<".
+func paperText(s string) string {
+	out := extract.Fragment(escapeLoose(s))
 	if strings.Contains(out, "<jats:") {
-		out = plainText(jats.Replace(out))
+		out = extract.Fragment(escapeLoose(out))
 	}
-	if rest, ok := strings.CutPrefix(out, "Abstract\n\n"); ok {
-		return rest
+	for _, front := range []string{"### Abstract\n\n", "#### Abstract\n\n", "Abstract\n\n"} {
+		if rest, ok := strings.CutPrefix(out, front); ok {
+			return rest
+		}
 	}
 	return out
 }
+
+// paperLine is paperText on one line.
+func paperLine(s string) string { return extract.Line(escapeLoose(s)) }
+
+// aTag matches what may be a tag; its name is the first group.
+var aTag = text.Pattern(`</?((?:jats:|mml:)?[A-Za-z][A-Za-z0-9-]*)([^<>]*)>`)
+
+// escapeLoose escapes each "<" that begins no tag of HTML, JATS or MathML: many
+// abstracts are plain text, in which "n<m" is a comparison.
+func escapeLoose(s string) string {
+	if !strings.Contains(s, "<") {
+		return s
+	}
+	var b strings.Builder
+	done := 0
+	for _, m := range aTag().FindAllStringSubmatchIndex(s, -1) {
+		if !isMarkup(s[m[2]:m[3]], s[m[4]:m[5]]) {
+			continue
+		}
+		b.WriteString(strings.ReplaceAll(s[done:m[0]], "<", "&lt;"))
+		b.WriteString(s[m[0]:m[1]])
+		done = m[1]
+	}
+	b.WriteString(strings.ReplaceAll(s[done:], "<", "&lt;"))
+	return b.String()
+}
+
+// isMarkup reports whether an element of that name and with those attributes is
+// one that abstracts have.
+func isMarkup(name, attributes string) bool {
+	name = strings.ToLower(name)
+	if strings.HasPrefix(name, "jats:") || strings.HasPrefix(name, "mml:") || mathML[name] {
+		return true
+	}
+	attributes = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(attributes), "/"))
+	return atom.Lookup([]byte(name)) != 0 && (attributes == "" || strings.Contains(attributes, "=") || attributes == "hidden")
+}
+
+var mathML = func() map[string]bool {
+	out := map[string]bool{}
+	for name := range strings.FieldsSeq(`math semantics annotation annotation-xml mrow mi mo mn mtext mspace msup msub msubsup mfrac msqrt mroot
+		munder mover munderover mfenced mtable mtr mtd mstyle mpadded mphantom mmultiscripts mprescripts none menclose merror maction ms
+		tex-math inline-formula disp-formula alternatives`) {
+		out[name] = true
+	}
+	return out
+}()
 
 // email is the operator's e-mail address, or empty.
 func email(network *fetch.Network) string {

@@ -59,7 +59,7 @@ func TestEuropePMCDocuments(t *testing.T) {
 	t.Parallel()
 	at := "https://europepmc.org/article/"
 	checkPapers(t, parsed(t, "europepmc", "hits.json"), []brief{
-		{"Ion channels as goroutines & friends.", "Aim\n\nWe model an ion channel as a goroutine.\n\nResult\n\nIt opens in 3 ms.", at + "MED/40000001", "en", "CC BY", ""},
+		{"Ion channels as goroutines & friends.", "#### Aim\n\nWe model an ion channel as a goroutine.\n\n#### Result\n\nIt opens in 3 ms.", at + "MED/40000001", "en", "CC BY", ""},
 		{Title: "A preprint on channels", Text: "A preprint says that channels close.", URL: at + "PPR/PPR900001"},
 		{Title: "Retracted: A channel that never was.", Text: "The channel was made up.", URL: at + "MED/30000001", Language: "de"},
 	}, []more{
@@ -67,6 +67,23 @@ func TestEuropePMCDocuments(t *testing.T) {
 		{"2025-01-01", rankScore(1), map[string]string{"authors": "Sample B", "doi": "10.0000/ppr", "cited_by": "0"}},
 		{"2019-05-01", rankScore(2) * retracted, map[string]string{"authors": "Example A", "venue": "J Ex", "pmid": "30000001", "cited_by": "9", "retracted": "yes"}},
 	})
+}
+
+func TestPaperText(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ in, want string }{
+		{"if n<m and m>k then", "if n<m and m>k then"},
+		{"p<0.05, p <0.01; a<b", "p<0.05, p <0.01; a<b"},
+		{"vector<int> & map<string,int>", "vector<int> & map<string,int>"},
+		{"<p>10<sup>5</sup> cells, p<0.05</p>", "10^5 cells, p<0.05"},
+		{"<h4>Abstract</h4><p>Cells grow.</p>", "Cells grow."},
+		{"&lt;jats:p&gt;2&lt;jats:sup&gt;10&lt;/jats:sup&gt; bytes&lt;/jats:p&gt;", "2^10 bytes"},
+		{"10<sup>9</sup>/L on<sup>1</sup> day", "10^9/L on¹ day"},
+	} {
+		if got := paperText(c.in); got != c.want {
+			t.Errorf("paperText(%q) = %q, want %q", c.in, got, c.want)
+		}
+	}
 }
 
 func TestOpenLicense(t *testing.T) {

@@ -149,14 +149,14 @@ type pubmedRecord struct {
 }
 
 type pubmedContent struct {
-	Title   innerText `xml:"ArticleTitle"`
+	Title   innerMarkup `xml:"ArticleTitle"`
 	Journal struct {
 		Title string     `xml:"Title"`
 		Date  pubmedDate `xml:"JournalIssue>PubDate"`
 	} `xml:"Journal"`
 	Book struct {
-		Title innerText  `xml:"BookTitle"`
-		Date  pubmedDate `xml:"PubDate"`
+		Title innerMarkup `xml:"BookTitle"`
+		Date  pubmedDate  `xml:"PubDate"`
 	} `xml:"Book"`
 	Online   pubmedDate         `xml:"ArticleDate"`
 	Sections capped[pubmedPart] `xml:"Abstract>AbstractText"`
@@ -184,7 +184,7 @@ type pubmedDate struct {
 // pubmedPart is a part of an abstract, such as METHODS.
 type pubmedPart struct {
 	label string
-	text  innerText
+	text  innerMarkup
 }
 
 // UnmarshalXML reads to the element's end.
@@ -222,7 +222,7 @@ func (r *pubmedRecord) paper() paper {
 	}
 	id := strings.TrimSpace(r.PMID)
 	p := paper{
-		title: escaped(string(c.Title)), venue: escaped(cmp.Or(c.Journal.Title, string(c.Book.Title))), url: pubmedArticle + id + "/",
+		title: string(c.Title), venue: cmp.Or(escaped(c.Journal.Title), string(c.Book.Title)), url: pubmedArticle + id + "/",
 		retracted: slices.Contains(c.Types, "Retracted Publication"),
 		more:      []string{"pmid", id, "rights", c.Rights},
 	}
@@ -253,7 +253,7 @@ func (r *pubmedRecord) paper() paper {
 func (c *pubmedContent) abstract() string {
 	var out []string
 	for _, part := range c.Sections {
-		body := escaped(string(part.text))
+		body := string(part.text)
 		if body == "" {
 			continue
 		}

@@ -10,7 +10,7 @@ func TestPubMedDocuments(t *testing.T) {
 	t.Parallel()
 	at := "https://pubmed.ncbi.nlm.nih.gov/"
 	checkPapers(t, parsed(t, "pubmed", "hits.xml"), []brief{
-		{Title: "Ca2+ channels as goroutines.", Text: "BACKGROUND: A channel opens when p < 0.05.\n\nRESULTS: Goroutines wait.", URL: at + "40000001/", Language: "en"},
+		{Title: "Ca²⁺ channels as goroutines.", Text: "BACKGROUND: A channel opens when p < 0.05.\n\nRESULTS: Goroutines wait.", URL: at + "40000001/", Language: "en"},
 		{Title: "Closing a channel", Text: "Close a channel once.", URL: at + "40000003/", Language: "en"},
 		{Title: "A channel with no abstract.", Text: "A channel with no abstract. Bo Sample, The Channel Group. Journal of Examples. 2025.", URL: at + "40000002/", Language: "de"},
 	}, []more{

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -271,7 +272,7 @@ func (p stackExchangePost) score() int {
 // document is a post before it is finished; it has no URL yet.
 func (p stackExchangePost) document(site, title string) evidence.Document {
 	d := evidence.Document{
-		Title: html.UnescapeString(title), Text: plainText(string(p.Body)),
+		Title: html.UnescapeString(title), Text: extract.Fragment(string(p.Body)),
 		License: cmp.Or(string(p.License), stackExchangeLicense), Language: siteLanguage(site),
 	}
 	if at, err := strconv.ParseInt(string(p.Created), 10, 40); err == nil && at > 0 {

@@ -25,7 +25,7 @@ func TestStackExchangeReadsTheBestAnswers(t *testing.T) {
 	docs := found(t, s, evidence.Query{Text: "goroutine & channel", Limit: 5})
 	const title, site, license = `How do I "wait" for a goroutine & its channel?`, "https://stackoverflow.com", "CC BY-SA 4.0"
 	want := []brief{
-		{title, "Use a sync.WaitGroup:\n\nwg.Add(1)\ngo func() {\n\tdefer wg.Done()\n\tch <- 1\n}()\n\nIt counts goroutines.", site + "/a/72", "en", license, ""},
+		{title, "Use a `sync.WaitGroup`:\n\n```\nwg.Add(1)\ngo func() {\n\tdefer wg.Done()\n\tch <- 1\n}()\n```\n\nIt counts goroutines.", site + "/a/72", "en", license, ""},
 		{title, "Close the channel when the goroutine is done.", site + "/a/73", "en", license, ""},
 		{title, "My program ends before the goroutine has sent on its channel.", site + "/questions/71/how", "en", license, ""},
 		{"What does a nil channel do?", "A goroutine of mine blocks for ever.", site + "/questions/80/nil-channel", "en", license, ""},

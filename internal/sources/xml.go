@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
+	"html"
 	"slices"
 	"strings"
 
@@ -87,5 +88,37 @@ func (i *innerText) UnmarshalXML(d *xml.Decoder, _ xml.StartElement) error {
 		}
 	}
 	*i = innerText(b.String())
+	return nil
+}
+
+// innerMarkup is the content of an element as HTML: the elements inside it by their
+// names without prefixes, with their attributes, and text escaped.
+type innerMarkup string
+
+// UnmarshalXML reads to the element's end.
+func (i *innerMarkup) UnmarshalXML(d *xml.Decoder, _ xml.StartElement) error {
+	var b strings.Builder
+	for depth := 1; depth > 0; {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			depth++
+			b.WriteString("<" + t.Name.Local)
+			for _, a := range t.Attr {
+				b.WriteString(" " + a.Name.Local + `="` + html.EscapeString(a.Value) + `"`)
+			}
+			b.WriteByte('>')
+		case xml.EndElement:
+			if depth--; depth > 0 {
+				b.WriteString("</" + t.Name.Local + ">")
+			}
+		case xml.CharData:
+			b.WriteString(html.EscapeString(string(t)))
+		}
+	}
+	*i = innerMarkup(strings.TrimSpace(b.String()))
 	return nil
 }
