@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -65,6 +66,10 @@ func parseXML(body string) (*gofeed.Feed, error) {
 // entryStart matches the beginning of an item of RSS or an entry of Atom.
 var entryStart = regexp.MustCompile(`(?i)<(?:[a-z][\w.-]{0,40}:)?(?:item|entry)[\s>/]`)
 
+// maxGuesses is how many items of a feed may each have an encoding that is guessed,
+// which takes up to a few milliseconds.
+const maxGuesses = 50
+
 // decodeFeed converts a feed to UTF-8. Items of feeds that programs compile from
 // others may differ in their encoding, so that each is decoded on its own where the
 // whole is not valid.
@@ -75,16 +80,24 @@ func decodeFeed(raw []byte, contentType string) (body string, warnings []string)
 		return whole.Text, whole.Warnings()
 	}
 	var out strings.Builder
-	start, replaced := 0, 0
+	start, replaced, guesses := 0, 0, 0
 	for i := 0; i <= len(cuts); i++ {
 		end := len(raw)
 		if i < len(cuts) {
 			end = cuts[i][0]
 		}
-		part := decode.Bytes(raw[start:end], decode.Hints{ContentType: "text/xml; charset=" + whole.Charset})
-		out.WriteString(part.Text)
-		replaced += part.Replaced
+		part := raw[start:end]
 		start = end
+		if guesses >= maxGuesses && !utf8.Valid(part) {
+			part = bytes.ToValidUTF8(part, []byte("\uFFFD"))
+			replaced++
+		}
+		decoded := decode.Bytes(part, decode.Hints{ContentType: "text/xml; charset=" + whole.Charset})
+		if decoded.Guessed {
+			guesses++
+		}
+		out.WriteString(decoded.Text)
+		replaced += decoded.Replaced
 	}
 	whole.Replaced = replaced
 	return out.String(), whole.Warnings()

@@ -74,3 +74,23 @@ func TestParseFeedRefusesTooManyElements(t *testing.T) {
 		}
 	}
 }
+
+// A feed each of whose items is in another encoding is guessed for some of them only.
+func TestParseFeedBoundsGuesses(t *testing.T) {
+	t.Parallel()
+	item := "<item><title>" + encodedFeed(t, "windows-1252", "Les élèves étaient arrivés près de là") + "</title><link>https://a.example/</link></item>"
+	body := `<rss version="2.0"><channel><title>` + strings.Repeat("größer ", 20_000) + `</title>` + strings.Repeat(item, 2*maxGuesses) + `</channel></rss>`
+	f, err := parseFeed([]byte(body), "")
+	if err != nil || len(f.Items) != 2*maxGuesses {
+		t.Fatalf("%v, %v", f.Feed, err)
+	}
+	guessed := 0
+	for _, it := range f.Items {
+		if strings.Contains(it.Title, "élèves") {
+			guessed++
+		}
+	}
+	if guessed != maxGuesses {
+		t.Errorf("%d items were guessed, want %d", guessed, maxGuesses)
+	}
+}

@@ -246,3 +246,14 @@ func FuzzBytes(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkGuess(b *testing.B) {
+	for name, raw := range map[string][]byte{"short": encoded(b, "gbk", "大桥因维修关闭"), "long": encoded(b, "gbk", strings.Repeat(chinese, 4000))} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(int64(len(raw)))
+			for b.Loop() {
+				Bytes(raw, Hints{})
+			}
+		})
+	}
+}
