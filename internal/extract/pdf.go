@@ -116,22 +116,15 @@ type inputPDF struct {
 	Options PDFOptions `json:"options"`
 }
 
-// outputPDF holds the page or a Problem, since an error of a task crosses the
-// process boundary only as text.
-type outputPDF struct {
-	Page    Page              `json:"page"`
-	Problem *evidence.Problem `json:"problem,omitempty"`
-}
-
 // TaskPDF is PDF as a task of package isolate.
 func TaskPDF(ctx context.Context, in []byte) ([]byte, error) {
-	return isolate.JSON(func(ctx context.Context, in inputPDF) (outputPDF, error) {
+	return isolate.JSON(func(ctx context.Context, in inputPDF) (output, error) {
 		page, err := PDF(ctx, in.Raw, in.Options)
 		var p *evidence.Problem
 		if errors.As(err, &p) {
-			return outputPDF{Problem: p}, nil
+			return output{Problem: p}, nil
 		}
-		return outputPDF{Page: page}, err
+		return output{Page: page}, err
 	})(ctx, in)
 }
 
@@ -140,7 +133,7 @@ func (i Isolated) PDF(ctx context.Context, data []byte, o PDFOptions) (Page, err
 	if err := checkPDF(data); err != nil {
 		return Page{}, err
 	}
-	var out outputPDF
+	var out output
 	if err := i.Runner.Run(ctx, TaskNamePDF, inputPDF{Raw: data, Options: o}, &out); err != nil {
 		return Page{}, err
 	}

@@ -20,7 +20,8 @@ import (
 // fileTypes are the media types of the files that are read, by file extension.
 var fileTypes = map[string]string{
 	".md": "text/markdown", ".markdown": "text/markdown", ".txt": "text/plain", ".text": "text/plain", ".rst": "text/plain",
-	".org": "text/plain", ".adoc": "text/plain", ".html": "text/html", ".htm": "text/html", ".xhtml": "text/html",
+	".rest": "text/plain", ".mdx": "text/markdown",
+	".org": "text/plain", ".adoc": "text/plain", ".asciidoc": "text/plain", ".html": "text/html", ".htm": "text/html", ".xhtml": "text/html",
 	".ipynb": extract.TypeNotebook, ".eml": extract.TypeMail,
 	".pdf": typePDF, // where fetch.pdf allows it; else a file without text
 }
