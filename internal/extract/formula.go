@@ -19,6 +19,11 @@ const displayAttr = "x-display"
 // markup of Wikipedia, KaTeX, MathJax and LaTeXML. The TeX that a page hides
 // beside a formula is used if it agrees with what is shown.
 func readFormulas(doc *html.Node) {
+	for n := range doc.Descendants() {
+		if name, ok := strings.CutPrefix(n.Data, "mml:"); ok && n.Type == html.ElementNode { // the parser knows no prefixes
+			n.Data, n.DataAtom = name, atom.Lookup([]byte(name))
+		}
+	}
 	var found []*html.Node
 	collectFormulas(doc, &found)
 	for _, n := range found {
@@ -106,8 +111,11 @@ func formulaTeX(n *html.Node) (tex string, display bool) {
 	switch n.DataAtom {
 	case atom.Script:
 		display = strings.Contains(attribute(n.Attr, "type"), "mode=display")
-		if n.FirstChild != nil && plausibleTeX(n.FirstChild.Data, "") {
-			tex = cleanTeX(n.FirstChild.Data)
+		if n.FirstChild == nil {
+			return "", display
+		}
+		if source := cdata().ReplaceAllString(n.FirstChild.Data, ""); plausibleTeX(source, "") {
+			tex = cleanTeX(source)
 		}
 		return tex, display
 	case atom.Img:
@@ -167,6 +175,7 @@ func textOf(n *html.Node) string {
 }
 
 var (
+	cdata     = text.Pattern(`%?\s*(?:<!\[CDATA\[|\]\]>)`)
 	plainWord = text.Pattern(`(?:^|[^\\a-zA-Z])([a-zA-Z]{4,})`)
 	styleName = text.Pattern(`^\{\\(?:displaystyle|textstyle|scriptstyle) ?(.*)\}$`)
 	texMark   = text.Pattern(`[\\^_={}<>+]|^.{1,8}$`)
@@ -253,6 +262,8 @@ func writeMath(n *html.Node, b *strings.Builder, depth int) {
 		put(0, "^{", 1, "}")
 	case "msubsup", "munderover":
 		put(0, "_{", 1, "}^{", 2, "}")
+	case "mmultiscripts":
+		writeScripts(kids, put)
 	case "mfrac":
 		put("\\frac{", 0, "}{", 1, "}")
 	case "mroot":
@@ -273,4 +284,32 @@ func writeMath(n *html.Node, b *strings.Builder, depth int) {
 			put(i)
 		}
 	}
+}
+
+// writeScripts writes a base with pairs of scripts behind it, and after
+// mprescripts in front of it.
+func writeScripts(kids []*html.Node, put func(...any)) {
+	split := len(kids)
+	for i, k := range kids {
+		if k.Data == "mprescripts" {
+			split = i
+			break
+		}
+	}
+	pairs := func(from, to int) {
+		for i := from; i < to; i += 2 {
+			if kids[i].Data != "none" {
+				put("_{", i, "}")
+			}
+			if i+1 < to && kids[i+1].Data != "none" {
+				put("^{", i+1, "}")
+			}
+		}
+	}
+	if split+1 < len(kids) {
+		put("{}")
+		pairs(split+1, len(kids))
+	}
+	put(0)
+	pairs(1, split)
 }

@@ -165,6 +165,9 @@ func (w *writer) element(n *html.Node) {
 			w.inline(n)
 			return
 		}
+		if !w.plain && w.roleTable(n) {
+			return
+		}
 		w.flush()
 		w.children(n)
 		w.flush()

@@ -63,6 +63,7 @@ type tableRow struct {
 }
 
 func tableRows(table *html.Node) (rows []tableRow, caption *html.Node) {
+	var foot []tableRow // shown last, wherever it is
 	var walk func(n *html.Node, head bool, depth int)
 	walk = func(n *html.Node, head bool, depth int) {
 		for c := n.FirstChild; c != nil; c = c.NextSibling {
@@ -70,8 +71,14 @@ func tableRows(table *html.Node) (rows []tableRow, caption *html.Node) {
 			case atom.Caption:
 				caption = c
 			case atom.Thead, atom.Tbody, atom.Tfoot, atom.Form:
-				if depth < 4 {
-					walk(c, c.DataAtom == atom.Thead, depth+1)
+				if depth >= 4 {
+					continue
+				}
+				before := len(rows)
+				walk(c, c.DataAtom == atom.Thead, depth+1)
+				if c.DataAtom == atom.Tfoot {
+					foot = append(foot, rows[before:]...)
+					rows = rows[:before]
 				}
 			case atom.Tr:
 				rows = append(rows, rowOf(c, head))
@@ -79,7 +86,7 @@ func tableRows(table *html.Node) (rows []tableRow, caption *html.Node) {
 		}
 	}
 	walk(table, false, 0)
-	return rows, caption
+	return append(rows, foot...), caption
 }
 
 func rowOf(tr *html.Node, head bool) tableRow {
@@ -94,8 +101,45 @@ func rowOf(tr *html.Node, head bool) tableRow {
 			r.cells = append(r.cells, c)
 		}
 	}
-	r.header = head || th > 0 && th == len(r.cells)
+	others := len(r.cells) - th
+	if th > 0 && r.cells[0].DataAtom == atom.Td && strings.TrimSpace(textOf(r.cells[0])) == "" {
+		others-- // the corner of a table with row headers
+	}
+	r.header = head || th > 0 && others == 0
 	return r
+}
+
+// roleTable writes a table that is one by its roles, and reports whether n is.
+func (w *writer) roleTable(n *html.Node) bool {
+	switch attribute(n.Attr, "role") {
+	case "table", "grid", "treegrid":
+	default:
+		return false
+	}
+	var rows []tableRow
+	columns := 0
+	for c := range n.Descendants() {
+		switch role := attribute(c.Attr, "role"); role {
+		case "row":
+			rows = append(rows, tableRow{header: true})
+		case "cell", "gridcell", "columnheader", "rowheader":
+			if len(rows) == 0 {
+				return false
+			}
+			r := &rows[len(rows)-1]
+			r.cells = append(r.cells, c)
+			r.header = r.header && role == "columnheader"
+			columns = max(columns, len(r.cells))
+		}
+	}
+	if columns < 2 {
+		return false
+	}
+	w.flush()
+	if s := dataTable(rows, w.room); s != "" {
+		w.block(s)
+	}
+	return true
 }
 
 // isLayout reports whether a table only arranges the parts of a page.
@@ -197,6 +241,9 @@ func dataTable(rows []tableRow, room int) string {
 
 func spanOf(c *html.Node, key string, limit int) int {
 	v, err := strconv.Atoi(strings.TrimSpace(attribute(c.Attr, key)))
+	if err == nil && v == 0 && key == "rowspan" {
+		return limit // to the end of the table
+	}
 	if err != nil || v < 1 {
 		return 1
 	}
