@@ -15,14 +15,16 @@ func newRemember(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "remember FILE|URL|-", Short: "Store a file, a page or the text on stdin",
 		Long: `Stores a file of text (Markdown, AsciiDoc, reStructuredText, Org or plain, in any
-character encoding), HTML, a Jupyter notebook or an e-mail (.eml), the page at a URL,
-or with - the text on stdin. With -, a --title such as notes.rst tells the markup.
-What is already in the memory, unchanged, is not stored twice. A file is identified by
-its path and a page by its URL: a new version replaces the old one.`,
+character encoding), HTML, PDF, Office (docx, pptx, xlsx, odt, ods, odp), EPUB, a web
+archive (mht), zipped pages, a Jupyter notebook or an e-mail (.eml); the page or file
+at a URL; or with - what stdin has. With -, a --title such as notes.rst tells the
+markup. What is already in the memory, unchanged, is not stored twice. A file is
+identified by its path and a page by its URL: a new version replaces the old one.`,
 		Args: one("remember", "one file, one URL, or - for stdin"),
 		Example: `research-mcp remember notes.md --tag work
   research-mcp remember https://go.dev/doc/effective_go
-  pdftotext paper.pdf - | research-mcp remember - --title "The paper"`,
+  research-mcp remember paper.pdf
+  git log | research-mcp remember - --title "The history"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
 				got, err := c.remember(cmd, a.Library(), args[0], req)

@@ -64,7 +64,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if a.pool, err = newPool(cfg, o.Log); err != nil {
 		return nil, err
 	}
-	a.pages = extract.Isolated{Runner: a.pool, ReadPDF: cfg.Fetch.PDF}
+	a.pages = extract.Isolated{Runner: a.pool, ReadPDF: cfg.Fetch.PDF, ReadDocuments: cfg.Fetch.Documents}
 	a.fetch = newNetwork(ctx, a, o)
 	if a.sources, err = a.buildSources(o.Hooks); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
@@ -81,7 +81,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 		remembered = noRecall{a.memory}
 	}
 	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: library.WebReader{Network: a.fetch.Network, Extract: a.pages},
-		HTML: a.pages, Cache: a.fetch, Location: cfg.DataDir, Now: o.Now, Log: o.Log})
+		Named: library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, Files: a.pages.All(), Cache: a.fetch, Location: cfg.DataDir, Now: o.Now, Log: o.Log})
 	a.engine = research.New(engineConfig(cfg), research.Deps{
 		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: a.memory, Models: a.models, Analyst: analyst{a.pool},
 		Now: o.Now, NewID: o.NewID, Log: o.Log,
@@ -137,6 +137,9 @@ func (a *App) buildSources(hooks Hooks) ([]research.Source, error) {
 	for _, spec := range sources.Registry() {
 		s := SourceSettings(a.cfg, spec)
 		s.Pages, s.Logger = a.pages, a.log
+		if spec.OwnFiles {
+			s.Pages = a.pages.All()
+		}
 		settings[spec.Name] = s
 	}
 	built, err := sources.Build(settings, a.fetch.Network)

@@ -22,8 +22,9 @@ func childTasks() map[string]isolate.Task {
 		taskAnalyse: isolate.JSON(func(_ context.Context, in evidence.AnalysisInput) (evidence.Analysis, error) {
 			return research.Analyse(in), nil
 		}),
-		extract.TaskName:    extract.Task,
-		extract.TaskNamePDF: extract.TaskPDF,
+		extract.TaskName:         extract.Task,
+		extract.TaskNamePDF:      extract.TaskPDF,
+		extract.TaskNameDocument: extract.TaskDocument,
 	}
 }
 
@@ -37,13 +38,15 @@ func Child() (code int, isChild bool) {
 // delay no other page.
 const (
 	pageDeadline  = 3 * time.Second
+	fileDeadline  = 10 * time.Second // of a PDF or another document, which ends by itself after 5 s
 	extraChildren = 4
 )
 
 // newPool keeps the processes that read pages and make statistics.
 func newPool(cfg *config.Config, log *slog.Logger) (*isolate.Pool, error) {
 	return isolate.NewPool(isolate.Options{
-		Deadline: cfg.Analysis.Timeout, Deadlines: map[string]time.Duration{extract.TaskName: pageDeadline}, Extra: extraChildren,
+		Deadline: cfg.Analysis.Timeout, Extra: extraChildren,
+		Deadlines: map[string]time.Duration{extract.TaskName: pageDeadline, extract.TaskNamePDF: fileDeadline, extract.TaskNameDocument: fileDeadline},
 		MaxMemory: int64(cfg.Analysis.MemoryMB) << 20, Logger: log,
 	})
 }

@@ -1,6 +1,10 @@
 package app
 
 import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -52,6 +56,29 @@ func TestAFileIsCited(t *testing.T) {
 	if err != nil || len(got.Hits) == 0 || got.Hits[0].URL != cited.URL || !got.Hits[0].Untrusted {
 		t.Errorf("recalled %+v, %v", got.Hits, err)
 	}
+}
+
+// Documents of the user's own folder are read by default, in isolated processes.
+func TestADocumentIsCited(t *testing.T) {
+	t.Parallel()
+	notes := t.TempDir()
+	var raw bytes.Buffer
+	z := zip.NewWriter(&raw)
+	w, err := z.Create("word/document.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(w, "<document><body><p><r><t>The Quillon engine was built by Ottoline Verrier in 1911. It ran on turnip oil.</t></r></p></body></document>")
+	if err := errors.Join(z.Close(), os.WriteFile(filepath.Join(notes, "report.docx"), raw.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	a := start(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"sources.files.dir": notes})
+	defer a.Close()
+	answer, err := a.Engine().Research(t.Context(), research.Request{Question: "Who built the Quillon engine?"}, nil)
+	if err != nil || !slices.ContainsFunc(answer.Citations, func(c evidence.Citation) bool { return strings.HasSuffix(c.URL, "/report.docx") }) {
+		t.Errorf("%v, citations %+v", err, answer.Citations)
+	}
+	checkQuotes(t, a, answer)
 }
 
 // A folder that does not exist is an error in that source's report, which says

@@ -98,8 +98,10 @@ type Cache struct {
 
 // Fetch says what is read of pages and files.
 type Fetch struct {
-	PDF   bool   `koanf:"pdf"`
-	Allow string `koanf:"allow"`
+	PDF bool `koanf:"pdf"`
+
+	Documents bool   `koanf:"documents"`
+	Allow     string `koanf:"allow"`
 }
 
 // Allowed are the addresses inside of a private net from which pages may be read.
@@ -180,7 +182,8 @@ var keys = []key{
 	{name: "contact", value: "", about: "your e-mail address or web page: sources see it in the User-Agent and allow more"},
 	{name: "data_dir", value: "", about: "folder of the memory; the platform's user data folder when empty"},
 	{name: "fetch.allow", value: "", about: "private addresses that pages may be read from, such as 10.0.0.5:8080,192.168.1.7:80; a model may name them too"},
-	{name: "fetch.pdf", value: "false", about: "read the text of PDF files too, of pages and of your own folder"},
+	{name: "fetch.documents", value: "false", about: "read Office files, EPUB books, web archives and zipped pages of the net; your own files are always read"},
+	{name: "fetch.pdf", value: "false", about: "read PDF files of the net; your own files are always read"},
 	{name: "language", value: "en", about: "language of the sources and answers, such as en or pt-BR"},
 	{name: "log_level", value: "warn", about: "debug, info, warn or error; the log is written to stderr"},
 	{name: "memory.backend", value: localBackend, about: "where the memory is stored: local is a file in data_dir"},

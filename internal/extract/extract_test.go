@@ -18,7 +18,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if exit, isChild := isolate.ChildMain(os.Args, map[string]isolate.Task{TaskName: Task, TaskNamePDF: TaskPDF}, os.Stdin, os.Stdout, os.Stderr); isChild {
+	if exit, isChild := isolate.ChildMain(os.Args, map[string]isolate.Task{TaskName: Task, TaskNamePDF: TaskPDF, TaskNameDocument: TaskDocument}, os.Stdin, os.Stdout, os.Stderr); isChild {
 		os.Exit(exit)
 	}
 	os.Exit(m.Run())

@@ -42,11 +42,19 @@ type Runner interface {
 	Run(ctx context.Context, task string, in, out any) error
 }
 
-// Isolated reads pages in child processes, in which Task and TaskPDF must be
-// registered.
+// Isolated reads pages in child processes, in which Task, TaskPDF and TaskDocument must
+// be registered.
 type Isolated struct {
-	Runner  Runner
-	ReadPDF bool // Page reads PDF; if false, PDF is a Problem that names the setting
+	Runner        Runner
+	ReadPDF       bool // Page reads PDF; if false, PDF is a Problem that names the setting
+	ReadDocuments bool // Page reads what Document reads; if false, such files are Problems that name the setting
+}
+
+// All reads every format, whatever the settings say of the net: files of the user's own,
+// and addresses that the user names.
+func (i Isolated) All() Isolated {
+	i.ReadPDF, i.ReadDocuments = true, true
+	return i
 }
 
 // HTML is the function HTML in a child process, under the runner's deadline.

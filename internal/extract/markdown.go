@@ -201,7 +201,7 @@ func (w *writer) inline(n *html.Node) {
 	case atom.A:
 		if full := fullAddress(n); full != "" {
 			w.write(full)
-		} else if !isPermalink(n) {
+		} else if !isPermalink(n) && !isNoteLink(n) {
 			w.children(n)
 		}
 	case atom.Wbr:
@@ -262,6 +262,17 @@ func isPermalink(n *html.Node) bool {
 	switch s {
 	case "¶", "#", "§", "🔗", "🔗︎", "":
 		return strings.HasPrefix(attribute(n.Attr, "href"), "#") || s == ""
+	}
+	return false
+}
+
+// isNoteLink reports whether a link leads to a footnote, or back from it.
+func isNoteLink(n *html.Node) bool {
+	for _, key := range []string{"role", "epub:type", "class"} {
+		switch v := attribute(n.Attr, key); {
+		case hasWord(v, "doc-noteref"), hasWord(v, "doc-backlink"), hasWord(v, "noteref"), hasWord(v, "footnote-ref"), hasWord(v, "footnote-back"):
+			return true
+		}
 	}
 	return false
 }

@@ -133,21 +133,19 @@ func (i Isolated) PDF(ctx context.Context, data []byte, o PDFOptions) (Page, err
 	if err := checkPDF(data); err != nil {
 		return Page{}, err
 	}
-	var out output
-	if err := i.Runner.Run(ctx, TaskNamePDF, inputPDF{Raw: data, Options: o}, &out); err != nil {
-		return Page{}, err
-	}
-	if out.Problem != nil {
-		return Page{}, out.Problem
-	}
-	return out.Page, nil
+	return i.runDocument(ctx, TaskNamePDF, inputPDF{Raw: data, Options: o})
 }
 
-// Page reads a page of any kind: a PDF with PDF if ReadPDF is set, anything else
-// with HTML.
+// Page reads a page of any kind: a PDF with PDF if ReadPDF is set, a document with
+// Document if ReadDocuments is set, anything else with HTML.
 func (i Isolated) Page(ctx context.Context, raw []byte, contentType, pageURL string) (Page, error) {
-	if i.ReadPDF && IsPDF(raw, contentType) {
+	switch {
+	case i.ReadPDF && IsPDF(raw, contentType):
 		return i.PDF(ctx, raw, PDFOptions{})
+	case IsDocument(raw) && i.ReadDocuments:
+		return i.Document(ctx, raw)
+	case IsDocument(raw):
+		return Page{}, documentsOff()
 	}
 	return i.HTML(ctx, raw, contentType, pageURL)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
+	"github.com/research-mcp/research-mcp/internal/isolate"
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/memory"
@@ -54,12 +55,13 @@ func (fakeChooser) BuiltIn() models.Set                 { return models.Set{Embe
 // inProcess runs the extraction without a child process.
 type inProcess struct{}
 
-func (inProcess) Run(ctx context.Context, _ string, in, out any) error {
+func (inProcess) Run(ctx context.Context, name string, in, out any) error {
 	raw, err := json.Marshal(in)
 	if err != nil {
 		return err
 	}
-	if raw, err = extract.Task(ctx, raw); err != nil {
+	task := map[string]isolate.Task{extract.TaskName: extract.Task, extract.TaskNamePDF: extract.TaskPDF, extract.TaskNameDocument: extract.TaskDocument}[name]
+	if raw, err = task(ctx, raw); err != nil {
 		return err
 	}
 	return json.Unmarshal(raw, out)
@@ -77,7 +79,7 @@ func open(t *testing.T, change func(*library.Deps)) (*library.Library, memory.Me
 			t.Error(err)
 		}
 	})
-	d := library.Deps{Memory: m, Models: fakeChooser{builtIn}, HTML: extract.Isolated{Runner: inProcess{}}}
+	d := library.Deps{Memory: m, Models: fakeChooser{builtIn}, Files: extract.Isolated{Runner: inProcess{}}.All()}
 	if change != nil {
 		change(&d)
 	}

@@ -22,9 +22,9 @@ type PageReader interface {
 	ReadPage(ctx context.Context, url string) (evidence.Document, evidence.Origin, error)
 }
 
-// HTMLReader extracts the text of HTML; see extract.Isolated.
-type HTMLReader interface {
-	HTML(ctx context.Context, raw []byte, contentType, pageURL string) (extract.Page, error)
+// FileReader extracts the text of HTML, PDF and other documents; see extract.Isolated.
+type FileReader interface {
+	Page(ctx context.Context, raw []byte, contentType, pageURL string) (extract.Page, error)
 }
 
 // Cache holds answers of sources, which may contain what was forgotten.
@@ -38,7 +38,8 @@ type Deps struct {
 	Memory   contract.Memory
 	Models   models.Chooser
 	Pages    PageReader                         // nil: no page can be read
-	HTML     HTMLReader                         // nil: HTML files are refused
+	Named    PageReader                         // of pages that are to be remembered; nil: Pages
+	Files    FileReader                         // nil: only plain text is read
 	Cache    Cache                              // nil: there is none
 	Location string                             // of the memory, for messages
 	Chunk    func(text string) []evidence.Chunk // nil: extract.Chunks

@@ -67,7 +67,7 @@ func (l *Library) Remember(ctx context.Context, req RememberRequest) (RememberRe
 	if req.URL == "" {
 		return l.rememberText(ctx, note{source: SourceNote, title: req.Title, body: req.Text, tags: req.Tags})
 	}
-	doc, from, err := l.ReadPage(ctx, req.URL)
+	doc, from, err := l.readNamed(ctx, req.URL)
 	if err != nil {
 		return RememberResult{}, unreadable(ctx, req.URL, err)
 	}
@@ -83,6 +83,14 @@ func (l *Library) Remember(ctx context.Context, req RememberRequest) (RememberRe
 	}
 	doc.Title, doc.Tags = cmp.Or(strings.TrimSpace(req.Title), doc.Title), req.Tags
 	return l.remember(ctx, doc, warnings)
+}
+
+// readNamed reads a page that a person wants to have remembered.
+func (l *Library) readNamed(ctx context.Context, url string) (evidence.Document, evidence.Origin, error) {
+	if l.deps.Named == nil {
+		return l.ReadPage(ctx, url)
+	}
+	return l.deps.Named.ReadPage(ctx, url)
 }
 
 // unreadable adds the address to an error that may not contain it.

@@ -18,7 +18,7 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// RememberFile stores a file of text, HTML, a notebook or an e-mail. Its id follows from its
+// RememberFile stores a file of text, HTML, PDF or another format that is read. Its id follows from its
 // path: what was stored of the file earlier is replaced.
 func (l *Library) RememberFile(ctx context.Context, path, title string, tags []string) (RememberResult, error) {
 	path, err := filepath.Abs(path)
@@ -30,7 +30,7 @@ func (l *Library) RememberFile(ctx context.Context, path, title string, tags []s
 	case err != nil:
 		return RememberResult{}, noFile(path, err)
 	case info.IsDir():
-		return RememberResult{}, evidence.BadInput(fmt.Sprintf("%s is a folder", path), "name a file of text, HTML, a notebook or an e-mail")
+		return RememberResult{}, evidence.BadInput(fmt.Sprintf("%s is a folder", path), "name a file in it")
 	case !info.Mode().IsRegular():
 		return RememberResult{}, evidence.BadInput(fmt.Sprintf("%s is not a regular file", path), "read it from standard input: `research-mcp remember - < "+path+"`")
 	case info.Size() > mostBytes(path):
@@ -50,7 +50,7 @@ func (l *Library) RememberFile(ctx context.Context, path, title string, tags []s
 		title: cmp.Or(strings.TrimSpace(title), page.Title, name), body: page.Text, tags: tags, warnings: page.Warnings})
 }
 
-// RememberStream stores what in holds: text or HTML. A title that is the name of a
+// RememberStream stores what in holds, as RememberFile does. A title that is the name of a
 // file tells the markup of the text.
 func (l *Library) RememberStream(ctx context.Context, in io.Reader, title string, tags []string) (RememberResult, error) {
 	title = strings.TrimSpace(title)
@@ -78,19 +78,24 @@ func (l *Library) readText(ctx context.Context, in io.Reader, name, fileName str
 	if err != nil {
 		return extract.Page{}, fmt.Errorf("reading %s: %w", name, err)
 	}
-	if len(raw) > contract.DefaultMaxText {
-		return extract.Page{}, tooLong(name, fmt.Sprintf("more than %d", contract.DefaultMaxText), contract.DefaultMaxText)
+	if len(raw) > extract.MaxDocument {
+		return extract.Page{}, tooLong(name, fmt.Sprintf("more than %d", extract.MaxDocument), extract.MaxDocument)
 	}
 	kind := decode.MediaType(raw)
+	document := extract.IsPDF(raw, "") || extract.IsDocument(raw)
 	switch {
 	case len(raw) == 0:
 		return extract.Page{}, evidence.BadInput(name+" is empty", "give something to remember")
+	case document && ext != mailEnding:
+		return l.readIsolated(ctx, raw, "", name)
 	case !strings.HasPrefix(kind, "text/"):
-		return extract.Page{}, evidence.BadInput(fmt.Sprintf("%s is %s, not text", name, kind), "give text, Markdown or HTML")
+		return extract.Page{}, evidence.BadInput(fmt.Sprintf("%s is %s, not text", name, kind), "give text, Markdown, HTML, PDF, an Office file or an EPUB book")
 	case ext == notebookEnding:
 		return l.readIsolated(ctx, raw, extract.TypeNotebook, name)
 	case ext == mailEnding:
 		return l.readIsolated(ctx, raw, extract.TypeMail, name)
+	case len(raw) > contract.DefaultMaxText:
+		return extract.Page{}, tooLong(name, fmt.Sprint(len(raw)), contract.DefaultMaxText)
 	case !strings.HasPrefix(kind, "text/html") && !slices.Contains([]string{".html", ".htm", ".xhtml"}, ext),
 		slices.Contains([]string{".md", ".markdown", ".txt"}, ext): // Markdown may begin with a tag
 		return extract.PlainText(raw, "", fileName), nil
@@ -102,19 +107,16 @@ func (l *Library) readText(ctx context.Context, in io.Reader, name, fileName str
 
 // readIsolated reads what has to be parsed apart from this process.
 func (l *Library) readIsolated(ctx context.Context, raw []byte, contentType, name string) (extract.Page, error) {
-	if l.deps.HTML == nil {
-		return extract.Page{}, &evidence.Problem{What: fmt.Sprintf("%s is %s, which this program cannot read", name, contentType), Try: "pass its text instead"}
+	if l.deps.Files == nil {
+		return extract.Page{}, &evidence.Problem{What: name + " is no plain text, and this program reads nothing else", Try: "pass its text instead"}
 	}
-	page, err := l.deps.HTML.HTML(ctx, raw, contentType, "")
-	if p := (*evidence.Problem)(nil); errors.As(err, &p) {
-		return extract.Page{}, &evidence.Problem{What: fmt.Sprintf("%s was not read: %s", name, p.What), Try: p.Try, Usage: p.Usage, Cause: err}
-	}
+	page, err := l.deps.Files.Page(ctx, raw, contentType, "")
 	if err != nil {
-		return extract.Page{}, fmt.Errorf("reading %s: %w", name, err)
+		return extract.Page{}, unreadable(ctx, name, err)
 	}
 	clean(&page)
 	if page.Truncated {
-		page.Warnings = append(page.Warnings, fmt.Sprintf("%s was not read to its end: at most %d bytes are", name, extract.MaxInput))
+		page.Warnings = append(page.Warnings, fmt.Sprintf("%s was not read to its end: at most %d bytes are, and no damaged parts", name, extract.MaxInput))
 	}
 	return page, nil
 }
@@ -131,10 +133,10 @@ func mostBytes(path string) int64 {
 	case notebookEnding, mailEnding:
 		return extract.MaxNotebook
 	}
-	return contract.DefaultMaxText
+	return extract.MaxDocument
 }
 
-// readRaw reads in to its end, or one byte beyond what may be stored: of a notebook
+// readRaw reads in to its end, or one byte beyond what may be read: of a notebook
 // without its pictures, of an e-mail the beginning.
 func readRaw(in io.Reader, ext string) ([]byte, error) {
 	switch ext {
@@ -143,5 +145,5 @@ func readRaw(in io.Reader, ext string) ([]byte, error) {
 	case mailEnding:
 		return io.ReadAll(io.LimitReader(in, extract.MaxInput+1))
 	}
-	return io.ReadAll(io.LimitReader(in, contract.DefaultMaxText+1))
+	return io.ReadAll(io.LimitReader(in, extract.MaxDocument+1))
 }

@@ -39,6 +39,9 @@ func (w WebReader) ReadPage(ctx context.Context, url string) (evidence.Document,
 	if w.Extract.ReadPDF {
 		req.Accept, req.MaxBody = req.Accept+",application/pdf;q=0.8", extract.MaxPDF
 	}
+	if w.Extract.ReadDocuments {
+		req.Accept, req.MaxBody = req.Accept+",*/*;q=0.5", extract.MaxDocument
+	}
 	traced, trace := fetch.WithTrace(ctx)
 	got, err := w.Network.ForPublic().WithCache(pageLifetime).Get(traced, req)
 	if err != nil {

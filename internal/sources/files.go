@@ -17,10 +17,10 @@ import (
 
 func filesSpec() Spec {
 	return Spec{
-		Name: "files", About: "text, HTML, notebooks and e-mails in a folder of your own", DefaultTimeout: defaultTimeout,
+		Name: "files", About: "text, HTML, PDF, Office files, e-books, notebooks and e-mails in a folder of your own", DefaultTimeout: defaultTimeout,
 		Enabled: true, Kinds: []string{KindGeneral},
 		Options: []Option{{Name: "dir", About: "the folder; folders in it are searched too, except hidden ones"}},
-		Needs:   []string{"dir"}, New: newFiles,
+		Needs:   []string{"dir"}, OwnFiles: true, New: newFiles,
 	}
 }
 

@@ -23,15 +23,24 @@ var fileTypes = map[string]string{
 	".rest": "text/plain", ".mdx": "text/markdown",
 	".org": "text/plain", ".adoc": "text/plain", ".asciidoc": "text/plain", ".html": "text/html", ".htm": "text/html", ".xhtml": "text/html",
 	".ipynb": extract.TypeNotebook, ".eml": extract.TypeMail,
-	".pdf": typePDF, // where fetch.pdf allows it; else a file without text
+	".pdf": typePDF, ".docx": typeDocument, ".pptx": typeDocument, ".xlsx": typeDocument, ".odt": typeDocument, ".ods": typeDocument,
+	".odp": typeDocument, ".epub": typeDocument, ".mht": typeDocument, ".mhtml": typeDocument,
 }
 
-const typePDF = "application/pdf"
+// Types of files that are read whole, as their tables of contents are at the end. Where
+// the reader has PDF and documents turned off, they are files without text.
+const (
+	typePDF      = "application/pdf"
+	typeDocument = "application/octet-stream" // known by its first bytes
+)
 
 // maxBytes is how much of a file of a type is read.
 func maxBytes(kind string) int64 {
-	if kind == typePDF {
-		return extract.MaxPDF // a PDF needs its end, too
+	switch kind {
+	case typePDF:
+		return extract.MaxPDF
+	case typeDocument:
+		return extract.MaxDocument
 	}
 	return maxFileBytes
 }

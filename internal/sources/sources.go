@@ -122,6 +122,7 @@ type Spec struct {
 	Kinds          []string      // of questions that it answers; empty: it is asked only by name
 	Options        []Option
 	Needs          []string // "url" or options without which it stays off although it is enabled
+	OwnFiles       bool     // it reads files of the user's own, in every format
 
 	New func(Settings, *fetch.Network) (Source, error)
 }

@@ -71,7 +71,7 @@ func proseBlock(rows []row, script func(string, string, bool) string) block {
 
 var (
 	bulletMark = regexp.MustCompile(`^[•◦‣▪▫■□●○·∙➢✓–*-]\s+(\S.*)$`)
-	orderMark  = regexp.MustCompile(`^(?:\d{1,3}[.)]|\([a-z0-9]{1,4}\)|[a-z]\)|\[\d{1,4}\])\s+\S`)
+	orderMark  = regexp.MustCompile(`^(?:\d{1,3}[.)]|\([a-z0-9]{1,4}\)|[a-z][.)]|\[\d{1,4}\])\s+\S`)
 )
 
 // bullet returns the text of a list item with its mark in Markdown.
@@ -211,10 +211,8 @@ func tableAt(rows []row, script func(string, string, bool) string) (n int, text 
 func longCells(cells [][]row) bool {
 	marks := 0
 	for _, r := range cells {
-		if len(r) == 2 {
-			if _, ok := bullet(r[0].words[0].s + " x"); ok && len(r[0].words) == 1 {
-				marks++
-			}
+		if _, ok := bullet(r[0].words[0].s + " x"); ok && len(r[0].words) == 1 {
+			marks++
 		}
 	}
 	return marks*2 > len(cells)
