@@ -41,7 +41,8 @@ var mayImport = map[string][]string{
 	"internal/models/modelstest":   {"internal/evidence", "internal/models", "internal/models/conversation"},
 
 	"internal/library":  {"internal/evidence", "internal/models", "internal/extract", "internal/fetch", "memory"},
-	"internal/research": {"internal/evidence", "internal/models", "internal/library", "memory"},
+	"internal/proof":    {"internal/evidence", "internal/models"},
+	"internal/research": {"internal/evidence", "internal/models", "internal/proof", "internal/library", "memory"},
 	"internal/testkit":  {"internal/evidence"},
 	"tools":             {"internal/evidence", "internal/library", "internal/research"},
 	"server":            {"tools", "internal/evidence"},

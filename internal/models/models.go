@@ -61,10 +61,11 @@ type Summarizer interface {
 	Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error)
 }
 
-// Set is the models that serve one question. Reranker may be nil; the others
-// never are.
+// Set is the models that serve one question. Encoder and Reranker may be nil; the
+// others never are.
 type Set struct {
 	Embedder    Embedder
+	Encoder     Embedder // the built-in trained one, whose cosines have known thresholds
 	Reranker    Reranker
 	Synthesizer Synthesizer
 	Planner     Planner

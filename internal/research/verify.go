@@ -22,8 +22,8 @@ func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evid
 	if draft.Abstain && draft.Confidence > 0 {
 		r.nearest = draft.Why
 	}
-	v := newVerifier(ranked)
-	claims := v.check(draft)
+	v := newVerifier(ranked, r.e.deps.Models.BuiltIn().Encoder)
+	claims := v.check(ctx, draft)
 	builtIn := r.e.deps.Models.BuiltIn().Synthesizer.Name()
 	if !anySupported(claims) && len(ranked) > 0 && r.answer.Synthesizer != builtIn {
 		why := "none of its sentences is supported by what was read"
@@ -34,7 +34,7 @@ func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evid
 		brief := evidence.Brief{Question: r.req.Question, Evidence: ranked, Summary: r.session.Summary, Turns: r.session.Turns,
 			Language: r.req.Language, MaxTokens: answerTokens, Now: begun}
 		draft = r.fallBack(ctx, brief, why)
-		claims = v.check(draft)
+		claims = v.check(ctx, draft)
 	}
 	if draft.Partial {
 		r.cut = true
@@ -79,7 +79,7 @@ func (r *run) write(v *verifier, claims []checked) {
 			continue
 		}
 		for _, p := range c.proofs {
-			if n := r.cite(v.evidence[p.evidence], p.span); !slices.Contains(claim.Citations, n) {
+			if n := r.cite(v.evidence[p.Evidence], p.Span); !slices.Contains(claim.Citations, n) {
 				claim.Citations = append(claim.Citations, n)
 			}
 		}

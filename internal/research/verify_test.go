@@ -34,16 +34,16 @@ func TestVerdicts(t *testing.T) {
 		{"wrong year", "BERT was introduced in October 2016 by researchers at Google.", []int{1}, evidence.Unsupported, -1},
 		{"wrong name", "BERT was introduced in October 2018 by researchers at Microsoft.", []int{1}, evidence.Unsupported, -1},
 		{"wrong number", "GPT-3 has 17 billion parameters.", []int{2}, evidence.Unsupported, -1},
-		{"denied", "BERT is not trained to predict masked words.", []int{1}, evidence.Weak, 0},
+		{"denied", "BERT is not trained to predict masked words.", []int{1}, evidence.Unsupported, -1},
 		{"made up", "Elephants sleep standing up in the savanna.", []int{1}, evidence.Unsupported, -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := newVerifier(ranked).check(evidence.Draft{Sentences: []evidence.Sentence{{Text: c.text, Marks: c.marks}}})[0]
+			got := newVerifier(ranked, nil).check(t.Context(), evidence.Draft{Sentences: []evidence.Sentence{{Text: c.text, Marks: c.marks}}})[0]
 			if got.verdict != c.want {
 				t.Fatalf("%q: %s (%s), want %s", c.text, got.verdict, got.why, c.want)
 			}
-			if c.cites >= 0 && (len(got.proofs) == 0 || got.proofs[0].evidence != c.cites) {
+			if c.cites >= 0 && (len(got.proofs) == 0 || got.proofs[0].Evidence != c.cites) {
 				t.Errorf("%q: proofs %+v, want passage %d", c.text, got.proofs, c.cites)
 			}
 			if got.verdict != evidence.Supported && got.why == "" {
@@ -57,7 +57,7 @@ func TestAQuoteThatIsNotAtItsOffsetsIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	ranked := []evidence.Evidence{passage("BERT", "BERT is trained to predict masked words.")}
 	draft := evidence.Draft{Sentences: []evidence.Sentence{{Text: "Elephants sleep standing.", Marks: []int{1}, Quotes: []evidence.Span{{Start: 6, End: 20}}}}}
-	if got := newVerifier(ranked).check(draft)[0]; got.verdict != evidence.Unsupported {
+	if got := newVerifier(ranked, nil).check(t.Context(), draft)[0]; got.verdict != evidence.Unsupported {
 		t.Errorf("verdict %s, want unsupported", got.verdict)
 	}
 }

@@ -16,7 +16,7 @@ func Models(encoder models.Embedder) models.Set {
 		Summarizer:  NewSummarizer(),
 	}
 	if encoder != nil {
-		set.Reranker = NewReranker(encoder)
+		set.Encoder, set.Reranker = encoder, NewReranker(encoder)
 	}
 	return set
 }

@@ -1,0 +1,391 @@
+// Package proof judges whether a passage says what a sentence says. A sentence
+// that differs from the passage in a number, a name, a negation, an opposite, the
+// order of roles or of time, or in how much or how certain it is, is not supported.
+package proof
+
+import (
+	stdctx "context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// Thresholds of a verdict. Share is that of a sentence's words, by weight, that the
+// span has, too; cosine is the encoder's.
+const (
+	supportedShare  = 0.65
+	supportedCosine = 0.6
+	softShare       = 0.45
+	weakShare       = 0.4
+	weakCosine      = 0.45
+	maxProofs       = 3  // citations of one sentence
+	maxRead         = 12 // windows of which one sentence is compared with the vectors
+	judged          = 3  // windows that the rules read
+)
+
+// Bounds of a sentence that tells what its source does not: the share of its words
+// that the source has is small, though it is about the same.
+const (
+	inventedShare  = 0.4
+	inventedCosine = 0.5
+	inventedWords  = 3
+	shortClaim     = 3 // words of content up to which each must be in the source
+)
+
+// Proof is a span of a document that was compared with a sentence.
+type Proof struct {
+	Evidence int           // index into the evidence of New
+	Span     evidence.Span // of the document's text
+	Score    float64       // compares proofs of one sentence
+}
+
+// Result is the verdict on a sentence.
+type Result struct {
+	Verdict string // evidence.Supported, Weak or Unsupported
+	Why     string // empty when supported
+	Proofs  []Proof
+}
+
+// Checker compares sentences with passages. It is not safe for concurrent use.
+type Checker struct {
+	evidence []evidence.Evidence
+	windows  []*window
+	encoder  models.Embedder
+	vectors  map[string][]float32 // of words and windows
+}
+
+// window is one sentence of a passage or two neighbouring ones.
+type window struct {
+	evidence int
+	span     evidence.Span
+	body     string
+	terms    map[string]bool
+	nearby   string // title and headings, and the sentence before
+	after    string // the sentence behind it
+
+	parsed  *statement
+	context context
+}
+
+// New prepares the evidence. encoder may be nil: then words alone are compared.
+func New(ranked []evidence.Evidence, encoder models.Embedder) *Checker {
+	c := &Checker{evidence: ranked, encoder: encoder, vectors: map[string][]float32{}}
+	for i, e := range ranked {
+		c.windows = append(c.windows, windowsOf(i, e)...)
+	}
+	return c
+}
+
+func windowsOf(n int, e evidence.Evidence) []*window {
+	spans := text.Sentences(e.Passage.Text)
+	head := strings.Join(append([]string{e.Document.Title}, e.Passage.Heading...), ". ")
+	var out []*window
+	for i := range spans {
+		for j := i; j < min(len(spans), i+2); j++ {
+			body := e.Passage.Text[spans[i].Start:spans[j].End]
+			w := &window{evidence: n, body: body, terms: map[string]bool{}, nearby: head,
+				span: evidence.Span{Start: e.Passage.Start + spans[i].Start, End: e.Passage.Start + spans[j].End}}
+			if i > 0 {
+				w.nearby += ". " + e.Passage.Text[spans[i-1].Start:spans[i-1].End]
+			}
+			if j+1 < len(spans) {
+				w.after = e.Passage.Text[spans[j+1].Start:spans[j+1].End]
+			}
+			for _, t := range text.Tokenize(head + " " + body) {
+				w.terms[stem(t.Word)] = true
+			}
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// parse reads the window on first use.
+func (c *Checker) parse(w *window) {
+	if w.parsed != nil {
+		return
+	}
+	body, nearby, all := parse(w.body), parse(w.nearby), parse(c.evidence[w.evidence].Document.Title+". "+c.evidence[w.evidence].Passage.Text)
+	w.parsed, w.context = &body, context{&nearby, &all, w.after}
+}
+
+// candidate is a window with its similarity to a sentence.
+type candidate struct {
+	*window
+	words, cosine float64
+	facts         float64 // share of the claim's numbers and names that the window has
+}
+
+// factWeight is that of numbers and names beside all words.
+const factWeight = 0.4
+
+func (k candidate) score() float64 { return k.words + k.cosine + factWeight*k.facts }
+
+// Check judges a sentence. cited are indexes of the evidence that it names: they
+// are looked at first, and the others unless those support it.
+func (c *Checker) Check(ctx stdctx.Context, sentence string, cited []int) Result {
+	claim := parse(sentence)
+	best := c.among(ctx, &claim, func(n int) bool { return slices.Contains(cited, n) })
+	if best.Verdict == evidence.Supported {
+		return c.withOthers(ctx, &claim, best, cited)
+	}
+	others := c.among(ctx, &claim, func(n int) bool { return !slices.Contains(cited, n) })
+	if others.Verdict == evidence.Supported || best.Verdict == evidence.Unsupported && len(best.Proofs) == 0 && others.Verdict == evidence.Weak {
+		if len(cited) > 0 {
+			others.Why = "the passage that was cited does not say it; this one does"
+		}
+		return others
+	}
+	if len(cited) == 0 || len(best.Proofs) == 0 {
+		return others
+	}
+	return best
+}
+
+// withOthers adds what else was cited and supports the claim.
+func (c *Checker) withOthers(ctx stdctx.Context, claim *statement, best Result, cited []int) Result {
+	for _, n := range cited {
+		if len(best.Proofs) >= maxProofs {
+			break
+		}
+		if slices.ContainsFunc(best.Proofs, func(p Proof) bool { return p.Evidence == n }) {
+			continue
+		}
+		if r := c.among(ctx, claim, func(m int) bool { return m == n }); r.Verdict == evidence.Supported {
+			best.Proofs = append(best.Proofs, r.Proofs...)
+		}
+	}
+	return best
+}
+
+// among judges a sentence by the windows of some of the evidence.
+func (c *Checker) among(ctx stdctx.Context, claim *statement, in func(int) bool) Result {
+	list := c.candidates(ctx, claim, in)
+	out := Result{Verdict: evidence.Unsupported, Why: "no passage that was read says it"}
+	top := 0.0
+	for i, k := range list[:min(len(list), judged)] {
+		if i > 0 && (out.Verdict != evidence.Weak && k.score() < top-close || k.score() < top-farther) {
+			break
+		}
+		r := c.judge(claim, k)
+		if i == 0 {
+			out, top = r, k.score()
+			if r.Verdict == evidence.Unsupported && len(r.Proofs) == 0 {
+				continue
+			}
+			continue
+		}
+		if rank(r) > rank(out) {
+			out = r
+		}
+	}
+	return out
+}
+
+// How much less than the best score a window may have to be judged: less when the
+// best one has decided already.
+const (
+	close   = 0.15
+	farther = 0.6
+)
+
+// rank orders verdicts: a contradiction outweighs a weak likeness.
+func rank(r Result) int {
+	switch {
+	case r.Verdict == evidence.Supported:
+		return 3
+	case r.Verdict == evidence.Unsupported && len(r.Proofs) > 0:
+		return 2
+	case r.Verdict == evidence.Weak:
+		return 1
+	}
+	return 0
+}
+
+// judge compares a sentence with one window.
+func (c *Checker) judge(claim *statement, k candidate) Result {
+	c.parse(k.window)
+	a := c.align(claim, k.parsed)
+	out := Result{Verdict: evidence.Weak, Proofs: []Proof{{Evidence: k.evidence, Span: k.span, Score: k.score()}}}
+	if k.cosine < weakCosine && k.words < weakShare {
+		out.Verdict, out.Why, out.Proofs = evidence.Unsupported, "no passage that was read says it", nil
+		return out
+	}
+	var doubts []string
+	for _, rule := range rules {
+		for _, f := range rule(a, k.context) {
+			if f.grave {
+				out.Verdict, out.Why = evidence.Unsupported, f.why
+				return out
+			}
+			doubts = append(doubts, f.why)
+		}
+	}
+	share := a.share()
+	if n, unmatched := a.unmatched(); len(doubts) == 0 && n <= shortClaim && unmatched > 0 {
+		doubts = append(doubts, "the quote has not all of its words")
+	}
+	if n, unmatched := a.unmatched(); share < inventedShare && k.cosine < inventedCosine && unmatched >= inventedWords && n > shortClaim {
+		out.Verdict, out.Why = evidence.Unsupported, "most of it is not in the source"
+		return out
+	}
+	switch {
+	case len(doubts) > 0:
+		out.Why = strings.Join(doubts, "; ")
+	case k.words >= supportedShare && (c.encoder == nil || k.cosine >= weakCosine) || k.cosine >= supportedCosine && share >= softShare:
+		out.Verdict = evidence.Supported
+	default:
+		out.Why = fmt.Sprintf("the quote has %.0f %% of the sentence's words", 100*k.words)
+	}
+	return out
+}
+
+// candidates returns the windows that are most like the claim, best first.
+func (c *Checker) candidates(ctx stdctx.Context, claim *statement, in func(int) bool) []candidate {
+	var out []candidate
+	for _, w := range c.windows {
+		if in(w.evidence) {
+			out = append(out, candidate{window: w, words: c.wordShare(claim, w), facts: c.factShare(claim, w)})
+		}
+	}
+	byScore := func(a, b candidate) int {
+		switch {
+		case a.score() > b.score()+1e-9:
+			return -1
+		case a.score() < b.score()-1e-9:
+			return 1
+		}
+		return len(a.body) - len(b.body)
+	}
+	slices.SortStableFunc(out, byScore)
+	out = out[:min(len(out), maxRead)]
+	if c.encoder == nil || len(out) == 0 {
+		return out
+	}
+	texts := []string{claim.text}
+	for _, k := range out {
+		texts = append(texts, k.body)
+	}
+	c.embed(ctx, texts)
+	for i := range out {
+		out[i].cosine = cosine(c.vectors[claim.text], c.vectors[out[i].body])
+	}
+	slices.SortStableFunc(out, byScore)
+	var words []string
+	for _, w := range claim.words {
+		words = append(words, w.text)
+	}
+	for _, k := range out[:min(len(out), judged)] {
+		c.parse(k.window)
+		for _, w := range k.parsed.words {
+			words = append(words, w.text)
+		}
+	}
+	c.embed(ctx, words)
+	return out
+}
+
+// factShare is the share of the claim's numbers and names that a window has.
+func (c *Checker) factShare(claim *statement, w *window) float64 {
+	have, all := 0, 0
+	for _, x := range claim.words {
+		if x.number || x.name {
+			all++
+			if w.terms[x.stem] {
+				have++
+			}
+		}
+	}
+	if all == 0 {
+		return 1
+	}
+	return float64(have) / float64(all)
+}
+
+// wordShare is the share of the claim's words, by weight, that a window has.
+func (c *Checker) wordShare(claim *statement, w *window) float64 {
+	have, all := 0.0, 0.0
+	seen := map[string]bool{}
+	for _, x := range claim.words {
+		if x.stop || seen[x.stem] {
+			continue
+		}
+		seen[x.stem] = true
+		n := c.weight(x)
+		all += n
+		if w.terms[x.stem] {
+			have += n
+		}
+	}
+	if all == 0 {
+		return 0
+	}
+	return have / all
+}
+
+// weight is that of a word among those that are compared.
+func (c *Checker) weight(w word) float64 {
+	if w.name || w.number {
+		return 1.5
+	}
+	return 1
+}
+
+// similar is the similarity of two words, 0 to 1.
+func (c *Checker) similar(a, b word) float64 {
+	if a.stem == b.stem {
+		return 1
+	}
+	if a.number || b.number || opposed(a, b) {
+		return 0
+	}
+	if a.name || b.name {
+		if sameName(a.text, b.text) {
+			return 0.9
+		}
+		if a.name && b.name {
+			return 0
+		}
+	}
+	va, vb := c.vectors[a.text], c.vectors[b.text]
+	if va == nil || vb == nil {
+		return 0
+	}
+	return min(0.99, max(0, cosine(va, vb)))
+}
+
+// embed adds the vectors of texts that have none. Without vectors, words decide.
+func (c *Checker) embed(ctx stdctx.Context, texts []string) {
+	var missing []string
+	for _, t := range texts {
+		if c.vectors[t] == nil && !slices.Contains(missing, t) {
+			missing = append(missing, t)
+		}
+	}
+	if c.encoder == nil || len(missing) == 0 {
+		return
+	}
+	vs, err := c.encoder.Embed(ctx, missing)
+	if err != nil {
+		return
+	}
+	for i, v := range vs {
+		c.vectors[missing[i]] = v
+	}
+}
+
+func cosine(a, b []float32) float64 {
+	sum := 0.0
+	for i := range min(len(a), len(b)) {
+		sum += float64(a[i]) * float64(b[i])
+	}
+	if math.IsNaN(sum) {
+		return 0
+	}
+	return sum
+}
