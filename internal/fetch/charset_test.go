@@ -16,7 +16,7 @@ const cyrillic = "<html><body><p>\xc2\xf3\xeb\xea\xe0\xed \xe8\xe7\xe2\xe5\xf0\x
 // header alone: from the host, from the cache's file, and from a recording.
 func TestCharsetOfTheHeaderReachesTheReader(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, text(""), func(w http.ResponseWriter, _ *http.Request) {
+	s := newSite(t, textPage(""), func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", `Text/HTML; charset="Windows-1251"`)
 		w.Write([]byte(cyrillic))
 	})

@@ -160,7 +160,7 @@ func NoCache(ctx context.Context) context.Context { return context.WithValue(ctx
 
 // check applies the rules that depend on the URL alone.
 func (c *Client) check(req Request) (checkedRequest, error) {
-	u, err := url.Parse(req.URL)
+	u, err := parseURL(req.URL)
 	if err != nil {
 		return checkedRequest{}, &Error{Kind: Refused, Detail: "refused: it is not a URL"}
 	}
@@ -210,7 +210,11 @@ func (c *Client) GetJSON(ctx context.Context, req Request, v any) (Response, err
 	}
 	if !isJSON(resp) {
 		c.Invalidate(req)
-		return Response{}, &Error{Kind: ContentType, Host: host, Detail: "answered " + shortType(resp.ContentType) + " instead of JSON"}
+		what := shortType(resp.ContentType)
+		if by := lookAt(resp.Body).interstitial(nil); by != "" {
+			what = by
+		}
+		return Response{}, &Error{Kind: ContentType, Host: host, Detail: "answered " + what + " instead of JSON"}
 	}
 	if err := json.Unmarshal(resp.Body, v); err != nil {
 		c.Invalidate(req)

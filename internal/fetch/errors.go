@@ -34,6 +34,8 @@ const (
 	CircuitOpen Kind = "broken"      // the host kept failing, so it is not asked for a while
 	Robots      Kind = "robots"      // its robots.txt says no, or could not be read
 	NotRecorded Kind = "not recorded"
+
+	Interstitial Kind = "interstitial" // a challenge, a consent page or the like instead of the page
 )
 
 // Statuses of a source's report; the same words as in package evidence.
@@ -44,6 +46,9 @@ const (
 	statusSkipped   = "skipped"
 )
 
+// maxAnswer is more than the description of an error in JSON takes.
+const maxAnswer = 4 << 10
+
 // Error is a failed request. Its text is short and safe to show: the host as
 // the caller wrote it and the kind; no bodies, no addresses.
 type Error struct {
@@ -52,6 +57,10 @@ type Error struct {
 	Code       int    // HTTP status, 0 when there was none
 	RetryAfter time.Duration
 	Detail     string // replaces the kind's own text
+
+	// Answer is the beginning of what a configured host sent with a status that is
+	// an error, for callers that know its form. It is never shown.
+	Answer []byte
 
 	retry  bool // one more try may help
 	passes bool // temporary, although its kind does not say so
@@ -96,7 +105,7 @@ func (e *Error) InBand() bool {
 
 // passing reports whether a stale response is better than this failure.
 func (e *Error) passing() bool {
-	return e.passes || e.breaks() || e.Kind == Throttled || e.Kind == CircuitOpen
+	return e.passes || e.breaks() || e.Kind == Throttled || e.Kind == CircuitOpen || e.Kind == Interstitial
 }
 
 func (e *Error) words() string {

@@ -33,6 +33,7 @@ type hopResult struct {
 	Response
 	header    http.Header
 	next      *url.URL // target of a redirect; nil: none
+	refresh   bool     // the redirect is the page's own, by a meta element
 	unchanged bool     // the cached response is confirmed
 }
 
@@ -69,7 +70,7 @@ func (c *Client) resolve(cl *call, cr checkedRequest) (Response, error) {
 // request of its own, with the policy, the robots.txt and the limiter of its
 // host.
 func (c *Client) followRedirects(cl *call, cr checkedRequest, old *entry) (hopResult, error) {
-	u, hops, tries := cr.url, 0, 0
+	u, hops, tries, refreshed := cr.url, 0, 0, false
 	for {
 		got, err := c.hop(cl, u, cr, old)
 		if err != nil {
@@ -83,9 +84,10 @@ func (c *Client) followRedirects(cl *call, cr checkedRequest, old *entry) (hopRe
 			tries++
 			continue
 		}
-		if got.next == nil {
+		if got.next == nil || got.refresh && refreshed {
 			return got, nil
 		}
+		refreshed = refreshed || got.refresh
 		if hops++; hops > maxRedirects {
 			return hopResult{}, &Error{Kind: BadRedirect, Detail: "redirected too often"}
 		}
@@ -217,11 +219,14 @@ func (c *Client) send(ctx context.Context, u *url.URL, cr checkedRequest, old *e
 	if got.next, err = redirectTo(resp, u); err != nil || got.next != nil {
 		return got, err
 	}
-	if err := c.checkStatus(resp.StatusCode, got.RetryAfter); err != nil {
+	if err := c.checkStatus(resp, got.RetryAfter); err != nil {
 		return hopResult{}, err
 	}
 	if c.policy.obeysRobots() {
-		return got, readPage(&got.Response, resp.Body, cr.limit)
+		if err := readPage(&got.Response, resp.Body, cr.limit); err != nil {
+			return got, err
+		}
+		return got, c.readHead(&got, u)
 	}
 	got.Body, err = readAll(resp.Body, cr.limit)
 	return got, err
@@ -238,7 +243,7 @@ func redirectTo(resp *http.Response, from *url.URL) (*url.URL, error) {
 	if where == "" {
 		return nil, nil // the status decides
 	}
-	to, err := from.Parse(where)
+	to, err := resolveURL(from, where)
 	if err != nil {
 		return nil, &Error{Kind: BadRedirect, Detail: "redirected to what is not a URL"}
 	}
@@ -258,8 +263,9 @@ func readAll(body io.Reader, limit int64) ([]byte, error) {
 	return got, nil
 }
 
-// checkStatus maps a status to an error, nil for 2xx.
-func (c *Client) checkStatus(code int, after time.Duration) error {
+// checkStatus maps the status of a response to an error, nil for 2xx.
+func (c *Client) checkStatus(resp *http.Response, after time.Duration) error {
+	code := resp.StatusCode
 	e := &Error{Code: code, RetryAfter: after}
 	switch {
 	case code >= 200 && code < 300:
@@ -278,6 +284,11 @@ func (c *Client) checkStatus(code int, after time.Duration) error {
 		e.retry = code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout
 	default:
 		e.Kind = BadStatus
+	}
+	if !c.policy.obeysRobots() {
+		e.Answer, _ = io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // what was read of it before an error is enough
+	} else if challenged(resp.Header) {
+		e.Kind, e.Detail, e.retry = Interstitial, interstitialDetail(byChallenge), false
 	}
 	return e
 }

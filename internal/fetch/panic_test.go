@@ -18,7 +18,7 @@ func TestPanicEndsOneRequest(t *testing.T) {
 		}
 		return time.Now()
 	}
-	s := newSite(t, text("User-agent: *\nDisallow: /x\n"), nil)
+	s := newSite(t, textPage("User-agent: *\nDisallow: /x\n"), nil)
 	n := openTo(t, Config{Now: now}, s.Server)
 	hostClient, err := n.ForHost(s.URL, Rate{})
 	if err != nil {

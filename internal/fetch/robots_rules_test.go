@@ -151,7 +151,7 @@ func TestRobotsOfHostileHost(t *testing.T) {
 	for rules.Len() < robotsBytes-200 {
 		rules.WriteString("Disallow: /" + strings.Repeat("*a", 15) + "*" + string(rune('b'+rules.Len()%24)) + strings.Repeat("c", rules.Len()%7) + "z$\n")
 	}
-	s := newSite(t, text(rules.String()), func(w http.ResponseWriter, _ *http.Request) {
+	s := newSite(t, textPage(rules.String()), func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		io.WriteString(w, "x")
 	})

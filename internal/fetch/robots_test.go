@@ -67,7 +67,7 @@ func (s *site) requests() []string {
 	return append([]string{}, s.asked...)
 }
 
-func text(body string) http.HandlerFunc {
+func textPage(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }
 }
 
@@ -83,25 +83,25 @@ func TestRobotsIsObeyed(t *testing.T) {
 		path   string
 		want   string // of the error; empty: the page
 	}{
-		{"allowed", text("User-agent: *\nDisallow: /private/\n"), "/public/x", ""},
-		{"forbidden for all", text("User-agent: *\nDisallow: /private/\n"), "/private/x", no},
-		{"forbidden for us", text("User-agent: *\nDisallow:\n\nUser-agent: Research-MCP\nDisallow: /\n"), "/x", no},
-		{"allowed for us alone", text("User-agent: *\nDisallow: /\n\nUser-agent: research-mcp\nAllow: /\n"), "/x", ""},
-		{"another program", text("User-agent: otherbot\nDisallow: /\n"), "/x", ""},
-		{"longest rule", text("User-agent: *\nDisallow: /a\nAllow: /a/b\n"), "/a/b/c", ""},
-		{"query", text("User-agent: *\nDisallow: /*?print=\n"), "/x?print=1", no},
-		{"home page", text("User-agent: *\nDisallow: /$\n"), "", no},
-		{"broken lines do not lift the rest", text("Disallow: /early\n<html>\nCrawl-delay: soon\nUser-agent: *\nDisallow: /private # why\n:\nSitemap\n"), "/private", no},
-		{"mark at the beginning, other line ends", text("\xef\xbb\xbfUser-agent: *\rDisallow: /private\r"), "/private", no},
-		{"a web page instead", text("<!doctype html><p>User-agent: none"), "/x", ""},
-		{"empty", text(""), "/x", ""},
+		{"allowed", textPage("User-agent: *\nDisallow: /private/\n"), "/public/x", ""},
+		{"forbidden for all", textPage("User-agent: *\nDisallow: /private/\n"), "/private/x", no},
+		{"forbidden for us", textPage("User-agent: *\nDisallow:\n\nUser-agent: Research-MCP\nDisallow: /\n"), "/x", no},
+		{"allowed for us alone", textPage("User-agent: *\nDisallow: /\n\nUser-agent: research-mcp\nAllow: /\n"), "/x", ""},
+		{"another program", textPage("User-agent: otherbot\nDisallow: /\n"), "/x", ""},
+		{"longest rule", textPage("User-agent: *\nDisallow: /a\nAllow: /a/b\n"), "/a/b/c", ""},
+		{"query", textPage("User-agent: *\nDisallow: /*?print=\n"), "/x?print=1", no},
+		{"home page", textPage("User-agent: *\nDisallow: /$\n"), "", no},
+		{"broken lines do not lift the rest", textPage("Disallow: /early\n<html>\nCrawl-delay: soon\nUser-agent: *\nDisallow: /private # why\n:\nSitemap\n"), "/private", no},
+		{"mark at the beginning, other line ends", textPage("\xef\xbb\xbfUser-agent: *\rDisallow: /private\r"), "/private", no},
+		{"a web page instead", textPage("<!doctype html><p>User-agent: none"), "/x", ""},
+		{"empty", textPage(""), "/x", ""},
 		{"404", status(404), "/x", ""},
 		{"403", status(403), "/x", ""},
 		{"500", status(500), "/x", "its robots.txt answered 500, which counts as no"},
 		{"503", status(503), "/x", "its robots.txt answered 503, which counts as no"},
 		{"lost", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "/x", "its robots.txt cannot be read (connection lost), which counts as no"},
 		{"loop", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/robots.txt", http.StatusFound) }, "/x", "its robots.txt cannot be read (redirected too often), which counts as no"},
-		{"beyond the cap", text("User-agent: *\n" + strings.Repeat("# filler\n", 60000) + "Disallow: /\n"), "/x", ""},
+		{"beyond the cap", textPage("User-agent: *\n" + strings.Repeat("# filler\n", 60000) + "Disallow: /\n"), "/x", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -128,7 +128,7 @@ func TestRobotsIsObeyed(t *testing.T) {
 
 func TestRobotsIsAskedOnce(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, text("User-agent: *\nAllow: /\n"), nil)
+	s := newSite(t, textPage("User-agent: *\nAllow: /\n"), nil)
 	n := openTo(t, Config{}, s.Server)
 	ctx, trace := WithTrace(t.Context())
 	var wg sync.WaitGroup
@@ -147,7 +147,7 @@ func TestRobotsIsAskedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := newSite(t, text("User-agent: *\nDisallow: /\n"), nil)
+	other := newSite(t, textPage("User-agent: *\nDisallow: /\n"), nil)
 	hostClient, err := n.ForHost(other.URL, Rate{})
 	if err != nil {
 		t.Fatal(err)
@@ -162,8 +162,8 @@ func TestRobotsIsAskedOnce(t *testing.T) {
 
 func TestRedirectObeysTheTargetsRobots(t *testing.T) {
 	t.Parallel()
-	target := newSite(t, text("User-agent: *\nDisallow: /private\n"), nil)
-	first := newSite(t, text(""), func(w http.ResponseWriter, r *http.Request) {
+	target := newSite(t, textPage("User-agent: *\nDisallow: /private\n"), nil)
+	first := newSite(t, textPage(""), func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, target.URL+r.URL.Path, http.StatusMovedPermanently)
 	})
 	n := openTo(t, Config{}, target.Server, first.Server)
@@ -253,7 +253,7 @@ func TestPublicClientReadsText(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%s %d", c.kind, c.size), func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, text(""), func(w http.ResponseWriter, _ *http.Request) {
+			s := newSite(t, textPage(""), func(w http.ResponseWriter, _ *http.Request) {
 				w.Header()["Content-Type"] = nil
 				if c.kind != "" {
 					w.Header().Set("Content-Type", c.kind)
@@ -280,7 +280,7 @@ func TestPublicClientReadsText(t *testing.T) {
 
 func TestPageThatIsABombIsCut(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, text(""), func(w http.ResponseWriter, _ *http.Request) {
+	s := newSite(t, textPage(""), func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
@@ -309,7 +309,7 @@ func TestWholeRunes(t *testing.T) {
 func TestDripIsCutOffByTheBudget(t *testing.T) {
 	t.Parallel()
 	var sent atomic.Int64
-	s := newSite(t, text(""), func(w http.ResponseWriter, r *http.Request) {
+	s := newSite(t, textPage(""), func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		tick := time.NewTicker(5 * time.Millisecond)
 		defer tick.Stop()

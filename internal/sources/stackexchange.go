@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -123,7 +124,8 @@ func (x *stackExchange) get(ctx context.Context, budget *fetch.Budget, path stri
 	req := x.request(path, params, budget)
 	resp, err := x.client.GetJSON(ctx, req, a)
 	if err != nil {
-		err = rephrased(err, x.explain)
+		refusal := err
+		err = rephrased(err, func(e *fetch.Error) { x.explain(e); x.readRefusal(refusal, e, a) })
 		var e *fetch.Error
 		if errors.As(err, &e) && e.Kind == fetch.Throttled && e.Code != 0 && e.RetryAfter == 0 {
 			a.Backoff = defaultPause // a client that goes on is blocked for longer
@@ -151,6 +153,28 @@ func (x *stackExchange) explain(e *fetch.Error) {
 		e.Kind, e.Detail = fetch.Throttled, fmt.Sprintf("asked too often (%d); a free key allows more: set sources.stackexchange.key", e.Code)
 	case e.Code == 400:
 		e.Detail = "answered 400: asked too often, or sources.stackexchange.site or .key is not one of theirs"
+	}
+}
+
+// readRefusal takes over what a refusal says in its body: whether it is for asking
+// too often, and for how long.
+func (x *stackExchange) readRefusal(refusal error, e *fetch.Error, a *stackExchangeAnswer) {
+	var from *fetch.Error
+	var said stackExchangeAnswer
+	if !errors.As(refusal, &from) || json.Unmarshal(from.Answer, &said) != nil || said.ErrorName == "" {
+		return
+	}
+	a.mergeLoad(&said)
+	var named *fetch.Error
+	if errors.As(said.problem(x.base.Host), &named) && named.Kind == fetch.Throttled {
+		e.Kind, e.RetryAfter = fetch.Throttled, max(e.RetryAfter, named.RetryAfter)
+		e.Detail = fmt.Sprintf("asked too often (%d)", e.Code)
+		if x.key == "" {
+			e.Detail += "; a free key allows more: set sources.stackexchange.key"
+		}
+	} else if e.Code == http.StatusBadRequest && named != nil {
+		e.Kind, e.Detail = fetch.BadStatus, "answered 400; "+named.Detail+"; check sources.stackexchange.site and .key"
+		a.Backoff = ""
 	}
 }
 

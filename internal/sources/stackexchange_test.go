@@ -92,6 +92,9 @@ func TestStackExchangeErrors(t *testing.T) {
 		says    string
 	}{
 		{"day used up", nil, canned{code: 400, body: "{}"}, fetch.Throttled, 0, "sources.stackexchange.key"},
+		{"shut out", nil, canned{code: 400, body: `{"error_id":502,"error_name":"throttle_violation","error_message":"too many requests from this IP, more requests available in 17001 seconds"}`}, fetch.Throttled, 17001 * time.Second, "sources.stackexchange.key"},
+		{"shut out with a key", map[string]string{"key": "k"}, canned{code: 400, body: `{"error_name":"throttle_violation","error_message":"more requests available in 9 seconds"}`}, fetch.Throttled, 9 * time.Second, "asked too often (400), retry"},
+		{"bad parameter", nil, canned{code: 400, body: `{"error_id":400,"error_name":"bad_parameter","error_message":"No site found"}`}, fetch.BadStatus, 0, "bad_parameter; check sources.stackexchange.site"},
 		{"too fast", map[string]string{"key": "k"}, canned{code: 502, body: "{}"}, fetch.Throttled, 0, "asked too often"},
 		{"bad site", map[string]string{"site": "nope"}, canned{code: 400, body: "{}"}, fetch.BadStatus, 0, "sources.stackexchange.site"},
 		{"in a good answer", nil, canned{body: string(fixture(t, "stackexchange", "throttle.json"))}, fetch.Throttled, 43 * time.Second, "asked too often"},
@@ -139,6 +142,9 @@ func TestStackExchangePauses(t *testing.T) {
 		{"by the answers", canned{body: `{"items":[{"question_id":1,"answer_count":1}]}`}, canned{body: `{"items":[],"backoff":20}`}, []time.Duration{20 * time.Second}},
 		{"both", canned{body: `{"items":[{"question_id":1,"answer_count":1}],"backoff":30}`}, canned{body: `{"items":[],"backoff":5}`}, []time.Duration{30 * time.Second}},
 		{"by a violation", canned{body: string(fixture(t, "stackexchange", "throttle.json"))}, canned{}, []time.Duration{43 * time.Second}},
+		{"by a refusal that names it", canned{code: 400, body: `{"error_name":"throttle_violation","error_message":"too many requests from this IP, more requests available in 17001 seconds"}`}, canned{}, []time.Duration{17001 * time.Second}},
+		{"by the answers' refusal", canned{body: `{"items":[{"question_id":1,"answer_count":1}]}`}, canned{code: 502, body: `{"error_name":"throttle_violation","error_message":"more requests available in 80 seconds"}`}, []time.Duration{80 * time.Second}},
+		{"not by another refusal", canned{code: 400, body: `{"error_name":"bad_parameter"}`}, canned{}, nil},
 		{"by a status", canned{code: 400, body: "{}"}, canned{}, []time.Duration{time.Minute}},
 		{"by a fault", canned{code: 500, body: "{}"}, canned{}, nil},
 	} {
