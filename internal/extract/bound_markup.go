@@ -14,6 +14,7 @@ const (
 	manyElements  = 100_000 // from which nesting is bounded too
 	maxElements   = 250_000
 	maxNesting    = 200
+	manyNesting   = 100 // of a page with many elements
 	maxFormatting = 40
 	maxOpen       = 4096 // elements whose end is looked for
 	maxSearch     = 512  // open elements that are searched for the one that ends
@@ -72,12 +73,15 @@ func formattingIndex(s string) int {
 const standIn = "x-"
 
 // boundMarkup rewrites markup so that parsing it takes linear time and gives at
-// most maxElements elements within maxNesting. The tags of elements beyond these
+// most maxElements elements within the bounds of nesting. The tags of elements beyond these
 // bounds are left out, which lossy reports; their text stays, unless their own
 // attributes hide it. If rename is set, formatting elements get other names, which
 // restoreFormatting undoes.
 func boundMarkup(content string, rename bool) (bounded string, lossy bool) {
-	b := &bounder{z: html.NewTokenizer(strings.NewReader(content)), rename: rename}
+	b := &bounder{z: html.NewTokenizer(strings.NewReader(content)), rename: rename, nesting: maxNesting}
+	if strings.Count(content, "<") > manyElements {
+		b.nesting = manyNesting
+	}
 	b.out.Grow(len(content))
 	for {
 		kind := b.z.Next()
@@ -110,14 +114,15 @@ type openElement struct {
 }
 
 type bounder struct {
-	z      *html.Tokenizer
-	rename bool
-	out    strings.Builder
-	open   []openElement
-	kept   int // open elements that are kept, with those that the parser adds
-	count  int // elements kept so far
-	skip   skipped
-	lossy  bool // an element was left out
+	z       *html.Tokenizer
+	rename  bool
+	nesting int
+	out     strings.Builder
+	open    []openElement
+	kept    int // open elements that are kept, with those that the parser adds
+	count   int // elements kept so far
+	skip    skipped
+	lossy   bool // an element was left out
 }
 
 func (b *bounder) start(tok html.Token, raw string) {
@@ -133,7 +138,7 @@ func (b *bounder) start(tok html.Token, raw string) {
 		return
 	}
 	leaf := void[name] || tok.Type == html.SelfClosingTagToken && b.inForeign()
-	keep := b.count < maxElements && (leaf || b.kept < maxNesting)
+	keep := b.count < maxElements && (leaf || b.kept < b.nesting)
 	b.lossy = b.lossy || !keep
 	switch {
 	case keep:

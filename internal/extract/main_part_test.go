@@ -41,6 +41,7 @@ func TestStreamedAndLinkedText(t *testing.T) {
 	}
 	testParts(t, []partCase{
 		{"Next.js", `<body><main><!--$?--><template id="B:0"></template><p>Loading…</p><!--/$--></main><div hidden id="S:0"><article><h1>Piers</h1>` + lorem + `</article></div>` + script + `$RC("B:0","S:0")</script>`, []string{"# Piers", "built in 1821"}, nil},
+		{"Next.js with much in place", `<body><main><h1>Harbours</h1>` + lorem + `<!--$?--><template id="B:0"></template><p>Loading…</p><!--/$--><p>` + leaving + `</p></main><footer>Imprint</footer><div hidden id="S:0"><p>` + opening + `</p></div>` + script + `$RC("B:0","S:0")</script>`, []string{opening + "\n\n" + leaving}, []string{"Loading"}},
 		{"React 19", `<body><div id=root><template id="B:1"></template></div><div hidden id="S:1">` + lorem + `</div><script>$RB=[];$RV=function(a){};$RC("B:1","S:1")</script>`, []string{"built in 1821"}, nil},
 		{"React with a segment in another", `<body><div id=root><template id="B:0"></template></div><div hidden id="S:0"><p>` + opening + `</p><template id="P:1"></template></div><div hidden id="S:1">` + lorem + `</div><script>$RS=function(){};$RS("S:1","P:1");$RC("B:0","S:0")</script>`, []string{opening, "built in 1821"}, nil},
 		{"a stylesheet first", `<body><div id=root><template id="B:a"></template></div><div hidden id="S:a">` + lorem + `</div><script>$RR("B:a","S:a",[["/a.css","x"]])</script>`, []string{"built in 1821"}, nil},

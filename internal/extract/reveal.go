@@ -13,13 +13,13 @@ import (
 type controls struct {
 	byID     map[string]*html.Node // by the id of the part
 	tab      *html.Node            // a tab of any tab list
-	streamed map[string]bool       // ids of parts that a script moves into place
+	streamed map[string]string     // parts that a script moves into place, both ways, by id
 	scripts  bool                  // the page has scripts
 	dialog   bool                  // a dialog is open, behind which pages hide their text
 }
 
 func findControls(doc *html.Node) controls {
-	c := controls{byID: map[string]*html.Node{}, streamed: map[string]bool{}}
+	c := controls{byID: map[string]*html.Node{}, streamed: map[string]string{}}
 	for n := range doc.Descendants() {
 		if n.Type != html.ElementNode {
 			continue
@@ -67,7 +67,48 @@ func (c *controls) script(n *html.Node) {
 		return
 	}
 	for _, m := range streamedCall().FindAllStringSubmatch(n.FirstChild.Data, 1000) {
-		c.streamed[m[1]], c.streamed[m[2]] = true, true
+		c.streamed[m[1]], c.streamed[m[2]] = m[2], m[1]
+	}
+}
+
+// placeStreamed moves the parts that were streamed to the templates that stand for
+// them, in place of what was shown until they came.
+func (c *controls) placeStreamed(doc *html.Node) {
+	if len(c.streamed) == 0 {
+		return
+	}
+	byID := map[string]*html.Node{}
+	var places []*html.Node
+	for n := range doc.Descendants() {
+		id := attribute(n.Attr, "id")
+		if id == "" || c.streamed[id] == "" || byID[id] != nil {
+			continue
+		}
+		byID[id] = n
+		if n.DataAtom == atom.Template {
+			places = append(places, n)
+		}
+	}
+	for _, place := range places {
+		part := byID[c.streamed[attribute(place.Attr, "id")]]
+		if part == nil || part.DataAtom == atom.Template || attached(place, part) || !attached(place, doc) {
+			continue
+		}
+		removeFallback(place)
+		part.Parent.RemoveChild(part)
+		part.Attr = withoutAttr(part.Attr, "hidden")
+		place.Parent.InsertBefore(part, place)
+	}
+}
+
+// removeFallback removes what React shows in place of a part: the siblings up to
+// the comment that ends it.
+func removeFallback(place *html.Node) {
+	if p := place.PrevSibling; p == nil || p.Type != html.CommentNode || !strings.HasPrefix(p.Data, "$") {
+		return
+	}
+	for n := place.NextSibling; n != nil && (n.Type != html.CommentNode || n.Data != "/$"); n = place.NextSibling {
+		n.Parent.RemoveChild(n)
 	}
 }
 
@@ -99,7 +140,7 @@ func (w *walker) revealed(n *html.Node, control **html.Node) verdict {
 		return seen
 	}
 	id := attribute(n.Attr, "id")
-	if id != "" && w.controls.streamed[id] {
+	if id != "" && w.controls.streamed[id] != "" {
 		return seen
 	}
 	if w.controls.dialog && attribute(n.Attr, "aria-hidden") != "" && holdsMainText(n) {

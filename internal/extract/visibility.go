@@ -16,6 +16,7 @@ import (
 // kept and removed. If uncertain is set, no text counts as certainly seen.
 func removeHidden(doc *html.Node, uncertain bool) (kept, removed int) {
 	w := &walker{cascade: css.New(styleSheets(doc)), controls: findControls(doc), buttons: map[*html.Node]bool{}}
+	w.controls.placeStreamed(doc)
 	expandShadowRoots(doc)
 	w.children(doc, newState(w.cascade.Root(), prefersDark(doc)), nil)
 	if uncertain || w.cascade.Exhausted() {
