@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/newfile"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -36,7 +37,7 @@ func (l *Library) ExportFile(ctx context.Context, path string, vectors bool) (mo
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil {
-		err = publish(f.Name(), path)
+		err = newfile.Publish(f.Name(), path)
 	}
 	return moved, exportFailed(ctx, path, err)
 }
@@ -61,21 +62,6 @@ func exportFailed(ctx context.Context, path string, err error) error {
 			Try: "free some space, or name a file on another disk", Cause: err}
 	}
 	return err
-}
-
-// publish renames a finished export without replacing a file that another
-// process may have made meanwhile.
-func publish(temp, path string) error {
-	err := os.Link(temp, path)
-	if err == nil || errors.Is(err, os.ErrExist) {
-		return err
-	}
-	// A file system without links: the name is reserved first, then replaced.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), os.Rename(temp, path))
 }
 
 const (

@@ -1,9 +1,6 @@
 package library
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,19 +43,5 @@ func TestLacksVectors(t *testing.T) {
 		if got := lacksVectors(c.in); got != c.want {
 			t.Errorf("%s: lacksVectors = %v", c.name, got)
 		}
-	}
-}
-
-func TestPublishDoesNotReplaceAFile(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	temp, path := filepath.Join(dir, "temp"), filepath.Join(dir, "all.jsonl")
-	for _, p := range []string{temp, path} {
-		if err := os.WriteFile(p, []byte(p), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := publish(temp, path); !errors.Is(err, os.ErrExist) {
-		t.Errorf("publish over a file = %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/newfile"
 )
 
 // outputFile is a new file that appears under its name when it is complete, or
@@ -61,12 +62,18 @@ func (o *outputFile) write(text []byte) error {
 	temp := o.temp.Name()
 	o.temp = nil
 	if err == nil {
-		err = publish(temp, o.name)
+		err = newfile.Publish(temp, o.name)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		err = errTaken(o.name)
+	case err != nil:
 		err = fmt.Errorf("writing the recording %s: %w", o.name, err)
 	}
-	return errors.Join(err, os.Remove(temp))
+	if rm := os.Remove(temp); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
+		err = errors.Join(err, rm)
+	}
+	return err
 }
 
 // discard removes what was not written.
@@ -75,38 +82,4 @@ func (o *outputFile) discard() error {
 		return nil
 	}
 	return errors.Join(o.temp.Close(), os.Remove(o.temp.Name()))
-}
-
-// publish gives the content of temp the name file. It fails, and changes
-// nothing, when file exists, even if it was created a moment ago: a link, unlike
-// a rename, never replaces a file.
-func publish(temp, file string) error {
-	err := os.Link(temp, file)
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return errTaken(file)
-	}
-	return copyNew(temp, file) // a file system without hard links
-}
-
-// copyNew copies temp to file, which must not exist.
-func copyNew(temp, file string) (err error) {
-	text, err := os.ReadFile(temp)
-	if err != nil {
-		return err
-	}
-	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return errTaken(file)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(text)
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return errors.Join(err, os.Remove(file))
-	}
-	return nil
 }

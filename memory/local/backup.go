@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/newfile"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -89,7 +90,7 @@ func copyOnce(ctx context.Context, db source, path string) (size int64, docs int
 	temp := filepath.Join(dir, tempCopy)
 	size, docs, known, err := fillCopy(ctx, db, temp)
 	if err == nil {
-		err = publish(temp, path)
+		err = newfile.Publish(temp, path)
 	}
 	if err != nil {
 		_, lost := os.Stat(dir)
@@ -147,25 +148,6 @@ func removalCount(ctx context.Context, db querier) (n int64, err error) {
 	}
 	err = db.QueryRowContext(ctx, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name='due'").Scan(&n)
 	return n, err
-}
-
-// publish renames a finished file without replacing one that another process
-// may have created meanwhile.
-func publish(temp, path string) error {
-	err := os.Link(temp, path)
-	if err == nil || errors.Is(err, os.ErrExist) {
-		return err
-	}
-	// The file system has no hard links: create the name exclusively, then
-	// replace it.
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(f.Close(), os.Rename(temp, path)); err != nil {
-		return errors.Join(err, os.Remove(path)) // the empty file that was created above
-	}
-	return nil
 }
 
 const (
