@@ -1,19 +1,13 @@
 package memory
 
 import (
-	"encoding/json"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
-)
 
-// The guide's steps, as docs/adding-a-backend.md prints them.
-const (
-	guideImport = `	"github.com/research-mcp/research-mcp/memory/toy"`
-	guideEntry  = `		{"toy", opens(toy.Open)},`
+	"github.com/research-mcp/research-mcp/internal/testkit/guide"
 )
 
 // TestGuide does what docs/adding-a-backend.md says with the backend in
@@ -25,50 +19,33 @@ func TestGuide(t *testing.T) {
 	if err != nil {
 		t.Skip("not run: there is no go command")
 	}
-	here, err := os.Getwd()
+	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	guide, err := os.ReadFile(filepath.Join(here, "..", "docs", "adding-a-backend.md"))
-	if err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	overlay := guide.NewOverlay(root, dir)
+	page := overlay.Read(t, "docs/adding-a-backend.md")
+	if want := "memorytest.Run(t, memorytest.Backend{"; !strings.Contains(page, want) {
+		t.Errorf("the guide does not print %q", want)
 	}
-	for _, line := range []string{guideImport, guideEntry, "memorytest.Run(t, memorytest.Backend{"} {
-		if !strings.Contains(string(guide), line) {
-			t.Errorf("the guide does not print %q", line)
-		}
-	}
-
-	replace := map[string]string{}
-	files, err := filepath.Glob(filepath.Join(here, "testdata", "toy", "*.go"))
+	overlay.Hide(t, "memory/toy/*.go")
+	files, err := filepath.Glob(filepath.Join("testdata", "toy", "*.go"))
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
 	for _, f := range files { // places 1 and 2: the package and its test
-		replace[filepath.Join(here, "toy", filepath.Base(f))] = f
+		overlay.Write(t, "memory/toy/"+filepath.Base(f), overlay.Read(t, "memory/"+filepath.ToSlash(f)))
 	}
-	dir := t.TempDir()
-	overlay := func(name, content string) {
-		t.Helper()
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		replace[filepath.Join(here, name)] = path
+	steps := guide.Steps(page) // place 3
+	if len(steps) != 2 {
+		t.Fatalf("the guide has %d steps in the registry, want 2", len(steps))
 	}
-	overlay("registry.go", registryWithToy(t)) // place 3
-	overlay("toy_test.go", openToy)
-	b, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(list, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	overlay.Follow(t, steps)
+	overlay.Write(t, "memory/toy_test.go", openToy)
 	// Built first, then run: go test would change to the package's folder, which is
 	// only in the overlay.
-	out := run(t, goTool, "test", "-c", "-vet=off", "-overlay", list, "-o", dir+string(filepath.Separator), ".", "./toy")
+	out := run(t, goTool, "test", "-c", "-vet=off", "-overlay", overlay.File(t), "-o", dir+string(filepath.Separator), ".", "./toy")
 	for _, name := range []string{"memory.test", "toy.test"} {
 		if runtime.GOOS == "windows" {
 			name += ".exe"
@@ -90,25 +67,6 @@ func run(t *testing.T, name string, args ...string) string {
 		t.Fatalf("%s %q = %v\n%s", name, args, err, out)
 	}
 	return string(out)
-}
-
-func registryWithToy(t *testing.T) string {
-	t.Helper()
-	b, err := os.ReadFile("registry.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := string(b)
-	for after, line := range map[string]string{
-		"	\"github.com/research-mcp/research-mcp/memory/local\"\n": guideImport + "\n",
-		"		{\"local\", opens(local.Open)},\n":                      guideEntry + "\n",
-	} {
-		if !strings.Contains(s, after) {
-			t.Fatalf("registry.go does not contain %q", after)
-		}
-		s = strings.Replace(s, after, after+line, 1)
-	}
-	return s
 }
 
 // openToy is a test of package memory once the toy is registered.

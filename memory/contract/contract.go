@@ -52,8 +52,9 @@ func (r Retention) IsZero() bool { return r.MaxAge <= 0 && r.MaxBytes <= 0 }
 // use, also by several processes on the same data. A method that ends because
 // its context ended returns the context's error and has stored nothing, unless
 // it says that it works in batches. Arguments are neither changed nor kept, and
-// results are not shared with the memory. An error that the user can fix is an
-// *evidence.Problem.
+// results are not shared with the memory.
+// An error that the user can fix is an *evidence.Problem that names the bad value.
+// What a finished write stored is there after Close and another open.
 type Memory interface {
 	Store
 	Sessions
@@ -68,18 +69,63 @@ type Store interface {
 	// Deduplicated, except for retrieval time, tags, session link, and vectors of a
 	// model that the document had none of. The same id with another text replaces
 	// the document. Vectors that cannot be stored (wrong dimension, NaN, zero) are
-	// left out with a warning in the receipt; the document is stored and found by
-	// its words. Without items, the whole text is one chunk.
+	// left out with a warning in the receipt that names the model; the document is
+	// stored and found by its words. The first vectors of a model fix the dimension of
+	// its space. Without items, the whole text is one chunk.
+	//
+	// Tags are added to those that the document has, and kept sorted. MetaSession adds
+	// a link to the session; it is not kept as metadata. Each invalid or zero byte of
+	// the text is replaced by one byte, with a warning, so that offsets stay valid. A
+	// title above MaxTitle is cut on a rune boundary before anything is compared; its
+	// words are indexed, and must not make the stored size of a document grow with
+	// title times chunks. Refused as a Problem: no id, a text above Config.MaxText, and
+	// a chunk that is not a range of the text on rune boundaries, by its index.
+	//
+	// The receipt counts documents written (0 if deduplicated) and the document's chunks.
 	Put(ctx context.Context, doc evidence.Document, chunks evidence.Chunks) (evidence.Receipt, error)
 	// Recall finds chunks, best first. It sees every finished Put and Forget of
-	// every process. Hits is never nil.
+	// every process. See [evidence.RecallQuery] for the filters, which are joined by
+	// AND.
+	//
+	// K of 0 or less is DefaultK, above MaxK is MaxK. Mode "" is hybrid; an unknown
+	// one is a Problem that lists the known. The text is any bytes of any length and
+	// never a syntax; without words nothing is found by words.
+	//
+	//   - By words (ModeBM25): chunks that share a word with the text, also
+	//     those without vectors. Case and diacritics do not count, and scripts without
+	//     spaces are found. The words of a document's title count for its chunks. Very
+	//     common words alone, as in "The Who", find titles.
+	//   - By vector (ModeVector): the nearest chunks in the space of Model. A
+	//     query without a usable vector (absent, NaN, zero, another dimension), or
+	//     of a model that the memory has no vectors of, is a Problem.
+	//   - Hybrid: both. Where ModeVector would return a Problem, the words alone are
+	//     used, with a warning that names the model if a vector was given.
+	//
+	// Of chunks whose texts are nearly the same, one is returned. A chunk gains by
+	// good neighbours in its document. Documents of evidence.KindTurn gain by good
+	// neighbours in their session, by MetaSeq, and are found by the day on which they
+	// were published ("8 May 2023"). Session selects documents that were put with the
+	// session or that a run of it cites.
+	//
+	// Scores are within 0..1. A passage is the bytes of its document's text at its
+	// offsets; the hit's document has everything but the text, and Vector is the
+	// chunk's in the space of Model, nil if it has none. Index is IndexLexical if
+	// no vectors were used.
 	Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error)
 	// Document returns the stored document with its text, or false if there is none.
 	Document(ctx context.Context, id string) (evidence.Document, bool, error)
 	// Forget removes the documents that sel selects, the answers that cite them,
-	// and what sessions quote from them.
+	// and what sessions quote from them: afterwards no method returns a removed text.
+	// A turn that quotes one keeps its Seq and role, with another text and no run; a
+	// summary that quotes one is emptied, SummaryTo with it, so that a Fold that began
+	// before fails. The receipt has a warning if sessions were changed, and one if nothing
+	// was selected. IDs are the removed documents, sorted; Remaining is how many are left.
+	// More than ConfirmAbove documents without Selector.Confirm are refused, with their
+	// number, and nothing is removed. A backend whose stored bytes can be read leaves
+	// none of what was removed in them.
 	Forget(ctx context.Context, sel Selector) (evidence.Receipt, error)
-	// Close stops background work and waits for it. It may be called again.
+	// Close stops background work and waits for it. It may be called again; the other
+	// methods then return errors.
 	Close() error
 }
 
@@ -103,15 +149,20 @@ func (s Selector) Empty() bool {
 // Sessions stores conversations and their answers.
 type Sessions interface {
 	// Open returns the session with the turns that are not in its summary, or a
-	// new session if id is empty. An unknown id is an *evidence.Problem.
+	// new session if id is empty. An unknown id is an *evidence.Problem. Ids begin with
+	// "s_" and cannot be guessed (at least 80 random bits). The title is the first turn
+	// of the user, Messages counts all turns, and Turns is never nil.
 	Open(ctx context.Context, id string) (evidence.Session, error)
 	// Append stores the turns, in order, before it returns, and numbers them. A
-	// session that does not exist yet is created. Seq of the arguments is ignored;
-	// a zero At becomes the present time.
+	// session that does not exist yet is created. Seq of the arguments is ignored: the
+	// turns of a session are 1, 2, 3 and so on. A zero At becomes the present time. A
+	// role other than evidence.RoleUser and RoleAssistant is refused. Run, the answer
+	// of an assistant's turn, is stored under its RunID and returned with the turn.
 	Append(ctx context.Context, id string, turns ...evidence.Turn) error
 	// Fold replaces the turns up to and including seq to by summary, if from is
-	// still the session's SummaryTo, and reports whether it did. The turns
-	// themselves are kept for export.
+	// still the session's SummaryTo and seq is not beyond its last turn, and reports
+	// whether it did: of concurrent calls from one state, one does. The turns
+	// themselves are kept for export. An unknown id is an *evidence.Problem.
 	Fold(ctx context.Context, id string, from, to int64, summary string) (bool, error)
 	// Run returns a stored answer, or false if there is none.
 	Run(ctx context.Context, id string) (evidence.Answer, bool, error)
@@ -123,7 +174,9 @@ type ChangeFeed interface {
 	// Changes returns the documents that were put, replaced, removed or given
 	// vectors after since, by any process. With an empty since it returns no
 	// documents and the present position: the place to begin. Every write that
-	// finished before the call is before Changes.Next.
+	// finished before the call is before Changes.Next. A Put that stored nothing new is
+	// no change, and without a change Next is since. A text that is not a position is
+	// a Problem.
 	Changes(ctx context.Context, since Position) (Changes, error)
 }
 
@@ -133,7 +186,7 @@ type Position string
 
 // Changes are the documents that changed between two positions.
 type Changes struct {
-	Documents []Change // each document once; never nil
+	Documents []Change // each document once, in the order of their last changes; never nil
 	Next      Position // the since of the next call
 	// Reset reports that the feed does not reach back to since, or has not reached
 	// it, as after a backup was restored: Documents is empty, and everything has to
@@ -153,5 +206,6 @@ type Change struct {
 type Describer interface {
 	// Backend returns the name under which the backend is registered.
 	Backend() string
+	// Stats counts what is stored now.
 	Stats(ctx context.Context) (Stats, error)
 }

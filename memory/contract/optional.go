@@ -11,38 +11,57 @@ import (
 
 // Backuper copies the memory.
 type Backuper interface {
-	// Backup writes a complete copy to a new file while others read and write.
+	// Backup writes a complete copy, as of one moment, to a new file while others read
+	// and write. Restored, it is a memory with the same documents, vectors, sessions and
+	// runs. An existing file or an empty path is a Problem, and changes nothing. The file
+	// appears when it is complete: after an error, nothing is left of it or beside it.
 	Backup(ctx context.Context, path string) (BackupReport, error)
 }
 
 // Checker verifies the stored data.
 type Checker interface {
-	// Check verifies that documents, word index, vectors and counters agree.
+	// Check verifies that documents, word index, vectors and counters agree. If they do
+	// not, OK is false, Problems says what is wrong, and Try what to do; of a sound
+	// memory both are empty. Damage is a result; an error means that nothing was checked.
 	Check(ctx context.Context) (CheckReport, error)
 }
 
-// Exporter moves a memory to another machine, version or backend.
+// Exporter moves a memory to another machine, version or backend. The format is the
+// same for all backends: package local describes the fields (the type line). The first
+// line is {"memory":{"format":1,"written_at":TIME}}; then come models, documents with
+// their chunks as byte offsets and a hash of their content, sessions with their turns
+// and runs, and an end with the counts. Equal memories give equal lines after the first.
 type Exporter interface {
 	// Export writes everything as JSON lines, one record a line, as of one moment.
+	// Links to sessions and pins are included, vectors if the options say so.
 	Export(ctx context.Context, w io.Writer, opts ExportOptions) (Moved, error)
 	// Import reads what Export wrote, in batches. Existing documents are not
-	// changed. A bad line ends it with an error that names the line; the lines
-	// before it are stored.
+	// changed; they and existing sessions are counted as skipped. A bad line ends it with
+	// a Problem that names the line and what is wrong (an unknown format, a text that does
+	// not match its hash, a chunk outside of its text); the lines before it are stored
+	// and counted. An export without its end is imported with a warning. A title above
+	// MaxTitle is cut, as by Put.
 	Import(ctx context.Context, r io.Reader) (Moved, error)
 }
 
 // ErasureProver shows that nothing is left of what was forgotten.
 type ErasureProver interface {
 	// ProveErased searches everything that the memory stores for the id of a
-	// document, a session or a run.
+	// document, a session or a run, and names the places that have it.
 	ProveErased(ctx context.Context, id string) (ErasureReport, error)
 }
 
 // Reindexer changes the embedding model.
 type Reindexer interface {
 	// Reindex gives every document vectors of model, in batches that are each
-	// durable, so that a later call continues an interrupted one. When all have
-	// them, model becomes the active one in the same transaction. progress may be nil.
+	// durable, so that a later call continues an interrupted one and embeds nothing
+	// twice. When all have them, also those that were put meanwhile, model becomes the
+	// active one in the same transaction. The vectors of other models are kept. Until
+	// then Stats.Reindex has the progress, and a Recall in the new space warns how many
+	// documents it has. A model of no name or of another dimension than its space, and a
+	// nil embed, are Problems; an embed that returns an error or too few vectors ends it
+	// with an error; an unusable vector leaves its chunk without one. progress may be
+	// nil; Done never goes down.
 	Reindex(ctx context.Context, model evidence.Model, embed EmbedFunc, progress func(Progress)) (Progress, error)
 }
 
@@ -53,7 +72,7 @@ type EmbedFunc func(ctx context.Context, texts []string) ([][]float32, error)
 // Retainer removes old documents.
 type Retainer interface {
 	// Retain removes what Config.Keep says, in batches that are each durable, and
-	// completes a Forget that was interrupted.
+	// completes a Forget that was interrupted. The receipt is as of Forget.
 	Retain(ctx context.Context) (evidence.Receipt, error)
 }
 

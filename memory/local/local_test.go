@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +20,42 @@ func TestContract(t *testing.T) {
 	memorytest.Run(t, memorytest.Backend{
 		Open:      func(ctx context.Context, cfg contract.Config) (contract.Memory, error) { return Open(ctx, cfg) },
 		Leftovers: holding,
+		Restore:   restore,
+		Damage: map[string]func(*testing.T, string){
+			"counter":    damage("UPDATE tally SET n=n+1 WHERE name='documents'"),
+			"text":       damage("DELETE FROM body WHERE doc=1"),
+			"word index": damage("UPDATE chunk SET terms='t other' WHERE id=1"),
+			"vectors":    damage("UPDATE vec SET v=zeroblob(3) WHERE doc=1"),
+		},
 	})
+}
+
+// restore does what docs and messages tell the user: the copy takes the place of
+// the file.
+func restore(t *testing.T, path, dir string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, fileName), b)
+}
+
+// damage changes the file behind the back of the memories that have it open.
+func damage(statement string) func(*testing.T, string) {
+	return func(t *testing.T, dir string) {
+		t.Helper()
+		db, err := openDB(filepath.Join(dir, fileName), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Error(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // The suite skips what is not declared: this backend declares everything.

@@ -23,6 +23,12 @@ func export(t *testing.T, m contract.Memory, vectors bool) ([]byte, contract.Mov
 	return b.Bytes(), moved
 }
 
+// What full puts.
+const (
+	fullDocuments = 7
+	fullChunks    = 8
+)
+
 // full returns a memory with some of everything, and its session.
 func (s suite) full(t *testing.T) (m contract.Memory, thread string) {
 	t.Helper()
@@ -48,7 +54,7 @@ func (s suite) full(t *testing.T) (m contract.Memory, thread string) {
 func (s suite) exportImport(t *testing.T) {
 	m, thread := s.full(t)
 	b, wrote := export(t, m, true)
-	if want := (contract.Moved{Documents: 7, Chunks: 8, Sessions: 1, Turns: 3, Vectors: 6, Warnings: []string{}}); !cmp.Equal(want, wrote) {
+	if want := (contract.Moved{Documents: fullDocuments, Chunks: fullChunks, Sessions: 1, Turns: 3, Vectors: 6, Warnings: []string{}}); !cmp.Equal(want, wrote) {
 		t.Errorf("Export = %+v, want %+v", wrote, want)
 	}
 	other := s.start(t)
@@ -59,21 +65,7 @@ func (s suite) exportImport(t *testing.T) {
 	if diff := cmp.Diff(wrote, read); diff != "" {
 		t.Errorf("Import (-exported +imported):\n%s", diff)
 	}
-	for _, mode := range []string{evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector} {
-		for _, text := range []string{"quantum tunnelling", "attention tokens", "obelisks pangolins", "日本"} {
-			q := Query(text, 10)
-			q.Mode = mode
-			if diff := cmp.Diff(recall(t, m, q), recall(t, other, q)); diff != "" {
-				t.Errorf("mode %s, %s (-before +after):\n%s", mode, text, diff)
-			}
-		}
-	}
-	if got := ids(recall(t, other, evidence.RecallQuery{Text: "obelisks", Session: "s_elsewhere"})); len(got) != 1 {
-		t.Errorf("the link to a session was lost: %q", got)
-	}
-	if diff := cmp.Diff(session(t, m, thread), session(t, other, thread)); diff != "" {
-		t.Errorf("session (-before +after):\n%s", diff)
-	}
+	wantSame(t, m, other, thread)
 	again, _ := export(t, other, true)
 	if diff := cmp.Diff(withoutHead(b), withoutHead(again)); diff != "" {
 		t.Errorf("an export of the import (-before +after):\n%s", diff)
@@ -90,13 +82,34 @@ func (s suite) exportImport(t *testing.T) {
 	}
 }
 
+// wantSame checks that other, a copy of the memory of full, finds the same, and has
+// its session.
+func wantSame(t *testing.T, m, other contract.Memory, thread string) {
+	t.Helper()
+	for _, mode := range []string{evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector} {
+		for _, text := range []string{"quantum tunnelling", "attention tokens", "obelisks pangolins", "日本"} {
+			q := Query(text, 10)
+			q.Mode = mode
+			if diff := cmp.Diff(recall(t, m, q), recall(t, other, q)); diff != "" {
+				t.Errorf("mode %s, %s (-before +after):\n%s", mode, text, diff)
+			}
+		}
+	}
+	if got := ids(recall(t, other, evidence.RecallQuery{Text: "obelisks", Session: "s_elsewhere"})); len(got) != 1 {
+		t.Errorf("the link to a session was lost: %q", got)
+	}
+	if diff := cmp.Diff(session(t, m, thread), session(t, other, thread)); diff != "" {
+		t.Errorf("session (-before +after):\n%s", diff)
+	}
+}
+
 // withoutHead drops the first line, which contains the time.
 func withoutHead(b []byte) []string { return strings.Split(string(b), "\n")[1:] }
 
 func (s suite) exportWithoutVectors(t *testing.T) {
 	m, _ := s.full(t)
 	b, wrote := export(t, m, false)
-	if wrote.Vectors != 0 || wrote.Documents != 7 {
+	if wrote.Vectors != 0 || wrote.Documents != fullDocuments {
 		t.Errorf("Export = %+v", wrote)
 	}
 	other := s.start(t)

@@ -206,21 +206,24 @@ func (s suite) forgetBytes(t *testing.T) {
 
 const sessionSecret = "A secret that only this session knows of."
 
-// forgetOneSession forgets a session with a turn and a run, "r_gone".
-func (s suite) forgetOneSession(t *testing.T, dir string) (contract.Memory, string) {
+// oneSession returns a memory with a session that has a turn and a run, "r_gone".
+func (s suite) oneSession(t *testing.T, dir string) (contract.Memory, string) {
 	t.Helper()
 	m := s.at(t, dir)
 	id := session(t, m, "").ID
 	run := evidence.Answer{RunID: "r_gone", Answer: sessionSecret}
 	appendTurns(t, m, id, user(sessionSecret), evidence.Turn{Role: evidence.RoleAssistant, Text: "I see.", Run: &run})
-	if r := forget(t, m, contract.Selector{Session: id}); r.Documents != 0 || len(r.Warnings) != 0 {
-		t.Errorf("Forget = %+v", r)
-	}
 	return m, id
 }
 
 func (s suite) forgetSession(t *testing.T) {
-	m, id := s.forgetOneSession(t, t.TempDir())
+	m, id := s.oneSession(t, t.TempDir())
+	if _, ok, err := m.Run(t.Context(), "r_gone"); !ok || err != nil {
+		t.Errorf("Run before Forget = %v, %v, want true", ok, err)
+	}
+	if r := forget(t, m, contract.Selector{Session: id}); r.Documents != 0 || len(r.Warnings) != 0 {
+		t.Errorf("Forget = %+v", r)
+	}
 	_, err := m.Open(t.Context(), id)
 	wantProblem(t, err, id)
 	if _, ok, err := m.Run(t.Context(), "r_gone"); ok || err != nil {
@@ -230,7 +233,11 @@ func (s suite) forgetSession(t *testing.T) {
 
 func (s suite) forgetSessionBytes(t *testing.T) {
 	dir := t.TempDir()
-	s.forgetOneSession(t, dir)
+	m, id := s.oneSession(t, dir)
+	if len(s.Leftovers(t, dir, sessionSecret)) == 0 {
+		t.Errorf("%q is not found before Forget: the test proves nothing", sessionSecret)
+	}
+	forget(t, m, contract.Selector{Session: id})
 	if left := s.Leftovers(t, dir, sessionSecret); len(left) > 0 {
 		t.Errorf("it is still in %q", left)
 	}

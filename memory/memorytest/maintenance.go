@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
@@ -48,6 +50,26 @@ func (s suite) check(t *testing.T) {
 	wantCanceled(t, func(ctx context.Context) error { _, err := c.Check(ctx); return err })
 }
 
+// A check that finds nothing wrong in damaged data is none.
+func (s suite) checkFindsDamage(t *testing.T) {
+	if len(s.Damage) == 0 {
+		t.Fatal("the backend declares check, and the suite cannot damage anything: set Backend.Damage")
+	}
+	for name, damage := range s.Damage {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			m := s.at(t, dir)
+			seed(t, m)
+			wantSound(t, m)
+			damage(t, dir)
+			r, err := as[contract.Checker](t, m).Check(t.Context())
+			if err != nil || r.OK || len(r.Problems) == 0 || r.Try == "" {
+				t.Errorf("Check of a damaged memory = %+v, %v, want problems and what to do", r, err)
+			}
+		})
+	}
+}
+
 func (s suite) proveErased(t *testing.T) {
 	x := s.secret(t, t.TempDir())
 	p := as[contract.ErasureProver](t, x.m)
@@ -65,20 +87,43 @@ func (s suite) proveErased(t *testing.T) {
 	wantCanceled(t, func(ctx context.Context) error { _, err := p.ProveErased(ctx, secretID); return err })
 }
 
+// A copy that cannot be restored is no backup.
 func (s suite) backup(t *testing.T) {
-	m := s.start(t)
-	seed(t, m)
+	if s.Restore == nil {
+		t.Fatal("the backend declares backup, and the suite cannot restore one: set Backend.Restore")
+	}
+	m, thread := s.full(t)
 	path := filepath.Join(t.TempDir(), "copy")
 	r, err := as[contract.Backuper](t, m).Backup(t.Context(), path)
-	if err != nil || r.Documents != 4 || r.Bytes <= 0 || r.Path != path {
+	if err != nil || r.Documents != fullDocuments || r.Bytes <= 0 || r.Path != path {
 		t.Fatalf("Backup = %+v, %v", r, err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Size() != r.Bytes {
 		t.Errorf("the copy: %v, want %d bytes", err, r.Bytes)
 	}
-	put(t, m, Doc("later", "A text that is stored after the backup."))
 	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
 		t.Errorf("beside the copy are %v, %v", entries, err)
+	}
+	dir := t.TempDir()
+	s.Restore(t, path, dir)
+	restored := s.at(t, dir)
+	wantSame(t, m, restored, thread)
+	for _, id := range []string{"d0", "two", "linked", "plain"} {
+		want, _, err := m.Document(t.Context(), id)
+		got, ok, gotErr := restored.Document(t.Context(), id)
+		if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil || gotErr != nil {
+			t.Errorf("document %s, %v, %v, %v (-stored +restored):\n%s", id, ok, err, gotErr, diff)
+		}
+	}
+	want, _, err := m.Run(t.Context(), "r_moved")
+	got, ok, gotErr := restored.Run(t.Context(), "r_moved")
+	if diff := cmp.Diff(want, got); diff != "" || !ok || err != nil || gotErr != nil {
+		t.Errorf("run, %v, %v, %v (-stored +restored):\n%s", ok, err, gotErr, diff)
+	}
+	wantSound(t, restored)
+	put(t, m, Doc("later", "A text that is stored after the backup."))
+	if _, ok, err := restored.Document(t.Context(), "later"); ok || err != nil {
+		t.Errorf("a document that was stored later is in the restored memory: %v", err)
 	}
 }
 

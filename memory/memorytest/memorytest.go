@@ -27,6 +27,13 @@ type Backend struct {
 	// Leftovers returns the places in which the stored bytes of the memory named
 	// dir hold marker. Leave it nil if the bytes cannot be read.
 	Leftovers func(t *testing.T, dir, marker string) []string
+	// Restore makes the backup at path the memory named dir, which does not exist
+	// yet, as a user would. A backend that declares backup needs it.
+	Restore func(t *testing.T, path, dir string)
+	// Damage are ways to make the stored data of the memory named dir, which is
+	// open, disagree, by the name of what is damaged. A backend that declares check
+	// needs at least one.
+	Damage map[string]func(t *testing.T, dir string)
 }
 
 // test is one test of the suite.
@@ -116,7 +123,7 @@ func (s suite) required() []test {
 func (s suite) optional() map[contract.Capability][]test {
 	return map[contract.Capability][]test{
 		contract.CapBackup:    {{"Backup", s.backup}, {"BackupRefuses", s.backupRefuses}},
-		contract.CapCheck:     {{"Check", s.check}},
+		contract.CapCheck:     {{"Check", s.check}, {"CheckFindsDamage", s.checkFindsDamage}},
 		contract.CapErasure:   {{"ProveErased", s.proveErased}},
 		contract.CapExport:    {{"ExportImport", s.exportImport}, {"ExportWithoutVectors", s.exportWithoutVectors}, {"ExportLongTitle", s.exportLongTitle}, {"ImportBadInput", s.importBadInput}},
 		contract.CapReindex:   {{"Reindex", s.reindex}, {"ReindexBadInput", s.reindexBadInput}},
