@@ -11,17 +11,22 @@ type alignment struct {
 	at            []int           // index of the most similar word of the source, or -1
 	sim           []float64       // its similarity, 0..1
 	here, there   map[string]bool // stems of the source and of the claim
-	similar       func(a, b word) float64
+	likeness      [][]float64     // of each word of the claim to each of the source
 }
 
 // sameWord is the similarity from which on two words say the same.
 const sameWord = 0.55
 
 func (c *Checker) align(claim, source *statement) *alignment {
-	a := &alignment{claim: claim, source: source, here: source.stems(), there: claim.stems(), similar: c.similar,
-		weight: make([]float64, len(claim.words)), at: make([]int, len(claim.words)), sim: make([]float64, len(claim.words))}
+	a := &alignment{claim: claim, source: source, here: source.stems(), there: claim.stems(),
+		likeness: make([][]float64, len(claim.words)),
+		weight:   make([]float64, len(claim.words)), at: make([]int, len(claim.words)), sim: make([]float64, len(claim.words))}
 	for i, w := range claim.words {
 		a.at[i] = -1
+		a.likeness[i] = make([]float64, len(source.words))
+		for j, o := range source.words {
+			a.likeness[i][j] = a.compare(w, o, c.similar)
+		}
 		if w.stop {
 			continue
 		}
@@ -38,17 +43,25 @@ func (c *Checker) align(claim, source *statement) *alignment {
 	return a
 }
 
-// same is the similarity of a word of the claim to one of the source. A word that
-// both have is similar to itself alone.
-func (a *alignment) same(w, o word) float64 {
+// same is the similarity of a word of the claim to one of the source.
+func (a *alignment) same(w, o word) float64 { return a.likeness[w.at][o.at] }
+
+// compare is what same returns. A word that both have is similar to itself alone.
+func (a *alignment) compare(w, o word, similar func(a, b word) float64) float64 {
 	switch {
 	case w.stem == o.stem:
 		return 1
 	case a.here[w.stem] || a.there[o.stem]:
 		return 0
 	}
-	return a.similar(w, o)
+	if conversesOf()[w.stem][o.stem] {
+		return converseLikeness
+	}
+	return similar(w, o)
 }
+
+// converseLikeness is the similarity of two words for one event: bought and sold.
+const converseLikeness = 0.8
 
 func (s *statement) stems() map[string]bool {
 	out := map[string]bool{}
@@ -185,6 +198,16 @@ func (a *alignment) overlap(words []int, sc clause) float64 {
 // refersBack reports whether the subject of a clause is named before it.
 func (s *statement) refersBack(c clause) bool { return c.from == c.to || s.subjectless(c) }
 
+// elliptic reports whether a clause ends with an auxiliary: "later ones do not" says
+// of them what the clause before says.
+func (s *statement) elliptic(c clause) bool {
+	if c.from == c.to {
+		return false
+	}
+	last := s.words[c.to-1].text
+	return last == "not" && c.to-c.from > 1 || auxiliaries[last] || modals[last] == must && last == "must" || modals[last] == may && (last == "may" || last == "can" || last == "cannot" || last == "can't")
+}
+
 // Weights of the words that a clause has from the one before it: one that begins a
 // contrast speaks of the same thing.
 const (
@@ -222,7 +245,7 @@ func graded(s float64) float64 {
 // ("but that is not …") speaks of what the clause before it names.
 func (s *statement) reach(c clause) []int {
 	out := s.content(c)
-	for n := s.words[c.from].clause; n > 0 && s.refersBack(c); n-- {
+	for n := s.words[c.from].clause; n > 0 && (s.refersBack(c) || s.elliptic(c)); n-- {
 		c = s.clauses[n-1]
 		out = append(s.content(c), out...)
 		if openers[s.words[c.from].text] && n > 1 {

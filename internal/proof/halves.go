@@ -46,7 +46,7 @@ func halves(a *alignment, ctx context) []finding {
 	}
 	content := a.claim.content(clause{from: 0, to: len(a.claim.words)})
 	if first*2 > len(content) && second*3 <= first && !slices.ContainsFunc(a.claim.clauses, func(c clause) bool { return len(c.denials) > 0 }) {
-		return []finding{{true, "the source reports this and then says otherwise"}}
+		return []finding{{grave: true, why: "the source reports this and then says otherwise"}}
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ var modals = map[string]mood{
 	"may": may, "can": may, "could": might, "might": might, "perhaps": might, "possible": might, "possibly": might, "probably": might, "maybe": might,
 	"cannot": may, "can't": may, "couldn't": might, "allowed": may, "permitted": may, "shouldn't": should, "mustn't": must,
 	"potentially": might, "allegedly": might, "supposedly": might, "suspected": might, "presumably": might,
+	"proven": certain, "proved": certain, "proves": certain, "undisputed": certain, "undeniable": certain,
 	"optional": omitted, "optionally": omitted, "voluntary": omitted,
 	"will": certain, "definitely": certain, "certainly": certain, "guaranteed": certain, "guarantees": certain, "inevitably": certain, "surely": certain, "won't": certain, "undoubtedly": certain,
 }
@@ -52,8 +53,11 @@ var denialWords = wordSet(`not no never neither none nobody nothing nowhere with
 	disallow disallows disallowed ignore ignores ignored disable disables disabled disabling deactivate deactivates deactivated isn't aren't wasn't weren't doesn't don't didn't hasn't haven't hadn't won't can't couldn't shouldn't wouldn't mustn't needn't ain't
 	nor`)
 
+// reportedVerbs tell what others hold: "is thought to".
+var reportedVerbs = wordSet("thought believed assumed suspected said considered expected supposed hypothesised hypothesized")
+
 // unchanged are words for what nothing is done to.
-var unchanged = wordSet("unchanged untouched intact unaffected unmodified unaltered alone")
+var unchanged = wordSet("unchanged untouched intact unaffected unmodified unaltered")
 
 // judgeClause counts what negates the clause, and finds its mood and quantity words.
 func (s *statement) judgeClause(c *clause) {
@@ -67,16 +71,19 @@ func (s *statement) judgeClause(c *clause) {
 	for i := c.from; i < c.to; i++ {
 		w := at(i)
 		next := at(i + 1)
-		if denialWords[w] && !bounding(w, next, at(i+2)) && (w != "nor" || len(c.denials) == 0) && (w != "not" || next != "only") {
+		if denialWords[w] && !bounding(w, next, at(i+2)) && (w != "nor" || len(c.denials) == 0) && (w != "not" || next != "only") && !excepting(w, next) {
 			c.denials = append(c.denials, denialOf(w))
 		}
-		if unchanged[w] || w == "as" && (at(i+1) == "they" || at(i+1) == "it") && beForms[at(i+2)] {
+		if w == "alone" && s.leaves(c, i) || unchanged[w] || w == "as" && (at(i+1) == "they" || at(i+1) == "it") && beForms[at(i+2)] {
 			c.denials = append(c.denials, w) // nothing is done to it
 		}
 		if w == "off" && (beForms[at(i-1)] || strings.HasPrefix(at(i-1), "turn") || strings.HasPrefix(at(i-1), "switch")) {
 			c.denials = append(c.denials, w)
 		}
 		m := modals[w]
+		if reportedVerbs[w] && beForms[at(i-1)] && (next == "to" || next == "that" || at(i-2) == "it") {
+			m = might
+		}
 		if w == "have" || w == "has" || w == "had" {
 			if next == "to" {
 				m = must
@@ -110,8 +117,27 @@ func (s *statement) judgeClause(c *clause) {
 			c.amounts |= alsoOthers
 			continue
 		}
+		if excepting(w, at(i+1)) || w == "alone" && !s.leaves(c, i) {
+			c.amounts |= only
+			continue
+		}
 		c.amounts |= amounts[w]
 	}
+}
+
+// excepting reports whether a denial means "only": "nobody but the owner".
+func excepting(w, next string) bool {
+	return (w == "nobody" || w == "none" || w == "nothing" || w == "no") && (next == "but" || next == "except")
+}
+
+// leaves reports whether a form of "leave" stands before word i: "leave it alone".
+func (s *statement) leaves(c *clause, i int) bool {
+	for j := c.from; j < i; j++ {
+		if stem(s.words[j].text) == "leav" {
+			return true
+		}
+	}
+	return false
 }
 
 // denialOf is what the forms of a denial have in common.

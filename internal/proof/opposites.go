@@ -130,7 +130,7 @@ fertile | barren
 few fewer | many numerous
 find found | lose lost
 finite limited bounded | infinite unlimited unbounded
-first | last
+first | last later subsequent
 flat | steep hilly
 float | sink
 teacher | student pupil
@@ -361,7 +361,7 @@ func prefixed(long, short string) bool {
 var irregular = map[string]string{
 	"began": "begin", "begun": "begin", "bought": "buy", "broke": "break", "broken": "break", "built": "build",
 	"came": "come", "chose": "choose", "chosen": "choose", "died": "die", "dies": "die", "drew": "draw", "drawn": "draw",
-	"fell": "fall", "fallen": "fall", "forbade": "forbid", "forgot": "forget", "forgotten": "forget",
+	"fell": "fall", "fallen": "fall", "forbade": "forbid", "found": "find", "forgot": "forget", "forgotten": "forget",
 	"froze": "freeze", "frozen": "freeze", "gave": "give", "given": "give", "grew": "grow", "grown": "grow",
 	"hidden": "hide", "hid": "hide", "held": "hold", "kept": "keep", "led": "lead", "learnt": "learn", "left": "leave",
 	"lent": "lend", "made": "make", "men": "man", "women": "woman", "met": "meet", "paid": "pay",

@@ -18,9 +18,11 @@ import (
 // Thresholds of a verdict. Share is that of a sentence's words, by weight, that the
 // span has, too; cosine is the encoder's.
 const (
-	supportedShare  = 0.65
-	supportedCosine = 0.6
-	softShare       = 0.45
+	supportedShare  = 0.6
+	supportedCosine = 0.55
+	softShare       = 0.42
+	surelyNear      = 0.7
+	nearShare       = 0.33
 	weakShare       = 0.4
 	weakCosine      = 0.45
 	maxProofs       = 3  // citations of one sentence
@@ -31,7 +33,7 @@ const (
 // Bounds of a sentence that tells what its source does not: the share of its words
 // that the source has is small, though it is about the same.
 const (
-	inventedShare  = 0.4
+	inventedShare  = 0.3
 	inventedCosine = 0.5
 	inventedWords  = 3
 	shortClaim     = 3 // words of content up to which each must be in the source
@@ -221,10 +223,16 @@ func (c *Checker) judge(claim *statement, k candidate) Result {
 		for _, f := range rule(a, k.context) {
 			if f.grave {
 				out.Verdict, out.Why = evidence.Unsupported, f.why
+				if f.absent {
+					out.Proofs = nil
+				}
 				return out
 			}
 			doubts = append(doubts, f.why)
 		}
+	}
+	if claim.cut {
+		doubts = append(doubts, "it is too long to be compared")
 	}
 	share := a.share()
 	if n, unmatched := a.unmatched(); len(doubts) == 0 && n <= shortClaim && unmatched > 0 {
@@ -237,7 +245,7 @@ func (c *Checker) judge(claim *statement, k candidate) Result {
 	switch {
 	case len(doubts) > 0:
 		out.Why = strings.Join(doubts, "; ")
-	case k.words >= supportedShare && (c.encoder == nil || k.cosine >= weakCosine) || k.cosine >= supportedCosine && share >= softShare:
+	case k.words >= supportedShare && (c.encoder == nil || k.cosine >= weakCosine), k.cosine >= supportedCosine && share >= softShare, k.cosine >= surelyNear && share >= nearShare:
 		out.Verdict = evidence.Supported
 	default:
 		out.Why = fmt.Sprintf("the quote has %.0f %% of the sentence's words", 100*k.words)

@@ -21,6 +21,7 @@ type quantity struct {
 	alt        string // another dimension that the unit may have
 	altValue   float64
 	about      bool // "about", "nearly", "more than": need not be exact
+	one        bool // the word "one", which often counts nothing
 }
 
 type unit struct {
@@ -84,6 +85,12 @@ var numberWords = map[string]float64{
 	"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 	"both": 2, "twice": 2, "double": 2, "thrice": 3, "triple": 3, "dozen": 12,
 }
+
+// periods are adverbs and adjectives of how often, with the unit between two times.
+var periods = map[string]string{"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "yearly": "year", "annually": "year", "annual": "year"}
+
+// spanning are words before "a minute" or "minute" that make it a length of time.
+var spanning = map[string]bool{"for": true, "within": true, "after": true, "every": true, "each": true, "about": true, "than": true, "lasts": true, "takes": true, "per": true}
 
 var magnitudes = map[string]float64{"hundred": 100, "thousand": 1e3, "million": 1e6, "billion": 1e9, "trillion": 1e12}
 
@@ -252,7 +259,7 @@ func isUnit(name string) bool {
 		return slices.Contains(symbols, name[0])
 	}
 	_, ok := units()[unitName(name)]
-	return ok
+	return ok && !isStop(strings.ToLower(name))
 }
 
 // symbols of one letter that are units.
@@ -273,83 +280,6 @@ func measured(q quantity, name string) quantity {
 	u := units()[unitName(name)]
 	q.dim, q.unit, q.value = u.dim, name, q.value*u.scale
 	return q
-}
-
-// spelled returns the numbers that are written in words.
-func spelled(s string, taken func(int) bool) []quantity {
-	tokens := text.Tokenize(s)
-	var out []quantity
-	for i := 0; i < len(tokens); i++ {
-		t := tokens[i]
-		if taken(t.Start) {
-			continue
-		}
-		if n, ok := months[t.Word]; ok && startsUpper(s[t.Start:]) && dated(tokens, i) {
-			out = append(out, quantity{start: t.Start, end: t.End, value: float64(n), dim: "month"})
-			continue
-		}
-		q, last, ok := readWords(s, tokens, i)
-		if !ok {
-			continue
-		}
-		out = append(out, q)
-		i = last
-	}
-	return out
-}
-
-// dated reports whether the month i is one: "may" and "march" are words, too.
-func dated(tokens []text.Token, i int) bool {
-	w := tokens[i].Word
-	if w != "may" && w != "march" && w != "mar" && w != "dec" && w != "jun" && w != "sep" {
-		return true
-	}
-	return i > 0 && (startsWithDigit(tokens[i-1].Word) || tokens[i-1].Word == "in" || tokens[i-1].Word == "of" || tokens[i-1].Word == "since") ||
-		i+1 < len(tokens) && startsWithDigit(tokens[i+1].Word)
-}
-
-// readWords reads a number in words at token i: "ten minutes", "half a gigabyte",
-// "two thirds", "a hundred".
-func readWords(s string, tokens []text.Token, i int) (quantity, int, bool) {
-	t := tokens[i]
-	q := quantity{start: t.Start, end: t.End}
-	n, counted := numberWords[t.Word]
-	big := magnitudes[t.Word]
-	next := func(k int) string {
-		if i+k < len(tokens) {
-			return tokens[i+k].Word
-		}
-		return ""
-	}
-	last := i
-	switch {
-	case counted && (next(1) == "thirds" || next(1) == "quarters" || next(1) == "fifths" || next(1) == "tenths"):
-		q.value, q.dim, q.unit, q.end = n*fractions[next(1)], "share", "%", tokens[i+1].End
-		return q, i + 1, true
-	case counted:
-		q.value = n
-		for magnitudes[next(last-i+1)] > 0 {
-			q.value *= magnitudes[next(last-i+1)]
-			last++
-		}
-	case big > 0 && i > 0 && tokens[i-1].Word == "a":
-		q.value = big
-	case t.Word == "half" && (next(1) == "a" || next(1) == "an") && isUnit(next(2)):
-		q.value, q.end = 0.5, tokens[i+2].End
-		return measured(q, next(2)), i + 2, true
-	case fractions[t.Word] > 0 && t.Word != "thirds" && (next(1) == "of" || t.Word == "half" && next(1) == "the"):
-		q.value, q.dim, q.unit = fractions[t.Word], "share", "%"
-		return q, i, true
-	default:
-		return q, i, false
-	}
-	q.end = tokens[last].End
-	if isUnit(next(last-i+1)) && len(next(last-i+1)) > 1 {
-		last++
-		q.end = tokens[last].End
-		return measured(q, tokens[last].Word), last, true
-	}
-	return q, last, true
 }
 
 // number parses digits with thousands separators; what is none is 0.

@@ -13,6 +13,9 @@ var symmetric = wordSet(`differ differs equal equals same similar between compar
 // is behind the same verb in the source, and the source's subject behind the claim's.
 func roles(a *alignment, _ context) []finding {
 	for i, w := range a.claim.words {
+		if a.outranked(i) || beForms[w.text] && a.identified(i) {
+			return []finding{{grave: true, why: "the source has it the other way round: " + w.text}}
+		}
 		pivot := pivots[w.text]
 		if !pivot && (w.stop || w.number || !a.claim.verb(i)) || symmetric[w.text] {
 			continue
@@ -22,11 +25,63 @@ func roles(a *alignment, _ context) []finding {
 				continue
 			}
 			if pivot && a.exchanged(i, j) || !pivot && a.source.verb(j) && a.turnedAround(i, j) {
-				return []finding{{true, "the source has it the other way round: " + w.text}}
+				return []finding{{grave: true, why: "the source has it the other way round: " + w.text}}
 			}
 		}
 	}
 	return nil
+}
+
+// identified reports whether the claim says "x is the n of y" where the source says
+// "y is the n of x".
+func (a *alignment) identified(i int) bool {
+	for j, o := range a.source.words {
+		if !beForms[o.text] || o.text == "be" || o.text == "been" {
+			continue
+		}
+		cl, cr := a.claim.roles(i)
+		sl, sr := a.source.roles(j)
+		if len(cl) > 0 && len(sl) > 0 && a.common(cl, sl) == 0 && a.common(cl, sr) > 0 && a.onlyCommon(cr, sl, sr) > 0 && a.common(cr, sr) > 0 &&
+			a.claim.lesser(a.claim.clauses[a.claim.words[i].clause]) == a.source.lesser(a.source.clauses[o.clause]) {
+			return true
+		}
+	}
+	return false
+}
+
+// outranked reports whether word i of the claim is the "over" of "x takes priority
+// over y", and the source lets y take it.
+func (a *alignment) outranked(i int) bool {
+	if !comparing[a.claim.words[i].text] || i == 0 {
+		return false
+	}
+	cc := a.claim.clauses[a.claim.words[i].clause]
+	left, right := a.claim.unbound(clause{from: cc.from, to: i - 1}), a.claim.next(i, cc)
+	if len(left) == 0 || len(right) == 0 {
+		return false
+	}
+	for j, o := range a.source.words {
+		sc := a.source.clauses[o.clause]
+		if o.stop || o.stem != a.claim.words[i-1].stem || a.source.lastOf(sc, comparing) >= 0 {
+			continue
+		}
+		subject, _ := a.source.roles(j)
+		subject = a.source.untilVerb(subject)
+		if a.common(right, subject)*len(left) > a.common(left, subject)*len(right) {
+			return true
+		}
+	}
+	return false
+}
+
+// untilVerb cuts a subject at the first auxiliary behind it.
+func (s *statement) untilVerb(words []int) []int {
+	for n, i := range words {
+		if i+1 < len(s.words) && (auxiliaries[s.words[i+1].text] || modals[s.words[i+1].text] != factual) {
+			return words[:n+1]
+		}
+	}
+	return words
 }
 
 // compound reports whether word j is joined to another by a hyphen.
@@ -54,7 +109,7 @@ func (s *statement) verb(i int) bool {
 	if beForms[before] {
 		return s.participle(i) || strings.HasSuffix(s.words[i].text, "ing")
 	}
-	return !s.inflected(i-1) || !s.verb(i-1)
+	return !strings.HasSuffix(s.words[i].text, "s") || !s.inflected(i-1)
 }
 
 // inflected reports whether word i has the form of a verb in the third person or in
@@ -76,10 +131,29 @@ func (a *alignment) turnedAround(i, j int) bool {
 	if a.claim.lesser(cc) != a.source.lesser(sc) {
 		return false
 	}
+	if a.fromReceiver(i, j) {
+		return true
+	}
 	cl, cr := a.claim.roles(i)
 	sl, sr := a.source.roles(j)
 	return len(cl) > 0 && len(sl) > 0 && a.common(cl, sl) == 0 && a.common(cl, sr) > 0 && a.common(cr, sl) > 0 &&
 		a.onlyCommon(cr, sl, sr) > 0
+}
+
+// fromReceiver reports whether the claim lets do what the source says is done to the
+// same one: "an e-mail is sent to the owner", "the owner sends an e-mail".
+func (a *alignment) fromReceiver(i, j int) bool {
+	if a.claim.passive(i) || !a.source.passive(j) {
+		return false
+	}
+	sc := a.source.clauses[a.source.words[j].clause]
+	subject, _ := a.claim.roles(i)
+	for k := j + 1; k < min(sc.to, j+4); k++ {
+		if a.source.words[k].text == "to" {
+			return len(subject) > 0 && a.common(subject, a.source.next(k, sc)) > 0 && a.common(subject, a.source.content(clause{from: sc.from, to: j})) == 0
+		}
+	}
+	return false
 }
 
 // roles returns who does what word i says, and the other words of its clause
@@ -229,7 +303,7 @@ func couples(a *alignment, _ context) []finding {
 			left, right, together = left || l && !r && a.claim.hasStem(0, len(a.claim.words), s.right.stem), right || r && !l, together || l && r
 		}
 		if left && right && !together {
-			return []finding{{true, "the source has " + c.left.text + " and " + c.right.text + " apart"}}
+			return []finding{{grave: true, why: "the source has " + c.left.text + " and " + c.right.text + " apart"}}
 		}
 	}
 	return nil

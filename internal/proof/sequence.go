@@ -117,7 +117,7 @@ func sequence(a *alignment, _ context) []finding {
 			}
 		}
 		if turned > straight {
-			out = append(out, finding{true, "the source has it in another order of time"})
+			out = append(out, finding{grave: true, why: "the source has it in another order of time"})
 		}
 	}
 	return out

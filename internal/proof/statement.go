@@ -10,6 +10,7 @@ import (
 
 // word is a word of a statement.
 type word struct {
+	at         int // its index
 	start, end int // byte offsets into the statement
 	text       string
 	stem       string
@@ -33,19 +34,31 @@ type statement struct {
 	words      []word
 	clauses    []clause
 	quantities []quantity
+	cut        bool // it is longer than maxWords
 }
+
+// maxWords of a statement are read, which bounds the time of the rules.
+const maxWords = 100
 
 func parse(s string) statement {
 	out := statement{text: s}
 	for _, t := range text.Tokenize(s) {
-		out.words = append(out.words, word{start: t.Start, end: t.End, text: t.Word, stem: stem(t.Word), stop: t.Stop && !compared[t.Word]})
+		acronym := t.Stop && t.End-t.Start > 1 && isUpper(s[t.Start:t.End]) && modals[t.Word] == factual && !denialWords[t.Word] && !auxiliaries[t.Word] && isLowerSomewhere(s)
+		out.words = append(out.words, word{start: t.Start, end: t.End, text: t.Word, stem: stem(t.Word), stop: t.Stop && !compared[t.Word] && !acronym, name: acronym})
+	}
+	if out.cut = len(out.words) > maxWords; out.cut {
+		out.words = out.words[:maxWords]
+		s = s[:out.words[maxWords-1].end]
+		out.text = s
 	}
 	out.quantities = quantities(s)
 	for i := range out.words {
 		w := &out.words[i]
+		w.at = i
 		w.number = startsWithDigit(w.text) || numberWord(w.text) || slices.ContainsFunc(out.quantities, func(q quantity) bool { return q.start <= w.start && w.end <= q.end })
-		w.name = !w.number && out.isName(i)
+		w.name = w.name || !w.number && out.isName(i)
 	}
+	out.bounds()
 	out.divide()
 	for i := range out.clauses {
 		out.judgeClause(&out.clauses[i])
@@ -53,11 +66,36 @@ func parse(s string) statement {
 	return out
 }
 
+func isUpper(s string) bool { return s == strings.ToUpper(s) && s != strings.ToLower(s) }
+
+// isLowerSomewhere reports whether a text is not all in capitals.
+func isLowerSomewhere(s string) bool { return strings.ContainsFunc(s, unicode.IsLower) }
+
 // compared are words of the stop list that carry the meaning of a statement.
 var compared = map[string]bool{
 	"above": true, "below": true, "always": true, "never": true, "down": true, "up": true, "off": true, "on": false, "over": false, "under": false,
 	"less": true, "more": true, "most": true, "few": true, "many": true, "need": false, "likely": false, "keep": true,
 	"find": true, "become": false, "given": false, "made": true, "make": true, "taken": true, "take": true, "once": false, "use": true, "used": true, "using": true, "uses": true,
+}
+
+// bounds takes the words of "at least", "no more than", "or more" out of the
+// comparison: they belong to a number.
+func (s *statement) bounds() {
+	at := func(i int) string {
+		if i >= 0 && i < len(s.words) {
+			return s.words[i].text
+		}
+		return ""
+	}
+	for i := range s.words {
+		w := &s.words[i]
+		switch w.text {
+		case "least", "most":
+			w.stop = w.stop || at(i-1) == "at"
+		case "more", "less", "fewer":
+			w.stop = w.stop || at(i-1) == "or" || at(i+1) == "than" && i+2 < len(s.words) && s.words[i+2].number
+		}
+	}
 }
 
 // isName reports whether a word is written as a name: with a capital letter that
@@ -97,7 +135,11 @@ func (s *statement) between(i int) string {
 	return s.text[from:s.words[i].start]
 }
 
-func endsSentence(gap string) bool { return strings.ContainsAny(gap, ".!?:\n•") }
+// endsSentence reports whether a sentence or a block ends in the gap between two
+// words. A line break alone is no end.
+func endsSentence(gap string) bool {
+	return strings.ContainsAny(gap, ".!?:•|") || strings.Contains(gap, "\n\n") || strings.Contains(gap, "\n- ") || strings.Contains(gap, "\n* ")
+}
 
 func startsUpper(s string) bool {
 	for _, r := range s {
@@ -210,7 +252,7 @@ func (s *statement) opensClause(i, start int) bool {
 	case strings.ContainsAny(gap, ";:—–!?") || strings.Contains(gap, ". ") || strings.Contains(gap, ".\n") || strings.Contains(gap, "--") && strings.HasPrefix(gap, "--") && len(gap) > 2:
 		return true
 	case clauseWords[w]:
-		return true
+		return w != "but" && w != "except" || !excepting(s.words[i-1].text, w)
 	case strings.Contains(gap, ","):
 		list := s.words[start].text == "no" || s.words[start].text == "neither"
 		return openers[s.words[start].text] || !list && (afterComma[w] && !s.enumerates(i) || s.verbAhead(i))
