@@ -51,7 +51,7 @@ func TestBadArgumentsAreNamed(t *testing.T) {
 		{"neither text nor url", "remember", `{"title":"x"}`, `there is neither a text nor a URL; give the text to keep, or the address of a page`},
 		{"both text and url", "remember", `{"text":"x","url":"https://a.example"}`, `there are both a text and a URL; give one of them: a page is read from its address`},
 		{"white text", "remember", `{"text":" \n "}`, `the text is 3 bytes of white space; give the text to keep`},
-		{"white text beside an address", "remember", `{"text":" ","url":"https://a.example"}`, `the text is 1 bytes of white space; give the text to keep`},
+		{"white text beside an address", "remember", `{"text":" ","url":"https://a.example"}`, `the text is 1 byte of white space; give the text to keep`},
 		{"empty text", "remember", `{"text":""}`, `argument "text" is empty (0 bytes); give a text of 1 to 4194304 bytes`},
 		{"text too long", "remember", `{"text":"` + strings.Repeat("x", 4194305) + `"}`, `argument "text" is 4194305 bytes; give a text of 1 to 4194304 bytes`},
 		{"page on the disk", "remember", `{"url":"file:///etc/passwd"}`, `the URL is "file:///etc/passwd"; give an absolute address that begins with https:// or http://`},

@@ -13,7 +13,7 @@ import (
 func Describe(ev Event) string {
 	switch ev.Kind {
 	case research.EventPlanned:
-		return "asking " + count(ev.Total, "source")
+		return "asking " + text.Count(ev.Total, "source")
 	case research.EventSource:
 		if ev.Source != nil {
 			return reportLine(*ev.Source)
@@ -41,9 +41,9 @@ func reportLine(r evidence.SourceReport) string {
 	line := fmt.Sprintf("%s: %s after %d ms", r.Name, r.Status, r.LatencyMS)
 	switch r.Status {
 	case evidence.StatusOK:
-		line = fmt.Sprintf("%s: %s in %d ms", r.Name, count(r.Documents, "document"), r.LatencyMS)
+		line = fmt.Sprintf("%s: %s in %d ms", r.Name, text.Count(r.Documents, "document"), r.LatencyMS)
 	case evidence.StatusCached:
-		line = fmt.Sprintf("%s: %s from the cache", r.Name, count(r.Documents, "document"))
+		line = fmt.Sprintf("%s: %s from the cache", r.Name, text.Count(r.Documents, "document"))
 	case evidence.StatusEmpty:
 		line = fmt.Sprintf("%s: nothing found in %d ms", r.Name, r.LatencyMS)
 	}
@@ -51,12 +51,4 @@ func reportLine(r evidence.SourceReport) string {
 		line += ": " + text.Squash(r.Err)
 	}
 	return line
-}
-
-// count renders a number of things, such as "1 source" or "3 sources".
-func count(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
 }

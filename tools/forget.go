@@ -78,7 +78,7 @@ func shrinkForgotten(out library.ForgetResult, maxTokens int) (library.ForgetRes
 
 func forgetText(out library.ForgetResult) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Forgot %s (%s); %s left.\n", count(out.Documents, "document"), count(out.Chunks, "chunk"), count(out.Remaining, "document"))
+	fmt.Fprintf(&b, "Forgot %s (%s); %s left.\n", text.Count(out.Documents, "document"), text.Count(out.Chunks, "chunk"), text.Count(out.Remaining, "document"))
 	for _, id := range out.IDs {
 		fmt.Fprintf(&b, "- %s\n", line(id, 200))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // RememberIn holds the arguments of remember.
@@ -43,7 +44,7 @@ func rememberText(out library.RememberResult) string {
 	if out.Deduplicated {
 		fmt.Fprintf(&b, "Already in the memory, unchanged: %s\n", line(out.DocumentID, 200))
 	} else {
-		fmt.Fprintf(&b, "Kept as %s, in %s.\n", line(out.DocumentID, 200), count(out.Chunks, "chunk"))
+		fmt.Fprintf(&b, "Kept as %s, in %s.\n", line(out.DocumentID, 200), text.Count(out.Chunks, "chunk"))
 	}
 	footer(&b, nil, nil, out.Warnings)
 	return b.String()

@@ -13,6 +13,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/recording"
 	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // questionFlags holds the flags of commands that answer questions.
@@ -33,13 +34,13 @@ func (q *questionFlags) flags(cmd *cobra.Command) {
 
 // request returns the engine's request. It checks the budget here, because the
 // engine takes 0 for its default.
-func (q *questionFlags) request(cmd *cobra.Command, text string) (research.Request, error) {
+func (q *questionFlags) request(cmd *cobra.Command, question string) (research.Request, error) {
 	if cmd.Flags().Changed("budget") {
 		if err := research.CheckBudget(q.budget); err != nil {
 			return research.Request{}, err
 		}
 	}
-	return research.Request{Question: text, Session: q.session, Sources: q.sources, Depth: q.depth, Budget: q.budget, Language: q.language}, nil
+	return research.Request{Question: question, Session: q.session, Sources: q.sources, Depth: q.depth, Budget: q.budget, Language: q.language}, nil
 }
 
 func newAsk(c *console) *cobra.Command {
@@ -116,12 +117,12 @@ func (c *console) record(ctx context.Context, file string, req research.Request)
 	got, err := recording.Record(ctx, cfg, app.Options{Log: c.logger(cfg.LogLevel)}, file, req, p.observe)
 	p.close()
 	if got.Requests >= 0 {
-		fmt.Fprintf(c.err, "%s holds the responses to %d requests\n", file, got.Requests)
+		fmt.Fprintf(c.err, "%s: %s, each with its response or error\n", file, text.Count(got.Requests, "request"))
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.err, "the same answer without a network: research-mcp ask --replay %s\n", file)
+	fmt.Fprintln(c.err, c.hint("the same answer without a network: `research-mcp ask --replay "+file+"`"))
 	return c.show(got.Answer)
 }
 

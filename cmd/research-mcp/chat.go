@@ -14,6 +14,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 func newChat(c *console) *cobra.Command {
@@ -44,7 +45,7 @@ prints the session's handle: --session continues it, here or in any other client
 				err = errors.Join(err, c.print(map[string]any{"session": t.session, "answers": t.answers}))
 			}
 			if err == nil && t.failed > 0 && !c.typed {
-				err = &evidence.Problem{What: fmt.Sprintf("%d questions were not answered", t.failed), Try: "see the errors above"}
+				err = &evidence.Problem{What: text.Count(t.failed, "question") + " without an answer", Try: "see the errors above"}
 			}
 			return err
 		},
@@ -111,7 +112,7 @@ func (c *console) answerLine(ctx context.Context, a *app.App, req research.Reque
 
 // greet shows the summary and the last turns of a session.
 func (c *console) greet(s evidence.Session) {
-	fmt.Fprintf(c.err, "session %s, %d messages so far\n", s.ID, s.Messages)
+	fmt.Fprintf(c.err, "session %s, %s so far\n", s.ID, text.Count(s.Messages, "message"))
 	if s.Summary != "" {
 		fmt.Fprintln(c.err, wrap("Summary: "+s.Summary, width, "  "))
 	}

@@ -46,6 +46,9 @@ settings or your memory.`,
 	return cmd
 }
 
+const demoEnd = "This was all local: the links of the answers lead to the demo's own servers, which have " +
+	"ended, so they open nothing.\nNext: `research-mcp doctor`, then `research-mcp ask \"How does Go schedule goroutines?\"`."
+
 // demo asks the questions one after the other in one session.
 func (c *console) demo(ctx context.Context, d *demo.Demo) error {
 	answers := []evidence.Answer{}
@@ -78,7 +81,7 @@ func (c *console) demo(ctx context.Context, d *demo.Demo) error {
 		}
 		return c.print(map[string]any{"answers": answers, "documents": documents})
 	}
-	_, err := fmt.Fprintf(c.out, "\nThis was all local. Next: `research-mcp doctor`, then `research-mcp ask \"…\"`.\n")
+	_, err := fmt.Fprint(c.out, "\n"+wrap(c.hint(demoEnd), width, "")+"\n")
 	return err
 }
 

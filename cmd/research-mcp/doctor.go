@@ -46,7 +46,7 @@ func (c *console) printReport(r diagnosis.Report) error {
 	for _, check := range r.Checks {
 		fmt.Fprintf(&b, "%-5s %-14s %s\n", check.Status, check.Name, check.What)
 		if check.Try != "" {
-			b.WriteString(wrap("→ "+check.Try, width, "                     ") + "\n")
+			b.WriteString(wrap("→ "+c.hint(check.Try), width, "                     ") + "\n")
 		}
 	}
 	_, err := fmt.Fprint(c.out, b.String())

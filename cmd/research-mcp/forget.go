@@ -8,6 +8,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 func newForget(c *console) *cobra.Command {
@@ -34,8 +35,8 @@ layout that contains it is deleted. Delete backups and exports elsewhere yoursel
 			if req.Before, err = library.ParseTime("--before", before, false, c.zone); err != nil {
 				return err
 			}
-			if err := library.CheckForget(req); err != nil {
-				return err
+			if req.Empty() {
+				return evidence.BadInput("nothing is selected to be forgotten", "give ids (`research-mcp recall --json QUERY` shows them), --source, --url, --session or --before")
 			}
 			return c.withApp(cmd.Context(), func(a *app.App) error {
 				got, err := a.Library().Forget(cmd.Context(), req)
@@ -65,6 +66,6 @@ func (c *console) printForgotten(got library.ForgetResult) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(c.out, "Forgot %d documents (%d chunks); %d are left\n", got.Documents, got.Chunks, got.Remaining)
+	_, err := fmt.Fprintf(c.out, "Forgot %s (%s); %s left\n", text.Count(got.Documents, "document"), text.Count(got.Chunks, "chunk"), text.Count(got.Remaining, "document"))
 	return err
 }

@@ -21,7 +21,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	code := run(ctx, os.Args[1:], &console{
-		in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(), zone: time.Local,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(), zone: time.Local, invocation: invocation(os.Args[0]),
 		live: term.IsTerminal(int(os.Stderr.Fd())), typed: term.IsTerminal(int(os.Stdin.Fd())),
 	})
 	stop()

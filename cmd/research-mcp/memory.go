@@ -12,6 +12,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/diagnosis"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory"
 )
 
@@ -36,7 +37,7 @@ func one(name, what string) cobra.PositionalArgs {
 		if len(args) == 1 && args[0] != "" {
 			return nil
 		}
-		return evidence.BadInput(fmt.Sprintf("%s takes %s; there are %d arguments", name, what, len(args)), fmt.Sprintf("`%s --help` has examples", cmd.CommandPath()))
+		return evidence.BadInput(fmt.Sprintf("%s takes %s; there %s", name, what, arguments(len(args))), fmt.Sprintf("`%s --help` has examples", cmd.CommandPath()))
 	}
 }
 
@@ -70,9 +71,9 @@ func newMemoryStats(c *console) *cobra.Command {
 func (c *console) printStats(s memory.Stats) error {
 	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
 	fmt.Fprintf(w, "memory\t%s (%s, layout %d)\n", s.Path, s.Backend, s.Schema)
-	fmt.Fprintf(w, "documents\t%d in %d chunks, %d bytes of text\n", s.Documents, s.Chunks, s.TextBytes)
-	fmt.Fprintf(w, "on disk\t%d bytes\n", s.Bytes)
-	fmt.Fprintf(w, "sessions\t%d with %d messages, %d stored answers\n", s.Sessions, s.Turns, s.Runs)
+	fmt.Fprintf(w, "documents\t%d in %s, %s of text\n", s.Documents, text.Count(s.Chunks, "chunk"), text.Count(s.TextBytes, "byte"))
+	fmt.Fprintf(w, "on disk\t%s\n", text.Count(s.Bytes, "byte"))
+	fmt.Fprintf(w, "sessions\t%d with %s, %s\n", s.Sessions, text.Count(s.Turns, "message"), text.Count(s.Runs, "stored answer"))
 	if !s.Oldest.IsZero() {
 		fmt.Fprintf(w, "read\tfrom %s to %s\n", s.Oldest.Format("2006-01-02"), s.Newest.Format("2006-01-02"))
 	}
@@ -82,13 +83,13 @@ func (c *console) printStats(s memory.Stats) error {
 		if m.Active {
 			state = ", in use"
 		}
-		fmt.Fprintf(w, "vectors\t%s: %d of %d documents, %d dimensions%s\n", m.Name, m.Documents, s.Documents, m.Dims, state)
+		fmt.Fprintf(w, "vectors\t%s: %d of %s, %s%s\n", m.Name, m.Documents, text.Count(s.Documents, "document"), text.Count(m.Dims, "dimension"), state)
 	}
 	if r := s.Reindex; r != nil {
-		fmt.Fprintf(w, "reindex\tto %s: %d of %d documents; `research-mcp memory reindex` continues\n", r.Model, r.Done, r.Total)
+		fmt.Fprintf(w, "reindex\tto %s: %d of %s; %s\n", r.Model, r.Done, text.Count(r.Total, "document"), c.hint("`research-mcp memory reindex` continues"))
 	}
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(w, "!\t%s\n", warning)
+		fmt.Fprintf(w, "!\t%s\n", c.hint(warning))
 	}
 	return w.Flush()
 }
@@ -127,13 +128,14 @@ func newMemoryCheck(c *console) *cobra.Command {
 func (c *console) printCheck(r memory.CheckReport) error {
 	var b strings.Builder
 	if r.OK {
-		fmt.Fprintf(&b, "No damage: %d documents, %d chunks, %d vectors, %d of them in the index\n", r.Documents, r.Chunks, r.Vectors, r.Indexed)
+		fmt.Fprintf(&b, "No damage: %s, %s, %s, %d of them in the index\n",
+			text.Count(r.Documents, "document"), text.Count(r.Chunks, "chunk"), text.Count(r.Vectors, "vector"), r.Indexed)
 	}
 	for _, p := range r.Problems {
 		b.WriteString(wrap("! "+p, width, "") + "\n")
 	}
 	if r.Try != "" {
-		b.WriteString(wrap("→ "+r.Try, width, "") + "\n")
+		b.WriteString(wrap("→ "+c.hint(r.Try), width, "") + "\n")
 	}
 	return c.verdict(r, b.String(), r.OK, errMemory)
 }
@@ -143,20 +145,20 @@ func (c *console) checkGone(ctx context.Context, a *app.App, id string) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("%s is gone: nothing in the memory contains it\n", r.ID)
+	verdict := fmt.Sprintf("%s is gone: nothing in the memory contains it\n", r.ID)
 	if !r.Gone {
-		text = fmt.Sprintf("%s is still there: %s\n", r.ID, strings.Join(r.Found, "; "))
+		verdict = fmt.Sprintf("%s is still there: %s\n", r.ID, strings.Join(r.Found, "; "))
 	}
-	return c.verdict(r, text, r.Gone, errNotGone)
+	return c.verdict(r, verdict, r.Gone, errNotGone)
 }
 
 // verdict prints a report and returns bad if it is not ok.
-func (c *console) verdict(report any, text string, ok bool, bad error) error {
+func (c *console) verdict(report any, words string, ok bool, bad error) error {
 	var err error
 	if c.json {
 		err = c.print(report)
 	} else {
-		_, err = fmt.Fprint(c.out, text)
+		_, err = fmt.Fprint(c.out, words)
 	}
 	if err == nil && !ok {
 		return bad

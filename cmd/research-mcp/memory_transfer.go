@@ -8,6 +8,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory"
 )
 
@@ -22,7 +23,7 @@ too.`,
   research-mcp memory export | ssh other research-mcp memory import -`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && args[0] == "" {
-				return evidence.BadInput(fmt.Sprintf("export takes one file, - or nothing; there are %d arguments", len(args)), "`research-mcp memory export --help` has examples")
+				return evidence.BadInput(fmt.Sprintf("export takes one file, - or nothing; there %s", arguments(len(args))), "`research-mcp memory export --help` has examples")
 			}
 			return nil
 		},
@@ -72,8 +73,16 @@ func newMemoryImport(c *console) *cobra.Command {
 }
 
 func movedText(did string, m memory.Moved) string {
-	return fmt.Sprintf("%s %d documents (%d chunks, %d with vectors), %d sessions (%d messages); %d were already there\n",
-		did, m.Documents, m.Chunks, m.Vectors, m.Sessions, m.Turns, m.Skipped)
+	vectors := "without vectors"
+	if m.Vectors > 0 {
+		vectors = "vectors of " + text.Count(m.Vectors, "document")
+	}
+	moved := fmt.Sprintf("%s %s (%s, %s) and %s (%s)", did, text.Count(m.Documents, "document"), text.Count(m.Chunks, "chunk"), vectors,
+		text.Count(m.Sessions, "session"), text.Count(m.Turns, "message"))
+	if m.Skipped > 0 {
+		moved += fmt.Sprintf("; already there, and not changed: %d", m.Skipped)
+	}
+	return moved + "\n"
 }
 
 func (c *console) printMoved(did string, m memory.Moved) error {
@@ -113,7 +122,7 @@ func newMemoryBackup(c *console) *cobra.Command {
 				if c.json {
 					return c.print(r)
 				}
-				_, err = fmt.Fprintf(c.out, "Copied %d documents, %d bytes, to %s\n", r.Documents, r.Bytes, r.Path)
+				_, err = fmt.Fprintf(c.out, "Copied %s, %s, to %s\n", text.Count(r.Documents, "document"), text.Count(r.Bytes, "byte"), r.Path)
 				return err
 			})
 		},
@@ -132,7 +141,7 @@ func newMemoryReindex(c *console) *cobra.Command {
 				if c.json {
 					return c.print(r)
 				}
-				_, err = fmt.Fprintf(c.out, "%d of %d documents have vectors of %s\n", r.Done, r.Total, r.Model)
+				_, err = fmt.Fprintf(c.out, "%d of %s with vectors of %s\n", r.Done, text.Count(r.Total, "document"), r.Model)
 				return err
 			})
 		},
@@ -146,6 +155,6 @@ func (c *console) reindexing(p memory.Progress) {
 		if p.Done >= p.Total {
 			end = "\n"
 		}
-		fmt.Fprintf(c.err, "\r%s: %d of %d documents%s", p.Model, p.Done, p.Total, end)
+		fmt.Fprintf(c.err, "\r%s: %d of %s%s", p.Model, p.Done, text.Count(p.Total, "document"), end)
 	}
 }

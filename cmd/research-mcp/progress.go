@@ -8,6 +8,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // refresh is how often the clock on a terminal is redrawn.
@@ -70,9 +71,9 @@ func (p *progress) observe(e research.Event) {
 	defer p.mu.Unlock()
 	switch e.Kind {
 	case research.EventPlanned:
-		p.status = fmt.Sprintf("asking %d sources", e.Total)
+		p.status = "asking " + text.Count(e.Total, "source")
 	case research.EventSource:
-		p.status = fmt.Sprintf("asking %d sources, %d have answered", e.Total, e.Done)
+		p.status = fmt.Sprintf("asking %s, %d done", text.Count(e.Total, "source"), e.Done)
 		p.line("  " + reportLine(*e.Source))
 	case research.EventStage:
 		p.status = e.Stage
@@ -95,7 +96,7 @@ func reportLine(s evidence.SourceReport) string {
 	if mark == "" {
 		mark = "!"
 	}
-	out := fmt.Sprintf("%s %-18s %-9s %2d documents  %5d ms", mark, s.Name, s.Status, s.Documents, s.LatencyMS)
+	out := fmt.Sprintf("%s %-18s %-9s %12s  %5d ms", mark, s.Name, s.Status, text.Count(s.Documents, "document"), s.LatencyMS)
 	if s.Err != "" {
 		out += "  " + s.Err
 	}

@@ -53,6 +53,7 @@ func (c *console) printHits(got library.RecallResult) error {
 	if c.json {
 		return c.print(got)
 	}
+	c.warn(got.Warnings)
 	if len(got.Hits) == 0 {
 		_, err := fmt.Fprintln(c.out, "Nothing in the memory matches. It grows with each question that you ask.")
 		return err
@@ -62,13 +63,14 @@ func (c *console) printHits(got library.RecallResult) error {
 		if !h.Retrieved.IsZero() {
 			read = ", read " + h.Retrieved.In(c.zone).Format(time.DateOnly)
 		}
-		if _, err := fmt.Fprintf(c.out, "%2d. %s (%s%s) %.2f\n    %s\n%s\n", i+1, h.Title, h.Source, read, h.Score, h.URL,
+		address := ""
+		if h.URL != "" {
+			address = "    " + h.URL + "\n"
+		}
+		if _, err := fmt.Fprintf(c.out, "%2d. %s (%s%s) %.2f\n%s%s\n", i+1, h.Title, h.Source, read, h.Score, address,
 			wrap(short(h.Text, 400), width, "    ")); err != nil {
 			return err
 		}
-	}
-	for _, w := range got.Warnings {
-		fmt.Fprintln(c.err, "! "+w)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 func newRemember(c *console) *cobra.Command {
@@ -62,13 +63,13 @@ func (c *console) printKept(got library.RememberResult) error {
 		_, err := fmt.Fprintf(c.out, "Already in the memory, unchanged: %s\n", got.DocumentID)
 		return err
 	}
-	_, err := fmt.Fprintf(c.out, "Kept as %s, %d chunks\n", got.DocumentID, got.Chunks)
+	_, err := fmt.Fprintf(c.out, "Kept as %s, %s\n", got.DocumentID, text.Count(got.Chunks, "chunk"))
 	return err
 }
 
 // warn prints warnings to stderr.
 func (c *console) warn(warnings []string) {
 	for _, w := range warnings {
-		fmt.Fprintln(c.err, "! "+w)
+		fmt.Fprintln(c.err, "! "+c.hint(w))
 	}
 }

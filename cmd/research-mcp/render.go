@@ -14,7 +14,11 @@ const width = 88
 // printAnswer writes an answer for a person.
 func (c *console) printAnswer(a evidence.Answer) error {
 	var b strings.Builder
-	b.WriteString(wrap(a.Answer, width, "") + "\n")
+	answer := a.Answer
+	if a.Status == evidence.Insufficient { // it says what to do next
+		answer = c.hint(answer)
+	}
+	b.WriteString(wrap(answer, width, "") + "\n")
 	if a.Status != evidence.Answered {
 		fmt.Fprintf(&b, "\nStatus: %s\n", a.Status)
 	}
@@ -29,7 +33,7 @@ func (c *console) printAnswer(a evidence.Answer) error {
 		b.WriteString("\n" + wrap(line, width, "") + "\n")
 	}
 	for _, w := range a.Warnings {
-		b.WriteString(wrap("! "+w, width, "") + "\n")
+		b.WriteString(wrap("! "+c.hint(w), width, "") + "\n")
 	}
 	fmt.Fprintf(&b, "\n%s in %d ms, written by %s, session %s, run %s\n", a.Status, a.Timing.TotalMS, a.Synthesizer, a.Session, a.RunID)
 	_, err := fmt.Fprint(c.out, b.String())

@@ -15,6 +15,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Exit codes.
@@ -34,6 +35,8 @@ type console struct {
 	live     bool           // stderr is a terminal: progress may be redrawn
 	typed    bool           // stdin is a terminal: an interactive user
 	zone     *time.Location // of dates in flags that name none
+
+	invocation string // starts this program again; empty: its name
 
 	json       bool
 	configFile string
@@ -68,15 +71,17 @@ func (c *console) fail(err error) int {
 		p = evidence.BadInput(s.What, s.Try)
 	}
 	if c.json {
-		text, e := json.Marshal(map[string]*evidence.Problem{"error": p})
+		typed := *p
+		typed.What, typed.Try = c.hint(p.What), c.hint(p.Try)
+		problem, e := json.Marshal(map[string]*evidence.Problem{"error": &typed})
 		if e != nil {
-			text = []byte(`{"error":{"what":"unknown","try":""}}`)
+			problem = []byte(`{"error":{"what":"unknown","try":""}}`)
 		}
-		fmt.Fprintln(c.err, string(text))
+		fmt.Fprintln(c.err, string(problem))
 	} else {
-		fmt.Fprintln(c.err, "research-mcp: "+p.What)
+		fmt.Fprintln(c.err, "research-mcp: "+c.hint(p.What))
 		if p.Try != "" {
-			fmt.Fprintln(c.err, "Try: "+p.Try)
+			fmt.Fprintln(c.err, "Try: "+c.hint(p.Try))
 		}
 	}
 	if p.Usage {
@@ -116,7 +121,11 @@ First steps:
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return evidence.BadInput(err.Error(), fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath()))
+		try := fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath())
+		if strings.Contains(err.Error(), "missing unit in duration") {
+			try = "write a time with its unit, such as 60s or 2m; " + try
+		}
+		return evidence.BadInput(err.Error(), try)
 	})
 	flags := root.PersistentFlags()
 	flags.BoolVar(&c.json, "json", false, "print one JSON object on stdout")
@@ -124,9 +133,14 @@ First steps:
 	flags.StringVar(&c.dataDir, "data-dir", "", "folder of the memory")
 	flags.StringVar(&c.logLevel, "log-level", "", "debug, info, warn or error")
 	flags.StringArrayVar(&c.set, "set", nil, "a setting, as key=value (repeatable; the command config lists them)")
+	if c.invocation != "" {
+		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: c.invocation}
+	}
+	root.SetVersionTemplate(programName + " version {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newForget(c), newMemory(c),
 		newRecall(c), newRemember(c), newRun(c), newServe(c), newSources(c), newVersion(c))
+	c.finish(root)
 	return root
 }
 
@@ -201,6 +215,14 @@ func (c *console) print(v any) error {
 	return nil
 }
 
+// arguments says how many arguments there are.
+func arguments(n int) string {
+	if n == 1 {
+		return "is 1 argument"
+	}
+	return "are " + text.Count(n, "argument")
+}
+
 // exactly requires n arguments.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
@@ -212,7 +234,7 @@ func exactly(n int, what string) cobra.PositionalArgs {
 		if len(args) > n {
 			try = "put several words in quotes; " + try
 		}
-		return evidence.BadInput(fmt.Sprintf("%s takes %s; there are %d arguments", cmd.Name(), what, len(args)), try)
+		return evidence.BadInput(fmt.Sprintf("%s takes %s; there %s", cmd.Name(), what, arguments(len(args))), try)
 	}
 }
 

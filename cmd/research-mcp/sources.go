@@ -23,14 +23,14 @@ func newSources(c *console) *cobra.Command {
 			if c.json {
 				return c.print(map[string]any{"sources": list})
 			}
-			return c.printSources(list)
+			return c.printSources(list, cfg.Contact != "")
 		},
 	}
 }
 
 // printSources prints a line for each source, then their state and their own
-// settings.
-func (c *console) printSources(list []diagnosis.SourceInfo) error {
+// settings. Without a contact, half of the limits of public hosts hold.
+func (c *console) printSources(list []diagnosis.SourceInfo, contact bool) error {
 	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
 	for _, s := range list {
 		kinds := strings.Join(s.Kinds, ", ")
@@ -42,7 +42,7 @@ func (c *console) printSources(list []diagnosis.SourceInfo) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if err := c.printHealth(list); err != nil {
+	if err := c.printHealth(list, contact); err != nil {
 		return err
 	}
 	var own strings.Builder
@@ -63,7 +63,7 @@ func (c *console) printSources(list []diagnosis.SourceInfo) error {
 }
 
 // printHealth prints the current state of each source that is on.
-func (c *console) printHealth(list []diagnosis.SourceInfo) error {
+func (c *console) printHealth(list []diagnosis.SourceInfo, contact bool) error {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 	for _, s := range list {
@@ -84,6 +84,9 @@ func (c *console) printHealth(list []diagnosis.SourceInfo) error {
 		return err
 	}
 	fmt.Fprintln(c.out, "\nCurrent state, for all processes of this data folder (budgets by day are in UTC):")
+	if !contact {
+		fmt.Fprintln(c.out, "Requests to public hosts are limited to half of the above, because you have not said who you are:\nset `contact` to your e-mail address or web page, and the full limits hold.")
+	}
 	for line := range strings.Lines(b.String()) {
 		if _, err := fmt.Fprintln(c.out, strings.TrimRight(line, " \n")); err != nil {
 			return err

@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"github.com/adrg/xdg"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -306,8 +307,8 @@ func (c *Config) validate() error {
 			return bad(name, d.String(), "a time from 10ms to 1h, such as 2.5s")
 		}
 	}
-	if c.Research.Budget < time.Second || c.Research.Budget > 10*time.Minute {
-		return bad("research.budget", c.Research.Budget.String(), "a time from 1s to 10m, such as 45s")
+	if c.Research.Budget < limit.MinBudget || c.Research.Budget > limit.MaxBudget {
+		return bad("research.budget", c.Research.Budget.String(), fmt.Sprintf("a time from %s to %s, such as 45s", limit.MinBudget, limit.MaxBudget))
 	}
 	for name, b := range map[string][3]int{
 		"analysis.memory_mb": {c.Analysis.MemoryMB, 64, 65536}, "research.recall_k": {c.Research.RecallK, 0, 100},

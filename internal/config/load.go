@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/confmap"
@@ -161,6 +163,9 @@ func unknownEnv(env string, byEnv map[string]string) error {
 
 // build makes the struct of merged values.
 func build(k *koanf.Koanf, known map[string]key, from map[string]string) (*Config, error) {
+	if err := checkUnits(k, known); err != nil {
+		return nil, err
+	}
 	var c Config
 	if err := k.Unmarshal("", &c); err != nil {
 		return nil, decodeError(k, known, err)
@@ -191,6 +196,21 @@ func (k key) shown(value string) string {
 		return "(set)"
 	}
 	return WithoutPassword(value)
+}
+
+// checkUnits refuses times without a unit: the decoder would take a number in the
+// file for nanoseconds.
+func checkUnits(k *koanf.Koanf, known map[string]key) error {
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		if _, err := time.ParseDuration(known[name].value); err != nil || known[name].value == "0" {
+			continue // it is not a time
+		}
+		value := strings.TrimSpace(asText(k.Get(name)))
+		if _, err := strconv.ParseFloat(value, 64); err == nil {
+			return bad(name, value, fmt.Sprintf("a time with its unit: %ss for seconds, %sm for minutes", value, value))
+		}
+	}
+	return nil
 }
 
 // decodeError finds the setting whose value has the wrong form: the decoder

@@ -18,6 +18,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Statuses of a check.
@@ -92,7 +93,8 @@ func memoryCheck(ctx context.Context, a *app.App) Check {
 		p := evidence.AsProblem(err)
 		return Check{Name: "memory", Status: checkFail, What: p.What, Try: p.Try}
 	}
-	return Check{Name: "memory", Status: checkOK, What: fmt.Sprintf("%d documents, %d chunks, %d bytes in %s", s.Documents, s.Chunks, s.Bytes, a.Config().DataDir)}
+	return Check{Name: "memory", Status: checkOK, What: fmt.Sprintf("%s, %s, %s in %s",
+		text.Count(s.Documents, "document"), text.Count(s.Chunks, "chunk"), text.Count(s.Bytes, "byte"), a.Config().DataDir)}
 }
 
 func isolationCheck(ctx context.Context, a *app.App) Check {
@@ -160,5 +162,5 @@ func sourceCheck(ctx context.Context, info SourceInfo, s research.Source) Check 
 		return Check{Name: info.Name, Status: checkWarn, What: fmt.Sprintf("%s: %s", info.location(), what),
 			Try: fmt.Sprintf("look whether %s can be reached from here; questions go on without it", info.location())}
 	}
-	return Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %d documents", info.location(), took, len(docs))}
+	return Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %s", info.location(), took, text.Count(len(docs), "document"))}
 }

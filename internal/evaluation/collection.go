@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // maxRecord is the longest line of a collection.
@@ -64,7 +65,7 @@ func loadCollection(dir string) (*collection, error) {
 		return nil, err
 	}
 	if len(c.docs) == 0 || len(c.grades) == 0 {
-		return nil, evidence.BadInput(fmt.Sprintf("%s has %d documents and %d judged queries", dir, len(c.docs), len(c.grades)), "name a folder with a whole collection")
+		return nil, evidence.BadInput(fmt.Sprintf("%s has %s and %s", dir, text.Count(len(c.docs), "document"), text.Count(len(c.grades), "judged query")), "name a folder with a whole collection")
 	}
 	for _, q := range c.queries {
 		if len(c.grades[q.ID]) > 0 {

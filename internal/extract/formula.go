@@ -217,6 +217,7 @@ func linearMath(n *html.Node) string {
 	return b.String()
 }
 
+// writeMath writes a node of MathML and what is in it.
 func writeMath(n *html.Node, b *strings.Builder, depth int) {
 	if depth > 200 {
 		return
@@ -230,59 +231,80 @@ func writeMath(n *html.Node, b *strings.Builder, depth int) {
 		}, text.Squash(n.Data)))
 		return
 	}
-	var kids []*html.Node
+	w := mathWriter{b: b, depth: depth}
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		if c.Type == html.ElementNode || c.Type == html.TextNode && strings.TrimSpace(c.Data) != "" {
-			kids = append(kids, c)
-		}
-	}
-	put := func(s ...any) {
-		for _, x := range s {
-			switch x := x.(type) {
-			case string:
-				b.WriteString(x)
-			case int:
-				if x < len(kids) {
-					writeMath(kids[x], b, depth+1)
-				}
-			}
+			w.kids = append(w.kids, c)
 		}
 	}
 	switch n.Data {
 	case "annotation", "annotation-xml", "mphantom", "mprescripts", "none", "maligngroup", "malignmark":
-	case "semantics":
-		put(0)
-	case "msup":
-		put(0, "^{", 1, "}")
-	case "msub":
-		put(0, "_{", 1, "}")
-	case "munder":
-		put(0, "_{", 1, "}")
-	case "mover":
-		put(0, "^{", 1, "}")
-	case "msubsup", "munderover":
-		put(0, "_{", 1, "}^{", 2, "}")
 	case "mmultiscripts":
-		writeScripts(kids, put)
-	case "mfrac":
-		put("\\frac{", 0, "}{", 1, "}")
-	case "mroot":
-		put("\\sqrt[", 1, "]{", 0, "}")
+		writeScripts(w.kids, w.put)
 	case "msqrt":
-		put("\\sqrt{")
-		for i := range kids {
-			put(i)
-		}
-		put("}")
-	case "mtr", "mtd":
-		for i := range kids {
-			put(i)
-		}
-		put(map[string]string{"mtr": "; ", "mtd": " "}[n.Data])
+		w.put("\\sqrt{")
+		w.putAll()
+		w.put("}")
+	case "mtr":
+		w.putAll()
+		w.put("; ")
+	case "mtd":
+		w.putAll()
+		w.put(" ")
 	default:
-		for i := range kids {
-			put(i)
+		if form := mathForm(n.Data); form != nil {
+			w.put(form...)
+			return
 		}
+		w.putAll()
+	}
+}
+
+// mathForm is how an element with a fixed number of children is written: text, and
+// the indexes of children. It is nil for other elements.
+func mathForm(element string) []any {
+	switch element {
+	case "semantics":
+		return []any{0}
+	case "msup", "mover":
+		return []any{0, "^{", 1, "}"}
+	case "msub", "munder":
+		return []any{0, "_{", 1, "}"}
+	case "msubsup", "munderover":
+		return []any{0, "_{", 1, "}^{", 2, "}"}
+	case "mfrac":
+		return []any{"\\frac{", 0, "}{", 1, "}"}
+	case "mroot":
+		return []any{"\\sqrt[", 1, "]{", 0, "}"}
+	}
+	return nil
+}
+
+// mathWriter writes the children of an element.
+type mathWriter struct {
+	b     *strings.Builder
+	depth int // of the element
+	kids  []*html.Node
+}
+
+// put writes texts, and children by their indexes; those that do not exist are left
+// out.
+func (w mathWriter) put(parts ...any) {
+	for _, x := range parts {
+		switch x := x.(type) {
+		case string:
+			w.b.WriteString(x)
+		case int:
+			if x < len(w.kids) {
+				writeMath(w.kids[x], w.b, w.depth+1)
+			}
+		}
+	}
+}
+
+func (w mathWriter) putAll() {
+	for i := range w.kids {
+		w.put(i)
 	}
 }
 

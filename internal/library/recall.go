@@ -13,6 +13,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 const (
@@ -66,7 +67,7 @@ type RecallResult struct {
 // asked for.
 func CheckHits(k int) error {
 	if k < 1 || k > MaxHits {
-		return evidence.BadInput(fmt.Sprintf("%d hits cannot be asked for", k), fmt.Sprintf("choose from 1 to %d", MaxHits))
+		return evidence.BadInput(fmt.Sprintf("%s cannot be asked for", text.Count(k, "hit")), fmt.Sprintf("choose from 1 to %d", MaxHits))
 	}
 	return nil
 }

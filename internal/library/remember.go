@@ -46,7 +46,7 @@ func (r RememberRequest) Check() error {
 	empty := !text.HasVisible(r.Text)
 	switch {
 	case empty && r.Text != "":
-		return evidence.BadInput(fmt.Sprintf("the text is %d bytes of white space", len(r.Text)), "give the text to keep")
+		return evidence.BadInput(fmt.Sprintf("the text is %s of white space", text.Count(len(r.Text), "byte")), "give the text to keep")
 	case empty && r.URL == "":
 		return evidence.BadInput("there is neither a text nor a URL", "give the text to keep, or the address of a page")
 	case !empty && r.URL != "":

@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // digesters is the number of documents that are digested concurrently: one more
@@ -138,7 +139,7 @@ func (d *digestion) wait(ctx context.Context, documents map[string]foundDocument
 	docs, open := slices.Clone(d.docs), d.open
 	d.mu.Unlock()
 	if open > 0 && ctx.Err() == nil {
-		d.r.warn(fmt.Sprintf("%d documents are still being stored: the memory is busy", open))
+		d.r.warn(fmt.Sprintf("still being stored: %s; the memory is busy", text.Count(open, "document")))
 	}
 	docs = slices.DeleteFunc(docs, func(x *digested) bool { return x.doc.Text == "" })
 	for i, x := range docs {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // answerTokens bounds the prose of an answer; its citations need room, too.
@@ -107,7 +108,7 @@ func (r *run) nothingFound() string {
 		}
 		tried = append(tried, line)
 	}
-	memory := fmt.Sprintf("memory: %d passages looked at", r.answer.Memory.Hits)
+	memory := fmt.Sprintf("memory: %s looked at", text.Count(r.answer.Memory.Hits, "passage"))
 	if r.answer.Memory.Err != "" {
 		memory = "memory: error (" + r.answer.Memory.Err + ")"
 	}

@@ -7,14 +7,15 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Bounds of a request.
 const (
 	MaxQuestion = library.MaxQuery // bytes
-	MinBudget   = time.Second
-	MaxBudget   = 10 * time.Minute // clients give up long before
+	MinBudget   = limit.MinBudget
+	MaxBudget   = limit.MaxBudget
 )
 
 // DefaultMaxTokens is the size of an answer to a Request that sets none.

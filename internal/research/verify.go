@@ -92,7 +92,7 @@ func (r *run) write(v *verifier, claims []checked) {
 	}
 	r.answer.Answer = strings.Join(prose, gap)
 	if dropped > 0 {
-		r.warn(fmt.Sprintf("%d sentences were left out of the answer: nothing that was read supports them", dropped))
+		r.warn(fmt.Sprintf("left out of the answer: %s that nothing that was read supports", text.Count(dropped, "sentence")))
 	}
 }
 

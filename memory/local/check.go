@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -66,7 +67,7 @@ func (l *Local) checkFile(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 		return err
 	}
 	if orphans > 0 {
-		r.Problems = append(r.Problems, fmt.Sprintf("%d rows refer to a row that does not exist", orphans))
+		r.Problems = append(r.Problems, "references to a row that does not exist: "+text.Count(orphans, "row"))
 	}
 	return nil
 }
@@ -89,7 +90,7 @@ func (l *Local) checkRows(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 		n    int64
 	}{{"documents", int64(r.Documents)}, {"chunks", int64(r.Chunks)}, {"bytes", size}, {"terms", terms}} {
 		if t[c.name] != c.n {
-			r.Problems = append(r.Problems, fmt.Sprintf("the counter of %s is %d, but there are %d", c.name, t[c.name], c.n))
+			r.Problems = append(r.Problems, fmt.Sprintf("the counter of %s is %d, the count %d", c.name, t[c.name], c.n))
 		}
 	}
 	broken, err := pendingErasures(ctx, tx, l.now().Add(-interruptedAfter).UnixMicro())
@@ -97,7 +98,7 @@ func (l *Local) checkRows(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 		return err
 	}
 	if len(broken) > 0 {
-		r.Problems = append(r.Problems, fmt.Sprintf("%d removals were interrupted: bytes of forgotten documents may still be in the file or in a backup", len(broken)))
+		r.Problems = append(r.Problems, fmt.Sprintf("interrupted: %s; bytes of forgotten documents may still be in the file or in a backup", text.Count(len(broken), "removal")))
 		r.Try = "forget it again, or run `research-mcp serve` for a moment: either completes the removal"
 	}
 	for _, c := range []struct{ what, query string }{
@@ -113,7 +114,7 @@ func (l *Local) checkRows(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 			return err
 		}
 		if n > 0 {
-			r.Problems = append(r.Problems, fmt.Sprintf("%d %s", n, c.what))
+			r.Problems = append(r.Problems, fmt.Sprintf("%s: %d", c.what, n))
 		}
 	}
 	return nil
@@ -155,7 +156,7 @@ func (l *Local) checkIndex(ctx context.Context, r *contract.CheckReport) error {
 		// Another process may have written since: count again after catching
 		// up.
 		if n != docs && l.caughtUp(ctx) {
-			r.Problems = append(r.Problems, fmt.Sprintf("the index of %s holds %d documents, the file %d", contract.ModelText(h.row.model), docs, n))
+			r.Problems = append(r.Problems, fmt.Sprintf("documents in the index of %s: %d; in the file: %d", contract.ModelText(h.row.model), docs, n))
 		}
 	}
 	return nil

@@ -90,7 +90,7 @@ func TestImportRemovesInvisibleCharacters(t *testing.T) {
 	}
 	to := openIn(t, t.TempDir())
 	moved, err := to.Import(t.Context(), strings.NewReader(strings.Join(exported(t, from), "")))
-	if err != nil || moved.Documents != 1 || moved.Chunks != 2 || len(moved.Warnings) != 1 || !strings.Contains(moved.Warnings[0], "from 1 documents") {
+	if err != nil || moved.Documents != 1 || moved.Chunks != 2 || len(moved.Warnings) != 1 || !strings.Contains(moved.Warnings[0], "from 1 document") {
 		t.Fatalf("Import = %+v, %v", moved, err)
 	}
 	got, _, err := to.Document(t.Context(), d.ID)

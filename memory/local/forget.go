@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -138,9 +139,9 @@ func (f *forgetting) confirmed() error {
 	if n := len(f.docs) + said; n <= contract.ConfirmAbove || f.sel.Confirm {
 		return nil
 	}
-	what := fmt.Sprintf("that would forget %d documents", len(f.docs))
+	what := "that would forget " + text.Count(len(f.docs), "document")
 	if said > 0 {
-		what += fmt.Sprintf(" and %d turns that quote them", said)
+		what += fmt.Sprintf(" and what quotes them, %s", text.Count(said, "turn"))
 	}
 	return evidence.BadInput(fmt.Sprintf("%s, more than %d", what, contract.ConfirmAbove),
 		"confirm it (`confirm`, on the command line --yes), or select fewer")
@@ -268,7 +269,7 @@ func (f *forgetting) report(ctx context.Context, tx *sql.Tx) error {
 	}
 	if f.runs+f.turns > 0 {
 		f.receipt.Warnings = append(f.receipt.Warnings,
-			fmt.Sprintf("%d answers and %d turns that quoted it were removed from the sessions; their summaries will be made again", f.runs, f.turns))
+			fmt.Sprintf("removed from sessions because of what they quoted: %s and %s; the summaries will be made again", text.Count(f.runs, "answer"), text.Count(f.turns, "turn")))
 	}
 	return nil
 }

@@ -56,6 +56,7 @@ func rank(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, 
 			least = chanceCos
 		}
 		cands = slices.DeleteFunc(cands, func(c candidate) bool { return c.words == 0 && (c.vector == nil || c.cos <= least) })
+		cands = dropUnlike(cands, q.Text)
 	}
 	cands, err := addNeighbours(ctx, tx, q, cands, sem)
 	if err != nil {

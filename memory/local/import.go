@@ -14,6 +14,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -74,7 +75,7 @@ func (l *Local) Import(ctx context.Context, r io.Reader) (contract.Moved, error)
 		return im.moved, err
 	}
 	if im.cleaned > 0 {
-		im.moved.Warnings = append(im.moved.Warnings, fmt.Sprintf("invisible characters were removed from %d documents", im.cleaned))
+		im.moved.Warnings = append(im.moved.Warnings, "invisible characters were removed from "+text.Count(im.cleaned, "document"))
 	}
 	if !im.end {
 		im.moved.Warnings = append(im.moved.Warnings, "the export has no end: it was cut short, or is still being written")

@@ -86,7 +86,7 @@ func (l *Local) noteCoverage(ctx context.Context, tx *sql.Tx, q *preparedQuery, 
 	}
 	have, total, err := coverage(ctx, tx, row.id)
 	if err == nil && have < total {
-		q.notes = append(q.notes, fmt.Sprintf("%d of %d documents have vectors of the model %s; the others are found by words", have, total, contract.ModelText(row.model)))
+		q.notes = append(q.notes, fmt.Sprintf("vectors of the model %s: %d of %d documents; the others are found by words", contract.ModelText(row.model), have, total))
 	}
 	return err
 }
