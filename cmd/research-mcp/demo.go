@@ -46,8 +46,12 @@ settings or your memory.`,
 	return cmd
 }
 
-const demoEnd = "This was all local: the links of the answers lead to the demo's own servers, which have " +
-	"ended, so they open nothing.\nNext: `research-mcp doctor`, then `research-mcp ask \"How does Go schedule goroutines?\"`."
+const demoEnd = `
+This was all local: the pages exist only in this program, so the links open nothing.
+Next:
+  research-mcp doctor
+  research-mcp ask "How does Go schedule goroutines?"
+`
 
 // demo asks the questions one after the other in one session.
 func (c *console) demo(ctx context.Context, d *demo.Demo) error {
@@ -81,7 +85,7 @@ func (c *console) demo(ctx context.Context, d *demo.Demo) error {
 		}
 		return c.print(map[string]any{"answers": answers, "documents": documents})
 	}
-	_, err := fmt.Fprint(c.out, "\n"+wrap(c.hint(demoEnd), width, "")+"\n")
+	_, err := fmt.Fprint(c.out, c.indentedHints(demoEnd))
 	return err
 }
 

@@ -44,9 +44,9 @@ var errDoctor = errors.New("something that is needed does not work: see above")
 func (c *console) printReport(r diagnosis.Report) error {
 	var b strings.Builder
 	for _, check := range r.Checks {
-		fmt.Fprintf(&b, "%-5s %-14s %s\n", check.Status, check.Name, check.What)
+		fmt.Fprintf(&b, "%-5s %-17s %s\n", check.Status, check.Name, check.What)
 		if check.Try != "" {
-			b.WriteString(wrap("→ "+c.hint(check.Try), width, "                     ") + "\n")
+			b.WriteString(wrap("→ "+c.hint(check.Try), width, "                        ") + "\n")
 		}
 	}
 	_, err := fmt.Fprint(c.out, b.String())

@@ -42,27 +42,33 @@ func sameFile(a, b string) bool {
 // hint returns a text with its commands, which are in backticks, as they have to be
 // typed here.
 func (c *console) hint(text string) string {
+	return strings.ReplaceAll(text, "`"+programName+" ", "`"+c.name()+" ")
+}
+
+// indentedHints is hint for commands that are indented lines.
+func (c *console) indentedHints(text string) string {
+	return strings.ReplaceAll(text, "\n  "+programName+" ", "\n  "+c.name()+" ")
+}
+
+// name is how the program has to be called here.
+func (c *console) name() string {
 	if c.invocation == "" {
-		return text
+		return programName
 	}
-	return strings.ReplaceAll(text, "`"+programName+" ", "`"+c.invocation+" ")
+	return c.invocation
 }
 
 // finish gives a command and those below it the same layout of examples, and the
 // commands in its texts as they have to be typed here.
 func (c *console) finish(cmd *cobra.Command) {
-	name := programName
-	if c.invocation != "" {
-		name = c.invocation
-	}
 	if cmd.Example != "" {
 		lines := strings.Split(cmd.Example, "\n")
 		for i, line := range lines {
-			lines[i] = "  " + strings.ReplaceAll(strings.TrimSpace(line), programName+" ", name+" ")
+			lines[i] = "  " + strings.ReplaceAll(strings.TrimSpace(line), programName+" ", c.name()+" ")
 		}
 		cmd.Example = strings.Join(lines, "\n")
 	}
-	cmd.Long = strings.ReplaceAll(c.hint(cmd.Long), "\n  "+programName+" ", "\n  "+name+" ")
+	cmd.Long = c.indentedHints(c.hint(cmd.Long))
 	for _, sub := range cmd.Commands() {
 		c.finish(sub)
 	}

@@ -130,6 +130,8 @@ func TestBadSettings(t *testing.T) {
 		{"a time without a unit", Inputs{Flags: map[string]string{"research.budget": "60"}}, "60s"},
 		{"a time without a unit in the file", Inputs{File: write(t, "research:\n  soft_budget: 3\n"), Must: true}, "3s for seconds"},
 		{"a time without a unit in a variable", Inputs{Environ: []string{"RESEARCH_MCP_ANALYSIS_TIMEOUT=1.5"}}, "1.5s"},
+		{"no truth value", Inputs{Flags: map[string]string{"fetch.pdf": "maybe"}}, "true or false"},
+		{"no number", Inputs{Flags: map[string]string{"research.recall_k": "many"}}, "a whole number such as 12"},
 		{"budget of a day", Inputs{Flags: map[string]string{"research.budget": "24h"}}, "24h0m0s"},
 		{"keep over after", Inputs{Flags: map[string]string{"session.fold_keep": "9"}}, "fold_after"},
 		{"language", Inputs{Flags: map[string]string{"language": "en_US"}}, "such as en or pt-BR"},

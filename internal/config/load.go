@@ -213,6 +213,17 @@ func checkUnits(k *koanf.Koanf, known map[string]key) error {
 	return nil
 }
 
+// form describes the values of a setting by its default.
+func form(value string) string {
+	if value == "true" || value == "false" {
+		return "true or false"
+	}
+	if _, err := strconv.Atoi(value); err == nil {
+		return "a whole number such as " + value
+	}
+	return fmt.Sprintf("a value of the form of its default, %q", value)
+}
+
 // decodeError finds the setting whose value has the wrong form: the decoder
 // names the field, the user knows the setting.
 func decodeError(k *koanf.Koanf, known map[string]key, err error) error {
@@ -223,7 +234,7 @@ func decodeError(k *koanf.Koanf, known map[string]key, err error) error {
 		}
 		var c Config
 		if one.Unmarshal("", &c) != nil {
-			return bad(name, k.String(name), fmt.Sprintf("a value of the form of its default, %q", known[name].value))
+			return bad(name, asText(k.Get(name)), form(known[name].value))
 		}
 	}
 	return &Error{What: "the settings cannot be read: " + err.Error(), Try: "compare them with `research-mcp config`"}

@@ -67,7 +67,7 @@ func noFile(path string, err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		what = fmt.Sprintf("there is no file %s", path)
 	}
-	return &evidence.Problem{What: what, Try: "name an existing file, a URL, or - for standard input", Usage: true, Cause: err}
+	return &evidence.Problem{What: what, Try: "name an existing file, or - for standard input", Usage: true, Cause: err}
 }
 
 // readText reads the text of in, which messages call name. The ending of fileName,

@@ -19,7 +19,7 @@ func ParseTime(name, s string, end bool, zone *time.Location) (time.Time, error)
 	}
 	day, err := time.Parse(time.DateOnly, s)
 	if err != nil {
-		return time.Time{}, evidence.BadInput(fmt.Sprintf("%s is %s", name, quoted(s)), "give a date such as 2026-01-31 or 2026-01-31T15:04:05Z")
+		return time.Time{}, evidence.BadInput(fmt.Sprintf("%s is %s, which is no date", name, quoted(s)), "give a date such as 2026-01-31 or 2026-01-31T15:04:05Z")
 	}
 	if end {
 		return startOfDay(day.AddDate(0, 0, 1), zone).Add(-time.Nanosecond), nil
