@@ -26,8 +26,8 @@ const (
 	weakShare       = 0.4
 	weakCosine      = 0.45
 	maxProofs       = 3  // citations of one sentence
-	maxRead         = 12 // windows of which one sentence is compared with the vectors
-	judged          = 3  // windows that the rules read
+	maxRead         = 16 // windows of which one sentence is compared with the vectors
+	judged          = 6  // windows that the rules read
 )
 
 // Bounds of a sentence that tells what its source does not: the share of its words
@@ -121,6 +121,7 @@ type candidate struct {
 	*window
 	words, cosine float64
 	facts         float64 // share of the claim's numbers and names that the window has
+	cited         bool
 }
 
 // factWeight is that of numbers and names beside all words.
@@ -128,85 +129,99 @@ const factWeight = 0.4
 
 func (k candidate) score() float64 { return k.words + k.cosine + factWeight*k.facts }
 
-// Check judges a sentence. cited are indexes of the evidence that it names: they
-// are looked at first, and the others unless those support it.
+// likeness is the score without numbers and names: a sentence with a wrong number is
+// still most like the window with the right one.
+func (k candidate) likeness() float64 { return k.words + k.cosine }
+
+// Check judges a sentence by all of the evidence. cited are indexes of the evidence
+// that it names, which is preferred where several windows support it.
 func (c *Checker) Check(ctx stdctx.Context, sentence string, cited []int) Result {
 	claim := parse(sentence)
-	best := c.among(ctx, &claim, func(n int) bool { return slices.Contains(cited, n) })
-	if best.Verdict == evidence.Supported {
-		return c.withOthers(ctx, &claim, best, cited)
-	}
-	others := c.among(ctx, &claim, func(n int) bool { return !slices.Contains(cited, n) })
-	if others.Verdict == evidence.Supported || best.Verdict == evidence.Unsupported && len(best.Proofs) == 0 && others.Verdict == evidence.Weak {
-		if len(cited) > 0 {
-			others.Why = "the passage that was cited does not say it; this one does"
+	list := c.candidates(ctx, &claim, cited)
+	var results []judgement
+	for _, k := range list[:min(len(list), judged)] {
+		if k.likeness() >= list[0].likeness()-farther {
+			results = append(results, judgement{c.judge(&claim, k), k})
 		}
-		return others
 	}
-	if len(cited) == 0 || len(best.Proofs) == 0 {
-		return others
+	support, ok := supporting(results, cited)
+	against, contradicted := first(results, func(r judgement) bool { return r.Verdict == evidence.Unsupported && len(r.Proofs) > 0 })
+	switch {
+	case ok && (!contradicted || support.outweighs(against)):
+		return c.withOthers(&claim, support, list, cited)
 	}
-	return best
+	weak, near := first(results, func(r judgement) bool { return r.Verdict == evidence.Weak })
+	switch {
+	case contradicted && (!near || against.likeness() >= weak.likeness()-otherPlace):
+		return against.Result
+	case near:
+		return weak.Result
+	}
+	if len(results) > 0 {
+		return results[0].Result
+	}
+	return Result{Verdict: evidence.Unsupported, Why: "no passage that was read says it"}
+}
+
+// judgement is the verdict on a sentence by one window.
+type judgement struct {
+	Result
+	candidate
+}
+
+// Margins of likeness. A window that supports a sentence decides against one that
+// contradicts it if it is as like to it, or is about the same place and little less so.
+const (
+	farther     = 0.6 // below the best window: not judged
+	samePlace   = 0.15
+	otherPlace  = 0.3 // below a window that only does not say it: not about the same
+	preferCited = 0.1
+)
+
+func (j judgement) outweighs(o judgement) bool {
+	margin := 0.0
+	if j.evidence == o.evidence && j.span.Start < o.span.End && o.span.Start < j.span.End {
+		margin = samePlace
+	}
+	return j.likeness() >= o.likeness()-margin
+}
+
+// first returns the first that fits, which is the most alike.
+func first(list []judgement, fits func(judgement) bool) (judgement, bool) {
+	i := slices.IndexFunc(list, fits)
+	if i < 0 {
+		return judgement{}, false
+	}
+	return list[i], true
+}
+
+// supporting returns the window that supports the sentence best; of two that are
+// nearly as good, the one that was cited.
+func supporting(list []judgement, cited []int) (judgement, bool) {
+	supports := func(r judgement) bool { return r.Verdict == evidence.Supported }
+	best, ok := first(list, supports)
+	if named, found := first(list, func(r judgement) bool { return supports(r) && slices.Contains(cited, r.evidence) }); found && named.score() >= best.score()-preferCited {
+		return named, true
+	}
+	return best, ok
 }
 
 // withOthers adds what else was cited and supports the claim.
-func (c *Checker) withOthers(ctx stdctx.Context, claim *statement, best Result, cited []int) Result {
-	for _, n := range cited {
-		if len(best.Proofs) >= maxProofs {
-			break
-		}
-		if slices.ContainsFunc(best.Proofs, func(p Proof) bool { return p.Evidence == n }) {
-			continue
-		}
-		if r := c.among(ctx, claim, func(m int) bool { return m == n }); r.Verdict == evidence.Supported {
-			best.Proofs = append(best.Proofs, r.Proofs...)
-		}
+func (c *Checker) withOthers(claim *statement, best judgement, list []candidate, cited []int) Result {
+	out := best.Result
+	if len(cited) > 0 && !slices.Contains(cited, best.evidence) {
+		out.Why = "the passage that was cited does not say it; this one does"
 	}
-	return best
-}
-
-// among judges a sentence by the windows of some of the evidence.
-func (c *Checker) among(ctx stdctx.Context, claim *statement, in func(int) bool) Result {
-	list := c.candidates(ctx, claim, in)
-	out := Result{Verdict: evidence.Unsupported, Why: "no passage that was read says it"}
-	top := 0.0
-	for i, k := range list[:min(len(list), judged)] {
-		if i > 0 && (out.Verdict != evidence.Weak && k.score() < top-close || k.score() < top-farther) {
-			break
-		}
-		r := c.judge(claim, k)
-		if i == 0 {
-			out, top = r, k.score()
-			if r.Verdict == evidence.Unsupported && len(r.Proofs) == 0 {
-				continue
-			}
+	for _, k := range list {
+		known := slices.ContainsFunc(out.Proofs, func(p Proof) bool { return p.Evidence == k.evidence })
+		if len(out.Proofs) == maxProofs || known || !slices.Contains(cited, k.evidence) {
 			continue
 		}
-		if rank(r) > rank(out) {
-			out = r
+		if r := c.judge(claim, k); r.Verdict == evidence.Supported {
+			out.Proofs = append(out.Proofs, r.Proofs...)
 		}
 	}
 	return out
-}
-
-// How much less than the best score a window may have to be judged: less when the
-// best one has decided already.
-const (
-	close   = 0.15
-	farther = 0.6
-)
-
-// rank orders verdicts: a contradiction outweighs a weak likeness.
-func rank(r Result) int {
-	switch {
-	case r.Verdict == evidence.Supported:
-		return 3
-	case r.Verdict == evidence.Unsupported && len(r.Proofs) > 0:
-		return 2
-	case r.Verdict == evidence.Weak:
-		return 1
-	}
-	return 0
 }
 
 // judge compares a sentence with one window.
@@ -253,24 +268,28 @@ func (c *Checker) judge(claim *statement, k candidate) Result {
 	return out
 }
 
-// candidates returns the windows that are most like the claim, best first.
-func (c *Checker) candidates(ctx stdctx.Context, claim *statement, in func(int) bool) []candidate {
+// candidates returns the windows that are most like the claim, best first. Those of
+// cited evidence are read first.
+func (c *Checker) candidates(ctx stdctx.Context, claim *statement, cited []int) []candidate {
 	var out []candidate
 	for _, w := range c.windows {
-		if in(w.evidence) {
-			out = append(out, candidate{window: w, words: c.wordShare(claim, w), facts: c.factShare(claim, w)})
-		}
+		out = append(out, candidate{window: w, words: c.wordShare(claim, w), facts: c.factShare(claim, w), cited: slices.Contains(cited, w.evidence)})
 	}
-	byScore := func(a, b candidate) int {
+	byLikeness := func(a, b candidate) int {
 		switch {
-		case a.score() > b.score()+1e-9:
+		case a.likeness() > b.likeness()+1e-9:
 			return -1
-		case a.score() < b.score()-1e-9:
+		case a.likeness() < b.likeness()-1e-9:
 			return 1
 		}
 		return len(a.body) - len(b.body)
 	}
-	slices.SortStableFunc(out, byScore)
+	slices.SortStableFunc(out, func(a, b candidate) int {
+		if d := b.likeness() + b.bonus() - a.likeness() - a.bonus(); math.Abs(d) > 1e-9 {
+			return int(math.Copysign(1, d))
+		}
+		return byLikeness(a, b)
+	})
 	out = out[:min(len(out), maxRead)]
 	if c.encoder == nil || len(out) == 0 {
 		return out
@@ -283,7 +302,7 @@ func (c *Checker) candidates(ctx stdctx.Context, claim *statement, in func(int) 
 	for i := range out {
 		out[i].cosine = cosine(c.vectors[claim.text], c.vectors[out[i].body])
 	}
-	slices.SortStableFunc(out, byScore)
+	slices.SortStableFunc(out, byLikeness)
 	var words []string
 	for _, w := range claim.words {
 		words = append(words, w.text)
@@ -313,6 +332,17 @@ func (c *Checker) factShare(claim *statement, w *window) float64 {
 		return 1
 	}
 	return float64(have) / float64(all)
+}
+
+// citedBonus is the share of words by which a window of cited evidence is read
+// before others.
+const citedBonus = 0.2
+
+func (k candidate) bonus() float64 {
+	if k.cited {
+		return citedBonus
+	}
+	return 0
 }
 
 // wordShare is the share of the claim's words, by weight, that a window has.

@@ -285,7 +285,7 @@ func (s *statement) couples() []couple {
 		for j < len(s.words) && determiners[s.words[j].text] {
 			j++
 		}
-		if j < len(s.words) && !s.words[j].stop {
+		if j < len(s.words) && !s.words[j].stop && !s.words[j].number { // a time belongs to the verb
 			out = append(out, couple{s.words[i-1], s.words[j]})
 		}
 	}
