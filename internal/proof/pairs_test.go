@@ -59,7 +59,7 @@ func TestPairs(t *testing.T) {
 		supported, dropped         float64 // of the false sentences: at most, at least
 		faithful, faithfulAndClear float64 // of the true ones: not dropped, supported; at least
 	}{
-		{"encoder", minilm.New(96), 0.04, 0.9, 0.95, 0.7},
+		{"encoder", minilm.New(96), 0.045, 0.9, 0.95, 0.72},
 		{"words alone", nil, 0.04, 0.85, 0.6, 0.4},
 	} {
 		t.Run(c.name, func(t *testing.T) {

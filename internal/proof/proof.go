@@ -19,10 +19,8 @@ import (
 // span has, too; cosine is the encoder's.
 const (
 	supportedShare  = 0.6
-	supportedCosine = 0.55
-	softShare       = 0.42
-	surelyNear      = 0.7
-	nearShare       = 0.33
+	supportedCosine = 0.5
+	softShare       = 0.33
 	weakShare       = 0.4
 	weakCosine      = 0.45
 	maxProofs       = 3  // citations of one sentence
@@ -260,7 +258,7 @@ func (c *Checker) judge(claim *statement, k candidate) Result {
 	switch {
 	case len(doubts) > 0:
 		out.Why = strings.Join(doubts, "; ")
-	case k.words >= supportedShare && (c.encoder == nil || k.cosine >= weakCosine), k.cosine >= supportedCosine && share >= softShare, k.cosine >= surelyNear && share >= nearShare:
+	case k.words >= supportedShare && (c.encoder == nil || k.cosine >= weakCosine), k.cosine >= supportedCosine && share >= softShare:
 		out.Verdict = evidence.Supported
 	default:
 		out.Why = fmt.Sprintf("the quote has %.0f %% of the sentence's words", 100*k.words)
