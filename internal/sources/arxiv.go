@@ -37,29 +37,46 @@ func newArxiv(s Settings, network *fetch.Network) (Source, error) {
 }
 
 func (a *arxiv) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
-	terms := arxivTerms(q.Text)
-	if terms == "" {
+	limit := clamp(q.Limit, 1, maxLimit)
+	params := arxivParams(q, limit)
+	if params == nil {
 		return []evidence.Document{}, nil
 	}
 	if err := a.slots.acquire(ctx); err != nil {
 		return nil, err
 	}
 	defer a.slots.release()
-	limit := clamp(q.Limit, 1, maxLimit)
-	params := url.Values{
-		"search_query": {terms}, "start": {"0"}, "max_results": {strconv.Itoa(limit)},
-		"sortBy": {"relevance"}, "sortOrder": {"descending"},
-	}
 	var feed arxivFeed
 	resp, err := a.getXML(ctx, a.request("/api/query", params, a.budget()), "application/atom+xml", &feed)
 	if err != nil {
 		return nil, err
+	}
+	if params.Has("id_list") && len(feed.Entries) == 0 {
+		return []evidence.Document{}, nil // its count is that of the numbers asked for
 	}
 	found, err := feed.papers(a.base)
 	if err != nil {
 		return nil, err
 	}
 	return paperDocuments(a.name, found, limit, resp.Retrieved), nil
+}
+
+// arxivParams asks for the papers that the query names, or else for those with its
+// words. It is nil for a query without either.
+func arxivParams(q evidence.Query, limit int) url.Values {
+	params := url.Values{"start": {"0"}, "max_results": {strconv.Itoa(limit)}}
+	if ids := arxivIDs(q); len(ids) > 0 {
+		params.Set("id_list", strings.Join(ids, ","))
+		return params
+	}
+	terms := arxivTerms(q.Text)
+	if terms == "" {
+		return nil
+	}
+	params.Set("search_query", terms)
+	params.Set("sortBy", "relevance")
+	params.Set("sortOrder", "descending")
+	return params
 }
 
 // arxivTerms is a query for all of the words, anywhere in a paper's metadata.

@@ -48,12 +48,29 @@ func (c *crossref) Search(ctx context.Context, q evidence.Query) ([]evidence.Doc
 	}
 	defer c.slots.release()
 	limit := clamp(q.Limit, 1, maxLimit)
-	asked, _ := text.Cut(q.Text, maxSearchText)
-	params := url.Values{"query.bibliographic": {asked}, "rows": {strconv.Itoa(limit)}, "select": {crossrefFields}}
+	params := url.Values{"rows": {strconv.Itoa(limit)}, "select": {crossrefFields}}
+	if filter := crossrefFilter(doisOf(q)); filter != "" {
+		params.Set("filter", filter)
+	} else {
+		asked, _ := text.Cut(q.Text, maxSearchText)
+		params.Set("query.bibliographic", asked)
+	}
 	if c.mailto != "" {
 		params.Set("mailto", c.mailto)
 	}
 	return c.searchPapers(ctx, "/works", params, limit, &crossrefAnswer{})
+}
+
+// crossrefFilter asks for works by their DOIs. A comma separates filters, so that a DOI
+// with one cannot be asked for.
+func crossrefFilter(dois []string) string {
+	var out []string
+	for _, doi := range dois {
+		if !strings.Contains(doi, ",") {
+			out = append(out, "doi:"+doi)
+		}
+	}
+	return strings.Join(out, ",")
 }
 
 type crossrefAnswer struct {

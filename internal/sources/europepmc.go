@@ -35,6 +35,9 @@ func newEuropePMC(s Settings, network *fetch.Network) (Source, error) {
 
 func (e *europePMC) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	words := searchWords(q.Text, maxSearchWords) // every one has to match
+	if dois := doisOf(q); len(dois) > 0 {
+		words = []string{`DOI:"` + strings.Join(dois, `" OR DOI:"`) + `"`}
+	}
 	if len(words) == 0 {
 		return []evidence.Document{}, nil
 	}

@@ -40,13 +40,17 @@ func newOpenAlex(s Settings, network *fetch.Network) (Source, error) {
 }
 
 func (o *openAlex) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
-	words := searchWords(q.Text, maxSearchWords) // wildcards and the like are refused
-	if len(words) == 0 {
+	words := searchWords(q.Text, maxSearchWords)                                                      // wildcards and the like are refused
+	dois := slices.DeleteFunc(doisOf(q), func(s string) bool { return strings.ContainsAny(s, ",|") }) // they separate
+	if len(words)+len(dois) == 0 {
 		return []evidence.Document{}, nil
 	}
 	limit := clamp(q.Limit, 1, maxLimit)
-	params := url.Values{
-		"search": {strings.Join(words, " ")}, "per_page": {strconv.Itoa(limit)}, "select": {openAlexFields}, "api_key": {o.key},
+	params := url.Values{"per_page": {strconv.Itoa(limit)}, "select": {openAlexFields}, "api_key": {o.key}}
+	if len(dois) > 0 {
+		params.Set("filter", "doi:"+strings.Join(dois, "|"))
+	} else {
+		params.Set("search", strings.Join(words, " "))
 	}
 	docs, err := o.searchPapers(ctx, "/works", params, limit, &openAlexAnswer{})
 	return docs, rephrased(err, explainOpenAlex)

@@ -53,6 +53,9 @@ func newPubMed(s Settings, network *fetch.Network) (Source, error) {
 
 func (p *pubmed) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	words := searchWords(q.Text, maxSearchWords) // every one has to match
+	if dois := doisOf(q); len(dois) > 0 {
+		words = []string{`"` + strings.Join(dois, `"[doi] OR "`) + `"[doi]`}
+	}
 	if len(words) == 0 {
 		return []evidence.Document{}, nil
 	}
