@@ -103,14 +103,14 @@ func (c candidate) titled() string {
 func candidates(docs []*digested, back recollection) []candidate {
 	var pool []candidate
 	fresh := map[string]bool{}
-	blocks := map[string][]evidence.Block{}
+	blocks, languages := map[string][]evidence.Block{}, map[string]string{}
 	add := func(doc evidence.Document, c evidence.Chunk) {
 		if _, known := blocks[doc.ID]; !known {
-			blocks[doc.ID] = text.Blocks(doc.Text)
+			blocks[doc.ID], languages[doc.ID] = text.Blocks(doc.Text), text.DetectLanguage(doc.Text)
 		}
 		path := headings(blocks[doc.ID], c)
 		pool = append(pool, candidate{doc: doc, chunk: c, vector: c.Vector, path: path,
-			terms: text.Terms(doc.Title + " " + strings.Join(path, " ") + " " + c.Text)})
+			terms: text.IndexTerms(doc.Title+" "+strings.Join(path, " ")+" "+c.Text, languages[doc.ID])})
 	}
 	for _, d := range docs {
 		fresh[d.doc.ID] = true
@@ -145,10 +145,10 @@ func (r *run) score(pool []candidate, question []float32) {
 		terms[i], bodies[i] = c.terms, c.titled()
 	}
 	index := text.NewBM25(terms)
-	query := text.QueryTerms(r.req.Question)
+	query := text.SearchTerms(r.req.Question)
 	var planned []string
 	for _, t := range r.answer.Topics {
-		for _, term := range text.QueryTerms(t) {
+		for _, term := range text.SearchTerms(t) {
 			if !slices.Contains(query, term) && !slices.Contains(planned, term) {
 				planned = append(planned, term)
 			}
@@ -303,7 +303,7 @@ func relevance(question string, docs []*digested) map[string]float64 {
 	out := map[string]float64{}
 	for _, d := range docs {
 		has := map[string]bool{}
-		for _, t := range text.Terms(d.doc.Title + " " + d.doc.Text) {
+		for _, t := range text.IndexTerms(d.doc.Title+" "+d.doc.Text, "") {
 			has[t] = true
 		}
 		hit := 0

@@ -155,11 +155,11 @@ var newsWords = text.QueryTerms("new news newest latest recent recently today ye
 // equals, newest first; for a query of nothing but newsWords the newest.
 func rankItems(docs []evidence.Document, q evidence.Query) []evidence.Document {
 	docs = distinct(docs)
-	query := slices.DeleteFunc(text.QueryTerms(q.Text), func(t string) bool { return slices.Contains(newsWords, t) })
+	query := slices.DeleteFunc(text.SearchTerms(q.Text), func(t string) bool { return slices.Contains(newsWords, t) })
 	terms := make([][]string, len(docs))
 	for i, d := range docs {
-		title := text.Terms(d.Title)
-		terms[i] = slices.Concat(title, title, text.Terms(d.Text)) // a word of the title counts three times
+		title := text.IndexTerms(d.Title, "")
+		terms[i] = slices.Concat(title, title, text.IndexTerms(d.Text, "")) // a word of the title counts three times
 	}
 	scores, best := text.NewBM25(terms).Scores(query), 0.0
 	for i, d := range docs {

@@ -120,9 +120,10 @@ func (f *files) rank(ctx context.Context, read []*indexedFile, q evidence.Query)
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("searching the folder of sources.files.dir: %w", err)
 		}
-		title := text.Terms(p.file.names())
+		language := text.DetectLanguage(p.text)
+		title := text.IndexTerms(p.file.names(), language)
 		for _, piece := range paragraphs(p.text) {
-			terms, of = append(terms, append(text.Terms(piece), title...)), append(of, i)
+			terms, of = append(terms, append(text.IndexTerms(piece, language), title...)), append(of, i)
 		}
 	}
 	scores, top := make([]float64, len(best)), 0.0

@@ -162,7 +162,7 @@ func (x *folderIndex) list(ctx context.Context, root *os.Root) (out []indexedFil
 // of its distinct terms, sorted.
 func (x *folderIndex) vocabulary(body string) []uint64 {
 	x.words.add(body)
-	terms := text.Terms(body)
+	terms := text.IndexTerms(body, "")
 	out := make([]uint64, len(terms))
 	for i, t := range terms {
 		out[i] = maphash.String(x.seed, t)

@@ -87,5 +87,5 @@ func (x *folderIndex) terms(q evidence.Query) []string {
 			}
 		}
 	}
-	return text.QueryTerms(strings.Join(append([]string{q.Question, q.Text}, words...), " "))
+	return text.SearchTerms(strings.Join(append([]string{q.Question, q.Text}, words...), " "))
 }

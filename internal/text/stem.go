@@ -5,8 +5,66 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/kljensen/snowball/english"
+	"github.com/blevesearch/snowballstem"
+	"github.com/blevesearch/snowballstem/arabic"
+	"github.com/blevesearch/snowballstem/danish"
+	"github.com/blevesearch/snowballstem/dutch"
+	stemenglish "github.com/blevesearch/snowballstem/english"
+	"github.com/blevesearch/snowballstem/finnish"
+	"github.com/blevesearch/snowballstem/french"
+	"github.com/blevesearch/snowballstem/german"
+	"github.com/blevesearch/snowballstem/hungarian"
+	"github.com/blevesearch/snowballstem/italian"
+	"github.com/blevesearch/snowballstem/norwegian"
+	"github.com/blevesearch/snowballstem/portuguese"
+	"github.com/blevesearch/snowballstem/romanian"
+	"github.com/blevesearch/snowballstem/russian"
+	"github.com/blevesearch/snowballstem/spanish"
+	"github.com/blevesearch/snowballstem/swedish"
+	"github.com/blevesearch/snowballstem/tamil"
+	"github.com/blevesearch/snowballstem/turkish"
 )
+
+// stemmerOf returns Snowball's stemmer of a language, or nil if it has none.
+func stemmerOf(language string) func(*snowballstem.Env) bool {
+	switch language {
+	case english:
+		return stemenglish.Stem
+	case "ar":
+		return arabic.Stem
+	case "da":
+		return danish.Stem
+	case "de":
+		return german.Stem
+	case "es":
+		return spanish.Stem
+	case "fi":
+		return finnish.Stem
+	case "fr":
+		return french.Stem
+	case "hu":
+		return hungarian.Stem
+	case "it":
+		return italian.Stem
+	case "nl":
+		return dutch.Stem
+	case "no", "nb", "nn":
+		return norwegian.Stem
+	case "pt":
+		return portuguese.Stem
+	case "ro":
+		return romanian.Stem
+	case "ru":
+		return russian.Stem
+	case "sv":
+		return swedish.Stem
+	case "ta":
+		return tamil.Stem
+	case "tr":
+		return turkish.Stem
+	}
+	return nil
+}
 
 // cacheSize is the number of cached stems. Most words recur, and the stemmer costs
 // a hundred times what a look-up does.
@@ -15,7 +73,7 @@ const cacheSize = 1 << 14
 // longestCached bounds the memory of the cache.
 const longestCached = 32 // bytes of a word
 
-type stemmed struct{ word, stem string }
+type stemmed struct{ word, language, stem string }
 
 // stems caches the results of a pure function, so concurrent readers and writers
 // need no order. A word that collides with another is stemmed again.
@@ -35,15 +93,30 @@ func stemOf(w string) string {
 			return w
 		}
 	}
+	return stemIn(w, english)
+}
+
+// stemIn returns the stem of a word in lower case, or the word if there is no stemmer
+// of its language.
+func stemIn(w, language string) string {
+	stem := stemmerOf(language)
+	if stem == nil {
+		return w
+	}
+	run := func() string {
+		env := snowballstem.NewEnv(w)
+		stem(env)
+		return env.Current()
+	}
 	if len(w) > longestCached {
-		return english.Stem(w, true)
+		return run()
 	}
 	slot := &stems[maphash.String(stemSeed, w)%cacheSize]
-	if s := slot.Load(); s != nil && s.word == w {
+	if s := slot.Load(); s != nil && s.word == w && s.language == language {
 		return s.stem
 	}
 	// Cloned: a word is often a slice of a whole document.
-	s := &stemmed{word: strings.Clone(w), stem: english.Stem(w, true)}
+	s := &stemmed{word: strings.Clone(w), language: language, stem: run()}
 	slot.Store(s)
 	return s.stem
 }

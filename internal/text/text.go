@@ -22,7 +22,8 @@ type Token struct {
 }
 
 // Tokenize splits s at Unicode word boundaries (UAX 29) into the words that have a
-// letter or a digit. Each ideograph is a word.
+// letter or a digit. Each ideograph is a word. Names with signs, such as C++, F# and
+// .NET, are words with these signs.
 func Tokenize(s string) []Token {
 	out := make([]Token, 0, len(s)/6+1)
 	for it := words.FromString(s); it.Next(); {
@@ -31,6 +32,11 @@ func Tokenize(s string) []Token {
 			continue
 		}
 		w := Fold(v)
+		if start, end := withSigns(s, it.Start(), it.End(), w); start != it.Start() || end != it.End() {
+			w = strings.ReplaceAll(Fold(s[start:end]), "♯", "#")
+			out = append(out, Token{Start: start, End: end, Word: w, Term: w})
+			continue
+		}
 		out = append(out, token(it.Start(), it.End(), w))
 	}
 	return out

@@ -160,14 +160,15 @@ func (e *entry) splitChunks(voc *vocabulary, items []evidence.Chunk) error {
 	if e.turn.Valid && !e.doc.Published.IsZero() { // so that its date is found
 		head += " " + e.doc.Published.UTC().Format("2 January 2006")
 	}
-	title := voc.terms(head)
+	language := text.DetectLanguage(e.doc.Text)
+	title := voc.documentTerms(head, language)
 	for i, c := range items {
 		if c.Start < 0 || c.End < c.Start || c.End > len(e.doc.Text) || !onRunes(e.doc.Text, c.Start) || !onRunes(e.doc.Text, c.End) {
 			return evidence.BadInput(fmt.Sprintf("chunk %d of %q is not a piece of its text: bytes %d to %d of %d", i, name(e.doc), c.Start, c.End, len(e.doc.Text)),
 				"cut the text of the document, on rune boundaries")
 		}
 		body := e.doc.Text[c.Start:c.End]
-		terms := append(slices.Clone(title), voc.terms(body)...)
+		terms := append(slices.Clone(title), voc.documentTerms(body, language)...)
 		e.chunks = append(e.chunks, chunkRow{start: c.Start, end: c.End, simhash: fingerprint(body), terms: strings.Join(terms, " "), n: len(terms)})
 	}
 	return nil

@@ -79,7 +79,7 @@ func (l *Local) prepareQuery(rq evidence.RecallQuery) (*preparedQuery, error) {
 	q.K = min(q.K, contract.MaxK)
 	q.depth = max(depth, 4*q.K)
 	if q.Mode != evidence.ModeVector {
-		q.terms = l.voc.terms(strings.ToValidUTF8(q.Text, " "))
+		q.terms = l.voc.queryTerms(strings.ToValidUTF8(q.Text, " "))
 	}
 	if q.Mode == evidence.ModeBM25 {
 		return q, nil

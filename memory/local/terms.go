@@ -31,6 +31,51 @@ func newVocabulary() *vocabulary {
 	return v
 }
 
+// wordsVersion is that of documentTerms: a memory whose words were made by an older
+// one is made anew, see rebuildWords.
+const wordsVersion = 2
+
+// documentTerms returns the terms of a piece of a document: those of terms, and the
+// other forms of its words, by which they are found too. language is the document's.
+// Whatever the language, the result has all of terms.
+func (v *vocabulary) documentTerms(s, language string) []string {
+	tokens := text.Tokenize(s)
+	out := make([]string, 0, len(tokens))
+	for _, t := range tokens {
+		if v.isStop(t.Word) {
+			continue
+		}
+		out = append(out, indexTerm(t.Term))
+		for _, other := range text.OtherForms(s, t, language) {
+			out = append(out, indexTerm(other))
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	return v.terms(s)
+}
+
+// queryTerms returns the terms to look for, without the function words of the
+// question's language.
+func (v *vocabulary) queryTerms(s string) []string {
+	language := text.DetectLanguage(s)
+	var out []string
+	for _, t := range text.Tokenize(s) {
+		if v.isStop(t.Word) || language != "en" && text.IsFunctionWord(s[t.Start:t.End], language) {
+			continue
+		}
+		out = append(out, indexTerm(t.Term))
+		for _, other := range text.OtherForms(s, t, language) {
+			out = append(out, indexTerm(other))
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	return v.terms(s)
+}
+
 // terms returns the stems of s without function words. A text that has no
 // others keeps them: "The Who" must be found by its name.
 func (v *vocabulary) terms(s string) []string {
@@ -59,8 +104,11 @@ func (v *vocabulary) isStop(word string) bool {
 // maxTerm limits the bytes of a term: a longer one is data, not a word.
 const maxTerm = 64
 
+// termSigns replaces what the tokenizer of FTS5 takes for a space.
+var termSigns = strings.NewReplacer("'", "\u2019", "+", "\u207a", "#", "\u266f")
+
 // indexTerm makes s one token of the ascii tokenizer of FTS5.
 func indexTerm(t string) string {
 	t, _ = text.Cut(t, maxTerm)
-	return strings.ReplaceAll(t, "'", "\u2019")
+	return termSigns.Replace(t)
 }

@@ -3,6 +3,7 @@ package builtin
 import (
 	"context"
 	"math"
+	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models"
@@ -58,7 +59,8 @@ func (b *Embedder) vector(s string) []float32 {
 	v := make([]float32, b.words.dims())
 	for _, w := range countWords(s) {
 		// The tenth occurrence of a word adds little to the third.
-		b.words.add(v, w.Word, w.Term, float32(1+math.Log(float64(w.n))))
+		word, term := strings.Trim(w.Word, ".+#"), strings.Trim(w.Term, ".+#") // C++ is as it was in stored vectors
+		b.words.add(v, word, term, float32(1+math.Log(float64(w.n))))
 	}
 	if !models.Normalize(v) {
 		scatter(v, hash("without words"), 1)

@@ -135,7 +135,7 @@ func scoreUnits(ctx context.Context, encoder models.Embedder, q query, in eviden
 	texts, terms := make([]string, len(pool)), make([][]string, len(pool))
 	for i, u := range pool {
 		texts[i] = u.head + ". " + u.text
-		terms[i] = text.Terms(u.text)
+		terms[i] = text.IndexTerms(u.text, "")
 		pool[i].prior = in.Evidence[u.evidence].Passage.Score
 	}
 	var similar []float64
@@ -156,7 +156,7 @@ func scoreUnits(ctx context.Context, encoder models.Embedder, q query, in eviden
 		if similar != nil {
 			u.cosine = similar[i]
 		}
-		u.lexical, u.coverage = unitWords(q, idf, terms[i], text.Terms(u.head))
+		u.lexical, u.coverage = unitWords(q, idf, terms[i], text.IndexTerms(u.head, ""))
 	}
 	feature := func(weight float64, of func(unit) float64) {
 		x := make([]float64, len(pool))

@@ -131,7 +131,7 @@ func newCandidate(doc int, sp evidence.Span, s string, pos int) candidate {
 	c := candidate{doc: doc, span: sp, text: s, pos: pos, tokens: text.Tokenize(s)}
 	for _, t := range c.tokens {
 		if !t.Stop {
-			c.terms = append(c.terms, t.Term)
+			c.terms = append(append(c.terms, t.Term), text.OtherForms(s, t, "")...)
 		}
 	}
 	return c
