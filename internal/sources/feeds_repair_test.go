@@ -69,7 +69,7 @@ func TestFeedsThatAreNotQuiteXML(t *testing.T) {
 		"a podcast's summary":                 {rss(` xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"`, item("<itunes:summary>An hour about it.</itunes:summary>")), "", []string{"An hour about it."}, ""},
 		"a message of a script above it":      {"Notice: undefined index\n<br />\n<b>Warning</b>: x\n" + `<?xml version="1.0"?>` + rss("", second), "", []string{"second"}, ""},
 		"less than":                           {rss("", item("<description>if a < b and 1 <2, I <3 it</description>")), "", []string{"if a < b and 1 <2, I <3 it"}, ""},
-		"HTML that is not escaped":            {rss("", item("<description><p>It <b>opens</b>.<br>Soon.</p><hr></description>")+second), "", []string{"It opens.\nSoon.", "second"}, ""},
+		"HTML that is not escaped":            {rss("", item("<description><p>It <b>opens</b>.<br>Soon.</p><hr></description>")+second), "", []string{"It opens. Soon.", "second"}, ""},
 		"tags in capitals":                    {`<RSS version="2.0"><CHANNEL><TITLE>News</TITLE><ITEM><TITLE>Bridge</TITLE><LINK>https://news.example/1</LINK><DESCRIPTION>It opens.</DESCRIPTION></ITEM></CHANNEL></RSS>`, "", []string{"It opens."}, ""},
 		"a line of text of a script above it": {"\n<!-- generated -->\n" + rss("", second), "", []string{"second"}, ""},
 	} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 func searxngSpec() Spec {
@@ -36,7 +37,7 @@ func newSearxNG(s Settings, network *fetch.Network) (Source, error) {
 
 func (x *searxNG) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	params := url.Values{"q": {cutWords(q.Text, maxSearchText)}, "format": {"json"}}
-	if l := cmp.Or(q.Language, x.language); languageCode().MatchString(l) {
+	if l := cmp.Or(askedIn(q), q.Language, x.language); languageCode().MatchString(l) {
 		params.Set("language", l)
 	}
 	if x.categories != "" {
@@ -60,6 +61,10 @@ func (x *searxNG) Search(ctx context.Context, q evidence.Query) ([]evidence.Docu
 	}
 	return docs, nil
 }
+
+// askedIn is the language in which a question is asked, or empty where it cannot be
+// told. In another one, engines return pages that nobody asked for.
+func askedIn(q evidence.Query) string { return text.DetectLanguage(cmp.Or(q.Question, q.Text)) }
 
 // explainSearx names the setting behind a refusal: a new SearXNG has JSON off.
 func explainSearx(e *fetch.Error) {

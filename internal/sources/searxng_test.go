@@ -32,6 +32,27 @@ func TestSearxNGReadsPagesOnce(t *testing.T) {
 	}
 }
 
+func TestSearxNGIsAskedInTheLanguageOfTheQuestion(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		q    evidence.Query
+		want string
+	}{
+		{evidence.Query{Text: "вокзал", Question: "Кто построил вокзал в Бресте?", Language: "en"}, "ru"},
+		{evidence.Query{Text: "Bahnhof Graz", Question: "Wann wurde der Bahnhof in Graz gebaut?", Language: "en"}, "de"},
+		{evidence.Query{Text: "gare de Lyon", Question: "Qui a construit la gare de Lyon ?", Language: "en"}, "fr"},
+		{evidence.Query{Text: "東京駅はいつできましたか", Language: "en"}, "ja"},
+		{evidence.Query{Text: "station", Question: "Who built the station of Graz?", Language: "de"}, "en"},
+		{evidence.Query{Text: "goroutine channel", Question: "goroutine channel", Language: "de"}, "de"},
+	} {
+		s, srv := serve(t, "searxng", nil, map[string][]canned{"/search": page(t, "searxng", "hits.json")})
+		found(t, s, c.q)
+		if got := mustURL(t, srv.asked[0]).Query().Get("language"); got != c.want {
+			t.Errorf("%q is asked in %q, want %q", c.q.Question, got, c.want)
+		}
+	}
+}
+
 func TestSearxNGErrors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

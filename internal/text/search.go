@@ -7,6 +7,18 @@ import (
 	"unicode/utf8"
 )
 
+// TokenizeIn is Tokenize of a text in a language, whose function words are Stop too.
+func TokenizeIn(s, language string) []Token {
+	tokens := Tokenize(s)
+	if language == "" || language == english {
+		return tokens
+	}
+	for i, t := range tokens {
+		tokens[i].Stop = t.Stop || IsFunctionWord(s[t.Start:t.End], language)
+	}
+	return tokens
+}
+
 // IndexTerms are the terms by which a passage is found: those of Terms, with the
 // other forms of each word that OtherForms gives. language is the passage's, as
 // DetectLanguage returns it; empty: it is detected.
@@ -14,10 +26,10 @@ func IndexTerms(s, language string) []string {
 	if language == "" {
 		language = DetectLanguage(s)
 	}
-	tokens := Tokenize(s)
+	tokens := TokenizeIn(s, language)
 	out := make([]string, 0, len(tokens))
 	for _, t := range tokens {
-		if t.Stop || language != english && IsFunctionWord(s[t.Start:t.End], language) {
+		if t.Stop {
 			continue
 		}
 		out = append(out, t.Term)

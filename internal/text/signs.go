@@ -13,7 +13,7 @@ func withSigns(s string, start, end int, w string) (int, int) {
 	if w == "net" && start > 0 && s[start-1] == '.' && !wordBefore(s, start-1) && !wordAfter(s, end) {
 		return start - 1, end
 	}
-	signs := 0
+	var signs int
 	switch rest := s[end:]; {
 	case strings.HasPrefix(rest, "++") && plusNames[w]:
 		signs = 2

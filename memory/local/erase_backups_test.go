@@ -154,7 +154,7 @@ func TestForgetRemovesBackupsOfAnOlderLayout(t *testing.T) {
 		if _, err := l.Backup(t.Context(), path); err != nil {
 			t.Fatal(err)
 		}
-		execOn(t, path, "DROP TABLE due; DROP TABLE gone; PRAGMA user_version=1")
+		execOn(t, path, "DROP TABLE due; DROP TABLE gone; DROP TABLE words; PRAGMA user_version=1")
 	}
 	r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/2"})
 	if err != nil || !strings.Contains(strings.Join(r.Warnings, " "), "with.db was deleted") {

@@ -5,7 +5,7 @@
 //
 // Reading order: local.go (open and close), datadir.go and migrate.go (folder
 // and file), put.go, recall.go with lexical.go, semantic.go and fuse.go,
-// index.go with vectorspace.go and changes.go (the index in RAM), sessions.go,
+// words.go (terms of an older program), index.go with vectorspace.go and changes.go (the index in RAM), sessions.go,
 // forget.go with erase.go, then the optional parts of the contract.
 package local
 
@@ -50,6 +50,8 @@ type Local struct {
 	index *index
 	voc   *vocabulary
 	df    *frequencies
+
+	stopWords func() // ends the work on the word index
 
 	closing sync.Once
 	closed  error
@@ -99,6 +101,7 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 	if l.index, err = startIndex(path, l.log, cfg.ActiveModel); err != nil {
 		return nil, errors.Join(explain(path, err), l.rdb.Close(), l.wdb.Close())
 	}
+	l.stopWords = l.followWords()
 	return l, nil
 }
 
@@ -206,6 +209,7 @@ func (l *Local) failed(ctx context.Context, doing string, err error) error {
 // Close stops the background work and waits for it.
 func (l *Local) Close() error {
 	l.closing.Do(func() {
+		l.stopWords()
 		err := l.index.close()
 		l.closed = errors.Join(err, l.rdb.Close(), l.wdb.Close())
 		l.closed = errors.Join(l.closed, l.raw.release()) // after all connections

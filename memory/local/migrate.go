@@ -170,6 +170,11 @@ func applySteps(ctx context.Context, db *sql.DB, path string, steps []string) er
 			return fmt.Errorf("migrating to layout %d: %w", v+1, err)
 		}
 	}
+	if have > 0 && len(steps) >= wordsLayout { // else there are no documents, or no words table yet
+		if _, err := newVocabulary().rebuildWords(ctx, tx, wordsAtOnce); err != nil {
+			return fmt.Errorf("migrating the word index: %w", err)
+		}
+	}
 	_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, len(steps)))
 	if err != nil {
 		return err

@@ -152,16 +152,21 @@ func titleHead(title string) string {
 	return head
 }
 
+// indexedHead is what is indexed with each chunk: the title, and the date of a turn.
+func indexedHead(title string, published time.Time, turn bool) string {
+	head := titleHead(title)
+	if turn && !published.IsZero() {
+		head += " " + published.UTC().Format("2 January 2006")
+	}
+	return head
+}
+
 func (e *entry) splitChunks(voc *vocabulary, items []evidence.Chunk) error {
 	if len(items) == 0 {
 		items = []evidence.Chunk{{Start: 0, End: len(e.doc.Text)}}
 	}
-	head := titleHead(e.doc.Title)
-	if e.turn.Valid && !e.doc.Published.IsZero() { // so that its date is found
-		head += " " + e.doc.Published.UTC().Format("2 January 2006")
-	}
 	language := text.DetectLanguage(e.doc.Text)
-	title := voc.documentTerms(head, language)
+	title := voc.documentTerms(indexedHead(e.doc.Title, e.doc.Published, e.turn.Valid), language)
 	for i, c := range items {
 		if c.Start < 0 || c.End < c.Start || c.End > len(e.doc.Text) || !onRunes(e.doc.Text, c.Start) || !onRunes(e.doc.Text, c.End) {
 			return evidence.BadInput(fmt.Sprintf("chunk %d of %q is not a piece of its text: bytes %d to %d of %d", i, name(e.doc), c.Start, c.End, len(e.doc.Text)),

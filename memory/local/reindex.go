@@ -45,6 +45,9 @@ func (l *Local) Reindex(ctx context.Context, model evidence.Model, embed contrac
 		}
 		model.Dims = len(v[0])
 	}
+	if err := l.finishWords(ctx, 0); err != nil {
+		return p, err
+	}
 	row, err := l.wantModel(ctx, model)
 	if err != nil {
 		return p, err

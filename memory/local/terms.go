@@ -62,7 +62,7 @@ func (v *vocabulary) queryTerms(s string) []string {
 	language := text.DetectLanguage(s)
 	var out []string
 	for _, t := range text.Tokenize(s) {
-		if v.isStop(t.Word) || language != "en" && text.IsFunctionWord(s[t.Start:t.End], language) {
+		if v.isStop(t.Word) || language != "en" && text.IsFunctionWord(s[t.Start:t.End], language) { // t.Stop has more than v of English
 			continue
 		}
 		out = append(out, indexTerm(t.Term))

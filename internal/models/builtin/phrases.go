@@ -77,7 +77,7 @@ func stems(words string) map[string]bool {
 // phrases returns the phrases of a question in order of appearance.
 func phrases(question string) []phrase {
 	out, rest := quotedPhrases(question)
-	tokens := text.Tokenize(rest)
+	tokens := text.TokenizeIn(rest, text.DetectLanguage(question))
 	for i := 0; i < len(tokens); {
 		n := runLength(rest, tokens[i:])
 		if n == 0 {

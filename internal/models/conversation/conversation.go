@@ -63,13 +63,23 @@ func WithoutMarks(s string) string { return marks().ReplaceAllString(s, "") }
 // Marks returns the citation marks of s as they are written, in order.
 func Marks(s string) []string { return marks().FindAllString(s, -1) }
 
+// withoutPunctuation is s without punctuation around it. The dot of .NET is a part of
+// its name.
+func withoutPunctuation(s string) string {
+	s = strings.TrimLeft(strings.TrimRight(s, " .,;:!?\"'"), " ,;:!?\"'")
+	if tokens := text.Tokenize(s); len(tokens) == 0 || tokens[0].Start > 0 {
+		s = strings.TrimLeft(s, " .,;:!?\"'")
+	}
+	return s
+}
+
 // DistinctQueries trims the queries and drops those that are empty or have the
 // same terms as an earlier one. The result is not nil.
 func DistinctQueries(queries []string) []string {
 	seen := map[string]bool{}
 	out := []string{}
 	for _, q := range queries {
-		q, _ = text.Cut(text.Squash(strings.Trim(q, " .,;:!?\"'")), MaxQuery)
+		q, _ = text.Cut(text.Squash(withoutPunctuation(q)), MaxQuery)
 		terms := text.QueryTerms(q)
 		slices.Sort(terms)
 		key := strings.Join(terms, " ")
