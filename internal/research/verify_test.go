@@ -62,6 +62,26 @@ func TestAQuoteThatIsNotAtItsOffsetsIsNotTrusted(t *testing.T) {
 	}
 }
 
+func TestAQuoteThatIsTakenBackIsCompleted(t *testing.T) {
+	t.Parallel()
+	quote := "The mill is often said to be haunted."
+	ranked := []evidence.Evidence{passage("Mill", quote+" In fact, an owl lives there.")}
+	draft := evidence.Draft{Sentences: []evidence.Sentence{{Text: quote, Marks: []int{1}, Quotes: []evidence.Span{{Start: 6, End: 6 + len(quote)}}}}}
+	got := newVerifier(ranked, nil).check(t.Context(), draft)[0]
+	if got.verdict != evidence.Supported || got.text != quote+" In fact, an owl lives there." || got.proofs[0].Span.End != len(ranked[0].Document.Text) {
+		t.Errorf("%s: %q with %+v", got.verdict, got.text, got.proofs)
+	}
+}
+
+func TestEachPassageThatSupportsIsCited(t *testing.T) {
+	t.Parallel()
+	ranked := []evidence.Evidence{passage("A", "GPT-3 has 175 billion parameters."), passage("B", "GPT-3 has 175 billion parameters in 96 layers.")}
+	draft := evidence.Draft{Sentences: []evidence.Sentence{{Text: "GPT-3 has 175 billion parameters.", Marks: []int{1, 2}}}}
+	if got := newVerifier(ranked, nil).check(t.Context(), draft)[0]; got.verdict != evidence.Supported || len(got.proofs) != 2 {
+		t.Errorf("%s with %+v, want two proofs", got.verdict, got.proofs)
+	}
+}
+
 func TestWhatIsNotSupportedLeavesTheAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
