@@ -144,8 +144,7 @@ func (c *Checker) Check(ctx stdctx.Context, sentence string, cited []int) Result
 	}
 	support, ok := supporting(results, cited)
 	against, contradicted := first(results, func(r judgement) bool { return r.Verdict == evidence.Unsupported && len(r.Proofs) > 0 })
-	switch {
-	case ok && (!contradicted || support.outweighs(against)):
+	if ok && (!contradicted || support.outweighs(against)) {
 		return c.withOthers(&claim, support, list, cited)
 	}
 	weak, near := first(results, func(r judgement) bool { return r.Verdict == evidence.Weak })
