@@ -41,6 +41,7 @@ type statement struct {
 const maxWords = 100
 
 func parse(s string) statement {
+	s = text.LinearNumbers(s)
 	out := statement{text: s}
 	for _, t := range text.Tokenize(s) {
 		acronym := t.Stop && t.End-t.Start > 1 && isUpper(s[t.Start:t.End]) && modals[t.Word] == factual && !denialWords[t.Word] && !auxiliaries[t.Word] && isLowerSomewhere(s)
