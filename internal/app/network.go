@@ -11,6 +11,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
 
@@ -93,6 +94,12 @@ func (n *network) Close() error {
 
 // TracedSource is a source that reports where its answers come from.
 type TracedSource struct{ sources.Source }
+
+// Local is the source's; see research.Local.
+func (t TracedSource) Local() bool {
+	l, ok := t.Source.(research.Local)
+	return ok && l.Local()
+}
 
 // SearchTraced is Search, and whether the answer was cached.
 func (t TracedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, evidence.Origin, error) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/builtin"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -20,7 +21,7 @@ type AnswerScore struct {
 // scoreAnswers ranks the sentences of each query's documents as the extractive
 // synthesizer does, and finds the rank of the first one that answers. The
 // documents are the query's candidates, else the judged ones.
-func scoreAnswers(ctx context.Context, c *collection) (AnswerScore, error) {
+func scoreAnswers(ctx context.Context, c *collection, encoder models.Matcher) (AnswerScore, error) {
 	score := AnswerScore{Task: TaskAnswer}
 	texts := map[string]string{}
 	for _, d := range c.docs {
@@ -47,7 +48,11 @@ func scoreAnswers(ctx context.Context, c *collection) (AnswerScore, error) {
 			continue // no sentence of these could count
 		}
 		score.Queries++
-		for i, s := range builtin.RankSentences(q.Text, bodies) {
+		ranked, err := builtin.RankSentences(ctx, encoder, q.Text, bodies)
+		if err != nil {
+			return score, err
+		}
+		for i, s := range ranked {
 			if answers.right(s) {
 				score.MRR += 1 / float64(i+1)
 				if i == 0 {

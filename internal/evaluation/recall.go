@@ -17,6 +17,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/models/all"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -57,7 +58,7 @@ func Run(ctx context.Context, cfg *config.Config, o Options, log *slog.Logger) (
 		return nil, err
 	}
 	if o.Task == TaskAnswer {
-		return scoreAnswers(ctx, c)
+		return scoreAnswers(ctx, c, all.Encoder(cfg))
 	}
 	dir, err := os.MkdirTemp("", "research-mcp-eval-")
 	if err != nil {

@@ -104,7 +104,8 @@ type Sentence struct {
 	Text   string // without marks
 	Marks  []int  // 1-based indexes into Brief.Evidence
 	Quotes []Span // parallel to Marks when the sentence is a verbatim quote, else nil
-	Block  bool   // Text is the Markdown of whole blocks: its line breaks count
+	Block  bool   // Text is Markdown of blocks: its line breaks count
+	Code   bool   // Text is a part of a code block, without its fences
 }
 
 // Span is a byte range of a document's text.

@@ -34,6 +34,11 @@ type Document struct {
 	// ReadPage is set by a source when the page at URL says more than Text, so that
 	// it is worth reading. It is not stored.
 	ReadPage bool `json:"-"`
+
+	// Matched is set by a source that searches whole collections passage by passage:
+	// the scores of the passages of Text that match, by their first byte. A passage
+	// that is not listed matches less than all that are. It is not stored.
+	Matched map[int]float64 `json:"-"`
 }
 
 // DocumentID names a document by where it came from: 128 bits of SHA-256 over

@@ -23,6 +23,28 @@ type Embedder interface {
 	Embed(ctx context.Context, texts []string) ([][]float32, error)
 }
 
+// Matcher is an Embedder that also compares texts token by token, in context: that
+// ranks passages better than the vectors of whole texts do.
+type Matcher interface {
+	Embedder
+	// Match returns the words of the question, in order, and for each text its
+	// similarity to the question and to every word. It ends with ctx's error when ctx
+	// ends first.
+	Match(ctx context.Context, question string, texts []string) ([]Word, []Match, error)
+}
+
+// Word is a word of a question.
+type Word struct {
+	Text   string  // folded to lower case
+	Rarity float64 // logarithm of its rank in the model's vocabulary, at least 0.5
+}
+
+// Match is how similar a text is to a question.
+type Match struct {
+	Cosine float64   // of the vectors
+	Words  []float64 // cosine of each word of the question to the most similar token of the text
+}
+
 // Reranker scores passages against a question. It is safe for concurrent use.
 type Reranker interface {
 	Name() string

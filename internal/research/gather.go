@@ -114,11 +114,18 @@ func (g *gathering) ask(topic string) {
 	}
 }
 
+// localBreadth is how many times the documents of another source a local one is
+// asked for.
+const localBreadth = 3
+
 // search asks one source and then reads the pages that its documents link to,
 // unless withoutLinks. Each is a result.
 func (g *gathering) search(s Source, place int, q evidence.Query, withoutLinks bool) {
 	took := func() time.Duration { return g.r.e.deps.Now().Sub(g.begun) }
 	f := searchResult{source: s.Name(), topic: place, last: withoutLinks}
+	if l, ok := s.(Local); ok && l.Local() {
+		q.Limit *= localBreadth
+	}
 	f.docs, f.origin, f.err = g.r.e.search(g.ctx, s, q)
 	links := linked(f.docs)
 	f.took, f.more = took(), len(links) > 0

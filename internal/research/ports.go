@@ -33,6 +33,13 @@ type Timed interface {
 	Timeout() time.Duration
 }
 
+// Local is a Source that may search this machine, which costs no requests: it is
+// asked for more documents than others.
+type Local interface {
+	Source
+	Local() bool
+}
+
 // Replayed is a Source that replays a recording.
 type Replayed interface {
 	Source

@@ -14,6 +14,7 @@ import (
 type checked struct {
 	text    string
 	block   bool // the text is Markdown whose line breaks count
+	code    bool // the text is a part of a code block
 	proofs  []proof.Proof
 	verdict string
 	why     string
@@ -48,7 +49,7 @@ func (v *verifier) check(ctx context.Context, draft evidence.Draft) []checked {
 
 // checkQuote accepts a sentence that is verbatim at one of its quotes.
 func (v *verifier) checkQuote(ctx context.Context, s evidence.Sentence) checked {
-	c := checked{text: s.Text, block: s.Block, verdict: evidence.Supported}
+	c := checked{text: s.Text, block: s.Block, code: s.Code, verdict: evidence.Supported}
 	for i, sp := range s.Quotes {
 		if i >= len(s.Marks) || s.Marks[i] < 1 || s.Marks[i] > len(v.evidence) {
 			continue

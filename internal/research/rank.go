@@ -11,19 +11,20 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Weights of the ranking. Those of the fusion were measured on public
-// collections: a lexical embedder supplements BM25, a trained one equals it.
+// Weights of the ranking. Those of the fusion were measured on public collections
+// and on questions about documentation: a trained embedder equals words and
+// n-grams; one of hashed n-grams adds nothing to them.
 const (
-	alphaLexical     = 0.3
 	alphaTransformer = 0.5
 	topicWeight      = 0.5 // of a planned keyword, relative to a word of the question
 	sourcePrior      = 0.1 // the source's own order
-	diversity        = 0.7 // lambda of maximal marginal relevance: 1 is relevance alone
+	diversity        = 0.9 // lambda of maximal marginal relevance: 1 is relevance alone
 	maxPassages      = 16
-	contenders       = 200 // passages that are compared pairwise
-	gramWeight       = 0.3 // of n-grams beside whole words: they survive misspellings
-	rerankWeight     = 0.5 // of a reranker beside words and vectors
-	reranked         = 12  // passages that a reranker reads
+	contenders       = 200  // passages that are compared pairwise
+	gramWeight       = 0.3  // of n-grams beside whole words: they survive misspellings
+	rerankWeight     = 0.85 // of a reranker beside words and vectors
+	reranked         = 24   // passages that a reranker reads
+	matchedWeight    = 0.5  // of the scores of a source that ranks passages, among all that it holds
 )
 
 // candidate is a passage that may take part in the answer.
@@ -70,7 +71,7 @@ func (r *run) rerank(ctx context.Context, pool []candidate) {
 	for i, c := range top {
 		passages[i], fused[i] = c.titled(), c.score
 	}
-	read, err := model.Rerank(ctx, r.req.Question, passages)
+	read, err := model.Rerank(ctx, r.inContext(), passages)
 	if err != nil || len(read) != len(top) {
 		r.e.deps.Log.Info("passages were not reranked", "model", model.Name(), "err", err)
 		return
@@ -90,6 +91,22 @@ func (r *run) rerank(ctx context.Context, pool []candidate) {
 		pool[i].score = min(pool[i].score, floor)
 	}
 	sortByScore(pool)
+}
+
+// inContext is the question, and the words of its topics that it does not have: those
+// that a question such as "And why?" takes from the conversation.
+func (r *run) inContext() string {
+	asked := r.req.Question
+	have := text.Terms(asked)
+	for _, topic := range r.answer.Topics {
+		for _, t := range text.Tokenize(topic) {
+			if !slices.Contains(have, t.Term) {
+				have = append(have, t.Term)
+				asked += " " + topic[t.Start:t.End]
+			}
+		}
+	}
+	return asked
 }
 
 // titled is a passage with its document's title and the headings above it.
@@ -159,18 +176,18 @@ func (r *run) score(pool []candidate, question []float32) {
 		lexical[i] = index.Score(query, i) + topicWeight*index.Score(planned, i)
 		similar[i] = cosine(question, c.vector)
 	}
-	alpha := alphaLexical
-	if r.models.wait().Embedder.Model().Kind == evidence.KindTransformer {
+	alpha := 0.0
+	if question != nil && r.models.wait().Embedder.Model().Kind == evidence.KindTransformer {
 		alpha = alphaTransformer
-	}
-	if question == nil {
-		alpha = 0
 	}
 	minMax(lexical)
 	minMax(grams)
 	minMax(similar)
 	for i := range pool {
 		lexical[i] = (1-gramWeight)*lexical[i] + gramWeight*grams[i]
+		if m := pool[i].doc.Matched; m != nil {
+			lexical[i] = (1-matchedWeight)*lexical[i] + matchedWeight*m[pool[i].chunk.Start]
+		}
 		pool[i].score = (1-alpha)*lexical[i] + alpha*similar[i] + sourcePrior*pool[i].doc.Score
 	}
 }

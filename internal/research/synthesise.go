@@ -17,7 +17,7 @@ const answerTokens = 800
 
 // answeredConfidence is the confidence from which on an answer counts as one. Of
 // those at or above it, four of five were right on questions about documentation.
-const answeredConfidence = 0.65
+const answeredConfidence = 0.7
 
 // verifyReserve is the share of the budget for the steps after writing.
 const verifyReserve = 0.05

@@ -100,12 +100,55 @@ func (r *run) write(v *verifier, claims []checked) {
 // of the answer's.
 var foreignMark = text.Pattern(`\[(\d+)\]`)
 
+var (
+	// picture matches an image, which a reader of text cannot see, and whose address
+	// would be fetched by whoever renders the answer.
+	picture    = text.Pattern(`!\[[^\]]*\]\([^)]*\)`)
+	blankLines = text.Pattern(`\n\s*\n\s*\n+`)
+
+	// component matches a line that is nothing but the tag of a component, which
+	// documentation in MDX is full of.
+	component = text.Pattern(`(?m)^[ \t]*</?[A-Z]\w*(?:\s[^>\n]*)?/?>[ \t]*$`)
+)
+
+// outsideCode applies change to the text before, between and after fenced code.
+func outsideCode(markdown string, change func(string) string) string {
+	var out, open strings.Builder
+	fence := ""
+	for line := range strings.Lines(markdown) {
+		trimmed := strings.TrimSpace(line)
+		switch {
+		case fence != "":
+			if out.WriteString(line); trimmed == fence {
+				fence = ""
+			}
+		case strings.HasPrefix(trimmed, "```"), strings.HasPrefix(trimmed, "~~~"):
+			out.WriteString(change(open.String()))
+			open.Reset()
+			fence = trimmed[:len(trimmed)-len(strings.TrimLeft(trimmed, trimmed[:1]))]
+			out.WriteString(line)
+		default:
+			open.WriteString(line)
+		}
+	}
+	out.WriteString(change(open.String()))
+	return out.String()
+}
+
 // sentence returns a claim as it is shown in the answer.
 func sentence(c checked, citations []int) string {
 	var b strings.Builder
 	body := strings.TrimSpace(c.text)
-	if !c.block {
+	switch {
+	case c.code:
+		body = "```\n" + strings.Trim(c.text, "\n") + "\n```"
+	case !c.block:
 		body = strings.Join(strings.Fields(body), " ")
+	default:
+		body = strings.TrimSpace(outsideCode(body, func(s string) string {
+			s = component().ReplaceAllString(picture().ReplaceAllString(s, ""), "")
+			return blankLines().ReplaceAllString(s, "\n\n")
+		}))
 	}
 	b.WriteString(foreignMark().ReplaceAllString(body, "($1)"))
 	if c.verdict == evidence.Weak {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
-	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 func filesSpec() Spec {
@@ -52,6 +51,9 @@ func newFiles(s Settings, _ *fetch.Network) (Source, error) {
 func (f *files) Name() string { return "files" }
 
 func (f *files) Timeout() time.Duration { return f.timeout }
+
+// Local reports that a search costs no requests; see research.Local.
+func (f *files) Local() bool { return true }
 
 // Search first reads the files that changed since the last search. When its
 // timeout ends before all are read, it searches those that are; the next search
@@ -97,50 +99,6 @@ func (f *files) refused(err error) error {
 	}
 	return &evidence.Problem{What: fmt.Sprintf("the folder %s of sources.files.dir %s", f.dir, what),
 		Try: "fix that, set sources.files.dir to another, or set sources.files.enabled=false", Cause: err}
-}
-
-// Bounds of ranking.
-const (
-	maxCandidates = 100 // parts whose paragraphs are scored; the others hold less of the query
-	paragraph     = 900 // bytes, about
-)
-
-// rank returns the parts of files that hold words of the query, each scored by its
-// best paragraph, best first.
-func (f *files) rank(ctx context.Context, read []*indexedFile, q evidence.Query) ([]evidence.Document, error) {
-	query := f.index.terms(q)
-	var parts []*filePart
-	for _, file := range read {
-		parts = append(parts, file.parts...)
-	}
-	best := f.index.shortlist(parts, query)
-	var terms [][]string
-	var of []int // the part that a paragraph is from
-	for i, p := range best {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("searching the folder of sources.files.dir: %w", err)
-		}
-		language := text.DetectLanguage(p.text)
-		title := text.IndexTerms(p.file.names(), language)
-		for _, piece := range paragraphs(p.text) {
-			terms, of = append(terms, append(text.IndexTerms(piece, language), title...)), append(of, i)
-		}
-	}
-	scores, top := make([]float64, len(best)), 0.0
-	for i, s := range text.NewBM25(terms).Scores(query) {
-		scores[of[i]] = max(scores[of[i]], s)
-		top = max(top, s)
-	}
-	docs := []evidence.Document{}
-	for i, p := range best {
-		d := f.document(p)
-		d.Score = scores[i]
-		if d, ok := finish(d, f.now()); ok && d.Score > 0 {
-			d.Score /= top
-			docs = append(docs, d)
-		}
-	}
-	return byScore(docs)[:min(len(docs), clamp(q.Limit, 1, maxLimit))], nil
 }
 
 // document is a part of a file before it is finished.

@@ -9,12 +9,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strings"
-
-	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Bounds of a folder, so that a home folder named by mistake neither fills the
@@ -156,54 +153,4 @@ func (x *folderIndex) list(ctx context.Context, root *os.Root) (out []indexedFil
 		return nil
 	})
 	return out, all, err
-}
-
-// vocabulary adds the words of a text to the list and returns the hashes
-// of its distinct terms, sorted.
-func (x *folderIndex) vocabulary(body string) []uint64 {
-	x.words.add(body)
-	terms := text.IndexTerms(body, "")
-	out := make([]uint64, len(terms))
-	for i, t := range terms {
-		out[i] = maphash.String(x.seed, t)
-	}
-	slices.Sort(out)
-	return slices.Clip(slices.Compact(out))
-}
-
-// shortlist returns the parts that hold most of the query, where a rare word
-// weighs more: at most maxCandidates.
-func (x *folderIndex) shortlist(parts []*filePart, query []string) []*filePart {
-	holds := make([][]bool, len(parts))
-	count := make([]int, len(query))
-	for i, p := range parts {
-		holds[i] = make([]bool, len(query))
-		for j, term := range query {
-			if _, holds[i][j] = slices.BinarySearch(p.vocab, maphash.String(x.seed, term)); holds[i][j] {
-				count[j]++
-			}
-		}
-	}
-	type weighted struct {
-		part   *filePart
-		weight float64
-	}
-	var all []weighted
-	for i, p := range parts {
-		weight := 0.0
-		for j := range query {
-			if holds[i][j] {
-				weight += math.Log(1 + float64(len(parts))/float64(count[j]))
-			}
-		}
-		if weight > 0 {
-			all = append(all, weighted{p, weight})
-		}
-	}
-	slices.SortStableFunc(all, func(a, b weighted) int { return cmp.Compare(b.weight, a.weight) })
-	out := make([]*filePart, min(len(all), maxCandidates))
-	for i := range out {
-		out[i] = all[i].part
-	}
-	return out
 }

@@ -93,7 +93,7 @@ type filePart struct {
 	file   *indexedFile
 	number int // from 1
 	text   string
-	vocab  []uint64 // hashes of its distinct terms, sorted
+	pieces []piece // what is ranked
 }
 
 func extension(name string) string { return strings.ToLower(path.Ext(name)) }
@@ -120,7 +120,7 @@ func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (
 	switch {
 	case err == nil:
 		f.failed = 0
-		f.setPage(page, x.vocabulary)
+		f.setPage(page, x.pieces)
 	case errors.As(err, &refused): // not a text, whatever its extension
 		f.failed = 0
 	default:
@@ -130,13 +130,13 @@ func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (
 }
 
 // setPage sets the fields that come from the file's content.
-func (f *indexedFile) setPage(page extract.Page, vocabulary func(string) []uint64) {
+func (f *indexedFile) setPage(page extract.Page, pieces func(names, body string) []piece) {
 	f.title, f.language, f.published = cmp.Or(page.Title, f.path), page.Language, page.Published
 	kind := fileTypes[extension(f.path)]
 	f.truncated = page.Truncated || f.size > maxBytes(kind) && kind != extract.TypeNotebook // most of that is pictures
 	f.warning = strings.Join(page.Warnings, "; ")
 	for _, t := range cutParts(page.Text) {
-		f.parts = append(f.parts, &filePart{file: f, number: len(f.parts) + 1, text: t, vocab: vocabulary(t + "\n" + f.names())})
+		f.parts = append(f.parts, &filePart{file: f, number: len(f.parts) + 1, text: t, pieces: pieces(f.names(), t)})
 	}
 }
 
@@ -165,15 +165,8 @@ func cutParts(s string) []string {
 	if len(s) <= maxPart {
 		return []string{s}
 	}
-	return pieces(s, extract.ChunkOptions{Target: maxPart * 2 / 3, Max: maxPart, Flat: true})
-}
-
-// paragraphs are the pieces of a part that are scored.
-func paragraphs(s string) []string { return pieces(s, extract.ChunkOptions{Target: paragraph}) }
-
-func pieces(s string, o extract.ChunkOptions) []string {
 	var out []string
-	for _, c := range extract.Chunks(s, o) {
+	for _, c := range extract.Chunks(s, extract.ChunkOptions{Target: maxPart * 2 / 3, Max: maxPart, Flat: true}) {
 		out = append(out, c.Text)
 	}
 	return out

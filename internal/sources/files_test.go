@@ -396,3 +396,23 @@ func BenchmarkFilesSearch(b *testing.B) {
 	}
 	b.ReportMetric(float64(first.Milliseconds()), "first-ms")
 }
+
+// A section is ranked by its own words and the headings above it, however long the
+// rest of its file is, and its file's title does not stand in for them.
+func TestFilesRanksSections(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	filler := strings.Repeat("The heron waits at the river and does nothing else for hours. ", 12)
+	var long strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&long, "## Chapter %d\n\n%s\n\n", i, filler)
+	}
+	write(t, dir, "handbook.md", "# Handbook\n\n"+long.String()+"## Rings\n\nAn aluminium ring weighs four grams.\n\n"+long.String())
+	write(t, dir, "rings.md", "# Rings\n\nRings are sold by the dozen.\n")
+	for _, query := range []string{"what does an aluminium ring weigh", "weight of the aluminum ring"} { // n-grams bridge the spelling
+		docs := find(t, openFiles(t, dir), query)
+		if len(docs) == 0 || docs[0].Meta["path"] != "handbook.md" || !strings.Contains(docs[0].Text, "four grams") {
+			t.Errorf("%q: %v", query, paths(docs))
+		}
+	}
+}

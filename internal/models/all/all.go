@@ -50,7 +50,7 @@ func Of(builtIn models.Set, providers ...models.Provider) *Chooser {
 }
 
 func open(list []constructor, cfg *config.Config, env models.Env) (*Chooser, error) {
-	c := Of(builtin.Models(encoder(cfg)))
+	c := Of(builtin.Models(Encoder(cfg)))
 	for _, entry := range list {
 		p, err := entry.open(cfg, env)
 		if err != nil {
@@ -63,11 +63,11 @@ func open(list []constructor, cfg *config.Config, env models.Env) (*Chooser, err
 
 // questionTokens of a passage are read by the built-in encoder: more would cost
 // more time than it gains in order.
-const questionTokens = 96
+const questionTokens = 128
 
-// encoder returns the built-in encoder, or nil where it is switched off or the
+// Encoder returns the built-in encoder, or nil where it is switched off or the
 // processor is too slow for it.
-func encoder(cfg *config.Config) models.Embedder {
+func Encoder(cfg *config.Config) models.Matcher {
 	if cfg.Models.BuiltIn == "off" || !minilm.Available() {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Shape is the dimensions of a model.
@@ -120,6 +121,23 @@ func (m *Model) Embed(batch []Input) ([][]float32, error) {
 		}
 		normalize(v)
 		out[i] = v
+	}
+	return out, nil
+}
+
+// States returns the hidden states of each input's tokens, special tokens included:
+// one row of Shape.Width after the other.
+func (m *Model) States(batch []Input) ([][]float32, error) {
+	if err := m.check(batch); err != nil {
+		return nil, err
+	}
+	s := scratchPool.Get().(*scratch)
+	defer scratchPool.Put(s)
+	x := m.forward(batch, s)
+	out := make([][]float32, len(batch))
+	for i, in := range batch {
+		n := len(in.IDs) * m.shape.Width
+		out[i], x = slices.Clone(x[:n]), x[n:]
 	}
 	return out, nil
 }

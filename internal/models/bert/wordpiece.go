@@ -13,6 +13,7 @@ import (
 // use.
 type WordPiece struct {
 	ids          map[string]int32
+	list         []string // pieces by id
 	cls, sep     int32
 	unknown      int32
 	longestPiece int // in bytes
@@ -29,6 +30,7 @@ func NewWordPiece(vocab string) (*WordPiece, error) {
 	for i, p := range lines {
 		p = strings.TrimSuffix(p, "\r")
 		w.ids[p] = int32(i)
+		w.list = append(w.list, p)
 		w.longestPiece = max(w.longestPiece, len(p))
 	}
 	for name, id := range map[string]*int32{"[CLS]": &w.cls, "[SEP]": &w.sep, "[UNK]": &w.unknown} {
@@ -39,6 +41,12 @@ func NewWordPiece(vocab string) (*WordPiece, error) {
 	}
 	return w, nil
 }
+
+// Piece returns the text of a token. "##" begins one that continues a word.
+func (w *WordPiece) Piece(id int32) string { return w.list[id] }
+
+// Unknown is the token of what the vocabulary has no pieces for.
+func (w *WordPiece) Unknown() int32 { return w.unknown }
 
 // Encode returns [CLS] pieces [SEP], at most limit tokens (at least 2).
 func (w *WordPiece) Encode(s string, limit int) Input {

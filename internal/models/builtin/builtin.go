@@ -8,7 +8,7 @@ import "github.com/research-mcp/research-mcp/internal/models"
 
 // Models returns the built-in set. encoder, when not nil, is a trained one that
 // ranks passages; it does not become the embedder, whose vectors are stored.
-func Models(encoder models.Embedder) models.Set {
+func Models(encoder models.Matcher) models.Set {
 	set := models.Set{
 		Embedder:    NewEmbedder(),
 		Synthesizer: NewSynthesizer(encoder),

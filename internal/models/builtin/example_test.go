@@ -68,7 +68,12 @@ func cosine(a, b []float32) (sum float32) {
 
 func ExampleRankSentences() {
 	texts := []string{"The telephone carries voices over a wire. Alexander Graham Bell patented it in 1876."}
-	best := builtin.RankSentences("Who patented the telephone?", texts)[0]
+	ranked, err := builtin.RankSentences(context.Background(), nil, "Who patented the telephone?", texts)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	best := ranked[0]
 	fmt.Println(texts[best.Text][best.Span.Start:best.Span.End])
 	// Output: Alexander Graham Bell patented it in 1876.
 }

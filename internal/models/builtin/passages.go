@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,11 +19,12 @@ import (
 // half of a set of questions about documentation; between half and twice of any of
 // them the result changes within the noise.
 const (
-	unitPrior  = 1.0 // of the passage that it is in
-	unitCosine = 1.0
-	unitGrams  = 0.7
+	unitPrior  = 0.5 // of the passage that it is in
+	unitMatch  = 1.5 // of words
+	unitCosine = 0.3
+	unitGrams  = 0.2
 	unitWord   = 1.0 // BM25 and coverage, each, where there is no encoder
-	unitForm   = 1.2 // in points: it has the form that the question asks for
+	unitForm   = 0.8 // in points: it has the form that the question asks for
 )
 
 // Bounds of an answer made of units.
@@ -32,12 +32,12 @@ const (
 	unitPassages = 8   // passages that are cut into units
 	mostUnits    = 12  // that are scored
 	mostQuoted   = 3   // units of an answer
+	alikeUnits   = 0.8 // overlap of words from which on two units say the same
+	nextCosine   = 0.8 // of the first unit's cosine that a further one must reach
+	codeToCut    = 300 // bytes of an option listing from which on one entry is quoted
 	nextUnit     = 2.5 // the most that the score of a further unit is below the first one's
 	briefUnit    = 600 // bytes of a third unit: an answer is no heap
 )
-
-// leastConfidence is the one below which an answer is not given.
-const leastConfidence = 0.44
 
 var (
 	asksHow     = text.Pattern(`(?i)^\s*(how (do|can|could|should|to|would)\b|what (do|must|should|can) (i|we|you)\b)|\bhow (do|can) (i|we|you)\b`)
@@ -50,7 +50,7 @@ var (
 // quoteUnits answers from documents with structure: it ranks the units of the
 // best passages and quotes the best one whole, and the next ones where they are
 // nearly as good.
-func quoteUnits(ctx context.Context, encoder models.Embedder, q query, in evidence.Brief, asked string) (evidence.Draft, error) {
+func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidence.Brief, asked string) (evidence.Draft, error) {
 	q, asked = repaired(q, asked, in.Evidence)
 	pool := slices.DeleteFunc(unitsOf(in.Evidence[:min(unitPassages, len(in.Evidence))], mostUnits), func(u unit) bool { return !u.readable() })
 	if len(pool) == 0 {
@@ -61,8 +61,8 @@ func quoteUnits(ctx context.Context, encoder models.Embedder, q query, in eviden
 	}
 	slices.SortStableFunc(pool, func(a, b unit) int { return cmp.Compare(b.score, a.score) })
 	picked := pickUnits(asked, pool)
-	sure := confidence(picked, encoder != nil)
-	if sure < leastConfidence {
+	answerable, sure := confidence(picked, pool, encoder != nil)
+	if answerable < leastAnswerable {
 		return evidence.Draft{Abstain: true, Confidence: sure, Why: cameNearest(in, pool[0])}, nil
 	}
 	draft := evidence.Draft{Confidence: sure}
@@ -89,6 +89,7 @@ func repaired(q query, asked string, list []evidence.Evidence) (query, string) {
 			}
 		}
 	}
+	fixed := map[string]string{} // stems of the question, and the right ones
 	q.terms = slices.Clone(q.terms)
 	for i, t := range q.terms {
 		if known[t.term] != "" {
@@ -101,8 +102,14 @@ func repaired(q query, asked string, list []evidence.Evidence) (query, string) {
 			}
 		}
 		if best != "" {
+			fixed[t.term] = best
 			q.terms[i].term = best
-			asked += " " + known[best]
+		}
+	}
+	tokens := text.Tokenize(asked)
+	for _, t := range slices.Backward(tokens) {
+		if term := fixed[t.Term]; term != "" {
+			asked = asked[:t.Start] + known[term] + asked[t.End:]
 		}
 	}
 	return q, asked
@@ -131,17 +138,17 @@ func cameNearest(in evidence.Brief, u unit) string {
 }
 
 // scoreUnits sets the features and the score of every unit.
-func scoreUnits(ctx context.Context, encoder models.Embedder, q query, in evidence.Brief, asked string, pool []unit) error {
+func scoreUnits(ctx context.Context, encoder models.Matcher, q query, in evidence.Brief, asked string, pool []unit) error {
 	texts, terms := make([]string, len(pool)), make([][]string, len(pool))
 	for i, u := range pool {
 		texts[i] = u.head + ". " + u.text
 		terms[i] = text.IndexTerms(u.text, "")
 		pool[i].prior = in.Evidence[u.evidence].Passage.Score
 	}
-	var similar []float64
+	var similar []likeness
 	if encoder != nil {
 		var err error
-		if similar, err = NewReranker(encoder).Rerank(ctx, asked, texts); err != nil {
+		if similar, err = compare(ctx, encoder, asked, texts); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -154,7 +161,7 @@ func scoreUnits(ctx context.Context, encoder models.Embedder, q query, in eviden
 		u := &pool[i]
 		u.grams = grams[i]
 		if similar != nil {
-			u.cosine = similar[i]
+			u.cosine, u.match, u.least = similar[i].cosine, similar[i].words, similar[i].least
 		}
 		u.lexical, u.coverage = unitWords(q, idf, terms[i], text.IndexTerms(u.head, ""))
 	}
@@ -171,6 +178,7 @@ func scoreUnits(ctx context.Context, encoder models.Embedder, q query, in eviden
 	feature(unitGrams, func(u unit) float64 { return u.grams })
 	if similar != nil {
 		feature(unitCosine, func(u unit) float64 { return u.cosine })
+		feature(unitMatch, func(u unit) float64 { return u.match })
 	} else {
 		feature(unitWord, func(u unit) float64 { return u.lexical })
 		feature(unitWord, func(u unit) float64 { return u.coverage })
@@ -252,21 +260,6 @@ func form(asked string, q query, u unit) float64 {
 	return 0
 }
 
-// confidence is the probability that the units answer the question: a logistic
-// function of the best cosine and of the share of the question that the first unit
-// speaks of, fitted on questions about documentation with and without an answer.
-func confidence(picked []unit, encoded bool) float64 {
-	cosine := 0.0
-	for _, u := range picked {
-		cosine = max(cosine, u.cosine)
-	}
-	x := -2.5 + 3.6*cosine + 1.3*picked[0].grams
-	if !encoded {
-		x = -1.6 + 1.5*picked[0].coverage + 1.5*picked[0].grams
-	}
-	return 1 / (1 + math.Exp(-x))
-}
-
 // pickUnits chooses the units of an answer from a ranked pool: the best one, and
 // others that are nearly as good or that a question of several parts needs.
 func pickUnits(asked string, pool []unit) []unit {
@@ -279,9 +272,10 @@ func pickUnits(asked string, pool []unit) []unit {
 		if len(out) == mostQuoted-1 && len(u.text) > briefUnit && !parts {
 			continue
 		}
-		if !slices.ContainsFunc(out, func(have unit) bool {
-			return text.Distance(text.SimHash(have.text), text.SimHash(u.text)) <= text.NearDuplicate
-		}) {
+		if u.cosine < nextCosine*pool[0].cosine && !parts {
+			continue
+		}
+		if !slices.ContainsFunc(out, func(have unit) bool { return overlap(text.Terms(have.text), text.Terms(u.text)) >= alikeUnits }) {
 			out = append(out, u)
 		}
 	}
@@ -292,11 +286,16 @@ func pickUnits(asked string, pool []unit) []unit {
 // sentences around the one that answers best.
 func quoteUnit(q query, in evidence.Brief, u unit) evidence.Sentence {
 	sp := u.span
+	doc := in.Evidence[u.evidence].Document.Text
+	if entry, ok := optionEntry(q, u); ok {
+		return evidence.Sentence{Text: doc[entry.Start:entry.End], Marks: []int{u.evidence + 1}, Quotes: []evidence.Span{entry}, Block: true, Code: true}
+	}
 	if u.prose() && sp.End-sp.Start > longestProse {
 		sp = bestSentences(q, u)
 	}
-	doc := in.Evidence[u.evidence].Document.Text
-	return evidence.Sentence{Text: doc[sp.Start:sp.End], Marks: []int{u.evidence + 1}, Quotes: []evidence.Span{sp}, Block: true}
+	body := doc[sp.Start:sp.End]
+	cut := len(u.blocks) == 1 && u.has[evidence.BlockCode] && !strings.Contains(body, "```") && !strings.Contains(body, "~~~")
+	return evidence.Sentence{Text: body, Marks: []int{u.evidence + 1}, Quotes: []evidence.Span{sp}, Block: true, Code: cut}
 }
 
 // bestSentences is the span of whole sentences around the best one, at most

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"cmp"
+	"context"
 	"math"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -46,7 +48,8 @@ type Scored struct {
 // RankSentences returns the sentences of texts, the likeliest answer to the
 // question first, without headings, questions and fragments. Synthesizer uses the
 // same ranking, and also knows titles, the scores of passages and the conversation.
-func RankSentences(question string, texts []string) []Scored {
+// encoder may be nil; its error is the only one.
+func RankSentences(ctx context.Context, encoder models.Matcher, question string, texts []string) ([]Scored, error) {
 	var pool []candidate
 	for i, s := range texts {
 		for pos, sp := range text.Sentences(s) {
@@ -56,12 +59,15 @@ func RankSentences(question string, texts []string) []Scored {
 		}
 	}
 	score(newQuery(question, ""), pool)
+	if err := scoreMeaning(ctx, encoder, question, pool); err != nil {
+		return nil, err
+	}
 	out := make([]Scored, len(pool))
 	for i, c := range pool {
 		out[i] = Scored{Text: c.doc, Span: c.span, Score: c.score, Coverage: c.coverage}
 	}
 	slices.SortStableFunc(out, func(a, b Scored) int { return cmp.Compare(b.Score, a.Score) })
-	return out
+	return out, nil
 }
 
 // query is a parsed question.
@@ -117,6 +123,7 @@ type candidate struct {
 	source   string
 	document string   // names its document
 	title    []string // the stems of its document's title
+	name     string   // title of its document
 	about    bool     // its document is about what the question asks about, by its title
 	tokens   []text.Token
 	terms    []string

@@ -9,6 +9,16 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
+// byWords ranks without an encoder.
+func byWords(tb testing.TB, question string, texts []string) []Scored {
+	tb.Helper()
+	out, err := RankSentences(tb.Context(), nil, question, texts)
+	if err != nil {
+		tb.Error(err)
+	}
+	return out
+}
+
 func TestRankSentences(t *testing.T) {
 	t.Parallel()
 	texts := []string{
@@ -23,7 +33,7 @@ func TestRankSentences(t *testing.T) {
 		{"Why was the patent granted?", "A patent was granted because the examiner saw a working model."},
 		{"What is wheat?", "Wheat is a grass that is grown for its grain."},
 	} {
-		ranked := RankSentences(c.question, texts)
+		ranked := byWords(t, c.question, texts)
 		if len(ranked) == 0 {
 			t.Fatalf("RankSentences(%q) = nothing", c.question)
 		}
@@ -45,11 +55,11 @@ func TestRankSentences(t *testing.T) {
 func TestRankSentencesOfNothing(t *testing.T) {
 	t.Parallel()
 	for name, texts := range map[string][]string{"no texts": nil, "empty": {""}, "a heading": {"# Title"}, "binary": {"\x00\xff\x01"}} {
-		if got := RankSentences("What is it?", texts); len(got) != 0 {
+		if got := byWords(t, "What is it?", texts); len(got) != 0 {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if got := RankSentences("", []string{"A sentence that nobody asked for."}); len(got) != 1 || got[0].Coverage != 0 {
+	if got := byWords(t, "", []string{"A sentence that nobody asked for."}); len(got) != 1 || got[0].Coverage != 0 {
 		t.Errorf("no question: %v", got)
 	}
 }
@@ -158,7 +168,7 @@ func TestStandardise(t *testing.T) {
 func FuzzRankSentences(f *testing.F) {
 	f.Add("Who was it?", "It was Dr. X. \n\n- He said so, \"in 1990\".\n# b\n日本。次の文章です。")
 	f.Fuzz(func(t *testing.T, question, body string) {
-		for _, s := range RankSentences(question, []string{body}) {
+		for _, s := range byWords(t, question, []string{body}) {
 			if s.Span.Start < 0 || s.Span.Start >= s.Span.End || s.Span.End > len(body) || s.Score != s.Score {
 				t.Fatalf("%+v of %q", s, body)
 			}
@@ -172,6 +182,6 @@ func BenchmarkRankSentences(b *testing.B) {
 		texts[i] = strings.Repeat("The transformer relates the tokens of a sequence to one another by attention. It was introduced in 2017. ", 10)
 	}
 	for b.Loop() {
-		RankSentences("When was the transformer introduced, and by whom?", texts)
+		byWords(b, "When was the transformer introduced, and by whom?", texts)
 	}
 }

@@ -4,28 +4,82 @@ import (
 	"context"
 
 	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Reranker scores passages by the similarity of their vectors to the question's.
-type Reranker struct{ encoder models.Embedder }
+// cosineWeight is the weight of the vectors of whole texts beside the similarity of
+// words, both in standard deviations.
+const cosineWeight = 0.2
+
+// Reranker scores passages by how well each word of the question is matched, in
+// context, by some word of the passage.
+type Reranker struct{ encoder models.Matcher }
 
 // NewReranker returns a reranker over a trained encoder.
-func NewReranker(encoder models.Embedder) *Reranker { return &Reranker{encoder} }
+func NewReranker(encoder models.Matcher) *Reranker { return &Reranker{encoder} }
 
 // Name is the encoder's.
 func (r *Reranker) Name() string { return r.encoder.Model().Name }
 
-// Rerank returns the cosine of each passage to the question.
+// Rerank returns scores in standard deviations.
 func (r *Reranker) Rerank(ctx context.Context, question string, passages []string) ([]float64, error) {
-	vectors, err := r.encoder.Embed(ctx, append([]string{question}, passages...))
+	found, err := compare(ctx, r.encoder, question, passages)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]float64, len(passages))
-	for i, v := range vectors[1:] {
-		for j, x := range v {
-			out[i] += float64(x) * float64(vectors[0][j])
+	words, cosine := make([]float64, len(found)), make([]float64, len(found))
+	for i, s := range found {
+		words[i], cosine[i] = s.words, s.cosine
+	}
+	out := standardise(words)
+	for i, z := range standardise(cosine) {
+		out[i] += cosineWeight * z
+	}
+	return out, nil
+}
+
+// likeness is how similar a text is to a question.
+type likeness struct {
+	cosine float64
+	words  float64 // mean over the words of the question, a rare word counting more
+	least  float64 // of the two content words that are matched worst
+}
+
+// compare compares texts with a question.
+func compare(ctx context.Context, encoder models.Matcher, question string, texts []string) ([]likeness, error) {
+	words, found, err := encoder.Match(ctx, question, texts)
+	if err != nil {
+		return nil, err
+	}
+	weight, all := make([]float64, len(words)), 0.0
+	for i, w := range words {
+		if !text.IsStop(w.Text) {
+			weight[i] = w.Rarity
+			all += w.Rarity
 		}
+	}
+	if all == 0 { // nothing but function words
+		for i := range weight {
+			weight[i], all = 1, all+1
+		}
+	}
+	out := make([]likeness, len(texts))
+	for i, m := range found {
+		out[i].cosine = m.Cosine
+		var least [2]float64
+		least = [2]float64{1, 1}
+		for j, s := range m.Words {
+			out[i].words += weight[j] / all * s
+			if weight[j] == 0 {
+				continue
+			}
+			if s < least[0] {
+				least = [2]float64{s, least[0]}
+			} else if s < least[1] {
+				least[1] = s
+			}
+		}
+		out[i].least = (least[0] + least[1]) / 2
 	}
 	return out, nil
 }

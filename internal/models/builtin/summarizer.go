@@ -47,7 +47,8 @@ func gist(question string, t evidence.Turn) string {
 		return ""
 	}
 	body := conversation.WithoutMarks(t.Text)
-	if ranked := RankSentences(question, []string{body}); len(ranked) > 0 {
+	// Without an encoder there is no error.
+	if ranked, _ := RankSentences(context.Background(), nil, question, []string{body}); len(ranked) > 0 {
 		return body[ranked[0].Span.Start:ranked[0].Span.End]
 	}
 	return body

@@ -15,12 +15,12 @@ import (
 // Synthesizer answers with passages and sentences of the evidence, word for word,
 // and abstains when none seems to answer.
 type Synthesizer struct {
-	encoder models.Embedder // nil: units are ranked by words alone
+	encoder models.Matcher // nil: units are ranked by words alone
 }
 
 // NewSynthesizer returns the built-in synthesizer. encoder, when not nil, is a
 // trained one that ranks what can be quoted.
-func NewSynthesizer(encoder models.Embedder) *Synthesizer { return &Synthesizer{encoder} }
+func NewSynthesizer(encoder models.Matcher) *Synthesizer { return &Synthesizer{encoder} }
 
 // Name is "extractive".
 func (*Synthesizer) Name() string { return "extractive" }
@@ -57,7 +57,7 @@ func (s *Synthesizer) Write(ctx context.Context, in evidence.Brief, stream func(
 		return evidence.Draft{Abstain: true, Why: "no passage that was found holds a sentence to quote"}, nil
 	}
 	score(q, pool)
-	if err := ctx.Err(); err != nil {
+	if err := scoreMeaning(ctx, s.encoder, strings.TrimSpace(in.Question+" "+background(in)), pool); err != nil {
 		return evidence.Draft{}, err
 	}
 	picked := choose(q, pool, wanted(q.kind, in.MaxTokens), in.MaxTokens)
@@ -126,7 +126,7 @@ func gatherSentences(q query, list []evidence.Evidence) []candidate {
 			seen[at] = len(pool)
 			c := newCandidate(i, sp, sentence, pos+offset)
 			c.prior, c.source, c.document, c.title = prior, e.Document.Source, at.document, title
-			c.about = about
+			c.about, c.name = about, e.Document.Title
 			pool = append(pool, c)
 		}
 	}

@@ -18,8 +18,8 @@ type unit struct {
 	blocks   []evidence.Block
 	has      map[string]bool // kinds of its blocks
 
-	prior, cosine, lexical, coverage, grams float64
-	score                                   float64
+	prior, cosine, match, least, lexical, coverage, grams float64
+	score                                                 float64
 }
 
 // Sizes in bytes.
@@ -93,8 +93,8 @@ func passageUnits(e evidence.Evidence, blocks []evidence.Block) []unit {
 		if blocks[i].Kind == evidence.BlockHeading && i+1 < len(blocks) {
 			j++
 		}
-		if strings.HasSuffix(body(blocks[j]), ":") && j+1 < len(blocks) {
-			j++
+		if strings.HasSuffix(body(blocks[j]), ":") && j+1 < len(blocks) && blocks[j+1].Kind != evidence.BlockParagraph && blocks[j+1].Kind != evidence.BlockHeading {
+			j++ // what the line announces
 		}
 		for j+1 < len(blocks) && belongs(blocks[j], blocks[j+1]) && blocks[j+1].End-blocks[i].Start <= longestUnit {
 			j++
@@ -118,10 +118,19 @@ func belongs(b, next evidence.Block) bool {
 	return false
 }
 
+// manualSections are headings of manual pages in capitals, which name no entry.
+var manualSections = map[string]bool{
+	"NAME": true, "SYNOPSIS": true, "DESCRIPTION": true, "OPTIONS": true, "EXAMPLES": true, "EXAMPLE": true, "NOTES": true, "BUGS": true, "FILES": true,
+	"ENVIRONMENT": true, "CONFIGURATION": true, "COMMANDS": true, "DISCUSSION": true, "OUTPUT": true, "AUTHOR": true, "AUTHORS": true, "HISTORY": true, "GIT": true,
+}
+
 // namesEntry reports whether a heading is the name of an option, a setting or a
 // command, and so a part of what is said of it.
 func namesEntry(heading string) bool {
 	h := strings.Trim(heading, "# ")
+	if manualSections[h] {
+		return false
+	}
 	return h != "" && (strings.HasPrefix(h, "`") || strings.HasPrefix(h, "-") || !strings.Contains(h, " ") && strings.ContainsAny(h, "_.()") ||
 		!strings.Contains(h, " ") && h == strings.ToUpper(h) && len(h) > 2)
 }

@@ -98,6 +98,20 @@ func (e *Encoder) Embed(ctx context.Context, texts []string) ([][]float32, error
 	for i, n := range missing {
 		inputs[i] = l.words.Encode(texts[n], e.maxTokens)
 	}
+	vectors, err := each(ctx, inputs, l.model.Embed)
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range vectors {
+		out[missing[i]] = v
+	}
+	e.remember(texts, out, missing)
+	return out, nil
+}
+
+// each runs a pass over all inputs, in batches side by side.
+func each(ctx context.Context, inputs []bert.Input, pass func([]bert.Input) ([][]float32, error)) ([][]float32, error) {
+	out := make([][]float32, len(inputs))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, runtime.GOMAXPROCS(0)))
 	for _, batch := range batches(inputs) {
@@ -109,18 +123,14 @@ func (e *Encoder) Embed(ctx context.Context, texts []string) ([][]float32, error
 			for i, n := range batch {
 				in[i] = inputs[n]
 			}
-			vectors, err := l.model.Embed(in)
+			vectors, err := pass(in)
 			for i, v := range vectors {
-				out[missing[batch[i]]] = v
+				out[batch[i]] = v
 			}
 			return err
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	e.remember(texts, out, missing)
-	return out, nil
+	return out, group.Wait()
 }
 
 // remembered returns the vectors that are kept, and the indexes of the texts that
