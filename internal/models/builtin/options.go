@@ -25,7 +25,7 @@ func optionEntry(q query, u unit) (evidence.Span, bool) {
 	}
 	terms := make([][]string, len(entries))
 	for i, e := range entries {
-		terms[i] = text.Terms(u.text[e.Start-u.span.Start : e.End-u.span.Start])
+		terms[i] = text.IndexTerms(u.text[e.Start-u.span.Start:e.End-u.span.Start], "")
 	}
 	var asked []string
 	for _, t := range q.terms {
