@@ -21,7 +21,7 @@ func TestOpenNamesTheBackends(t *testing.T) {
 		}
 	}
 	if !slices.IsSorted(Backends()) || !slices.Contains(Backends(), "local") {
-		t.Errorf("Backends = %q", Backends())
+		t.Errorf("Backends = %q, want local among them, sorted by name", Backends())
 	}
 }
 

@@ -18,24 +18,39 @@ const (
 	leastPart = 4
 )
 
-// soughtWords are the words of a question that can be recognized in another form:
+// form is a word in lower case with what it is compared by.
+type form struct {
+	word     string
+	pairs    [][2]rune
+	unspaced bool // it is a run of a script without spaces
+}
+
+func newForm(word string) form {
+	return form{word, pairs(word), strings.ContainsFunc(word, unspaced)}
+}
+
+// soughtForms are the words of a question that can be recognized in another form:
 // without function words.
-func soughtWords(question string) []string {
-	var out []string
+func soughtForms(question string) []form {
+	var words []string
 	for _, t := range text.Tokenize(question) {
 		if !t.Stop {
-			out = append(out, surfaceWords(question[t.Start:t.End])...)
+			words = append(words, surfaceWords(question[t.Start:t.End])...)
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	slices.Sort(words)
+	var out []form
+	for _, w := range slices.Compact(words) {
+		out = append(out, newForm(w))
+	}
+	return out
 }
 
 // dropUnlike removes the candidates that share no term with the question, and have no
 // word that is a form of one of its words: n-grams of any two long texts have
 // something in common. Candidates without their surface are kept.
 func dropUnlike(cands []candidate, question string) []candidate {
-	sought := soughtWords(question)
+	sought := soughtForms(question)
 	if len(sought) == 0 {
 		return cands
 	}
@@ -44,7 +59,8 @@ func dropUnlike(cands []candidate, question string) []candidate {
 		return c.words == 0 && c.surface != "" && !slices.ContainsFunc(surfaceWords(c.surface), func(w string) bool {
 			is, ok := known[w]
 			if !ok {
-				is = slices.ContainsFunc(sought, func(s string) bool { return alike(s, w) })
+				f := newForm(w)
+				is = slices.ContainsFunc(sought, func(s form) bool { return alike(s, f) })
 				known[w] = is
 			}
 			return is
@@ -52,31 +68,30 @@ func dropUnlike(cands []candidate, question string) []candidate {
 	})
 }
 
-// alike reports whether two words in lower case are forms of one another: misspelt,
-// inflected, or one a part of the other, as in compounds. Runs of a script without
-// spaces are not words, and are alike if they share a pair of characters.
-func alike(a, b string) bool {
-	if a == b {
+// alike reports whether two words are forms of one another: misspelt, inflected, or
+// one a part of the other, as in compounds. Runs of a script without spaces are not
+// words, and are alike if they share a pair of characters.
+func alike(a, b form) bool {
+	short, long := a, b
+	if len(a.word) > len(b.word) {
+		short, long = b, a
+	}
+	if strings.Contains(long.word, short.word) && (len(short.word) == len(long.word) || utf8.RuneCountInString(short.word) >= leastPart) {
 		return true
 	}
-	x, y := pairs(a), pairs(b)
+	least := leastAlike * float64(len(a.pairs)+len(b.pairs)) / 2
+	if a.unspaced && b.unspaced {
+		least = 1
+	} else if float64(min(len(a.pairs), len(b.pairs))) < least {
+		return false
+	}
 	common := 0
-	for _, p := range x {
-		if slices.Contains(y, p) {
+	for _, p := range a.pairs {
+		if slices.Contains(b.pairs, p) {
 			common++
 		}
 	}
-	if strings.ContainsFunc(a, unspaced) && strings.ContainsFunc(b, unspaced) {
-		return common > 0
-	}
-	short, long := a, b
-	if len(short) > len(long) {
-		short, long = b, a
-	}
-	if strings.Contains(long, short) && utf8.RuneCountInString(short) >= leastPart {
-		return true
-	}
-	return float64(2*common) >= leastAlike*float64(len(x)+len(y))
+	return float64(common) >= least
 }
 
 // pairs returns the distinct pairs of adjacent runes of <word>.

@@ -31,7 +31,7 @@ func TestAlike(t *testing.T) {
 		{"首都東京", "大阪城", false},
 	} {
 		for _, pair := range [][2]string{{c.a, c.b}, {c.b, c.a}} {
-			if got := alike(pair[0], pair[1]); got != c.want {
+			if got := alike(newForm(pair[0]), newForm(pair[1])); got != c.want {
 				t.Errorf("alike(%s, %s) = %v, want %v", pair[0], pair[1], got, c.want)
 			}
 		}
