@@ -10,10 +10,14 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
+// maxFragment is more than twice what a source keeps of a document. The worst markup
+// of that size takes about a second.
+const maxFragment = 512 << 10 // bytes
+
 // Fragment returns the visible text of a piece of HTML or JATS, such as a post or an
 // abstract in the answer of a service, as Markdown: what HTML gives for a page, without
 // a search for the main part. Text without markup stays as it is, apart from white
-// space around it. At most MaxInput bytes are read. It does not panic.
+// space around it. At most maxFragment bytes are read. It does not panic.
 func Fragment(s string) string {
 	if !strings.ContainsAny(s, "<&") {
 		return strings.TrimSpace(visible(s))
@@ -35,7 +39,7 @@ func Line(s string) string {
 }
 
 func fragment(s string, write func(*html.Node) string) (out string) {
-	s, _ = text.Cut(s, MaxInput)
+	s, _ = text.Cut(s, maxFragment)
 	defer func() {
 		if recover() != nil { // the parser panics on some malformed markup
 			out = strings.TrimSpace(visible(stripped(s).Text))
