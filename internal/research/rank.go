@@ -23,7 +23,8 @@ const (
 	contenders       = 200  // passages that are compared pairwise
 	gramWeight       = 0.3  // of n-grams beside whole words: they survive misspellings
 	rerankWeight     = 0.85 // of a reranker beside words and vectors
-	reranked         = 24   // passages that a reranker reads
+	reranked         = 24   // passages of documents with headings that a reranker reads
+	rerankedFlat     = 8    // of others, whose sentences are compared one by one afterwards
 	matchedWeight    = 0.5  // of the scores of a source that ranks passages, among all that it holds
 )
 
@@ -63,7 +64,11 @@ func sortByScore(pool []candidate) {
 // it is.
 func (r *run) rerank(ctx context.Context, pool []candidate) {
 	model := r.models.wait().Reranker
-	top := pool[:min(len(pool), reranked)]
+	most := rerankedFlat
+	if slices.ContainsFunc(pool[:min(len(pool), 3)], func(c candidate) bool { return len(c.path) > 0 }) {
+		most = reranked
+	}
+	top := pool[:min(len(pool), most)]
 	if model == nil || len(top) < 2 {
 		return
 	}

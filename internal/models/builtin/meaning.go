@@ -14,7 +14,7 @@ const meaningWeight = 0.7
 
 // Bounds of what is compared.
 const (
-	mostMeasured    = 32  // sentences; the others count as the least similar one
+	mostMeasured    = 16  // sentences; the others count as the least similar one
 	longestMeasured = 400 // bytes of a sentence
 )
 
