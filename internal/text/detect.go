@@ -178,6 +178,9 @@ func latinLanguage(s string, letters int) string {
 	if n := hits[best]; n >= minFunction && n > second {
 		return lists.languages[best]
 	}
+	if hits[best] == 0 && letters < minDetection {
+		return "" // the trigrams alone would not tell
+	}
 	info := whatlanggo.Detect(s)
 	guess := info.Lang.Iso6391()
 	for i, l := range lists.languages {

@@ -30,9 +30,15 @@ func LinearNumbers(s string) string {
 			return strings.TrimSpace(strings.Trim(m, "$"))
 		})
 	}
-	s = braced().ReplaceAllStringFunc(s, func(m string) string { return withSign(braced(), m) })
-	s = times().ReplaceAllString(s, "$1×$2")
-	s = thinGroups().ReplaceAllStringFunc(s, groupSpace.Replace)
+	if strings.Contains(s, "^") {
+		s = braced().ReplaceAllStringFunc(s, func(m string) string { return withSign(braced(), m) })
+	}
+	if strings.ContainsAny(s, `×·⋅∙✕\`) {
+		s = times().ReplaceAllString(s, "$1×$2")
+	}
+	if strings.ContainsAny(s, "\u00a0\u2007\u2009\u202f") {
+		s = thinGroups().ReplaceAllStringFunc(s, groupSpace.Replace)
+	}
 	return spacedGroups().ReplaceAllStringFunc(s, groupSpace.Replace)
 }
 

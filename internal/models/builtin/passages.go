@@ -140,9 +140,15 @@ func cameNearest(in evidence.Brief, u unit) string {
 // scoreUnits sets the features and the score of every unit.
 func scoreUnits(ctx context.Context, encoder models.Matcher, q query, in evidence.Brief, asked string, pool []unit) error {
 	texts, terms := make([]string, len(pool)), make([][]string, len(pool))
+	languages := map[int]string{} // by index of the evidence
 	for i, u := range pool {
 		texts[i] = u.head + ". " + u.text
-		terms[i] = text.IndexTerms(u.text, "")
+		language, known := languages[u.evidence]
+		if !known {
+			language = cmp.Or(text.DetectLanguage(in.Evidence[u.evidence].Document.Text), "en")
+			languages[u.evidence] = language
+		}
+		terms[i] = text.IndexTerms(u.text, language)
 		pool[i].prior = in.Evidence[u.evidence].Passage.Score
 	}
 	var similar []likeness
@@ -163,7 +169,7 @@ func scoreUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 		if similar != nil {
 			u.cosine, u.match, u.least = similar[i].cosine, similar[i].words, similar[i].least
 		}
-		u.lexical, u.coverage = unitWords(q, idf, terms[i], text.IndexTerms(u.head, ""))
+		u.lexical, u.coverage = unitWords(q, idf, terms[i], text.IndexTerms(u.head, languages[u.evidence]))
 	}
 	feature := func(weight float64, of func(unit) float64) {
 		x := make([]float64, len(pool))
