@@ -133,6 +133,9 @@ var wholeNames = nameSet(`javascript typescript github gitlab youtube postgresql
 	openai chatgpt deepmind macbook latex bibtex iphone ipad ebay mongodb duckdb graphql pubmed biorxiv arxiv livescript coffeescript actionscript
 	mcdonald macdonald onedrive dropbox airbnb whatsapp tiktok soundcloud fedex freebsd openbsd netbsd opensuse mediawiki wikidata`)
 
+// nameParticles begin family names with a capital inside.
+var nameParticles = map[string]bool{"Mc": true, "Mac": true, "Fitz": true, "De": true, "Del": true, "Di": true, "Du": true, "El": true, "La": true, "Le": true, "Van": true, "Von": true}
+
 // identifierParts are the words of an identifier: get, User, By and Id of
 // getUserById, snake and case of snake_case, os and path of os.path. It is empty for
 // any other word.
@@ -151,12 +154,18 @@ func identifierParts(w string) []string {
 	parts = slices.DeleteFunc(parts, func(p string) bool {
 		return utf8.RuneCountInString(p) < 2 || strings.IndexFunc(p, unicode.IsLetter) < 0
 	})
+	if len(parts) < 2 || len(parts) == 2 && nameParticles[parts[0]] { // iMac, McKinley
+		return nil
+	}
 	return parts[:min(len(parts), maxParts)]
 }
 
 // humps cuts s before each capital that begins a word: HTTP, Server and Name of
-// HTTPServerName.
+// HTTPServerName. A name of capitals and digits, as D1NZ, is one word.
 func humps(s string) []string {
+	if strings.IndexFunc(s, unicode.IsLower) < 0 {
+		return []string{s}
+	}
 	runes := []rune(s)
 	var out []string
 	start := 0

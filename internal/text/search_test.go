@@ -11,7 +11,7 @@ import (
 func TestIdentifierParts(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"getUserById": "get User By Id", "unlockWithBiometrics": "unlock With Biometrics", "max_open_files": "max open files",
+		"getUserById": "get User By Id", "D1NZ": "", "McKinley": "", "LeBron's": "", "iMac": "", "MacScanJob": "Mac Scan Job", "R2D2": "", "MAX_2GB": "MAX 2GB", "unlockWithBiometrics": "unlock With Biometrics", "max_open_files": "max open files",
 		"HTTPServerName": "HTTP Server Name", "XMLHttpRequest": "XML Http Request", "os.path.joinAll": "os path join All",
 		"UserRepository": "User Repository", "MAX_RETRIES": "MAX RETRIES", "parseURL's": "parse URL", "utf8Decode": "utf8 Decode",
 		"iPhone": "", "JavaScript": "", "word": "", "Word": "", "WORD": "", "3.1415": "", "e.g": "", "U.S.A": "", "don't": "", "x_y": "",
