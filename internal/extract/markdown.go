@@ -191,7 +191,7 @@ func (w *writer) inline(n *html.Node) {
 	case atom.Code, atom.Kbd, atom.Samp, atom.Tt:
 		w.inlineCode(text.Squash(textOf(n)))
 	case atom.Sup, atom.Sub:
-		w.script(n)
+		w.script(n, n.DataAtom == atom.Sup)
 	case atom.S, atom.Del, atom.Strike:
 		w.struck(n)
 	case atom.Q:
@@ -207,6 +207,10 @@ func (w *writer) inline(n *html.Node) {
 	case atom.Wbr:
 	default:
 		if hasWord(attribute(n.Attr, "class"), "mw-editsection") {
+			return
+		}
+		if raised, lowered := styledScript(n); raised || lowered {
+			w.script(n, raised)
 			return
 		}
 		w.children(n)

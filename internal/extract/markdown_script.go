@@ -13,14 +13,76 @@ import (
 
 // script writes superscripts and subscripts so that they do not join the word or
 // number before them: 10^6, m², CO₂, x_(max). Links to footnotes are left out.
-func (w *writer) script(n *html.Node) {
+func (w *writer) script(n *html.Node, raised bool) {
 	inner := &writer{plain: true, room: w.room}
 	inner.children(n)
 	s := text.Squash(string(inner.out) + string(inner.para))
 	if s == "" || isFootnote(n, s) {
 		return
 	}
-	w.para = append(w.para, scriptText(string(w.para[max(0, len(w.para)-utf8.UTFMax):]), s, n.DataAtom == atom.Sup)...)
+	before := string(w.para[max(0, len(w.para)-utf8.UTFMax):])
+	switch last, _ := utf8.DecodeLastRuneInString(before); {
+	case raised && isNumerator(n): // 2 1⁄2, which is neither 21⁄2 nor 2^1⁄2
+		if unicode.IsDigit(last) {
+			s = " " + s
+		}
+	case !raised && (last == fractionSlash || last == '/' && isNumerator(beforeSlash(n))):
+	default:
+		s = scriptText(before, s, raised)
+	}
+	w.para = append(w.para, s...)
+}
+
+const fractionSlash = '⁄'
+
+// isNumerator reports whether a raised n is the upper part of a fraction: a slash and
+// a lowered element follow.
+func isNumerator(n *html.Node) bool {
+	if n == nil || n.DataAtom != atom.Sup || n.NextSibling == nil || n.NextSibling.Type != html.TextNode {
+		return false
+	}
+	slash := strings.TrimSpace(n.NextSibling.Data)
+	below := n.NextSibling.NextSibling
+	return (slash == string(fractionSlash) || slash == "/") && below != nil && below.DataAtom == atom.Sub
+}
+
+// beforeSlash is the element before the text before n, or nil.
+func beforeSlash(n *html.Node) *html.Node {
+	if n.PrevSibling == nil {
+		return nil
+	}
+	return n.PrevSibling.PrevSibling
+}
+
+// maxScript bounds the text that a style raises or lowers, in bytes: a longer one is
+// no exponent or index, but a badge or a line of a layout.
+const maxScript = 24
+
+var verticalAlign = text.Pattern(`(?i)(?:^|[;\s])vertical-align\s*:\s*(super|sub)\b`)
+
+// styledScript reports whether a class or a style of its own writes n as a superscript
+// or subscript.
+func styledScript(n *html.Node) (raised, lowered bool) {
+	if n.DataAtom != atom.Span && n.DataAtom != atom.Font && n.DataAtom != atom.Small && n.DataAtom != atom.I && n.DataAtom != atom.B && n.DataAtom != atom.Em {
+		return false, false
+	}
+	for _, class := range strings.Fields(strings.ToLower(attribute(n.Attr, "class"))) {
+		raised = raised || class == "sup" || class == "superscript"
+		lowered = lowered || class == "subscript"
+	}
+	if m := verticalAlign().FindStringSubmatch(attribute(n.Attr, "style")); m != nil {
+		raised = strings.EqualFold(m[1], "super")
+		lowered = !raised
+	}
+	if !raised && !lowered || len(textOf(n)) > maxScript {
+		return false, false
+	}
+	for c := range n.Descendants() {
+		if c.DataAtom == atom.Sup || c.DataAtom == atom.Sub {
+			return false, false // it is raised itself
+		}
+	}
+	return raised, lowered
 }
 
 func isFootnote(n *html.Node, s string) bool {

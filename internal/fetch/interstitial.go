@@ -168,6 +168,9 @@ var walls = []struct {
 	{"a challenge of Sucuri", text.Pattern(`sucuri_cloudproxy_js|Sucuri WebSite Firewall`), nil},
 	{"a challenge of Vercel", nil, text.Pattern(`(?i)^vercel security checkpoint`)},
 	{"a challenge of DDoS-Guard", nil, text.Pattern(`(?i)^ddos-guard`)},
+	{"a challenge of Amazon", text.Pattern(`/errors/validateCaptcha`), nil},
+	{"a challenge of go-away", text.Pattern(`git\.gammaspectra\.live/git/go-away|/\.well-known/\.git\.gammaspectra\.live/`), text.Pattern(`(?i)checking you are not a bot|protected by go-away`)},
+	{byConsent, text.Pattern(`(?i)<form[^>]+action\s*=\s*["']?https://(consent|guce|myprivacy)\.`), text.Pattern(`(?i)cookie|consent|privacy|datenschutz`)},
 	{"a challenge of Google", nil, text.Pattern(`(?i)unusual traffic from your computer network`)},
 	{"a test that its visitor is a person", text.Pattern(`(?i)g-recaptcha|h-captcha|hcaptcha\.com|cf-turnstile|challenges\.cloudflare\.com`), text.Pattern(`(?i)not a robot|are (you )?human|security check|unusual (traffic|activity)|automated (requests|access)|(complete|solve|enter|pass|fill).{0,40}captcha|^captcha|human verification`)},
 	{byChallenge, nil, text.Pattern(`(?i)^(just a moment|one moment,? please|please wait|robot check|bot (verification|check|protection)|are you (a )?(robot|human)|` +

@@ -88,6 +88,11 @@ func TestInterstitialsAreKnown(t *testing.T) {
 		{"consent in German", titled("Datenschutz-Einstellungen", `<p>Wir verwenden Cookies.</p><form><input type="submit" value="Alle akzeptieren"></form>`), "consent"},
 		{"consent in French", titled("Gestion des cookies", `<button>Tout accepter</button>`), "consent"},
 
+		{"Amazon", titled("Amazon.com", `<h4>Type the letters that you see</h4><form action="/errors/validateCaptcha"><input name="field-keywords"></form>`), "Amazon"},
+		{"go-away", titled("Checking you are not a bot", `<p>Protected by <a href="https://git.gammaspectra.live/git/go-away">go-away</a></p>`), "go-away"},
+		{"consent form of another host", titled("H ist Teil der Gruppe H", `<form method=post action="https://consent.h.example/v2/collect"><p>Wir und unsere Partner verwenden Cookies.</p><button>Alle akzeptieren</button></form>`), "consent"},
+		{"a page that links to its consent form", titled("Herons", `<p>`+strings.Repeat(prose, 8)+`</p><form action="https://consent.h.example/save"><button>Accept cookies</button></form>`), ""},
+
 		{"a page about it", titled("Just a moment...", "<p>"+strings.Repeat(prose, 30)+"</p>"), ""},
 		{"a page of a host behind Cloudflare", titled("Herons", `<p>`+prose+`</p><script src="/cdn-cgi/challenge-platform/scripts/jsd/main.js"></script>`), ""},
 		{"a page with a captcha in a form", titled("Herons", `<p>`+prose+`</p><form><div class="g-recaptcha"></div><button>Send</button></form>`), ""},

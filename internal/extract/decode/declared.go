@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"strings"
+	stdunicode "unicode"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -149,7 +150,8 @@ func utf32(raw []byte, bigEndian bool) Result {
 	return convert(utf32enc.UTF32(order, utf32enc.IgnoreBOM).NewDecoder(), name, raw, true)
 }
 
-// unmarkedUTF16 returns the name of the UTF-16 form in which the bytes are mostly ASCII, or "".
+// unmarkedUTF16 returns the name of the UTF-16 form in which the bytes are mostly ASCII,
+// or a text of another script with some ASCII, or "".
 func unmarkedUTF16(raw []byte) string {
 	raw = raw[:min(len(raw), 4096)&^1]
 	if len(raw) < 4 || bytes.IndexByte(raw, 0) < 0 {
@@ -169,8 +171,28 @@ func unmarkedUTF16(raw []byte) string {
 		return "utf-16le"
 	case big > most && little == 0:
 		return "utf-16be"
+	case little > 8*big && isScriptInUTF16(raw, "utf-16le", little): // U+3000 looks like ASCII of the other form
+		return "utf-16le"
+	case big > 8*little && isScriptInUTF16(raw, "utf-16be", big):
+		return "utf-16be"
 	}
 	return ""
+}
+
+// minUnits is how many UTF-16 units without a mark tell a text from data.
+const minUnits = 24
+
+// isScriptInUTF16 reports whether raw is a text in a form of UTF-16 in which ascii of
+// its units are ASCII, which no text is without: spaces, digits, markup.
+func isScriptInUTF16(raw []byte, name string, ascii int) bool {
+	units := len(raw) / 2
+	if units < minUnits || ascii*20 < units {
+		return false
+	}
+	r := utf16(raw, name, true)
+	return r.Replaced == 0 && strings.ContainsAny(r.Text, " \n<") && !strings.ContainsFunc(r.Text, func(c rune) bool {
+		return !stdunicode.IsGraphic(c) && !stdunicode.IsSpace(c) && !stdunicode.Is(stdunicode.Cf, c)
+	})
 }
 
 func isTextByte(c byte) bool { return c >= ' ' && c < 0x7F || c == '\n' || c == '\r' || c == '\t' }

@@ -36,6 +36,7 @@ func TestUndeclaredEncodingsAreGuessed(t *testing.T) {
 		{"windows-1251", russian},
 		{"windows-1251", "Привет, мир"},
 		{"koi8-r", russian},
+		{"koi8-u", "Міст закрито на ремонт до кінця вересня. Їдьте північним шосе, є інший ґанок."},
 		{"gbk", chinese},
 		{"gbk", "山区天气多变"},
 		{"big5", "大橋因維修關閉至九月底，市政府表示。請繞行北岸公路。"},
@@ -170,6 +171,12 @@ func TestByteOrderMarks(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"utf-16le", "utf-16be"} {
+		for _, text := range []string{russian, japanese + "　12 km", korean + " 2026"} {
+			page := "<p>" + text + "</p>"
+			if got := Bytes(encoded(t, name, page), Hints{Markup: true}); got.Text != page || got.Charset != name || !got.Guessed {
+				t.Errorf("%s without a mark: %+v, want %q", name, got, page)
+			}
+		}
 		raw := encoded(t, name, "host,port\r\norion,5432\r\nüber,1\r\n")
 		if got := Bytes(raw, Hints{}); got.Text != "host,port\r\norion,5432\r\nüber,1\r\n" || got.Charset != name || !got.Guessed {
 			t.Errorf("%s without a mark: %+v", name, got)

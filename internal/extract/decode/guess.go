@@ -59,6 +59,9 @@ func guess(raw []byte, h Hints) (r Result, confidence int) {
 
 // plausible decodes raw, and reports whether the result may be a text.
 func plausible(name string, raw []byte, h Hints) (Result, bool) {
+	if name == "koi8-r" && slices.ContainsFunc(raw, func(c byte) bool { return strings.IndexByte("\xA4\xA6\xA7\xAD\xB4\xB6\xB7\xBD", c) >= 0 }) {
+		name = "koi8-u" // its Ukrainian letters are box drawings in KOI8-R
+	}
 	c := lookup(name)
 	if c.decoder == nil {
 		return Result{}, false
