@@ -60,6 +60,30 @@ func TestWordsOfAnOlderProgramAreMadeAnew(t *testing.T) {
 	checkWordsOf(t, openIn(t, dir))
 }
 
+// A document that lost its text must not keep an older memory from being opened.
+func TestOlderMemoryWithADocumentWithoutText(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	for i, s := range []string{"getUserById loads the row", "The C++ library", "A glacier moves"} {
+		keep(t, l, textDoc(i+1, s))
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	olderWords(t, dir)
+	execOn(t, filepath.Join(dir, fileName), "DELETE FROM body WHERE doc=2")
+	l = openIn(t, dir)
+	for query, want := range map[string]string{"user by id": "https://x.test/1", "glaciers": "https://x.test/3"} {
+		if got := foundBy(t, l, query); got != want {
+			t.Errorf("%q finds %q, want %q", query, got, want)
+		}
+	}
+	if r, err := l.Check(t.Context()); err != nil || r.OK {
+		t.Errorf("Check = %+v, %v, want the damage reported", r, err)
+	}
+}
+
 // A large memory is made anew in steps; each is durable, and Reindex completes it.
 func TestWordsAreMadeAnewInSteps(t *testing.T) {
 	t.Parallel()
