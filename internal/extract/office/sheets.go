@@ -224,7 +224,10 @@ func (w *workbook) write(name string, rows [][]cell) {
 	w.out.raw(tableHTML(rows, true))
 }
 
+// row returns the cells of a row until there is no room: many cells may show one long
+// text.
 func (w *workbook) row(r sheetRow) (cells []cell) {
+	size := 0
 	for i, c := range r.Cells {
 		at := column(c.Ref)
 		if at < 0 {
@@ -255,6 +258,10 @@ func (w *workbook) row(r sheetRow) (cells []cell) {
 		}
 		if strings.TrimSpace(s) == "" {
 			continue
+		}
+		if size += len(s); size > w.out.room {
+			w.partial = true
+			break
 		}
 		for len(cells) < at {
 			cells = append(cells, cell{})
