@@ -1,7 +1,6 @@
 package sources
 
 import (
-	"bytes"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -66,8 +65,8 @@ func parseXML(body string) (*gofeed.Feed, error) {
 // entryStart matches the beginning of an item of RSS or an entry of Atom.
 var entryStart = regexp.MustCompile(`(?i)<(?:[a-z][\w.-]{0,40}:)?(?:item|entry)[\s>/]`)
 
-// maxGuesses is how many items of a feed may each have an encoding that is guessed,
-// which takes up to a few milliseconds.
+// maxGuesses is how many items of a feed may each have an encoding that is guessed, or
+// a declared one that is compared with a guess. Either takes up to a few milliseconds.
 const maxGuesses = 50
 
 // decodeFeed converts a feed to UTF-8. Items of feeds that programs compile from
@@ -80,7 +79,7 @@ func decodeFeed(raw []byte, contentType string) (body string, warnings []string)
 		return whole.Text, whole.Warnings()
 	}
 	var out strings.Builder
-	start, replaced, guesses := 0, 0, 0
+	start, replaced, invalid := 0, 0, 0
 	for i := 0; i <= len(cuts); i++ {
 		end := len(raw)
 		if i < len(cuts) {
@@ -88,14 +87,10 @@ func decodeFeed(raw []byte, contentType string) (body string, warnings []string)
 		}
 		part := raw[start:end]
 		start = end
-		if guesses >= maxGuesses && !utf8.Valid(part) {
-			part = bytes.ToValidUTF8(part, []byte("\uFFFD"))
-			replaced++
+		if !utf8.Valid(part) {
+			invalid++
 		}
-		decoded := decode.Bytes(part, decode.Hints{ContentType: "text/xml; charset=" + whole.Charset})
-		if decoded.Guessed {
-			guesses++
-		}
+		decoded := decode.Bytes(part, decode.Hints{ContentType: "text/xml; charset=" + whole.Charset, NoGuess: invalid > maxGuesses})
 		out.WriteString(decoded.Text)
 		replaced += decoded.Replaced
 	}

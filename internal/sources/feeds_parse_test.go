@@ -94,3 +94,13 @@ func TestParseFeedBoundsGuesses(t *testing.T) {
 		t.Errorf("%d items were guessed, want %d", guessed, maxGuesses)
 	}
 }
+
+// Items in the encoding that the feed declares are all read, with few guesses.
+func TestDecodeFeedReadsDeclaredItems(t *testing.T) {
+	t.Parallel()
+	item := "<item><title>" + encodedFeed(t, "windows-1252", "Les élèves étaient arrivés") + "</title></item>"
+	body, _ := decodeFeed([]byte("<rss><channel>"+strings.Repeat(item, 3*maxGuesses)+"</channel></rss>"), "text/xml; charset=iso-8859-1")
+	if n := strings.Count(body, "Les élèves étaient arrivés"); n != 3*maxGuesses {
+		t.Errorf("%d items are as they were written, want %d", n, 3*maxGuesses)
+	}
+}

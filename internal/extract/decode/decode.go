@@ -19,6 +19,7 @@ type Hints struct {
 	Markup      bool   // the bytes are HTML: a <meta> element may name the encoding
 	XML         bool   // the bytes are XML, which is UTF-8 unless it says otherwise
 	Cut         bool   // the bytes are only the beginning: the last character may be incomplete
+	NoGuess     bool   // what is declared is not compared with a guess, which takes up to a few milliseconds
 }
 
 // Result is decoded text.
@@ -154,6 +155,12 @@ func legacy(raw, whole []byte, h Hints) Result {
 		}
 	}
 	if len(declared) == 0 && good > bad {
+		return lossyUTF8(whole)
+	}
+	if h.NoGuess && weak != nil {
+		return weak.decode(raw, h.Cut)
+	}
+	if h.NoGuess {
 		return lossyUTF8(whole)
 	}
 	guessed, confidence := guess(raw, h)

@@ -264,3 +264,14 @@ func BenchmarkGuess(b *testing.B) {
 		})
 	}
 }
+
+func TestNoGuess(t *testing.T) {
+	t.Parallel()
+	cyrillic := encoded(t, "windows-1251", russian)
+	for declared, want := range map[string]string{"windows-1251": "windows-1251", "iso-8859-1": "windows-1252", "utf-9": "utf-8", "": "utf-8"} {
+		r := Bytes(cyrillic, Hints{ContentType: "text/xml; charset=" + declared, NoGuess: true})
+		if r.Charset != want || r.Guessed || want == "utf-8" && r.Replaced == 0 {
+			t.Errorf("declared %q: %s, guessed %v, replaced %d, want %s", declared, r.Charset, r.Guessed, r.Replaced, want)
+		}
+	}
+}
