@@ -70,6 +70,9 @@ func PDF(ctx context.Context, data []byte, o PDFOptions) (Page, error) {
 	}
 	page := Page{Truncated: doc.Truncated, Warnings: doc.Warnings}
 	page.Title, _ = text.Cut(text.Squash(visible(doc.Title)), maxTitle)
+	if page.Title == "(anonymous)" || page.Title == "untitled" { // what ReportLab writes without a title
+		page.Title = ""
+	}
 	whole := strings.TrimSpace(visible(doc.Text))
 	page.Text, _ = text.Cut(whole, o.MaxText)
 	page.Truncated = page.Truncated || len(page.Text) < len(whole)

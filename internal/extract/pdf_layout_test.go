@@ -74,6 +74,7 @@ func TestPDFSetsScriptsApart(t *testing.T) {
 	for _, c := range []struct{ name, content, want string }{
 		{"raised by Ts", `BT /F1 12 Tf 72 700 Td (Mice received 10) Tj 5 Ts /F1 8 Tf (6) Tj 0 Ts /F1 12 Tf ( cells.) Tj ET`, "Mice received 10^6 cells."},
 		{"raised by Td", `BT /F1 12 Tf 72 700 Td (up to 10) Tj /F1 8 Tf 44 4 Td (12) Tj /F1 12 Tf 12 -4 Td (stars) Tj ET`, "up to 10^12 stars"},
+		{"raised by half of the size", `BT /F1 10 Tf 72 700 Td (some 10) Tj 5 Ts /F1 8 Tf (9) Tj 0 Ts /F1 10 Tf ( eggs of CO) Tj -5 Ts /F1 8 Tf (2) Tj ET`, "some 10^9 eggs of CO₂"},
 		{"of one size", `BT /F1 12 Tf 72 700 Td (5 m) Tj 4 Ts (2) Tj 0 Ts ( wide) Tj ET`, "5 m² wide"},
 		{"lowered", `BT /F1 12 Tf 72 700 Td (H) Tj -2 Ts /F1 8 Tf (2) Tj 0 Ts /F1 12 Tf (O and CO) Tj -2 Ts /F1 8 Tf (2) Tj ET`, "H₂O and CO₂"},
 		{"of a formula", `BT /F1 12 Tf 72 700 Td (3 x 10) Tj 5 Ts /F1 8 Tf (\2264) Tj 0 Ts /F1 12 Tf ( mol) Tj ET`, "3 x 10^(–4) mol"},
@@ -106,12 +107,16 @@ func TestPDFReadsColumnsInOrder(t *testing.T) {
 	left := []string{"The harbour was built when the", "town had grown, and was enlarged", "twice before the war began in the", "spring of that year."}
 	right := []string{"Its walls are of granite from the", "quarries in the north, which were", "closed in the same year as the"}
 	inOrder := strings.Join(left, " ") + "\n\n" + strings.Join(right, " ")
+	raised := func(s string) string { return ") Tj 5 Ts /F1 8 Tf (" + s + ") Tj 0 Ts /F1 10 Tf (" }
+	counts := []string{"North of it lived 10" + raised("6") + " herons", "and of crabs some 10" + raised("7") + " or", "more, on 12 m" + raised("2") + " of sand", "or on 30 m" + raised("2") + " of rock."}
 	title := line(150, 680, "F1", 18, "A history of the harbour of Ellwick")
 	for _, c := range []struct {
 		name, content, want string
 	}{
 		{"line by line", twoColumns(left, right, 0), inOrder},
 		{"on lines of their own", twoColumns(left, right, 5), inOrder},
+		{"with exponents between the lines", twoColumns(left, counts, 5.7), strings.Join(left, " ") + "\n\nNorth of it lived 10^6 herons and of crabs some 10^7 or more, on 12 m² of sand or on 30 m² of rock."},
+		{"with exponents beside the lines", twoColumns(left, counts, 8), strings.Join(left, " ") + "\n\nNorth of it lived 10^6 herons and of crabs some 10^7 or more, on 12 m² of sand or on 30 m² of rock."},
 		{"the right one first", twoColumns(nil, right, 0) + twoColumns(left, nil, 0), inOrder},
 		{"under a title", twoColumns(left, right, 0) + title, "# A history of the harbour of Ellwick\n\n" + inOrder},
 		{"over a full line", line(72, 500, "F1", 10, "This line below the columns is as wide as the whole page, and comes at the very end.") + twoColumns(left, right, 0),

@@ -5,6 +5,7 @@ const (
 	minGutter     = 0.8 // ems between columns
 	minGutterFew  = 1.5 // where only two rows show it
 	maxColumnCuts = 12  // columns within columns
+	maxScripts    = 12  // letters of a side of nothing but exponents and indices
 )
 
 // band is a part of a region in which a gutter parts two columns.
@@ -157,10 +158,10 @@ func areColumns(rows []row, b band, depth int) bool {
 	middle := (b.gutter.lo + b.gutter.hi) / 2
 	var leftRows, rightRows, leftProse, rightProse int
 	var leftTop, leftEnd, rightTop, rightEnd float64
-	size := 0.0
+	body := bodySize(rows[b.top:b.bottom])
 	for _, r := range rows[b.top:b.bottom] {
 		l, m := r.sides(middle)
-		size = max(size, r.size)
+		l, m = l.withoutScripts(body), m.withoutScripts(body)
 		if l.words > 0 {
 			if leftRows == 0 {
 				leftTop = r.y
@@ -191,4 +192,17 @@ func areColumns(rows []row, b band, depth int) bool {
 		least = minGutterFew
 	}
 	return overlap >= 0.5*shorter && b.gutter.width() >= least*rows[b.top].size && 3*leftProse >= 2*leftRows && 3*rightProse >= 2*rightRows
+}
+
+// bodySize is the size of most letters.
+func bodySize(rows []row) float64 {
+	weight := map[float64]int{}
+	best := 0.0
+	for _, r := range rows {
+		weight[r.size] += r.letters()
+		if n := weight[r.size]; n > weight[best] || n == weight[best] && r.size > best {
+			best = r.size
+		}
+	}
+	return best
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"unicode/utf8"
 )
 
 // row is the words of one line of a region, from left to right.
@@ -23,7 +24,7 @@ func rowsOf(words []word) []row {
 	for _, w := range words {
 		joined := false
 		for i := len(rows) - 1; i >= 0 && i >= len(rows)-3; i-- { // the words are sorted: the rows before are too high
-			if r := &rows[i]; math.Abs(r.y-w.y) < min(0.5*max(r.size, w.size), 0.75*min(r.size, w.size)) {
+			if r := &rows[i]; math.Abs(r.y-w.y) < reach(r.size, w.size) {
 				r.words = append(r.words, w)
 				if w.size > r.size*1.02 {
 					r.size, r.y = w.size, w.y
@@ -41,6 +42,16 @@ func rowsOf(words []word) []row {
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(b.y, a.y) })
 	return rows
+}
+
+// reach is how far apart the baselines of two sizes are at most in a row. Some programs
+// raise a smaller exponent by half of the size of its base.
+func reach(a, b float64) float64 {
+	large, small := max(a, b), min(a, b)
+	if small <= 0.85*large {
+		return min(0.56*large, 0.75*small)
+	}
+	return min(0.5*large, 0.75*small)
 }
 
 // order sorts the words, and drops those that are drawn twice for a shadow or weight.
@@ -133,11 +144,32 @@ func (r row) sides(x float64) (left, right side) {
 		}
 		s.words++
 		s.letters += len([]rune(w.s))
+		s.size = max(s.size, w.size)
 	}
 	return left, right
 }
 
-type side struct{ words, letters int }
+// letters counts those of all words.
+func (r row) letters() (n int) {
+	for _, w := range r.words {
+		n += utf8.RuneCountInString(w.s)
+	}
+	return n
+}
+
+type side struct {
+	words, letters int
+	size           float64 // of the largest
+}
+
+// withoutScripts is s, or nothing if s has only exponents and indices: those of a line
+// that stands at another height than the lines of the other column.
+func (s side) withoutScripts(body float64) side {
+	if s.size <= 0.85*body && s.letters <= maxScripts {
+		return side{}
+	}
+	return s
+}
 
 // prose is 1 if a side of a row is long enough for a line of text, else 0.
 func (s side) prose() int {
