@@ -91,6 +91,8 @@ func decode(task string, answer result, err error, out any) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("task %s: %w", task, err)
+	case answer.late: // the child noticed the deadline before it was killed
+		return fmt.Errorf("task %s: %w: %s", task, ErrTimeout, *answer.err)
 	case answer.err != nil:
 		return &TaskError{Task: task, Message: *answer.err}
 	}

@@ -77,8 +77,9 @@ type request struct {
 // reply is the head of the answer to the request of the same number. Unless Err
 // is set, the output follows in a second frame.
 type reply struct {
-	Seq uint64  `json:"seq"`
-	Err *string `json:"err,omitempty"`
+	Seq  uint64  `json:"seq"`
+	Err  *string `json:"err,omitempty"`
+	Late bool    `json:"late,omitempty"` // the task failed after its deadline
 }
 
 // parseReply reads the head of the answer to request seq.
@@ -95,8 +96,9 @@ func parseReply(raw []byte, seq uint64) (reply, error) {
 
 // result is a task's answer: exactly one field is set.
 type result struct {
-	out []byte
-	err *string
+	out  []byte
+	err  *string
+	late bool // err is that of a task which ended at its deadline
 }
 
 // readReply reads the answer to request seq, with at most limit bytes in each of
@@ -108,7 +110,7 @@ func readReply(r io.Reader, seq uint64, limit int64) (result, error) {
 	}
 	head, err := parseReply(raw, seq)
 	if err != nil || head.Err != nil {
-		return result{err: head.Err}, err
+		return result{err: head.Err, late: head.Late}, err
 	}
 	out, err := readFrame(r, limit)
 	if errors.Is(err, io.EOF) {

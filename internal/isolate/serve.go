@@ -82,7 +82,7 @@ func serveRequest(tasks map[string]Task, head, in []byte, stdout io.Writer) erro
 	out, err := task(ctx, in)
 	if err != nil {
 		text := err.Error()
-		return writeMessage(stdout, reply{Seq: req.Seq, Err: &text}, nil)
+		return writeMessage(stdout, reply{Seq: req.Seq, Err: &text, Late: ctx.Err() != nil}, nil)
 	}
 	if len(out) == 0 {
 		return errors.New("the task gave no output")
