@@ -51,7 +51,7 @@ type cleaner struct {
 func (c *cleaner) take(r rune) {
 	switch {
 	case r == '\n' || r == '\t':
-	case r == '\r' || r == '\v' || r == '\f' || r == 0x85 || r == 0x2028 || r == 0x2029:
+	case isBreak(r):
 		r = '\n'
 	case r == brailleBlank:
 		r = ' '
@@ -89,11 +89,19 @@ func (c *cleaner) next() rune {
 		if i > maxIgnorable {
 			break
 		}
+		if isBreak(r) {
+			return '\n'
+		}
 		if !isIgnorable(r) && !isJoiner(r) && !unicode.Is(unicode.Variation_Selector, r) {
 			return r
 		}
 	}
 	return 0
+}
+
+// isBreak reports whether r breaks a line and is not a newline.
+func isBreak(r rune) bool {
+	return r == '\r' || r == '\v' || r == '\f' || r == 0x85 || r == 0x2028 || r == 0x2029
 }
 
 // brailleBlank is a Braille cell without dots: a space.

@@ -70,6 +70,8 @@ func TestVariantsAreOneWord(t *testing.T) {
 func FuzzClean(f *testing.F) {
 	f.Add("a\u200b👩\u200d🔬می\u200cخ\ufe0f\r\n\x00\xff")
 	f.Add("葛\U000E0100\U000E0101क्\u200dष1\ufe0f\u20e3")
+	f.Add("\x91\xa9\u200d\r\xa0")
+	f.Add("👩\u200d\u2028🔬क्\u200d\x85ष")
 	f.Fuzz(func(t *testing.T, s string) {
 		got, changed := Clean(s)
 		if !utf8.ValidString(got) || changed != (got != s) {

@@ -50,7 +50,7 @@ func joins(base, last, joiner, next rune) bool {
 
 // isPictograph reports whether r may be a part of an emoji.
 func isPictograph(r rune) bool {
-	return r > 0x7F && unicode.Is(unicode.So, r) || r >= 0x1F3FB && r <= 0x1F3FF || r == 0x2194 || r == 0x2195 || r >= 0x25FB && r <= 0x25FE
+	return r > 0x7F && r != unicode.ReplacementChar && unicode.Is(unicode.So, r) || r >= 0x1F3FB && r <= 0x1F3FF || r == 0x2194 || r == 0x2195 || r >= 0x25FB && r <= 0x25FE
 }
 
 // hasVariant reports whether base is drawn differently with the variation selector.
