@@ -4,7 +4,7 @@ import "math"
 
 // leastAnswerable is the probability that there is an answer below which none is
 // given.
-const leastAnswerable = 0.74
+const leastAnswerable = 0.7
 
 // confidence returns the probability that what was read holds an answer, and that
 // the picked units are one. Both are logistic functions, fitted on questions about
