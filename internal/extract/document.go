@@ -167,19 +167,7 @@ func (i Isolated) Document(ctx context.Context, raw []byte) (Page, error) {
 
 // runDocument runs a task that returns a page or a Problem.
 func (i Isolated) runDocument(ctx context.Context, task string, in any) (Page, error) {
-	var out output
-	err := i.Runner.Run(ctx, task, in, &out)
-	switch {
-	case err == nil && out.Problem != nil:
-		return Page{}, out.Problem
-	case err == nil:
-		return out.Page, nil
-	case errors.Is(err, isolate.ErrTimeout) && ctx.Err() == nil:
-		err = &evidence.Problem{What: "the document takes too long to read", Try: anotherPage, Cause: err}
-	case errors.Is(err, isolate.ErrCrashed) && ctx.Err() == nil:
-		err = &evidence.Problem{What: "reading the document failed; it may take too much memory", Try: anotherPage, Cause: err}
-	}
-	return Page{}, err
+	return i.run(ctx, task, in, "the document takes too long to read", "reading the document failed; it may take too much memory")
 }
 
 // documentsOff is the problem of a document where the setting is off.

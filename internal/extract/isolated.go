@@ -68,17 +68,23 @@ func (i Isolated) HTML(ctx context.Context, raw []byte, contentType, pageURL str
 	if len(raw) > MaxInput {
 		in.Raw, in.Cut = raw[:MaxInput], true
 	}
+	return i.run(ctx, TaskName, in, "the markup of the page takes too long to read", "reading the page failed; its markup may take too much memory")
+}
+
+// run runs a task that returns a page or a Problem. slow and failed are what to say
+// when the child ran out of time and when it crashed.
+func (i Isolated) run(ctx context.Context, task string, in any, slow, failed string) (Page, error) {
 	var out output
-	err := i.Runner.Run(ctx, TaskName, in, &out)
+	err := i.Runner.Run(ctx, task, in, &out)
 	switch {
 	case err == nil && out.Problem != nil:
 		return Page{}, out.Problem
 	case err == nil:
 		return out.Page, nil
 	case errors.Is(err, isolate.ErrTimeout) && ctx.Err() == nil:
-		err = &evidence.Problem{What: "the markup of the page takes too long to read", Try: anotherPage, Cause: err}
+		err = &evidence.Problem{What: slow, Try: anotherPage, Cause: err}
 	case errors.Is(err, isolate.ErrCrashed) && ctx.Err() == nil:
-		err = &evidence.Problem{What: "reading the page failed; its markup may take too much memory", Try: anotherPage, Cause: err}
+		err = &evidence.Problem{What: failed, Try: anotherPage, Cause: err}
 	}
 	return Page{}, err
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A dialog about cookies is not the page, whoever made it, and the page behind it is.
+// A consent dialog of any maker is left out, and the page behind it is read.
 func TestConsentDialogs(t *testing.T) {
 	t.Parallel()
 	notice := strings.Repeat("<p>We and our 843 partners store and access information on a device, such as unique identifiers, to process personal data.</p>", 8)

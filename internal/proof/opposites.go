@@ -333,7 +333,7 @@ func opposed(a, b word) bool {
 // denyingPrefixes turn the meaning of a word round.
 var denyingPrefixes = []string{"un", "in", "im", "ir", "il", "dis", "non", "anti", "de"}
 
-// shortestRoot of a word with a denying prefix: "under" is no opposite of "der".
+// shortestRoot is the least length of a word behind a denying prefix: "der" in "under" is none.
 const shortestRoot = 3
 
 // prefixed reports whether long is short behind a denying prefix.

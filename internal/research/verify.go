@@ -102,7 +102,7 @@ var foreignMark = text.Pattern(`\[(\d+)\]`)
 
 var (
 	// picture matches an image, which a reader of text cannot see, and whose address
-	// would be fetched by whoever renders the answer.
+	// would be fetched by the program that renders the answer.
 	picture    = text.Pattern(`!\[[^\]]*\]\([^)]*\)`)
 	blankLines = text.Pattern(`\n\s*\n\s*\n+`)
 

@@ -180,7 +180,7 @@ func legacy(raw, whole []byte, h Hints) Result {
 // fits reports whether nearly all of the bytes are characters.
 func (r Result) fits() bool { return r.Replaced*perBad <= utf8.RuneCountInString(r.Text) }
 
-// lossyUTF8 is raw with U+FFFD for each byte that is no part of a character.
+// lossyUTF8 returns raw with each byte that is not part of a UTF-8 sequence replaced by U+FFFD.
 func lossyUTF8(raw []byte) Result {
 	r := Result{Charset: "utf-8"}
 	var out strings.Builder
