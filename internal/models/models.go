@@ -31,6 +31,9 @@ type Matcher interface {
 	// similarity to the question and to every word. It ends with ctx's error when ctx
 	// ends first.
 	Match(ctx context.Context, question string, texts []string) ([]Word, []Match, error)
+	// Knows reports whether a word is in the model's vocabulary as a whole, and so is
+	// hardly misspelt.
+	Knows(word string) bool
 }
 
 // Word is a word of a question.

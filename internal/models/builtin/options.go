@@ -1,6 +1,8 @@
 package builtin
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -13,15 +15,19 @@ var optionLine = text.Pattern(`^\s*(-\w|--[a-zA-Z])[\w-]*[ ,=]`)
 // leastOptions is how many options make a listing.
 const leastOptions = 4
 
-// optionEntry returns the entry that answers best of a long listing of options,
-// with the lines that continue it.
-func optionEntry(q query, u unit) (evidence.Span, bool) {
+// bestOptions is how many entries of a listing are compared with the question.
+const bestOptions = 4
+
+// split returns the entries of a long listing of options that share the most with the
+// question, each as a unit with the lines that continue it, and every other unit as it
+// is.
+func split(q query, u unit) []unit {
 	if !u.has[evidence.BlockCode] || len(u.blocks) > 2 || len(u.text) < codeToCut {
-		return evidence.Span{}, false
+		return []unit{u}
 	}
 	entries := optionEntries(u)
 	if len(entries) < leastOptions {
-		return evidence.Span{}, false
+		return []unit{u}
 	}
 	terms := make([][]string, len(entries))
 	for i, e := range entries {
@@ -31,16 +37,19 @@ func optionEntry(q query, u unit) (evidence.Span, bool) {
 	for _, t := range q.terms {
 		asked = append(asked, t.term)
 	}
-	best, top := -1, 0.0
-	for i, s := range text.NewBM25(terms).Scores(asked) {
-		if s > top {
-			best, top = i, s
-		}
+	order, scores := make([]int, len(entries)), text.NewBM25(terms).Scores(asked)
+	for i := range order {
+		order[i] = i
 	}
-	if best < 0 {
-		return evidence.Span{}, false
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(scores[b], scores[a]) })
+	var out []unit
+	for _, i := range order[:min(bestOptions, len(order))] {
+		e := entries[i]
+		one := u
+		one.span, one.text, one.entry = e, u.text[e.Start-u.span.Start:e.End-u.span.Start], true
+		out = append(out, one)
 	}
-	return entries[best], true
+	return out
 }
 
 // optionEntries returns the entries of a listing, or nil when most of its lines

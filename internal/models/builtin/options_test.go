@@ -64,8 +64,10 @@ func TestNoListing(t *testing.T) {
 	} {
 		blocks := text.Blocks(body)
 		e := briefOf("", "", body).Evidence[0]
-		if entry, ok := optionEntry(newQuery("which flag waits for the release", ""), newUnit(e, blocks)); ok {
-			t.Errorf("%q is taken for an entry", body[entry.Start:entry.End])
+		for _, u := range split(newQuery("which flag waits for the release", ""), newUnit(e, blocks)) {
+			if u.entry {
+				t.Errorf("%q is taken for an entry", u.text)
+			}
 		}
 	}
 }

@@ -30,7 +30,7 @@ const (
 // Bounds of an answer made of units.
 const (
 	unitPassages = 8   // passages that are cut into units
-	mostUnits    = 12  // that are scored
+	mostUnits    = 20  // that are scored
 	mostQuoted   = 3   // units of an answer
 	alikeUnits   = 0.8 // overlap of words from which on two units say the same
 	nextCosine   = 0.8 // of the first unit's cosine that a further one must reach
@@ -51,8 +51,8 @@ var (
 // best passages and quotes the best one whole, and the next ones where they are
 // nearly as good.
 func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidence.Brief, asked string) (evidence.Draft, error) {
-	q, asked = repaired(q, asked, in.Evidence)
-	pool := slices.DeleteFunc(unitsOf(in.Evidence[:min(unitPassages, len(in.Evidence))], mostUnits), func(u unit) bool { return !u.readable() })
+	q, asked = repaired(encoder, q, asked, in.Evidence)
+	pool := slices.DeleteFunc(unitsOf(q, in.Evidence[:min(unitPassages, len(in.Evidence))], mostUnits), func(u unit) bool { return !u.readable() })
 	if len(pool) == 0 {
 		return evidence.Draft{Abstain: true, Why: "no passage that was found holds anything to quote"}, nil
 	}
@@ -62,6 +62,9 @@ func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 	slices.SortStableFunc(pool, func(a, b unit) int { return cmp.Compare(b.score, a.score) })
 	picked := pickUnits(asked, pool)
 	answerable, sure := confidence(picked, pool, encoder != nil)
+	if q.counts && !slices.ContainsFunc(picked, func(u unit) bool { return q.quantity.in(u.head + "\n\n" + u.text) }) {
+		answerable = 0 // what was asked is spoken of, but not its number
+	}
 	if answerable < leastAnswerable {
 		return evidence.Draft{Abstain: true, Confidence: sure, Why: cameNearest(in, pool[0])}, nil
 	}
@@ -79,8 +82,8 @@ func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 }
 
 // repaired replaces words of the question that no passage has by the most similar
-// one that some passage has: they are probably misspelt.
-func repaired(q query, asked string, list []evidence.Evidence) (query, string) {
+// one that some passage has: they are probably misspelt, unless the encoder knows them.
+func repaired(encoder models.Matcher, q query, asked string, list []evidence.Evidence) (query, string) {
 	known := map[string]string{} // stems, and a word of each
 	for _, e := range list {
 		for _, t := range text.Tokenize(e.Document.Title + " " + strings.Join(e.Passage.Heading, " ") + " " + e.Passage.Text) {
@@ -90,23 +93,27 @@ func repaired(q query, asked string, list []evidence.Evidence) (query, string) {
 		}
 	}
 	fixed := map[string]string{} // stems of the question, and the right ones
-	q.terms = slices.Clone(q.terms)
-	for i, t := range q.terms {
-		if known[t.term] != "" {
+	tokens := text.Tokenize(asked)
+	for _, t := range tokens {
+		if t.Stop || known[t.Term] != "" || encoder != nil && encoder.Knows(t.Word) {
 			continue
 		}
 		best, like := "", 0.0
 		for term := range known {
-			if s := misspelling(t.term, term); s > like || s == like && s > 0 && term < best {
+			if s := misspelling(t.Term, term); s > like || s == like && s > 0 && term < best {
 				best, like = term, s
 			}
 		}
 		if best != "" {
-			fixed[t.term] = best
+			fixed[t.Term] = best
+		}
+	}
+	q.terms = slices.Clone(q.terms)
+	for i, t := range q.terms {
+		if best := fixed[t.term]; best != "" {
 			q.terms[i].term = best
 		}
 	}
-	tokens := text.Tokenize(asked)
 	for _, t := range slices.Backward(tokens) {
 		if term := fixed[t.Term]; term != "" {
 			asked = asked[:t.Start] + known[term] + asked[t.End:]
@@ -257,6 +264,10 @@ func form(asked string, q query, u unit) float64 {
 		case u.has[evidence.BlockItem], codeSpan().MatchString(u.text):
 			return 0.5
 		}
+	case q.counts:
+		if q.quantity.in(u.text) {
+			return 1
+		}
 	case q.kind != kindOther:
 		c := newCandidate(0, u.span, u.text, 0)
 		if q.kind.fits(q, &c) {
@@ -293,8 +304,8 @@ func pickUnits(asked string, pool []unit) []unit {
 func quoteUnit(q query, in evidence.Brief, u unit) evidence.Sentence {
 	sp := u.span
 	doc := in.Evidence[u.evidence].Document.Text
-	if entry, ok := optionEntry(q, u); ok {
-		return evidence.Sentence{Text: doc[entry.Start:entry.End], Marks: []int{u.evidence + 1}, Quotes: []evidence.Span{entry}, Block: true, Code: true}
+	if u.entry {
+		return evidence.Sentence{Text: u.text, Marks: []int{u.evidence + 1}, Quotes: []evidence.Span{sp}, Block: true, Code: true}
 	}
 	if u.prose() && sp.End-sp.Start > longestProse {
 		sp = bestSentences(q, u)

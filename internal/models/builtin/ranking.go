@@ -72,8 +72,10 @@ func RankSentences(ctx context.Context, encoder models.Matcher, question string,
 
 // query is a parsed question.
 type query struct {
-	kind  questionType
-	terms []queryTerm
+	kind     questionType
+	terms    []queryTerm
+	counts   bool     // it asks for a number
+	quantity quantity // which
 }
 
 type queryTerm struct {
@@ -91,6 +93,7 @@ const aspectWeight = 0.3
 // newQuery parses a question. context is text that the question depends on, or "".
 func newQuery(question, context string) query {
 	q := query{kind: kindOf(question)}
+	q.quantity, q.counts = askedQuantity(question)
 	for _, t := range text.QueryTerms(question) {
 		weight := 1.0
 		if plainVerbs[t] || vagueWords[t] {

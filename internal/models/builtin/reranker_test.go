@@ -3,6 +3,7 @@ package builtin
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -22,6 +23,10 @@ func (table) Embed(context.Context, []string) ([][]float32, error) { return nil,
 
 func (m table) Match(context.Context, string, []string) ([]models.Word, []models.Match, error) {
 	return m.words, m.matches, m.err
+}
+
+func (m table) Knows(word string) bool {
+	return slices.ContainsFunc(m.words, func(w models.Word) bool { return w.Text == word })
 }
 
 func TestRerank(t *testing.T) {

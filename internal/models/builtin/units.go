@@ -17,6 +17,7 @@ type unit struct {
 	head     string // title of its document and the headings above it
 	blocks   []evidence.Block
 	has      map[string]bool // kinds of its blocks
+	entry    bool            // it is one entry of a listing of options
 
 	prior, cosine, match, least, lexical, coverage, grams float64
 	score                                                 float64
@@ -41,7 +42,7 @@ func structured(list []evidence.Evidence) bool {
 }
 
 // unitsOf cuts the passages into units, at most most of them.
-func unitsOf(list []evidence.Evidence, most int) []unit {
+func unitsOf(q query, list []evidence.Evidence, most int) []unit {
 	var out []unit
 	blocks := map[string][]evidence.Block{}
 	for i, e := range list {
@@ -51,9 +52,8 @@ func unitsOf(list []evidence.Evidence, most int) []unit {
 		if _, known := blocks[e.Document.ID]; !known {
 			blocks[e.Document.ID] = text.Blocks(e.Document.Text)
 		}
-		for _, u := range passageUnits(e, clip(blocks[e.Document.ID], e.Passage)) {
+		for _, u := range passageUnits(q, e, clip(blocks[e.Document.ID], e.Passage)) {
 			u.evidence = i
-			u.head = strings.Join(slices.Compact(append([]string{e.Document.Title}, e.Passage.Heading...)), ". ")
 			if out = append(out, u); len(out) == most {
 				return out
 			}
@@ -75,17 +75,32 @@ func clip(blocks []evidence.Block, p evidence.Passage) []evidence.Block {
 	return out
 }
 
-// passageUnits groups the blocks of one passage.
-func passageUnits(e evidence.Evidence, blocks []evidence.Block) []unit {
+// passageUnits groups the blocks of one passage: section by section, since a passage
+// may hold several short ones.
+func passageUnits(q query, e evidence.Evidence, blocks []evidence.Block) []unit {
+	var out []unit
+	for len(blocks) > 0 {
+		n := 1
+		for n < len(blocks) && (blocks[n].Kind != evidence.BlockHeading || blocks[n-1].Kind == evidence.BlockHeading) {
+			n++
+		}
+		out = append(out, sectionUnits(q, e, blocks[:n])...)
+		blocks = blocks[n:]
+	}
+	return out
+}
+
+// sectionUnits groups blocks below the same headings, which may come before them.
+func sectionUnits(q query, e evidence.Evidence, blocks []evidence.Block) []unit {
 	body := func(b evidence.Block) string { return strings.TrimSpace(e.Document.Text[b.Start:b.End]) }
-	for len(blocks) > 1 && blocks[0].Kind == evidence.BlockHeading && !namesEntry(body(blocks[0])) {
+	for len(blocks) > 1 && blocks[0].Kind == evidence.BlockHeading && (blocks[1].Kind == evidence.BlockHeading || !namesEntry(body(blocks[0]))) {
 		blocks = blocks[1:]
 	}
-	if len(blocks) == 0 || blocks[0].Kind == evidence.BlockHeading && len(blocks) == 1 {
+	if len(blocks) == 1 && blocks[0].Kind == evidence.BlockHeading {
 		return nil
 	}
-	if blocks[len(blocks)-1].End-blocks[0].Start <= wholePassage {
-		return []unit{newUnit(e, blocks)}
+	if blocks[len(blocks)-1].End-blocks[0].Start <= wholePassage && !entries(blocks) {
+		return split(q, newUnit(e, blocks))
 	}
 	var out []unit
 	for i := 0; i < len(blocks); {
@@ -100,11 +115,23 @@ func passageUnits(e evidence.Evidence, blocks []evidence.Block) []unit {
 			j++
 		}
 		if blocks[j].Kind != evidence.BlockHeading {
-			out = append(out, newUnit(e, blocks[i:j+1]))
+			out = append(out, split(q, newUnit(e, blocks[i:j+1]))...)
 		}
 		i = j + 1
 	}
 	return out
+}
+
+// entries reports whether two or more of the blocks are entries, each with a name of
+// its own.
+func entries(blocks []evidence.Block) bool {
+	n := 0
+	for _, b := range blocks {
+		if b.Kind == evidence.BlockDefinition {
+			n++
+		}
+	}
+	return n > 1
 }
 
 // belongs reports whether next is read together with b.
@@ -141,6 +168,8 @@ func newUnit(e evidence.Evidence, blocks []evidence.Block) unit {
 	for _, b := range blocks {
 		u.has[b.Kind] = true
 	}
+	path := blocks[len(blocks)-1].Path
+	u.head = strings.Join(slices.Compact(append([]string{e.Document.Title}, path...)), ". ")
 	return u
 }
 

@@ -43,6 +43,16 @@ func (e *Encoder) Match(ctx context.Context, question string, texts []string) ([
 	return words, out, nil
 }
 
+// Knows reports whether word is an entry of the vocabulary.
+func (e *Encoder) Knows(word string) bool {
+	l, err := e.load()
+	if err != nil {
+		return false
+	}
+	in := l.words.Encode(word, MaxTokens)
+	return len(in.IDs) == 3 && in.IDs[1] != l.words.Unknown() // between the special tokens
+}
+
 // split returns the words of an input, without punctuation, and the indexes of the
 // tokens of each.
 func (l *loaded) split(in bert.Input) (words []models.Word, tokens [][]int) {
