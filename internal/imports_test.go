@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 
 	"internal/models/conversation": {},
 	"internal/models/prompt":       {"internal/evidence", "internal/models/conversation"},
-	"internal/models/builtin":      {"internal/evidence", "internal/models", "internal/proof", "internal/models/conversation"},
+	"internal/models/builtin":      {"internal/evidence", "internal/models", "internal/models/conversation", "internal/proof"},
 	"internal/models/ollama":       {"internal/config", "internal/evidence", "internal/models", "internal/models/prompt", "internal/models/builtin"},
 	"internal/models/crossencoder": {"internal/config", "internal/evidence", "internal/models"},
 	"internal/models/all":          {"internal/config", "internal/models", "internal/models/builtin", "internal/models/ollama", "internal/models/crossencoder"},
