@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
@@ -49,7 +51,7 @@ func newFetch(c *console) *cobra.Command {
 				err = c.printRead(got)
 			}
 			if err == nil && len(got.Documents) == 0 && allFailed(got.Sources) {
-				err = &evidence.Problem{What: "nothing could be read: " + got.Sources[0].Name + ": " + got.Sources[0].Err, Try: "`research-mcp doctor` shows what can be reached from here"}
+				err = nothingRead(got.Sources[0])
 			}
 			return errors.Join(err, a.Close())
 		},
@@ -62,6 +64,22 @@ func newFetch(c *console) *cobra.Command {
 	f.DurationVar(&budget, "budget", 0, "take at most this time (default: the setting research.budget)")
 	f.StringVar(&req.Language, "language", "", "language of the sources, such as en")
 	return cmd
+}
+
+// nothingRead is the error for a read of which every source failed, with the next step
+// that the first failure leaves.
+func nothingRead(r evidence.SourceReport) error {
+	try := "`research-mcp doctor` shows what can be reached from here"
+	scheme, _, _ := strings.Cut(strings.ToLower(r.Name), ":")
+	switch isWeb := scheme == "http" || scheme == "https"; {
+	case r.Kind == string(fetch.Refused) && !isWeb:
+		try = "give an address that begins with https:// or http://; `research-mcp remember` reads a file"
+	case r.Kind == string(fetch.Refused):
+		try = "give the address of a page that anyone can read; the setting fetch.allow names hosts of your own"
+	case r.Kind == string(fetch.NotFound) && isWeb:
+		try = "check the address, or ask a source for the page: `research-mcp fetch` with a query"
+	}
+	return &evidence.Problem{What: "nothing could be read: " + r.Name + ": " + r.Err, Try: try}
 }
 
 // allFailed reports whether every source failed. A source that found nothing has

@@ -65,11 +65,13 @@ func (c *console) printSources(list []diagnosis.SourceInfo, contact bool) error 
 // printHealth prints the current state of each source that is on.
 func (c *console) printHealth(list []diagnosis.SourceInfo, contact bool) error {
 	var b strings.Builder
+	limited := false
 	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 	for _, s := range list {
 		if s.Budget == "" {
 			continue // it is off, or has no host
 		}
+		limited = limited || !strings.HasPrefix(s.Budget, diagnosis.NoLimit)
 		var trouble []string
 		if !s.WaitUntil.IsZero() {
 			trouble = append(trouble, "asked to be left alone until "+diagnosis.Clock(s.WaitUntil))
@@ -84,7 +86,7 @@ func (c *console) printHealth(list []diagnosis.SourceInfo, contact bool) error {
 		return err
 	}
 	fmt.Fprintln(c.out, "\nCurrent state, for all processes of this data folder (budgets by day are in UTC):")
-	if !contact {
+	if !contact && limited {
 		fmt.Fprintln(c.out, "Requests to public hosts are limited to half of the above, because you have not said who you are:\nset `contact` to your e-mail address or web page, and the full limits hold.")
 	}
 	for line := range strings.Lines(b.String()) {

@@ -143,9 +143,13 @@ func breakerWords(h fetch.HostState, now time.Time) string {
 // Clock is how states name a time of today or tomorrow.
 func Clock(t time.Time) string { return t.UTC().Format("15:04:05") + " UTC" }
 
+// NoLimit begins the budget of a source that is asked without a limit, as those on
+// this machine are.
+const NoLimit = "no limit"
+
 // budget says what is left in a host's bucket, and what was taken today.
 func budget(h fetch.HostState) string {
-	words := "no limit"
+	words := NoLimit
 	if r := h.Rate; r.PerSecond > 0 {
 		whole := max(math.Floor(h.Tokens+1e-6), 0)
 		words = fmt.Sprintf("%d of %d at once", int(whole), max(r.Burst, 1))
@@ -166,7 +170,7 @@ func budget(h fetch.HostState) string {
 // limits describes what a source allows.
 func limits(r fetch.Rate) string {
 	if r.PerSecond <= 0 {
-		return "no limit"
+		return NoLimit
 	}
 	return fmt.Sprintf("%s, %d at once", every(r), max(r.Burst, 1))
 }

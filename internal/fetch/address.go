@@ -10,6 +10,12 @@ import (
 // that begins no escape stands for itself, and what a request line may not hold, such
 // as a space, is escaped.
 func parseURL(s string) (*url.URL, error) {
+	s = strings.TrimSpace(s)
+	for _, marks := range []string{"<>", `""`, "''"} { // as mails and prose set off addresses
+		if len(s) > 1 && s[0] == marks[0] && s[len(s)-1] == marks[1] {
+			s = s[1 : len(s)-1]
+		}
+	}
 	u, err := url.Parse(escapeLonePercents(strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(strings.TrimSpace(s))))
 	if err != nil {
 		return nil, err

@@ -15,6 +15,8 @@ func TestParseURL(t *testing.T) {
 		"https://h.example/100% sure?p=5%":        "https://h.example/100%25%20sure?p=5%25",
 		"https://h.example/long\n/way?a=\"x\"<y>": "https://h.example/long/way?a=%22x%22%3Cy%3E",
 		"https://h.example/straße?q=日本":           "https://h.example/stra%C3%9Fe?q=%E6%97%A5%E6%9C%AC",
+		"<https://h.example/a?b=c>":               "https://h.example/a?b=c",
+		" \"https://h.example/a\"\n":              "https://h.example/a",
 		"https://h.example/a%2Fb?c=%2f#d e":       "https://h.example/a%2Fb?c=%2f#d%20e",
 	} {
 		u, err := parseURL(in)

@@ -177,7 +177,8 @@ var walls = []struct {
 		`(human|security) (verification|check)|making sure you.?re not a bot|checking your browser|verify(ing)? (that )?you are (a )?human|` +
 		`pardon our interruption|access to this page has been denied|ddos protection|client challenge|attention required|` +
 		`please (enable|turn on) (js|javascript|cookies)|(enable|you need to enable) javascript and cookies)\b`)},
-	{"a page that refuses access", nil, text.Pattern(`(?i)^access denied\b`)},
+	{"a page that refuses access", nil, text.Pattern(`^(?i:access denied)\s*($|[^\pL\s]|(You|The|This|Your|Access|Error|Reference|Sorry)\b)|` +
+		`^(?i:blocked|forbidden|request blocked)\W*$|(?i)^.{0,60}\b(your (request|access|ip( address)?) (has been|was|is) (blocked|denied)|(sorry, )?you have been blocked)`)},
 	{byConsent, nil, text.Pattern(`(?i)^(before you continue|bevor sie (fortfahren|weitergehen|zu)|avant d.acc[eé]der|antes de (continuar|ir a)|prima di (proseguire|continu)|voordat je verder|` +
 		`(your |manage |cookie )?(privacy|cookie|consent)s?( and cookies?| consent| choices?| preferences?| settings?| notice| wall| banner)*$|we value your privacy|cookies?einstellungen|datenschutz-?einstellungen|` +
 		`gestion des cookies|zustimmung|einwilligung)`)},

@@ -101,6 +101,10 @@ func TestInterstitialsAreKnown(t *testing.T) {
 		{"a page of a host behind Imperva", titled("Herons", `<script src="/_Incapsula_Resource?x=1"></script><p>`+prose+`</p>`), ""},
 		{"a policy", titled("Cookie policy", `<p>We use two cookies.</p>`), ""},
 		{"a short page", titled("Herons", `<p>`+prose+`</p>`), ""},
+		{"a blocked request", titled("Blocked", `<h1>whoa there!</h1><p>Your request has been blocked due to a network policy.</p>`), "refuses access"},
+		{"a blocked visitor", titled("example.org", `<h1>Sorry, you have been blocked</h1><p>You are unable to access example.org</p>`), "refuses access"},
+		{"a short page about refusals", titled("nginx", `<h1>Access denied errors in nginx</h1><p>Set the folder's permissions to 755.</p>`), ""},
+		{"a short page about blocking", titled("Blocked drains", `<h1>Blocked drains</h1><p>Pour hot water into the drain.</p>`), ""},
 		{"an article", titled("Access denied: how sites refuse readers", "<p>"+strings.Repeat(prose, 30)+"</p>"), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

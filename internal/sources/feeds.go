@@ -31,9 +31,9 @@ const (
 
 func feedsSpec() Spec {
 	return Spec{
-		Name: "feeds", About: "items of RSS and Atom feeds of your choice", DefaultTimeout: defaultTimeout,
+		Name: "feeds", About: "items of RSS, Atom and JSON feeds of your choice", DefaultTimeout: defaultTimeout,
 		Rate: fetch.Rate{PerSecond: 1, Burst: 5}, Lifetime: 15 * time.Minute, Enabled: true, Kinds: []string{KindNews},
-		Options: []Option{{Name: "urls", About: "addresses of RSS or Atom feeds, with commas or spaces between them"}},
+		Options: []Option{{Name: "urls", About: "addresses of RSS, Atom or JSON feeds, with commas or spaces between them"}},
 		Needs:   []string{"urls"}, New: newFeeds,
 	}
 }
@@ -103,10 +103,7 @@ func (f *feeds) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("reading %d feeds: %w", len(f.list), err)
 	}
-	found := []evidence.Document{}
-	if slices.Contains(failed, nil) {
-		found = rankItems(slices.Concat(docs...), q)
-	}
+	found := rankItems(slices.Concat(docs...), q)
 	failed = slices.DeleteFunc(failed, func(err error) bool { return err == nil })
 	if len(found) > 0 || len(failed) == 0 {
 		return found, nil
@@ -117,11 +114,12 @@ func (f *feeds) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	return nil, fmt.Errorf("%d of %d feeds failed, the first with: %w", len(failed), len(f.list), failed[0])
 }
 
-// read returns every item of one feed. A panic of the parser fails that feed only.
+// read returns every item of one feed; of a damaged one what can be read, and an error.
+// A panic of the parser fails that feed only.
 func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, err error) {
 	req := fetch.Request{URL: it.url.String(),
-		Accept: "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9", Budget: fetch.NewBudget(f.timeout)}
-	malformed := &fetch.Error{Kind: fetch.Malformed, Host: it.url.Host, Detail: "the answer is not the RSS or Atom that was expected"}
+		Accept: "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, text/xml;q=0.9", Budget: fetch.NewBudget(f.timeout)}
+	malformed := &fetch.Error{Kind: fetch.Malformed, Host: it.url.Host, Detail: "the answer is not the RSS, Atom or JSON Feed that was expected"}
 	defer func() {
 		if recover() != nil {
 			docs, err = nil, malformed
@@ -145,7 +143,11 @@ func (f *feeds) read(ctx context.Context, it feed) (docs []evidence.Document, er
 	case err != nil:
 		return nil, malformed
 	}
-	return items(it.url, parsed, resp.Retrieved), nil
+	docs = items(it.url, parsed, resp.Retrieved)
+	if parsed.damaged {
+		return docs, malformed
+	}
+	return docs, nil
 }
 
 // newsWords ask for new items rather than for items with these words.

@@ -159,6 +159,7 @@ func oddTime(s string) (time.Time, bool) {
 	if s == "" || len(s) > longestDate {
 		return time.Time{}, false
 	}
+	s = inEnglish(s)
 	s = ordinal.ReplaceAllString(weekday.ReplaceAllString(s, ""), "$1")
 	s = halfDay.ReplaceAllStringFunc(s, in24Hours)
 	s = dayClock.ReplaceAllString(s, " ")
@@ -192,4 +193,43 @@ func in24Hours(s string) string {
 		hour += 12
 	}
 	return strconv.Itoa(100 + hour)[1:] + ":" + cmp.Or(rest, "00")
+}
+
+// monthsAbroad are the beginnings of months in the languages in which feeds name them
+// beside English, as prefixes of the English names: German, French, Spanish, Italian,
+// Portuguese, Dutch. A longer beginning counts before a shorter one.
+var monthsAbroad = []struct{ begins, english string }{
+	{"janv", "Jan"}, {"jän", "Jan"}, {"ene", "Jan"}, {"gen", "Jan"}, {"fév", "Feb"}, {"fev", "Feb"}, {"mär", "Mar"}, {"maa", "Mar"}, {"mrt", "Mar"},
+	{"mars", "Mar"}, {"avr", "Apr"}, {"abr", "Apr"}, {"mai", "May"}, {"mag", "May"}, {"mei", "May"}, {"juin", "Jun"}, {"giu", "Jun"}, {"juil", "Jul"}, {"lug", "Jul"},
+	{"aoû", "Aug"}, {"aou", "Aug"}, {"ago", "Aug"}, {"set", "Sep"}, {"okt", "Oct"}, {"ott", "Oct"}, {"out", "Oct"}, {"dez", "Dec"}, {"déc", "Dec"},
+	{"dic", "Dec"},
+}
+
+// dayDot is the day of a month as German writes it.
+var dayDot = regexp.MustCompile(`^(\d{1,2})\.\s*`)
+
+var dateWord = regexp.MustCompile(`\p{L}+\.?`)
+
+// inEnglish writes the month of a date in English, and drops a weekday in another
+// language, which is a word before the first digit.
+func inEnglish(s string) string {
+	first := strings.IndexAny(s, "0123456789")
+	found := false
+	out := dateWord.ReplaceAllStringFunc(s, func(word string) string {
+		for _, m := range monthsAbroad {
+			if strings.HasPrefix(strings.ToLower(word), m.begins) {
+				found = true
+				return m.english
+			}
+		}
+		return word
+	})
+	if comma := strings.IndexByte(s, ','); comma >= 0 && comma < first && !weekday.MatchString(s) {
+		found = true
+		out = strings.TrimSpace(out[strings.IndexByte(out, ',')+1:])
+	}
+	if !found {
+		return s
+	}
+	return dayDot.ReplaceAllString(out, "$1 ")
 }

@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -16,7 +17,7 @@ import (
 )
 
 var (
-	errNoFeed       = errors.New("neither RSS nor Atom")
+	errNoFeed       = errors.New("neither RSS nor Atom nor JSON Feed")
 	errFeedTooLarge = errors.New("larger than a feed may be")
 	errFeedShape    = errors.New("it has entries, none of which can be read")
 )
@@ -25,18 +26,59 @@ var (
 type parsedFeed struct {
 	*gofeed.Feed
 	warnings []string
+	damaged  bool // entries may be missing or incomplete
 }
 
-// parseFeed reads RSS and Atom only: any JSON object would count as an empty JSON
-// Feed, and hide an outage. What is not quite XML is repaired first. contentType is
-// the header of the answer, which may name the character encoding.
+// parseFeed reads RSS, Atom and JSON Feed. What is not quite XML is repaired first; if
+// that does not suffice, each entry is repaired on its own, and a warning says so.
+// contentType is the header of the answer, which may name the character encoding.
 //
 // A feed without items is one that was understood: one whose entries are not
 // recognised is an error.
 func parseFeed(raw []byte, contentType string) (parsedFeed, error) {
 	body, warnings := decodeFeed(raw, contentType)
-	feed, err := parseXML(repairXML(body))
-	return parsedFeed{feed, warnings}, err
+	if isJSON(body) {
+		feed, err := parseJSON(body)
+		return parsedFeed{Feed: feed, warnings: warnings}, err
+	}
+	body = repairXML(body)
+	feed, err := parseXML(body)
+	if errors.Is(err, errFeedTooLarge) || errors.Is(err, errNoFeed) || err == nil && isWellFormed(body) {
+		return parsedFeed{Feed: feed, warnings: warnings}, err
+	}
+	if again, ok := repairEntries(body, feed); ok {
+		return parsedFeed{Feed: again, warnings: append(warnings, "the feed is not well-formed or cut off: an item may be incomplete"), damaged: true}, nil
+	}
+	return parsedFeed{Feed: feed, warnings: warnings}, err
+}
+
+// repairEntries parses a feed entry by entry. ok is true if there is more in it than in
+// feed, which the parser made of it as a whole: the parser is lenient, and may lose
+// entries of what is not well-formed. feed may be nil.
+func repairEntries(body string, feed *gofeed.Feed) (again *gofeed.Feed, ok bool) {
+	recovered, ok := recoverEntries(body)
+	if !ok {
+		return nil, false
+	}
+	again, err := parseXML(recovered)
+	return again, err == nil && (feed == nil || compareContent(again, feed) > 0)
+}
+
+// compareContent is positive if a has more fields in its items than b, or as many and
+// more text.
+func compareContent(a, b *gofeed.Feed) int {
+	size := func(f *gofeed.Feed) (fields, bytes int) {
+		for _, it := range f.Items {
+			for _, s := range []string{it.Title, it.Link, it.Description, it.Content} {
+				bytes += len(s)
+				fields += min(len(s), 1)
+			}
+		}
+		return fields, bytes
+	}
+	fieldsA, bytesA := size(a)
+	fieldsB, bytesB := size(b)
+	return cmp.Or(cmp.Compare(fieldsA, fieldsB), cmp.Compare(bytesA, bytesB))
 }
 
 // parseXML reads a feed that was repaired.

@@ -73,22 +73,33 @@ type innerText string
 // UnmarshalXML reads to the element's end.
 func (i *innerText) UnmarshalXML(d *xml.Decoder, _ xml.StartElement) error {
 	var b strings.Builder
-	for depth := 1; depth > 0; {
+	err := readInside(d, func(t xml.Token) {
+		if t, ok := t.(xml.CharData); ok {
+			b.Write(t)
+		}
+	})
+	*i = innerText(b.String())
+	return err
+}
+
+// readInside calls visit for each token between the start tag that was read last and
+// its end tag.
+func readInside(d *xml.Decoder, visit func(xml.Token)) error {
+	for depth := 1; ; {
 		t, err := d.Token()
 		if err != nil {
 			return err
 		}
-		switch t := t.(type) {
+		switch t.(type) {
 		case xml.StartElement:
 			depth++
 		case xml.EndElement:
-			depth--
-		case xml.CharData:
-			b.Write(t)
+			if depth--; depth == 0 {
+				return nil
+			}
 		}
+		visit(t)
 	}
-	*i = innerText(b.String())
-	return nil
 }
 
 // innerMarkup is the content of an element as HTML: the elements inside it by their
@@ -98,27 +109,20 @@ type innerMarkup string
 // UnmarshalXML reads to the element's end.
 func (i *innerMarkup) UnmarshalXML(d *xml.Decoder, _ xml.StartElement) error {
 	var b strings.Builder
-	for depth := 1; depth > 0; {
-		t, err := d.Token()
-		if err != nil {
-			return err
-		}
+	err := readInside(d, func(t xml.Token) {
 		switch t := t.(type) {
 		case xml.StartElement:
-			depth++
 			b.WriteString("<" + t.Name.Local)
 			for _, a := range t.Attr {
 				b.WriteString(" " + a.Name.Local + `="` + html.EscapeString(a.Value) + `"`)
 			}
 			b.WriteByte('>')
 		case xml.EndElement:
-			if depth--; depth > 0 {
-				b.WriteString("</" + t.Name.Local + ">")
-			}
+			b.WriteString("</" + t.Name.Local + ">")
 		case xml.CharData:
 			b.WriteString(html.EscapeString(string(t)))
 		}
-	}
+	})
 	*i = innerMarkup(strings.TrimSpace(b.String()))
-	return nil
+	return err
 }

@@ -37,6 +37,7 @@ type contract struct {
 	Format   string            `json:"format"`    // "xml" when answers are: those with such a type are also played broken
 	Options  map[string]string `json:"options"`   // values of the source's options; {{url}} in them is the test server's URL
 	ReadsAll bool              `json:"reads_all"` // the source reads everything: no request holds the query
+	ReadsCut bool              `json:"reads_cut"` // the source reads what is left of an answer that is cut off
 	Hits     []reply           `json:"hits"`      // finds documents
 	Empty    []reply           `json:"empty"`     // finds nothing
 	Nulls    []reply           `json:"nulls"`     // good answers with null wherever the service may send it
