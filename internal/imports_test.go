@@ -30,19 +30,22 @@ var mayImport = map[string][]string{
 	"internal/isolate":  {},
 	"internal/extract":  {"internal/evidence", "internal/isolate"},
 	"internal/sources":  {"internal/evidence", "internal/fetch", "internal/extract"},
-	"internal/models":   {"internal/evidence"},
+	"internal/models":   {"internal/evidence", "internal/models/pace"},
 
 	"memory":            {"internal/evidence", "memory/contract", "memory/*"},
 	"memory/contract":   {"internal/evidence"},
 	"memory/memorytest": {"internal/evidence", "memory/contract"},
 	"memory/*":          {"internal/evidence", "memory/contract"}, // each backend
 
+	"internal/models/pace":         {},
 	"internal/models/conversation": {},
 	"internal/models/prompt":       {"internal/evidence", "internal/models/conversation"},
 	"internal/models/builtin":      {"internal/evidence", "internal/models", "internal/models/conversation", "internal/proof"},
-	"internal/models/ollama":       {"internal/config", "internal/evidence", "internal/models", "internal/models/prompt", "internal/models/builtin"},
+	"internal/models/writer":       {"internal/evidence", "internal/models", "internal/models/pace", "internal/models/prompt", "internal/models/builtin"},
+	"internal/models/ollama":       {"internal/config", "internal/evidence", "internal/models", "internal/models/pace", "internal/models/prompt", "internal/models/writer"},
+	"internal/models/openai":       {"internal/config", "internal/evidence", "internal/models", "internal/models/pace", "internal/models/prompt", "internal/models/writer"},
 	"internal/models/crossencoder": {"internal/config", "internal/evidence", "internal/models"},
-	"internal/models/all":          {"internal/config", "internal/models", "internal/models/builtin", "internal/models/ollama", "internal/models/crossencoder"},
+	"internal/models/all":          {"internal/config", "internal/models", "internal/models/builtin", "internal/models/ollama", "internal/models/openai", "internal/models/crossencoder"},
 	"internal/models/modelstest":   {"internal/evidence", "internal/models", "internal/models/conversation"},
 
 	"internal/library":  {"internal/evidence", "internal/models", "internal/extract", "internal/fetch", "memory", "memory/contract"},

@@ -19,6 +19,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/all"
+	"github.com/research-mcp/research-mcp/internal/models/pace"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/memory"
@@ -69,7 +70,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if a.sources, err = a.buildSources(o.Hooks); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	if a.models, err = all.New(cfg, models.Env{Log: o.Log, Hooks: o.Hooks}); err != nil {
+	if a.models, err = all.New(cfg, models.Env{Log: o.Log, Hooks: o.Hooks, Speeds: pace.Open(cfg.DataDir, o.Now)}); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
 	a.memory, err = memory.Open(ctx, memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: a.models.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.Now})

@@ -11,6 +11,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 const tidalMill = `# The tidal mill of Sorrel Quay
@@ -136,6 +137,23 @@ func verdicts(t *testing.T, answer evidence.Answer, sentences []string, true_ bo
 	return count
 }
 
+// faithful returns the sentences of the mill's text: a draft of lies alone would not be
+// used at all.
+func faithful() []string {
+	var out []string
+	_, prose, _ := strings.Cut(tidalMill, "\n")
+	for _, sp := range text.Sentences(prose) {
+		out = append(out, strings.TrimSpace(prose[sp.Start:sp.End]))
+	}
+	return out
+}
+
+func addTo(sum, part map[string]int) {
+	for k, n := range part {
+		sum[k] += n
+	}
+}
+
 // A model that lies about what it has read is not believed; one that tells the truth
 // in its own words mostly is.
 func TestTwentyLies(t *testing.T) {
@@ -147,22 +165,26 @@ func TestTwentyLies(t *testing.T) {
 	}{{"on", 3, 18, 15}, {"off", 3, 13, 9}} {
 		t.Run("encoder "+c.encoder, func(t *testing.T) {
 			t.Parallel()
-			var sentences, untrue []string
-			for i, lie := range lies {
+			var untrue []string
+			for _, lie := range lies {
 				untrue = append(untrue, lie[1])
-				sentences = append(sentences, lie[1], truths[i])
 			}
-			answer := askModel(t, c.encoder, sentences)
-			if !strings.HasPrefix(answer.Synthesizer, "ollama/") {
-				t.Fatalf("written by %s: %q", answer.Synthesizer, answer.Warnings)
+			lied, told := map[string]int{}, map[string]int{}
+			const part = 5
+			for i := 0; i < len(lies); i += part {
+				sentences := append(faithful(), append(slices.Clone(untrue[i:i+part]), truths[i:i+part]...)...)
+				answer := askModel(t, c.encoder, sentences)
+				if !strings.HasPrefix(answer.Synthesizer, "ollama/") {
+					t.Fatalf("written by %s: %q", answer.Synthesizer, answer.Warnings)
+				}
+				addTo(lied, verdicts(t, answer, untrue[i:i+part], false))
+				addTo(told, verdicts(t, answer, truths[i:i+part], true))
 			}
-			got := verdicts(t, answer, untrue, false)
-			if got[evidence.Supported] > 0 || got[evidence.Weak] > c.shown {
-				t.Errorf("of %d lies %d are supported and %d weak", len(lies), got[evidence.Supported], got[evidence.Weak])
+			if lied[evidence.Supported] > 0 || lied[evidence.Weak] > c.shown {
+				t.Errorf("of %d lies %d are supported and %d weak", len(lies), lied[evidence.Supported], lied[evidence.Weak])
 			}
-			got = verdicts(t, answer, truths, true)
-			if got[evidence.Supported] < c.trueTrusted || got[evidence.Supported]+got[evidence.Weak] < c.trueShown {
-				t.Errorf("of %d truths %d are supported and %d weak", len(truths), got[evidence.Supported], got[evidence.Weak])
+			if told[evidence.Supported] < c.trueTrusted || told[evidence.Supported]+told[evidence.Weak] < c.trueShown {
+				t.Errorf("of %d truths %d are supported and %d weak", len(truths), told[evidence.Supported], told[evidence.Weak])
 			}
 		})
 	}

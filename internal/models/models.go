@@ -7,6 +7,7 @@ package models
 
 import (
 	"context"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
@@ -65,6 +66,22 @@ type Synthesizer interface {
 	// in order, and is not called after Write returns. A cancelled ctx is an error; a
 	// deadline may leave a partial draft.
 	Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error)
+}
+
+// Paced is a Synthesizer that knows how fast its model is on this machine.
+type Paced interface {
+	Synthesizer
+	// Fit returns the part of the brief that the model can read within limit, with
+	// time to write. It waits for a measurement that is under way until ctx ends.
+	Fit(ctx context.Context, in evidence.Brief, limit time.Duration) Fit
+}
+
+// Fit is what a model can do in time.
+type Fit struct {
+	Brief   evidence.Brief    // to write from: the first passages, and a limit for the answer
+	Takes   time.Duration     // at the measured speed
+	TooSlow bool              // the model is not worth asking; Brief is not set
+	Problem *evidence.Problem // why, if the user has not been told before
 }
 
 // Planner turns a question into search keywords. It is safe for concurrent use.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/pace"
 )
 
 // Provider supplies models, for instance those of one server. Its methods are
@@ -52,8 +53,9 @@ type Status struct {
 
 // Env is what a provider is built with besides the settings.
 type Env struct {
-	Log   *slog.Logger // nil: nothing is logged
-	Hooks Hooks        // nil: none
+	Log    *slog.Logger // nil: nothing is logged
+	Hooks  Hooks        // nil: none
+	Speeds *pace.Book   // measured speeds of models; nil: they are measured anew
 }
 
 // Hooks record what passes between a provider and its server, or replay it, and

@@ -105,7 +105,7 @@ type run struct {
 	observe func(Event)
 	started time.Time
 	answer  evidence.Answer
-	unsure  bool   // the model found no answer, and the sources are quoted instead: words that match may not answer
+	unsure  bool   // the built-in synthesizer or the model found no answer, and the other's is given
 	cut     bool   // a deadline or limit ended the draft early
 	nearest string // what came nearest to an answer that was not given
 
@@ -139,11 +139,12 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 	}
 	analysis := r.analyse(bounded, docs)
 	ranked := r.rank(bounded, docs, recalled)
-	draft := r.synthesise(bounded, ranked)
+	v := newVerifier(ranked, e.deps.Models.BuiltIn().Encoder)
+	answer := r.synthesise(bounded, v)
 	if err := ctx.Err(); err != nil {
 		return evidence.Answer{}, err
 	}
-	r.verify(bounded, ranked, draft)
+	r.settle(v, answer)
 	if r.answer.Analysis = <-analysis; r.answer.Analysis.Status == "" {
 		r.answer.Analysis = evidence.Analysis{Status: "error", Err: "the analysis panicked", BySource: map[string]int{}}
 	}

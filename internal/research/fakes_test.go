@@ -162,6 +162,7 @@ type fakeModel struct {
 	planning time.Duration
 	draft    *evidence.Draft
 	err      error
+	streams  bool // it gives its text to the stream
 }
 
 func (m *fakeModel) Name() string { return m.name }
@@ -205,7 +206,7 @@ func (m *fakeModel) Write(ctx context.Context, in evidence.Brief, stream func(st
 		return evidence.Draft{}, m.err
 	}
 	if m.draft != nil {
-		if stream != nil {
+		if stream != nil && len(m.draft.Sentences) > 0 {
 			stream(m.draft.Sentences[0].Text)
 		}
 		return *m.draft, ctx.Err()
@@ -215,6 +216,9 @@ func (m *fakeModel) Write(ctx context.Context, in evidence.Brief, stream func(st
 		sp := text.Sentences(e.Passage.Text)[0]
 		sp.Start, sp.End = sp.Start+e.Passage.Start, sp.End+e.Passage.Start
 		d.Sentences = append(d.Sentences, evidence.Sentence{Text: e.Document.Text[sp.Start:sp.End], Marks: []int{i + 1}, Quotes: []evidence.Span{sp}})
+	}
+	if m.streams && stream != nil {
+		stream(d.Sentences[0].Text)
 	}
 	return d, nil
 }

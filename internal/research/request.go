@@ -27,11 +27,12 @@ type Request struct {
 
 // Kinds of events.
 const (
-	EventPlanned = "planned" // Total sources are asked
-	EventSource  = "source"  // Source has reported, Done of Total
-	EventStage   = "stage"   // Stage begins
-	EventText    = "text"    // Text is the next piece of the answer's prose
-	EventDone    = "done"    // the answer is complete
+	EventPlanned   = "planned"   // Total sources are asked
+	EventSource    = "source"    // Source has reported, Done of Total
+	EventStage     = "stage"     // Stage begins
+	EventText      = "text"      // Text is the next piece of the answer, quoted from the sources
+	EventRewritten = "rewritten" // Text, a model's answer, replaces that of all EventText
+	EventDone      = "done"      // the answer is complete
 )
 
 // GivenUp lists searches of a source that are not waited for, by keyword.

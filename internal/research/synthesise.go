@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -19,52 +17,44 @@ const answerTokens = 800
 // those at or above it, four of five were right on questions about documentation.
 const answeredConfidence = 0.7
 
-// verifyReserve is the share of the budget for the steps after writing.
-const verifyReserve = 0.05
+// written is a draft whose sentences have been compared with the evidence.
+type written struct {
+	by     string // the synthesizer's name
+	draft  evidence.Draft
+	claims []checked
+}
 
-// synthesise returns the draft of the chosen synthesizer, or of the built-in one
-// if that fails.
-func (r *run) synthesise(ctx context.Context, ranked []evidence.Evidence) evidence.Draft {
+// synthesise returns the answer: the built-in synthesizer's, which is ready first and
+// given at once to those who listen, or a model's that is in time and no worse.
+func (r *run) synthesise(ctx context.Context, v *verifier) written {
 	begun := r.e.deps.Now()
 	defer func() { r.answer.Timing.SynthesisMS = r.since(begun) }()
 	r.emit(Event{Kind: EventStage, Stage: "synthesis"})
-	if len(ranked) == 0 {
-		return evidence.Draft{Abstain: true, Why: "nothing was found"}
+	if len(v.evidence) == 0 {
+		return written{by: r.answer.Synthesizer, draft: evidence.Draft{Abstain: true, Why: "nothing was found"}}
 	}
 	brief := evidence.Brief{
-		Question: r.req.Question, Evidence: ranked, Summary: r.session.Summary, Turns: r.session.Turns,
+		Question: r.req.Question, Evidence: v.evidence, Summary: r.session.Summary, Turns: r.session.Turns,
 		Language: r.req.Language, MaxTokens: min(answerTokens, max(100, r.req.MaxTokens/3)), Now: begun,
 	}
-	deadline, ok := ctx.Deadline()
-	if ok {
-		reserve := time.Duration(float64(r.req.Budget) * verifyReserve)
-		var cancel context.CancelFunc
-		ctx, cancel = limit.WithTimeout(ctx, time.Until(deadline)-reserve)
-		defer cancel()
+	quoted := r.quote(ctx, v, brief)
+	out := r.rewrite(ctx, v, brief, quoted)
+	if out.by != quoted.by && len(out.claims) > 0 {
+		r.emit(Event{Kind: EventRewritten, Text: prose(out.claims)})
 	}
-	draft, err := r.models.wait().Synthesizer.Write(ctx, brief, func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
-	if err == nil && (draft.Abstain || len(draft.Sentences) > 0) {
-		return draft
-	}
-	why := "it wrote nothing"
-	if err != nil {
-		why = firstLine(err)
-	}
-	return r.fallBack(ctx, brief, why)
+	return out
 }
 
-// fallBack returns a draft of the built-in synthesizer.
-func (r *run) fallBack(ctx context.Context, brief evidence.Brief, why string) evidence.Draft {
+// quote returns the answer of the built-in synthesizer, which is given even if the
+// budget is used up.
+func (r *run) quote(ctx context.Context, v *verifier, brief evidence.Brief) written {
 	builtIn := r.e.deps.Models.BuiltIn().Synthesizer
-	if failed := r.models.wait().Synthesizer.Name(); failed != builtIn.Name() {
-		r.warn(fmt.Sprintf("%s did not write this answer (%s): it is quoted from the sources instead", failed, why))
-	}
-	r.answer.Synthesizer = builtIn.Name()
-	draft, err := builtIn.Write(context.WithoutCancel(ctx), brief, nil)
+	ctx = context.WithoutCancel(ctx)
+	draft, err := builtIn.Write(ctx, brief, func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
 	if err != nil {
-		return evidence.Draft{Abstain: true, Why: err.Error()}
+		draft = evidence.Draft{Abstain: true, Why: err.Error()}
 	}
-	return draft
+	return written{by: builtIn.Name(), draft: draft, claims: v.check(ctx, draft)}
 }
 
 // conclude sets the answer's status and, if there is no answer, says what was

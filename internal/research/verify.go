@@ -1,7 +1,6 @@
 package research
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -11,30 +10,15 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// verify checks every sentence of the draft against the spans that it cites, and
-// makes the answer of those that are supported. A model's draft without any is
-// replaced by quotes.
-func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evidence.Draft) {
+// settle makes the answer of those sentences that are supported.
+func (r *run) settle(v *verifier, w written) {
 	begun := r.e.deps.Now()
 	defer func() { r.answer.Timing.VerifyMS = r.since(begun) }()
 	r.emit(Event{Kind: EventStage, Stage: "verify"})
 
+	draft := w.draft
 	if draft.Abstain && draft.Confidence > 0 {
 		r.nearest = draft.Why
-	}
-	v := newVerifier(ranked, r.e.deps.Models.BuiltIn().Encoder)
-	claims := v.check(ctx, draft)
-	builtIn := r.e.deps.Models.BuiltIn().Synthesizer.Name()
-	if !anySupported(claims) && len(ranked) > 0 && r.answer.Synthesizer != builtIn {
-		why := "none of its sentences is supported by what was read"
-		if draft.Abstain {
-			why = "it found no answer in what was read"
-			r.unsure = true
-		}
-		brief := evidence.Brief{Question: r.req.Question, Evidence: ranked, Summary: r.session.Summary, Turns: r.session.Turns,
-			Language: r.req.Language, MaxTokens: answerTokens, Now: begun}
-		draft = r.fallBack(ctx, brief, why)
-		claims = v.check(ctx, draft)
 	}
 	if draft.Partial {
 		r.cut = true
@@ -42,9 +26,10 @@ func (r *run) verify(ctx context.Context, ranked []evidence.Evidence, draft evid
 	} else if draft.Why != "" && !draft.Abstain {
 		r.warn(draft.Why)
 	}
+	r.answer.Synthesizer = w.by
 	r.answer.Confidence = math.Round(draft.Confidence*100) / 100
-	r.write(v, claims)
-	r.answer.Evidence = evidenceOf(ranked)
+	r.write(v, w.claims)
+	r.answer.Evidence = evidenceOf(v.evidence)
 }
 
 // evidenceOf lists the ranked passages for a client that writes its own answer.
@@ -59,10 +44,6 @@ func evidenceOf(ranked []evidence.Evidence) []evidence.RankedPassage {
 			Text: e.Passage.Text, Start: e.Passage.Start, End: e.Passage.End, Score: math.Round(e.Passage.Score*1000) / 1000})
 	}
 	return out
-}
-
-func anySupported(claims []checked) bool {
-	return slices.ContainsFunc(claims, func(c checked) bool { return c.verdict != evidence.Unsupported })
 }
 
 // write turns checked sentences into claims, numbered citations and prose.

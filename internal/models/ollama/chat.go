@@ -10,7 +10,9 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/models/pace"
 	"github.com/research-mcp/research-mcp/internal/models/prompt"
+	"github.com/research-mcp/research-mcp/internal/models/writer"
 )
 
 const (
@@ -32,7 +34,7 @@ const (
 type ChatRequest struct {
 	Model        ModelInfo
 	Messages     []prompt.Message
-	PromptTokens int             // an upper estimate: see EstimatePrompt
+	PromptTokens int             // an upper estimate: see writer.EstimatePrompt
 	MaxTokens    int             // of the answer
 	Format       json.RawMessage // a JSON schema for the answer, or nil
 }
@@ -40,10 +42,11 @@ type ChatRequest struct {
 // ChatResult is what the model wrote.
 type ChatResult struct {
 	Text         string
-	PromptTokens int  // as the server counted; 0: not reported
-	Window       int  // the requested num_ctx
-	Cut          bool // the answer reached MaxTokens or the window's end
-	Truncated    bool // the server truncated the prompt despite the request not to
+	PromptTokens int        // as the server counted; 0: not reported
+	Window       int        // the requested num_ctx
+	Cut          bool       // the answer reached MaxTokens or the window's end
+	Truncated    bool       // the server truncated the prompt despite the request not to
+	Speed        pace.Speed // of this answer; 0 where it is not known
 }
 
 // Chat lets the model answer. onText, when not nil, receives each part of the
@@ -65,10 +68,12 @@ func (c *Client) Chat(ctx context.Context, req ChatRequest, onText func(string))
 
 	var out strings.Builder
 	var last api.ChatResponse
-	visible := thoughtFilter{}
+	visible := writer.ThoughtFilter{}
+	timing := stopwatch{begun: begun}
 	err := c.api.Chat(bounded, c.chatRequest(req, window), func(r api.ChatResponse) error {
 		last = r
-		if s := visible.add(r.Message.Content); s != "" {
+		timing.heard(r)
+		if s := visible.Add(r.Message.Content); s != "" {
 			out.WriteString(s)
 			if onText != nil {
 				onText(s)
@@ -91,14 +96,9 @@ func (c *Client) Chat(ctx context.Context, req ChatRequest, onText func(string))
 	case err == nil && !last.Done:
 		err = errCut // the api package does not report a stream that ends early
 	}
+	res.Speed = timing.speed(req.PromptTokens, last)
 	if err != nil {
-		if out.Len() == 0 && ctx.Err() != nil {
-			c.setPace(req.Model.Name, float64(req.PromptTokens)/2/time.Since(begun).Seconds())
-		}
 		return res, c.problem(ctx, req.Model.Name, err)
-	}
-	if last.PromptEvalCount >= leastMeasured && last.PromptEvalDuration > 0 {
-		c.setPace(req.Model.Name, float64(last.PromptEvalCount)/last.PromptEvalDuration.Seconds())
 	}
 	c.works(req.Model.Name)
 	return res, nil
@@ -156,38 +156,6 @@ func (c *Client) chatRequest(req ChatRequest, window int) *api.ChatRequest {
 	return out
 }
 
-const (
-	// leastMeasured is the shortest prompt whose speed is measured: for a shorter or
-	// cached one, most of the time is overhead.
-	leastMeasured = 100
-	// unknownPace is assumed before the first measurement: that of a small model on an
-	// old machine without a GPU.
-	unknownPace = 80.0
-)
-
-func (c *Client) setPace(model string, tokensPerSecond float64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.paces[model] = tokensPerSecond
-}
-
-// Readable returns how many tokens of a prompt the model can read within d,
-// according to its last prompt. A machine without a GPU reads a long prompt for a minute before
-// it writes the first word.
-func (c *Client) Readable(m ModelInfo, d time.Duration) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	pace, ok := c.paces[m.Name]
-	if !ok {
-		pace = unknownPace
-	}
-	tokens := int(pace * d.Seconds())
-	if c.cfg.Hooks != nil {
-		tokens = c.cfg.Hooks.Readable(tokens)
-	}
-	return tokens
-}
-
 // Room returns the most tokens that prompt and answer may have together.
 func (c *Client) Room(m ModelInfo) int {
 	room := min(m.Context, largestWindow)
@@ -227,19 +195,4 @@ func (c *Client) Preload(ctx context.Context, m ModelInfo) error {
 		return c.problem(ctx, m.Name, errors.Join(err, ctx.Err()))
 	}
 	return nil
-}
-
-// EstimatePrompt returns an upper estimate of the tokens of s for usual models:
-// three Latin letters to a token, or one letter of another script. Nearer to four
-// is usual, but too high an estimate costs memory, too low a one the answer.
-func EstimatePrompt(s string) int {
-	thirds := 0
-	for _, r := range s {
-		if r < 0x250 {
-			thirds++
-		} else {
-			thirds += 3
-		}
-	}
-	return thirds/3 + 1
 }

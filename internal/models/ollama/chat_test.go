@@ -8,17 +8,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models/prompt"
+	"github.com/research-mcp/research-mcp/internal/models/writer"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
 func ask(model, text string) ChatRequest {
 	return ChatRequest{
 		Model: ModelInfo{Name: model, Context: 32768}, Messages: []prompt.Message{{Role: "user", Content: text}},
-		PromptTokens: EstimatePrompt(text), MaxTokens: 8,
+		PromptTokens: writer.EstimatePrompt(text), MaxTokens: 8,
 	}
 }
 
@@ -59,7 +58,7 @@ func TestChatErrors(t *testing.T) {
 		req := ask(ollamakit.ChatModel, strings.Repeat("The quick brown fox. ", 200))
 		req.Model.Context, req.PromptTokens = 256, 10 // an estimate that is far too low
 		_, err := c.Chat(t.Context(), req, nil)
-		if !errors.Is(err, ErrTooLong) {
+		if !errors.Is(err, writer.ErrTooLong) {
 			t.Errorf("Chat with a prompt that does not fit: %v, want ErrTooLong", err)
 		}
 		if got := c.Probe(t.Context()); got.Chat == nil {
@@ -217,38 +216,4 @@ func TestPreload(t *testing.T) {
 			t.Errorf("call = %+v", call)
 		}
 	})
-}
-
-func TestThoughtFilter(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name   string
-		pieces []string
-		want   string
-	}{
-		{"none", []string{"An ", "answer"}, "An answer"},
-		{"at once", []string{"<think>hm</think>\n\nYes."}, "Yes."},
-		{"in pieces", []string{"\n<th", "ink>h", "m</thi", "nk> ", "Yes ", "sir"}, "Yes sir"},
-		{"only looks like one", []string{"<th", "e> tag"}, "<the> tag"},
-		{"later is text", []string{"A <think> tag"}, "A <think> tag"},
-		{"never ends", []string{"<think>", "on and on"}, ""},
-	} {
-		var f thoughtFilter
-		got := ""
-		for _, p := range c.pieces {
-			got += f.add(p)
-		}
-		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", c.name, diff)
-		}
-	}
-}
-
-func TestEstimatePrompt(t *testing.T) {
-	t.Parallel()
-	for s, want := range map[string]int{"": 1, "abcdef": 3, "日本語": 4, "привет": 7} {
-		if got := EstimatePrompt(s); got != want {
-			t.Errorf("EstimatePrompt(%q) = %d, want %d", s, got, want)
-		}
-	}
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/models/pace"
 )
 
 const (
@@ -46,6 +47,8 @@ type Config struct {
 	Silence    time.Duration // how long a model that began to write may pause; 0: for ever
 	Patience   time.Duration // how long it may take to its first word; 0: three minutes
 
+	Speeds *pace.Book // of models; nil: they are not kept
+
 	Hooks models.Hooks     // nil: none
 	Now   func() time.Time // nil: time.Now; only differences are used
 	Log   *slog.Logger     // nil: nothing is logged
@@ -67,12 +70,11 @@ type Client struct {
 	mu       sync.Mutex
 	closed   bool
 	probes   probes
-	details  map[string]details   // by digest
-	learning map[string]bool      // digests whose details are being fetched
-	failures map[string]failure   // by model name
-	slow     map[string]time.Time // by model name
-	windows  map[string]int       // by model name: the largest context that was asked for
-	paces    map[string]float64   // by model name: prompt tokens read in a second
+	details  map[string]details       // by digest
+	learning map[string]bool          // digests whose details are being fetched
+	failures map[string]failure       // by model name
+	windows  map[string]int           // by model name: the largest context that was asked for
+	measured map[string]chan struct{} // by model name: closed when the measurement of its speed has ended
 }
 
 // New makes a client. A host or a proxy that cannot be one is an
@@ -92,6 +94,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Speeds == nil {
+		cfg.Speeds = pace.Open("", nil)
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -99,7 +104,7 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		cfg: cfg, base: base, http: transport, log: cfg.Log, cancel: cancel,
 		details: map[string]details{}, learning: map[string]bool{}, failures: map[string]failure{},
-		slow: map[string]time.Time{}, windows: map[string]int{}, paces: map[string]float64{},
+		windows: map[string]int{}, measured: map[string]chan struct{}{},
 	}
 	c.background = func(f func(context.Context)) { c.work.Go(func() { f(life) }) }
 	var outer http.RoundTripper = transport

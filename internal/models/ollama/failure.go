@@ -12,6 +12,7 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/writer"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -22,11 +23,8 @@ type failure struct {
 }
 
 var (
-	// ErrTooLong is in the chain of the error for a prompt, or a text to embed,
-	// that does not fit into the model's context.
-	ErrTooLong = errors.New("longer than the model's context")
-	errSilent  = errors.New("nothing was sent for too long")
-	errCut     = errors.New("the answer broke off")
+	errSilent = errors.New("nothing was sent for too long")
+	errCut    = errors.New("the answer broke off")
 )
 
 // problem returns the failure of a call as an *evidence.Problem, or ctx's error
@@ -50,7 +48,7 @@ func (c *Client) problem(ctx context.Context, name string, err error) error {
 	switch {
 	case isStatus && status.StatusCode == http.StatusBadRequest && strings.Contains(status.ErrorMessage, "context length"):
 		p.What = fmt.Sprintf("the text is too long for the Ollama model %s", name)
-		p.Cause = errors.Join(ErrTooLong, err)
+		p.Cause = errors.Join(writer.ErrTooLong, err)
 		return p // not a failure of the model
 	case isStatus && status.StatusCode == http.StatusNotFound:
 		p.What = fmt.Sprintf("Ollama at %s lacks the model %s", c.Host(), name)
@@ -86,25 +84,6 @@ func (c *Client) works(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.failures, name)
-}
-
-// slowTTL is how long a model counts as slow.
-const slowTTL = 5 * time.Minute
-
-// NoteSlow remembers that a model was too slow to plan. It can still be chosen to
-// write an answer, which has more time.
-func (c *Client) NoteSlow(m ModelInfo) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.slow[m.Name] = c.cfg.Now()
-}
-
-// Slow reports whether NoteSlow was called for the model within five minutes.
-func (c *Client) Slow(m ModelInfo) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	at, ok := c.slow[m.Name]
-	return ok && c.cfg.Now().Sub(at) < slowTTL
 }
 
 // brief returns a server's message as one short line.

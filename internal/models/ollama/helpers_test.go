@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/models/modelstest"
+	"github.com/research-mcp/research-mcp/internal/models/writer"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
@@ -38,7 +39,7 @@ func settled(t *testing.T, c *Client) State {
 }
 
 // newWriter returns a writer with the server's chat model, its details known.
-func newWriter(t *testing.T, cfg Config) *Writer {
+func newWriter(t *testing.T, cfg Config) *writer.Writer {
 	t.Helper()
 	c := newClient(t, cfg)
 	s := settled(t, c)

@@ -7,17 +7,20 @@ import (
 	"encoding/base32"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/models/writer"
 )
 
 // Provider offers the models of one Ollama server while the server runs.
 type Provider struct {
 	client *Client // nil: Ollama is not used, for the reason in unused
 	unused models.Status
-	wanted bool // the user named a host or a model: its absence is worth a warning
+	wanted bool          // the user named a host or a model: its absence is worth a warning
+	budget time.Duration // of a question
 	fence  func() string
 	hooks  models.Hooks // may be nil
 }
@@ -48,12 +51,12 @@ func Open(cfg *config.Config, env models.Env) (models.Provider, error) {
 	}
 	client, err := New(Config{
 		Host: set.Host, ChatModel: set.ChatModel, EmbedModel: set.EmbedModel, Proxy: set.Proxy,
-		KeepAlive: set.KeepAlive, Silence: set.Silence, Hooks: env.Hooks, Log: env.Log,
+		KeepAlive: set.KeepAlive, Silence: set.Silence, Speeds: env.Speeds, Hooks: env.Hooks, Log: env.Log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{client: client, fence: randomFence, hooks: env.Hooks}
+	p := &Provider{client: client, budget: cfg.Research.Budget, fence: randomFence, hooks: env.Hooks}
 	p.wanted = cmp.Or(set.Host, set.ChatModel, set.EmbedModel) != ""
 	if p.hooks != nil {
 		p.fence = p.hooks.Fence
@@ -81,7 +84,10 @@ func (p *Provider) Offer(ctx context.Context) models.Offer {
 	s := p.probe(ctx)
 	var o models.Offer
 	if s.Chat != nil {
-		w := NewWriter(p.client, *s.Chat, p.fence)
+		if p.hooks == nil { // a recording must not depend on the speed of this machine
+			p.client.Measure(*s.Chat)
+		}
+		w := writer.New(chatModel{p.client, *s.Chat}, p.options())
 		o.Synthesizer, o.Planner, o.Summarizer = w, w, w
 		if p.hooks != nil {
 			o.Planner = p.hooks.Planner(w)
@@ -96,6 +102,15 @@ func (p *Provider) Offer(ctx context.Context) models.Offer {
 				o.Problems = append(o.Problems, problem)
 			}
 		}
+	}
+	return o
+}
+
+// options are what prompts depend on.
+func (p *Provider) options() writer.Options {
+	o := writer.Options{Fence: p.fence}
+	if p.hooks != nil {
+		o.Readable = p.hooks.Readable
 	}
 	return o
 }
@@ -129,7 +144,7 @@ func (p *Provider) Status(ctx context.Context) []models.Status {
 	}
 	return []models.Status{
 		{Name: "ollama", State: models.StateOK, What: strings.TrimSpace(fmt.Sprintf("at %s %s", p.client.Host(), s.Version))},
-		modelStatus("chat model", s.Chat, s.ChatProblem),
+		p.paced(ctx, modelStatus("chat model", s.Chat, s.ChatProblem), s.Chat),
 		modelStatus("embed model", s.Embed, s.EmbedProblem),
 	}
 }
@@ -139,6 +154,21 @@ func modelStatus(name string, m *ModelInfo, p *evidence.Problem) models.Status {
 		return models.Status{Name: name, State: models.StateOK, What: m.Name}
 	}
 	return models.Status{Name: name, State: models.StateWarn, What: p.What, Try: p.Try}
+}
+
+// statusPatience is how long a status waits for a measurement.
+const statusPatience = 15 * time.Second
+
+// paced adds the speed of the chat model to its status.
+func (p *Provider) paced(ctx context.Context, out models.Status, m *ModelInfo) models.Status {
+	if m == nil || p.hooks != nil {
+		return out
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusPatience)
+	defer cancel()
+	p.client.Measure(*m)
+	speed, ok := p.client.Speed(ctx, *m)
+	return writer.AddSpeed(out, speed, ok, p.budget)
 }
 
 // Close closes the connection.

@@ -14,6 +14,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/models/builtin"
 	"github.com/research-mcp/research-mcp/internal/models/conversation"
 	"github.com/research-mcp/research-mcp/internal/models/modelstest"
+	"github.com/research-mcp/research-mcp/internal/models/pace"
 	"github.com/research-mcp/research-mcp/internal/testkit/ollamakit"
 )
 
@@ -239,15 +240,28 @@ func TestWriterKeywords(t *testing.T) {
 	}
 }
 
-// A model that is too slow for keywords is not waited for a second time.
-func TestWriterKeywordsSlow(t *testing.T) {
+// A model that is known to be too slow for keywords and summaries is not asked for
+// them.
+func TestWriterSlow(t *testing.T) {
 	t.Parallel()
 	inBubble(t, func(t *testing.T, s *ollamakit.Server, cfg Config) {
-		w := newWriter(t, cfg)
-		w.client.NoteSlow(w.model)
+		cfg.Speeds = pace.Open("", nil)
+		c := newClient(t, cfg)
+		model := *settled(t, c).Chat
+		if err := cfg.Speeds.Note(c.speedKey(model), pace.Speed{Read: 11, Write: 8}); err != nil {
+			t.Fatal(err)
+		}
+		w := NewWriter(c, model, func() string { return modelstest.Fence })
 		got, err := w.Keywords(t.Context(), "Who patented the telephone?", evidence.Session{}, 1)
-		if err != nil || !cmp.Equal(got, []string{"telephone patented"}) || len(s.Calls("/api/chat")) != 0 {
-			t.Errorf("Keywords = %q, %v, after %d calls", got, err, len(s.Calls("/api/chat")))
+		if err != nil || !cmp.Equal(got, []string{"telephone patented"}) {
+			t.Errorf("Keywords = %q, %v", got, err)
+		}
+		turns := []evidence.Turn{{Role: evidence.RoleUser, Text: "What is BERT?"}, {Role: evidence.RoleAssistant, Text: "A model. [1]"}}
+		if got, err := w.Summarize(t.Context(), "", turns); err != nil || !strings.Contains(got, "What is BERT?") {
+			t.Errorf("Summarize = %q, %v", got, err)
+		}
+		if n := len(s.Calls("/api/chat")); n != 0 {
+			t.Errorf("the model was asked %d times", n)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

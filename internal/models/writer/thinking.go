@@ -1,4 +1,4 @@
-package ollama
+package writer
 
 import "strings"
 
@@ -7,15 +7,16 @@ const (
 	thoughtClose = "</think>"
 )
 
-// thoughtFilter removes the thoughts at the start of an answer, between tags that
+// ThoughtFilter removes the thoughts at the start of an answer, between tags that
 // may arrive in parts. It holds back only text that may still become a tag.
-type thoughtFilter struct {
+type ThoughtFilter struct {
 	held    string
 	inside  bool
 	decided bool
 }
 
-func (f *thoughtFilter) add(s string) string {
+// Add returns the text that is not thought, of s and what was held back.
+func (f *ThoughtFilter) Add(s string) string {
 	if f.decided {
 		return s
 	}
@@ -36,7 +37,7 @@ func (f *thoughtFilter) add(s string) string {
 	return ""
 }
 
-func (f *thoughtFilter) release(s string) string {
+func (f *ThoughtFilter) release(s string) string {
 	f.decided, f.held = true, ""
 	return s
 }

@@ -1,9 +1,8 @@
-package ollama
+package writer
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -19,39 +18,52 @@ const (
 )
 
 // Keywords lets the model plan, for three seconds at most. When it fails, the
-// built-in keywords are returned without an error, and when it is too slow it is
-// not asked again for five minutes.
+// built-in keywords are returned without an error. A model whose measured speed is
+// too low for that time is not asked.
 func (w *Writer) Keywords(ctx context.Context, question string, s evidence.Session, max int) ([]string, error) {
 	if max < 1 {
 		max = 1
 	}
-	if !w.client.Slow(w.model) {
-		bounded, cancel := context.WithTimeout(ctx, planLimit)
-		defer cancel()
+	bounded, cancel := context.WithTimeout(ctx, planLimit)
+	defer cancel()
+	if w.plansInTime(bounded) {
 		queries, err := w.plan(bounded, question, s, max)
 		if err == nil && len(queries) > 0 {
 			return queries, nil
-		}
-		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			w.client.NoteSlow(w.model)
 		}
 	}
 	return builtin.NewPlanner().Keywords(ctx, question, s, max)
 }
 
+// plansInTime reports whether the model can plan before ctx ends. One that was not
+// measured may.
+func (w *Writer) plansInTime(ctx context.Context) bool {
+	const rules = 250 // tokens of the prompt
+	s, ok := w.chat.Speed(ctx)
+	return !ok && ctx.Err() == nil || ok && s.Takes(rules, planTokens/2) <= planLimit
+}
+
 func (w *Writer) plan(ctx context.Context, question string, s evidence.Session, max int) ([]string, error) {
 	messages, schema := prompt.Keywords(question, s, max)
-	res, err := w.chat(ctx, messages, planTokens, schema)
+	res, err := w.short(ctx, messages, planTokens, schema)
 	if err != nil {
 		return nil, err
 	}
 	return prompt.ParseKeywords(res.Text, max)
 }
 
+// summaryPatience is the longest that a model may work on a summary: questions share
+// the machine with it.
+const summaryPatience = 20 * time.Second
+
 // Summarize lets the model fold the turns into the summary. The last questions
-// stay in it word for word.
+// stay in it word for word. The built-in summarizer takes the place of a model that is
+// too slow.
 func (w *Writer) Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
-	res, err := w.chat(ctx, prompt.Summary(summary, turns), summaryTokens, nil)
+	if s, ok := w.chat.Speed(ctx); ok && s.Takes(2*summaryTokens, summaryTokens/2) > summaryPatience {
+		return builtin.NewSummarizer().Summarize(ctx, summary, turns)
+	}
+	res, err := w.short(ctx, prompt.Summary(summary, turns), summaryTokens, nil)
 	if err != nil {
 		return "", err
 	}
@@ -62,13 +74,7 @@ func (w *Writer) Summarize(ctx context.Context, summary string, turns []evidence
 	return out, nil
 }
 
-// chat sends a short prompt.
-func (w *Writer) chat(ctx context.Context, messages []prompt.Message, maxTokens int, format json.RawMessage) (ChatResult, error) {
-	all := ""
-	for _, m := range messages {
-		all += m.Content
-	}
-	return w.client.Chat(ctx, ChatRequest{
-		Model: w.model, Messages: messages, PromptTokens: EstimatePrompt(all), MaxTokens: maxTokens, Format: format,
-	}, nil)
+// short sends a short prompt.
+func (w *Writer) short(ctx context.Context, messages []prompt.Message, maxTokens int, format json.RawMessage) (Result, error) {
+	return w.chat.Chat(ctx, Request{Messages: messages, PromptTokens: estimate(messages), MaxTokens: maxTokens, Format: format}, nil)
 }
