@@ -47,7 +47,7 @@ type Config struct {
 	Silence    time.Duration // how long a model that began to write may pause; 0: for ever
 	Patience   time.Duration // how long it may take to its first word; 0: three minutes
 
-	Speeds *pace.Book // of models; nil: they are not kept
+	Speeds *pace.Book // of models; nil: they are not measured
 
 	Hooks models.Hooks     // nil: none
 	Now   func() time.Time // nil: time.Now; only differences are used
@@ -93,9 +93,6 @@ func New(cfg Config) (*Client, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
-	}
-	if cfg.Speeds == nil {
-		cfg.Speeds = pace.Open("", nil)
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)

@@ -49,6 +49,9 @@ func Open(cfg *config.Config, env models.Env) (models.Provider, error) {
 		}
 		return &Provider{unused: unused}, nil
 	}
+	if env.Hooks != nil {
+		env.Speeds = nil // a replay must not depend on the speed of this machine
+	}
 	client, err := New(Config{
 		Host: set.Host, ChatModel: set.ChatModel, EmbedModel: set.EmbedModel, Proxy: set.Proxy,
 		KeepAlive: set.KeepAlive, Silence: set.Silence, Speeds: env.Speeds, Hooks: env.Hooks, Log: env.Log,
@@ -84,9 +87,7 @@ func (p *Provider) Offer(ctx context.Context) models.Offer {
 	s := p.probe(ctx)
 	var o models.Offer
 	if s.Chat != nil {
-		if p.hooks == nil { // a recording must not depend on the speed of this machine
-			p.client.Measure(*s.Chat)
-		}
+		p.client.Measure(*s.Chat)
 		w := writer.New(chatModel{p.client, *s.Chat}, p.options())
 		o.Synthesizer, o.Planner, o.Summarizer = w, w, w
 		if p.hooks != nil {
@@ -161,14 +162,14 @@ const statusPatience = 15 * time.Second
 
 // paced adds the speed of the chat model to its status.
 func (p *Provider) paced(ctx context.Context, out models.Status, m *ModelInfo) models.Status {
-	if m == nil || p.hooks != nil {
+	if m == nil {
 		return out
 	}
 	ctx, cancel := context.WithTimeout(ctx, statusPatience)
 	defer cancel()
 	p.client.Measure(*m)
-	speed, ok := p.client.Speed(ctx, *m)
-	return writer.AddSpeed(out, speed, ok, p.budget)
+	speed, err := p.client.Speed(ctx, *m)
+	return writer.AddSpeed(out, speed, err == nil, p.budget)
 }
 
 // Close closes the connection.

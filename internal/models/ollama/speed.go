@@ -49,7 +49,9 @@ func (m chatModel) Chat(ctx context.Context, req writer.Request, onText func(str
 	return writer.Result{Text: res.Text, Cut: res.Cut, Truncated: res.Truncated}, err
 }
 
-func (m chatModel) Speed(ctx context.Context) (pace.Speed, bool) { return m.client.Speed(ctx, m.model) }
+func (m chatModel) Speed(ctx context.Context) (pace.Speed, error) {
+	return m.client.Speed(ctx, m.model)
+}
 
 func (m chatModel) Tell() bool { return m.client.cfg.Speeds.Tell(m.client.speedKey(m.model)) }
 
@@ -80,9 +82,9 @@ const (
 )
 
 // Measure starts to measure the speed of a model in the background, unless it is
-// known or being measured.
+// known, being measured, or not kept.
 func (c *Client) Measure(m ModelInfo) {
-	if _, known := c.cfg.Speeds.Speed(c.speedKey(m)); known {
+	if _, known := c.cfg.Speeds.Speed(c.speedKey(m)); known || c.cfg.Speeds == nil {
 		return
 	}
 	c.mu.Lock()
@@ -105,9 +107,9 @@ func (c *Client) Measure(m ModelInfo) {
 	})
 }
 
-// Speed returns the speed of a model. It waits for a measurement that is under way
-// until ctx ends.
-func (c *Client) Speed(ctx context.Context, m ModelInfo) (pace.Speed, bool) {
+// Speed returns the speed of a model. It waits for a measurement that is under way; if
+// ctx ends first, that is the error. Otherwise it is pace.ErrUnknown.
+func (c *Client) Speed(ctx context.Context, m ModelInfo) (pace.Speed, error) {
 	c.mu.Lock()
 	done := c.measured[m.Name]
 	c.mu.Unlock()
@@ -115,13 +117,17 @@ func (c *Client) Speed(ctx context.Context, m ModelInfo) (pace.Speed, bool) {
 		select {
 		case <-done:
 		case <-ctx.Done():
+			return pace.Speed{}, ctx.Err()
 		}
 	}
 	s, ok := c.cfg.Speeds.Speed(c.speedKey(m))
-	if ok && s.Load >= leastLoad && c.cfg.Hooks == nil && c.inMemory(ctx, m) {
+	if !ok {
+		return s, pace.ErrUnknown
+	}
+	if s.Load >= leastLoad && c.cfg.Hooks == nil && c.inMemory(ctx, m) {
 		s.Load = 0
 	}
-	return s, ok
+	return s, nil
 }
 
 // inMemory reports whether the server has loaded the model.

@@ -26,6 +26,9 @@ type Speed struct {
 	Host  string        `json:"machine"` // where it was measured
 }
 
+// ErrUnknown is that a model was not measured, and is not being measured.
+var ErrUnknown = errors.New("the speed of the model is not known")
+
 // Takes returns how long the model needs to read and write so many tokens.
 func (s Speed) Takes(read, write int) time.Duration {
 	seconds := float64(read)/s.Read + float64(write)/s.Write
@@ -47,7 +50,7 @@ const (
 // Book is the measurements of one data folder. It is safe for concurrent use, also
 // by several processes: of two that write at the same time, one may lose a
 // measurement, which is then made again. A file that cannot be read is written
-// anew.
+// anew. A nil Book knows and keeps nothing.
 type Book struct {
 	file    string // "": only in memory
 	machine string
@@ -83,6 +86,9 @@ func machine() string {
 // Speed returns the measurement of a model on this machine. It reports false where
 // there is none, or none that still counts.
 func (b *Book) Speed(model string) (Speed, bool) {
+	if b == nil {
+		return Speed{}, false
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.load()
@@ -102,7 +108,7 @@ func valid(s Speed) bool {
 // ignored. Its error is that of the file; the measurement counts in this process
 // nevertheless.
 func (b *Book) Note(model string, s Speed) error {
-	if !valid(s) {
+	if b == nil || !valid(s) {
 		return nil
 	}
 	b.mu.Lock()
@@ -128,6 +134,9 @@ func (b *Book) Adjust(model string, s Speed) error {
 // Tell reports whether the user still has to be told that the model is too slow, and
 // remembers that it was done.
 func (b *Book) Tell(model string) bool {
+	if b == nil {
+		return true
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.load()

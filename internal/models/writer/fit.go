@@ -2,6 +2,7 @@ package writer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -26,14 +27,14 @@ const (
 // write an answer, and how long both take at its measured speed. If the speed is
 // being measured, that is waited for until ctx ends. See models.Paced.
 func (w *Writer) Fit(ctx context.Context, in evidence.Brief, limit time.Duration) models.Fit {
-	s, known := w.chat.Speed(ctx)
+	s, err := w.chat.Speed(ctx)
 	switch {
-	case !known && ctx.Err() != nil:
+	case err != nil && !errors.Is(err, pace.ErrUnknown):
 		return models.Fit{TooSlow: true, Problem: &evidence.Problem{
 			What: w.Name() + " did not write this answer: how fast it is was not measured in time",
 			Try:  "ask again; `research-mcp doctor` measures it",
 		}}
-	case !known:
+	case err != nil:
 		s = unmeasured
 	}
 	bare := in
@@ -50,7 +51,7 @@ func (w *Writer) Fit(ctx context.Context, in evidence.Brief, limit time.Duration
 		}
 	}
 	if read < min(littleEvidence, all) {
-		return w.refuse(s, limit, rules+min(littleEvidence, all))
+		return w.refuse(s, rules+min(littleEvidence, all))
 	}
 	fit.Brief.Evidence = in.Evidence[:n:n]
 	most := in.MaxTokens
@@ -67,14 +68,14 @@ func (w *Writer) Fit(ctx context.Context, in evidence.Brief, limit time.Duration
 func tokens(estimate int) int { return int(math.Ceil(float64(estimate) / estimated)) }
 
 // refuse says, once, why the model is not asked.
-func (w *Writer) refuse(s pace.Speed, limit time.Duration, prompt int) models.Fit {
+func (w *Writer) refuse(s pace.Speed, prompt int) models.Fit {
 	fit := models.Fit{TooSlow: true}
 	if !w.chat.Tell() {
 		return fit
 	}
 	fit.Problem = &evidence.Problem{
-		What: fmt.Sprintf("%s is too slow for this machine to write answers: %s, so that an answer would take %s of %s", w.Name(), Describe(s),
-			(s.Load + s.Takes(prompt, shortAnswer)).Round(time.Second), limit.Round(time.Second)),
+		What: fmt.Sprintf("%s is too slow here to write answers in time: %s, so that an answer would take %s", w.Name(), Describe(s),
+			(s.Load + s.Takes(prompt, shortAnswer)).Round(time.Second)),
 		Try: "`research-mcp doctor` says what would fit; answers are quoted from the sources, and this is said once",
 	}
 	return fit

@@ -14,10 +14,11 @@ import (
 
 // chat is a chat model of a known speed.
 type chat struct {
-	speed pace.Speed
-	known bool
-	told  bool
-	asked int
+	speed     pace.Speed
+	known     bool
+	measuring bool
+	told      bool
+	asked     int
 }
 
 func (c *chat) Name() string                      { return "toy/model" }
@@ -26,7 +27,16 @@ func (c *chat) Chat(context.Context, Request, func(string)) (Result, error) {
 	c.asked++
 	return Result{Text: "It is so [1]."}, nil
 }
-func (c *chat) Speed(context.Context) (pace.Speed, bool) { return c.speed, c.known }
+func (c *chat) Speed(ctx context.Context) (pace.Speed, error) {
+	switch {
+	case c.known:
+		return c.speed, nil
+	case c.measuring:
+		<-ctx.Done()
+		return pace.Speed{}, ctx.Err()
+	}
+	return pace.Speed{}, pace.ErrUnknown
+}
 func (c *chat) Tell() bool {
 	first := !c.told
 	c.told = true
@@ -79,7 +89,7 @@ func TestFitSaysOnceWhyNot(t *testing.T) {
 	model := &chat{speed: pace.Speed{Read: 11.4, Write: 8.3}, known: true}
 	w := New(model, Options{Fence: func() string { return "f" }})
 	p := w.Fit(t.Context(), briefOf(8, 200), 13*time.Second).Problem
-	if p == nil || !strings.Contains(p.What, "reads 11 and writes 8.3 tokens a second") || !strings.Contains(p.What, "of 13s") || !strings.Contains(p.Try, "doctor") {
+	if p == nil || !strings.Contains(p.What, "reads 11 and writes 8.3 tokens a second") || !strings.Contains(p.What, "would take 1m") || !strings.Contains(p.Try, "doctor") {
 		t.Errorf("problem = %v", p)
 	}
 	if p := w.Fit(t.Context(), briefOf(8, 200), 13*time.Second).Problem; p != nil {
@@ -93,13 +103,13 @@ func TestFitSaysOnceWhyNot(t *testing.T) {
 // A model whose speed is still being measured is not asked, and may be the next time.
 func TestFitWithoutMeasurement(t *testing.T) {
 	t.Parallel()
-	w := New(&chat{}, Options{Fence: func() string { return "f" }})
+	w, measuring := New(&chat{}, Options{Fence: func() string { return "f" }}), New(&chat{measuring: true}, Options{Fence: func() string { return "f" }})
 	ctx, cancel := context.WithCancel(t.Context())
 	if got := w.Fit(ctx, briefOf(4, 100), 13*time.Second); got.TooSlow {
 		t.Errorf("one that cannot be measured: %+v", got)
 	}
 	cancel()
-	if got := w.Fit(ctx, briefOf(4, 100), 13*time.Second); !got.TooSlow || got.Problem == nil || !strings.Contains(got.Problem.What, "not measured in time") {
+	if got := measuring.Fit(ctx, briefOf(4, 100), 13*time.Second); !got.TooSlow || got.Problem == nil || !strings.Contains(got.Problem.What, "not measured in time") {
 		t.Errorf("one that is being measured: %+v", got)
 	}
 }

@@ -3,10 +3,12 @@ package writer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models/builtin"
+	"github.com/research-mcp/research-mcp/internal/models/pace"
 	"github.com/research-mcp/research-mcp/internal/models/prompt"
 )
 
@@ -39,8 +41,8 @@ func (w *Writer) Keywords(ctx context.Context, question string, s evidence.Sessi
 // measured may.
 func (w *Writer) plansInTime(ctx context.Context) bool {
 	const rules = 250 // tokens of the prompt
-	s, ok := w.chat.Speed(ctx)
-	return !ok && ctx.Err() == nil || ok && s.Takes(rules, planTokens/2) <= planLimit
+	s, err := w.chat.Speed(ctx)
+	return errors.Is(err, pace.ErrUnknown) || err == nil && s.Takes(rules, planTokens/2) <= planLimit
 }
 
 func (w *Writer) plan(ctx context.Context, question string, s evidence.Session, max int) ([]string, error) {
@@ -60,7 +62,7 @@ const summaryPatience = 20 * time.Second
 // stay in it word for word. The built-in summarizer takes the place of a model that is
 // too slow.
 func (w *Writer) Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error) {
-	if s, ok := w.chat.Speed(ctx); ok && s.Takes(2*summaryTokens, summaryTokens/2) > summaryPatience {
+	if s, err := w.chat.Speed(ctx); err == nil && s.Takes(2*summaryTokens, summaryTokens/2) > summaryPatience {
 		return builtin.NewSummarizer().Summarize(ctx, summary, turns)
 	}
 	res, err := w.short(ctx, prompt.Summary(summary, turns), summaryTokens, nil)

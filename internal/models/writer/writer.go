@@ -47,9 +47,9 @@ type Chat interface {
 	// ErrTooLong in its chain. Other errors are an *evidence.Problem, or ctx's error if
 	// that was cancelled.
 	Chat(ctx context.Context, req Request, onText func(string)) (Result, error)
-	// Speed returns the model's measured speed. If it is being measured, that is
-	// waited for until ctx ends. It reports false if it is not known.
-	Speed(ctx context.Context) (pace.Speed, bool)
+	// Speed returns the model's measured speed. It waits for a measurement that is under
+	// way; if ctx ends first, that is the error. Otherwise it is pace.ErrUnknown.
+	Speed(ctx context.Context) (pace.Speed, error)
 	// Tell reports whether the user still has to be told that the model is too slow;
 	// it does so once.
 	Tell() bool
