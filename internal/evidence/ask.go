@@ -91,6 +91,8 @@ type Evidence struct {
 // Brief is what a synthesizer writes from.
 type Brief struct {
 	Question  string
+	Asked     string // as the person asked it, where Question was completed from the conversation; else empty
+	More      bool   // it asks for what the last answer did not say
 	Evidence  []Evidence
 	Summary   string
 	Turns     []Turn

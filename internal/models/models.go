@@ -103,8 +103,8 @@ type Summarizer interface {
 	Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error)
 }
 
-// Set is the models that serve one question. Encoder and Reranker may be nil; the
-// others never are.
+// Set is the models that serve one question. Encoder, Reranker and Resolver may be
+// nil; the others never are. Only the built-in set has a Resolver.
 type Set struct {
 	Embedder    Embedder
 	Encoder     Embedder // the built-in trained one, whose cosines have known thresholds
@@ -112,6 +112,7 @@ type Set struct {
 	Synthesizer Synthesizer
 	Planner     Planner
 	Summarizer  Summarizer
+	Resolver    Resolver
 	Warnings    []string // why a model that was configured is not used
 }
 

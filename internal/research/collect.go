@@ -18,6 +18,8 @@ const (
 type recollection struct {
 	vector []float32 // of the question; nil if it could not be embedded
 	hits   []remembered
+
+	carried []*digested // documents of the last answer, of a question that continues it
 }
 
 // remembered is a hit with its whole document.
@@ -58,7 +60,7 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 
 // keywords returns the built-in planner's keywords, which need no model.
 func (r *run) keywords(ctx context.Context) []string {
-	out, err := r.e.deps.Models.BuiltIn().Planner.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
+	out, err := r.e.deps.Models.BuiltIn().Planner.Keywords(ctx, r.req.Question, r.conversation(), r.depth.topics)
 	if err != nil || len(out) == 0 {
 		return []string{r.req.Question}
 	}
@@ -87,7 +89,7 @@ func (r *run) askAll(ctx context.Context, gather *gathering, keywords []string) 
 	more := make(chan []string, 1)
 	r.e.spawn("planning", func() {
 		defer close(more)
-		better, err := set.Planner.Keywords(ctx, r.req.Question, r.session, r.depth.topics)
+		better, err := set.Planner.Keywords(ctx, r.answer.Question, r.session, r.depth.topics)
 		if err == nil {
 			more <- better
 		}
@@ -113,6 +115,7 @@ func (r *run) recall(ctx context.Context) recollection {
 	r.answer.Memory.Index = res.Index
 	out.hits = r.texts(ctx, res.Hits)
 	r.answer.Memory.Hits = len(out.hits)
+	out.carried = r.carried(ctx)
 	return out
 }
 

@@ -102,6 +102,8 @@ type run struct {
 	depth   depth
 	models  *modelChoice
 	session evidence.Session
+	said    string // the question as it was asked, where req.Question was completed from the session; else empty
+	more    bool   // it asks for what the last answer did not say
 	observe func(Event)
 	started time.Time
 	answer  evidence.Answer
@@ -200,6 +202,7 @@ func (e *Engine) begin(ctx context.Context, req Request, observe func(Event)) (*
 		Claims: []evidence.Claim{}, Citations: []evidence.Citation{}, Sources: []evidence.SourceReport{}, Topics: []string{},
 		Warnings: []string{},
 	}
+	r.resolve(ctx)
 	return r, nil
 }
 
@@ -270,7 +273,7 @@ func (r *run) remember(ctx context.Context) {
 	r.answer.Timing.TotalMS = r.since(r.started)
 	kept := r.snapshot() // the caller may change its own while this is stored
 	turns := []evidence.Turn{
-		{Role: evidence.RoleUser, Text: r.req.Question, At: r.started},
+		{Role: evidence.RoleUser, Text: r.answer.Question, At: r.started},
 		{Role: evidence.RoleAssistant, Text: r.answer.Answer, At: r.e.deps.Now(), Run: &kept},
 	}
 	left := leastKeep

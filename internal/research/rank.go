@@ -134,7 +134,10 @@ func candidates(docs []*digested, back recollection) []candidate {
 		pool = append(pool, candidate{doc: doc, chunk: c, vector: c.Vector, path: path,
 			terms: text.IndexTerms(doc.Title+" "+strings.Join(path, " ")+" "+c.Text, languages[doc.ID])})
 	}
-	for _, d := range docs {
+	for _, d := range slices.Concat(docs, back.carried) {
+		if fresh[d.doc.ID] {
+			continue
+		}
 		fresh[d.doc.ID] = true
 		for _, c := range d.chunks.Items {
 			add(d.doc, c)

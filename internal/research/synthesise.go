@@ -37,6 +37,7 @@ func (r *run) synthesise(ctx context.Context, v *verifier) written {
 		Question: r.req.Question, Evidence: v.evidence, Summary: r.session.Summary, Turns: r.session.Turns,
 		Language: r.req.Language, MaxTokens: min(answerTokens, max(100, r.req.MaxTokens/3)), Now: begun,
 	}
+	brief.Asked, brief.More = r.said, r.more
 	quoted := r.quote(ctx, v, brief)
 	out := r.rewrite(ctx, v, brief, quoted)
 	if out.by != quoted.by && len(out.claims) > 0 {

@@ -15,8 +15,9 @@ func Models(encoder models.Matcher) models.Set {
 		Planner:     NewPlanner(),
 		Summarizer:  NewSummarizer(),
 	}
+	set.Resolver = NewResolver(nil)
 	if encoder != nil {
-		set.Encoder, set.Reranker = encoder, NewReranker(encoder)
+		set.Encoder, set.Reranker, set.Resolver = encoder, NewReranker(encoder), NewResolver(encoder)
 	}
 	return set
 }

@@ -53,6 +53,7 @@ var (
 func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidence.Brief, asked string) (evidence.Draft, error) {
 	q, asked = repaired(encoder, q, asked, in.Evidence)
 	pool := slices.DeleteFunc(unitsOf(q, in.Evidence[:min(unitPassages, len(in.Evidence))], mostUnits), func(u unit) bool { return !u.readable() })
+	pool = unsaid(in, pool, func(u unit) (int, evidence.Span) { return u.evidence, u.span })
 	if len(pool) == 0 {
 		return evidence.Draft{Abstain: true, Why: "no passage that was found holds anything to quote"}, nil
 	}

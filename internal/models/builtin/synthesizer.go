@@ -52,7 +52,7 @@ func (s *Synthesizer) Write(ctx context.Context, in evidence.Brief, stream func(
 		}
 		return draft, err
 	}
-	pool := gatherSentences(q, in.Evidence)
+	pool := unsaid(in, gatherSentences(q, in.Evidence), func(c candidate) (int, evidence.Span) { return c.doc, c.span })
 	if len(pool) == 0 {
 		return evidence.Draft{Abstain: true, Why: "no passage that was found holds a sentence to quote"}, nil
 	}
@@ -78,7 +78,7 @@ func (s *Synthesizer) Write(ctx context.Context, in evidence.Brief, stream func(
 
 // background returns the topics of the conversation if the question depends on it.
 func background(in evidence.Brief) string {
-	if !isFollowUp(in.Question) {
+	if in.Asked != "" || !isFollowUp(in.Question) {
 		return ""
 	}
 	return strings.Join(topics(in.Question, in.Summary, in.Turns), " ")

@@ -35,6 +35,10 @@ func Answer(in evidence.Brief, used []int, fence string) []Message {
 	if in.Language != "" && in.Language != "en" {
 		fmt.Fprintf(&b, "Answer in the language with the code %q. ", in.Language)
 	}
-	fmt.Fprintf(&b, "Question: %s", strings.TrimSpace(in.Question))
+	if in.Asked != "" {
+		fmt.Fprintf(&b, "Question: %s\nIn this conversation it means: %s", strings.TrimSpace(in.Asked), strings.TrimSpace(in.Question))
+	} else {
+		fmt.Fprintf(&b, "Question: %s", strings.TrimSpace(in.Question))
+	}
 	return messages(fmt.Sprintf(answerRules, fence), b.String())
 }
