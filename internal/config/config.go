@@ -66,6 +66,15 @@ type Analysis struct {
 type Models struct {
 	BuiltIn  string `koanf:"builtin"`  // on or off
 	Reranker string `koanf:"reranker"` // a safetensors file; empty: none
+
+	// Of a server with OpenAI's API.
+	URL        string `koanf:"url"` // empty: none
+	Key        string `koanf:"key"`
+	KeyFile    string `koanf:"key_file"`
+	ChatModel  string `koanf:"chat_model"`
+	EmbedModel string `koanf:"embed_model"`
+	Context    int    `koanf:"context"` // tokens
+	Proxy      string `koanf:"proxy"`
 }
 
 // Ollama says where the local model is and which one to use.
@@ -192,7 +201,14 @@ var keys = []key{
 	{name: "memory.max_text_mb", value: "0", about: "a server forgets the oldest texts beyond this size in MiB; 0 keeps them. Pinned documents are kept"},
 	{name: "memory.url", value: "", about: "address of the memory backend's server; local has none", secret: true},
 	{name: "models.builtin", value: "on", about: "on: rank passages with the encoder in this program, if the processor is fast enough; off: without it"},
+	{name: "models.chat_model", value: "", about: "model at models.url that writes; may be empty if the server has one only"},
+	{name: "models.context", value: "8192", about: "tokens that the model at models.url can read and write together"},
+	{name: "models.embed_model", value: "", about: "model at models.url that embeds what is read; none when empty"},
+	{name: "models.key", value: "", secret: true, about: "key for models.url; better in models.key_file or the environment than in the settings file"},
+	{name: "models.key_file", value: "", about: "file that holds the key for models.url"},
+	{name: "models.proxy", value: "", secret: true, about: "URL of a proxy for the requests to models.url; HTTP_PROXY and similar variables are ignored"},
 	{name: "models.reranker", value: "", about: "a safetensors file of a BERT cross-encoder, with vocab.txt and config.json beside it, that ranks passages"},
+	{name: "models.url", value: "", about: "a server with OpenAI's API that writes and embeds, such as http://127.0.0.1:1234/v1; it goes over Ollama"},
 	{name: "ollama.chat_model", value: "", about: "model that writes; the first installed one when empty"},
 	{name: "ollama.embed_model", value: "", about: "model that embeds; the first installed one when empty"},
 	{name: "ollama.enabled", value: "true", about: "use Ollama when it runs"},
@@ -313,6 +329,7 @@ func (c *Config) validate() error {
 	for name, b := range map[string][3]int{
 		"analysis.memory_mb": {c.Analysis.MemoryMB, 64, 65536}, "research.recall_k": {c.Research.RecallK, 0, 100},
 		"cache.max_mb": {c.Cache.MaxMB, 0, 1 << 20}, "memory.max_age_days": {c.Memory.MaxAgeDays, 0, 36500}, "memory.max_text_mb": {c.Memory.MaxTextMB, 0, 1 << 20},
+		"models.context":          {c.Models.Context, 1024, 10_000_000},
 		"research.passage_tokens": {c.Research.Passages, 200, 100_000},
 		"session.fold_after":      {c.Session.FoldAfter, 1, 1000}, "session.fold_keep": {c.Session.FoldKeep, 0, 1000},
 	} {

@@ -92,7 +92,7 @@ func newMetadata(cfg *config.Config, req research.Request, now time.Time) metada
 // private.
 func isRecorded(key string) bool {
 	switch {
-	case key == "data_dir", key == "log_level", key == "contact", key == "ollama.proxy", strings.HasPrefix(key, "cache."), strings.HasPrefix(key, "memory."):
+	case key == "data_dir", key == "log_level", key == "contact", key == "ollama.proxy", key == "models.proxy", strings.HasPrefix(key, "models.key"), strings.HasPrefix(key, "cache."), strings.HasPrefix(key, "memory."):
 		return false
 	}
 	return true

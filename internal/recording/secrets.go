@@ -2,6 +2,7 @@ package recording
 
 import (
 	"net/mail"
+	"os"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/app"
@@ -22,6 +23,12 @@ func secretsOf(cfg *config.Config) []string {
 				out = append(out, fetch.URLSecrets(address)...)
 			}
 		}
+	}
+	if cfg.Models.Key != "" {
+		out = append(out, cfg.Models.Key)
+	}
+	if raw, err := os.ReadFile(cfg.Models.KeyFile); err == nil { // one that cannot be read is refused when the models are opened
+		out = append(out, strings.TrimSpace(string(raw)))
 	}
 	if a, err := mail.ParseAddress(strings.TrimPrefix(cfg.Contact, "mailto:")); err == nil {
 		out = append(out, a.Address)

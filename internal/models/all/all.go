@@ -14,6 +14,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/models/crossencoder"
 	"github.com/research-mcp/research-mcp/internal/models/minilm"
 	"github.com/research-mcp/research-mcp/internal/models/ollama"
+	"github.com/research-mcp/research-mcp/internal/models/openai"
 )
 
 // constructor makes a provider from the settings. It contacts no server. Its
@@ -27,6 +28,7 @@ type constructor struct {
 func providers() []constructor {
 	return []constructor{
 		{"crossencoder", crossencoder.Open},
+		{"openai", openai.Open},
 		{"ollama", ollama.Open},
 	}
 }

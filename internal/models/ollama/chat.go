@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/ollama/ollama/api"
 
 	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/models/pace"
 	"github.com/research-mcp/research-mcp/internal/models/prompt"
+	"github.com/research-mcp/research-mcp/internal/models/wire"
 	"github.com/research-mcp/research-mcp/internal/models/writer"
 )
 
@@ -58,28 +58,29 @@ func (c *Client) Chat(ctx context.Context, req ChatRequest, onText func(string))
 	if err := ctx.Err(); err != nil {
 		return ChatResult{}, c.problem(ctx, req.Model.Name, err)
 	}
-	begun := time.Now()
 	window := c.Window(req.Model, req.PromptTokens+req.MaxTokens)
 	bounded, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	bounded = limit.WithPause(bounded, func() { cancel(errSilent) })
-	watch := watchSilence(bounded, cancel, c.cfg.Patience, c.cfg.Silence)
-	defer watch.stop()
+	bounded = limit.WithPause(bounded, func() { cancel(wire.ErrSilent) })
+	watch := wire.NewWatch(bounded, cancel, c.cfg.Patience, c.cfg.Silence)
+	defer watch.Stop()
 
 	var out strings.Builder
 	var last api.ChatResponse
 	visible := writer.ThoughtFilter{}
-	timing := stopwatch{begun: begun}
+	timing := pace.Begin()
 	err := c.api.Chat(bounded, c.chatRequest(req, window), func(r api.ChatResponse) error {
 		last = r
-		timing.heard(r)
+		if r.Message.Content != "" || r.Message.Thinking != "" {
+			timing.Heard()
+		}
 		if s := visible.Add(r.Message.Content); s != "" {
 			out.WriteString(s)
 			if onText != nil {
 				onText(s)
 			}
 		}
-		watch.heard()
+		watch.Heard()
 		if out.Len() > maxText {
 			return errors.New("it does not stop writing")
 		}
@@ -91,48 +92,17 @@ func (c *Client) Chat(ctx context.Context, req ChatRequest, onText func(string))
 		Truncated: last.PromptEvalCount >= window,
 	}
 	switch {
-	case errors.Is(context.Cause(bounded), errSilent):
-		err = errSilent
+	case errors.Is(context.Cause(bounded), wire.ErrSilent):
+		err = wire.ErrSilent
 	case err == nil && !last.Done:
 		err = errCut // the api package does not report a stream that ends early
 	}
-	res.Speed = timing.speed(req.PromptTokens, last)
+	res.Speed = speedOf(timing, req.PromptTokens, last)
 	if err != nil {
 		return res, c.problem(ctx, req.Model.Name, err)
 	}
 	c.works(req.Model.Name)
 	return res, nil
-}
-
-// silenceWatch cancels a call that sends nothing for too long. A replay has no
-// clock: the recording says when a call was cancelled.
-type silenceWatch struct {
-	timer *time.Timer // nil: no clock
-	pause time.Duration
-}
-
-func watchSilence(ctx context.Context, cancel context.CancelCauseFunc, first, pause time.Duration) silenceWatch {
-	if limit.ClockIsOff(ctx) {
-		return silenceWatch{}
-	}
-	return silenceWatch{timer: time.AfterFunc(first, func() { cancel(errSilent) }), pause: pause}
-}
-
-// heard restarts the timer; with a pause of 0 there is no further limit.
-func (w silenceWatch) heard() {
-	switch {
-	case w.timer == nil:
-	case w.pause > 0:
-		w.timer.Reset(w.pause)
-	default:
-		w.timer.Stop()
-	}
-}
-
-func (w silenceWatch) stop() {
-	if w.timer != nil {
-		w.timer.Stop()
-	}
 }
 
 func (c *Client) chatRequest(req ChatRequest, window int) *api.ChatRequest {

@@ -8,7 +8,6 @@ package ollama
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -23,6 +22,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/pace"
+	"github.com/research-mcp/research-mcp/internal/models/wire"
 )
 
 const (
@@ -32,7 +32,6 @@ const (
 
 	failureTTL = 30 * time.Second // a model that failed is not chosen again for this long
 	showLimit  = 30 * time.Second // details of a model with a large vocabulary take a while
-	maxBody    = 64 << 20         // of one response, bytes
 )
 
 // Config says where Ollama is and which models to use. The zero value is the
@@ -64,17 +63,17 @@ type Client struct {
 	log  *slog.Logger
 
 	background func(func(context.Context)) // runs work that may outlive its caller; its context ends at Close
+	meter      *pace.Meter
 	cancel     context.CancelFunc
 	work       sync.WaitGroup
 
 	mu       sync.Mutex
 	closed   bool
 	probes   probes
-	details  map[string]details       // by digest
-	learning map[string]bool          // digests whose details are being fetched
-	failures map[string]failure       // by model name
-	windows  map[string]int           // by model name: the largest context that was asked for
-	measured map[string]chan struct{} // by model name: closed when the measurement of its speed has ended
+	details  map[string]details // by digest
+	learning map[string]bool    // digests whose details are being fetched
+	failures map[string]failure // by model name
+	windows  map[string]int     // by model name: the largest context that was asked for
 }
 
 // New makes a client. A host or a proxy that cannot be one is an
@@ -84,7 +83,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := newTransport(cfg.Proxy)
+	transport, err := wire.NewTransport("ollama.proxy", cfg.Proxy)
 	if err != nil {
 		return nil, err
 	}
@@ -101,39 +100,16 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		cfg: cfg, base: base, http: transport, log: cfg.Log, cancel: cancel,
 		details: map[string]details{}, learning: map[string]bool{}, failures: map[string]failure{},
-		windows: map[string]int{}, measured: map[string]chan struct{}{},
+		windows: map[string]int{},
 	}
 	c.background = func(f func(context.Context)) { c.work.Go(func() { f(life) }) }
+	c.meter = pace.NewMeter(cfg.Speeds, c.background, func(err error) { c.log.Debug("the speed of a model was not stored", "err", err) })
 	var outer http.RoundTripper = transport
 	if cfg.Hooks != nil {
 		outer = cfg.Hooks.Transport(transport)
 	}
-	c.api = api.NewClient(base, &http.Client{
-		Transport: limitBody{outer},
-		// Ollama does not redirect. Prompts go to no other host.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	})
+	c.api = api.NewClient(base, wire.NewClient(outer))
 	return c, nil
-}
-
-// newTransport ignores HTTP_PROXY and its kind: prompts hold what a user asks and
-// remembers, and a proxy for web pages is no place for them.
-func newTransport(proxy string) (*http.Transport, error) {
-	transport, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		transport = &http.Transport{}
-	}
-	transport = transport.Clone()
-	transport.Proxy = nil
-	if proxy == "" {
-		return transport, nil
-	}
-	u, err := url.Parse(proxy)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, evidence.BadInput("ollama.proxy is not the URL of a proxy", "give a URL such as http://proxy.example.org:3128, or leave it empty")
-	}
-	transport.Proxy = http.ProxyURL(u)
-	return transport, nil
 }
 
 // Host is the server's base URL.
@@ -195,22 +171,6 @@ func ParseHost(s string) (*url.URL, error) {
 		host = "127.0.0.1"
 	}
 	return &url.URL{Scheme: scheme, Host: net.JoinHostPort(host, port), Path: path}, nil
-}
-
-// limitBody truncates a response that is too long to be one: the api package
-// reads without a limit.
-type limitBody struct{ base http.RoundTripper }
-
-func (l limitBody) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := l.base.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(resp.Body, maxBody), resp.Body}
-	return resp, nil
 }
 
 var errClosed = errors.New("the connection to Ollama was closed")

@@ -8,6 +8,7 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/models/wire"
 )
 
 // Embed returns one vector for each text, as the model gives it. Of a text longer
@@ -21,15 +22,15 @@ func (c *Client) Embed(ctx context.Context, m ModelInfo, texts []string) ([][]fl
 	}
 	bounded, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	bounded = limit.WithPause(bounded, func() { cancel(errSilent) })
-	defer limit.AfterFunc(bounded, c.cfg.Patience, func() { cancel(errSilent) })()
+	bounded = limit.WithPause(bounded, func() { cancel(wire.ErrSilent) })
+	defer limit.AfterFunc(bounded, c.cfg.Patience, func() { cancel(wire.ErrSilent) })()
 	yes := true
 	resp, err := c.api.Embed(bounded, &api.EmbedRequest{
 		Model: m.Name, Input: texts, Truncate: &yes,
 		KeepAlive: &api.Duration{Duration: c.cfg.KeepAlive},
 	})
-	if err != nil && errors.Is(context.Cause(bounded), errSilent) {
-		err = errSilent
+	if err != nil && errors.Is(context.Cause(bounded), wire.ErrSilent) {
+		err = wire.ErrSilent
 	}
 	if err == nil && len(resp.Embeddings) != len(texts) {
 		err = fmt.Errorf("it gave %d vectors for %d texts: %w", len(resp.Embeddings), len(texts), errCut)

@@ -12,6 +12,7 @@ import (
 	"github.com/ollama/ollama/api"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models/wire"
 	"github.com/research-mcp/research-mcp/internal/models/writer"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -22,10 +23,7 @@ type failure struct {
 	problem *evidence.Problem
 }
 
-var (
-	errSilent = errors.New("nothing was sent for too long")
-	errCut    = errors.New("the answer broke off")
-)
+var errCut = errors.New("the answer broke off")
 
 // problem returns the failure of a call as an *evidence.Problem, or ctx's error
 // when it was cancelled. A failure of the model itself is remembered, so that the
@@ -55,7 +53,7 @@ func (c *Client) problem(ctx context.Context, name string, err error) error {
 		p.Try = "run `ollama pull " + name + "`"
 		c.forgetState()
 		return p
-	case errors.Is(err, errSilent):
+	case errors.Is(err, wire.ErrSilent):
 		p.What = fmt.Sprintf("the Ollama model %s stopped responding", name)
 		p.Try = "see `ollama ps`; restart Ollama if it stays so"
 	case !isStatus && !errors.Is(err, errCut) && !answered(err):

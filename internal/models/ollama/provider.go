@@ -3,8 +3,6 @@ package ollama
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"fmt"
 	"strings"
 	"time"
@@ -12,6 +10,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/models/prompt"
 	"github.com/research-mcp/research-mcp/internal/models/writer"
 )
 
@@ -59,19 +58,12 @@ func Open(cfg *config.Config, env models.Env) (models.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{client: client, budget: cfg.Research.Budget, fence: randomFence, hooks: env.Hooks}
+	p := &Provider{client: client, budget: cfg.Research.Budget, fence: prompt.Nonce, hooks: env.Hooks}
 	p.wanted = cmp.Or(set.Host, set.ChatModel, set.EmbedModel) != ""
 	if p.hooks != nil {
 		p.fence = p.hooks.Fence
 	}
 	return p, nil
-}
-
-// randomFence returns a word that no author of a page can have guessed.
-func randomFence() string {
-	var b [10]byte
-	_, _ = rand.Read(b[:]) // it never fails: the program would end instead
-	return "b_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))
 }
 
 // Name is "ollama".

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ollama/ollama/api"
@@ -44,7 +43,7 @@ func (m chatModel) Chat(ctx context.Context, req writer.Request, onText func(str
 		Model: info, Messages: req.Messages, PromptTokens: req.PromptTokens, MaxTokens: req.MaxTokens, Format: req.Format,
 	}, onText)
 	if req.PromptTokens >= leastMeasured {
-		m.client.noted(m.client.cfg.Speeds.Adjust(m.client.speedKey(m.model), res.Speed))
+		m.client.meter.Adjust(m.client.speedKey(m.model), res.Speed)
 	}
 	return writer.Result{Text: res.Text, Cut: res.Cut, Truncated: res.Truncated}, err
 }
@@ -53,18 +52,11 @@ func (m chatModel) Speed(ctx context.Context) (pace.Speed, error) {
 	return m.client.Speed(ctx, m.model)
 }
 
-func (m chatModel) Tell() bool { return m.client.cfg.Speeds.Tell(m.client.speedKey(m.model)) }
+func (m chatModel) Tell() bool { return m.client.meter.Tell(m.client.speedKey(m.model)) }
 
 // speedKey names a model in the book of speeds.
 func (c *Client) speedKey(m ModelInfo) string {
 	return "ollama/" + m.Name + "@" + m.Revision() + " at " + c.Host()
-}
-
-// noted logs that a measurement could not be stored.
-func (c *Client) noted(err error) {
-	if err != nil {
-		c.log.Debug("the speed of a model was not stored", "err", err)
-	}
 }
 
 const (
@@ -84,50 +76,22 @@ const (
 // Measure starts to measure the speed of a model in the background, unless it is
 // known, being measured, or not kept.
 func (c *Client) Measure(m ModelInfo) {
-	if _, known := c.cfg.Speeds.Speed(c.speedKey(m)); known || c.cfg.Speeds == nil {
-		return
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, begun := c.measured[m.Name]; begun || c.closed {
+	if c.closed {
 		return
 	}
-	done := make(chan struct{})
-	c.measured[m.Name] = done
-	c.background(func(ctx context.Context) {
-		defer func() {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			delete(c.measured, m.Name)
-			close(done)
-		}()
-		if s, ok := c.measure(ctx, m); ok {
-			c.noted(c.cfg.Speeds.Note(c.speedKey(m), s))
-		}
-	})
+	c.meter.Start(c.speedKey(m), func(ctx context.Context) (pace.Speed, bool) { return c.measure(ctx, m) })
 }
 
-// Speed returns the speed of a model. It waits for a measurement that is under way; if
-// ctx ends first, that is the error. Otherwise it is pace.ErrUnknown.
+// Speed returns the speed of a model; see pace.Meter.Speed. It does not include the
+// time of loading a model that is in memory.
 func (c *Client) Speed(ctx context.Context, m ModelInfo) (pace.Speed, error) {
-	c.mu.Lock()
-	done := c.measured[m.Name]
-	c.mu.Unlock()
-	if done != nil {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return pace.Speed{}, ctx.Err()
-		}
-	}
-	s, ok := c.cfg.Speeds.Speed(c.speedKey(m))
-	if !ok {
-		return s, pace.ErrUnknown
-	}
-	if s.Load >= leastLoad && c.cfg.Hooks == nil && c.inMemory(ctx, m) {
+	s, err := c.meter.Speed(ctx, c.speedKey(m))
+	if err == nil && s.Load >= leastLoad && c.cfg.Hooks == nil && c.inMemory(ctx, m) {
 		s.Load = 0
 	}
-	return s, nil
+	return s, err
 }
 
 // inMemory reports whether the server has loaded the model.
@@ -155,11 +119,8 @@ func (c *Client) measure(ctx context.Context, m ModelInfo) (pace.Speed, bool) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, measureLimit)
 	defer cancel()
-	body := randomFence() + " " + strings.Repeat("the quick brown fox jumps over a lazy dog, ", 12) // no part of it is in the server's cache
-	res, err := c.Chat(bounded, ChatRequest{
-		Model: info, Messages: []prompt.Message{{Role: "user", Content: body + "What does it jump over? Tell it as a story."}},
-		PromptTokens: writer.EstimatePrompt(body), MaxTokens: 16,
-	}, nil)
+	messages := prompt.Measure()
+	res, err := c.Chat(bounded, ChatRequest{Model: info, Messages: messages, PromptTokens: writer.Estimate(messages), MaxTokens: 16}, nil)
 	s := res.Speed
 	s.Load = max(load, s.Load)
 	switch {
@@ -171,38 +132,15 @@ func (c *Client) measure(ctx context.Context, m ModelInfo) (pace.Speed, bool) {
 	return s, true
 }
 
-// stopwatch measures an answer while it arrives.
-type stopwatch struct {
-	begun, first, last time.Time
-	parts              int
-}
-
-func (w *stopwatch) heard(r api.ChatResponse) {
-	if r.Message.Content == "" && r.Message.Thinking == "" {
-		return
-	}
-	w.last = time.Now()
-	if w.parts++; w.parts == 1 {
-		w.first = w.last
-	}
-}
-
-// speed returns the speed by the server's own durations, or by the clock where it
-// does not give them. prompt is the upper estimate of the prompt's tokens. Of an
-// answer that did not begin it is a bound.
-func (w *stopwatch) speed(prompt int, last api.ChatResponse) pace.Speed {
-	const likely = 0.75 // of the estimate
-	s := pace.Speed{Load: last.LoadDuration}
-	switch {
-	case last.Done && last.PromptEvalDuration > 0 && last.EvalDuration > 0:
+// speedOf returns the speed by the server's own durations, or by the clock where it
+// does not give them. prompt is the upper estimate of the prompt's tokens.
+func speedOf(w pace.Stopwatch, prompt int, last api.ChatResponse) pace.Speed {
+	s := w.Speed(writer.Likely(prompt), 0)
+	if last.Done && last.PromptEvalDuration > 0 && last.EvalDuration > 0 {
 		s.Read = float64(last.PromptEvalCount) / last.PromptEvalDuration.Seconds()
 		s.Write = float64(last.EvalCount) / last.EvalDuration.Seconds()
-	case w.parts == 0:
-		s.Read = likely * float64(prompt) / max(time.Since(w.begun).Seconds(), 1e-3)
-		s.Write, s.Bound = s.Read, true
-	default:
-		s.Read = likely * float64(prompt) / max(w.first.Sub(w.begun).Seconds(), 1e-3)
-		s.Write = float64(w.parts) / max(w.last.Sub(w.first).Seconds(), 1e-3)
+		s.Bound = false
 	}
+	s.Load = last.LoadDuration
 	return s
 }

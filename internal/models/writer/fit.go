@@ -39,13 +39,13 @@ func (w *Writer) Fit(ctx context.Context, in evidence.Brief, limit time.Duration
 	}
 	bare := in
 	bare.Evidence = nil
-	rules := tokens(estimate(prompt.Answer(bare, nil, "")))
+	rules := Likely(Estimate(prompt.Answer(bare, nil, "")))
 	left := limit - s.Takes(0, shortAnswer)
 	readable := w.opts.Readable(inTime(s, left, s.Read)) - rules
 	fit := models.Fit{Brief: in}
 	n, read, all := 0, 0, 0
 	for i, e := range in.Evidence {
-		size := tokens(EstimatePrompt(e.Document.Title + e.Passage.Text))
+		size := Likely(EstimatePrompt(e.Document.Title + e.Passage.Text))
 		if all += size; all <= readable {
 			n, read = i+1, all
 		}
@@ -64,8 +64,8 @@ func (w *Writer) Fit(ctx context.Context, in evidence.Brief, limit time.Duration
 	return fit
 }
 
-// tokens returns the likely number of tokens for an estimate that is high.
-func tokens(estimate int) int { return int(math.Ceil(float64(estimate) / estimated)) }
+// Likely returns the likely number of tokens for an estimate of EstimatePrompt.
+func Likely(estimate int) int { return int(math.Ceil(float64(estimate) / estimated)) }
 
 // refuse says, once, why the model is not asked.
 func (w *Writer) refuse(s pace.Speed, prompt int) models.Fit {

@@ -78,5 +78,5 @@ func (w *Writer) Summarize(ctx context.Context, summary string, turns []evidence
 
 // short sends a short prompt.
 func (w *Writer) short(ctx context.Context, messages []prompt.Message, maxTokens int, format json.RawMessage) (Result, error) {
-	return w.chat.Chat(ctx, Request{Messages: messages, PromptTokens: estimate(messages), MaxTokens: maxTokens, Format: format}, nil)
+	return w.chat.Chat(ctx, Request{Messages: messages, PromptTokens: Estimate(messages), MaxTokens: maxTokens, Format: format}, nil)
 }

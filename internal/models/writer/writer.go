@@ -161,7 +161,7 @@ func (w *Writer) fit(room int, in evidence.Brief, caution int) (Request, []int) 
 	fence := w.opts.Fence()
 	for len(used) > 0 {
 		req := Request{Messages: prompt.Answer(in, used, fence), MaxTokens: in.MaxTokens}
-		req.PromptTokens = caution * estimate(req.Messages)
+		req.PromptTokens = caution * Estimate(req.Messages)
 		if req.PromptTokens <= room-in.MaxTokens {
 			return req, used
 		}
@@ -211,8 +211,8 @@ func (w *Writer) draft(in evidence.Brief, res Result, used []int, err error) (ev
 	return d, nil
 }
 
-// estimate returns an upper estimate of the tokens of a prompt.
-func estimate(messages []prompt.Message) int {
+// Estimate returns an upper estimate of the tokens of a prompt.
+func Estimate(messages []prompt.Message) int {
 	const template = 16 // tokens that the model's template puts around a message
 	n := 0
 	for _, m := range messages {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/research-mcp/research-mcp/internal/testkit/inprocess"
 )
 
 // The models of a new stand-in, and of the real server that
@@ -99,7 +101,7 @@ func (s *Server) Host() string { return strings.TrimPrefix(s.http.URL, "http://"
 
 // Transport returns a transport that calls the server's handler directly,
 // whatever host a request names.
-func (s *Server) Transport() http.RoundTripper { return memoryTransport{s.handler} }
+func (s *Server) Transport() http.RoundTripper { return inprocess.Transport{Handler: s.handler} }
 
 // Stop ends the server: connections to a started one are refused. It may be called
 // more than once.

@@ -1,4 +1,6 @@
-package ollamakit
+// Package inprocess connects HTTP clients to handlers of the same process, without a
+// network: so that tests run in a testing/synctest bubble.
+package inprocess
 
 import (
 	"context"
@@ -7,13 +9,13 @@ import (
 	"sync"
 )
 
-// memoryTransport passes requests to a handler in a goroutine of this process.
+// Transport passes requests to a handler in a goroutine of this process.
 // The response streams as the handler writes.
-type memoryTransport struct{ handler http.Handler }
+type Transport struct{ Handler http.Handler }
 
 // RoundTrip returns when the handler has written its header, or with the
 // request's context.
-func (m memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (m Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, pipe := io.Pipe()
 	ctx, cancel := context.WithCancel(r.Context())
 	context.AfterFunc(ctx, func() { _ = pipe.CloseWithError(ctx.Err()) }) // after the end of the handler this has no effect
@@ -23,7 +25,7 @@ func (m memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		served.Body = http.NoBody
 	}
 	go func() {
-		m.handler.ServeHTTP(w, served)
+		m.Handler.ServeHTTP(w, served)
 		w.WriteHeader(http.StatusOK)
 		_ = pipe.Close()
 	}()
