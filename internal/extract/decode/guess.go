@@ -28,6 +28,18 @@ func hasEscapes(raw []byte) bool {
 // guess decodes raw in the encoding that its bytes look like, and Windows-1252 if they
 // look like none, as browsers do. confidence is 0 to 100.
 func guess(raw []byte, h Hints) (r Result, confidence int) {
+	r, confidence = detect(raw, h)
+	if hasEscapes(raw) {
+		return r, confidence
+	}
+	if better, ok := betterFit(r, raw, h); ok {
+		return better, sureLanguage
+	}
+	return r, confidence
+}
+
+// detect is guess among the encodings of which the detector has statistics.
+func detect(raw []byte, h Hints) (r Result, confidence int) {
 	detector := chardet.NewTextDetector()
 	if h.Markup {
 		detector = chardet.NewHtmlDetector()
