@@ -96,6 +96,8 @@ func pdfProblem(err error) error {
 	what := "the PDF cannot be read: " + printableReason(err)
 	if errors.Is(err, pdftext.ErrEncrypted) {
 		what = "the PDF is encrypted, and cannot be read without its password"
+	} else if reason := err.Error(); strings.Contains(reason, "missing root") || strings.Contains(reason, "EOF") || strings.Contains(reason, "unexpected eof") {
+		what = "the PDF cannot be read: it is damaged or cut off"
 	}
 	return &evidence.Problem{What: what, Try: "look for a web page or another file with the same content"}
 }

@@ -1,6 +1,7 @@
 package library
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -90,6 +91,8 @@ func (l *Library) readText(ctx context.Context, in io.Reader, name, fileName str
 		return l.readIsolated(ctx, raw, "", name)
 	case !strings.HasPrefix(kind, "text/"):
 		return extract.Page{}, evidence.BadInput(fmt.Sprintf("%s is %s, not text", name, kind), "give text, Markdown, HTML, PDF, an Office file or an EPUB book")
+	case programFormat(raw) != "":
+		return extract.Page{}, evidence.BadInput(fmt.Sprintf("%s has the format %s, which is not read", name, programFormat(raw)), "save it as .docx, .odt or PDF, and read that file")
 	case ext == notebookEnding:
 		return l.readIsolated(ctx, raw, extract.TypeNotebook, name)
 	case ext == mailEnding:
@@ -103,6 +106,21 @@ func (l *Library) readText(ctx context.Context, in io.Reader, name, fileName str
 		return extract.Page{}, tooLong(name, fmt.Sprintf("HTML of %d", len(raw)), extract.MaxInput)
 	}
 	return l.readIsolated(ctx, raw, "text/html", name)
+}
+
+// programFormat names a format that is written in letters, but for a program: as a text
+// it would be noise. It is empty for others.
+func programFormat(raw []byte) string {
+	head := bytes.TrimLeft(raw[:min(len(raw), 1024)], "\uFEFF \t\r\n")
+	switch {
+	case bytes.HasPrefix(head, []byte(`{\rtf`)):
+		return "RTF"
+	case bytes.HasPrefix(head, []byte("%!PS")):
+		return "PostScript"
+	case bytes.HasPrefix(head, []byte("<?xml")) && bytes.Contains(head, []byte("<office:document ")):
+		return "flat OpenDocument"
+	}
+	return ""
 }
 
 // readIsolated reads what has to be parsed apart from this process.

@@ -11,7 +11,7 @@ import (
 // a table begin.
 const cellGap = 0.95
 
-// lineText writes a row as text, with raised and lowered words set apart.
+// text writes a row as text, with raised and lowered words set apart.
 func (r row) text(script func(before, s string, raised bool) string) string {
 	var out strings.Builder
 	end := r.x0
@@ -43,7 +43,7 @@ func (r row) text(script func(before, s string, raised bool) string) string {
 		}
 		i = j
 	}
-	return strings.Join(strings.Fields(out.String()), " ")
+	return composeAccents(strings.Join(strings.Fields(out.String()), " "))
 }
 
 // spaceBetween is the gap from which two words are apart.
