@@ -28,6 +28,14 @@ func (c *computation) placement() {
 			*m.to -= v // pushed out at the other side
 		}
 	}
+	for _, p := range []css.Prop{css.PaddingLeft, css.PaddingTop} {
+		if v, ok := c.length(p, u); ok && v > 3*screenWidth {
+			c.hide(doubtful)
+		}
+	}
+	if v := c.get(css.OffsetPath); !v.Empty() && v.Keyword() != "none" {
+		c.hide(doubtful) // it may be anywhere
+	}
 	c.transforms()
 	if z, ok := c.get(css.ZIndex).Length(u, true); ok && z < 0 && position != "" && position != "static" && s.behind {
 		c.hide(hidden)

@@ -2,6 +2,7 @@ package extract
 
 import (
 	"math"
+	"slices"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -286,7 +287,16 @@ func (c *computation) background() {
 	s := c.s
 	img := c.get(css.BackgroundImage).Image(s.color)
 	if clip := c.get(css.BackgroundClip); clip.Has("text") {
-		s.clipped = img.Other || len(img.Colors) > 0 || !c.get(css.BackgroundColor).Empty()
+		s.clipped = img.Other
+		colors := img.Colors
+		if col, state := c.get(css.BackgroundColor).Color(s.color); state == css.Known {
+			colors = append(slices.Clone(colors), col)
+		} else if state == css.Unknown {
+			s.clipped = true
+		}
+		for _, col := range colors {
+			s.clipped = s.clipped || legible(col.Over(s.backs[0]), s.backs[0]) == seen
+		}
 		return
 	}
 	if v := c.get(css.BackgroundColor); !v.Empty() {
@@ -328,6 +338,14 @@ func (c *computation) box() {
 	}
 	if c.get(css.ContentVisibility).Keyword() == "hidden" {
 		c.hide(hidden)
+	}
+	contain := c.get(css.Contain)
+	sized := c.st.Set(css.Height) || c.st.Set(css.MinHeight)
+	if !sized && (contain.Has("strict") || contain.Has("size")) {
+		c.hide(doubtful) // its box has no height
+	}
+	if !sized && c.get(css.GridRows).IsZero() {
+		c.hide(doubtful)
 	}
 	clips := false
 	for _, p := range []css.Prop{css.OverflowX, css.OverflowY} {
@@ -387,7 +405,10 @@ func (s *state) text() verdict {
 	for _, back := range s.backs {
 		worst = min(worst, legible(ink.Over(back), back))
 	}
-	if s.backImage || s.unknown || !s.authored {
+	if s.unknown {
+		return doubtful
+	}
+	if s.backImage || !s.authored {
 		return min(worst, doubtful)
 	}
 	return worst

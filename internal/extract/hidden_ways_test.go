@@ -224,6 +224,20 @@ var hiddenWays = [][3]string{
 	{"json-ld headline", `<script type="application/ld+json">{"@type":"NewsArticle","headline":"$","articleBody":"$"}</script>`, `<p>x</p>`},
 	{"og title", `<meta property="og:title" content="$"><meta name=description content="$">`, `<p>x</p>`},
 	{"image alt", "", `<img alt="$" title="$">`},
+	{"grid row of nothing", `<style>.w{display:grid;grid-template-rows:0fr}.w>p{min-height:0;overflow:hidden}</style>`, `<div class=w><p>$</p></div>`},
+	{"contain strict", "", `<div style="contain:strict"><p>$</p></div>`},
+	{"contain size", "", `<div style="contain:size;overflow:clip"><p>$</p></div>`},
+	{"offset path", "", `<p style="position:absolute;offset-path:path('M-9000 0 L-9001 0')">$</p>`},
+	{"offset shorthand", "", `<p style="offset:ray(45deg) 9000px">$</p>`},
+	{"relative colour", "", `<p style="color:rgb(from black r g b / 0)">$</p>`},
+	{"relative colour of another space", "", `<p style="color:oklch(from black calc(l + 1) c h)">$</p>`},
+	{"white text of a white background", "", `<p style="color:transparent;background:#fff;-webkit-background-clip:text;background-clip:text">$</p>`},
+	{"text of a white gradient", "", `<p style="color:transparent;background:linear-gradient(#fff,#fefefe);background-clip:text">$</p>`},
+	{"wide padding", "", `<p style="padding-left:100000px;white-space:nowrap">$</p>`},
+	{"high padding", "", `<div style="padding-block:99999px 0"><p>$</p></div>`},
+	{"slotted", "", `<div><template shadowrootmode=open><style>::slotted(p){display:none}</style><slot></slot></template><p>$</p></div>`},
+	{"hidden host", "", `<div><template shadowrootmode=open><style>:host{display:none}</style><p>$</p></template></div>`},
+	{"child without a slot of its name", "", `<div><template shadowrootmode=open><slot name=a></slot></template><p slot=b>$</p></div>`},
 	{"light child of a shadow root", "", `<div><template shadowrootmode=open><p>Shown.</p></template><p>$</p></div>`},
 }
 
@@ -247,5 +261,42 @@ func TestHiddenWays(t *testing.T) {
 	fmt.Printf("hidden text: %d of %d ways reach the text: %q\n", len(reached), len(hiddenWays), reached)
 	if len(hiddenWays) < 150 || len(reached) > 5 {
 		t.Errorf("%d of %d ways reach, want at most 5 of at least 150: %q", len(reached), len(hiddenWays), reached)
+	}
+}
+
+// What is hidden does not change what selectors say of the elements beside it.
+func TestHiddenElementsCountAsSiblings(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ style, body, wanted, unwanted string }{
+		"a sibling":        {"i:empty + p{display:none}", "<i></i><p>Concealed.</p><p>Plain.</p>", "Plain.", "Concealed."},
+		"a number":         {".w p:nth-child(2){display:none}", "<div class=w><p hidden>Gone.</p><p>Concealed.</p><p>Plain.</p></div>", "Plain.", "Concealed."},
+		"a first child":    {".w p:first-child{display:none}", "<div class=w><p>Concealed.</p><p>Plain.</p><p>Third.</p></div>", "Plain.", "Concealed."},
+		"a skipped script": {".w script + p{display:none}", "<div class=w><p>Plain.</p><script>x</script><p>Concealed.</p></div>", "Plain.", "Concealed."},
+	} {
+		page, err := HTML(t.Context(), []byte("<html><head><title>x</title><style>"+c.style+"</style></head><body><article>"+lorem+c.body+lorem+"</article></body></html>"), "text/html; charset=utf-8", "")
+		if err != nil || !strings.Contains(page.Text, c.wanted) || strings.Contains(page.Text, c.unwanted) {
+			t.Errorf("%s: %q, %v", name, page.Text, err)
+		}
+	}
+}
+
+// Style sheets in a shadow root hold there only, and its slots show the host's children.
+func TestShadowRoots(t *testing.T) {
+	t.Parallel()
+	page, err := HTML(t.Context(), []byte(`<html><head><title>x</title></head><body><article>`+lorem+`<p>Outside.</p>
+<x-card><template shadowrootmode=open><style>p{display:none}</style><p>Concealed.</p><h3><slot name=head>Untitled</slot></h3><slot>Nothing here.</slot><footer><slot name=foot>Default foot.</slot></footer></template>
+<span slot=head>Rigging</span><div>The mast is 12 m high.</div></x-card><p>Behind.</p></article></body></html>`), "text/html; charset=utf-8", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Outside.", "### Rigging", "The mast is 12 m high.", "Behind.", "Default foot."} {
+		if !strings.Contains(page.Text, want) {
+			t.Errorf("%q is missing in %q", want, page.Text)
+		}
+	}
+	for _, not := range []string{"Concealed.", "Untitled", "Nothing here."} {
+		if strings.Contains(page.Text, not) {
+			t.Errorf("%q is in %q", not, page.Text)
+		}
 	}
 }

@@ -262,35 +262,3 @@ func controlIn(n *html.Node, depth int) *html.Node {
 func labelled(n *html.Node) bool {
 	return has(n.Attr, "aria-label") || has(n.Attr, "title") || n.FirstChild != nil
 }
-
-// expandShadowRoots puts the content of declarative shadow roots in place. Other
-// children of the host are not shown unless there is a slot for them.
-func expandShadowRoots(doc *html.Node) {
-	var hosts []*html.Node
-	for n := range doc.Descendants() {
-		if n.DataAtom == atom.Template && has(n.Attr, "shadowrootmode") {
-			hosts = append(hosts, n)
-		}
-	}
-	for _, t := range hosts {
-		host := t.Parent
-		if host == nil {
-			continue
-		}
-		slots := false
-		for c := range t.Descendants() {
-			slots = slots || c.DataAtom == atom.Slot
-		}
-		t.Data, t.DataAtom, t.Attr = "div", atom.Div, nil
-		if slots {
-			continue
-		}
-		for c := host.FirstChild; c != nil; {
-			next := c.NextSibling
-			if c != t {
-				host.RemoveChild(c)
-			}
-			c = next
-		}
-	}
-}

@@ -15,10 +15,12 @@ import (
 // style sheets are not fetched. It returns the numbers of bytes of text that were
 // kept and removed. If uncertain is set, no text counts as certainly seen.
 func removeHidden(doc *html.Node, uncertain bool) (kept, removed int) {
+	scopeShadowRoots(doc)
 	w := &walker{cascade: css.New(styleSheets(doc)), controls: findControls(doc), buttons: map[*html.Node]bool{}}
 	w.controls.placeStreamed(doc)
 	expandShadowRoots(doc)
 	w.children(doc, newState(w.cascade.Root(), prefersDark(doc)), nil)
+	w.detach()
 	if uncertain || w.cascade.Exhausted() {
 		w.doubtAll(doc)
 	}
@@ -77,8 +79,20 @@ type walker struct {
 	groups   []*group
 	panels   []panel             // hidden elements that a control reveals
 	buttons  map[*html.Node]bool // those that are seen, and are no text
+	gone     []*html.Node        // to be removed after the walk: selectors count siblings
 	kept     int
 	removed  int
+}
+
+// drop removes a node when the walk is over.
+func (w *walker) drop(n *html.Node) { w.gone = append(w.gone, n) }
+
+// detach removes what was dropped.
+func (w *walker) detach() {
+	for _, n := range w.gone {
+		n.Parent.RemoveChild(n)
+	}
+	w.gone = nil
 }
 
 // panel is a hidden element that is kept if its control is seen.
@@ -110,7 +124,7 @@ func (w *walker) textNode(c *html.Node, s *state, g, own *group) *group {
 	v := s.text()
 	if v == hidden {
 		w.removed += size
-		c.Parent.RemoveChild(c)
+		w.drop(c)
 		return own
 	}
 	w.kept += size
@@ -137,7 +151,7 @@ func (w *walker) element(n *html.Node, parent *state, g *group) {
 		if n.DataAtom == atom.Button {
 			w.button(n, parent)
 		}
-		n.Parent.RemoveChild(n)
+		w.drop(n)
 		return
 	}
 	if n.DataAtom == atom.Script || n.DataAtom == atom.Title || n.DataAtom == atom.Head {
@@ -172,7 +186,8 @@ func (w *walker) element(n *html.Node, parent *state, g *group) {
 		}
 	}
 	if v == hidden {
-		w.remove(n)
+		w.removed += visibleTextSize(n)
+		w.drop(n)
 		return
 	}
 	if v == doubtful && g == nil {

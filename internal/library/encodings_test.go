@@ -117,7 +117,6 @@ func TestRememberReadsNotebooksAndMail(t *testing.T) {
 		{"text.eml", "just a text", "", "", "text.eml was not read: the file has no header of an e-mail"},
 		{"picture.eml", "\x89PNG\r\n\x1a\n\x00", "", "", "picture.eml is image/png, not text"},
 		{"letter.rtf", `{\rtf1\ansi It opens.}`, "", "", "letter.rtf has the format RTF, which is not read"},
-		{"letter.ps", "%!PS-Adobe-3.0\n(It opens.) show", "", "", "letter.ps has the format PostScript, which is not read"},
 		{"letter.fodt", `<?xml version="1.0"?><office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"/>`, "", "", "letter.fodt has the format flat OpenDocument"},
 		{"blank.ipynb", `{"cells":[{"cell_type":"markdown","source":" "}],"nbformat":4}`, "", "", "the text is empty"},
 	} {

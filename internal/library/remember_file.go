@@ -115,8 +115,6 @@ func programFormat(raw []byte) string {
 	switch {
 	case bytes.HasPrefix(head, []byte(`{\rtf`)):
 		return "RTF"
-	case bytes.HasPrefix(head, []byte("%!PS")):
-		return "PostScript"
 	case bytes.HasPrefix(head, []byte("<?xml")) && bytes.Contains(head, []byte("<office:document ")):
 		return "flat OpenDocument"
 	}

@@ -328,3 +328,14 @@ func AttributeColor(s string) (RGBA, bool) {
 	c, state = hexColor(strings.TrimPrefix(strings.TrimSpace(s), "#"))
 	return c, state == Known
 }
+
+// IsZero reports whether the value is lengths of nothing, such as "0fr" or "0px 0px".
+func (v Value) IsZero() bool {
+	ws := words(v.tokens)
+	for _, w := range ws {
+		if len(w) != 1 || w[0].kind != lex.DimensionToken && w[0].kind != lex.NumberToken || w[0].num != 0 {
+			return false
+		}
+	}
+	return len(ws) > 0
+}

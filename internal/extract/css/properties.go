@@ -63,6 +63,13 @@ const (
 	BackfaceVisibility
 	ColorScheme
 	WhiteSpace
+	OffsetPath
+	Contain
+	GridRows
+	PaddingTop
+	PaddingRight
+	PaddingBottom
+	PaddingLeft
 	numProps
 )
 
@@ -73,7 +80,9 @@ var shorthands = map[string][]Prop{
 	"inset": {Top, Right, Bottom, Left}, "margin": {MarginTop, MarginRight, MarginBottom, MarginLeft},
 	"overflow": {OverflowX, OverflowY}, "inset-block": {Top, Bottom}, "inset-inline": {Left, Right},
 	"margin-block": {MarginTop, MarginBottom}, "margin-inline": {MarginLeft, MarginRight},
-	"all": {},
+	"padding": {PaddingTop, PaddingRight, PaddingBottom, PaddingLeft}, "padding-block": {PaddingTop, PaddingBottom},
+	"padding-inline": {PaddingLeft, PaddingRight},
+	"all":            {},
 }
 
 var propNames = map[string]Prop{
@@ -95,6 +104,9 @@ var propNames = map[string]Prop{
 	"z-index": ZIndex, "transition": Transition, "will-change": Transition, "transition-property": Transition, "transition-duration": Transition,
 	"animation": Animation, "animation-name": Animation, "animation-fill-mode": AnimationFill,
 	"backface-visibility": BackfaceVisibility, "color-scheme": ColorScheme, "white-space": WhiteSpace,
+	"offset": OffsetPath, "offset-path": OffsetPath, "contain": Contain, "grid-template-rows": GridRows, "padding-top": PaddingTop,
+	"padding-right": PaddingRight, "padding-bottom": PaddingBottom, "padding-left": PaddingLeft, "padding-block-start": PaddingTop,
+	"padding-block-end": PaddingBottom, "padding-inline-start": PaddingLeft, "padding-inline-end": PaddingRight,
 }
 
 // declaration is a property and its value. For a shorthand, short is its name.
@@ -176,7 +188,7 @@ func valid(p Prop, v []token) bool {
 		_, state := ParseColor(v, RGBA{})
 		return state != Invalid
 	case FontSize, Top, Right, Bottom, Left, Width, Height, MaxWidth, MaxHeight, MinWidth, MinHeight,
-		MarginTop, MarginRight, MarginBottom, MarginLeft, TextIndent, LetterSpacing:
+		MarginTop, MarginRight, MarginBottom, MarginLeft, TextIndent, LetterSpacing, PaddingTop, PaddingRight, PaddingBottom, PaddingLeft:
 		if v[0].kind == lex.IdentToken || v[0].kind == lex.FunctionToken {
 			return true
 		}
@@ -226,17 +238,17 @@ func expand(short string, p Prop, v []token) []token {
 	}
 	at := -1
 	switch p {
-	case Top, MarginTop:
+	case Top, MarginTop, PaddingTop:
 		at = 0
-	case Right, MarginRight:
+	case Right, MarginRight, PaddingRight:
 		at = 1
-	case Bottom, MarginBottom:
+	case Bottom, MarginBottom, PaddingBottom:
 		at = 2
-	case Left, MarginLeft:
+	case Left, MarginLeft, PaddingLeft:
 		at = 3
 	}
 	if strings.HasSuffix(short, "-block") || strings.HasSuffix(short, "-inline") {
-		at = min(1, map[Prop]int{Bottom: 1, Right: 1, MarginBottom: 1, MarginRight: 1}[p])
+		at = min(1, map[Prop]int{Bottom: 1, Right: 1, MarginBottom: 1, MarginRight: 1, PaddingBottom: 1, PaddingRight: 1}[p])
 		if len(ws) == 1 {
 			at = 0
 		}
