@@ -21,16 +21,12 @@ func (c *computation) placement() {
 	for _, m := range []struct {
 		prop css.Prop
 		to   *float64
-	}{{css.MarginLeft, &s.mx}, {css.MarginRight, &s.mx}, {css.MarginTop, &s.my}, {css.MarginBottom, &s.my}} {
+	}{{css.MarginLeft, &s.mx}, {css.MarginRight, &s.mx}, {css.MarginTop, &s.my}, {css.MarginBottom, &s.my},
+		{css.PaddingLeft, &s.mx}, {css.PaddingTop, &s.my}} {
 		if v, ok := c.length(m.prop, u); ok && v < 0 {
 			*m.to += v
-		} else if ok && v > 3*screenWidth && (m.prop == css.MarginLeft || m.prop == css.MarginTop) {
+		} else if ok && v > 3*screenWidth && m.prop != css.MarginRight && m.prop != css.MarginBottom {
 			*m.to -= v // pushed out at the other side
-		}
-	}
-	for _, p := range []css.Prop{css.PaddingLeft, css.PaddingTop} {
-		if v, ok := c.length(p, u); ok && v > 3*screenWidth {
-			c.hide(doubtful)
 		}
 	}
 	if v := c.get(css.OffsetPath); !v.Empty() && v.Keyword() != "none" {

@@ -158,9 +158,23 @@ func clamp(v float64) float64 {
 	return max(0, min(1, v))
 }
 
+// relativeColor evaluates a colour that is made of another as far as it is transparent.
+func relativeColor(args []token) (RGBA, ColorState) {
+	for i, t := range args {
+		if !t.isDelim("/") {
+			continue
+		}
+		alpha := calculation{ts: trim(args[i+1:]), units: Units{Percent: 1}, numbers: true}
+		if v, ok := alpha.value(0); ok && v <= 0 {
+			return RGBA{}, Known
+		}
+	}
+	return RGBA{}, Unknown
+}
+
 func colorFunction(name string, args []token, current RGBA) (RGBA, ColorState) {
 	if a := trim(args); len(a) > 0 && a[0].isIdent("from") {
-		return RGBA{}, Unknown
+		return relativeColor(a)
 	}
 	scales := map[string][3]float64{
 		"rgb": {255, 255, 255}, "rgba": {255, 255, 255}, "hsl": {360, 100, 100}, "hsla": {360, 100, 100}, "hwb": {360, 100, 100},
