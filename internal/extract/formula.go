@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"net/url"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -119,8 +120,10 @@ func formulaTeX(n *html.Node) (tex string, display bool) {
 		}
 		return tex, display
 	case atom.Img:
-		if alt := attribute(n.Attr, "alt"); plausibleTeX(alt, "") {
-			tex = cleanTeX(alt)
+		for _, source := range []string{attribute(n.Attr, "alt"), drawnTeX(attribute(n.Attr, "src"))} {
+			if tex == "" && plausibleTeX(source, "") {
+				tex = cleanTeX(source)
+			}
 		}
 		return tex, false
 	}
@@ -130,6 +133,9 @@ func formulaTeX(n *html.Node) (tex string, display bool) {
 	}
 	display = attribute(n.Attr, "display") == "true" || hasWord(attribute(n.Attr, "class"), "mwe-math-element-block") ||
 		n.Parent != nil && hasWord(attribute(n.Parent.Attr, "class"), "katex-display")
+	if source := sourceOfMathJax(n); math == nil && source != "" {
+		return cleanTeX(source), display
+	}
 	if math == nil {
 		if img := findElement(n, "img"); img != nil && plausibleTeX(attribute(img.Attr, "alt"), "") {
 			return cleanTeX(attribute(img.Attr, "alt")), display
@@ -144,6 +150,36 @@ func formulaTeX(n *html.Node) (tex string, display bool) {
 		}
 	}
 	return linear, display
+}
+
+// drawnTeX is the TeX in the address of a service that draws it, or "".
+func drawnTeX(src string) string {
+	u, err := url.Parse(src)
+	if err != nil || !strings.HasSuffix(u.Hostname(), "codecogs.com") && !strings.Contains(u.Path, "latex") {
+		return ""
+	}
+	source, err := url.QueryUnescape(strings.ReplaceAll(u.RawQuery, "+", "%2B"))
+	if err != nil {
+		return ""
+	}
+	return source
+}
+
+// sourceOfMathJax is the TeX that MathJax 3 and 4 write beside what they draw, or "".
+func sourceOfMathJax(n *html.Node) string {
+	if n.Data != "mjx-container" {
+		return ""
+	}
+	source := attribute(n.Attr, "data-latex")
+	for c := range n.Descendants() {
+		if source == "" && (c.Data == "mjx-math" || attribute(c.Attr, "data-mml-node") == "math") {
+			source = attribute(c.Attr, "data-latex")
+		}
+	}
+	if !plausibleTeX(source, "") {
+		return ""
+	}
+	return source
 }
 
 func findElement(n *html.Node, name string) *html.Node {

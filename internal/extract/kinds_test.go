@@ -19,6 +19,8 @@ func TestHTMLKinds(t *testing.T) {
 		{"exponents by style", `<p>About 10<span style="vertical-align: super">7</span> and 10<span class="superscript">-3</span> of H<span style="vertical-align:sub;font-size:70%">2</span>O in <span class="sup">a long note that is raised in the margin</span> 40.</p>`, []string{"10^7", "10^-3", "H₂O", "a long note"}, []string{"107", "10-3"}},
 		{"mixed fractions", `<p>Add 2<sup>1</sup>⁄<sub>2</sub> cups and <sup>3</sup>/<sub>4</sub> spoons.</p>`, []string{"2 1⁄2 cups", "and 3/4 spoons"}, []string{"21⁄2", "2^1", "1⁄₂"}},
 		{"footnotes", `<p>It had 40<sup><a href="#fn1">12</a></sup> boats<sup class="reference">[3]</sup>.</p>`, []string{"40 boats."}, []string{"4012", "[3]"}},
+		{"struck by a style", `<style>.was{text-decoration:red line-through}</style><p>Now <span class=was>49</span> 39 euros, <b style="text-decoration-line: underline line-through">not</b> allowed.</p><ul><li class=was>Old rule<li>New rule</ul>`, []string{"~~49~~ 39", "~~not~~ allowed", "- ~~Old rule~~", "- New rule"}, nil},
+		{"struck twice", `<p>Now <del style="text-decoration:line-through">49</del> <s><span style="text-decoration:line-through">50</span></s> 39 euros.</p>`, []string{"~~49~~ ~~50~~ 39"}, []string{"~~~~"}},
 		{"struck price", `<p>Now <del>49</del>39 euros, <strike>not </strike>allowed.</p>`, []string{"~~49~~39", "~~not~~ allowed"}, nil},
 		{"inserted text", `<p>He shall <ins>always</ins> pay.</p>`, []string{"shall always pay"}, nil},
 		{"ruby", `<p><ruby>山<rp>(</rp><rt>やま</rt></ruby>の<ruby>天<rt>てん</rt></ruby>気</p>`, []string{"山の天気"}, nil},

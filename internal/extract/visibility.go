@@ -21,6 +21,7 @@ func removeHidden(doc *html.Node, uncertain bool) (kept, removed int) {
 	expandShadowRoots(doc)
 	w.children(doc, newState(w.cascade.Root(), prefersDark(doc)), nil)
 	w.detach()
+	w.strikeOut()
 	if uncertain || w.cascade.Exhausted() {
 		w.doubtAll(doc)
 	}
@@ -80,6 +81,7 @@ type walker struct {
 	panels   []panel             // hidden elements that a control reveals
 	buttons  map[*html.Node]bool // those that are seen, and are no text
 	gone     []*html.Node        // to be removed after the walk: selectors count siblings
+	struck   []*html.Node        // whose style strikes out their text
 	kept     int
 	removed  int
 }
@@ -159,6 +161,9 @@ func (w *walker) element(n *html.Node, parent *state, g *group) {
 	}
 	vague := w.cascade.Style(n, parent.env, &w.style, false)
 	w.animate(parent)
+	if w.style.Get(css.TextDecoration).Has("line-through") {
+		w.struck = append(w.struck, n)
+	}
 	s, v := compute(n, parent, &w.style)
 	if !w.behindDialog(n) {
 		v = max(v, attributeVerdict(n))

@@ -70,6 +70,7 @@ const (
 	PaddingRight
 	PaddingBottom
 	PaddingLeft
+	TextDecoration
 	numProps
 )
 
@@ -104,6 +105,7 @@ var propNames = map[string]Prop{
 	"z-index": ZIndex, "transition": Transition, "will-change": Transition, "transition-property": Transition, "transition-duration": Transition,
 	"animation": Animation, "animation-name": Animation, "animation-fill-mode": AnimationFill,
 	"backface-visibility": BackfaceVisibility, "color-scheme": ColorScheme, "white-space": WhiteSpace,
+	"text-decoration": TextDecoration, "text-decoration-line": TextDecoration,
 	"offset": OffsetPath, "offset-path": OffsetPath, "contain": Contain, "grid-template-rows": GridRows, "padding-top": PaddingTop,
 	"padding-right": PaddingRight, "padding-bottom": PaddingBottom, "padding-left": PaddingLeft, "padding-block-start": PaddingTop,
 	"padding-block-end": PaddingBottom, "padding-inline-start": PaddingLeft, "padding-inline-end": PaddingRight,

@@ -38,7 +38,7 @@ type adocList struct {
 }
 
 func convertAsciiDoc(body string) string {
-	r := &adocReader{lines: strings.Split(body, "\n")}
+	r := &adocReader{lines: resolveAdoc(strings.Split(body, "\n"))}
 	for r.at < len(r.lines) {
 		r.block()
 	}

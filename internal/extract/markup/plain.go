@@ -2,12 +2,14 @@ package markup
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
 var (
 	rfcFooter  = regexp.MustCompile(`^\S.*\[Page [\divxlc]+\]\s*$`)
 	rfcHeader  = regexp.MustCompile(`^(?:RFC \d+|Internet-Draft)\s.*\s(?:January|February|March|April|May|June|July|August|September|October|November|December)\s+\d{4}\s*$`)
+	rfcTitle   = regexp.MustCompile(`^(?:Request for Comments|Internet-Draft)\b|^RFC: \d+`)
 	tocLine    = regexp.MustCompile(`\S\s*(?:\.\s?){4,}\s*\d+\s*$`)
 	numbered   = regexp.MustCompile(`^(?:(?:Appendix |APPENDIX )?[A-Z]|\d{1,2})(?:\.\d{1,3})*\.?\s+\S`)
 	sectionNum = regexp.MustCompile(`^(?:Appendix |APPENDIX )?((?:[A-Z]|\d{1,2})(?:\.\d{1,3})*)\.?\s+(\S.*)$`)
@@ -29,6 +31,9 @@ func looksWrapped(body string) bool {
 		case !isBlank(l):
 			unindented++
 		}
+	}
+	if pages == 1 && slices.ContainsFunc(lines[:min(len(lines), 12)], rfcTitle.MatchString) {
+		return true
 	}
 	return pages > 1 || indented > 40 && indented > 4*unindented
 }

@@ -54,6 +54,7 @@ func convertRST(body string) string {
 	for i := range lines {
 		lines[i] = strings.TrimRight(expandTabs(lines[i]), " ")
 	}
+	resolveRST(lines)
 	(&rstReader{w: &w, lines: lines, levels: &levels}).run(0)
 	return w.String()
 }
@@ -255,7 +256,11 @@ func (r *rstReader) definition(term string, body []string, depth int) {
 func (r *rstReader) directive(m []string, depth int) {
 	name, argument := m[1], m[2]
 	body := dedent(r.body(1))
+	header := ""
 	for len(body) > 0 && rstField.MatchString(body[0]) { // options
+		if option := rstField.FindStringSubmatch(body[0]); option[1] == "header" {
+			header = option[2]
+		}
 		body = body[1:]
 	}
 	body = trimBlank(body)
@@ -293,6 +298,7 @@ func (r *rstReader) directive(m []string, depth int) {
 		r.w.line(0, "")
 	case name == "list-table":
 		r.listTable(body)
+	case name == "csv-table" && r.csvTable(header, body):
 	case name == "csv-table" || name == "table" || name == "figure" || name == "only" || name == "container" || name == "tab" || name == "tabs" || name == "group-tab":
 		r.w.line(0, "")
 		r.nested("", append([]string{argument, ""}, body...), depth)

@@ -1,0 +1,45 @@
+package markup
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNamesOfADocumentAreResolved(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		format         Format
+		body           string
+		want, unwanted []string
+	}{
+		"AsciiDoc's header":       {AsciiDoc, "// x\n:sea: Baltic\n= Harbour\nAnna Berg <a@b.example>\n:toc:\n:depth: 12 m\n\nThe {sea} is {depth} deep; {unknown} stays.\n", []string{"# Harbour", "Anna Berg", "The Baltic is 12 m deep; {unknown} stays."}, []string{":toc:", ":depth:"}},
+		"AsciiDoc's code":         {AsciiDoc, ":depth: 12 m\n\n----\nx = {depth}\n----\n\nIt is {depth}.\n", []string{"x = {depth}", "It is 12 m."}, nil},
+		"AsciiDoc's underlines":   {AsciiDoc, ":depth: 12 m\n\nHarbour\n-------\n\nIt is {depth}.\n", []string{"## Harbour", "It is 12 m."}, nil},
+		"AsciiDoc in a text":      {AsciiDoc, "= Harbour\n\nText.\n:depth: 7 m\nIt is {depth}.\n", []string{"It is 7 m."}, nil},
+		"reStructuredText":        {RST, "Harbour\n=======\n\nThe |sea| and |no name|.\n\n.. |sea| replace:: Baltic Sea\n", []string{"The Baltic Sea and"}, []string{"replace::", "|sea|"}},
+		"comma-separated table":   {RST, "Text\n\n.. csv-table:: Boats\n   :header: \"Name\", \"Length, m\"\n\n   Anna, 12\n   \"Berta, old\", 7\n", []string{"| Name | Length, m |", "| Anna | 12 |", "| Berta, old | 7 |"}, nil},
+		"table without a header":  {RST, "Text\n\n.. csv-table::\n\n   Anna, 12\n   Berta, ``7``\n", []string{"Anna | 12", "Berta | `7`"}, nil},
+		"comma-separated, no row": {RST, "Text\n\n.. csv-table:: Boats\n   :file: boats.csv\n\nMore.\n", []string{"More."}, nil},
+	} {
+		got := Convert(c.format, c.body)
+		for _, w := range c.want {
+			if !strings.Contains(got, w) {
+				t.Errorf("%s: %q is missing in %q", name, w, got)
+			}
+		}
+		for _, w := range c.unwanted {
+			if strings.Contains(got, w) {
+				t.Errorf("%s: %q is in %q", name, w, got)
+			}
+		}
+	}
+}
+
+// One page of an RFC is enough to tell it.
+func TestLooksWrappedKnowsAShortRFC(t *testing.T) {
+	t.Parallel()
+	page := "Request for Comments: 9999          Example\n\n1.  Harbours\n\n   A harbour\n   protects.\n\nBerg      Informational      [Page 1]\n"
+	if !looksWrapped(page) || looksWrapped(strings.ReplaceAll(page, "Request for Comments", "Notes")) {
+		t.Error("a short RFC is not told from other texts")
+	}
+}
