@@ -78,6 +78,9 @@ func newMetadata(cfg *config.Config, req research.Request, now time.Time) metada
 			}
 		}
 	}
+	if cfg.Models.Key+cfg.Models.KeyFile != "" {
+		m.Secrets = append(m.Secrets, "models.key")
+	}
 	slices.Sort(m.Secrets)
 	if cfg.Contact != "" {
 		m.Secrets = append(m.Secrets, "contact")
