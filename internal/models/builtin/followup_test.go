@@ -41,6 +41,7 @@ func TestResolve(t *testing.T) {
 		{"What is a blueprint in Flask?", "", "How do I register one?", "How do I register blueprint in Flask?"},
 		{"How do I delete a branch in git?", "", "What about a remote one?", "How do I delete a remote branch in git?"},
 		{"What is a Ping frame?", "", "How must the other side respond?", "How must the other side respond (Ping frame)?"},
+		{"Which policies are there?", "| Policy | Effect |\n|---|---|\n| `keep` | keeps it |\n| `drop-old` | drops it |", "What does the second one do?", "What does drop-old do?"},
 		{"What is insomnia?", "", "Tell me more", "What is insomnia?"},
 		{"What is insomnia?", "", "Go on.", "What is insomnia?"},
 		{"What is insomnia?", "", "Anything else?", "What is insomnia?"},
