@@ -67,6 +67,7 @@ type window struct {
 	terms    map[string]bool
 	nearby   string // title and headings, and the sentence before
 	after    string // the sentence behind it
+	single   bool   // it is one sentence
 
 	parsed  *statement
 	context context
@@ -88,7 +89,7 @@ func windowsOf(n int, e evidence.Evidence) []*window {
 	for i := range spans {
 		for j := i; j < min(len(spans), i+2); j++ {
 			body := e.Passage.Text[spans[i].Start:spans[j].End]
-			w := &window{evidence: n, body: body, terms: map[string]bool{}, nearby: head,
+			w := &window{evidence: n, body: body, terms: map[string]bool{}, nearby: head, single: i == j,
 				span: evidence.Span{Start: e.Passage.Start + spans[i].Start, End: e.Passage.Start + spans[j].End}}
 			if i > 0 {
 				w.nearby += ". " + e.Passage.Text[spans[i-1].Start:spans[i-1].End]

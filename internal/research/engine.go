@@ -147,6 +147,7 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 		return evidence.Answer{}, err
 	}
 	r.settle(v, answer)
+	r.showConflicts(v, v.conflicts(bounded, answer.claims))
 	if r.answer.Analysis = <-analysis; r.answer.Analysis.Status == "" {
 		r.answer.Analysis = evidence.Analysis{Status: "error", Err: "the analysis panicked", BySource: map[string]int{}}
 	}

@@ -90,7 +90,7 @@ var (
 
 	// foreignAlone are interrogatives of other languages.
 	foreignAlone = set(strings.Fields(`wann warum wieso weshalb wo woher wer wie wieviel wozu quando quand pourquoi où qui comment combien cuándo cuando dónde donde
-		quién quien cómo como cuánto por-qué pourquoi-pas onde quem porque por-quê dove chi come perché quanto когда почему где кто как いつ なぜ どこ 誰 どうして 何时 什么时候 为什么 哪里 谁 怎么`))
+		quién quien cómo como por-qué pourquoi-pas onde quem porque por-quê dove chi come perché quanto когда почему где кто как いつ なぜ どこ 誰 どうして 何时 什么时候 为什么 哪里 谁 怎么`))
 
 	// leadingAsk matches the interrogative of a whole question.
 	leadingAsk = text.Pattern(`(?i)^(?:(?:by|for|with|to|from|of|about|in|on|at|since|until) )?(?:(?:what|which) (?:year|day|date|month|century|place|city|country|person)\b|how (?:many|much|long|often|old|far|big|large|fast)\b|(?:what|which|who|whom|whose|when|where|why|how)\b)\s*`)
