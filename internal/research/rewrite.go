@@ -68,7 +68,7 @@ func (r *run) rewrite(ctx context.Context, v *verifier, brief evidence.Brief, qu
 		return r.abstained(v, model.Name(), quoted)
 	case len(draft.Sentences) > 0:
 		mine := written{by: model.Name(), draft: draft, claims: v.check(ctx, draft)}
-		if why = worse(r.req.Question, mine, quoted); why == "" {
+		if why = worse(r.req, mine, quoted); why == "" {
 			mine.draft.Confidence = quoted.draft.Confidence // that the evidence has an answer
 			r.unsure = quoted.draft.Abstain
 			return mine
@@ -137,7 +137,8 @@ const (
 )
 
 // worse returns why a model's answer is worse than the quoted one, or "".
-func worse(question string, mine, quoted written) string {
+func worse(req Request, mine, quoted written) string {
+	question := req.Question
 	good := 0.0
 	for _, c := range mine.claims {
 		switch c.verdict {
@@ -153,6 +154,8 @@ func worse(question string, mine, quoted written) string {
 		return "none of its sentences is supported by what was read"
 	case good < leastSupport*float64(len(mine.claims)):
 		return fmt.Sprintf("of its %s too few are supported by what was read", text.Count(len(mine.claims), "sentence"))
+	case foreign(req, mineText, quotedText):
+		return "it is not in the language of the question"
 	case quotedText == "":
 		return ""
 	case mine.draft.Partial:
@@ -163,6 +166,14 @@ func worse(question string, mine, quoted written) string {
 		return "it leaves out what answers the question"
 	}
 	return ""
+}
+
+// foreign reports whether a model's answer is in another language than that which was
+// asked for, that of the question, and that of the quoted answer.
+func foreign(req Request, mine, quoted string) bool {
+	language := text.DetectLanguage(mine)
+	return language != "" && language != text.PrimaryLanguage(req.Language) &&
+		language != text.DetectLanguage(req.Question) && language != text.DetectLanguage(quoted)
 }
 
 // prose joins the sentences that are not unsupported.

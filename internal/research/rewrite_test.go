@@ -152,6 +152,7 @@ func TestAModelThatIsWorse(t *testing.T) {
 		{"half of it is invented", nil, draftOf(goodSentence, "Napoleon invented it in 1812.", "It weighs 12 tons."), "built-in", evidence.Answered, "of its 3 sentences too few"},
 		{"all of it is invented", nil, draftOf("It was invented by Napoleon in 1812."), "built-in", evidence.Answered, "none of its sentences"},
 		{"true, and beside the point", nil, draftOf("Recurrent networks were replaced."), "built-in", evidence.Answered, ""},
+		{"another language", nil, draftOf("Die transformer architecture wurde 2017 veröffentlicht und hat recurrent networks ersetzt, und sie ist nicht mit attention zu verwechseln."), "built-in", evidence.Answered, "did not write this answer"},
 		{"cut short", nil, &evidence.Draft{Partial: true, Why: "the stream broke off", Sentences: []evidence.Sentence{{Text: goodSentence}}}, "built-in", evidence.Answered, "the stream broke off"},
 		{"nothing", nil, &evidence.Draft{}, "built-in", evidence.Answered, "it wrote nothing"},
 		{"it leaves out what a sure answer says", sure(0.9, "The transformer architecture was published in 2017 and replaced recurrent networks."), draftOf(goodSentence), "built-in", evidence.Answered, "leaves out what answers"},

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,15 +19,19 @@ var (
 	bullet     = text.Pattern(`(?m)^[ \t]*(?:[-*•+]|\d+[.)])[ \t]+`)
 	emphasis   = text.Pattern(`\*\*([^*\n]+)\*\*|__([^_\n]+)__`)
 	preamble   = text.Pattern(`(?i)^\s*(?:answer|sure|certainly|here is the answer)[:!,]\s*`)
+	marksOnly  = text.Pattern(`^(?:\[[\d,; ]+\]\s*)+$`)
 	references = text.Pattern(`(?im)^[#*\s]*(?:sources|references|citations|passages)\s*:?\s*\**\s*$`)
 )
 
 // ParseDraft splits a model's prose into sentences and their citation marks,
 // which are 1-based numbers of passages. Marks of passages that are not in used
-// (0-based) are dropped. Headings, lists of references and an abstention are not
-// sentences.
+// (0-based) are dropped. Headings, lists of references, an abstention and JSON are not
+// sentences; one that is repeated is returned once.
 func ParseDraft(prose string, used []int) []evidence.Sentence {
 	prose, _ = text.Clean(prose)
+	if isJSON(prose) {
+		return nil
+	}
 	if at := references().FindStringIndex(prose); at != nil {
 		prose = prose[:at[0]]
 	}
@@ -45,10 +50,36 @@ func ParseDraft(prose string, used []int) []evidence.Sentence {
 			}
 		case strings.HasPrefix(s.Text, "#"), Abstains(s.Text):
 		default:
-			out = append(out, s)
+			out = addSentence(out, s)
 		}
 	}
 	return out
+}
+
+// addSentence adds a sentence, or its marks to the same one before: small models repeat
+// themselves.
+func addSentence(list []evidence.Sentence, s evidence.Sentence) []evidence.Sentence {
+	for i, have := range list {
+		if strings.EqualFold(have.Text, s.Text) {
+			list[i].Marks = union(have.Marks, s.Marks)
+			return list
+		}
+	}
+	return append(list, s)
+}
+
+// isJSON reports whether a model wrote JSON, or the beginning of it, instead of prose.
+func isJSON(s string) bool {
+	s = strings.TrimSpace(s)
+	if rest, ok := strings.CutPrefix(s, "```"); ok {
+		_, rest, _ = strings.Cut(rest, "\n")
+		s = strings.TrimSpace(rest)
+	}
+	if s == "" || s[0] != '{' && s[0] != '[' {
+		return false
+	}
+	rest := strings.TrimSpace(s[1:])
+	return json.Valid([]byte(s)) && marksOnly().FindString(s) != s || s[0] == '{' && strings.HasPrefix(rest, `"`) || s[0] == '[' && strings.HasPrefix(rest, "{")
 }
 
 // marksIn returns the marks of a sentence, each once, in order.

@@ -17,6 +17,11 @@ func TestParseDraft(t *testing.T) {
 	}{
 		{"marks before and behind the full stop", "BERT reads both ways [1]. GPT reads one way. [2][1] Both are models.",
 			[]evidence.Sentence{{Text: "BERT reads both ways.", Marks: []int{1}}, {Text: "GPT reads one way.", Marks: []int{2, 1}}, {Text: "Both are models."}}},
+		{"it repeats itself", "It is so [1]. It is so [2]. It Is So. It is so [1].", []evidence.Sentence{{Text: "It is so.", Marks: []int{1, 2}}}},
+		{"JSON", `{"answer": "It is so [1]."}`, nil},
+		{"JSON that was cut off", "```json\n{\"answer\": \"It is so [1]. And", nil},
+		{"a list of JSON", ` [ {"text": "It is so."} ]`, nil},
+		{"a mark first", "[1] It is so.", []evidence.Sentence{{Text: "It is so.", Marks: []int{1}}}},
 		{"lists of marks", "It is so [1, 2].", []evidence.Sentence{{Text: "It is so.", Marks: []int{1, 2}}}},
 		{"out of range", "It is so [7]. So it is [0] [1] [99999999999999999999].", []evidence.Sentence{{Text: "It is so."}, {Text: "So it is.", Marks: []int{1}}}},
 		{"markdown", "## Answer\n\n- **BERT** reads [1].\n- GPT writes [2].\n\n**Sources:**\n[1] BERT\n[2] GPT",
