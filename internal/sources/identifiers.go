@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -39,6 +41,9 @@ func arxivIDs(q evidence.Query) []string {
 		})
 		for _, id := range arxivNumber().FindAllString(s, -1) {
 			id = arxivVersion().ReplaceAllString(id, "")
+			if !isArxivNumber(id) {
+				continue
+			}
 			if archive, number, old := strings.Cut(id, "/"); old {
 				archive, class, _ := strings.Cut(archive, ".")
 				if id = strings.ToLower(archive); class != "" {
@@ -54,20 +59,40 @@ func arxivIDs(q evidence.Query) []string {
 	return out
 }
 
-var doiPattern = text.Pattern(`(?i)\b10\.[0-9]{4,9}(?:\.[0-9]+)*/[^\s"<>“”«»{}|^` + "`" + `]+`)
+// isArxivNumber reports whether arXiv gave numbers of this length in the month that id
+// begins with: four digits from April 2007, five from January 2015.
+func isArxivNumber(id string) bool {
+	month, number, isNew := strings.Cut(id, ".")
+	if !isNew || strings.Contains(id, "/") {
+		return true
+	}
+	if len(number) == 4 {
+		return month >= "0704" && month <= "1412"
+	}
+	return month >= "1501"
+}
+
+// doiPattern also matches the angle brackets of DOIs that are made of SICI numbers.
+var doiPattern = text.Pattern(`(?i)\b10\.[0-9]{4,9}(?:\.[0-9]+)*/(?:[^\s"<>“”«»{}|^` + "`" + `\x{3000}-\x{9FFF}\x{AC00}-\x{D7A3}\x{FF00}-\x{FFEF}]|<[^<>\s]{1,60}>[0-9])+`)
+
+var (
+	webAddress = text.Pattern(`(?i)(?:\b[a-z]{3,5}://|\bwww\.|doi\.org/)[^\s"<>]*$`)
+	// doiView is what publishers add to a DOI in the addresses of their pages.
+	doiView = text.Pattern(`(?i)(?:/(?:full|full-?text|abstract|abs|e?pdf|html|meta|summary|references|figures|citations?|metrics|suppl_file|supplementary|suppinfo)` +
+		`|(?:v[0-9]{1,2})?\.(?:full|abstract|short|full-text)(?:\.pdf)?(?:\+html)?|\.pdf)$`)
+	preprint = text.Pattern(`^(10\.1101/[0-9.]+)v[0-9]{1,2}$`) // bioRxiv and medRxiv: versions have no DOI
+)
 
 // doisOf are the DOIs that a query names, alone or in addresses, each once.
 func doisOf(q evidence.Query) []string {
 	var out []string
 	for _, s := range []string{q.Text, q.Question} {
-		for _, doi := range doiPattern().FindAllString(s, -1) {
-			if i := strings.Index(strings.ToLower(s), "doi.org/"+strings.ToLower(doi)); i >= 0 { // in an address, escapes and parameters are not its own
-				doi, _, _ = strings.Cut(doi, "?")
-				if plain, err := url.PathUnescape(doi); err == nil {
-					doi = plain
-				}
+		for _, at := range doiPattern().FindAllStringIndex(s, -1) {
+			doi := s[at[0]:at[1]]
+			if webAddress().MatchString(s[:at[0]]) {
+				doi = ofAddress(doi)
 			}
-			doi = withoutEnding(doi)
+			doi = preprint().ReplaceAllString(withoutEnding(doi), "$1")
 			same := func(d string) bool { return strings.EqualFold(d, doi) }
 			if doiOf(doi) != "" && !slices.ContainsFunc(out, same) && len(out) < maxIdentifiers {
 				out = append(out, doi)
@@ -75,6 +100,22 @@ func doisOf(q evidence.Query) []string {
 		}
 	}
 	return out
+}
+
+// ofAddress is a DOI at the end of an address without what is not its own: escapes,
+// parameters, a fragment, the view of the page.
+func ofAddress(doi string) string {
+	if i := strings.IndexAny(doi, "?#&"); i >= 0 {
+		doi = doi[:i]
+	}
+	if plain, err := url.PathUnescape(doi); err == nil {
+		doi = plain
+	}
+	doi = withoutEnding(doi)
+	if short := doiView().ReplaceAllString(doi, ""); strings.Contains(short, "/") {
+		doi = short
+	}
+	return doi
 }
 
 // withoutEnding is s without the punctuation of the sentence that it stands in. A
@@ -86,8 +127,12 @@ func withoutEnding(s string) string {
 		case strings.IndexByte(".,;:!?'*_", last) >= 0:
 		case last == ')' && strings.Count(s, "(") < strings.Count(s, ")"):
 		case last == ']' && strings.Count(s, "[") < strings.Count(s, "]"):
-		case strings.HasSuffix(s, "’"):
-			s = strings.TrimSuffix(s, "’")
+		case last >= utf8.RuneSelf:
+			r, n := utf8.DecodeLastRuneInString(s)
+			if !unicode.IsPunct(r) {
+				return s
+			}
+			s = s[:len(s)-n]
 			continue
 		default:
 			return s

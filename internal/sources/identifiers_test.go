@@ -22,6 +22,7 @@ func TestArxivIDs(t *testing.T) {
 		"https://doi.org/10.48550/arXiv.1412.6980":          "1412.6980",
 		"1706.03762 and arxiv.org/abs/1706.03762v5 (twice)": "1706.03762",
 		"a DOI 10.1000/0811.1234 is none":                   "",
+		"release 2301.1234 of 0612.0001 and 1203.12345":     "",
 		"it costs 1234.5678 or 2099.12345 euros":            "",
 		"goroutine channel":                                 "",
 	} {
@@ -37,14 +38,23 @@ func TestArxivIDs(t *testing.T) {
 func TestDOIsOfQueries(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"10.1038/nature14539":                                       "10.1038/nature14539",
-		"What is in doi:10.1016/S0140-6736(20)30183-5?":             "10.1016/S0140-6736(20)30183-5",
-		"(see https://doi.org/10.1145/3292500.3330701).":            "10.1145/3292500.3330701",
-		"https://dx.doi.org/10.1002/%28sici%291?utm_source=x&y=z":   "10.1002/(sici)1",
-		"DOI 10.1000/182, and 10.1000/182 again":                    "10.1000/182",
-		"\"10.1093/nar/gkz1\" and 10.1000/ABC; 10.1000/abc":         "10.1093/nar/gkz1 10.1000/ABC",
-		"version 10.4 of 10.15/x":                                   "",
-		"https://link.springer.com/article/10.1007/s00134-020-1-2)": "10.1007/s00134-020-1-2",
+		"10.1038/nature14539":                                                                      "10.1038/nature14539",
+		"What is in doi:10.1016/S0140-6736(20)30183-5?":                                            "10.1016/S0140-6736(20)30183-5",
+		"(see https://doi.org/10.1145/3292500.3330701).":                                           "10.1145/3292500.3330701",
+		"https://dx.doi.org/10.1002/%28sici%291?utm_source=x&y=z":                                  "10.1002/(sici)1",
+		"DOI 10.1000/182, and 10.1000/182 again":                                                   "10.1000/182",
+		"\"10.1093/nar/gkz1\" and 10.1000/ABC; 10.1000/abc":                                        "10.1093/nar/gkz1 10.1000/ABC",
+		"10.1002/(SICI)1097-4571(199806)49:8<693::AID-ASI4>3.0.CO;2-O":                             "10.1002/(SICI)1097-4571(199806)49:8<693::AID-ASI4>3.0.CO;2-O",
+		"https://doi.org/10.1002/(SICI)1097-4571(199806)49:8%3C693::AID-ASI4%3E3.0.CO;2-O.":        "10.1002/(SICI)1097-4571(199806)49:8<693::AID-ASI4>3.0.CO;2-O",
+		"https://journals.plos.org/plosbiology/article?id=10.1371/journal.pbio.2000797&type=print": "10.1371/journal.pbio.2000797",
+		"https://link.springer.com/article/10.1007/s00138-021-01198-w#Sec3":                        "10.1007/s00138-021-01198-w",
+		"https://onlinelibrary.wiley.com/doi/10.1002/adfm.201302031/full and more":                 "10.1002/adfm.201302031",
+		"https://www.biorxiv.org/content/10.1101/2021.02.11.430871v2.full.pdf+html":                "10.1101/2021.02.11.430871",
+		"<a href=\"https://doi.org/10.1000/182\">10.1000/183</a>":                                  "10.1000/182 10.1000/183",
+		"10.1101/2021.02.11.430871v2 but 10.1000/182v2":                                            "10.1101/2021.02.11.430871 10.1000/182v2",
+		"見よ10.1000/182を。「10.1000/183」 10.1000/184…":                                                "10.1000/182 10.1000/183 10.1000/184",
+		"version 10.4 of 10.15/x":                                                                  "",
+		"https://link.springer.com/article/10.1007/s00134-020-1-2)":                                "10.1007/s00134-020-1-2",
 	} {
 		if got := strings.Join(doisOf(evidence.Query{Text: in}), " "); got != want {
 			t.Errorf("doisOf(%q) = %q, want %q", in, got, want)
