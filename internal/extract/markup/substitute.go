@@ -13,16 +13,50 @@ var (
 	rstReference  = regexp.MustCompile(`\|([^|\s](?:[^|]*[^|\s])?)\|`)
 )
 
-// maxSubstitution bounds what names of a document stand for, in bytes: a document
-// cannot grow by them.
-const maxSubstitution = 200
+// Bounds of what names of a document stand for, in bytes.
+const (
+	maxSubstitution = 200       // of one
+	maxGrowth       = 256 << 10 // of the document by all
+)
+
+// substitutions are what the names of a document stand for.
+type substitutions struct {
+	values map[string]string
+	grown  int
+}
+
+// define gives a name its meaning, if that is short.
+func (s *substitutions) define(name, value string) {
+	if len(value) > maxSubstitution {
+		return
+	}
+	if s.values == nil {
+		s.values = map[string]string{}
+	}
+	s.values[name] = value
+}
+
+// replace replaces the references that re finds in l and that have a meaning.
+func (s *substitutions) replace(re *regexp.Regexp, l string) string {
+	if len(s.values) == 0 {
+		return l
+	}
+	return re.ReplaceAllStringFunc(l, func(m string) string {
+		v, ok := s.values[re.FindStringSubmatch(m)[1]]
+		if !ok || s.grown+len(v)-len(m) > maxGrowth {
+			return m
+		}
+		s.grown += max(len(v)-len(m), 0)
+		return v
+	})
+}
 
 // resolveAdoc removes the attributes of an AsciiDoc document's header, and writes what
 // attributes stand for where text refers to them.
 func resolveAdoc(lines []string) []string {
-	values := map[string]string{}
+	var values substitutions
 	out := make([]string, 0, len(lines))
-	header, verbatim := false, ""
+	header, begun, verbatim := false, false, ""
 	for i, l := range lines {
 		trimmed := strings.TrimRight(l, " \t")
 		underlines := i > 0 && !isBlank(lines[i-1]) && !strings.HasPrefix(lines[i-1], "[") && isNear(len(lines[i-1]), len(trimmed))
@@ -37,16 +71,17 @@ func resolveAdoc(lines []string) []string {
 			verbatim = trimmed
 		case isBlank(l):
 			header = false
-		case strings.HasPrefix(l, "= ") && isBlankBefore(lines[:i]):
+		case strings.HasPrefix(l, "= ") && !begun:
 			header = true
 		}
-		if m := adocValue.FindStringSubmatch(trimmed); m != nil && len(m[2]) <= maxSubstitution {
-			values[m[1]] = m[2]
+		begun = begun || !isBlank(l) && !adocAttribute.MatchString(l) && !strings.HasPrefix(l, "//")
+		if m := adocValue.FindStringSubmatch(trimmed); m != nil {
+			values.define(m[1], m[2])
 		}
 		if header && adocAttribute.MatchString(trimmed) {
 			continue
 		}
-		out = append(out, replaceKnown(adocReference, l, values))
+		out = append(out, values.replace(adocReference, l))
 	}
 	return out
 }
@@ -54,43 +89,20 @@ func resolveAdoc(lines []string) []string {
 // isNear reports whether a line may underline the title above it, by their lengths.
 func isNear(a, b int) bool { return a-b <= 3 && b-a <= 3 }
 
-// isBlankBefore reports whether a document has nothing but attributes and comments yet.
-func isBlankBefore(lines []string) bool {
-	for _, l := range lines {
-		if !isBlank(l) && !adocAttribute.MatchString(l) && !strings.HasPrefix(l, "//") {
-			return false
-		}
-	}
-	return true
-}
-
 // resolveRST writes what the substitutions of a document stand for where text refers
 // to them. Rows of tables stay as they are, because their columns are counted.
 func resolveRST(lines []string) {
-	values := map[string]string{}
+	var values substitutions
 	for _, l := range lines {
-		if m := rstReplace.FindStringSubmatch(l); m != nil && len(m[2]) <= maxSubstitution {
-			values[m[1]] = m[2]
+		if m := rstReplace.FindStringSubmatch(l); m != nil {
+			values.define(m[1], m[2])
 		}
 	}
 	for i, l := range lines {
-		if trimmed := strings.TrimSpace(l); len(values) > 0 && !strings.HasPrefix(trimmed, ".. |") && !strings.HasPrefix(trimmed, "|") {
-			lines[i] = replaceKnown(rstReference, l, values)
+		if trimmed := strings.TrimSpace(l); !strings.HasPrefix(trimmed, ".. |") && !strings.HasPrefix(trimmed, "|") {
+			lines[i] = values.replace(rstReference, l)
 		}
 	}
-}
-
-// replaceKnown replaces the references that re finds in s and values has.
-func replaceKnown(re *regexp.Regexp, s string, values map[string]string) string {
-	if len(values) == 0 {
-		return s
-	}
-	return re.ReplaceAllStringFunc(s, func(m string) string {
-		if v, ok := values[re.FindStringSubmatch(m)[1]]; ok {
-			return v
-		}
-		return m
-	})
 }
 
 // csvTable reads a table written as comma-separated values; header is its first row,

@@ -43,3 +43,16 @@ func TestLooksWrappedKnowsAShortRFC(t *testing.T) {
 		t.Error("a short RFC is not told from other texts")
 	}
 }
+
+// A document that refers to a long text many times does not grow without bounds.
+func TestSubstitutionsAreBounded(t *testing.T) {
+	t.Parallel()
+	for format, body := range map[Format]string{
+		AsciiDoc: ":a: " + strings.Repeat("x", maxSubstitution) + "\n\n" + strings.Repeat("{a} {a} {a}\n", 3_000),
+		RST:      ".. |a| replace:: " + strings.Repeat("x", maxSubstitution) + "\n\nText |a|\n" + strings.Repeat("and |a| more |a|\n", 3_000),
+	} {
+		if got := Convert(format, body); len(got) > len(body)+2*maxGrowth {
+			t.Errorf("%v: %d bytes became %d", format, len(body), len(got))
+		}
+	}
+}
