@@ -34,6 +34,7 @@ type (
 	ErasureProver = contract.ErasureProver
 	Reindexer     = contract.Reindexer
 	Retainer      = contract.Retainer
+	VectorFiller  = contract.VectorFiller
 
 	EmbedFunc     = contract.EmbedFunc
 	ModelStats    = contract.ModelStats

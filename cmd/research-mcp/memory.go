@@ -88,6 +88,9 @@ func (c *console) printStats(s memory.Stats) error {
 	if r := s.Reindex; r != nil {
 		fmt.Fprintf(w, "reindex\tto %s: %d of %s; %s\n", r.Model, r.Done, text.Count(r.Total, "document"), c.hint("`research-mcp memory reindex` continues"))
 	}
+	if q := s.Queue; q != nil {
+		fmt.Fprintf(w, "queue\tvectors of %s: %s of %s to be written\n", q.Model, text.Count(q.Chunks, "chunk"), text.Count(q.Documents, "document"))
+	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "!\t%s\n", c.hint(warning))
 	}

@@ -73,7 +73,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if a.models, err = all.New(cfg, models.Env{Log: o.Log, Hooks: o.Hooks, Speeds: pace.Open(cfg.DataDir, o.Now)}); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	a.memory, err = memory.Open(ctx, memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: a.models.BuiltIn().Embedder.Model(), Keep: retention(cfg), Logger: o.Log, Now: o.Now})
+	a.memory, err = memory.Open(ctx, memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: a.models.BuiltIn().Ranks().Model(), Keep: retention(cfg), Logger: o.Log, Now: o.Now})
 	if err != nil {
 		return nil, errors.Join(err, a.models.Close(), a.fetch.Close(), a.pool.Close())
 	}

@@ -93,8 +93,11 @@ func memoryCheck(ctx context.Context, a *app.App) Check {
 		p := evidence.AsProblem(err)
 		return Check{Name: "memory", Status: checkFail, What: p.What, Try: p.Try}
 	}
-	return Check{Name: "memory", Status: checkOK, What: fmt.Sprintf("%s, %s, %s in %s",
-		text.Count(s.Documents, "document"), text.Count(s.Chunks, "chunk"), text.Count(s.Bytes, "byte"), a.Config().DataDir)}
+	what := fmt.Sprintf("%s, %s, %s in %s", text.Count(s.Documents, "document"), text.Count(s.Chunks, "chunk"), text.Count(s.Bytes, "byte"), a.Config().DataDir)
+	if q := s.Queue; q != nil && q.Chunks > 0 {
+		what += fmt.Sprintf("; vectors of %s are still to be written for %s, by `serve` or `memory reindex`", q.Model, text.Count(q.Chunks, "chunk"))
+	}
+	return Check{Name: "memory", Status: checkOK, What: what}
 }
 
 func isolationCheck(ctx context.Context, a *app.App) Check {

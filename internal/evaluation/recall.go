@@ -39,6 +39,7 @@ type RecallScore struct {
 	Task     string  `json:"task"`
 	Mode     string  `json:"mode"`
 	Embedder string  `json:"embedder"`
+	Vectors  string  `json:"vectors"` // that the memory had before the first query
 	Docs     int     `json:"documents"`
 	Queries  int     `json:"queries"`
 	NDCG     float64 `json:"ndcg_at_10"`
@@ -76,10 +77,19 @@ func Run(ctx context.Context, cfg *config.Config, o Options, log *slog.Logger) (
 // scoreRecall asks the memory every judged query, through the path that recall
 // takes.
 func scoreRecall(ctx context.Context, a *app.App, c *collection, mode string) (RecallScore, error) {
-	score := RecallScore{Task: TaskRecall, Mode: mode, Embedder: a.Models().Choose(ctx).Embedder.Model().Name, Docs: len(c.docs)}
+	score := RecallScore{Task: TaskRecall, Mode: mode, Embedder: a.Models().Choose(ctx).Ranks().Model().Name, Docs: len(c.docs)}
 	ids, err := fill(ctx, a, c)
 	if err != nil {
 		return score, err
+	}
+	// Recall also works while vectors are missing, but then its scores would depend on
+	// the speed of this machine.
+	p, err := a.Library().Reindex(ctx, nil)
+	if err != nil {
+		return score, err
+	}
+	if score.Vectors = fmt.Sprintf("%s: all of %d documents", p.Model, p.Total); p.Done < p.Total {
+		return score, fmt.Errorf("%d of %d documents have vectors of %s", p.Done, p.Total, p.Model)
 	}
 	err = askAll(ctx, a, c, ids, &score)
 	return score, err
@@ -95,7 +105,6 @@ func (c *collection) inConversation() bool {
 func fill(ctx context.Context, a *app.App, c *collection) (map[string]string, error) {
 	turns := c.inConversation()
 	ids := map[string]string{}
-	set := a.Models().Choose(ctx)
 	for i, r := range c.docs {
 		body, _ := text.Clean(r.Text)
 		if strings.TrimSpace(body) == "" {
@@ -108,8 +117,7 @@ func fill(ctx context.Context, a *app.App, c *collection) (map[string]string, er
 		if conversation, _, ok := strings.Cut(r.ID, "/"); ok && turns {
 			doc.Meta[evidence.MetaSession], doc.Meta[evidence.MetaKind], doc.Meta[evidence.MetaSeq] = conversation, evidence.KindTurn, fmt.Sprint(i)
 		}
-		// Vectors of two models would make the scores mean nothing.
-		if _, err := a.Library().Keep(ctx, doc, library.KeepOptions{Embedder: set.Embedder, NoFallback: true}); err != nil {
+		if _, err := a.Library().Keep(ctx, doc, ""); err != nil {
 			return nil, fmt.Errorf("storing document %s: %w", r.ID, err)
 		}
 		ids[doc.ID] = r.ID

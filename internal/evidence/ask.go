@@ -13,9 +13,14 @@ type Query struct {
 
 // RecallQuery is what the memory is asked. Zero filters do not filter.
 type RecallQuery struct {
-	Text    string    // the question, raw
-	Vector  []float32 // its embedding in Model's space; nil: BM25 only
-	Model   Model
+	Text   string    // the question, raw
+	Vector []float32 // its embedding in Model's space; nil: BM25 only
+	Model  Model
+	// Lexical is the embedding in LexicalModel's space, beside a Vector of a trained
+	// encoder: it finds misspelt words, and chunks that have no vector of Model yet.
+	Lexical      []float32
+	LexicalModel Model
+
 	K       int // most hits wanted; the memory caps it at what it holds
 	Mode    string
 	Source  string

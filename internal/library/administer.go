@@ -2,11 +2,13 @@ package library
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -16,6 +18,9 @@ func (l *Library) Stats(ctx context.Context) (contract.Stats, error) {
 	s, err := l.stats(ctx)
 	if err == nil && s.Embedder == "" {
 		s.Embedder = contract.ModelText(l.deps.Models.Choose(ctx).Embedder.Model())
+	}
+	if err == nil {
+		s.Queue, err = l.queue(ctx)
 	}
 	return s, err
 }
@@ -65,8 +70,8 @@ func (l *Library) Export(ctx context.Context, w io.Writer, vectors bool) (contra
 }
 
 // Import adds what an export holds. Documents that came without vectors are
-// given the present embedder's, so that recall finds them as it did where they
-// came from; a failure of that is a warning. An import that was interrupted there
+// given the built-in n-grams'; those of trained models follow in the background. A
+// failure of that is a warning. An import that was interrupted there
 // continues when it is repeated.
 func (l *Library) Import(ctx context.Context, r io.Reader, progress func(contract.Progress)) (contract.Moved, error) {
 	m, err := contract.Require[contract.Exporter](l.deps.Memory)
@@ -81,7 +86,7 @@ func (l *Library) Import(ctx context.Context, r io.Reader, progress func(contrac
 	if err != nil || !lacksVectors(stats) {
 		return moved, err
 	}
-	if _, err := l.Reindex(ctx, progress); err != nil {
+	if _, err := l.reindex(ctx, l.deps.Models.BuiltIn().Embedder, progress); err != nil {
 		if ctx.Err() != nil {
 			return moved, ctx.Err()
 		}
@@ -103,17 +108,34 @@ func (l *Library) ImportFile(ctx context.Context, path string, progress func(con
 	return l.Import(ctx, f, progress)
 }
 
-// Reindex gives every document vectors of the present embedder. progress may be
-// nil.
+// Reindex gives every document vectors of the present embedder, and of the built-in
+// encoder unless another process is at it. progress may be nil; it and the result are
+// of one model after the other.
 func (l *Library) Reindex(ctx context.Context, progress func(contract.Progress)) (contract.Progress, error) {
+	p, err := l.reindex(ctx, l.deps.Models.Choose(ctx).Embedder, progress)
+	by, filler := l.encoder()
+	if err != nil || by == nil {
+		return p, err
+	}
+	p, err = filler.FillVectors(ctx, by.Model(), embedFunc(by), progress)
+	if errors.Is(err, contract.ErrFilling) {
+		err = nil
+	}
+	return p, err
+}
+
+func embedFunc(by models.Embedder) contract.EmbedFunc {
+	return func(ctx context.Context, texts []string) ([][]float32, error) { return vectorsOf(ctx, by, texts) }
+}
+
+func (l *Library) reindex(ctx context.Context, by models.Embedder, progress func(contract.Progress)) (contract.Progress, error) {
 	m, err := contract.Require[contract.Reindexer](l.deps.Memory)
 	if err != nil {
 		return contract.Progress{}, err
 	}
-	by := l.deps.Models.Choose(ctx).Embedder
 	// Some models report their dimension only with the first vector.
 	if _, err := vectorsOf(ctx, by, []string{"dimension"}); err != nil {
 		return contract.Progress{}, err
 	}
-	return m.Reindex(ctx, by.Model(), func(ctx context.Context, texts []string) ([][]float32, error) { return vectorsOf(ctx, by, texts) }, progress)
+	return m.Reindex(ctx, by.Model(), embedFunc(by), progress)
 }

@@ -77,7 +77,7 @@ func TestMaintenanceFollowsAModel(t *testing.T) {
 	t.Parallel()
 	l, m := open(t, nil)
 	remember(t, l, heron, crane)
-	with := library.New(library.Deps{Memory: m, Models: fakeChooser{trained}})
+	with := library.New(library.Deps{Memory: m, Models: fakeChooser{embedder: trained}})
 	for range 2 {
 		with.MaintainOnce(t.Context())
 		if n := vectors(t, with, trained); n != 2 {

@@ -20,7 +20,7 @@ type basic struct{ memory.Memory }
 func TestAMissingCapabilityIsAProblem(t *testing.T) {
 	t.Parallel()
 	_, m := open(t, nil)
-	l := library.New(library.Deps{Memory: basic{m}, Models: fakeChooser{trained}})
+	l := library.New(library.Deps{Memory: basic{m}, Models: fakeChooser{embedder: trained}})
 	remember(t, l, heron)
 	l.MaintainOnce(t.Context())
 	path := filepath.Join(t.TempDir(), "x")

@@ -46,11 +46,14 @@ var (
 	trained = fakeEmbedder{model: evidence.Model{Name: "ollama/mini", Revision: "1", Dims: 4, Kind: evidence.KindTransformer}}
 )
 
-// fakeChooser always chooses the same embedder.
-type fakeChooser struct{ embedder models.Embedder }
+// fakeChooser always chooses the same embedder; encoder may be nil.
+type fakeChooser struct{ embedder, encoder models.Embedder }
 
-func (c fakeChooser) Choose(context.Context) models.Set { return models.Set{Embedder: c.embedder} }
-func (fakeChooser) BuiltIn() models.Set                 { return models.Set{Embedder: builtIn} }
+func (c fakeChooser) Choose(context.Context) models.Set {
+	return models.Set{Embedder: c.embedder, Encoder: c.encoder}
+}
+
+func (c fakeChooser) BuiltIn() models.Set { return models.Set{Embedder: builtIn, Encoder: c.encoder} }
 
 // inProcess runs the extraction without a child process.
 type inProcess struct{}
@@ -79,7 +82,7 @@ func open(t *testing.T, change func(*library.Deps)) (*library.Library, memory.Me
 			t.Error(err)
 		}
 	})
-	d := library.Deps{Memory: m, Models: fakeChooser{builtIn}, Files: extract.Isolated{Runner: inProcess{}}.All()}
+	d := library.Deps{Memory: m, Models: fakeChooser{embedder: builtIn}, Files: extract.Isolated{Runner: inProcess{}}.All()}
 	if change != nil {
 		change(&d)
 	}

@@ -15,42 +15,17 @@ import (
 
 var doc = evidence.Document{ID: "d_1", Source: "wiki", URL: "https://wiki.test/1", Title: "Herons", Text: heron}
 
-// A document whose embedder fails or is late is stored with the built-in
-// vectors; where fallback is forbidden, that is an error.
-func TestKeepFallsBack(t *testing.T) {
+// Keeping a document waits for no chosen embedder, and works without any vectors.
+func TestKeepWaitsForNoModel(t *testing.T) {
 	t.Parallel()
-	failing, late := trained, trained
-	failing.err = errors.New("out of memory")
+	late := trained
 	late.hang = true
-	for _, c := range []struct {
-		name  string
-		by    fakeEmbedder
-		model string
-		warn  string
-	}{
-		{"chosen", trained, "ollama/mini", ""},
-		{"failing", failing, "built-in", "out of memory"},
-		{"late", late, "built-in", "deadline exceeded"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			l, _ := open(t, func(d *library.Deps) { d.Models = fakeChooser{c.by} })
-			got, err := l.Keep(t.Context(), doc, library.KeepOptions{Patience: 50 * time.Millisecond, Session: "s_1"})
-			if err != nil || got.Chunks != 1 || strings.Join(got.Warnings, "") == "" != (c.warn == "") || !strings.Contains(strings.Join(got.Warnings, ""), c.warn) {
-				t.Fatalf("Keep = %+v, %v", got, err)
-			}
-			s, err := l.Stats(t.Context())
-			if err != nil || len(s.Models) != 1 || s.Models[0].Name != c.model {
-				t.Errorf("models %+v, %v, want %s", s.Models, err, c.model)
-			}
-		})
+	l, _ := open(t, func(d *library.Deps) { d.Models = fakeChooser{embedder: late} })
+	if got, err := l.Keep(t.Context(), doc, "s_1"); err != nil || got.Chunks != 1 || len(got.Warnings) != 0 {
+		t.Fatalf("Keep = %+v, %v", got, err)
 	}
-	l, _ := open(t, nil)
-	if _, err := l.Keep(t.Context(), doc, library.KeepOptions{Embedder: failing, NoFallback: true}); err == nil || !strings.Contains(err.Error(), "out of memory") {
-		t.Errorf("Keep without fallback = %v", err)
-	}
-	if s, err := l.Stats(t.Context()); err != nil || s.Documents != 0 {
-		t.Errorf("%d documents, %v", s.Documents, err)
+	if s, err := l.Stats(t.Context()); err != nil || len(s.Models) != 1 || s.Models[0].Name != "built-in" || s.Queue != nil {
+		t.Errorf("Stats = %+v, %v, want vectors of the built-in model and no queue", s, err)
 	}
 }
 

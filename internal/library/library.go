@@ -49,7 +49,11 @@ type Deps struct {
 
 // Library is safe for concurrent use. It owns nothing that needs closing: the
 // caller closes the memory.
-type Library struct{ deps Deps }
+type Library struct {
+	deps      Deps
+	questions questions
+	kept      chan struct{} // has capacity 1: something was stored
+}
 
 // New makes a library.
 func New(deps Deps) *Library {
@@ -65,7 +69,7 @@ func New(deps Deps) *Library {
 	if deps.Location == "" {
 		deps.Location = "the memory"
 	}
-	return &Library{deps: deps}
+	return &Library{deps: deps, kept: make(chan struct{}, 1)}
 }
 
 // ReadPage reads the page at url without storing it.

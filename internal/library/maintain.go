@@ -2,6 +2,7 @@ package library
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -17,10 +18,13 @@ const (
 
 // Maintain maintains the memory until ctx ends: it removes what the retention
 // settings say, finishes a removal that was interrupted, and gives documents
-// that were read before a model was available the vectors of that model. All of
+// the vectors of the built-in encoder and of a model that became available. All of
 // it proceeds in small durable steps, so that the next server continues where
-// this one ended.
+// this one ended. Vectors are made between questions; see Foreground.
 func (l *Library) Maintain(ctx context.Context) {
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	writing.Go(func() { l.writeVectors(ctx) })
 	timer := time.NewTimer(firstMaintenance)
 	defer timer.Stop()
 	var retained time.Time
@@ -43,6 +47,9 @@ func (l *Library) Maintain(ctx context.Context) {
 func (l *Library) MaintainOnce(ctx context.Context) {
 	l.retain(ctx)
 	l.followModel(ctx)
+	if by, filler := l.encoder(); by != nil {
+		l.fillOnce(ctx, by, filler)
+	}
 }
 
 // retain applies the retention settings and finishes an interrupted removal.
@@ -89,7 +96,7 @@ func (l *Library) followModel(ctx context.Context) {
 	} else if !lacksVectors(stats) || stats.Embedder != "" && stats.Embedder != contract.ModelText(by.Model()) {
 		return
 	}
-	if _, err := indexer.Reindex(ctx, by.Model(), by.Embed, nil); err != nil && ctx.Err() == nil {
+	if _, err := indexer.Reindex(ctx, by.Model(), l.yielding(by), nil); err != nil && ctx.Err() == nil {
 		l.deps.Log.Warn("the vectors of a model are incomplete; they are continued later", "model", by.Model().Name, "err", err)
 	}
 }

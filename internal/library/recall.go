@@ -3,6 +3,7 @@ package library
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -14,11 +15,12 @@ import (
 	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 const (
-	// QueryPatience is how long a recall waits for its query's vector.
-	QueryPatience = 3 * time.Second
+	// QueryPatience is how long a recall waits for a server that embeds its query.
+	QueryPatience = 500 * time.Millisecond
 	// DefaultHits is the number of hits of a request that names none.
 	DefaultHits = 8
 	// MaxHits is the largest number of hits of one request.
@@ -88,9 +90,8 @@ func (r RecallRequest) Check() error {
 	return nil
 }
 
-// Recall searches the memory with the words of the query and its vector. Where
-// the query cannot be embedded in time, its words alone are searched for, and a
-// warning says so. A session that does not exist, and a source of which nothing
+// Recall searches the memory with the words of the query and its vectors; see Search.
+// A session that does not exist, and a source of which nothing
 // is stored, are an *evidence.Problem.
 func (l *Library) Recall(ctx context.Context, req RecallRequest) (RecallResult, error) {
 	if err := req.Check(); err != nil {
@@ -98,7 +99,7 @@ func (l *Library) Recall(ctx context.Context, req RecallRequest) (RecallResult, 
 	}
 	q := evidence.RecallQuery{Text: visible(req.Query), K: cmp.Or(req.K, DefaultHits), Mode: req.Mode, Source: req.Source, Session: req.Session,
 		Tags: visibleTags(req.Tags), Since: req.Since, Until: req.Until}
-	res, _, err := l.Search(ctx, q, l.deps.Models.Choose(ctx).Embedder, QueryPatience)
+	res, err := l.Search(ctx, nil, q, l.chosen(ctx))
 	if err != nil {
 		return RecallResult{}, err
 	}
@@ -114,22 +115,93 @@ func (l *Library) Recall(ctx context.Context, req RecallRequest) (RecallResult, 
 	return out, nil
 }
 
-// Search embeds the query with by, within patience, and asks the memory. It also
-// returns the vector, nil when there is none. Hits and the vector are valid
-// apart: the vector and the warnings are set when the memory fails, too.
-func (l *Library) Search(ctx context.Context, q evidence.RecallQuery, by models.Embedder, patience time.Duration) (evidence.RecallResult, []float32, error) {
-	bounded, cancel := limit.WithTimeout(ctx, patience)
-	vectors, failed := vectorsOf(bounded, by, []string{q.Text})
-	cancel()
-	var warnings []string
-	if failed == nil {
-		q.Vector, q.Model = vectors[0], by.Model()
-	} else if ctx.Err() == nil {
-		warnings = append(warnings, fmt.Sprintf("the question was not embedded (%v): remembered texts were searched by their words alone", failed))
+// Search embeds the query and asks the memory. The chosen embedder, which may be nil,
+// ranks if it embeds the query within QueryPatience and the memory has all of its
+// vectors; otherwise the built-in encoder does, and where there is none, n-grams. The
+// best hits that have no vector of the encoder yet are embedded until patience ends,
+// which is derived from ctx; nil is CandidatePatience.
+func (l *Library) Search(ctx, patience context.Context, q evidence.RecallQuery, chosen models.Embedder) (evidence.RecallResult, error) {
+	defer l.Foreground()()
+	warnings := l.embedQuery(ctx, &q, chosen)
+	k := cmp.Or(max(q.K, 0), contract.DefaultK)
+	if q.Lexical != nil {
+		q.K = max(k, candidates)
 	}
 	res, err := l.deps.Memory.Recall(ctx, q)
+	if err == nil && q.Lexical != nil && q.Mode != evidence.ModeVector {
+		if patience == nil {
+			bounded, cancel := limit.WithTimeout(ctx, CandidatePatience)
+			defer cancel()
+			patience = bounded
+		}
+		res = l.embedCandidates(ctx, patience, q, res)
+	}
+	res.Hits = res.Hits[:min(k, len(res.Hits))]
 	res.Warnings = append(warnings, res.Warnings...)
-	return res, q.Vector, cmp.Or(err, ctx.Err())
+	return res, cmp.Or(err, ctx.Err())
+}
+
+// embedQuery sets the vectors of q, and says which could not be made.
+func (l *Library) embedQuery(ctx context.Context, q *evidence.RecallQuery, chosen models.Embedder) (warnings []string) {
+	if q.Mode == evidence.ModeBM25 {
+		return nil
+	}
+	builtIn := l.deps.Models.BuiltIn().Embedder
+	encoder, _ := l.encoder()
+	asked := make(chan [][]float32, 1) // of the chosen embedder, beside the encoder's
+	var failed error
+	if chosen == nil || chosen.Model().Key() == builtIn.Model().Key() || encoder != nil && !l.complete(ctx, chosen.Model()) {
+		close(asked)
+	} else {
+		go func() { // waited for below
+			defer close(asked)
+			bounded, cancel := limit.WithTimeout(ctx, QueryPatience)
+			defer cancel()
+			var vectors [][]float32
+			if vectors, failed = vectorsOf(bounded, chosen, []string{q.Text}); failed == nil {
+				asked <- vectors
+			}
+		}()
+	}
+	if v, err := vectorsOf(ctx, builtIn, []string{q.Text}); err == nil {
+		q.Vector, q.Model = v[0], builtIn.Model()
+	}
+	trained, by := [][]float32(nil), chosen
+	if encoder != nil {
+		var err error
+		if trained, err = vectorsOf(ctx, encoder, []string{q.Text}); err != nil && ctx.Err() == nil {
+			l.deps.Log.Warn("the question is ranked by words and n-grams", "err", err)
+		}
+		by = encoder
+	}
+	if v, ok := <-asked; ok {
+		trained, by = v, chosen
+	}
+	if trained != nil {
+		q.Lexical, q.LexicalModel = q.Vector, q.Model
+		q.Vector, q.Model = trained[0], by.Model()
+	}
+	if failed != nil && ctx.Err() == nil && !(encoder != nil && errors.Is(failed, context.DeadlineExceeded)) {
+		warnings = append(warnings, fmt.Sprintf("the question was not embedded (%v): remembered texts were ranked by the built-in models", failed))
+	}
+	return warnings
+}
+
+// chosen returns the chosen embedder, or nil if choosing takes longer than
+// QueryPatience and there is another one that is trained.
+func (l *Library) chosen(ctx context.Context) models.Embedder {
+	if by, _ := l.encoder(); by != nil {
+		bounded, cancel := limit.WithTimeout(ctx, QueryPatience)
+		defer cancel()
+		ctx = bounded
+	}
+	return l.deps.Models.Choose(ctx).Embedder
+}
+
+// complete reports whether the memory has all vectors of a model.
+func (l *Library) complete(ctx context.Context, m evidence.Model) bool {
+	s, err := l.deps.Memory.Stats(ctx)
+	return err == nil && covered(s, m)
 }
 
 // checkFilters explains a search without hits: a mistyped session or source

@@ -142,7 +142,7 @@ func (l *Library) rememberText(ctx context.Context, n note) (RememberResult, err
 
 func (l *Library) remember(ctx context.Context, doc evidence.Document, warnings []string) (RememberResult, error) {
 	doc.Title, doc.Tags = visible(doc.Title), visibleTags(doc.Tags)
-	got, err := l.Keep(ctx, doc, KeepOptions{})
+	got, err := l.Keep(ctx, doc, "")
 	if err != nil {
 		return RememberResult{}, err
 	}

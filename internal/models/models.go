@@ -116,6 +116,15 @@ type Set struct {
 	Warnings    []string // why a model that was configured is not used
 }
 
+// Ranks is the embedder whose vectors rank what is remembered: the chosen one if it is
+// trained, else the built-in encoder if there is one.
+func (s Set) Ranks() Embedder {
+	if s.Encoder != nil && s.Embedder.Model().Kind == evidence.KindLexical {
+		return s.Encoder
+	}
+	return s.Embedder
+}
+
 // Chooser chooses the models for a question. It is safe for concurrent use.
 type Chooser interface {
 	// Choose returns the best models that are available now, and the built-in ones

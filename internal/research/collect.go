@@ -5,19 +5,19 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/models"
 )
 
 // Shares of a question's budget.
 const (
 	gatherShare = 0.75 // the latest moment at which writing must begin
-	embedShare  = 0.2  // the longest wait for the question's vector
 )
 
 // recollection is the result of the recall.
 type recollection struct {
-	vector []float32 // of the question; nil if it could not be embedded
-	hits   []remembered
+	hits []remembered
 
 	carried []*digested // documents of the last answer, of a question that continues it
 }
@@ -32,7 +32,9 @@ type remembered struct {
 func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 	ctx, cancel := limit.WithTimeout(whole, time.Duration(float64(r.req.Budget)*gatherShare))
 	defer cancel()
-	recalled := guarded(r.e, "recall", func() recollection { return r.recall(ctx) })
+	awaiting, arrived := context.WithCancel(ctx)
+	defer arrived()
+	recalled := guarded(r.e, "recall", func() recollection { return r.recall(ctx, awaiting) })
 
 	pipeline := r.newDigestion(whole)
 	planned := r.e.deps.Now()
@@ -44,6 +46,7 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 	more := r.askAll(ctx, gather, first)
 	r.answer.Timing.PlanMS = r.since(planned)
 	gather.wait(ctx, more, pipeline.add)
+	arrived()
 	r.answer.Sources = gather.finish(ctx, stop)
 	r.answer.Timing.GatherMS = r.since(gather.begun)
 	for _, s := range r.answer.Sources {
@@ -98,13 +101,12 @@ func (r *run) askAll(ctx context.Context, gather *gathering, keywords []string) 
 }
 
 // recall searches the memory with the question as it was asked. A failure is part
-// of the answer, which can still be made from the sources.
-func (r *run) recall(ctx context.Context) recollection {
+// of the answer, which can still be made from the sources. Passages that have no
+// vector yet are embedded while sources are awaited.
+func (r *run) recall(ctx, awaiting context.Context) recollection {
 	var out recollection
 	q := evidence.RecallQuery{Text: r.req.Question, K: r.e.cfg.RecallK}
-	patience := time.Duration(float64(r.req.Budget) * embedShare)
-	res, vector, err := r.e.deps.Library.Search(ctx, q, r.models.wait().Embedder, patience)
-	out.vector = vector
+	res, err := r.e.deps.Library.Search(ctx, awaiting, q, r.embedder(ctx))
 	for _, w := range res.Warnings {
 		r.warn(w)
 	}
@@ -117,6 +119,16 @@ func (r *run) recall(ctx context.Context) recollection {
 	r.answer.Memory.Hits = len(out.hits)
 	out.carried = r.carried(ctx)
 	return out
+}
+
+// embedder returns the chosen embedder, or nil if choosing takes longer than a search
+// waits for it and there is a built-in encoder.
+func (r *run) embedder(ctx context.Context) models.Embedder {
+	if r.e.deps.Models.BuiltIn().Encoder == nil {
+		return r.models.wait().Embedder
+	}
+	set, _ := r.models.within(ctx, library.QueryPatience)
+	return set.Embedder
 }
 
 // texts loads the documents of the hits.

@@ -19,20 +19,15 @@ import (
 // than two cores need, because each also waits for the memory's writer.
 const digesters = 3
 
-// How long a question waits for its documents to be digested after the last one
-// has arrived. After embedGrace the built-in embedder replaces the chosen one.
-// A document that is not stored when waitShare of the remaining budget is used up
+// waitShare is the part of the remaining budget that a question waits for its documents
+// to be digested after the last one has arrived. A document that is not stored by then
 // takes part in the answer nevertheless, and is stored in the background.
-const (
-	embedGrace = 5 * time.Second
-	embedPart  = 0.3 // of the remaining budget, if that is less than embedGrace
-	waitShare  = 0.6
-)
+const waitShare = 0.6
 
 // keepWithin bounds a write to the memory, which another process may have locked.
 const keepWithin = 30 * time.Second
 
-// digested is a document with its chunks, and with their vectors once they exist.
+// digested is a document with its chunks.
 type digested struct {
 	doc    evidence.Document
 	chunks evidence.Chunks
@@ -41,11 +36,10 @@ type digested struct {
 // digestion is the pipeline after the gathering: documents are added as they
 // arrive, and are stored when wait returns.
 type digestion struct {
-	r      *run
-	embed  context.Context // of the chosen embedder: ends some time after the gathering
-	giveUp context.CancelFunc
-	busy   *semaphore.Weighted
-	work   sync.WaitGroup
+	r    *run
+	like context.Context // of the question: work that outlives it has its clock
+	busy *semaphore.Weighted
+	work sync.WaitGroup
 
 	mu   sync.Mutex
 	docs []*digested // elements are replaced, never changed: wait returns them while work continues
@@ -53,9 +47,7 @@ type digestion struct {
 }
 
 func (r *run) newDigestion(ctx context.Context) *digestion {
-	d := &digestion{r: r, busy: semaphore.NewWeighted(digesters)}
-	d.embed, d.giveUp = context.WithCancel(ctx)
-	return d
+	return &digestion{r: r, like: ctx, busy: semaphore.NewWeighted(digesters)}
 }
 
 // add starts the digestion of docs. It never blocks the gathering.
@@ -90,19 +82,13 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 	d.set(i, &digested{}) // a text whose processing panics is left out
 	out := &digested{doc: doc, chunks: e.deps.Library.Chunk(doc)}
 	d.set(i, out)
-	by := d.r.models.wait().Embedder
-	chunks, failed, err := e.deps.Library.Embed(e.life, d.embed, by, out.chunks)
-	if failed != "" {
-		e.deps.Log.Debug("embedding fell back to the built-in model", "source", doc.Source, "url", doc.URL, "why", failed)
-		d.r.warn(by.Model().Name + " did not embed every document in time: the rest was embedded without a model")
+	chunks, err := e.deps.Library.Embed(e.life, out.chunks)
+	if err != nil {
+		chunks = out.chunks // the engine is closing: the document is stored without vectors
 	}
-	if err == nil {
-		out = &digested{doc: doc, chunks: chunks}
-		d.set(i, out)
-	} // else the engine is closing: the document is stored without vectors
-	ctx, cancel := e.lingering(d.embed, keepWithin)
+	ctx, cancel := e.lingering(d.like, keepWithin)
 	defer cancel()
-	if _, err := e.deps.Library.Store(ctx, out.doc, out.chunks, d.r.session.ID); err != nil {
+	if _, err := e.deps.Library.Store(ctx, doc, chunks, d.r.session.ID); err != nil {
 		d.r.warn(fmt.Sprintf("%q was read but not kept: %v", doc.Title, err))
 	}
 }
@@ -120,14 +106,11 @@ func (d *digestion) wait(ctx context.Context, documents map[string]foundDocument
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)
 	}
-	stopGrace := limit.AfterFunc(ctx, min(embedGrace, time.Duration(embedPart*float64(left))), d.giveUp)
 	enough, stopEnough := limit.Timer(ctx, time.Duration(waitShare*float64(left)))
 	defer stopEnough()
 	done := make(chan struct{})
 	d.r.e.tasks.Go(func() {
 		d.work.Wait()
-		stopGrace()
-		d.giveUp()
 		close(done)
 	})
 	select {

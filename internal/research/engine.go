@@ -125,6 +125,7 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 		return evidence.Answer{}, err
 	}
 	defer e.tasks.Done()
+	defer e.deps.Library.Foreground()()
 	req, err := e.complete(req)
 	if err != nil {
 		return evidence.Answer{}, err

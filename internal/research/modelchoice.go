@@ -48,7 +48,7 @@ func (c *modelChoice) within(ctx context.Context, d time.Duration) (models.Set, 
 // were wished for before all other warnings.
 func (r *run) nameModels() {
 	set := r.models.wait()
-	r.answer.Embedder, r.answer.Synthesizer = set.Embedder.Model().Name, set.Synthesizer.Name()
+	r.answer.Embedder, r.answer.Synthesizer = set.Ranks().Model().Name, set.Synthesizer.Name()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.answer.Warnings = append(append([]string{}, set.Warnings...), r.answer.Warnings...)

@@ -11,42 +11,39 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Weights of the ranking. Those of the fusion were measured on public collections
-// and on questions about documentation: a trained embedder equals words and
-// n-grams; one of hashed n-grams adds nothing to them.
+// Weights of the ranking, measured on public collections and on questions about
+// documentation.
 const (
-	alphaTransformer = 0.5
-	topicWeight      = 0.5 // of a planned keyword, relative to a word of the question
-	sourcePrior      = 0.1 // the source's own order
-	diversity        = 0.9 // lambda of maximal marginal relevance: 1 is relevance alone
-	maxPassages      = 16
-	contenders       = 200  // passages that are compared pairwise
-	gramWeight       = 0.3  // of n-grams beside whole words: they survive misspellings
-	rerankWeight     = 0.85 // of a reranker beside words and vectors
-	reranked         = 24   // passages of documents with headings that a reranker reads
-	rerankedFlat     = 8    // of others, whose sentences are compared one by one afterwards
-	matchedWeight    = 0.5  // of the scores of a source that ranks passages, among all that it holds
+	topicWeight   = 0.5 // of a planned keyword, relative to a word of the question
+	sourcePrior   = 0.1 // the source's own order
+	diversity     = 0.9 // lambda of maximal marginal relevance: 1 is relevance alone
+	maxPassages   = 16
+	contenders    = 200  // passages that are compared pairwise
+	gramWeight    = 0.3  // of n-grams beside whole words: they survive misspellings
+	rerankWeight  = 0.85 // of a reranker beside words and n-grams
+	reranked      = 24   // passages of documents with headings that a reranker reads
+	rerankedFlat  = 8    // of others, whose sentences are compared one by one afterwards
+	matchedWeight = 0.5  // of the scores of a source that ranks passages, among all that it holds
 )
 
 // candidate is a passage that may take part in the answer.
 type candidate struct {
-	doc    evidence.Document
-	chunk  evidence.Chunk
-	path   []string // headings above it
-	terms  []string
-	score  float64
-	vector []float32
+	doc   evidence.Document
+	chunk evidence.Chunk
+	path  []string // headings above it
+	terms []string
+	score float64
 }
 
-// rank fuses BM25 and vectors over everything that was read or recalled, drops
-// near-duplicates, and chooses diverse passages within the token budget.
+// rank fuses BM25 and n-grams over everything that was read or recalled, drops
+// near-duplicates, has the best reranked, and chooses diverse passages within the token budget.
 func (r *run) rank(ctx context.Context, docs []*digested, back recollection) []evidence.Evidence {
 	begun := r.e.deps.Now()
 	defer func() { r.answer.Timing.RankMS = r.since(begun) }()
 	r.emit(Event{Kind: EventStage, Stage: "rank"})
 
 	pool := candidates(docs, back)
-	r.score(pool, back.vector)
+	r.score(pool)
 	sortByScore(pool)
 	pool = dropNearDuplicates(pool[:min(len(pool), contenders)])
 	r.rerank(ctx, pool)
@@ -131,7 +128,7 @@ func candidates(docs []*digested, back recollection) []candidate {
 			blocks[doc.ID], languages[doc.ID] = text.Blocks(doc.Text), text.DetectLanguage(doc.Text)
 		}
 		path := headings(blocks[doc.ID], c)
-		pool = append(pool, candidate{doc: doc, chunk: c, vector: c.Vector, path: path,
+		pool = append(pool, candidate{doc: doc, chunk: c, path: path,
 			terms: text.IndexTerms(doc.Title+" "+strings.Join(path, " ")+" "+c.Text, languages[doc.ID])})
 	}
 	for _, d := range slices.Concat(docs, back.carried) {
@@ -164,7 +161,7 @@ func headings(blocks []evidence.Block, c evidence.Chunk) []string {
 }
 
 // score sets the score of every candidate, from 0 to a little over 1.
-func (r *run) score(pool []candidate, question []float32) {
+func (r *run) score(pool []candidate) {
 	terms, bodies := make([][]string, len(pool)), make([]string, len(pool))
 	for i, c := range pool {
 		terms[i], bodies[i] = c.terms, c.titled()
@@ -179,24 +176,18 @@ func (r *run) score(pool []candidate, question []float32) {
 			}
 		}
 	}
-	lexical, similar, grams := make([]float64, len(pool)), make([]float64, len(pool)), text.SharedGrams(r.req.Question, bodies)
-	for i, c := range pool {
+	lexical, grams := make([]float64, len(pool)), text.SharedGrams(r.req.Question, bodies)
+	for i := range pool {
 		lexical[i] = index.Score(query, i) + topicWeight*index.Score(planned, i)
-		similar[i] = cosine(question, c.vector)
-	}
-	alpha := 0.0
-	if question != nil && r.models.wait().Embedder.Model().Kind == evidence.KindTransformer {
-		alpha = alphaTransformer
 	}
 	minMax(lexical)
 	minMax(grams)
-	minMax(similar)
 	for i := range pool {
 		lexical[i] = (1-gramWeight)*lexical[i] + gramWeight*grams[i]
 		if m := pool[i].doc.Matched; m != nil {
 			lexical[i] = (1-matchedWeight)*lexical[i] + matchedWeight*m[pool[i].chunk.Start]
 		}
-		pool[i].score = (1-alpha)*lexical[i] + alpha*similar[i] + sourcePrior*pool[i].doc.Score
+		pool[i].score = lexical[i] + sourcePrior*pool[i].doc.Score
 	}
 }
 
@@ -216,22 +207,6 @@ func minMax(s []float64) {
 			s[i] = 0
 		}
 	}
-}
-
-// cosine returns the similarity of two unit vectors of one space, and 0 if one is
-// missing or of another space.
-func cosine(a, b []float32) float64 {
-	if len(a) == 0 || len(a) != len(b) {
-		return 0
-	}
-	sum := 0.0
-	for i := range a {
-		sum += float64(a[i]) * float64(b[i])
-	}
-	if math.IsNaN(sum) {
-		return 0
-	}
-	return sum
 }
 
 // dropNearDuplicates keeps the best-scored of passages with nearly the same text.

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/library"
 )
 
 // finish reports every source and lets running searches continue in the
@@ -64,7 +63,7 @@ func (e *Engine) keepLate(f searchResult, session string) {
 			continue
 		}
 		ctx, cancel := e.lingering(e.life, keepWithin)
-		_, err := e.deps.Library.Keep(ctx, d, library.KeepOptions{Embedder: e.deps.Models.BuiltIn().Embedder, Session: session})
+		_, err := e.deps.Library.Keep(ctx, d, session)
 		cancel()
 		if err != nil && e.life.Err() == nil {
 			e.deps.Log.Warn("late document was not stored", "source", f.source, "url", d.URL, "err", err)

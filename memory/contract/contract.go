@@ -99,7 +99,10 @@ type Store interface {
 	//     query without a usable vector (absent, NaN, zero, another dimension), or
 	//     of a model that the memory has no vectors of, is a Problem.
 	//   - Hybrid: both. Where ModeVector would return a Problem, the words alone are
-	//     used, with a warning that names the model if a vector was given.
+	//     used, with a warning that names the model if a vector was given. A backend that
+	//     implements VectorFiller uses a Lexical vector instead; its hits then have no
+	//     vector. It ranks chunks that have no vector of Model yet by the rest, without a
+	//     warning.
 	//
 	// Of chunks whose texts are nearly the same, one is returned. A chunk gains by
 	// good neighbours in its document. Documents of evidence.KindTurn gain by good

@@ -87,11 +87,12 @@ const (
 	CapExport    Capability = "export"           // Exporter
 	CapReindex   Capability = "reindex"          // Reindexer
 	CapRetention Capability = "retention"        // Retainer
+	CapVectors   Capability = "vectors"          // VectorFiller
 )
 
 // AllCapabilities returns every capability, sorted.
 func AllCapabilities() []Capability {
-	return []Capability{CapBackup, CapCheck, CapExport, CapErasure, CapReindex, CapRetention}
+	return []Capability{CapBackup, CapCheck, CapExport, CapErasure, CapReindex, CapRetention, CapVectors}
 }
 
 // Capabilities returns what m declares, sorted; it is never nil.
@@ -120,6 +121,8 @@ func declares(m Memory, c Capability) bool {
 		_, ok = m.(Reindexer)
 	case CapRetention:
 		_, ok = m.(Retainer)
+	case CapVectors:
+		_, ok = m.(VectorFiller)
 	}
 	return ok
 }
@@ -161,6 +164,8 @@ func capabilityOf[T any]() Capability {
 		return CapReindex
 	case *Retainer:
 		return CapRetention
+	case *VectorFiller:
+		return CapVectors
 	}
 	return "this"
 }

@@ -34,6 +34,7 @@ type Stats struct {
 	Index     string         `json:"index"` // evidence.IndexReady, IndexWarming or IndexLexical
 	Indexed   int            `json:"indexed"`
 	Reindex   *Progress      `json:"reindex,omitempty"` // of an unfinished change of model
+	Queue     *Queue         `json:"queue,omitempty"`   // of vectors that are written in the background; nil: there is none
 	Oldest    time.Time      `json:"oldest,omitzero"`   // retrieval time
 	Newest    time.Time      `json:"newest,omitzero"`
 	Warnings  []string       `json:"warnings"`
@@ -44,6 +45,13 @@ type Progress struct {
 	Model string `json:"model"`
 	Done  int    `json:"done"` // documents
 	Total int    `json:"total"`
+}
+
+// Queue is what still lacks vectors of a model.
+type Queue struct {
+	Model     string `json:"model"`
+	Documents int    `json:"documents"`
+	Chunks    int    `json:"chunks"`
 }
 
 // CheckReport is the result of a check.

@@ -48,23 +48,31 @@ func soughtForms(question string) []form {
 
 // dropUnlike removes the candidates that share no term with the question, and have no
 // word that is a form of one of its words: n-grams of any two long texts have
-// something in common. Candidates without their surface are kept.
-func dropUnlike(cands []candidate, question string) []candidate {
+// something in common. Those that keep selects stay, unless it is nil; without it,
+// candidates without their surface stay too.
+func dropUnlike(cands []candidate, question string, keep func(candidate) bool) []candidate {
 	sought := soughtForms(question)
-	if len(sought) == 0 {
+	if len(sought) == 0 && keep == nil {
 		return cands
 	}
 	known := map[string]bool{}
+	isForm := func(w string) bool {
+		is, ok := known[w]
+		if !ok {
+			f := newForm(w)
+			is = slices.ContainsFunc(sought, func(s form) bool { return alike(s, f) })
+			known[w] = is
+		}
+		return is
+	}
 	return slices.DeleteFunc(cands, func(c candidate) bool {
-		return c.words == 0 && c.surface != "" && !slices.ContainsFunc(surfaceWords(c.surface), func(w string) bool {
-			is, ok := known[w]
-			if !ok {
-				f := newForm(w)
-				is = slices.ContainsFunc(sought, func(s form) bool { return alike(s, f) })
-				known[w] = is
-			}
-			return is
-		})
+		switch {
+		case c.words > 0 || keep != nil && keep(c):
+			return false
+		case c.surface == "":
+			return keep != nil
+		}
+		return !slices.ContainsFunc(surfaceWords(c.surface), isForm)
 	})
 }
 

@@ -182,7 +182,7 @@ func (x *exporter) document(ctx context.Context, id int64) (*documentLine, error
 	if err != nil || !x.opts.Vectors {
 		return d, err
 	}
-	err = eachRow(ctx, x.tx, "SELECT m.name, m.revision, v.v FROM vec v JOIN model m ON m.id=v.model WHERE v.doc=? ORDER BY m.id", []any{id}, func(row scanner) error {
+	err = eachRow(ctx, x.tx, "SELECT m.name, m.revision, v.v FROM vec v JOIN model m ON m.id=v.model WHERE v.doc=? AND v.missing=0 ORDER BY m.id", []any{id}, func(row scanner) error {
 		var v vectorLine
 		err := row.Scan(&v.Model, &v.Revision, &v.Data)
 		d.Vectors = append(d.Vectors, v)

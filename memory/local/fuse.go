@@ -19,27 +19,38 @@ const neighbourShare = 0.3
 // two standard deviations of hashing into 384 dimensions.
 const chanceCos = 0.1
 
+// leastMeaning is the similarity that a trained encoder gives to hardly any unrelated
+// texts: 0.33 is the 99th percentile of sentences of other documents.
+const leastMeaning = 0.3
+
 // shares are the weights of the words (BM25), the character n-grams and the
 // vectors in a score. They add up to 1.
 type shares struct{ words, grams, vectors float64 }
 
-// The values were measured on public collections. Vectors of a trained encoder
-// get a half. Those of a lexical embedder approximate n-grams, which are
-// compared themselves; more than 0.4 for both loses quality. Without n-gram
-// statistics (table nil) the vectors get the share of the n-grams.
+// lexical is the part of the words and n-grams together.
+func (w shares) lexical() float64 { return w.words + w.grams }
+
+// The values were measured on public collections; see docs/ARCHITECTURE.md. Vectors
+// of a lexical embedder approximate n-grams, which are compared themselves. Without
+// n-gram statistics (table nil) words get the share of the n-grams.
 func (q *preparedQuery) shares(table *gramTable) shares {
+	var w shares
 	switch {
 	case q.vector == nil || q.Mode == evidence.ModeBM25:
 		return shares{words: 1}
 	case q.Mode == evidence.ModeVector:
 		return shares{vectors: 1}
 	case q.Model.Kind == evidence.KindTransformer:
-		return shares{words: 0.5, vectors: 0.5}
+		w = shares{words: 0.4, grams: 0.2, vectors: 0.4}
+	case table == nil:
+		return shares{words: 0.8, vectors: 0.2}
+	default:
+		return shares{words: 0.6, grams: 0.3, vectors: 0.1}
 	}
 	if table == nil {
-		return shares{words: 0.8, vectors: 0.2}
+		w.words, w.grams = w.lexical(), 0
 	}
-	return shares{words: 0.6, grams: 0.3, vectors: 0.1}
+	return w
 }
 
 // rank scores the candidates 0..1 and returns the best, best first, without
@@ -51,12 +62,7 @@ func rank(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, 
 		}
 	} else {
 		fuse(cands, q.shares(table), q.depth)
-		least := 0.0
-		if q.Model.Kind != evidence.KindTransformer {
-			least = chanceCos
-		}
-		cands = slices.DeleteFunc(cands, func(c candidate) bool { return c.words == 0 && (c.vector == nil || c.cos <= least) })
-		cands = dropUnlike(cands, q.Text)
+		cands = q.dropUnrelated(cands)
 	}
 	cands, err := addNeighbours(ctx, tx, q, cands, sem)
 	if err != nil {
@@ -71,9 +77,19 @@ func rank(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, 
 	return fold(cands, q.K), nil
 }
 
+// dropUnrelated removes the candidates that share no word with the query and are not
+// similar to it otherwise: by meaning, or by a word in another form.
+func (q *preparedQuery) dropUnrelated(cands []candidate) []candidate {
+	if q.Model.Kind != evidence.KindTransformer {
+		cands = slices.DeleteFunc(cands, func(c candidate) bool { return c.words == 0 && (c.vector == nil || c.cos <= chanceCos) })
+		return dropUnlike(cands, q.Text, nil)
+	}
+	return dropUnlike(cands, q.Text, func(c candidate) bool { return c.vector != nil && c.cos >= leastMeaning })
+}
+
 // fuse sets the score of each candidate to the convex combination of its
-// scores, each scaled to 0..1 over the candidates. A candidate without a vector
-// is scored by the rest alone: it may only not be embedded yet.
+// scores, each scaled to 0..1 over the candidates. A candidate without a vector, which
+// may only not be embedded yet, has the similarity that its words let expect.
 func fuse(cands []candidate, w shares, depth int) {
 	var words, grams, cos bounds
 	if len(cands) < depth { // all matches are here: zero means nothing in common
@@ -83,19 +99,51 @@ func fuse(cands []candidate, w shares, depth int) {
 	for _, c := range cands {
 		words.add(c.words)
 		grams.add(c.grams)
-		if c.vector != nil {
-			cos.add(c.cos)
-		}
 	}
+	line := newExpectation()
 	for i := range cands {
 		c := &cands[i]
-		c.score = w.words*words.scale(c.words) + w.grams*grams.scale(c.grams)
-		if c.vector != nil {
-			c.score += w.vectors * cos.scale(c.cos)
-		} else {
-			c.score /= w.words + w.grams
+		c.score = (w.words*words.scale(c.words) + w.grams*grams.scale(c.grams)) / w.lexical()
+		if c.vector != nil && c.words > 0 { // those that the vectors alone have found are no sample
+			line.add(c.score, c.cos)
 		}
 	}
+	similar := make([]float64, len(cands))
+	for i, c := range cands {
+		similar[i] = c.cos
+		if c.vector == nil {
+			similar[i] = line.at(c.score)
+		}
+		cos.add(similar[i])
+	}
+	for i := range cands {
+		cands[i].score = w.lexical()*cands[i].score + w.vectors*cos.scale(similar[i])
+	}
+}
+
+// expectation predicts the similarity of vectors from the score of the words and
+// n-grams: the least-squares line over what has both. It begins with observations of
+// its own, so that it is of use before there are any, and few move it little.
+type expectation struct{ n, x, y, xx, xy float64 }
+
+// newExpectation returns the usual line of the built-in encoder, 0.1 to 0.6, as four
+// observations.
+func newExpectation() *expectation {
+	var e expectation
+	for range 2 {
+		e.add(0, 0.1)
+		e.add(1, 0.6)
+	}
+	return &e
+}
+
+func (e *expectation) add(x, y float64) {
+	e.n, e.x, e.y, e.xx, e.xy = e.n+1, e.x+x, e.y+y, e.xx+x*x, e.xy+x*y
+}
+
+func (e *expectation) at(x float64) float64 {
+	slope := (e.n*e.xy - e.x*e.y) / (e.n*e.xx - e.x*e.x) // the first observations are at two places
+	return (e.y-slope*e.x)/e.n + slope*x
 }
 
 // bounds is the range of some numbers.

@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// maxSpaces is how many spaces are in RAM at once: the one in use, and the
-	// one that a change of model leads to.
-	maxSpaces = 2
+	// maxSpaces is how many spaces are in RAM at once: the one in use, the lexical one
+	// beside it, and one that a change of model leads to.
+	maxSpaces = 3
 	// A recall applies up to this many changes of other processes itself; more
 	// are left to the background, and the recall reads from the file.
 	inlineChanges = 500

@@ -29,6 +29,8 @@ type termStats struct {
 	weight map[string]float64 // inverse document frequency, times its count in the query
 	chunks int64
 	mean   float64 // terms in a chunk
+	// unknown reports that some term of the query is in no chunk: it may be misspelt.
+	unknown bool
 }
 
 // frequencies caches document frequencies until the number of chunks has
@@ -88,6 +90,8 @@ func (l *Local) termStats(ctx context.Context, tx *sql.Tx, terms []string) (*ter
 		}
 		if df > 0 {
 			all = append(all, counted{term, df})
+		} else {
+			s.unknown = true
 		}
 	}
 	slices.SortStableFunc(all, func(a, b counted) int { return cmp.Compare(a.df, b.df) })

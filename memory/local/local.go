@@ -5,8 +5,8 @@
 //
 // Reading order: local.go (open and close), datadir.go and migrate.go (folder
 // and file), put.go, recall.go with lexical.go, semantic.go and fuse.go,
-// words.go (terms of an older program), index.go with vectorspace.go and changes.go (the index in RAM), sessions.go,
-// forget.go with erase.go, then the optional parts of the contract.
+// words.go (terms of an older program), index.go with vectorspace.go and changes.go
+// (the index in RAM), fill.go (vectors that are written behind), sessions.go, forget.go with erase.go, then the optional parts of the contract.
 package local
 
 import (
@@ -65,6 +65,7 @@ var _ interface {
 	contract.Exporter
 	contract.Reindexer
 	contract.Retainer
+	contract.VectorFiller
 } = (*Local)(nil)
 
 // Open opens or creates the memory in cfg.Dir. It is an *evidence.Problem if

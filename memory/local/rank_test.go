@@ -57,7 +57,7 @@ func TestFuse(t *testing.T) {
 	}{
 		{"words alone", []candidate{{words: 4}, {words: 2}}, shares{words: 1}, []float64{1, 0.5}},
 		{"both scaled", []candidate{{words: 4, cos: 0.1, vector: v}, {words: 0, cos: 0.5, vector: v}}, half, []float64{0.5, 0.5}},
-		{"without a vector the words decide", []candidate{{words: 4}, {words: 2, cos: 0.9, vector: v}, {words: 1, cos: 0.1, vector: v}}, half, []float64{1, 0.75, 0.125}},
+		{"without vectors the words decide the order", []candidate{{words: 4}, {words: 2}, {words: 1}}, half, []float64{1, 0.4166666667, 0.125}},
 		{"nothing in common", []candidate{{}, {}}, shares{words: 1}, []float64{0, 0}},
 	} {
 		fuse(c.cands, c.w, depth)
@@ -66,6 +66,48 @@ func TestFuse(t *testing.T) {
 				t.Errorf("%s: score %d = %v, want %v", c.name, i, got, want)
 			}
 		}
+	}
+}
+
+// The order of chunks does not depend on how many of them have vectors already, as
+// long as the vectors agree with the words.
+func TestFuseWithoutSomeVectors(t *testing.T) {
+	t.Parallel()
+	v, w := []float32{1}, shares{words: 0.4, grams: 0.2, vectors: 0.4}
+	const n = 12
+	for without := range n + 1 {
+		var cands []candidate
+		for i := range n {
+			x := float64(n - i)
+			c := candidate{id: int64(i), words: x, grams: x / n, cos: 0.2 + 0.3*x/n}
+			if (i*5)%n >= without { // spread over the ranks
+				c.vector = v
+			} else {
+				c.cos = 0
+			}
+			cands = append(cands, c)
+		}
+		fuse(cands, w, depth)
+		for i := 1; i < n; i++ {
+			if cands[i].score >= cands[i-1].score {
+				t.Errorf("%d of %d without a vector: candidate %d has %.3f, the better one before it %.3f", without, n, i, cands[i].score, cands[i-1].score)
+			}
+		}
+	}
+}
+
+// What the vectors alone have found says nothing about what words let expect: a chunk
+// without a vector must not gain by it.
+func TestFuseExpectsNothingOfWhatVectorsFound(t *testing.T) {
+	t.Parallel()
+	v := []float32{1}
+	cands := []candidate{{words: 2}, {words: 4, cos: 0.5, vector: v}}
+	for range 50 {
+		cands = append(cands, candidate{cos: 0.7, vector: v})
+	}
+	fuse(cands, shares{words: 0.6, vectors: 0.4}, depth)
+	if got, best := cands[0].score, cands[1].score; got >= best || got > 0.55 {
+		t.Errorf("half of the words and no vector: %.3f; all words and a good vector: %.3f", got, best)
 	}
 }
 

@@ -26,11 +26,13 @@ const rerank = 100
 // filter.
 type preparedQuery struct {
 	evidence.RecallQuery
-	terms  []string  // as in the word index; with repetitions
-	vector []float32 // of unit length; nil: words only
-	filter filter
-	depth  int
-	notes  []string
+	terms   []string  // as in the word index; with repetitions
+	vector  []float32 // of unit length; nil: words only
+	lexical []float32 // of unit length, beside a vector of a trained model; nil: none
+	hidden  bool      // vector is the lexical one in the place of the trained one, and hits have none
+	filter  filter
+	depth   int
+	notes   []string
 }
 
 // Recall finds chunks; see contract.Store.
@@ -84,7 +86,20 @@ func (l *Local) prepareQuery(rq evidence.RecallQuery) (*preparedQuery, error) {
 	if q.Mode == evidence.ModeBM25 {
 		return q, nil
 	}
+	if v := make([]float32, len(q.Lexical)); q.Mode == evidence.ModeHybrid && !q.LexicalModel.IsZero() && unit(v, q.Lexical) == nil {
+		q.lexical = v
+	}
 	return q, q.takeVector()
+}
+
+// useLexical puts the lexical vector in the place of the trained model's, and reports
+// whether there is one.
+func (q *preparedQuery) useLexical() bool {
+	if q.lexical == nil {
+		return false
+	}
+	q.vector, q.Model, q.lexical, q.hidden = q.lexical, q.LexicalModel, nil, true
+	return true
 }
 
 // takeVector checks the vector of the query. Without a valid one the words
@@ -102,6 +117,9 @@ func (q *preparedQuery) takeVector() error {
 			q.vector = v
 			return nil
 		}
+	}
+	if q.useLexical() {
+		return nil
 	}
 	if q.Mode == evidence.ModeVector {
 		return evidence.BadInput(why, "give a vector and its model, or use mode hybrid")
@@ -131,6 +149,9 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *preparedQuery, se
 	}
 	stats, err := l.termStats(ctx, tx, q.terms)
 	if err != nil {
+		return nil, err
+	}
+	if err := l.addLexical(ctx, tx, q, sem, stats); err != nil {
 		return nil, err
 	}
 	words, nearby, err := l.search(ctx, tx, q, sem, stats)
@@ -164,10 +185,18 @@ func (l *Local) search(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *s
 		words, err = l.matching(gctx, tx, q, stats)
 		return err
 	})
+	var misspelt []near
 	if sem.space != nil && q.filter.empty() { // in RAM, while the file is read
 		g.Go(func() error {
 			var err error
 			nearby, err = sem.space.query(gctx, q.vector, q.depth)
+			return err
+		})
+	}
+	if sem.lexical != nil && q.filter.empty() {
+		g.Go(func() error {
+			var err error
+			misspelt, err = sem.lexical.query(gctx, q.lexical, q.depth)
 			return err
 		})
 	}
@@ -180,17 +209,17 @@ func (l *Local) search(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *s
 	switch {
 	case q.vector == nil:
 	case sem.space != nil && !q.filter.empty(): // the filter is evaluated in the file
-		nearby, err = sem.searchFiltered(ctx, tx, q)
+		nearby, misspelt, err = sem.searchFiltered(ctx, tx, q)
 	case sem.space == nil && q.Mode == evidence.ModeVector:
 		nearby, err = sem.scanFile(ctx, tx, q)
 	}
-	return words, nearby, err
+	return words, append(nearby, misspelt...), err
 }
 
-// compareGrams scores the candidates by character n-grams if the embedder is a
-// lexical one. The table is nil if there is none yet.
+// compareGrams scores the candidates by character n-grams. The table is nil if there is
+// none yet.
 func (l *Local) compareGrams(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, chunks int64) (*gramTable, error) {
-	if q.vector == nil || q.Mode != evidence.ModeHybrid || q.Model.Kind == evidence.KindTransformer {
+	if q.vector == nil || q.Mode != evidence.ModeHybrid {
 		return nil, nil
 	}
 	table, due, err := l.index.grams.get(ctx, tx, chunks)
@@ -260,6 +289,9 @@ func hits(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate) 
 		body := texts[c.doc]
 		if err := c.within(len(body)); err != nil {
 			return nil, err
+		}
+		if q.hidden {
+			c.vector = nil
 		}
 		d := docs[c.doc]
 		d.Tags, d.Meta = slices.Clone(d.Tags), cloneMap(d.Meta)

@@ -122,7 +122,7 @@ func (l *Local) fill(ctx context.Context, row modelRow, embed contract.EmbedFunc
 }
 
 func readJobs(ctx context.Context, tx *sql.Tx, model, after int64) ([]job, error) {
-	docs, err := int64s(ctx, tx, `SELECT d.id FROM doc d WHERE d.id > ? AND NOT EXISTS(SELECT 1 FROM vec v WHERE v.doc=d.id AND v.model=?)
+	docs, err := int64s(ctx, tx, `SELECT d.id FROM doc d WHERE d.id > ? AND NOT EXISTS(SELECT 1 FROM vec v WHERE v.doc=d.id AND v.model=? AND v.missing=0)
 		ORDER BY d.id LIMIT ?`, after, model, batchDocs)
 	if err != nil {
 		return nil, err
@@ -130,26 +130,7 @@ func readJobs(ctx context.Context, tx *sql.Tx, model, after int64) ([]job, error
 	var jobs []job
 	chunks := 0
 	for _, doc := range docs {
-		j := job{doc: doc}
-		var body string
-		if err := tx.QueryRowContext(ctx, "SELECT d.hash, b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", doc).Scan(&j.hash, &body); err != nil {
-			return nil, fmt.Errorf("reading a document: %w", err)
-		}
-		err := eachRow(ctx, tx, "SELECT id, start, stop FROM chunk WHERE doc=? ORDER BY ord", []any{doc}, func(row scanner) error {
-			var id int64
-			var start, stop int
-			if err := row.Scan(&id, &start, &stop); err != nil {
-				return err
-			}
-			if start < 0 || stop < start || stop > len(body) {
-				return fmt.Errorf("chunk %d is not a piece of its text", id)
-			}
-			if j.first == 0 {
-				j.first = id
-			}
-			j.texts = append(j.texts, body[start:stop])
-			return nil
-		})
+		j, err := readJob(ctx, tx, doc)
 		if err != nil {
 			return nil, err
 		}
@@ -159,6 +140,31 @@ func readJobs(ctx context.Context, tx *sql.Tx, model, after int64) ([]job, error
 		}
 	}
 	return jobs, nil
+}
+
+// readJob reads the texts of a document's chunks.
+func readJob(ctx context.Context, tx *sql.Tx, doc int64) (job, error) {
+	j := job{doc: doc}
+	var body string
+	if err := tx.QueryRowContext(ctx, "SELECT d.hash, b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", doc).Scan(&j.hash, &body); err != nil {
+		return j, fmt.Errorf("reading a document: %w", err)
+	}
+	err := eachRow(ctx, tx, "SELECT id, start, stop FROM chunk WHERE doc=? ORDER BY ord", []any{doc}, func(row scanner) error {
+		var id int64
+		var start, stop int
+		if err := row.Scan(&id, &start, &stop); err != nil {
+			return err
+		}
+		if start < 0 || stop < start || stop > len(body) {
+			return fmt.Errorf("chunk %d is not a piece of its text", id)
+		}
+		if j.first == 0 {
+			j.first = id
+		}
+		j.texts = append(j.texts, body[start:stop])
+		return nil
+	})
+	return j, err
 }
 
 // embed fills j.vectors. A chunk whose vector cannot be used gets none; it is
@@ -201,16 +207,12 @@ func embedAll(ctx context.Context, embed contract.EmbedFunc, texts []string) ([]
 // keep stores the vectors, unless the document was changed or removed
 // meanwhile.
 func (j *job) keep(ctx context.Context, tx *sql.Tx, model int64) error {
-	var hash string
-	var first, n int64
-	err := tx.QueryRowContext(ctx, "SELECT d.hash, min(c.id), count(*) FROM doc d JOIN chunk c ON c.doc=d.id WHERE d.id=? GROUP BY d.id", j.doc).Scan(&hash, &first, &n)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && (hash != j.hash || first != j.first || n != int64(len(j.texts))) {
-		return nil
-	}
-	if err != nil {
+	same, err := j.unchanged(ctx, tx, len(j.texts))
+	if err != nil || !same {
 		return err
 	}
-	res, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO vec(model, doc, first, n, v) VALUES(?, ?, ?, ?, ?)", model, j.doc, first, n, encode(j.vectors))
+	res, err := tx.ExecContext(ctx, `INSERT INTO vec(model, doc, first, n, v) VALUES(?, ?, ?, ?, ?)
+		ON CONFLICT(doc, model) DO UPDATE SET v=excluded.v, missing=0 WHERE missing > 0`, model, j.doc, j.first, len(j.texts), encode(j.vectors))
 	if err != nil {
 		return err
 	}
@@ -218,6 +220,19 @@ func (j *job) keep(ctx context.Context, tx *sql.Tx, model int64) error {
 		return err
 	}
 	return logChange(ctx, tx, j.doc)
+}
+
+// unchanged reports whether the document is as it was when it was read, with as many
+// chunks.
+func (j *job) unchanged(ctx context.Context, tx *sql.Tx, chunks int) (bool, error) {
+	var hash string
+	var first int64
+	var n int
+	err := tx.QueryRowContext(ctx, "SELECT d.hash, min(c.id), count(*) FROM doc d JOIN chunk c ON c.doc=d.id WHERE d.id=? GROUP BY d.id", j.doc).Scan(&hash, &first, &n)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil && hash == j.hash && first == j.first && n == chunks, err
 }
 
 // switchTo makes the model the active one if every document has vectors of it.

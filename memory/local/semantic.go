@@ -14,6 +14,9 @@ type semantics struct {
 	state string // evidence.IndexReady, IndexWarming or IndexLexical
 	model modelRow
 	space *space // nil: vectors are read from the file
+	// lexical finds candidates by the query's lexical vector; nil: none are needed, or
+	// it is not loaded yet.
+	lexical *space
 }
 
 // semantics finds the space of the query's model. Without one, the words decide
@@ -27,6 +30,9 @@ func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *preparedQuery) (*s
 	if err != nil {
 		return nil, err
 	}
+	if !ok && q.useLexical() { // of a trained model that has embedded nothing yet
+		return l.semantics(ctx, tx, q)
+	}
 	if !ok {
 		if empty, err := isEmpty(ctx, tx); err != nil || empty && q.Mode != evidence.ModeVector {
 			q.vector = nil
@@ -35,6 +41,10 @@ func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *preparedQuery) (*s
 		return lexical, q.noVectors(fmt.Sprintf("the memory has no vectors of the model %s", contract.ModelText(q.Model)),
 			"run `research-mcp memory reindex`, or use mode hybrid")
 	}
+	if row.model.Dims != len(q.vector) && q.useLexical() {
+		q.notes = append(q.notes, otherDims(row.model, len(q.Vector))+"; the memory was searched by words and n-grams")
+		return l.semantics(ctx, tx, q)
+	}
 	if row.model.Dims != len(q.vector) {
 		return lexical, q.noVectors(otherDims(row.model, len(q.vector)), "give the model another revision, or use mode hybrid")
 	}
@@ -42,36 +52,62 @@ func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *preparedQuery) (*s
 		return nil, err
 	}
 	sem := &semantics{state: evidence.IndexWarming, model: row}
+	sem.space, err = l.loadedSpace(ctx, tx, q, row)
+	if sem.space != nil {
+		sem.state = evidence.IndexReady
+	}
+	return sem, err
+}
+
+// loadedSpace returns the space of a model in RAM, up to date, or nil where it is not
+// loaded yet. For that of a small memory it waits.
+func (l *Local) loadedSpace(ctx context.Context, tx *sql.Tx, q *preparedQuery, row modelRow) (*space, error) {
 	h := l.index.request(row)
 	if !h.isReady() {
 		small, err := isSmall(ctx, tx)
-		if err != nil {
+		if err != nil || !small {
 			return nil, err
-		}
-		if !small {
-			return sem, nil
 		}
 		select {
 		case <-h.loaded:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-l.index.done:
-			return sem, nil
+			return nil, nil
 		}
 	}
 	if h.err != nil {
 		q.notes = append(q.notes, "the index of vectors could not be loaded; they are read from the file")
-		return sem, nil //nolint:nilerr // reported as a warning: recall works without the index
+		return nil, nil //nolint:nilerr // reported as a warning: recall works without the index
 	}
 	fresh, err := l.index.catchUp(ctx, inlineChanges)
 	if err != nil {
 		return nil, err
 	}
 	// Applying the changes may have replaced the space.
-	if h = l.index.request(row); fresh && h.isReady() && h.space != nil {
-		sem.state, sem.space = evidence.IndexReady, h.space
+	if h = l.index.request(row); fresh && h.isReady() && h.err == nil {
+		return h.space, nil
 	}
-	return sem, nil
+	return nil, nil
+}
+
+// addLexical loads the space of the lexical vector where it may find what words and the
+// trained model do not: chunks without a vector, and misspelt words. Otherwise it need
+// not be in RAM.
+func (l *Local) addLexical(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *semantics, stats *termStats) error {
+	if q.lexical == nil || q.vector == nil {
+		return nil
+	}
+	have, total, err := coverage(ctx, tx, sem.model.id)
+	if err != nil || have >= total && !stats.unknown {
+		return err
+	}
+	row, ok, err := findModel(ctx, tx, q.LexicalModel)
+	if err != nil || !ok || row.model.Dims != len(q.lexical) {
+		return err
+	}
+	sem.lexical, err = l.loadedSpace(ctx, tx, q, row)
+	return err
 }
 
 func isSmall(ctx context.Context, tx *sql.Tx) (bool, error) {
@@ -79,9 +115,10 @@ func isSmall(ctx context.Context, tx *sql.Tx) (bool, error) {
 	return t["chunks"] <= smallMemory, err
 }
 
-// noteCoverage adds a warning if documents lack vectors of the model.
+// noteCoverage adds a warning if documents lack vectors of the model, and nothing else
+// ranks them.
 func (l *Local) noteCoverage(ctx context.Context, tx *sql.Tx, q *preparedQuery, row modelRow) error {
-	if row.active && !row.wanted {
+	if row.active && !row.wanted || q.lexical != nil {
 		return nil
 	}
 	have, total, err := coverage(ctx, tx, row.id)
@@ -91,10 +128,10 @@ func (l *Local) noteCoverage(ctx context.Context, tx *sql.Tx, q *preparedQuery, 
 	return err
 }
 
-// coverage counts the documents that have vectors of a model, and all
+// coverage counts the documents that have all vectors of a model, and all
 // documents.
 func coverage(ctx context.Context, q querier, model int64) (have, total int, err error) {
-	err = q.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM vec WHERE model=?), (SELECT n FROM tally WHERE name='documents')", model).Scan(&have, &total)
+	err = q.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM vec WHERE model=?1) - (SELECT count(*) FROM vec WHERE model=?1 AND missing > 0), (SELECT n FROM tally WHERE name='documents')", model).Scan(&have, &total)
 	return have, total, err
 }
 
@@ -111,13 +148,19 @@ func allowed(ctx context.Context, tx *sql.Tx, f filter) (map[int64]bool, error) 
 }
 
 // searchFiltered searches the index in RAM among the documents that pass the
-// filter.
-func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *preparedQuery) ([]near, error) {
+// filter, by the vector and by the lexical one.
+func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *preparedQuery) (nearby, misspelt []near, err error) {
 	pass, err := allowed(ctx, tx, q.filter)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return s.space.scan(ctx, q.vector, q.depth, pass)
+	if s.lexical != nil {
+		if misspelt, err = s.lexical.scan(ctx, q.lexical, q.depth, pass); err != nil {
+			return nil, nil, err
+		}
+	}
+	nearby, err = s.space.scan(ctx, q.vector, q.depth, pass)
+	return nearby, misspelt, err
 }
 
 // scanFile finds the nearest chunks without the index, by reading all vectors.

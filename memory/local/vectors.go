@@ -126,7 +126,7 @@ func decode(b []byte, n, dims int) ([]float32, error) {
 	return out, nil
 }
 
-// addVectors stores the vectors of e, unless the document has some of this
+// addVectors stores the vectors of e, unless the document has all of this
 // model.
 func addVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, r *evidence.Receipt) error {
 	if e.model.IsZero() {
@@ -140,8 +140,8 @@ func addVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, r *
 		r.Warnings = append(r.Warnings, otherDims(m.model, e.model.Dims)+"; the document is found by words")
 		return nil
 	}
-	res, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO vec(model, doc, first, n, v) VALUES(?, ?, ?, ?, ?)",
-		m.id, doc, first, len(e.chunks), encode(e.vectors))
+	res, err := tx.ExecContext(ctx, `INSERT INTO vec(model, doc, first, n, v) VALUES(?, ?, ?, ?, ?)
+		ON CONFLICT(doc, model) DO UPDATE SET v=excluded.v, missing=0 WHERE missing > 0`, m.id, doc, first, len(e.chunks), encode(e.vectors))
 	if err != nil {
 		return err
 	}

@@ -99,6 +99,7 @@ func (c *Chooser) Choose(ctx context.Context) models.Set {
 			}
 		}
 	}
+	set.Encoder = c.builtIn.Encoder
 	fill(&set, models.Offer{
 		Embedder: c.builtIn.Embedder, Reranker: c.builtIn.Reranker, Synthesizer: c.builtIn.Synthesizer,
 		Planner: c.builtIn.Planner, Summarizer: c.builtIn.Summarizer,
