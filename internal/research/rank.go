@@ -23,6 +23,8 @@ const (
 	rerankWeight  = 0.85 // of a reranker beside words and n-grams
 	reranked      = 24   // passages of documents with headings that a reranker reads
 	rerankedFlat  = 8    // of others, whose sentences are compared one by one afterwards
+	defineBonus   = 0.3  // of a passage that defines what the question asks for
+	backPenalty   = 0.3  // of one that only points elsewhere
 	matchedWeight = 0.5  // of the scores of a source that ranks passages, among all that it holds
 )
 
@@ -182,12 +184,19 @@ func (r *run) score(pool []candidate) {
 	}
 	minMax(lexical)
 	minMax(grams)
+	definition := text.DefinitionOf(r.req.Question)
 	for i := range pool {
 		lexical[i] = (1-gramWeight)*lexical[i] + gramWeight*grams[i]
 		if m := pool[i].doc.Matched; m != nil {
 			lexical[i] = (1-matchedWeight)*lexical[i] + matchedWeight*m[pool[i].chunk.Start]
 		}
 		pool[i].score = lexical[i] + sourcePrior*pool[i].doc.Score
+		if definition.In(pool[i].chunk.Text) {
+			pool[i].score += defineBonus
+		}
+		if text.IsBackMatter(pool[i].path) {
+			pool[i].score -= backPenalty
+		}
 	}
 }
 

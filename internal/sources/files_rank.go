@@ -17,8 +17,9 @@ import (
 // Weights and bounds of the ranking, chosen on half of a set of questions about
 // documentation.
 const (
-	pieceGrams = 0.4 // of character n-grams beside words: they survive misspelling
-	maxPieces  = 200 // pieces that n-grams are counted in; the others match fewer words
+	pieceGrams   = 0.4 // of character n-grams beside words: they survive misspelling
+	pieceDefines = 0.3 // added to a piece that defines what the question asks for
+	maxPieces    = 200 // pieces that n-grams are counted in; the others match fewer words
 )
 
 // piece is a section of a file's text, or a part of a long one.
@@ -94,6 +95,7 @@ func (f *files) rank(ctx context.Context, read []*indexedFile, q evidence.Query)
 	}
 	grams := text.SharedGrams(cmp.Or(q.Question, q.Text), bodies)
 	mostGrams := slices.Max(append(grams, math.SmallestNonzeroFloat64))
+	definition := text.DefinitionOf(q.Question)
 	found := map[*filePart]map[int]float64{}
 	var parts []*filePart
 	for i, r := range best {
@@ -101,6 +103,9 @@ func (f *files) rank(ctx context.Context, read []*indexedFile, q evidence.Query)
 			parts, found[r.part] = append(parts, r.part), map[int]float64{}
 		}
 		found[r.part][r.piece.start] = (1-pieceGrams)*r.score/top + pieceGrams*grams[i]/mostGrams
+		if definition.In(r.piece.text) {
+			found[r.part][r.piece.start] += pieceDefines
+		}
 	}
 	docs := []evidence.Document{}
 	for _, p := range parts {

@@ -53,6 +53,9 @@ var (
 func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidence.Brief, asked string) (evidence.Draft, error) {
 	q, asked = repaired(encoder, q, asked, in.Evidence)
 	pool := slices.DeleteFunc(unitsOf(q, in.Evidence[:min(unitPassages, len(in.Evidence))], mostUnits), func(u unit) bool { return !u.readable() })
+	if asksFlag().MatchString(asked) {
+		pool = append(pool, siblings(asked, in.Evidence, pool)...)
+	}
 	pool = unsaid(in, pool, func(u unit) (int, evidence.Span) { return u.evidence, u.span })
 	if len(pool) == 0 {
 		return evidence.Draft{Abstain: true, Why: "no passage that was found holds anything to quote"}, nil
@@ -243,7 +246,11 @@ var (
 	numbered = text.Pattern(`(?m)^\s*\d+[.)] `)
 )
 
-// form is how well the form of a unit suits the question, 0 to 1.
+// strictForm is the form of a unit that has what can hardly be answered without it: the
+// number that was asked for, a definition of the subject.
+const strictForm = 3
+
+// form is how well the form of a unit suits the question, 0 to 1, or strictForm.
 func form(asked string, q query, u unit) float64 {
 	is := func(p func() *regexp.Regexp) bool { return p().MatchString(asked) }
 	switch {
@@ -267,7 +274,11 @@ func form(asked string, q query, u unit) float64 {
 		}
 	case q.counts:
 		if q.quantity.in(u.text) {
-			return 1
+			return strictForm
+		}
+	case q.defines != nil:
+		if q.defines.In(u.text) {
+			return strictForm
 		}
 	case q.kind != kindOther:
 		c := newCandidate(0, u.span, u.text, 0)

@@ -76,6 +76,7 @@ type query struct {
 	terms    []queryTerm
 	counts   bool     // it asks for a number
 	quantity quantity // which
+	defines  *text.Definition
 }
 
 type queryTerm struct {
@@ -94,6 +95,7 @@ const aspectWeight = 0.3
 func newQuery(question, context string) query {
 	q := query{kind: kindOf(question)}
 	q.quantity, q.counts = askedQuantity(question)
+	q.defines = text.DefinitionOf(question)
 	for _, t := range text.QueryTerms(question) {
 		weight := 1.0
 		if plainVerbs[t] || vagueWords[t] {

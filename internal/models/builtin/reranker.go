@@ -11,6 +11,10 @@ import (
 // words, both in standard deviations.
 const cosineWeight = 0.2
 
+// definitionWeight is added to the score of a passage that defines what the question
+// asks for, in standard deviations.
+const definitionWeight = 1.0
+
 // Reranker scores passages by how well each word of the question is matched, in
 // context, by some word of the passage.
 type Reranker struct{ encoder models.Matcher }
@@ -34,6 +38,12 @@ func (r *Reranker) Rerank(ctx context.Context, question string, passages []strin
 	out := standardise(words)
 	for i, z := range standardise(cosine) {
 		out[i] += cosineWeight * z
+	}
+	definition := text.DefinitionOf(question)
+	for i, p := range passages {
+		if definition.In(p) {
+			out[i] += definitionWeight
+		}
 	}
 	return out, nil
 }

@@ -96,7 +96,7 @@ func sectionUnits(q query, e evidence.Evidence, blocks []evidence.Block) []unit 
 	for len(blocks) > 1 && blocks[0].Kind == evidence.BlockHeading && (blocks[1].Kind == evidence.BlockHeading || !namesEntry(body(blocks[0]))) {
 		blocks = blocks[1:]
 	}
-	if len(blocks) == 1 && blocks[0].Kind == evidence.BlockHeading {
+	if len(blocks) == 1 && blocks[0].Kind == evidence.BlockHeading || text.IsBackMatter(blocks[len(blocks)-1].Path) {
 		return nil
 	}
 	if blocks[len(blocks)-1].End-blocks[0].Start <= wholePassage && !entries(blocks) {
