@@ -46,9 +46,10 @@ func (r *run) rank(ctx context.Context, docs []*digested, back recollection) []e
 
 	pool := candidates(docs, back)
 	r.score(pool)
-	sortByScore(pool)
+	r.favourSides(pool)
 	pool = dropNearDuplicates(pool[:min(len(pool), contenders)])
 	r.rerank(ctx, pool)
+	r.favourSides(pool)
 	return chooseDiverse(pool, r.e.cfg.PassageTokens)
 }
 

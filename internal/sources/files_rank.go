@@ -19,6 +19,8 @@ import (
 const (
 	pieceGrams   = 0.4 // of character n-grams beside words: they survive misspelling
 	pieceDefines = 0.3 // added to a piece that defines what the question asks for
+	pieceOfSide  = 0.3 // added to a piece under a heading that names one of the things that are compared
+	sidePieces   = 3   // of each of them
 	maxPieces    = 200 // pieces that n-grams are counted in; the others match fewer words
 )
 
@@ -95,7 +97,8 @@ func (f *files) rank(ctx context.Context, read []*indexedFile, q evidence.Query)
 	}
 	grams := text.SharedGrams(cmp.Or(q.Question, q.Text), bodies)
 	mostGrams := slices.Max(append(grams, math.SmallestNonzeroFloat64))
-	definition := text.DefinitionOf(q.Question)
+	definition, sides := text.DefinitionOf(q.Question), text.SidesOf(q.Question)
+	raised := make([]int, 2)
 	found := map[*filePart]map[int]float64{}
 	var parts []*filePart
 	for i, r := range best {
@@ -105,6 +108,10 @@ func (f *files) rank(ctx context.Context, read []*indexedFile, q evidence.Query)
 		found[r.part][r.piece.start] = (1-pieceGrams)*r.score/top + pieceGrams*grams[i]/mostGrams
 		if definition.In(r.piece.text) {
 			found[r.part][r.piece.start] += pieceDefines
+		}
+		if at := sides.Alone(r.piece.head); at >= 0 && raised[at] < sidePieces {
+			raised[at]++
+			found[r.part][r.piece.start] += pieceOfSide
 		}
 	}
 	docs := []evidence.Document{}

@@ -25,6 +25,8 @@ const (
 	unitGrams  = 0.2
 	unitWord   = 1.0 // BM25 and coverage, each, where there is no encoder
 	unitForm   = 0.8 // in points: it has the form that the question asks for
+
+	unitAnnounces = -2.0 // in points: it says what other text is about
 )
 
 // Bounds of an answer made of units.
@@ -44,7 +46,9 @@ var (
 	asksFlag    = text.Pattern(`(?i)\b(which|what|with which|with what|name of the)\b.{0,30}\b(flags?|options?|settings?|keys?|variables?|parameters?|commands?|ports?|codes?|switch|arguments?|methods?|functions?|headers?|fields?)\b`)
 	asksList    = text.Pattern(`(?i)\b(which|what)\b.{0,40}\b(are there|exist|kinds?|types?|ways|places|policies|styles|systems|states|encodings|methods|headers|managers|options are|does .* know)\b|^\s*list\b`)
 	asksCompare = text.Pattern(`(?i)\b(difference|differ|versus|vs\.?|compared?|or .*\bwhich|apart|better than|which is which)\b|\b\w+ or \w+\b.*[:,?]`)
-	asksParts   = text.Pattern(`(?i),? and (how|what|which|when|where|why|who|by whom)\b`)
+	announces   = text.Pattern(`(?i)\bin (?:this|the (?:next|following)) (?:section|chapter|article|guide|tutorial|page|document|part)s?\b|\bwe(?: will|['’]ll) (?:look|see|learn|cover|discuss|explore|explain|show)\b|` +
+		`\bthis (?:section|chapter|article|guide|tutorial|page|document|part) (?:will |is |also )?(?:about|describes?|explains?|covers?|shows?|introduces?|lists?|discuss(?:es)?|outlines?)\b`)
+	asksParts = text.Pattern(`(?i),? and (how|what|which|when|where|why|who|by whom)\b`)
 )
 
 // quoteUnits answers from documents with structure: it ranks the units of the
@@ -53,6 +57,9 @@ var (
 func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidence.Brief, asked string) (evidence.Draft, error) {
 	q, asked = repaired(encoder, q, asked, in.Evidence)
 	pool := slices.DeleteFunc(unitsOf(q, in.Evidence[:min(unitPassages, len(in.Evidence))], mostUnits), func(u unit) bool { return !u.readable() })
+	if q.sides != nil {
+		pool = append(pool, sideUnits(q, in.Evidence, pool)...)
+	}
 	if asksFlag().MatchString(asked) {
 		pool = append(pool, siblings(asked, in.Evidence, pool)...)
 	}
@@ -64,9 +71,12 @@ func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 		return evidence.Draft{}, err
 	}
 	slices.SortStableFunc(pool, func(a, b unit) int { return cmp.Compare(b.score, a.score) })
-	picked := pickUnits(asked, pool)
-	answerable, sure := confidence(picked, pool, encoder != nil)
-	if q.counts && !slices.ContainsFunc(picked, func(u unit) bool { return q.quantity.in(u.head + "\n\n" + u.text) }) {
+	picked, named := pickSides(q, pool)
+	if picked == nil {
+		picked = pickUnits(asked, pool)
+	}
+	answerable, sure := confidence(picked, pool, encoder != nil, named)
+	if q.counts && !slices.ContainsFunc(picked, func(u unit) bool { return u.form == strictForm || q.quantity.in(u.head+"\n\n"+u.text) }) {
 		answerable = 0 // what was asked is spoken of, but not its number
 	}
 	if answerable < leastAnswerable {
@@ -201,7 +211,12 @@ func scoreUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 		feature(unitWord, func(u unit) float64 { return u.coverage })
 	}
 	for i := range pool {
-		pool[i].score += unitForm * form(asked, q, pool[i])
+		u := &pool[i]
+		u.form = form(asked, q, *u)
+		u.score += unitForm * u.form
+		if announces().MatchString(u.text) {
+			u.score += unitAnnounces
+		}
 	}
 	return nil
 }
@@ -291,6 +306,8 @@ func form(asked string, q query, u unit) float64 {
 
 // pickUnits chooses the units of an answer from a ranked pool: the best one, and
 // others that are nearly as good or that a question of several parts needs.
+//
+// Beside one that has what can hardly be missing, only others that have it answer, too.
 func pickUnits(asked string, pool []unit) []unit {
 	parts := asksCompare().MatchString(asked) || asksParts().MatchString(asked) || asksList().MatchString(asked)
 	out := []unit{pool[0]}
@@ -299,6 +316,9 @@ func pickUnits(asked string, pool []unit) []unit {
 			break
 		}
 		if len(out) == mostQuoted-1 && len(u.text) > briefUnit && !parts {
+			continue
+		}
+		if pool[0].form == strictForm && u.form < strictForm && !parts {
 			continue
 		}
 		if u.cosine < nextCosine*pool[0].cosine && !parts {

@@ -77,6 +77,7 @@ type query struct {
 	counts   bool     // it asks for a number
 	quantity quantity // which
 	defines  *text.Definition
+	sides    *text.Sides
 }
 
 type queryTerm struct {
@@ -95,7 +96,7 @@ const aspectWeight = 0.3
 func newQuery(question, context string) query {
 	q := query{kind: kindOf(question)}
 	q.quantity, q.counts = askedQuantity(question)
-	q.defines = text.DefinitionOf(question)
+	q.defines, q.sides = text.DefinitionOf(question), text.SidesOf(question)
 	for _, t := range text.QueryTerms(question) {
 		weight := 1.0
 		if plainVerbs[t] || vagueWords[t] {

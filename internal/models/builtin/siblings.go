@@ -21,21 +21,16 @@ const (
 func siblings(asked string, list []evidence.Evidence, have []unit) []unit {
 	var out []unit
 	var texts []string
-	covered := func(doc string, b evidence.Block) bool {
-		return slices.ContainsFunc(slices.Concat(have, out), func(u unit) bool {
-			return list[u.evidence].Document.ID == doc && b.Start < u.span.End && u.span.Start < b.End
-		})
-	}
 	for i, e := range list[:min(siblingPassages, len(list))] {
 		if !sound(e) {
 			continue
 		}
 		blocks := text.Blocks(e.Document.Text)
 		for _, group := range entriesBeside(e, blocks) {
-			if covered(e.Document.ID, group[0]) || covered(e.Document.ID, group[len(group)-1]) {
+			u := newUnit(e, group)
+			if covered(append(have, out...), list, e.Document.ID, u.span) {
 				continue
 			}
-			u := newUnit(e, group)
 			u.evidence = i
 			if len(u.text) <= longestUnit && u.readable() {
 				out, texts = append(out, u), append(texts, u.text)

@@ -18,9 +18,10 @@ type unit struct {
 	blocks   []evidence.Block
 	has      map[string]bool // kinds of its blocks
 	entry    bool            // it is one entry of a listing of options
+	lead     bool            // it is the first text below its heading
 
-	prior, cosine, match, least, lexical, coverage, grams float64
-	score                                                 float64
+	prior, cosine, match, least, lexical, coverage, grams, form float64
+	score                                                       float64
 }
 
 // Sizes in bytes.
@@ -93,6 +94,7 @@ func passageUnits(q query, e evidence.Evidence, blocks []evidence.Block) []unit 
 // sectionUnits groups blocks below the same headings, which may come before them.
 func sectionUnits(q query, e evidence.Evidence, blocks []evidence.Block) []unit {
 	body := func(b evidence.Block) string { return strings.TrimSpace(e.Document.Text[b.Start:b.End]) }
+	leads := blocks[0].Kind == evidence.BlockHeading
 	for len(blocks) > 1 && blocks[0].Kind == evidence.BlockHeading && (blocks[1].Kind == evidence.BlockHeading || !namesEntry(body(blocks[0]))) {
 		blocks = blocks[1:]
 	}
@@ -100,7 +102,9 @@ func sectionUnits(q query, e evidence.Evidence, blocks []evidence.Block) []unit 
 		return nil
 	}
 	if blocks[len(blocks)-1].End-blocks[0].Start <= wholePassage && !entries(blocks) {
-		return split(q, newUnit(e, blocks))
+		u := newUnit(e, blocks)
+		u.lead = leads
+		return split(q, u)
 	}
 	var out []unit
 	for i := 0; i < len(blocks); {
@@ -115,7 +119,9 @@ func sectionUnits(q query, e evidence.Evidence, blocks []evidence.Block) []unit 
 			j++
 		}
 		if blocks[j].Kind != evidence.BlockHeading {
-			out = append(out, split(q, newUnit(e, blocks[i:j+1]))...)
+			u := newUnit(e, blocks[i:j+1])
+			u.lead = leads && i == 0
+			out = append(out, split(q, u)...)
 		}
 		i = j + 1
 	}
