@@ -65,7 +65,7 @@ var mayImport = map[string][]string{
 	"internal/evaluation": {"*"},
 	"internal/diagnosis":  {"*"},
 
-	"cmd/research-mcp": {"internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/config", "internal/evidence", "internal/library", "internal/research", "memory", "server/stdio"},
+	"cmd/research-mcp": {"internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "memory", "server/stdio"},
 }
 
 // base rooms are small and import nothing but evidence.
