@@ -27,7 +27,7 @@ func (q *questionFlags) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&q.session, "session", "", "continue this session")
 	f.StringSliceVar(&q.sources, "sources", nil, "ask only these sources, such as wikipedia,hackernews")
-	f.StringVar(&q.depth, "depth", "", "quick, standard or deep")
+	f.StringVar(&q.depth, "depth", "", "quick (one round of searches), standard (a second round if the first has no answer) or deep (full pages, each part of the question)")
 	f.DurationVar(&q.budget, "budget", 0, "time until there is an answer, if only a partial one (default: the setting research.budget)")
 	f.StringVar(&q.language, "language", "", "language of the sources, such as en")
 }

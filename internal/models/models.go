@@ -103,8 +103,8 @@ type Summarizer interface {
 	Summarize(ctx context.Context, summary string, turns []evidence.Turn) (string, error)
 }
 
-// Set is the models that serve one question. Encoder, Reranker and Resolver may be
-// nil; the others never are. Only the built-in set has a Resolver.
+// Set is the models that serve one question. Encoder, Reranker, Resolver and
+// Divider may be nil; the others never are. Only the built-in set has the last two.
 type Set struct {
 	Embedder    Embedder
 	Encoder     Embedder // the built-in trained one, whose cosines have known thresholds
@@ -113,6 +113,7 @@ type Set struct {
 	Planner     Planner
 	Summarizer  Summarizer
 	Resolver    Resolver
+	Divider     Divider
 	Warnings    []string // why a model that was configured is not used
 }
 

@@ -21,3 +21,10 @@ type Resolved struct {
 	FollowUp bool // it was taken from the conversation in part
 	More     bool // it asks for what has not been said yet about the last question
 }
+
+// Divider finds the questions that a question is made of. It is safe for concurrent use.
+type Divider interface {
+	// Parts returns two to most questions, each of which stands alone, or nil if the
+	// question asks for one thing. It ends with ctx's error when ctx ends first.
+	Parts(ctx context.Context, question string, most int) ([]string, error)
+}

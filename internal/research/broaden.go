@@ -12,7 +12,7 @@ import (
 // anything, or "". Many sources want every word of a query on the page, and
 // "goroutine leak" is on none that says that a goroutine "leaks".
 func (g *gathering) broader() string {
-	if !g.answered || g.open() > 0 || len(g.seen) > 0 || len(g.asked) >= g.r.depth.topics {
+	if !g.answered || g.open() > 0 || len(g.seen) > 0 || len(g.asked) >= g.most {
 		return ""
 	}
 	word := longestWord(g.r.answer.Topics)

@@ -33,7 +33,7 @@ func TestAnEmptySearchIsBroadenedOnce(t *testing.T) {
 		t.Errorf("asked %q, %+v", src.asked, a.Sources)
 	}
 	none := &fakeSource{name: "wiki"}
-	if _, err := newWorld(nil, none).Research(t.Context(), Request{Question: "Why does a goroutine leak?"}, nil); err != nil || len(none.asked) != 2 {
+	if _, err := newWorld(nil, none).Research(t.Context(), Request{Question: "Why does a goroutine leak?"}, nil); err != nil || len(none.asked) != 3 || none.asked[2] != "leak" { // the third is the second round
 		t.Errorf("asked %q, %v", none.asked, err)
 	}
 	down := &fakeSource{name: "wiki", err: errDown}

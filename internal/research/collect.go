@@ -39,11 +39,13 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 	pipeline := r.newDigestion(whole)
 	planned := r.e.deps.Now()
 	first := r.keywords(ctx)
+	r.parts = r.divide(ctx)
 	sources, rest, _ := r.e.choose(r.req.Sources, r.req.Question, first, r.depth.full) // complete has checked the names
-	r.answer.NotAsked = rest
+	r.answer.NotAsked, r.asked = rest, sources
 	r.emit(Event{Kind: EventPlanned, Total: len(sources)})
-	gather, stop := r.newGathering(ctx, sources)
+	gather, stop := r.newGathering(ctx, sources, r.depth.topics+len(r.parts))
 	more := r.askAll(ctx, gather, first)
+	r.askParts(ctx, gather)
 	r.answer.Timing.PlanMS = r.since(planned)
 	gather.wait(ctx, more, pipeline.add)
 	arrived()

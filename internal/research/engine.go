@@ -102,8 +102,10 @@ type run struct {
 	depth   depth
 	models  *modelChoice
 	session evidence.Session
-	said    string // the question as it was asked, where req.Question was completed from the session; else empty
-	more    bool   // it asks for what the last answer did not say
+	said    string   // the question as it was asked, where req.Question was completed from the session; else empty
+	more    bool     // it asks for what the last answer did not say
+	asked   []chosen // sources
+	parts   []string // questions that a deep question is made of; nil: it is one
 	observe func(Event)
 	started time.Time
 	answer  evidence.Answer
@@ -140,10 +142,8 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 	if err := ctx.Err(); err != nil {
 		return evidence.Answer{}, err
 	}
+	docs, v, answer := r.write(bounded, docs, recalled)
 	analysis := r.analyse(bounded, docs)
-	ranked := r.rank(bounded, docs, recalled)
-	v := newVerifier(ranked, e.deps.Models.BuiltIn().Encoder)
-	answer := r.synthesise(bounded, v)
 	if err := ctx.Err(); err != nil {
 		return evidence.Answer{}, err
 	}

@@ -47,11 +47,12 @@ type gathering struct {
 	documents map[string]foundDocument // by id
 	answered  bool                     // some source has answered, perhaps with nothing
 	asked     map[string]bool          // keywords, in lower case
+	most      int                      // keywords
 }
 
-func (r *run) newGathering(ctx context.Context, sources []chosen) (*gathering, func() bool) {
-	g := &gathering{r: r, sources: sources, begun: r.e.deps.Now(), group: new(errgroup.Group),
-		results: make(chan searchResult, 2*len(sources)*r.depth.topics), // so that no search blocks
+func (r *run) newGathering(ctx context.Context, sources []chosen, most int) (*gathering, func() bool) {
+	g := &gathering{r: r, sources: sources, most: most, begun: r.e.deps.Now(), group: new(errgroup.Group),
+		results: make(chan searchResult, 2*len(sources)*most), // so that no search blocks
 		pending: map[string]int{}, tallies: map[string]*tally{}, seen: map[string]bool{}, documents: map[string]foundDocument{}, asked: map[string]bool{}}
 	g.ctx, g.cancel = limit.WithTimeout(limit.LikeClock(r.e.life, ctx), r.e.sourceDeadline(sources))
 	for _, s := range sources {
@@ -84,10 +85,10 @@ func (e *Engine) sourceDeadline(sources []chosen) time.Duration {
 // ask starts a search for topic at every source.
 func (g *gathering) ask(topic string) {
 	key := strings.ToLower(topic)
-	if topic == "" || g.asked[key] || len(g.asked) >= g.r.depth.topics {
+	if topic == "" || g.asked[key] || len(g.asked) >= g.most {
 		return
 	}
-	place := len(g.asked)
+	place := len(g.r.answer.Topics)
 	g.asked[key] = true
 	g.r.answer.Topics = append(g.r.answer.Topics, topic)
 	q := evidence.Query{Text: topic, Question: g.r.req.Question, Limit: g.r.depth.limit, Language: text.PrimaryLanguage(g.r.req.Language), FullText: g.r.depth.full}

@@ -13,8 +13,9 @@ import (
 // checked is a sentence with its verdict.
 type checked struct {
 	text    string
-	block   bool // the text is Markdown whose line breaks count
-	code    bool // the text is a part of a code block
+	block   bool   // the text is Markdown whose line breaks count
+	code    bool   // the text is a part of a code block
+	section string // the part of the question that it answers; "": there are none
 	proofs  []proof.Proof
 	verdict string
 	why     string

@@ -95,7 +95,7 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 	defer stopGathering()
 	pipeline := r.newDigestion(whole)
 	r.emit(Event{Kind: EventPlanned, Total: len(sources)})
-	gather, stop := r.newGathering(bounded, sources)
+	gather, stop := r.newGathering(bounded, sources, r.depth.topics)
 	gather.ask(cmp.Or(req.Query, "page"))
 	gather.wait(bounded, nil, pipeline.add)
 	out := ReadResult{Documents: []evidence.Document{}, Sources: gather.finish(bounded, stop), NotAsked: rest}

@@ -24,22 +24,42 @@ type written struct {
 	claims []checked
 }
 
+// write returns the answer, and all that was read for it. A deep question of several
+// parts gets a report, one with a poor first round a second one.
+func (r *run) write(ctx context.Context, docs []*digested, back recollection) ([]*digested, *verifier, written) {
+	if len(r.parts) > 0 {
+		if all, v, w, ok := r.report(ctx, docs, back); ok {
+			r.emit(Event{Kind: EventText, Text: sections(w.claims)})
+			return all, v, w
+		} else if len(all) > len(docs) {
+			docs, r.depth.rounds = all, 1 // there was a second round
+		}
+	}
+	v, quoted := r.quote(ctx, r.rank(ctx, docs, back))
+	if more := r.secondRound(ctx, docs, v, quoted); len(more) > 0 {
+		docs = append(docs, more...)
+		v, quoted = r.quote(ctx, r.rank(ctx, docs, back))
+	}
+	return docs, v, r.synthesise(ctx, v, quoted)
+}
+
+// brief is what a synthesizer writes from.
+func (r *run) brief(ranked []evidence.Evidence) evidence.Brief {
+	return evidence.Brief{
+		Question: r.req.Question, Asked: r.said, More: r.more, Evidence: ranked, Summary: r.session.Summary, Turns: r.session.Turns,
+		Language: r.req.Language, MaxTokens: min(answerTokens, max(100, r.req.MaxTokens/3)), Now: r.e.deps.Now(),
+	}
+}
+
 // synthesise returns the answer: the built-in synthesizer's, which is ready first and
 // given at once to those who listen, or a model's that is in time and no worse.
-func (r *run) synthesise(ctx context.Context, v *verifier) written {
+func (r *run) synthesise(ctx context.Context, v *verifier, quoted written) written {
 	begun := r.e.deps.Now()
-	defer func() { r.answer.Timing.SynthesisMS = r.since(begun) }()
-	r.emit(Event{Kind: EventStage, Stage: "synthesis"})
+	defer func() { r.answer.Timing.SynthesisMS += r.since(begun) }()
 	if len(v.evidence) == 0 {
-		return written{by: r.answer.Synthesizer, draft: evidence.Draft{Abstain: true, Why: "nothing was found"}}
+		return quoted
 	}
-	brief := evidence.Brief{
-		Question: r.req.Question, Evidence: v.evidence, Summary: r.session.Summary, Turns: r.session.Turns,
-		Language: r.req.Language, MaxTokens: min(answerTokens, max(100, r.req.MaxTokens/3)), Now: begun,
-	}
-	brief.Asked, brief.More = r.said, r.more
-	quoted := r.quote(ctx, v, brief)
-	out := r.rewrite(ctx, v, brief, quoted)
+	out := r.rewrite(ctx, v, r.brief(v.evidence), quoted)
 	if out.by != quoted.by && len(out.claims) > 0 {
 		r.emit(Event{Kind: EventRewritten, Text: prose(out.claims)})
 	}
@@ -47,15 +67,22 @@ func (r *run) synthesise(ctx context.Context, v *verifier) written {
 }
 
 // quote returns the answer of the built-in synthesizer, which is given even if the
-// budget is used up.
-func (r *run) quote(ctx context.Context, v *verifier, brief evidence.Brief) written {
+// budget is used up, with the verifier of its sentences.
+func (r *run) quote(ctx context.Context, ranked []evidence.Evidence) (*verifier, written) {
+	begun := r.e.deps.Now()
+	defer func() { r.answer.Timing.SynthesisMS += r.since(begun) }()
+	r.emit(Event{Kind: EventStage, Stage: "synthesis"})
+	v := newVerifier(ranked, r.e.deps.Models.BuiltIn().Encoder)
+	if len(ranked) == 0 {
+		return v, written{by: r.answer.Synthesizer, draft: evidence.Draft{Abstain: true, Why: "nothing was found"}}
+	}
 	builtIn := r.e.deps.Models.BuiltIn().Synthesizer
 	ctx = context.WithoutCancel(ctx)
-	draft, err := builtIn.Write(ctx, brief, func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
+	draft, err := builtIn.Write(ctx, r.brief(ranked), func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
 	if err != nil {
 		draft = evidence.Draft{Abstain: true, Why: err.Error()}
 	}
-	return written{by: builtIn.Name(), draft: draft, claims: v.check(ctx, draft)}
+	return v, written{by: builtIn.Name(), draft: draft, claims: v.check(ctx, draft)}
 }
 
 // conclude sets the answer's status and, if there is no answer, says what was

@@ -27,12 +27,14 @@ type depth struct {
 	limit  int     // documents a source and keyword
 	soft   float64 // times the soft budget
 	full   bool    // read the linked pages as well
+	rounds int     // of searches at most
+	parts  bool    // divide the question, and answer each part
 }
 
 var depths = map[string]depth{
-	DepthQuick:    {topics: 1, limit: 3, soft: 0.6},
-	DepthStandard: {topics: 2, limit: 5, soft: 1},
-	DepthDeep:     {topics: 3, limit: 10, soft: 3, full: true},
+	DepthQuick:    {topics: 1, limit: 3, soft: 0.6, rounds: 1},
+	DepthStandard: {topics: 2, limit: 5, soft: 1, rounds: 2},
+	DepthDeep:     {topics: 3, limit: 10, soft: 3, full: true, rounds: 2, parts: true},
 }
 
 // CheckBudget refuses a budget that no answer fits into, or no client waits for.

@@ -28,7 +28,7 @@ func (r *run) settle(v *verifier, w written) {
 	}
 	r.answer.Synthesizer = w.by
 	r.answer.Confidence = math.Round(draft.Confidence*100) / 100
-	r.write(v, w.claims)
+	r.present(v, w.claims)
 	r.answer.Evidence = evidenceOf(v.evidence)
 }
 
@@ -46,12 +46,12 @@ func evidenceOf(ranked []evidence.Evidence) []evidence.RankedPassage {
 	return out
 }
 
-// write turns checked sentences into claims, numbered citations and prose.
+// present turns checked sentences into claims, numbered citations and prose.
 // Unsupported sentences stay among the claims, with the reason, and out of the
 // prose.
-func (r *run) write(v *verifier, claims []checked) {
+func (r *run) present(v *verifier, claims []checked) {
 	var prose []string
-	dropped := 0
+	dropped, section := 0, ""
 	for _, c := range claims {
 		claim := evidence.Claim{Text: c.text, Citations: []int{}, Verdict: c.verdict, Why: c.why}
 		if c.verdict == evidence.Unsupported {
@@ -65,10 +65,14 @@ func (r *run) write(v *verifier, claims []checked) {
 			}
 		}
 		r.answer.Claims = append(r.answer.Claims, claim)
+		if c.section != section {
+			section = c.section
+			prose = append(prose, heading(section))
+		}
 		prose = append(prose, sentence(c, claim.Citations))
 	}
 	gap := " "
-	if slices.ContainsFunc(claims, func(c checked) bool { return c.block }) {
+	if slices.ContainsFunc(claims, func(c checked) bool { return c.block || c.section != "" }) {
 		gap = "\n\n"
 	}
 	r.answer.Answer = strings.Join(prose, gap)

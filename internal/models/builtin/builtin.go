@@ -15,7 +15,7 @@ func Models(encoder models.Matcher) models.Set {
 		Planner:     NewPlanner(),
 		Summarizer:  NewSummarizer(),
 	}
-	set.Resolver = NewResolver(nil)
+	set.Resolver, set.Divider = NewResolver(nil), NewDivider()
 	if encoder != nil {
 		set.Encoder, set.Reranker, set.Resolver = encoder, NewReranker(encoder), NewResolver(encoder)
 	}

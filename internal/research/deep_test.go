@@ -1,0 +1,106 @@
+package research
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
+)
+
+// dividing divides every question into the same parts.
+type dividing []string
+
+func (d dividing) Parts(context.Context, string, int) ([]string, error) { return d, nil }
+
+// selective quotes what has the first word of the question, and abstains if nothing has.
+type selective struct{ *fakeModel }
+
+func (s selective) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
+	word, _, _ := strings.Cut(in.Question, " ")
+	var d evidence.Draft
+	for i, e := range in.Evidence {
+		if strings.Contains(e.Passage.Text, word) {
+			d.Sentences = append(d.Sentences, evidence.Sentence{Text: e.Passage.Text, Marks: []int{i + 1}, Quotes: []evidence.Span{{Start: e.Passage.Start, End: e.Passage.End}}})
+		}
+	}
+	return evidence.Draft{Sentences: d.Sentences, Abstain: len(d.Sentences) == 0, Confidence: 0.8}, ctx.Err()
+}
+
+type dividingChooser struct {
+	*fakeChooser
+	parts []string
+}
+
+func (c dividingChooser) BuiltIn() models.Set {
+	set := c.fakeChooser.BuiltIn()
+	set.Synthesizer, set.Divider = selective{c.builtIn}, dividing(c.parts)
+	return set
+}
+
+func (c dividingChooser) Choose(context.Context) models.Set { return c.BuiltIn() }
+
+// A deep question of several parts is answered by a report: each part is searched, ranked
+// and quoted by itself, one without an answer is searched for again, and what is still
+// missing is said.
+func TestADeepReport(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{
+		"gamma deploy": "Gamma is a tool.", "alpha start": "Alpha starts first.", "beta end": "Beta ends last.", "deploy": "Deploying Delta takes a minute.",
+	}
+	parts := []string{"Alpha start", "Beta end", "Delta deploy", "Omega nowhere"}
+	src := &shelf{name: "wiki", texts: texts}
+	w := newWorld(nil, src)
+	defer w.Close()
+	w.deps.Models = dividingChooser{w.chooser, parts}
+	var stages, text []string
+	a, err := w.Research(t.Context(), Request{Question: "Gamma deploy", Depth: DepthDeep}, func(ev Event) {
+		switch ev.Kind {
+		case EventStage:
+			stages = append(stages, ev.Stage)
+		case EventText:
+			text = append(text, ev.Text)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "## Alpha start\n\nAlpha starts first. [1]\n\n## Beta end\n\nBeta ends last. [2]\n\n## Delta deploy\n\nDeploying Delta takes a minute. [3]"
+	if diff := cmp.Diff(want, a.Answer); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+	if a.Status != evidence.Partial || !strings.Contains(strings.Join(a.Warnings, "\n"), "no answer was found to: Omega nowhere") {
+		t.Errorf("status %q, warnings %q", a.Status, a.Warnings)
+	}
+	if !strings.Contains(strings.Join(stages, "\n"), "second round: ") {
+		t.Errorf("stages = %q, want a second round", stages)
+	}
+	if len(text) != 1 || !strings.HasPrefix(text[0], "## Alpha start") {
+		t.Errorf("the text that was shown = %q", text)
+	}
+	if a.Confidence != 0.8 || len(a.Citations) != 3 {
+		t.Errorf("confidence %v, citations %+v", a.Confidence, a.Citations)
+	}
+}
+
+// At other depths, and where fewer than two parts have an answer, the question is
+// answered as one.
+func TestAQuestionOfPartsAnsweredAsOne(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		depth string
+		parts []string
+	}{{DepthStandard, []string{"Alpha start", "Beta end"}}, {DepthDeep, []string{"Alpha start", "Omega nowhere"}}, {DepthDeep, nil}} {
+		src := &shelf{name: "wiki", texts: map[string]string{"alpha start": "Alpha starts first.", "beta end": "Beta ends last."}}
+		w := newWorld(nil, src)
+		w.deps.Models = dividingChooser{w.chooser, c.parts}
+		a, err := w.Research(t.Context(), Request{Question: "Alpha start", Depth: c.depth}, nil)
+		if err != nil || a.Answer != "Alpha starts first. [1]" || a.Status != evidence.Answered {
+			t.Errorf("%+v: %q, %q, %v", c, a.Status, a.Answer, err)
+		}
+		w.Close()
+	}
+}
