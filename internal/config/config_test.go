@@ -163,3 +163,31 @@ func TestLanguageIsATag(t *testing.T) {
 		}
 	}
 }
+
+// The key of a model server is not shown, wherever it comes from.
+func TestTheKeyIsNotShown(t *testing.T) {
+	t.Parallel()
+	const key = "sk-Xy77-hidden"
+	for name, in := range map[string]Inputs{
+		"flag":        {Flags: map[string]string{"models.key": key}},
+		"environment": {Environ: []string{"RESEARCH_MCP_MODELS_KEY=" + key}},
+		"file":        {File: write(t, "models:\n  key: "+key+"\n"), Must: true},
+	} {
+		c, err := Load(in)
+		if err != nil || c.Models.Key != key {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, s := range c.Settings() {
+			if strings.Contains(s.Value+s.From, key) {
+				t.Errorf("%s: %+v", name, s)
+			}
+		}
+		if value, _ := from(c, "models.key"); value != "(set)" {
+			t.Errorf("%s: models.key is shown as %q", name, value)
+		}
+	}
+	_, err := Load(Inputs{Flags: map[string]string{"models.key": key, "models.context": "0"}})
+	if err == nil || strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "models.context") {
+		t.Errorf("err = %v", err)
+	}
+}

@@ -40,6 +40,7 @@ func (r *run) rewrite(ctx context.Context, v *verifier, brief evidence.Brief, qu
 	}
 	bounded, cancel := limit.WithTimeout(ctx, r.writingTime(ctx))
 	defer cancel()
+	unread := ""
 	if paced, ok := model.(models.Paced); ok {
 		deadline, _ := bounded.Deadline()
 		patience, stop := limit.WithTimeout(bounded, r.share(writingShare-verifyReserve)-r.e.deps.Now().Sub(r.started))
@@ -50,6 +51,9 @@ func (r *run) rewrite(ctx context.Context, v *verifier, brief evidence.Brief, qu
 		}
 		if fit.TooSlow {
 			return quoted
+		}
+		if n := len(fit.Brief.Evidence); n < len(brief.Evidence) {
+			unread = fmt.Sprintf("%s had time to read %d of %d passages", model.Name(), n, len(brief.Evidence))
 		}
 		brief = fit.Brief
 		promised, stop := limit.WithTimeout(bounded, time.Duration(promiseSlack*float64(fit.Takes))+promiseOverhead)
@@ -70,6 +74,7 @@ func (r *run) rewrite(ctx context.Context, v *verifier, brief evidence.Brief, qu
 		mine := written{by: model.Name(), draft: draft, claims: v.check(ctx, draft)}
 		if why = worse(r.req, mine, quoted); why == "" {
 			mine.draft.Confidence = quoted.draft.Confidence // that the evidence has an answer
+			mine.draft.Why = cmp.Or(mine.draft.Why, unread)
 			r.unsure = quoted.draft.Abstain
 			return mine
 		}

@@ -18,12 +18,15 @@ type pacedModel struct {
 	fit   models.Fit
 	takes time.Duration
 	asked int
+
+	unread int // passages that do not fit
 }
 
 func (m *pacedModel) Fit(_ context.Context, in evidence.Brief, _ time.Duration) models.Fit {
 	fit := m.fit
 	if !fit.TooSlow {
 		fit.Brief = in
+		fit.Brief.Evidence = in.Evidence[:len(in.Evidence)-m.unread]
 	}
 	return fit
 }
@@ -99,6 +102,7 @@ func TestAModelThatIsSlow(t *testing.T) {
 		warned string
 	}{
 		{"in time", pacedModel{fit: models.Fit{Takes: 5 * time.Second}, takes: 4 * time.Second}, "slow", 4 * time.Second, ""},
+		{"in time for some of the passages", pacedModel{fit: models.Fit{Takes: 5 * time.Second}, takes: 4 * time.Second, unread: 1}, "slow", 4 * time.Second, "slow had time to read 2 of 3 passages"},
 		{"later than it promised", pacedModel{fit: models.Fit{Takes: 2 * time.Second}, takes: 12 * time.Second}, "built-in", 4 * time.Second, "too slow for the time"},
 		{"promises more than a third of the budget", pacedModel{fit: models.Fit{Takes: time.Minute}, takes: 40 * time.Second}, "built-in", 15 * time.Second, "too slow for the time"},
 		{"hangs", pacedModel{fit: models.Fit{Takes: time.Second}, takes: time.Hour}, "built-in", 3 * time.Second, "too slow for the time"},
