@@ -6,6 +6,7 @@ package proof
 import (
 	stdctx "context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -57,6 +58,7 @@ type Checker struct {
 	windows  []*window
 	encoder  models.Embedder
 	vectors  map[string][]float32 // of words and windows
+	known    map[string]bool      // stems of all windows
 }
 
 // window is one sentence of a passage or two neighbouring ones.
@@ -75,9 +77,12 @@ type window struct {
 
 // New prepares the evidence. encoder may be nil: then words alone are compared.
 func New(ranked []evidence.Evidence, encoder models.Embedder) *Checker {
-	c := &Checker{evidence: ranked, encoder: encoder, vectors: map[string][]float32{}}
+	c := &Checker{evidence: ranked, encoder: encoder, vectors: map[string][]float32{}, known: map[string]bool{}}
 	for i, e := range ranked {
 		c.windows = append(c.windows, windowsOf(i, e)...)
+	}
+	for _, w := range c.windows {
+		maps.Copy(c.known, w.terms)
 	}
 	return c
 }
@@ -89,6 +94,9 @@ func windowsOf(n int, e evidence.Evidence) []*window {
 	for i := range spans {
 		for j := i; j < min(len(spans), i+2); j++ {
 			body := e.Passage.Text[spans[i].Start:spans[j].End]
+			if isHeading(body) {
+				continue // it names a subject and says nothing of it
+			}
 			w := &window{evidence: n, body: body, terms: map[string]bool{}, nearby: head, single: i == j,
 				span: evidence.Span{Start: e.Passage.Start + spans[i].Start, End: e.Passage.Start + spans[j].End}}
 			if i > 0 {
@@ -104,6 +112,10 @@ func windowsOf(n int, e evidence.Evidence) []*window {
 		}
 	}
 	return out
+}
+
+func isHeading(s string) bool {
+	return strings.HasPrefix(s, "#") && !strings.Contains(strings.TrimSpace(s), "\n")
 }
 
 // parse reads the window on first use.
@@ -251,6 +263,9 @@ func (c *Checker) judge(claim *statement, k candidate) Result {
 	if n, unmatched := a.unmatched(); len(doubts) == 0 && n <= shortClaim && unmatched > 0 {
 		doubts = append(doubts, "the quote has not all of its words")
 	}
+	if added := c.added(a); len(added) >= manyAdded && (k.cosine < paraphraseCosine || len(added) == c.told(a, k.window)) {
+		doubts = append(doubts, "no source has its words "+strings.Join(added, ", "))
+	}
 	if n, unmatched := a.unmatched(); share < inventedShare && k.cosine < inventedCosine && unmatched >= inventedWords && n > shortClaim {
 		out.Verdict, out.Why = evidence.Unsupported, "most of it is not in the source"
 		return out
@@ -262,6 +277,42 @@ func (c *Checker) judge(claim *statement, k candidate) Result {
 		out.Verdict = evidence.Supported
 	default:
 		out.Why = fmt.Sprintf("the quote has %.0f %% of the sentence's words", 100*k.words)
+	}
+	return out
+}
+
+// A sentence with manyAdded words that no source has, nor any like them, says more than
+// its source, if it is not near to it, or if all that it has from the source is the
+// subject, which the title names.
+const (
+	manyAdded        = 2
+	paraphraseCosine = 0.56
+)
+
+// told counts the words of a sentence that the title and the headings do not have.
+func (c *Checker) told(a *alignment, w *window) int {
+	e := c.evidence[w.evidence]
+	subject := map[string]bool{}
+	for _, t := range text.Tokenize(strings.Join(append([]string{e.Document.Title}, e.Passage.Heading...), " ")) {
+		subject[stem(t.Word)] = true
+	}
+	told := map[string]bool{}
+	for i, x := range a.claim.words {
+		if a.weight[i] > 0 && !subject[x.stem] {
+			told[x.stem] = true
+		}
+	}
+	return len(told)
+}
+
+// added returns the words of a sentence that no passage has, nor its window any that is
+// similar.
+func (c *Checker) added(a *alignment) []string {
+	var out []string
+	for i, w := range a.claim.words {
+		if a.weight[i] > 0 && a.sim[i] < boundWord && !c.known[w.stem] && !slices.Contains(out, w.text) {
+			out = append(out, w.text)
+		}
 	}
 	return out
 }
