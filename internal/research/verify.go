@@ -85,17 +85,6 @@ func (r *run) present(v *verifier, claims []checked) {
 // of the answer's.
 var foreignMark = text.Pattern(`\[(\d+)\]`)
 
-var (
-	// picture matches an image, which a reader of text cannot see, and whose address
-	// would be fetched by the program that renders the answer.
-	picture    = text.Pattern(`!\[[^\]]*\]\([^)]*\)`)
-	blankLines = text.Pattern(`\n\s*\n\s*\n+`)
-
-	// component matches a line that is nothing but the tag of a component, which
-	// documentation in MDX is full of.
-	component = text.Pattern(`(?m)^[ \t]*</?[A-Z]\w*(?:\s[^>\n]*)?/?>[ \t]*$`)
-)
-
 // outsideCode applies change to the text before, between and after fenced code.
 func outsideCode(markdown string, change func(string) string) string {
 	var out, open strings.Builder
@@ -130,10 +119,7 @@ func sentence(c checked, citations []int) string {
 	case !c.block:
 		body = strings.Join(strings.Fields(body), " ")
 	default:
-		body = strings.TrimSpace(outsideCode(body, func(s string) string {
-			s = component().ReplaceAllString(picture().ReplaceAllString(s, ""), "")
-			return blankLines().ReplaceAllString(s, "\n\n")
-		}))
+		body = strings.TrimSpace(outsideCode(body, readable))
 	}
 	b.WriteString(foreignMark().ReplaceAllString(body, "($1)"))
 	if c.verdict == evidence.Weak {

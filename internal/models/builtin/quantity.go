@@ -109,7 +109,7 @@ func (q quantity) in(s string) bool {
 		tokens = text.Tokenize(s)
 	}
 	for _, f := range found {
-		if f.Dim == "ordinal" || matches(nameBefore, s[:f.Start]) || slices.ContainsFunc(marks, func(m []int) bool { return m[2] <= f.Start && f.Start < m[3] }) {
+		if f.Dim == "ordinal" || matches(nameBefore, s[:f.Start]) || dotted().MatchString(s[f.Start:]) || slices.ContainsFunc(marks, func(m []int) bool { return m[2] <= f.Start && f.Start < m[3] }) {
 			continue
 		}
 		switch {
@@ -121,12 +121,18 @@ func (q quantity) in(s string) bool {
 			if q.counts(s, tokens, f, beforeNoun, afterNoun) {
 				return true
 			}
-		case f.Dim != "year":
+		case f.Dim != "year" && (f.Dim != "" || unitBefore().MatchString(s[:f.Start]) || followed().MatchString(s[f.End:])):
 			return true
 		}
 	}
 	return false
 }
+
+// dotted is a version, not a number.
+var dotted = text.Pattern(`^\d+(?:\.\d+){2,}`)
+
+// followed is a number that counts something, or ends what it is said in.
+var followed = text.Pattern("^[`\"'*_)\\]-]*(?:\\s?[\\p{L}%°]|[.,;:]?\\s*(?:\\n|$)|[.,;:])")
 
 // unitBefore is a unit in front of its number: "days=31".
 var unitBefore = text.Pattern(`([\p{L}]+)\s?[=:]\s?$`)

@@ -16,6 +16,8 @@ func TestAskedQuantity(t *testing.T) {
 		{"What is the largest number of tags for one note?", "A note has at most 50 tags.", "Tags of a note are listed in 2 columns."},
 		{"What is the maximum number of retries?", "Retries: 5 unless set otherwise.", "A retry waits until HTTP/2 is up."},
 		{"How long is a session kept?", "A session is kept for 31 days.", "A session is kept until it ends."},
+		{"How long does the program wait?", "It waits 5m0s (`--timeout`).", "Since 3.2.0 it waits for hooks."},
+		{"How long may a line be?", "Lines are no longer than 76 characters.", "Lines end with a line feed."},
 		{"After how many days does the token end?", "TOKEN_LIFETIME = timedelta(days=31)", "The token has 40 characters and ends."},
 		{"How much does the licence cost?", "The licence is $20 a seat.", "The licence covers 20 seats."},
 		{"In what year was the society founded?", "The society was founded in 1899.", "The society was founded by 4 people."},

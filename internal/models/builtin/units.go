@@ -183,7 +183,7 @@ func newUnit(e evidence.Evidence, blocks []evidence.Block) unit {
 // announces something which is not there, not a link or a name alone.
 func (u unit) readable() bool {
 	body := strings.TrimSpace(u.text)
-	if strings.HasSuffix(body, ":") {
+	if strings.HasSuffix(body, ":") || strings.HasSuffix(body, "：") {
 		return false
 	}
 	if u.has[evidence.BlockCode] || u.has[evidence.BlockTable] {
