@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 )
 
 // mostParts bounds the questions that a deep one is divided into.
@@ -19,6 +21,19 @@ type part struct {
 	*run
 	verifier *verifier
 	written  written
+}
+
+// reportReserve is the share of the budget that a report leaves for the answer to the
+// question as one, if it comes to that.
+const reportReserve = 0.1
+
+// reserving returns a context that ends a share of the budget before ctx does.
+func (r *run) reserving(ctx context.Context, part float64) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return limit.WithTimeout(ctx, time.Until(deadline)-r.share(part))
 }
 
 // divide returns the questions that a deep question is made of, or nil.
@@ -42,7 +57,7 @@ func (r *run) part(ctx context.Context, question string) *run {
 	if err != nil {
 		topics = nil
 	}
-	return &run{e: r.e, req: req, depth: r.depth, models: r.models, observe: func(Event) {}, started: r.started,
+	return &run{e: r.e, optional: true, req: req, depth: r.depth, models: r.models, observe: func(Event) {}, started: r.started,
 		answer: evidence.Answer{Question: question, Topics: topics, Synthesizer: r.answer.Synthesizer, Warnings: []string{}}}
 }
 
@@ -60,13 +75,15 @@ func (r *run) askParts(ctx context.Context, gather *gathering) {
 // It returns false if fewer than two parts have an answer: then the whole question's own
 // answer is given.
 func (r *run) report(ctx context.Context, docs []*digested, back recollection) ([]*digested, *verifier, written, bool) {
-	parts := r.quoteParts(ctx, r.parts, docs, back)
-	more := r.fillGaps(ctx, docs, parts)
+	bounded, cancel := r.reserving(ctx, reportReserve)
+	defer cancel()
+	parts := r.quoteParts(bounded, r.parts, docs, back)
+	more := r.fillGaps(bounded, docs, parts)
 	if len(more) > 0 {
 		docs = append(docs, more...)
 		for i, p := range parts {
 			if p.written.draft.Abstain {
-				parts[i] = r.quoteParts(ctx, []string{p.req.Question}, docs, back)[0]
+				parts[i] = r.quoteParts(bounded, []string{p.req.Question}, docs, back)[0]
 			}
 		}
 	}

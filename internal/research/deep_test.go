@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -84,6 +86,52 @@ func TestADeepReport(t *testing.T) {
 	if a.Confidence != 0.8 || len(a.Citations) != 3 {
 		t.Errorf("confidence %v, citations %+v", a.Confidence, a.Citations)
 	}
+}
+
+// patient is a synthesizer that takes its time for the parts of a question.
+type patient struct {
+	selective
+	quick string // the question that it answers at once
+}
+
+func (p patient) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
+	if in.Question != p.quick {
+		select {
+		case <-time.After(time.Minute):
+		case <-ctx.Done():
+			return evidence.Draft{}, ctx.Err()
+		}
+	}
+	return p.selective.Write(ctx, in, stream)
+}
+
+type patientChooser struct {
+	dividingChooser
+	quick string
+}
+
+func (c patientChooser) BuiltIn() models.Set {
+	set := c.dividingChooser.BuiltIn()
+	set.Synthesizer = patient{selective{c.builtIn}, c.quick}
+	return set
+}
+
+func (c patientChooser) Choose(context.Context) models.Set { return c.BuiltIn() }
+
+// A report that is not ready in time is left out, and the question answered as one.
+func TestAReportKeepsTheBudget(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		src := &shelf{name: "wiki", texts: map[string]string{"alpha start": "Alpha starts first.", "beta end": "Beta ends last."}}
+		w := newWorld(nil, src)
+		w.deps.Models = patientChooser{dividingChooser{w.chooser, []string{"Alpha start?", "Beta end?"}}, "Alpha start"}
+		begun := time.Now()
+		a, err := w.Research(t.Context(), Request{Question: "Alpha start", Depth: DepthDeep, Budget: 4 * time.Second}, nil)
+		if took := time.Since(begun); err != nil || took > 4500*time.Millisecond || a.Answer != "Alpha starts first. [1]" {
+			t.Errorf("took %s: %q, %v", took, a.Answer, err)
+		}
+		w.Close()
+	})
 }
 
 // At other depths, and where fewer than two parts have an answer, the question is

@@ -106,12 +106,14 @@ type run struct {
 	more    bool     // it asks for what the last answer did not say
 	asked   []chosen // sources
 	parts   []string // questions that a deep question is made of; nil: it is one
-	observe func(Event)
-	started time.Time
-	answer  evidence.Answer
-	unsure  bool   // the built-in synthesizer or the model found no answer, and the other's is given
-	cut     bool   // a deadline or limit ended the draft early
-	nearest string // what came nearest to an answer that was not given
+
+	optional bool // it is one of those: its answer may be left out when time is short
+	observe  func(Event)
+	started  time.Time
+	answer   evidence.Answer
+	unsure   bool   // the built-in synthesizer or the model found no answer, and the other's is given
+	cut      bool   // a deadline or limit ended the draft early
+	nearest  string // what came nearest to an answer that was not given
 
 	mu       sync.Mutex // guards answer.Warnings and returned: steps run concurrently
 	returned bool       // the caller has the answer: later warnings go to the log

@@ -77,7 +77,9 @@ func (r *run) quote(ctx context.Context, ranked []evidence.Evidence) (*verifier,
 		return v, written{by: r.answer.Synthesizer, draft: evidence.Draft{Abstain: true, Why: "nothing was found"}}
 	}
 	builtIn := r.e.deps.Models.BuiltIn().Synthesizer
-	ctx = context.WithoutCancel(ctx)
+	if !r.optional {
+		ctx = context.WithoutCancel(ctx)
+	}
 	draft, err := builtIn.Write(ctx, r.brief(ranked), func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
 	if err != nil {
 		draft = evidence.Draft{Abstain: true, Why: err.Error()}
