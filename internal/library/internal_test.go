@@ -1,8 +1,11 @@
 package library
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -44,4 +47,38 @@ func TestLacksVectors(t *testing.T) {
 			t.Errorf("%s: lacksVectors = %v", c.name, got)
 		}
 	}
+}
+
+func TestBackgroundWaitsForQuestions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var q questions
+		if err := q.wait(t.Context()); err != nil {
+			t.Errorf("wait without a question = %v", err)
+		}
+		first, second := q.enter(), q.enter()
+		ended := false
+		go func() {
+			if err := q.wait(t.Context()); err != nil {
+				t.Errorf("wait = %v", err)
+			}
+			ended = true
+		}()
+		first()
+		first() // counts once
+		synctest.Wait()
+		if ended {
+			t.Error("wait ended while a question was being answered")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := q.wait(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("wait with a cancelled context = %v", err)
+		}
+		second()
+		synctest.Wait()
+		if !ended {
+			t.Error("wait did not end with the last question")
+		}
+	})
 }

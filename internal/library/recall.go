@@ -181,7 +181,8 @@ func (l *Library) embedQuery(ctx context.Context, q *evidence.RecallQuery, chose
 		q.Lexical, q.LexicalModel = q.Vector, q.Model
 		q.Vector, q.Model = trained[0], by.Model()
 	}
-	if failed != nil && ctx.Err() == nil && !(encoder != nil && errors.Is(failed, context.DeadlineExceeded)) {
+	late := errors.Is(failed, context.DeadlineExceeded)
+	if failed != nil && ctx.Err() == nil && (encoder == nil || !late) {
 		warnings = append(warnings, fmt.Sprintf("the question was not embedded (%v): remembered texts were ranked by the built-in models", failed))
 	}
 	return warnings

@@ -18,7 +18,8 @@ import (
 
 // TestMain makes the test binary a child process if its environment says so: a
 // writer, which puts documents and prints the id of each when Put has returned,
-// or one that is to be killed in the middle of a Forget or a Reindex.
+// or one that is to be killed in the middle of a Forget, a Reindex or a
+// FillVectors.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("MEMORY_TEST_WRITER"); dir != "" {
 		if err := writeDocs(dir, os.Getenv("MEMORY_TEST_NAME"), os.Stdin); err != nil {
@@ -33,6 +34,10 @@ func TestMain(m *testing.M) {
 	}
 	if dir := os.Getenv("MEMORY_TEST_REINDEXER"); dir != "" {
 		fmt.Fprintln(os.Stderr, reindexAndHang(dir))
+		os.Exit(1)
+	}
+	if dir := os.Getenv("MEMORY_TEST_FILLER"); dir != "" {
+		fmt.Fprintln(os.Stderr, fillAndHang(dir))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())

@@ -284,8 +284,8 @@ func (l *Local) AddVectors(ctx context.Context, model evidence.Model, vectors []
 // passage has it, or the vector cannot be used.
 func gapOf(ctx context.Context, tx *sql.Tx, row modelRow, v contract.ChunkVector) (gap, bool, error) {
 	g := gap{unknown: make([]float32, row.model.Dims)}
-	if unit(g.unknown, v.Vector) != nil {
-		return g, false, nil
+	if err := unit(g.unknown, v.Vector); err != nil {
+		return g, false, nil //nolint:nilerr // such a vector is left out
 	}
 	var ord int
 	var body string

@@ -128,6 +128,8 @@ func (s suite) optional() map[contract.Capability][]test {
 		contract.CapExport:    {{"ExportImport", s.exportImport}, {"ExportWithoutVectors", s.exportWithoutVectors}, {"ExportLongTitle", s.exportLongTitle}, {"ImportBadInput", s.importBadInput}},
 		contract.CapReindex:   {{"Reindex", s.reindex}, {"ReindexBadInput", s.reindexBadInput}},
 		contract.CapRetention: {{"Retain", s.retain}},
+		contract.CapVectors: {{"FillVectors", s.fillVectors}, {"FillOneAtATime", s.fillOneAtATime}, {"FillAndForget", s.fillAndForget}, {"AddVectors", s.addVectors},
+			{"RecallWithoutVectors", s.recallWithoutVectors}, {"FillBadInput", s.fillBadInput}},
 	}
 }
 

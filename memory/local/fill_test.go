@@ -1,0 +1,159 @@
+package local
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// fillAndHang writes vectors in dir, and hangs after the first batches, while it embeds
+// another, to be killed.
+func fillAndHang(dir string) error {
+	ctx := context.Background()
+	l, err := Open(ctx, contract.Config{Dir: dir})
+	if err != nil {
+		return err
+	}
+	batches := 0
+	_, err = l.FillVectors(ctx, nextModel, func(_ context.Context, texts []string) ([][]float32, error) {
+		if batches++; batches == 3 {
+			fmt.Println("hanging")
+			select {}
+		}
+		return nextVectors(texts), nil
+	}, nil)
+	return err
+}
+
+// The process that writes vectors is killed in the middle of a document: another one
+// takes the queue over at once, and embeds nothing that was stored.
+func TestKilledFillContinues(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	for i := range 4 {
+		d, c := killDoc("fill", i) // of 20 chunks, in batches of 8
+		if _, err := l.Put(t.Context(), d, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
+	cmd.Env = append(os.Environ(), "MEMORY_TEST_FILLER="+dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if !bufio.NewScanner(out).Scan() {
+		t.Fatalf("the process ended by itself: %v", cmd.Wait())
+	}
+	made := 0
+	embed := func(_ context.Context, texts []string) ([][]float32, error) {
+		made += len(texts)
+		return nextVectors(texts), nil
+	}
+	if _, err := l.FillVectors(t.Context(), nextModel, embed, nil); !errors.Is(err, contract.ErrFilling) || made != 0 {
+		t.Errorf("FillVectors while another process is at it = %v, %d texts embedded", err, made)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // it was killed: the error says so
+	const left = 4*killChunks - 2*fillBatch
+	if q, err := l.MissingVectors(t.Context(), nextModel); err != nil || q.Documents != 4 || q.Chunks != left {
+		t.Errorf("the queue after the kill is %+v, %v, want 4 documents and %d chunks", q, err, left)
+	}
+	if rep, err := l.Check(t.Context()); err != nil || !rep.OK {
+		t.Errorf("Check after the kill = %+v, %v", rep, err)
+	}
+	p, err := l.FillVectors(t.Context(), nextModel, embed, nil)
+	if err != nil || p.Done != 4 || made != left {
+		t.Errorf("FillVectors afterwards = %+v, %v, %d texts embedded, want %d", p, err, made, left)
+	}
+	if st, err := l.Stats(t.Context()); err != nil || st.Embedder != "kill@1" || len(st.Models) != 2 || st.Models[1].Documents != 4 {
+		t.Errorf("Stats = %+v, %v", st, err)
+	}
+	if rep, err := l.Check(t.Context()); err != nil || !rep.OK || rep.Vectors != 8*killChunks {
+		t.Errorf("Check = %+v, %v", rep, err)
+	}
+}
+
+// Vectors and queue of a forgotten document leave nothing behind, also in the file
+// beside the memory.
+func TestForgetRemovesVectorsThatWereWrittenBehind(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	d := textDoc(1, "A secret called xylograph is kept here.")
+	if _, err := l.Put(t.Context(), d, vectored(d, "m")); err != nil {
+		t.Fatal(err)
+	}
+	keep(t, l, textDoc(2, "Another text."))
+	embed := func(_ context.Context, texts []string) ([][]float32, error) { return nextVectors(texts), nil }
+	if _, err := l.FillVectors(t.Context(), nextModel, embed, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{d.ID}}); err != nil {
+		t.Fatal(err)
+	}
+	var rows int
+	if err := l.rdb.QueryRowContext(t.Context(), "SELECT count(*) FROM vec").Scan(&rows); err != nil || rows != 1 {
+		t.Errorf("%d documents have vectors, %v, want 1", rows, err)
+	}
+	if r, err := l.ProveErased(t.Context(), d.ID); err != nil || !r.Gone {
+		t.Errorf("ProveErased = %+v, %v", r, err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	locks := 0
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".lock") {
+			locks++
+			if info, err := e.Info(); err != nil || info.Size() != 0 || info.Mode().Perm() != 0o600 {
+				t.Errorf("%s has mode %v and %d bytes, %v", e.Name(), info.Mode(), info.Size(), err)
+			}
+		}
+	}
+	if locks != 1 {
+		t.Errorf("%d files of locks, want 1", locks)
+	}
+}
+
+// A partly embedded document is exported without its vectors, so that the memory which
+// imports it embeds all of them.
+func TestExportOfPartialVectors(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	d, c := killDoc("part", 1)
+	if _, err := l.Put(t.Context(), d, c); err != nil {
+		t.Fatal(err)
+	}
+	first := evidence.Passage{DocumentID: d.ID, Start: c.Items[0].Start, End: c.Items[0].End, Text: d.Text[c.Items[0].Start:c.Items[0].End]}
+	if n, err := l.AddVectors(t.Context(), nextModel, []contract.ChunkVector{{Passage: first, Vector: []float32{0, 1}}}); err != nil || n != 1 {
+		t.Fatalf("AddVectors = %d, %v", n, err)
+	}
+	var b strings.Builder
+	if _, err := l.Export(t.Context(), &b, contract.ExportOptions{Vectors: true}); err != nil {
+		t.Fatal(err)
+	}
+	to := openIn(t, t.TempDir())
+	if _, err := to.Import(t.Context(), strings.NewReader(b.String())); err != nil {
+		t.Fatal(err)
+	}
+	if q, err := to.MissingVectors(t.Context(), nextModel); err != nil || q.Chunks != killChunks {
+		t.Errorf("the queue is %+v, %v, want %d chunks", q, err, killChunks)
+	}
+}
