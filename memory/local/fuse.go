@@ -25,7 +25,10 @@ const leastMeaning = 0.3
 
 // shares are the weights of the words (BM25), the character n-grams and the
 // vectors in a score. They add up to 1.
-type shares struct{ words, grams, vectors float64 }
+type shares struct {
+	words, grams, vectors float64
+	trained               bool // the vectors are those of a trained encoder
+}
 
 // lexical is the part of the words and n-grams together.
 func (w shares) lexical() float64 { return w.words + w.grams }
@@ -41,7 +44,7 @@ func (q *preparedQuery) shares(table *gramTable) shares {
 	case q.Mode == evidence.ModeVector:
 		return shares{vectors: 1}
 	case q.Model.Kind == evidence.KindTransformer:
-		w = shares{words: 0.4, grams: 0.2, vectors: 0.4}
+		w = shares{words: 0.4, grams: 0.2, vectors: 0.4, trained: true}
 	case table == nil:
 		return shares{words: 0.8, vectors: 0.2}
 	default:
@@ -88,10 +91,9 @@ func (q *preparedQuery) dropUnrelated(cands []candidate) []candidate {
 }
 
 // fuse sets the score of each candidate to the convex combination of its
-// scores, each scaled to 0..1 over the candidates. A candidate without a vector, which
-// may only not be embedded yet, has the similarity that its words let expect.
+// scores, each scaled to 0..1 over the candidates.
 func fuse(cands []candidate, w shares, depth int) {
-	var words, grams, cos bounds
+	var words, grams bounds
 	if len(cands) < depth { // all matches are here: zero means nothing in common
 		words.add(0)
 		grams.add(0)
@@ -100,10 +102,46 @@ func fuse(cands []candidate, w shares, depth int) {
 		words.add(c.words)
 		grams.add(c.grams)
 	}
-	line := newExpectation()
 	for i := range cands {
 		c := &cands[i]
 		c.score = (w.words*words.scale(c.words) + w.grams*grams.scale(c.grams)) / w.lexical()
+	}
+	if w.trained {
+		addMeaning(cands, w, len(cands) < depth)
+	} else {
+		addLexicalVectors(cands, w)
+	}
+}
+
+// addLexicalVectors adds the similarity of a lexical embedder's vectors to the scores
+// of the words and n-grams. A candidate without a vector keeps its score.
+func addLexicalVectors(cands []candidate, w shares) {
+	var cos bounds
+	for _, c := range cands {
+		if c.vector != nil {
+			cos.add(c.cos)
+		}
+	}
+	for i := range cands {
+		if c := &cands[i]; c.vector != nil {
+			c.score = w.lexical()*c.score + w.vectors*cos.scale(c.cos)
+		}
+	}
+}
+
+// addMeaning adds the similarity of a trained encoder's vectors to the scores of the
+// words and n-grams. A candidate without a vector, which may only not be embedded yet,
+// has the similarity that its words let expect. The least similar quarter counts as
+// unrelated: the neighbours of turns gain nothing by it. whole reports that the
+// candidates are all matches.
+func addMeaning(cands []candidate, w shares, whole bool) {
+	var lexical bounds
+	if whole {
+		lexical.add(0)
+	}
+	line := newExpectation()
+	for _, c := range cands {
+		lexical.add(c.score)
 		if c.vector != nil && c.words > 0 { // those that the vectors alone have found are no sample
 			line.add(c.score, c.cos)
 		}
@@ -114,11 +152,21 @@ func fuse(cands []candidate, w shares, depth int) {
 		if c.vector == nil {
 			similar[i] = line.at(c.score)
 		}
-		cos.add(similar[i])
 	}
+	cos := upperBounds(similar)
 	for i := range cands {
-		cands[i].score = w.lexical()*cands[i].score + w.vectors*cos.scale(similar[i])
+		cands[i].score = w.lexical()*lexical.scale(cands[i].score) + w.vectors*cos.scale(similar[i])
 	}
+}
+
+// upperBounds is the range of all numbers but the lowest quarter.
+func upperBounds(numbers []float64) bounds {
+	var out bounds
+	sorted := slices.Sorted(slices.Values(numbers))
+	for _, x := range sorted[len(sorted)/4:] {
+		out.add(x)
+	}
+	return out
 }
 
 // expectation predicts the similarity of vectors from the score of the words and
@@ -159,10 +207,12 @@ func (b *bounds) add(x float64) {
 	b.lo, b.hi = min(b.lo, x), max(b.hi, x)
 }
 
-// scale maps lo..hi to 0..1. If all numbers are equal, it returns 1, or 0 if
-// they are zero.
+// scale maps lo..hi to 0..1, and what is below lo to 0. If all numbers are equal, it
+// returns 1, or 0 if they are zero.
 func (b *bounds) scale(x float64) float64 {
 	switch {
+	case x < b.lo:
+		return 0
 	case b.hi > b.lo:
 		return (x - b.lo) / (b.hi - b.lo)
 	case b.hi > 0:

@@ -57,7 +57,7 @@ func TestFuse(t *testing.T) {
 	}{
 		{"words alone", []candidate{{words: 4}, {words: 2}}, shares{words: 1}, []float64{1, 0.5}},
 		{"both scaled", []candidate{{words: 4, cos: 0.1, vector: v}, {words: 0, cos: 0.5, vector: v}}, half, []float64{0.5, 0.5}},
-		{"without vectors the words decide the order", []candidate{{words: 4}, {words: 2}, {words: 1}}, half, []float64{1, 0.4166666667, 0.125}},
+		{"without a vector the words decide", []candidate{{words: 4}, {words: 2, cos: 0.9, vector: v}, {words: 1, cos: 0.1, vector: v}}, half, []float64{1, 0.75, 0.125}},
 		{"nothing in common", []candidate{{}, {}}, shares{words: 1}, []float64{0, 0}},
 	} {
 		fuse(c.cands, c.w, depth)
@@ -73,7 +73,7 @@ func TestFuse(t *testing.T) {
 // long as the vectors agree with the words.
 func TestFuseWithoutSomeVectors(t *testing.T) {
 	t.Parallel()
-	v, w := []float32{1}, shares{words: 0.4, grams: 0.2, vectors: 0.4}
+	v, w := []float32{1}, shares{words: 0.4, grams: 0.2, vectors: 0.4, trained: true}
 	const n = 12
 	for without := range n + 1 {
 		var cands []candidate
@@ -105,7 +105,7 @@ func TestFuseExpectsNothingOfWhatVectorsFound(t *testing.T) {
 	for range 50 {
 		cands = append(cands, candidate{cos: 0.7, vector: v})
 	}
-	fuse(cands, shares{words: 0.6, vectors: 0.4}, depth)
+	fuse(cands, shares{words: 0.6, vectors: 0.4, trained: true}, depth)
 	if got, best := cands[0].score, cands[1].score; got >= best || got > 0.55 {
 		t.Errorf("half of the words and no vector: %.3f; all words and a good vector: %.3f", got, best)
 	}
