@@ -17,7 +17,10 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/models/all"
 	"github.com/research-mcp/research-mcp/internal/models/builtin"
+	"github.com/research-mcp/research-mcp/internal/models/minilm"
 	"github.com/research-mcp/research-mcp/memory"
 )
 
@@ -30,7 +33,7 @@ func BenchmarkServeLarge(b *testing.B) {
 	if os.Getenv("MEMORY_BENCH") == "100k" {
 		chunks = 100_000
 	}
-	fillLarge(b, dir, chunks)
+	fillLarge(b, dir, chunks, true)
 	b.Run(strconv.Itoa(chunks), func(b *testing.B) {
 		var hello, first, later []float64
 		resident := 0.0
@@ -57,6 +60,59 @@ func BenchmarkServeLarge(b *testing.B) {
 	})
 }
 
+// BenchmarkRecallEncoder is a recall with the built-in encoder: of chunks that have
+// their vectors, and of chunks whose candidates it has to embed first, which is bounded
+// by library.CandidatePatience.
+func BenchmarkRecallEncoder(b *testing.B) {
+	encoder := minilm.New(128)
+	set := builtin.Models(encoder)
+	for _, filled := range []bool{true, false} {
+		b.Run(map[bool]string{true: "vectors", false: "without"}[filled], func(b *testing.B) {
+			var m memory.Memory
+			var l *library.Library
+			start := func() {
+				dir := b.TempDir()
+				fillLarge(b, dir, 1000, filled)
+				var err error
+				if m, err = memory.Open(b.Context(), memory.Config{Backend: "local", Dir: dir}); err != nil {
+					b.Fatal(err)
+				}
+				l = library.New(library.Deps{Memory: m, Models: all.Of(set)})
+			}
+			w := newProse(7)
+			for i := 0; b.Loop(); i++ {
+				if i == 0 || !filled {
+					b.StopTimer()
+					if m != nil {
+						_ = m.Close() // the next one is another memory
+					}
+					start()
+					b.StartTimer()
+				}
+				if _, err := l.Recall(b.Context(), library.RecallRequest{Query: w.words(6)}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if err := m.Close(); err != nil {
+				b.Fatal(err)
+			}
+		})
+	}
+}
+
+// randomVectors stands in for the encoder, whose vectors take too long to make.
+func randomVectors(_ context.Context, texts []string) ([][]float32, error) {
+	r := rand.New(rand.NewPCG(uint64(len(texts)), 5))
+	out := make([][]float32, len(texts))
+	for i := range out {
+		out[i] = make([]float32, minilm.Dims)
+		for j := range out[i] {
+			out[i][j] = float32(r.NormFloat64())
+		}
+	}
+	return out, nil
+}
+
 // prose makes words of syllables, few of them common and most rare.
 type prose struct {
 	r    *rand.Rand
@@ -80,7 +136,8 @@ func (p *prose) words(n int) string {
 	return out.String()
 }
 
-func fillLarge(b *testing.B, dir string, chunks int) {
+// fillLarge makes a memory; with its vectors of the encoder if filled is set.
+func fillLarge(b *testing.B, dir string, chunks int, filled bool) {
 	b.Helper()
 	const each = 20
 	e := builtin.NewEmbedder()
@@ -108,6 +165,11 @@ func fillLarge(b *testing.B, dir string, chunks int) {
 		}
 		d := evidence.Document{ID: fmt.Sprint("d", i), Source: "bench", URL: fmt.Sprint("https://x.test/", i), Title: w.words(4), Text: text.String()}
 		if _, err := m.Put(b.Context(), d, c); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if filled {
+		if _, err := m.(memory.VectorFiller).FillVectors(b.Context(), minilm.New(0).Model(), randomVectors, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
