@@ -58,6 +58,9 @@ func (l *Library) writeVectors(ctx context.Context) {
 		case <-l.kept:
 		}
 		l.fillOnce(ctx, by, filler)
+		if r, ok := by.(models.Rester); ok && l.questions.idle() {
+			r.Rest()
+		}
 		timer.Reset(queueEvery)
 	}
 }
@@ -166,15 +169,21 @@ func (q *questions) enter() (leave func()) {
 	})
 }
 
+func (q *questions) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.n == 0
+}
+
 // wait returns when there is no question, or ctx's error.
 func (q *questions) wait(ctx context.Context) error {
 	for {
-		q.mu.Lock()
-		n, none := q.n, q.none
-		q.mu.Unlock()
-		if n == 0 {
+		if q.idle() {
 			return ctx.Err()
 		}
+		q.mu.Lock()
+		none := q.none
+		q.mu.Unlock()
 		select {
 		case <-none:
 		case <-ctx.Done():

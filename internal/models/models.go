@@ -37,6 +37,10 @@ type Matcher interface {
 	Knows(word string) bool
 }
 
+// Rester is an Embedder that holds memory which it can give back while it is not used.
+// Using it during or after Rest is safe, and takes some milliseconds longer once.
+type Rester interface{ Rest() }
+
 // Word is a word of a question.
 type Word struct {
 	Text   string  // folded to lower case

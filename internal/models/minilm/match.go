@@ -20,6 +20,7 @@ func (e *Encoder) Match(ctx context.Context, question string, texts []string) ([
 	if err != nil {
 		return nil, nil, err
 	}
+	e.used.Store(true)
 	inputs := []bert.Input{l.words.Encode(question, MaxTokens)}
 	for _, t := range texts {
 		inputs = append(inputs, l.words.Encode(t, e.maxTokens))

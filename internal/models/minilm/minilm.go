@@ -9,8 +9,10 @@ import (
 	_ "embed"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -41,6 +43,8 @@ const (
 type Encoder struct {
 	maxTokens int
 	load      func() (*loaded, error)
+
+	used atomic.Bool // since the last Rest
 
 	mu     sync.Mutex
 	recent map[string][]float32 // vectors of texts that were embedded lately
@@ -93,6 +97,7 @@ func (e *Encoder) Embed(ctx context.Context, texts []string) ([][]float32, error
 	if err != nil {
 		return nil, err
 	}
+	e.used.Store(true)
 	out, missing := e.remembered(texts)
 	inputs := make([]bert.Input, len(missing))
 	for i, n := range missing {
@@ -107,6 +112,16 @@ func (e *Encoder) Embed(ctx context.Context, texts []string) ([][]float32, error
 	}
 	e.remember(texts, out, missing)
 	return out, nil
+}
+
+// Rest gives back the memory of the weights, as far as the system can, and of what
+// the last texts took; see models.Rester. It does nothing if no text was embedded since
+// the last time.
+func (e *Encoder) Rest() {
+	if e.used.Swap(false) {
+		release()
+		debug.FreeOSMemory()
+	}
 }
 
 // each runs a pass over all inputs, in batches side by side.

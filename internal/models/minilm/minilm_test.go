@@ -58,6 +58,30 @@ func TestEmbedBatchEqualsSingle(t *testing.T) {
 	}
 }
 
+// The weights can be given back at any moment, also while they are used.
+func TestRest(t *testing.T) {
+	t.Parallel()
+	e := New(0)
+	const text = "The weights are mapped again when they are needed."
+	before, err := e.Embed(t.Context(), []string{text})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 20 {
+			e.used.Store(true)
+			e.Rest()
+		}
+	}()
+	after, err := New(0).Embed(t.Context(), []string{text}) // with the same weights, and no vectors of its own
+	<-ended
+	if err != nil || !slices.Equal(before[0], after[0]) {
+		t.Errorf("another vector after Rest, %v", err)
+	}
+}
+
 func TestEmbedEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
