@@ -44,7 +44,7 @@ func DefinitionOf(question string) *Definition {
 		`(?:\s?\([^)\n]{1,60}\))?(?:,[^.,\n]{1,60},)?` +
 		`(?:\s+(?:is|was|é|es|ist|est|è)\s+(?:\w+ly )?(?:an?|the|any|one|what|how|when|where|that|defined|our|your|uma?|una?|el|la|eine?|der|die|das|une?|le)\b` +
 		`|\s+(?:are|were|são|son|sind|sont|sono)\s+|\s+(?:means|mean|refers? to|describes?|denotes?|consists? of|significa|bedeutet|bezeichnet|désigne)\b` +
-		`|\s*(?:\n:|:|—|–| - )\s*\S|とは|は、?[^。\n]{2,80}(?:です|である|のこと))`)
+		`|\n: |(?::|\s[—–-]) +\p{L}|とは|は、?[^。\n]{2,80}(?:です|である|のこと))`)
 	if err != nil {
 		return nil // the subject is no text
 	}

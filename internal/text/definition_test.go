@@ -8,6 +8,7 @@ func TestDefinition(t *testing.T) {
 		question, defines, mentions string
 	}{
 		{"What is a chart in Helm?", "## Charts\n\nA *chart* is a collection of files.", "The chart is installed by one command."},
+		{"What is a chart?", "chart - a package of files that can be installed", "This installs the library\nchart:\n\n    ship install"},
 		{"What are hooks?", "Hooks are functions that run at fixed points.", "You can write hooks yourself."},
 		{"what is working memory", "The buffer. Working memory (WM) is the part that holds what is in use.", "It loads the working memory first."},
 		{"What does idempotent mean?", "idempotent\n: A request that may be sent twice.", "An idempotent request may be sent twice."},

@@ -26,7 +26,7 @@ const (
 	unitWord   = 1.0 // BM25 and coverage, each, where there is no encoder
 	unitForm   = 0.8 // in points: it has the form that the question asks for
 
-	unitAnnounces = -2.0 // in points: it says what other text is about
+	unitAnnounces = -4.0 // in points: it says what other text is about
 )
 
 // Bounds of an answer made of units.
@@ -312,8 +312,12 @@ func pickUnits(asked string, pool []unit) []unit {
 	parts := asksCompare().MatchString(asked) || asksParts().MatchString(asked) || asksList().MatchString(asked)
 	out := []unit{pool[0]}
 	for _, u := range pool[1:] {
-		if len(out) == mostQuoted || u.score < pool[0].score-nextUnit && !parts {
+		both := pool[0].form == strictForm && u.form == strictForm
+		if len(out) == mostQuoted {
 			break
+		}
+		if u.score < pool[0].score-nextUnit && !parts && !both {
+			continue
 		}
 		if len(out) == mostQuoted-1 && len(u.text) > briefUnit && !parts {
 			continue

@@ -76,12 +76,16 @@ func pickSides(q query, pool []unit) (picked []unit, named bool) {
 	}
 	named = true
 	for side, name := range q.sides.Names {
-		best, own := bestOfSide(q, pool, side, text.DefinitionOf("what is "+name))
+		var used []unit // by the other side
+		if len(picked) > 0 && (tells < 0 || len(picked) > 1) {
+			used = picked[len(picked)-1:]
+		}
+		best, own := bestOfSide(q, pool, side, used, text.DefinitionOf("what is "+name))
 		if best < 0 {
 			return nil, false
 		}
 		named = named && (own || tells >= 0)
-		if !slices.ContainsFunc(picked, func(u unit) bool { return u.evidence == pool[best].evidence && u.span == pool[best].span }) {
+		if !slices.ContainsFunc(picked, pool[best].same) {
 			picked = append(picked, pool[best])
 		}
 	}
@@ -89,11 +93,15 @@ func pickSides(q query, pool []unit) (picked []unit, named bool) {
 }
 
 // bestOfSide returns the index of the best unit about a side, or -1, and whether its
-// headings or its first line name that side alone, as they do where there is one.
-func bestOfSide(q query, pool []unit, side int, defines *text.Definition) (best int, own bool) {
+// headings or its first line name that side alone, as they do where there is one. used
+// are left out.
+func bestOfSide(q query, pool []unit, side int, used []unit, defines *text.Definition) (best int, own bool) {
 	best = -1
 	top := 0.0
 	for i, u := range pool {
+		if slices.ContainsFunc(used, u.same) {
+			continue
+		}
 		if u.entry || len(u.blocks) == 1 && u.has[evidence.BlockCode] {
 			continue // one option, or lines of a listing, do not say what a thing is
 		}

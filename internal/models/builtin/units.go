@@ -201,3 +201,6 @@ func (u unit) prose() bool {
 	}
 	return true
 }
+
+// same reports whether two units are one piece of text.
+func (u unit) same(o unit) bool { return u.evidence == o.evidence && u.span == o.span }
