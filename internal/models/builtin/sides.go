@@ -85,7 +85,7 @@ func pickSides(q query, pool []unit) (picked []unit, named bool) {
 			return nil, false
 		}
 		named = named && (own || tells >= 0)
-		if !slices.ContainsFunc(picked, pool[best].same) {
+		if (own || tells < 0) && !slices.ContainsFunc(picked, pool[best].same) {
 			picked = append(picked, pool[best])
 		}
 	}
