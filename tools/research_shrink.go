@@ -1,7 +1,6 @@
 package tools
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,9 +18,9 @@ const (
 )
 
 var (
-	mark = regexp.MustCompile(` ?\[(\d+)\]`)
+	mark = text.Pattern(` ?\[(\d+)\]`)
 	// Marks may follow the full stop of their sentence.
-	marksAhead = regexp.MustCompile(`^(\s*\[\d+\])+`)
+	marksAhead = text.Pattern(`^(\s*\[\d+\])+`)
 )
 
 // answerShrinker removes parts of its own copy of an answer.
@@ -182,7 +181,7 @@ func withoutLastSentence(answer string) (string, bool) {
 	spans := text.Sentences(answer)
 	for i := len(spans) - 2; i >= 0; i-- {
 		end := spans[i].End
-		end += len(marksAhead.FindString(answer[end:]))
+		end += len(marksAhead().FindString(answer[end:]))
 		if end < len(answer) {
 			return answer[:end], true
 		}
@@ -192,7 +191,7 @@ func withoutLastSentence(answer string) (string, bool) {
 
 func (f *answerShrinker) dropUnmarked() {
 	used := map[int]bool{}
-	for _, m := range mark.FindAllStringSubmatch(f.out.Answer, -1) {
+	for _, m := range mark().FindAllStringSubmatch(f.out.Answer, -1) {
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			used[n] = true
 		}
@@ -219,7 +218,7 @@ func (f *answerShrinker) dropCitation() bool {
 		return true
 	}
 	number := strconv.Itoa(last.N)
-	f.out.Answer = mark.ReplaceAllStringFunc(f.out.Answer, func(m string) string {
+	f.out.Answer = mark().ReplaceAllStringFunc(f.out.Answer, func(m string) string {
 		if strings.Trim(m, " []") == number {
 			return ""
 		}

@@ -94,7 +94,7 @@ func TestResearchKeepsMaxTokens(t *testing.T) {
 					t.Errorf("citation %d: quote is not verbatim at %d..%d", c.N, c.Start, c.End)
 				}
 			}
-			for _, m := range mark.FindAllStringSubmatch(got.Answer, -1) {
+			for _, m := range mark().FindAllStringSubmatch(got.Answer, -1) {
 				if !numbers[m[1]] {
 					t.Errorf("mark %s has no citation", m[0])
 				}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/mail"
-	"regexp"
 	"strings"
 
 	"github.com/emersion/go-message"
@@ -73,18 +72,18 @@ func (m *mailReader) open(raw []byte) (*message.Entity, error) {
 	return nil, &evidence.Problem{What: "the file has no header of an e-mail, such as From or Subject", Try: "save the e-mail again as .eml, or name the file .txt if it is text"}
 }
 
-var emptyLine = regexp.MustCompile(`\r?\n\r?\n`)
+var emptyLine = text.Pattern(`\r?\n\r?\n`)
 
 // cutHeader cuts a message at its first empty line.
 func cutHeader(raw []byte) (head, body []byte) {
-	at := emptyLine.FindIndex(raw)
+	at := emptyLine().FindIndex(raw)
 	if at == nil {
 		return raw, nil
 	}
 	return raw[:at[0]], raw[at[1]:]
 }
 
-var fieldStart = regexp.MustCompile(`^[!-9;-~]+[ \t]*:`)
+var fieldStart = text.Pattern(`^[!-9;-~]+[ \t]*:`)
 
 // fieldsOf is the lines of a header that are fields, or go on with one.
 func fieldsOf(head []byte) []byte {
@@ -92,7 +91,7 @@ func fieldsOf(head []byte) []byte {
 	kept := false
 	for line := range bytes.Lines(head) {
 		if len(line) > 0 && line[0] != ' ' && line[0] != '\t' {
-			kept = fieldStart.Match(line)
+			kept = fieldStart().Match(line)
 		}
 		if kept {
 			out.Write(bytes.TrimRight(line, "\r\n"))

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -171,7 +170,7 @@ func (n *notebook) parseCells(d *json.Decoder) error {
 }
 
 // embedded matches a picture inside Markdown, with its data.
-var embedded = regexp.MustCompile(`\]\(\s*data:[^)]*\)`)
+var embedded = text.Pattern(`\]\(\s*data:[^)]*\)`)
 
 // markdown is a cell as blocks of Markdown.
 func (n *notebook) markdown(ctx context.Context, c cell) []string {
@@ -197,7 +196,7 @@ func (n *notebook) markdown(ctx context.Context, c cell) []string {
 	if strings.TrimSpace(source) == "" {
 		return nil
 	}
-	return []string{embedded.ReplaceAllString(source, "]()")}
+	return []string{embedded().ReplaceAllString(source, "]()")}
 }
 
 func (n *notebook) language(c cell) string {
@@ -222,7 +221,7 @@ func (n *notebook) output(ctx context.Context, o cellOutput) string {
 		return fenced("", clipped(o.Name+": "+o.Value))
 	}
 	if s := data("text/markdown"); s != "" {
-		return embedded.ReplaceAllString(clipped(s), "]()")
+		return embedded().ReplaceAllString(clipped(s), "]()")
 	}
 	table := data("text/html")
 	if table == "" {
@@ -251,12 +250,12 @@ func clipped(s string) string {
 }
 
 // escapeSequence matches what terminals do not print: colours and movements.
-var escapeSequence = regexp.MustCompile(`\x1b\[[0-9;?]*[ -/]*[@-~]`)
+var escapeSequence = text.Pattern(`\x1b\[[0-9;?]*[ -/]*[@-~]`)
 
 // terminal is the text that a terminal shows: without colours, and of a line that was
 // written over the last state.
 func terminal(s string) string {
-	s = escapeSequence.ReplaceAllString(strings.ReplaceAll(s, "\r\n", "\n"), "")
+	s = escapeSequence().ReplaceAllString(strings.ReplaceAll(s, "\r\n", "\n"), "")
 	if !strings.Contains(s, "\r") {
 		return strings.Trim(s, "\n")
 	}

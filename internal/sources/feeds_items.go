@@ -3,7 +3,6 @@ package sources
 import (
 	"cmp"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -143,10 +142,10 @@ func itemTime(it *gofeed.Item) time.Time {
 }
 
 var (
-	weekday  = regexp.MustCompile(`(?i)^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+`)
-	ordinal  = regexp.MustCompile(`(?i)\b(\d{1,2})(?:st|nd|rd|th)\b`)
-	halfDay  = regexp.MustCompile(`(?i)\b(\d{1,2}(?::\d{2}){0,2})\s*([ap])\.?m\b\.?`)
-	dayClock = regexp.MustCompile(`(?i)\s+(?:at|-|–|\|)\s+|\s*,\s*`)
+	weekday  = text.Pattern(`(?i)^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+`)
+	ordinal  = text.Pattern(`(?i)\b(\d{1,2})(?:st|nd|rd|th)\b`)
+	halfDay  = text.Pattern(`(?i)\b(\d{1,2}(?::\d{2}){0,2})\s*([ap])\.?m\b\.?`)
+	dayClock = text.Pattern(`(?i)\s+(?:at|-|–|\|)\s+|\s*,\s*`)
 )
 
 // longestDate is more than any date has, in bytes.
@@ -160,9 +159,9 @@ func oddTime(s string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	s = inEnglish(s)
-	s = ordinal.ReplaceAllString(weekday.ReplaceAllString(s, ""), "$1")
-	s = halfDay.ReplaceAllStringFunc(s, in24Hours)
-	s = dayClock.ReplaceAllString(s, " ")
+	s = ordinal().ReplaceAllString(weekday().ReplaceAllString(s, ""), "$1")
+	s = halfDay().ReplaceAllStringFunc(s, in24Hours)
+	s = dayClock().ReplaceAllString(s, " ")
 	at, err := parseDate(s)
 	if err != nil || at.Year() < 1970 || at.Year() > 2200 {
 		return time.Time{}, false
@@ -182,7 +181,7 @@ func parseDate(s string) (at time.Time, err error) {
 
 // in24Hours converts "5 PM" and "12:15:00 a.m." to "17:00" and "00:15:00".
 func in24Hours(s string) string {
-	m := halfDay.FindStringSubmatch(s)
+	m := halfDay().FindStringSubmatch(s)
 	clock, rest, _ := strings.Cut(m[1], ":")
 	hour, err := strconv.Atoi(clock)
 	if err != nil || hour > 12 {
@@ -206,16 +205,16 @@ var monthsAbroad = []struct{ begins, english string }{
 }
 
 // dayDot is the day of a month as German writes it.
-var dayDot = regexp.MustCompile(`^(\d{1,2})\.\s*`)
+var dayDot = text.Pattern(`^(\d{1,2})\.\s*`)
 
-var dateWord = regexp.MustCompile(`\p{L}+\.?`)
+var dateWord = text.Pattern(`\p{L}+\.?`)
 
 // inEnglish writes the month of a date in English, and drops a weekday in another
 // language, which is a word before the first digit.
 func inEnglish(s string) string {
 	first := strings.IndexAny(s, "0123456789")
 	found := false
-	out := dateWord.ReplaceAllStringFunc(s, func(word string) string {
+	out := dateWord().ReplaceAllStringFunc(s, func(word string) string {
 		for _, m := range monthsAbroad {
 			if strings.HasPrefix(strings.ToLower(word), m.begins) {
 				found = true
@@ -224,12 +223,12 @@ func inEnglish(s string) string {
 		}
 		return word
 	})
-	if comma := strings.IndexByte(s, ','); comma >= 0 && comma < first && !weekday.MatchString(s) {
+	if comma := strings.IndexByte(s, ','); comma >= 0 && comma < first && !weekday().MatchString(s) {
 		found = true
 		out = strings.TrimSpace(out[strings.IndexByte(out, ',')+1:])
 	}
 	if !found {
 		return s
 	}
-	return dayDot.ReplaceAllString(out, "$1 ")
+	return dayDot().ReplaceAllString(out, "$1 ")
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -105,7 +104,7 @@ func parseXML(body string) (*gofeed.Feed, error) {
 }
 
 // entryStart matches the beginning of an item of RSS or an entry of Atom.
-var entryStart = regexp.MustCompile(`(?i)<(?:[a-z][\w.-]{0,40}:)?(?:item|entry)[\s>/]`)
+var entryStart = text.Pattern(`(?i)<(?:[a-z][\w.-]{0,40}:)?(?:item|entry)[\s>/]`)
 
 // maxGuesses is how many items of a feed may each have an encoding that is guessed, or
 // a declared one that is compared with a guess. Either takes up to a few milliseconds.
@@ -116,7 +115,7 @@ const maxGuesses = 50
 // whole is not valid.
 func decodeFeed(raw []byte, contentType string) (body string, warnings []string) {
 	whole := decode.Bytes(raw, decode.Hints{ContentType: contentType, XML: true})
-	cuts := entryStart.FindAllIndex(raw, maxFeedEntries+1)
+	cuts := entryStart().FindAllIndex(raw, maxFeedEntries+1)
 	if utf8.Valid(raw) || len(cuts) < 2 || strings.HasPrefix(whole.Charset, "utf-16") {
 		return whole.Text, whole.Warnings()
 	}
@@ -141,11 +140,11 @@ func decodeFeed(raw []byte, contentType string) (body string, warnings []string)
 }
 
 var (
-	feedStart      = regexp.MustCompile(`(?i)<(?:[a-z][\w.-]*:)?(?:feed|rss|rdf)[\s>/]`)
-	lessThan       = regexp.MustCompile(`<([^a-zA-Z_:/!?]|$)`)
-	charReference  = regexp.MustCompile(`&#(?:[xX][0-9a-fA-F]{1,8}|[0-9]{1,9});`)
-	namespaceValue = regexp.MustCompile(`(\sxmlns(?::([\w.-]+))?\s*=\s*)(?:"([^"<>]*)"|'([^'<>]*)')`)
-	rootStart      = regexp.MustCompile(`^(?:\s|<\?[^>]*\?>|<!--(?s:.*?)-->|<![^>]*>)*<([\w.-]+:)?(?:[fF][eE][eE][dD]|[rR][sS][sS]|RDF)[^>]*>`)
+	feedStart      = text.Pattern(`(?i)<(?:[a-z][\w.-]*:)?(?:feed|rss|rdf)[\s>/]`)
+	lessThan       = text.Pattern(`<([^a-zA-Z_:/!?]|$)`)
+	charReference  = text.Pattern(`&#(?:[xX][0-9a-fA-F]{1,8}|[0-9]{1,9});`)
+	namespaceValue = text.Pattern(`(\sxmlns(?::([\w.-]+))?\s*=\s*)(?:"([^"<>]*)"|'([^'<>]*)')`)
+	rootStart      = text.Pattern(`^(?:\s|<\?[^>]*\?>|<!--(?s:.*?)-->|<![^>]*>)*<([\w.-]+:)?(?:[fF][eE][eE][dD]|[rR][sS][sS]|RDF)[^>]*>`)
 )
 
 // maxPreamble is how far into the text of a feed its root element may begin, in bytes.
@@ -157,11 +156,11 @@ const maxPreamble = 8 << 10
 // namespaces as the parser knows them.
 func repairXML(body string) string {
 	body, _ = text.Clean(strings.ReplaceAll(body, "\x00", ""))
-	if at := feedStart.FindStringIndex(body[:min(len(body), maxPreamble)]); at != nil {
+	if at := feedStart().FindStringIndex(body[:min(len(body), maxPreamble)]); at != nil {
 		body = body[at[0]:]
 	}
-	body = lessThan.ReplaceAllString(body, "&lt;$1")
-	body = charReference.ReplaceAllStringFunc(body, func(ref string) string {
+	body = lessThan().ReplaceAllString(body, "&lt;$1")
+	body = charReference().ReplaceAllStringFunc(body, func(ref string) string {
 		digits, base := strings.ToLower(ref[2:len(ref)-1]), 10
 		if rest, ok := strings.CutPrefix(digits, "x"); ok {
 			digits, base = rest, 16
@@ -234,7 +233,7 @@ var prefixes = map[string]string{
 // withKnownNamespaces writes namespaces as the parser compares them. The root
 // element's own namespace, if it is none of them, is that of its vocabulary.
 func withKnownNamespaces(body string) string {
-	root := rootStart.FindStringSubmatchIndex(body)
+	root := rootStart().FindStringSubmatchIndex(body)
 	if root == nil {
 		return body
 	}
@@ -243,8 +242,8 @@ func withKnownNamespaces(body string) string {
 		own = strings.TrimSuffix(body[root[2]:root[3]], ":")
 	}
 	rewrite := func(s string, inRoot bool) string {
-		return namespaceValue.ReplaceAllStringFunc(s, func(m string) string {
-			p := namespaceValue.FindStringSubmatch(m)
+		return namespaceValue().ReplaceAllStringFunc(s, func(m string) string {
+			p := namespaceValue().FindStringSubmatch(m)
 			prefix, value := p[2], p[3]+p[4]
 			name, known := namespaces[namespaceKey(value)]
 			switch {

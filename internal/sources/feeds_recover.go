@@ -6,6 +6,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // entryFields are the elements of an item that are read. What begins with one of them
@@ -13,9 +15,9 @@ import (
 const entryFields = `title|link|guid|id|description|summary|content|content:encoded|encoded|pubDate|published|updated|issued|modified|date|dc:date|author|creator|dc:creator|category|media:group|media:content|media:description|enclosure`
 
 var (
-	fieldStart = regexp.MustCompile(`(?i)<(` + entryFields + `)(\s[^<>]*)?>`)
-	entryEnd   = regexp.MustCompile(`(?i)</(?:[a-z][\w.-]{0,40}:)?(?:item|entry)\s*>`)
-	headField  = regexp.MustCompile(`(?is)<(title|link|language)>([^<>&]{1,500})</(?:title|link|language)>`)
+	fieldStart = text.Pattern(`(?i)<(` + entryFields + `)(\s[^<>]*)?>`)
+	entryEnd   = text.Pattern(`(?i)</(?:[a-z][\w.-]{0,40}:)?(?:item|entry)\s*>`)
+	headField  = text.Pattern(`(?is)<(title|link|language)>([^<>&]{1,500})</(?:title|link|language)>`)
 )
 
 // maxFields is how many fields of an entry are recovered: each may be searched to the
@@ -27,8 +29,8 @@ const maxFields = 100
 // fields; a field that is not well-formed becomes text, which is read as HTML. ok is
 // false if there is no entry.
 func recoverEntries(body string) (recovered string, ok bool) {
-	root := rootStart.FindStringSubmatchIndex(body)
-	cuts := entryStart.FindAllStringIndex(body, maxFeedEntries+1)
+	root := rootStart().FindStringSubmatchIndex(body)
+	cuts := entryStart().FindAllStringIndex(body, maxFeedEntries+1)
 	if root == nil || len(cuts) == 0 || len(cuts) > maxFeedEntries || cuts[0][0] < root[1] {
 		return "", false
 	}
@@ -44,7 +46,7 @@ func recoverEntries(body string) (recovered string, ok bool) {
 	if !atom {
 		out.WriteString("<channel>")
 	}
-	for _, m := range headField.FindAllStringSubmatch(body[root[1]:cuts[0][0]], 3) {
+	for _, m := range headField().FindAllStringSubmatch(body[root[1]:cuts[0][0]], 3) {
 		out.WriteString("<" + prefix + m[1] + ">" + m[2] + "</" + prefix + m[1] + ">")
 	}
 	if !atom && strings.EqualFold(name, "rdf") {
@@ -74,7 +76,7 @@ func writeEntry(out *strings.Builder, raw string) {
 	tag := strings.TrimSuffix(raw[:open], "/")
 	name, _, _ := strings.Cut(strings.Join(strings.Fields(tag[1:]), " "), " ")
 	rest := raw[open+1:]
-	if at := lastMatch(entryEnd, rest); at >= 0 {
+	if at := lastMatch(entryEnd(), rest); at >= 0 {
 		rest = rest[:at]
 	}
 	if !isWellFormed(tag + "/>") {
@@ -82,7 +84,7 @@ func writeEntry(out *strings.Builder, raw string) {
 	}
 	out.WriteString(tag + ">")
 	for range maxFields {
-		at := fieldStart.FindStringSubmatchIndex(rest)
+		at := fieldStart().FindStringSubmatchIndex(rest)
 		if at == nil {
 			break
 		}
@@ -110,7 +112,7 @@ func writeField(out *strings.Builder, s string, at []int) int {
 		} else {
 			end = len(s)
 		}
-	} else if next := fieldStart.FindStringIndex(content); next != nil {
+	} else if next := fieldStart().FindStringIndex(content); next != nil {
 		end = at[1] + next[0]
 		content = content[:next[0]]
 	}

@@ -5,8 +5,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 
+	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/server"
 )
 
@@ -80,18 +80,18 @@ func last(b []byte) []byte {
 
 var (
 	// Only short members of the outermost object precede the id.
-	idAtHead = regexp.MustCompile(`^\s*\{(?:\s*"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"\s*,)*\s*"id"\s*:\s*("[^"\\]*"|-?\d+)\s*,`)
+	idAtHead = text.Pattern(`^\s*\{(?:\s*"(?:jsonrpc|method)"\s*:\s*"[^"\\]*"\s*,)*\s*"id"\s*:\s*("[^"\\]*"|-?\d+)\s*,`)
 	// Only one brace follows the id, so it belongs to the outermost object.
-	idAtTail = regexp.MustCompile(`"id"\s*:\s*("[^"\\]*"|-?\d+)\s*\}\s*$`)
+	idAtTail = text.Pattern(`"id"\s*:\s*("[^"\\]*"|-?\d+)\s*\}\s*$`)
 )
 
 // idOf returns the id of a message of which only the head and the tail are known,
 // or nil. Clients write the id near the head or at the tail.
 func idOf(head, tail []byte) []byte {
-	if m := idAtHead.FindSubmatch(head); m != nil {
+	if m := idAtHead().FindSubmatch(head); m != nil {
 		return m[1]
 	}
-	if m := idAtTail.FindSubmatch(tail); m != nil {
+	if m := idAtTail().FindSubmatch(tail); m != nil {
 		return m[1]
 	}
 	return nil

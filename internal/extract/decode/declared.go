@@ -2,7 +2,6 @@ package decode
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	stdunicode "unicode"
 
@@ -13,6 +12,8 @@ import (
 	"golang.org/x/text/encoding/ianaindex"
 	"golang.org/x/text/encoding/unicode"
 	utf32enc "golang.org/x/text/encoding/unicode/utf32"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // declaration is an encoding that was declared.
@@ -31,8 +32,8 @@ func (c declaration) decode(raw []byte, cut bool) Result {
 const maxPrescan = 256 << 10
 
 var (
-	charsetParameter = regexp.MustCompile(`(?i)charset\s*=\s*["']?\s*([^\s"';,>]{1,64})`)
-	xmlDeclaration   = regexp.MustCompile(`^\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([^"']{1,64})["']`)
+	charsetParameter = text.Pattern(`(?i)charset\s*=\s*["']?\s*([^\s"';,>]{1,64})`)
+	xmlDeclaration   = text.Pattern(`^\s*<\?xml\s[^>]{0,200}?encoding\s*=\s*["']([^"']{1,64})["']`)
 )
 
 // declarations are the encodings that the bytes and the header name, in the order in
@@ -44,10 +45,10 @@ func declarations(raw []byte, h Hints) []declaration {
 			out = append(out, lookup(label))
 		}
 	}
-	if m := charsetParameter.FindStringSubmatch(h.ContentType); m != nil {
+	if m := charsetParameter().FindStringSubmatch(h.ContentType); m != nil {
 		add(m[1])
 	}
-	if m := xmlDeclaration.FindSubmatch(raw[:min(len(raw), 512)]); m != nil {
+	if m := xmlDeclaration().FindSubmatch(raw[:min(len(raw), 512)]); m != nil {
 		add(string(m[1]))
 	}
 	if h.Markup {
@@ -94,7 +95,7 @@ func metaLabel(z *html.Tokenizer) string {
 			isType = strings.EqualFold(string(value), "content-type")
 		}
 	}
-	if m := charsetParameter.FindStringSubmatch(content); label == "" && isType && m != nil {
+	if m := charsetParameter().FindStringSubmatch(content); label == "" && isType && m != nil {
 		label = m[1]
 	}
 	return label

@@ -3,12 +3,13 @@ package decode
 import (
 	"bytes"
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/gogs/chardet"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Bounds of what a guess reads.
@@ -97,11 +98,11 @@ var languageCharsets = map[string]string{
 	"zh": "gbk", "zh-tw": "big5", "zh-hk": "big5", "zh-hant": "big5",
 }
 
-var pageLanguage = regexp.MustCompile(`(?i)<html\s[^>]*?\b(?:xml:)?lang\s*=\s*["']?([a-z]{2}(?:-[a-z]+)?)`)
+var pageLanguage = text.Pattern(`(?i)<html\s[^>]*?\b(?:xml:)?lang\s*=\s*["']?([a-z]{2}(?:-[a-z]+)?)`)
 
 // languageCharset is the usual encoding of the language that a page declares, or "".
 func languageCharset(raw []byte) string {
-	m := pageLanguage.FindSubmatch(raw[:min(len(raw), 4096)])
+	m := pageLanguage().FindSubmatch(raw[:min(len(raw), 4096)])
 	if m == nil {
 		return ""
 	}

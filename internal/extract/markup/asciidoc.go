@@ -1,22 +1,23 @@
 package markup
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 var (
-	adocSection   = regexp.MustCompile(`^(={1,6})\s+(\S.*?)(?:\s+=+)?$`)
-	adocAttribute = regexp.MustCompile(`^:!?[\w-]+!?:(?:\s|$)`)
-	adocBlockAttr = regexp.MustCompile(`^\[([^\]]*)\]\s*$`)
-	adocAnchor    = regexp.MustCompile(`^\[\[[^\]]*\]\]\s*$`)
-	adocDirective = regexp.MustCompile(`^(?:ifdef|ifndef|ifeval|endif|include|image|toc|:leveloffset)::?[^\[]*\[.*\]\s*$`)
-	adocTerm      = regexp.MustCompile(`^(\S.*?)(::{1,3}|;;)(?:\s+(.*))?$`)
-	adocItem      = regexp.MustCompile(`^\s*(\*{1,5}|-|\.{1,5}|\d+\.|[a-z]\.)\s+(\S.*)$`)
-	adocAdmonish  = regexp.MustCompile(`^(NOTE|TIP|IMPORTANT|WARNING|CAUTION):\s+`)
-	adocLang      = regexp.MustCompile(`^source,\s*([\w+#-]+)`)
-	adocUnderline = regexp.MustCompile(`^(=+|-+|~+|\^+|\++)$`)
+	adocSection   = text.Pattern(`^(={1,6})\s+(\S.*?)(?:\s+=+)?$`)
+	adocAttribute = text.Pattern(`^:!?[\w-]+!?:(?:\s|$)`)
+	adocBlockAttr = text.Pattern(`^\[([^\]]*)\]\s*$`)
+	adocAnchor    = text.Pattern(`^\[\[[^\]]*\]\]\s*$`)
+	adocDirective = text.Pattern(`^(?:ifdef|ifndef|ifeval|endif|include|image|toc|:leveloffset)::?[^\[]*\[.*\]\s*$`)
+	adocTerm      = text.Pattern(`^(\S.*?)(::{1,3}|;;)(?:\s+(.*))?$`)
+	adocItem      = text.Pattern(`^\s*(\*{1,5}|-|\.{1,5}|\d+\.|[a-z]\.)\s+(\S.*)$`)
+	adocAdmonish  = text.Pattern(`^(NOTE|TIP|IMPORTANT|WARNING|CAUTION):\s+`)
+	adocLang      = text.Pattern(`^source,\s*([\w+#-]+)`)
+	adocUnderline = text.Pattern(`^(=+|-+|~+|\^+|\++)$`)
 )
 
 // adocLevels are the levels of underlined titles.
@@ -72,13 +73,13 @@ func (r *adocReader) block() {
 		r.at++
 		r.w.line(0, "")
 		r.attached()
-	case strings.HasPrefix(l, "//") && !strings.HasPrefix(l, "////"), adocAttribute.MatchString(l), adocAnchor.MatchString(l), adocDirective.MatchString(l):
+	case strings.HasPrefix(l, "//") && !strings.HasPrefix(l, "////"), adocAttribute().MatchString(l), adocAnchor().MatchString(l), adocDirective().MatchString(l):
 		r.at++
-	case adocBlockAttr.MatchString(l):
-		r.attr = adocBlockAttr.FindStringSubmatch(l)[1]
+	case adocBlockAttr().MatchString(l):
+		r.attr = adocBlockAttr().FindStringSubmatch(l)[1]
 		r.at++
-	case adocSection.MatchString(l) && indentOf(l) == 0:
-		m := adocSection.FindStringSubmatch(l)
+	case adocSection().MatchString(l) && indentOf(l) == 0:
+		m := adocSection().FindStringSubmatch(l)
 		r.list = nil
 		r.w.heading(len(m[1]), adocInline(m[2]))
 		r.at++
@@ -91,9 +92,9 @@ func (r *adocReader) block() {
 			r.list = nil
 		}
 		r.delimited(l)
-	case adocItem.MatchString(l):
-		r.item(adocItem.FindStringSubmatch(l))
-	case adocTerm.MatchString(l) && !strings.HasPrefix(strings.TrimSpace(l), "`::"):
+	case adocItem().MatchString(l):
+		r.item(adocItem().FindStringSubmatch(l))
+	case adocTerm().MatchString(l) && !strings.HasPrefix(strings.TrimSpace(l), "`::"):
 		r.term()
 	default:
 		r.plain()
@@ -105,15 +106,15 @@ func (r *adocReader) joined() bool { return r.at > 0 && strings.TrimSpace(r.line
 
 // attached keeps the list open for the block behind a "+".
 func (r *adocReader) attached() {
-	for adocBlockAttr.MatchString(r.peek(0)) || adocDirective.MatchString(r.peek(0)) {
-		if m := adocBlockAttr.FindStringSubmatch(r.peek(0)); m != nil {
+	for adocBlockAttr().MatchString(r.peek(0)) || adocDirective().MatchString(r.peek(0)) {
+		if m := adocBlockAttr().FindStringSubmatch(r.peek(0)); m != nil {
 			r.attr = m[1]
 		}
 		r.at++
 	}
 	l := r.peek(0)
 	switch {
-	case isBlank(l), adocItem.MatchString(l):
+	case isBlank(l), adocItem().MatchString(l):
 	case isDelimiter(l):
 		r.delimited(l)
 	default:
@@ -123,7 +124,7 @@ func (r *adocReader) attached() {
 
 func (r *adocReader) underlined(l string) bool {
 	next := r.peek(1)
-	if indentOf(l) > 0 || len(next) < 3 || !adocUnderline.MatchString(next) || isDelimiter(l) {
+	if indentOf(l) > 0 || len(next) < 3 || !adocUnderline().MatchString(next) || isDelimiter(l) {
 		return false
 	}
 	n := utf8.RuneCountInString(l) - len(next)
@@ -154,7 +155,7 @@ func (r *adocReader) delimited(delimiter string) {
 		r.table(body)
 	case delimiter[0] == '-' && delimiter != "--", delimiter[0] == '.':
 		lang := ""
-		if m := adocLang.FindStringSubmatch(attr); m != nil {
+		if m := adocLang().FindStringSubmatch(attr); m != nil {
 			lang = m[1]
 		}
 		r.w.code(r.indent(), lang, body)
@@ -265,7 +266,7 @@ func (r *adocReader) continued() []string {
 	var out []string
 	for r.at < len(r.lines) {
 		l := r.peek(0)
-		if isBlank(l) || l == "+" || isDelimiter(l) || adocItem.MatchString(l) || adocTerm.MatchString(l) && indentOf(l) == 0 || adocBlockAttr.MatchString(l) || adocDirective.MatchString(l) {
+		if isBlank(l) || l == "+" || isDelimiter(l) || adocItem().MatchString(l) || adocTerm().MatchString(l) && indentOf(l) == 0 || adocBlockAttr().MatchString(l) || adocDirective().MatchString(l) {
 			break
 		}
 		if !strings.HasPrefix(l, "//") {
@@ -281,13 +282,13 @@ func (r *adocReader) term() {
 	var terms []string
 	marker, rest := "::", ""
 	for {
-		m := adocTerm.FindStringSubmatch(r.peek(0))
+		m := adocTerm().FindStringSubmatch(r.peek(0))
 		if m == nil || rest != "" || len(terms) > 0 && m[2] != marker {
 			break
 		}
 		terms, marker, rest = append(terms, adocInline(m[1])), m[2], m[3]
 		r.at++
-		for adocAnchor.MatchString(r.peek(0)) || adocDirective.MatchString(r.peek(0)) {
+		for adocAnchor().MatchString(r.peek(0)) || adocDirective().MatchString(r.peek(0)) {
 			r.at++
 		}
 	}
@@ -362,7 +363,7 @@ func (r *adocReader) paragraph(n int) {
 		return
 	}
 	if len(lines) > 0 {
-		lines[0] = adocAdmonish.ReplaceAllStringFunc(lines[0], func(s string) string {
+		lines[0] = adocAdmonish().ReplaceAllStringFunc(lines[0], func(s string) string {
 			s = strings.TrimSpace(s)
 			return "**" + s[:1] + strings.ToLower(s[1:]) + "** "
 		})
@@ -374,15 +375,15 @@ func (r *adocReader) paragraph(n int) {
 }
 
 var (
-	adocLinkgit = regexp.MustCompile(`linkgit:([\w.-]+)\[(\d+)\]`)
-	adocXref    = regexp.MustCompile(`<<[^,>]+,([^>]+)>>`)
-	adocXrefID  = regexp.MustCompile(`<<([\w-]+)>>`)
-	adocLink    = regexp.MustCompile(`(?:link:|xref:)?((?:https?://|mailto:)[^\s\[\]]+)\[([^\]]*)\]`)
-	adocLocal   = regexp.MustCompile(`(?:link|xref):([^\s\[\]]+)\[([^\]]*)\]`)
-	adocInlineA = regexp.MustCompile(`\[\[[\w:-]+\]\]`)
-	adocAttrRef = regexp.MustCompile(`\{(\w+)\}`)
-	adocPass    = regexp.MustCompile("`\\+([^`+]+)\\+`|\\+\\+([^+]+)\\+\\+|\\bpass:\\w*\\[([^\\]]*)\\]")
-	adocStrike  = regexp.MustCompile(`\[line-through\]#([^#]+)#`)
+	adocLinkgit = text.Pattern(`linkgit:([\w.-]+)\[(\d+)\]`)
+	adocXref    = text.Pattern(`<<[^,>]+,([^>]+)>>`)
+	adocXrefID  = text.Pattern(`<<([\w-]+)>>`)
+	adocLink    = text.Pattern(`(?:link:|xref:)?((?:https?://|mailto:)[^\s\[\]]+)\[([^\]]*)\]`)
+	adocLocal   = text.Pattern(`(?:link|xref):([^\s\[\]]+)\[([^\]]*)\]`)
+	adocInlineA = text.Pattern(`\[\[[\w:-]+\]\]`)
+	adocAttrRef = text.Pattern(`\{(\w+)\}`)
+	adocPass    = text.Pattern("`\\+([^`+]+)\\+`|\\+\\+([^+]+)\\+\\+|\\bpass:\\w*\\[([^\\]]*)\\]")
+	adocStrike  = text.Pattern(`\[line-through\]#([^#]+)#`)
 )
 
 var adocNames = map[string]string{
@@ -395,33 +396,33 @@ func adocInline(s string) string {
 	if !strings.ContainsAny(s, "<[{+:") {
 		return s
 	}
-	s = adocLinkgit.ReplaceAllString(s, "$1($2)")
-	s = adocXref.ReplaceAllString(s, "$1")
-	s = adocXrefID.ReplaceAllString(s, "$1")
-	s = adocLink.ReplaceAllStringFunc(s, func(m string) string {
-		p := adocLink.FindStringSubmatch(m)
+	s = adocLinkgit().ReplaceAllString(s, "$1($2)")
+	s = adocXref().ReplaceAllString(s, "$1")
+	s = adocXrefID().ReplaceAllString(s, "$1")
+	s = adocLink().ReplaceAllStringFunc(s, func(m string) string {
+		p := adocLink().FindStringSubmatch(m)
 		if p[2] == "" {
 			return p[1]
 		}
 		return "[" + p[2] + "](" + p[1] + ")"
 	})
-	s = adocLocal.ReplaceAllStringFunc(s, func(m string) string {
-		p := adocLocal.FindStringSubmatch(m)
+	s = adocLocal().ReplaceAllStringFunc(s, func(m string) string {
+		p := adocLocal().FindStringSubmatch(m)
 		if p[2] == "" {
 			return p[1]
 		}
 		return p[2]
 	})
-	s = adocInlineA.ReplaceAllString(s, "")
-	s = adocStrike.ReplaceAllString(s, "~~$1~~")
-	s = adocPass.ReplaceAllStringFunc(s, func(m string) string {
-		p := adocPass.FindStringSubmatch(m)
+	s = adocInlineA().ReplaceAllString(s, "")
+	s = adocStrike().ReplaceAllString(s, "~~$1~~")
+	s = adocPass().ReplaceAllStringFunc(s, func(m string) string {
+		p := adocPass().FindStringSubmatch(m)
 		if p[1] != "" {
 			return "`" + p[1] + "`"
 		}
 		return p[2] + p[3]
 	})
-	return adocAttrRef.ReplaceAllStringFunc(s, func(m string) string {
+	return adocAttrRef().ReplaceAllStringFunc(s, func(m string) string {
 		if v, ok := adocNames[strings.Trim(m, "{}")]; ok {
 			return v
 		}

@@ -1,8 +1,9 @@
 package markup
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Read converts the text of a file into Markdown, by its name and content, and
@@ -26,7 +27,7 @@ func Read(name, body string) (markdown, title string) {
 const titleLines = 40
 
 // headingMark matches what follows a heading's text: an anchor in braces.
-var headingMark = regexp.MustCompile(`\s*\{[^{}]*\}\s*$|\s+#+\s*$`)
+var headingMark = text.Pattern(`\s*\{[^{}]*\}\s*$|\s+#+\s*$`)
 
 func firstHeading(markdown string) string {
 	for i, l := range strings.SplitN(markdown, "\n", titleLines+1) {
@@ -44,7 +45,7 @@ func firstHeading(markdown string) string {
 }
 
 func plainTitle(t string) string {
-	t = headingMark.ReplaceAllString(strings.TrimSpace(t), "")
+	t = headingMark().ReplaceAllString(strings.TrimSpace(t), "")
 	return strings.NewReplacer("`", "", "**", "").Replace(t)
 }
 
@@ -74,7 +75,7 @@ func frontMatter(s string) (rest, title string) {
 	return rest, title
 }
 
-var wikiLink = regexp.MustCompile(`(!?)\[\[([^\]|#\n]*)(#[^\]|\n]*)?(?:\|([^\]\n]*))?\]\]`)
+var wikiLink = text.Pattern(`(!?)\[\[([^\]|#\n]*)(#[^\]|\n]*)?(?:\|([^\]\n]*))?\]\]`)
 
 // wikiLinks shows links between notes as the text that a reader sees. Code, and
 // what explains such links, is left alone.
@@ -91,8 +92,8 @@ func wikiLinks(s string) string {
 		if code || strings.Contains(l, "`") {
 			continue
 		}
-		lines[i] = wikiLink.ReplaceAllStringFunc(l, func(m string) string {
-			p := wikiLink.FindStringSubmatch(m)
+		lines[i] = wikiLink().ReplaceAllStringFunc(l, func(m string) string {
+			p := wikiLink().FindStringSubmatch(m)
 			switch {
 			case p[1] != "":
 				return m // an embedded note

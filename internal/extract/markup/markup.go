@@ -6,8 +6,9 @@ package markup
 
 import (
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Format is a kind of markup.
@@ -37,7 +38,7 @@ func Detect(name, body string) Format {
 		return Org
 	case "", ".txt", ".text":
 	default:
-		if !noEnding.MatchString(ending) {
+		if !noEnding().MatchString(ending) {
 			return Verbatim
 		}
 	}
@@ -52,17 +53,17 @@ func Detect(name, body string) Format {
 
 // noEnding matches what follows the last dot of a name or title and is no ending:
 // draft-01.2, notes.v3, Vol. 2 of the letters.
-var noEnding = regexp.MustCompile(`^\.v?\d+$|\s|^\.$|^.{12,}`)
+var noEnding = text.Pattern(`^\.v?\d+$|\s|^\.$|^.{12,}`)
 
 var (
-	rstMarks     = regexp.MustCompile(`(?m)^\.\. [a-z][\w:-]*::|:(?:ref|doc|class|func|meth|data|attr|mod|option|command|samp|file):` + "`")
-	markdownMark = regexp.MustCompile("(?m)^(?:#{1,6} \\S|```|[-*] \\[[ x]\\] )")
+	rstMarks     = text.Pattern(`(?m)^\.\. [a-z][\w:-]*::|:(?:ref|doc|class|func|meth|data|attr|mod|option|command|samp|file):` + "`")
+	markdownMark = text.Pattern("(?m)^(?:#{1,6} \\S|```|[-*] \\[[ x]\\] )")
 )
 
 // looksRST reports whether body uses directives or roles, and no Markdown
 // headings or fences.
 func looksRST(body string) bool {
-	return rstMarks.MatchString(body) && !markdownMark.MatchString(body)
+	return rstMarks().MatchString(body) && !markdownMark().MatchString(body)
 }
 
 // Convert returns body as Markdown. Markdown itself, and what is no markup, is
@@ -153,11 +154,11 @@ func (w *writer) paragraph(n int, marker string, lines []string) {
 	}
 }
 
-var blockStart = regexp.MustCompile(`^(?:[-+*]|\d{1,9}[.)])\s|^(?:#{1,6}\s|>|=+$|-+$|` + "```" + `|~~~)`)
+var blockStart = text.Pattern(`^(?:[-+*]|\d{1,9}[.)])\s|^(?:#{1,6}\s|>|=+$|-+$|` + "```" + `|~~~)`)
 
 // escapeStart keeps a line inside a paragraph from starting a block.
 func escapeStart(l string) string {
-	if blockStart.MatchString(l) {
+	if blockStart().MatchString(l) {
 		return `\` + l
 	}
 	return l

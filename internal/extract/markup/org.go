@@ -1,22 +1,23 @@
 package markup
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 var (
-	orgHeading  = regexp.MustCompile(`^(\*+)\s+(?:(?:TODO|DONE|NEXT|WAITING)\s+)?(?:\[#[A-Z]\]\s+)?(.*?)(?:\s+:[\w@:]+:)?$`)
-	orgBegin    = regexp.MustCompile(`(?i)^\s*#\+begin_(\w+)(?:\s+(\S+))?`)
-	orgKeyword  = regexp.MustCompile(`(?i)^\s*#\+(\w+):\s*(.*)$`)
-	orgDrawer   = regexp.MustCompile(`^\s*:[A-Z_]+:\s*$`)
-	orgLink     = regexp.MustCompile(`\[\[([^\]]+)\](?:\[([^\]]+)\])?\]`)
-	orgVerbatim = regexp.MustCompile(`(^|[\s({'"])[=~]([^\s=~](?:[^=~]*[^\s=~])?)[=~]($|[\s)}'".,;:!?-])`)
-	orgBold     = regexp.MustCompile(`(^|[\s({'"])\*([^\s*](?:[^*]*[^\s*])?)\*($|[\s)}'".,;:!?-])`)
-	orgItalic   = regexp.MustCompile(`(^|[\s({'"])/([^\s/](?:[^/]*[^\s/])?)/($|[\s)}'".,;:!?-])`)
-	orgStrike   = regexp.MustCompile(`(^|[\s({'"])\+([^\s+](?:[^+]*[^\s+])?)\+($|[\s)}'".,;:!?-])`)
-	orgTerm     = regexp.MustCompile(`^(\s*)[-+]\s+(.+?)\s+::\s+(.*)$`)
-	orgRule     = regexp.MustCompile(`^\s*\|[-+]+\|?\s*$`)
+	orgHeading  = text.Pattern(`^(\*+)\s+(?:(?:TODO|DONE|NEXT|WAITING)\s+)?(?:\[#[A-Z]\]\s+)?(.*?)(?:\s+:[\w@:]+:)?$`)
+	orgBegin    = text.Pattern(`(?i)^\s*#\+begin_(\w+)(?:\s+(\S+))?`)
+	orgKeyword  = text.Pattern(`(?i)^\s*#\+(\w+):\s*(.*)$`)
+	orgDrawer   = text.Pattern(`^\s*:[A-Z_]+:\s*$`)
+	orgLink     = text.Pattern(`\[\[([^\]]+)\](?:\[([^\]]+)\])?\]`)
+	orgVerbatim = text.Pattern(`(^|[\s({'"])[=~]([^\s=~](?:[^=~]*[^\s=~])?)[=~]($|[\s)}'".,;:!?-])`)
+	orgBold     = text.Pattern(`(^|[\s({'"])\*([^\s*](?:[^*]*[^\s*])?)\*($|[\s)}'".,;:!?-])`)
+	orgItalic   = text.Pattern(`(^|[\s({'"])/([^\s/](?:[^/]*[^\s/])?)/($|[\s)}'".,;:!?-])`)
+	orgStrike   = text.Pattern(`(^|[\s({'"])\+([^\s+](?:[^+]*[^\s+])?)\+($|[\s)}'".,;:!?-])`)
+	orgTerm     = text.Pattern(`^(\s*)[-+]\s+(.+?)\s+::\s+(.*)$`)
+	orgRule     = text.Pattern(`^\s*\|[-+]+\|?\s*$`)
 )
 
 // convertOrg converts Org mode text line by line.
@@ -26,17 +27,17 @@ func convertOrg(body string) string {
 	for i := 0; i < len(lines); i++ {
 		l := strings.TrimRight(expandTabs(lines[i]), " ")
 		switch {
-		case orgHeading.MatchString(l) && strings.HasPrefix(l, "*"):
-			m := orgHeading.FindStringSubmatch(l)
+		case orgHeading().MatchString(l) && strings.HasPrefix(l, "*"):
+			m := orgHeading().FindStringSubmatch(l)
 			w.heading(len(m[1]), orgInline(m[2]))
-		case orgBegin.MatchString(l):
+		case orgBegin().MatchString(l):
 			i = orgBlock(&w, lines, i)
-		case orgDrawer.MatchString(l):
+		case orgDrawer().MatchString(l):
 			for i+1 < len(lines) && !strings.EqualFold(strings.TrimSpace(lines[i]), ":END:") {
 				i++
 			}
-		case orgKeyword.MatchString(l):
-			if m := orgKeyword.FindStringSubmatch(l); strings.EqualFold(m[1], "title") {
+		case orgKeyword().MatchString(l):
+			if m := orgKeyword().FindStringSubmatch(l); strings.EqualFold(m[1], "title") {
 				w.heading(1, orgInline(m[2]))
 			}
 		case strings.HasPrefix(strings.TrimSpace(l), "# "):
@@ -52,8 +53,8 @@ func convertOrg(body string) string {
 				code = append(code, strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(c), ":"), " "))
 			}
 			w.code(0, "", code)
-		case orgTerm.MatchString(l):
-			m := orgTerm.FindStringSubmatch(l)
+		case orgTerm().MatchString(l):
+			m := orgTerm().FindStringSubmatch(l)
 			w.line(0, "")
 			w.line(0, orgInline(m[2]))
 			w.line(0, ": "+orgInline(m[3]))
@@ -66,7 +67,7 @@ func convertOrg(body string) string {
 
 // orgBlock writes a #+begin_… block and returns the index of its last line.
 func orgBlock(w *writer, lines []string, i int) int {
-	m := orgBegin.FindStringSubmatch(lines[i])
+	m := orgBegin().FindStringSubmatch(lines[i])
 	end := i + 1
 	for end < len(lines) && !strings.EqualFold(strings.TrimSpace(lines[end]), "#+end_"+m[1]) {
 		end++
@@ -94,7 +95,7 @@ func orgBlock(w *writer, lines []string, i int) int {
 func orgTable(w *writer, lines []string, i int) int {
 	var rows [][]string
 	for ; i < len(lines) && strings.HasPrefix(strings.TrimSpace(lines[i]), "|"); i++ {
-		if orgRule.MatchString(lines[i]) {
+		if orgRule().MatchString(lines[i]) {
 			continue
 		}
 		cells := strings.SplitN(strings.Trim(strings.TrimSpace(lines[i]), "|"), "|", maxColumns)
@@ -109,8 +110,8 @@ func orgTable(w *writer, lines []string, i int) int {
 }
 
 func orgInline(s string) string {
-	s = orgLink.ReplaceAllStringFunc(s, func(m string) string {
-		p := orgLink.FindStringSubmatch(m)
+	s = orgLink().ReplaceAllStringFunc(s, func(m string) string {
+		p := orgLink().FindStringSubmatch(m)
 		switch {
 		case p[2] == "":
 			return p[1]
@@ -119,8 +120,8 @@ func orgInline(s string) string {
 		}
 		return p[2]
 	})
-	s = orgVerbatim.ReplaceAllString(s, "$1`$2`$3")
-	s = orgBold.ReplaceAllString(s, "$1**$2**$3")
-	s = orgItalic.ReplaceAllString(s, "$1*$2*$3")
-	return orgStrike.ReplaceAllString(s, "$1~~$2~~$3")
+	s = orgVerbatim().ReplaceAllString(s, "$1`$2`$3")
+	s = orgBold().ReplaceAllString(s, "$1**$2**$3")
+	s = orgItalic().ReplaceAllString(s, "$1*$2*$3")
+	return orgStrike().ReplaceAllString(s, "$1~~$2~~$3")
 }

@@ -1,20 +1,21 @@
 package markup
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 var (
-	rfcFooter  = regexp.MustCompile(`^\S.*\[Page [\divxlc]+\]\s*$`)
-	rfcHeader  = regexp.MustCompile(`^(?:RFC \d+|Internet-Draft)\s.*\s(?:January|February|March|April|May|June|July|August|September|October|November|December)\s+\d{4}\s*$`)
-	rfcTitle   = regexp.MustCompile(`^(?:Request for Comments|Internet-Draft)\b|^RFC: \d+`)
-	tocLine    = regexp.MustCompile(`\S\s*(?:\.\s?){4,}\s*\d+\s*$`)
-	numbered   = regexp.MustCompile(`^(?:(?:Appendix |APPENDIX )?[A-Z]|\d{1,2})(?:\.\d{1,3})*\.?\s+\S`)
-	sectionNum = regexp.MustCompile(`^(?:Appendix |APPENDIX )?((?:[A-Z]|\d{1,2})(?:\.\d{1,3})*)\.?\s+(\S.*)$`)
-	plainItem  = regexp.MustCompile(`^(\s*)([-*+o•]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+(\S.*)$`)
-	drawing    = regexp.MustCompile(`[-+|=_]{4,}|\S   +\S.*\S   +\S|^\s*\|.*\|\s*$|[{};]\s*$|^\s*[\w-]+\s+=\s|^\s*[CS]: `)
+	rfcFooter  = text.Pattern(`^\S.*\[Page [\divxlc]+\]\s*$`)
+	rfcHeader  = text.Pattern(`^(?:RFC \d+|Internet-Draft)\s.*\s(?:January|February|March|April|May|June|July|August|September|October|November|December)\s+\d{4}\s*$`)
+	rfcTitle   = text.Pattern(`^(?:Request for Comments|Internet-Draft)\b|^RFC: \d+`)
+	tocLine    = text.Pattern(`\S\s*(?:\.\s?){4,}\s*\d+\s*$`)
+	numbered   = text.Pattern(`^(?:(?:Appendix |APPENDIX )?[A-Z]|\d{1,2})(?:\.\d{1,3})*\.?\s+\S`)
+	sectionNum = text.Pattern(`^(?:Appendix |APPENDIX )?((?:[A-Z]|\d{1,2})(?:\.\d{1,3})*)\.?\s+(\S.*)$`)
+	plainItem  = text.Pattern(`^(\s*)([-*+o•]|\(?\d{1,2}[.)]|\(?[a-z][.)])\s+(\S.*)$`)
+	drawing    = text.Pattern(`[-+|=_]{4,}|\S   +\S.*\S   +\S|^\s*\|.*\|\s*$|[{};]\s*$|^\s*[\w-]+\s+=\s|^\s*[CS]: `)
 )
 
 // looksWrapped reports whether body is plain text with hard line breaks and an
@@ -24,7 +25,7 @@ func looksWrapped(body string) bool {
 	pages, indented, unindented := 0, 0, 0
 	for _, l := range lines {
 		switch {
-		case rfcFooter.MatchString(l):
+		case rfcFooter().MatchString(l):
 			pages++
 		case strings.HasPrefix(l, "   ") && !isBlank(l):
 			indented++
@@ -32,7 +33,7 @@ func looksWrapped(body string) bool {
 			unindented++
 		}
 	}
-	if pages == 1 && slices.ContainsFunc(lines[:min(len(lines), 12)], rfcTitle.MatchString) {
+	if pages == 1 && slices.ContainsFunc(lines[:min(len(lines), 12)], rfcTitle().MatchString) {
 		return true
 	}
 	return pages > 1 || indented > 40 && indented > 4*unindented
@@ -94,15 +95,15 @@ func unpaged(lines []string) []string {
 	var out []string
 	for i := 0; i < len(lines); i++ {
 		l := strings.TrimRight(expandTabs(lines[i]), " ")
-		if tocLine.MatchString(l) {
+		if tocLine().MatchString(l) {
 			continue
 		}
-		if !rfcFooter.MatchString(l) {
+		if !rfcFooter().MatchString(l) {
 			out = append(out, l)
 			continue
 		}
 		j := i + 1
-		for j < len(lines) && (isBlank(lines[j]) || rfcHeader.MatchString(lines[j])) {
+		for j < len(lines) && (isBlank(lines[j]) || rfcHeader().MatchString(lines[j])) {
 			j++
 		}
 		for len(out) > 0 && out[len(out)-1] == "" {
@@ -119,7 +120,7 @@ func unpaged(lines []string) []string {
 // goesOn reports whether a paragraph that ends with last continues with next.
 func goesOn(last, next string) bool {
 	last = strings.TrimSpace(last)
-	if last == "" || strings.ContainsAny(last[len(last)-1:], ".:!?") || numbered.MatchString(next) || plainItem.MatchString(next) {
+	if last == "" || strings.ContainsAny(last[len(last)-1:], ".:!?") || numbered().MatchString(next) || plainItem().MatchString(next) {
 		return false
 	}
 	return len(last) > 40
@@ -159,7 +160,7 @@ func (r *plainReader) paragraph(lines []string) {
 		r.w.heading(1, strings.Join(strings.Fields(strings.Join(lines, " ")), " "))
 	case isDrawing(lines):
 		r.w.code(0, "", lines)
-	case plainItem.MatchString(first):
+	case plainItem().MatchString(first):
 		r.items(lines)
 	case len(lines) == 1 && len(first) < 60 && !strings.ContainsAny(strings.TrimSpace(first), ".") && r.described(indent) > 0:
 		r.term(strings.TrimSpace(first), indent)
@@ -178,7 +179,7 @@ func (r *plainReader) paragraph(lines []string) {
 func (r *plainReader) described(indent int) int {
 	n := 0
 	for _, p := range r.rest {
-		if indentOf(p[0]) <= indent || plainItem.MatchString(p[0]) {
+		if indentOf(p[0]) <= indent || plainItem().MatchString(p[0]) {
 			break
 		}
 		if n++; n > mostDescribed {
@@ -224,13 +225,13 @@ func escapeFirst(lines []string) []string {
 // isTitle reports whether an unindented line is a section's title.
 func isTitle(l string) bool {
 	l = strings.TrimSpace(l)
-	return numbered.MatchString(l) || len(l) < 60 && !strings.HasSuffix(l, ".") && !strings.HasSuffix(l, ",")
+	return numbered().MatchString(l) || len(l) < 60 && !strings.HasSuffix(l, ".") && !strings.HasSuffix(l, ",")
 }
 
 func (r *plainReader) heading(l string) {
 	l = strings.TrimSpace(l)
 	level := 2
-	if m := sectionNum.FindStringSubmatch(l); m != nil {
+	if m := sectionNum().FindStringSubmatch(l); m != nil {
 		level = 2 + strings.Count(m[1], ".")
 	}
 	r.w.heading(level, l)
@@ -240,7 +241,7 @@ func (r *plainReader) heading(l string) {
 func isDrawing(lines []string) bool {
 	n := 0
 	for _, l := range lines {
-		if drawing.MatchString(l) {
+		if drawing().MatchString(l) {
 			n++
 		}
 	}
@@ -263,9 +264,9 @@ func isHanging(lines []string) bool {
 // items writes the items of a list whose lines follow each other.
 func (r *plainReader) items(lines []string) {
 	for i := 0; i < len(lines); {
-		m := plainItem.FindStringSubmatch(lines[i])
+		m := plainItem().FindStringSubmatch(lines[i])
 		end := i + 1
-		for end < len(lines) && (!plainItem.MatchString(lines[end]) || indentOf(lines[end]) > len(m[1])+2) {
+		for end < len(lines) && (!plainItem().MatchString(lines[end]) || indentOf(lines[end]) > len(m[1])+2) {
 			end++
 		}
 		marker := "- "

@@ -1,20 +1,21 @@
 package markup
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 var (
-	rstDirective = regexp.MustCompile(`^\.\. ([A-Za-z][\w:-]*)::(?:\s+(.*))?$`)
-	rstTarget    = regexp.MustCompile(`^\.\. (?:_[^:]+:|\|[^|]+\| |\[[^\]]+\] )(.*)$`)
-	rstItem      = regexp.MustCompile(`^([-*+•])\s+(\S.*)$`)
-	rstNumber    = regexp.MustCompile(`^(?:\(?(\d+|#|[a-zA-Z])[.)])\s+(\S.*)$`)
-	rstField     = regexp.MustCompile(`^:([^:]+):(?:\s+(.*))?$`)
-	rstOption    = regexp.MustCompile(`^(-{1,2}\w[\w-]*(?:[ =]\S+)?(?:, -{1,2}\w[\w-]*(?:[ =]\S+)?)*)  +(\S.*)$`)
-	rstGrid      = regexp.MustCompile(`^\+(?:[-=]+\+)+$`)
-	rstSimple    = regexp.MustCompile(`^=+(?: +=+)+$`)
+	rstDirective = text.Pattern(`^\.\. ([A-Za-z][\w:-]*)::(?:\s+(.*))?$`)
+	rstTarget    = text.Pattern(`^\.\. (?:_[^:]+:|\|[^|]+\| |\[[^\]]+\] )(.*)$`)
+	rstItem      = text.Pattern(`^([-*+•])\s+(\S.*)$`)
+	rstNumber    = text.Pattern(`^(?:\(?(\d+|#|[a-zA-Z])[.)])\s+(\S.*)$`)
+	rstField     = text.Pattern(`^:([^:]+):(?:\s+(.*))?$`)
+	rstOption    = text.Pattern(`^(-{1,2}\w[\w-]*(?:[ =]\S+)?(?:, -{1,2}\w[\w-]*(?:[ =]\S+)?)*)  +(\S.*)$`)
+	rstGrid      = text.Pattern(`^\+(?:[-=]+\+)+$`)
+	rstSimple    = text.Pattern(`^=+(?: +=+)+$`)
 )
 
 // rstAdmonitions are directives whose body is a paragraph with a name.
@@ -84,38 +85,38 @@ func (r *rstReader) block(depth int) {
 	case isAdornment(l) && r.peek(1) != "" && isAdornment(r.peek(2)) && r.peek(2)[0] == l[0]:
 		r.heading(r.peek(1), l[:1]+l[:1])
 		r.at += 3
-	case indentOf(l) == 0 && isAdornment(r.peek(1)) && !isAdornment(l) && len(r.peek(1)) >= min(3, utf8.RuneCountInString(l)) && !rstSimple.MatchString(l):
+	case indentOf(l) == 0 && isAdornment(r.peek(1)) && !isAdornment(l) && len(r.peek(1)) >= min(3, utf8.RuneCountInString(l)) && !rstSimple().MatchString(l):
 		r.heading(l, r.peek(1)[:1])
 		r.at += 2
 	case isAdornment(l) && len(l) >= 4 && r.peek(-1) == "" && r.peek(1) == "":
 		r.at++ // a transition
-	case rstDirective.MatchString(l):
-		r.directive(rstDirective.FindStringSubmatch(l), depth)
+	case rstDirective().MatchString(l):
+		r.directive(rstDirective().FindStringSubmatch(l), depth)
 	case strings.HasPrefix(l, ".. ") || l == "..":
 		r.target(l)
-	case rstGrid.MatchString(l):
+	case rstGrid().MatchString(l):
 		r.grid()
-	case rstSimple.MatchString(l):
+	case rstSimple().MatchString(l):
 		r.simpleTable()
 	case strings.HasPrefix(l, ">>> "):
 		r.w.code(r.base, "pycon", r.paragraphLines())
-	case rstItem.MatchString(l):
-		m := rstItem.FindStringSubmatch(l)
+	case rstItem().MatchString(l):
+		m := rstItem().FindStringSubmatch(l)
 		r.item("- ", len(l)-len(m[2]), depth)
-	case rstNumber.MatchString(l):
-		m := rstNumber.FindStringSubmatch(l)
+	case rstNumber().MatchString(l):
+		m := rstNumber().FindStringSubmatch(l)
 		number := "1"
 		if m[1][0] >= '0' && m[1][0] <= '9' {
 			number = m[1]
 		}
 		r.item(number+". ", len(l)-len(m[2]), depth)
-	case rstField.MatchString(l):
-		m := rstField.FindStringSubmatch(l)
+	case rstField().MatchString(l):
+		m := rstField().FindStringSubmatch(l)
 		lines := append([]string{strings.TrimSpace("**" + rstInline(m[1]) + "** " + rstInline(m[2]))}, r.body(1)...)
 		r.w.paragraph(r.base, "", trimBlank(lines))
 		r.w.line(0, "")
-	case rstOption.MatchString(l):
-		m := rstOption.FindStringSubmatch(l)
+	case rstOption().MatchString(l):
+		m := rstOption().FindStringSubmatch(l)
 		r.definition("`"+m[1]+"`", append([]string{m[2]}, dedent(r.body(1))...), depth)
 	case indentOf(l) > 0:
 		r.w.paragraph(r.base, "> ", rstInlineAll(dedent(r.quoted())))
@@ -257,8 +258,8 @@ func (r *rstReader) directive(m []string, depth int) {
 	name, argument := m[1], m[2]
 	body := dedent(r.body(1))
 	header := ""
-	for len(body) > 0 && rstField.MatchString(body[0]) { // options
-		if option := rstField.FindStringSubmatch(body[0]); option[1] == "header" {
+	for len(body) > 0 && rstField().MatchString(body[0]) { // options
+		if option := rstField().FindStringSubmatch(body[0]); option[1] == "header" {
 			header = option[2]
 		}
 		body = body[1:]
@@ -289,7 +290,7 @@ func (r *rstReader) directive(m []string, depth int) {
 		} else if title != "" {
 			text = []string{strings.TrimSpace("**" + title + "** " + argument)}
 		}
-		if len(body) > 0 && body[0] != "" && !rstItem.MatchString(body[0]) {
+		if len(body) > 0 && body[0] != "" && !rstItem().MatchString(body[0]) {
 			text[0] = strings.TrimSpace(text[0] + " " + body[0])
 			body = body[1:]
 		}
@@ -319,7 +320,7 @@ func (r *rstReader) directive(m []string, depth int) {
 func (r *rstReader) target(l string) {
 	footnote := strings.HasPrefix(l, ".. [")
 	text := ""
-	if m := rstTarget.FindStringSubmatch(l); m != nil && footnote {
+	if m := rstTarget().FindStringSubmatch(l); m != nil && footnote {
 		text = m[1]
 	}
 	body := dedent(r.body(1))

@@ -1,20 +1,21 @@
 package markup
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 var (
-	rstLiteral  = regexp.MustCompile("``([^`]+(?:`[^`]+)*)``")
-	rstRole     = regexp.MustCompile(":[a-zA-Z][\\w:+.-]*:`([^`]+)`")
-	rstLinkURL  = regexp.MustCompile("`([^`<]+?)\\s*<([^>`]+)>`__?")
-	rstLinkName = regexp.MustCompile("`([^`]+)`__?")
-	rstWordRef  = regexp.MustCompile(`\b([A-Za-z][\w-]*[A-Za-z0-9])__?(\W|$)`)
-	rstFootnote = regexp.MustCompile(`\s?\[(?:\d+|#\w*|\*)\]_`)
-	rstSubst    = regexp.MustCompile(`\|([A-Za-z][\w .-]*)\|`)
-	rstRoleText = regexp.MustCompile(`^(.+?)\s*<[^>]+>$`)
+	rstLiteral  = text.Pattern("``([^`]+(?:`[^`]+)*)``")
+	rstRole     = text.Pattern(":[a-zA-Z][\\w:+.-]*:`([^`]+)`")
+	rstLinkURL  = text.Pattern("`([^`<]+?)\\s*<([^>`]+)>`__?")
+	rstLinkName = text.Pattern("`([^`]+)`__?")
+	rstWordRef  = text.Pattern(`\b([A-Za-z][\w-]*[A-Za-z0-9])__?(\W|$)`)
+	rstFootnote = text.Pattern(`\s?\[(?:\d+|#\w*|\*)\]_`)
+	rstSubst    = text.Pattern(`\|([A-Za-z][\w .-]*)\|`)
+	rstRoleText = text.Pattern(`^(.+?)\s*<[^>]+>$`)
 )
 
 func rstInlineAll(lines []string) []string {
@@ -36,11 +37,11 @@ func rstInline(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return r == 0 || unicode.Is(unicode.Co, r) }) {
 		return s
 	}
-	s = rstLiteral.ReplaceAllStringFunc(s, func(m string) string { return keep("`" + m[2:len(m)-2] + "`") })
-	s = rstRole.ReplaceAllStringFunc(s, func(m string) string {
-		body := rstRole.FindStringSubmatch(m)[1]
+	s = rstLiteral().ReplaceAllStringFunc(s, func(m string) string { return keep("`" + m[2:len(m)-2] + "`") })
+	s = rstRole().ReplaceAllStringFunc(s, func(m string) string {
+		body := rstRole().FindStringSubmatch(m)[1]
 		role := strings.Trim(m[:strings.IndexByte(m, '`')], ":")
-		if t := rstRoleText.FindStringSubmatch(body); t != nil {
+		if t := rstRoleText().FindStringSubmatch(body); t != nil {
 			return t[1]
 		}
 		switch role {
@@ -54,11 +55,11 @@ func rstInline(s string) string {
 		}
 		return keep("`" + body + "`")
 	})
-	s = rstLinkURL.ReplaceAllString(s, "[$1]($2)")
-	s = rstLinkName.ReplaceAllString(s, "$1")
-	s = rstFootnote.ReplaceAllString(s, "")
-	s = rstWordRef.ReplaceAllString(s, "$1$2")
-	s = rstSubst.ReplaceAllString(s, "$1")
+	s = rstLinkURL().ReplaceAllString(s, "[$1]($2)")
+	s = rstLinkName().ReplaceAllString(s, "$1")
+	s = rstFootnote().ReplaceAllString(s, "")
+	s = rstWordRef().ReplaceAllString(s, "$1$2")
+	s = rstSubst().ReplaceAllString(s, "$1")
 	s = strings.ReplaceAll(s, `\ `, "")
 	for i, code := range kept {
 		s = strings.ReplaceAll(s, "\x00"+string(rune(0xE000+i))+"\x00", code)

@@ -4,13 +4,15 @@ import (
 	"encoding/csv"
 	"regexp"
 	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 var (
-	adocValue     = regexp.MustCompile(`^:([\w-]+):\s+(\S.*)$`)
-	adocReference = regexp.MustCompile(`\{([\w-]+)\}`)
-	rstReplace    = regexp.MustCompile(`^\s*\.\. \|([^|]+)\| replace::\s*(.*)$`)
-	rstReference  = regexp.MustCompile(`\|([^|\s](?:[^|]*[^|\s])?)\|`)
+	adocValue     = text.Pattern(`^:([\w-]+):\s+(\S.*)$`)
+	adocReference = text.Pattern(`\{([\w-]+)\}`)
+	rstReplace    = text.Pattern(`^\s*\.\. \|([^|]+)\| replace::\s*(.*)$`)
+	rstReference  = text.Pattern(`\|([^|\s](?:[^|]*[^|\s])?)\|`)
 )
 
 // Bounds of what names of a document stand for, in bytes.
@@ -74,14 +76,14 @@ func resolveAdoc(lines []string) []string {
 		case strings.HasPrefix(l, "= ") && !begun:
 			header = true
 		}
-		begun = begun || !isBlank(l) && !adocAttribute.MatchString(l) && !strings.HasPrefix(l, "//")
-		if m := adocValue.FindStringSubmatch(trimmed); m != nil {
+		begun = begun || !isBlank(l) && !adocAttribute().MatchString(l) && !strings.HasPrefix(l, "//")
+		if m := adocValue().FindStringSubmatch(trimmed); m != nil {
 			values.define(m[1], m[2])
 		}
-		if header && adocAttribute.MatchString(trimmed) {
+		if header && adocAttribute().MatchString(trimmed) {
 			continue
 		}
-		out = append(out, values.replace(adocReference, l))
+		out = append(out, values.replace(adocReference(), l))
 	}
 	return out
 }
@@ -94,13 +96,13 @@ func isNear(a, b int) bool { return a-b <= 3 && b-a <= 3 }
 func resolveRST(lines []string) {
 	var values substitutions
 	for _, l := range lines {
-		if m := rstReplace.FindStringSubmatch(l); m != nil {
+		if m := rstReplace().FindStringSubmatch(l); m != nil {
 			values.define(m[1], m[2])
 		}
 	}
 	for i, l := range lines {
 		if trimmed := strings.TrimSpace(l); !strings.HasPrefix(trimmed, ".. |") && !strings.HasPrefix(trimmed, "|") {
-			lines[i] = values.replace(rstReference, l)
+			lines[i] = values.replace(rstReference(), l)
 		}
 	}
 }

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"io"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Bounds of a sheet.
@@ -107,7 +108,7 @@ func richText(si *node) string {
 	return b.String()
 }
 
-var quotedFormat = regexp.MustCompile(`"[^"]*"|\\.|\[[^\]]*\]|_.|\*.`)
+var quotedFormat = text.Pattern(`"[^"]*"|\\.|\[[^\]]*\]|_.|\*.`)
 
 func (w *workbook) readFormats(part string) {
 	root, _ := w.archive.tree(part)
@@ -138,7 +139,7 @@ func (w *workbook) readFormats(part string) {
 // formatOf reads a format code as far as it changes what a number is.
 func formatOf(code string) numberFormat {
 	code, _, _ = strings.Cut(code, ";")
-	code = strings.ToLower(quotedFormat.ReplaceAllString(code, ""))
+	code = strings.ToLower(quotedFormat().ReplaceAllString(code, ""))
 	days, hours := strings.ContainsAny(code, "yd"), strings.ContainsAny(code, "hs")
 	switch {
 	case strings.Contains(code, "general"):

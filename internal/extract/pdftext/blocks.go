@@ -2,11 +2,12 @@ package pdftext
 
 import (
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // kinds of a block.
@@ -70,16 +71,16 @@ func proseBlock(rows []row, script func(string, string, bool) string) block {
 }
 
 var (
-	bulletMark = regexp.MustCompile(`^[•◦‣▪▫■□●○·∙➢✓–*-]\s+(\S.*)$`)
-	orderMark  = regexp.MustCompile(`^(?:\d{1,3}[.)]|\([a-z0-9]{1,4}\)|[a-z][.)]|\[\d{1,4}\])\s+\S`)
+	bulletMark = text.Pattern(`^[•◦‣▪▫■□●○·∙➢✓–*-]\s+(\S.*)$`)
+	orderMark  = text.Pattern(`^(?:\d{1,3}[.)]|\([a-z0-9]{1,4}\)|[a-z][.)]|\[\d{1,4}\])\s+\S`)
 )
 
 // bullet returns the text of a list item with its mark in Markdown.
 func bullet(line string) (string, bool) {
-	if m := bulletMark.FindStringSubmatch(line); m != nil {
+	if m := bulletMark().FindStringSubmatch(line); m != nil {
 		return "- " + m[1], true
 	}
-	return line, orderMark.MatchString(line)
+	return line, orderMark().MatchString(line)
 }
 
 // margins are what the lines of a region have in common.

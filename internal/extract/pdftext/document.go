@@ -3,12 +3,13 @@ package pdftext
 import (
 	"cmp"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // layOut turns the words of pages into Markdown.
@@ -49,7 +50,7 @@ func lettersOf(words []word) (n int) {
 	return n
 }
 
-var digits = regexp.MustCompile(`\d+|\b[ivxlc]+\b`)
+var digits = text.Pattern(`\d+|\b[ivxlc]+\b`)
 
 // place is what the running lines of pages have in common: their text and height, or
 // the distance of the number in them from the number of the page.
@@ -102,7 +103,7 @@ func endRows(words []word) []row {
 // the rows at the ends.
 func placesOf(r row, i, at int) []place {
 	text := strings.ToLower(r.text(func(_, s string, _ bool) string { return s }))
-	out := []place{{text: digits.ReplaceAllString(text, "#"), y: int(math.Round(r.y / 4))}}
+	out := []place{{text: digits().ReplaceAllString(text, "#"), y: int(math.Round(r.y / 4))}}
 	if at == 1 || at == 2 || len(text) > 120 {
 		return out
 	}
@@ -237,7 +238,7 @@ const (
 	deepest         = 4
 )
 
-var numbered = regexp.MustCompile(`^(?:\d{1,2}(?:\.\d{1,2})*\.?|[A-Z]\.|[IVX]+\.)\s+\pL`)
+var numbered = text.Pattern(`^(?:\d{1,2}(?:\.\d{1,2})*\.?|[A-Z]\.|[IVX]+\.)\s+\pL`)
 
 // headingLevel returns the level of a block that is a heading, else 0.
 func headingLevel(b block, text string, body float64, levels []float64) int {
@@ -248,7 +249,7 @@ func headingLevel(b block, text string, body float64, levels []float64) int {
 		return min(i+1, deepest)
 	}
 	end, _ := utf8.DecodeLastRuneInString(text)
-	if b.bold && b.size >= 0.97*body && len(b.lines) == 1 && len(text) <= maxBoldHeading && (numbered.MatchString(text) || b.kind == paragraph && !strings.ContainsRune(".,;:", end) && startsUpper(text)) {
+	if b.bold && b.size >= 0.97*body && len(b.lines) == 1 && len(text) <= maxBoldHeading && (numbered().MatchString(text) || b.kind == paragraph && !strings.ContainsRune(".,;:", end) && startsUpper(text)) {
 		return min(len(levels)+1, deepest)
 	}
 	return 0

@@ -1,7 +1,6 @@
 package pdftext
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -13,6 +12,8 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/traditionalchinese"
 	"golang.org/x/text/encoding/unicode"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // standardUpper is the part of Adobe's StandardEncoding that is not ASCII, from
@@ -74,9 +75,9 @@ const (
 )
 
 var (
-	texTextFont   = regexp.MustCompile(`\b(?:CM(?:R|BX|TI|SL|SS|SSI|SSBX|BXTI|B|U|FF|DUNH|CSC|TCSC|TT|SLTT|ITT|SSDC|SSQ|SSQI)|LCMSS\w*)\d+$`)
-	texMathFont   = regexp.MustCompile(`\bCMM(?:I|IB)\d+$`)
-	texSymbolFont = regexp.MustCompile(`\bCMB?SY\d+$`)
+	texTextFont   = text.Pattern(`\b(?:CM(?:R|BX|TI|SL|SS|SSI|SSBX|BXTI|B|U|FF|DUNH|CSC|TCSC|TT|SLTT|ITT|SSDC|SSQ|SSQI)|LCMSS\w*)\d+$`)
+	texMathFont   = text.Pattern(`\bCMM(?:I|IB)\d+$`)
+	texSymbolFont = text.Pattern(`\bCMB?SY\d+$`)
 )
 
 // texTable is the built-in encoding of a font of TeX, known by its name.
@@ -84,11 +85,11 @@ func texTable(name string) (t byteTable, ok bool) {
 	var codes string
 	dot := 0x2E
 	switch {
-	case texTextFont.MatchString(name):
+	case texTextFont().MatchString(name):
 		codes = texText
-	case texMathFont.MatchString(name):
+	case texMathFont().MatchString(name):
 		codes, dot = texMath, 0x3A
-	case texSymbolFont.MatchString(name):
+	case texSymbolFont().MatchString(name):
 		codes = texSymbols
 	default:
 		return t, false
@@ -149,7 +150,7 @@ func (f *file) differences(t *byteTable, o types.Object, bitmap bool) {
 		case types.Name:
 			if at >= 0 && at < len(t) {
 				t[at] = glyphText(v.Value())
-				if m := numberedGlyph.FindStringSubmatch(v.Value()); m != nil && bitmap && t[at] == "" {
+				if m := numberedGlyph().FindStringSubmatch(v.Value()); m != nil && bitmap && t[at] == "" {
 					t[at] = bitmapText(m[1])
 				}
 			}
@@ -158,7 +159,7 @@ func (f *file) differences(t *byteTable, o types.Object, bitmap bool) {
 	}
 }
 
-var numberedGlyph = regexp.MustCompile(`^[A-Za-z]{1,2}(\d{1,3})$`)
+var numberedGlyph = text.Pattern(`^[A-Za-z]{1,2}(\d{1,3})$`)
 
 // bitmapCodes are the codes below the space that TeX's two encodings of text give to
 // different characters than ASCII.
@@ -179,7 +180,7 @@ func bitmapText(digits string) string {
 }
 
 // type1Glyph is a line of the encoding in the clear part of a Type 1 font file.
-var type1Glyph = regexp.MustCompile(`dup\s+(\d{1,3})\s*/([\w.]+)\s+put`)
+var type1Glyph = text.Pattern(`dup\s+(\d{1,3})\s*/([\w.]+)\s+put`)
 
 // builtIn is the encoding of a font that names none.
 func (f *file) builtIn(dict types.Dict, symbol bool) byteTable {
@@ -189,7 +190,7 @@ func (f *file) builtIn(dict types.Dict, symbol bool) byteTable {
 	descriptor := f.dict(dict["FontDescriptor"])
 	if program := descriptor["FontFile"]; program != nil {
 		raw, _ := f.stream(program)
-		if found := type1Glyph.FindAllSubmatch(raw[:min(len(raw), 32<<10)], 256); len(found) > 0 {
+		if found := type1Glyph().FindAllSubmatch(raw[:min(len(raw), 32<<10)], 256); len(found) > 0 {
 			var t byteTable
 			for _, m := range found {
 				if c, err := strconv.Atoi(string(m[1])); err == nil && c < len(t) {

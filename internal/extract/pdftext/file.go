@@ -5,12 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Bounds of a file.
@@ -39,7 +40,7 @@ func open(ctx context.Context, raw []byte) (*file, error) {
 	}
 	table, err := pdfcpu.ReadWithContext(ctx, bytes.NewReader(raw), conf)
 	switch {
-	case err == nil && table.Encrypt == nil && directEncryption.Match(raw):
+	case err == nil && table.Encrypt == nil && directEncryption().Match(raw):
 		return nil, ErrEncrypted
 	case err == nil:
 		return &file{ctx: ctx, table: table, fonts: map[types.IndirectRef]*font{}}, nil
@@ -53,7 +54,7 @@ func open(ctx context.Context, raw []byte) (*file, error) {
 
 // directEncryption is an encryption dictionary within the trailer, which pdfcpu takes
 // for none: the text would be noise.
-var directEncryption = regexp.MustCompile(`/Encrypt\s*<<`)
+var directEncryption = text.Pattern(`/Encrypt\s*<<`)
 
 // isEncryption reports whether a password or an unknown encryption is in the way.
 // Most of these errors have no exported value.

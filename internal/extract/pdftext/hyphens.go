@@ -1,19 +1,20 @@
 package pdftext
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // vocabulary are the words of a document, in lower case, with their hyphens.
 type vocabulary map[string]bool
 
-var wordPattern = regexp.MustCompile(`[\pL\pN]+(?:[-‐][\pL\pN]+)*`)
+var wordPattern = text.Pattern(`[\pL\pN]+(?:[-‐][\pL\pN]+)*`)
 
 func (v vocabulary) add(line string) {
-	for _, w := range wordPattern.FindAllString(line, -1) {
+	for _, w := range wordPattern().FindAllString(line, -1) {
 		v[strings.ToLower(strings.ReplaceAll(w, "‐", "-"))] = true
 	}
 }
@@ -59,7 +60,7 @@ func (v vocabulary) append(before, line string) string {
 		return before + " " + line
 	}
 	head := lastWord(stem)
-	tail := wordPattern.FindString(line)
+	tail := wordPattern().FindString(line)
 	if conjunctions[tail] {
 		return before + " " + line
 	}
