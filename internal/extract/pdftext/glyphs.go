@@ -3,6 +3,7 @@ package pdftext
 import (
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
@@ -43,8 +44,13 @@ parenrightbigg ) bracketleftbig [ bracketrightbig ] bracketleftbigg [ bracketrig
 hyphentwo ‐ nbspace   nonbreakingspace   afii61352 № visiblespace ␣ quotedblrev ‟
 `)
 
-// pairs reads names and characters in turn. The character of "space" is a space.
-func pairs(s string) map[string]string {
+// pairs returns a function that on its first call reads names and characters in turn.
+// The character of "space" is a space.
+func pairs(s string) func() map[string]string {
+	return sync.OnceValue(func() map[string]string { return readPairs(s) })
+}
+
+func readPairs(s string) map[string]string {
 	out := map[string]string{"space": " ", "nbspace": " ", "nonbreakingspace": " ", "sfthyphen": "\u00AD", "softhyphen": "\u00AD"}
 	var name string
 	for _, f := range strings.Fields(s) {
@@ -61,7 +67,7 @@ func pairs(s string) map[string]string {
 
 // glyphText returns the text of a glyph by its name, "" if the name does not say.
 func glyphText(name string) string {
-	if s, ok := glyphNames[name]; ok {
+	if s, ok := glyphNames()[name]; ok {
 		return s
 	}
 	base, variant, _ := strings.Cut(name, ".") // "a.sc" is a small capital of a

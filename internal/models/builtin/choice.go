@@ -69,7 +69,7 @@ func named(question string) []string {
 		return nil
 	}
 	one, two := side(m[1]), side(m[2])
-	if n := len(one); len(two) > n && n > 0 && plainVerbs[stem(two[len(two)-1])] {
+	if n := len(one); len(two) > n && n > 0 && plainVerbs()[stem(two[len(two)-1])] {
 		two = two[:len(two)-1] // "How do BERT and GPT differ?"
 	}
 	out := []string{strings.Join(one, " "), strings.Join(two, " ")}

@@ -174,7 +174,7 @@ func isNoun(asked string) bool {
 	if len(words) == 0 || len(words) > 6 || leadingAsk().MatchString(asked) || len(subjects(phrases(asked))) == 0 {
 		return false
 	}
-	return !slices.ContainsFunc(words, func(t text.Token) bool { return auxiliary[t.Word] || plainVerbs[t.Term] || pronouns[t.Word] })
+	return !slices.ContainsFunc(words, func(t text.Token) bool { return auxiliary[t.Word] || plainVerbs()[t.Term] || pronouns[t.Word] })
 }
 
 var auxiliary = set(strings.Fields(`is are was were be been do does did has have had can could will would shall should may might must cannot`))

@@ -72,7 +72,7 @@ func borrowed(topics []string, own []phrase) []string {
 // generic reports whether a phrase is only "models" or a word like it.
 func generic(p phrase) bool {
 	terms := text.Terms(p.text)
-	return len(terms) == 1 && genericHeads[terms[0]]
+	return len(terms) == 1 && genericHeads()[terms[0]]
 }
 
 // mainQuery joins the two subjects with the highest weights, or the only one and
@@ -119,7 +119,7 @@ information detail details stand stands name called concept people time first ne
 func short(p phrase) string {
 	if n := len(p.words); n == 2 && p.weight < weightQuoted {
 		head, owner := text.Terms(p.words[1]), text.Terms(p.words[0])
-		if len(head) == 1 && genericHeads[head[0]] && len(owner) == 1 && !genericOwners[owner[0]] {
+		if len(head) == 1 && genericHeads()[head[0]] && len(owner) == 1 && !genericOwners()[owner[0]] {
 			return p.words[0]
 		}
 	}

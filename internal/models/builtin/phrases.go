@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -64,14 +65,17 @@ var (
 natural query body sign`)
 )
 
-func stems(words string) map[string]bool {
-	out := map[string]bool{}
-	for _, w := range strings.Fields(words) {
-		for _, t := range text.Tokenize(w) {
-			out[t.Term] = true
+// stems returns a function that makes the set of stems of words on its first call.
+func stems(words string) func() map[string]bool {
+	return sync.OnceValue(func() map[string]bool {
+		out := map[string]bool{}
+		for _, w := range strings.Fields(words) {
+			for _, t := range text.Tokenize(w) {
+				out[t.Term] = true
+			}
 		}
-	}
-	return out
+		return out
+	})
 }
 
 // phrases returns the phrases of a question in order of appearance.
@@ -195,12 +199,12 @@ func upper(s string, t text.Token) bool {
 func newPhrase(s string, tokens []text.Token, from, to int) []phrase {
 	named := slices.ContainsFunc(tokens[from:to], func(t text.Token) bool { return isName(s, t) })
 	var out []phrase
-	for !named && to-from > 1 && (plainVerbs[tokens[from].Term] || leadingWords[tokens[from].Term]) {
+	for !named && to-from > 1 && (plainVerbs()[tokens[from].Term] || leadingWords()[tokens[from].Term]) {
 		out = append(out, onePhrase(s, tokens[from:from+1]))
 		from++
 	}
 	var behind []phrase
-	for to-from > 1 && !isName(s, tokens[to-1]) && (plainVerbs[tokens[to-1].Term] || vagueWords[tokens[to-1].Term]) {
+	for to-from > 1 && !isName(s, tokens[to-1]) && (plainVerbs()[tokens[to-1].Term] || vagueWords()[tokens[to-1].Term]) {
 		behind = append(behind, onePhrase(s, tokens[to-1:to]))
 		to--
 	}
@@ -218,9 +222,9 @@ func onePhrase(s string, tokens []text.Token) phrase {
 	switch {
 	case slices.ContainsFunc(tokens, func(t text.Token) bool { return isName(s, t) }):
 		p.weight = weightName
-	case len(tokens) == 1 && (vagueWords[first.Term] || strings.Trim(first.Word, "0123456789.") == ""):
+	case len(tokens) == 1 && (vagueWords()[first.Term] || strings.Trim(first.Word, "0123456789.") == ""):
 		p.weight, p.vague = weightVague, true
-	case len(tokens) == 1 && (plainVerbs[first.Term] || participle(first.Word) || afterWho(s, first)):
+	case len(tokens) == 1 && (plainVerbs()[first.Term] || participle(first.Word) || afterWho(s, first)):
 		p.weight, p.verb = weightVerb, true
 	}
 	p.weight += perWord * float64(min(len(tokens), 3)-1)

@@ -99,7 +99,7 @@ func newQuery(question, context string) query {
 	q.defines, q.sides = text.DefinitionOf(question), text.SidesOf(question)
 	for _, t := range text.QueryTerms(question) {
 		weight := 1.0
-		if plainVerbs[t] || vagueWords[t] {
+		if plainVerbs()[t] || vagueWords()[t] {
 			weight = aspectWeight
 		}
 		q.terms = append(q.terms, queryTerm{t, weight})

@@ -63,7 +63,7 @@ func pointing(words []text.Token, i int) bool {
 	}
 	before := i > 0 && (auxiliary[words[i-1].Word] || prepositions[words[i-1].Word])
 	next := words[i+1]
-	return auxiliary[next.Word] || before && i > 0 && auxiliary[words[0].Word] && !next.Stop && i == 1 && len(words) == 3 || w == "that" && i == 0 && plainVerbs[next.Term]
+	return auxiliary[next.Word] || before && i > 0 && auxiliary[words[0].Word] && !next.Stop && i == 1 && len(words) == 3 || w == "that" && i == 0 && plainVerbs()[next.Term]
 }
 
 var prepositions = set(strings.Fields(`with of against for to in on from about by at into without after before than like over under`))
