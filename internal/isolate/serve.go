@@ -7,13 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"time"
 )
-
-// heapGrowth makes the garbage collector of a child run seldom: its garbage is
-// that of one page, and the memory limit holds anyway.
-const heapGrowth = 400 // percent
 
 // maxRequest is a bound in bytes on a task's input in the child. It protects a
 // child that was started by hand; the pool's own inputs are smaller.
@@ -27,7 +22,6 @@ func serve(tasks map[string]Task, stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	debug.SetGCPercent(heapGrowth)
 	if err := writeMessage(stdout, hello{Version: helloVersion, Sandbox: restrictions}, nil); err != nil {
 		return err
 	}
