@@ -1,10 +1,12 @@
 package text
 
 import (
+	"bytes"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	east "github.com/yuin/goldmark/extension/ast"
 	"github.com/yuin/goldmark/parser"
@@ -40,26 +42,36 @@ const (
 // maskNesting overwrites markers beyond the bounds, so that they are text. The
 // length and all other bytes stay as they are.
 func maskNesting(src []byte) []byte {
-	markers, line, atStart := 0, 0, true
-	for i, c := range src {
-		switch {
-		case c == '\n':
-			markers, line, atStart = 0, i+1, true
-		case !atStart, c == ' ', c == '\t', c == '\r':
-		case c == '>' || c == '-' || c == '*' || c == '+' || c == '.' || c == ')':
-			if markers++; markers > maxMarkers || i-line > maxIndent {
-				src[i], atStart = 'x', false
-			}
-		case c < '0' || c > '9':
-			atStart = false
+	for line := 0; line < len(src); {
+		end := len(src)
+		if n := bytes.IndexByte(src[line:], '\n'); n >= 0 {
+			end = line + n
 		}
+		maskLine(src[line:end])
+		line = end + 1
 	}
 	return src
 }
 
-// blockParser parses block structure alone.
-func blockParser() parser.Parser {
-	return goldmark.New(goldmark.WithParser(parser.NewParser(
+func maskLine(line []byte) {
+	markers := 0
+	for i, c := range line {
+		switch {
+		case c == ' ' || c == '\t' || c == '\r' || c >= '0' && c <= '9':
+		case c == '>' || c == '-' || c == '*' || c == '+' || c == '.' || c == ')':
+			if markers++; markers > maxMarkers || i > maxIndent {
+				line[i] = 'x'
+				return
+			}
+		default:
+			return
+		}
+	}
+}
+
+// blockParser parses block structure alone. It is safe for concurrent use.
+var blockParser = sync.OnceValue(func() parser.Parser {
+	return parser.NewParser(
 		parser.WithBlockParsers(
 			util.Prioritized(parser.NewSetextHeadingParser(), 100),
 			util.Prioritized(parser.NewThematicBreakParser(), 200),
@@ -71,8 +83,34 @@ func blockParser() parser.Parser {
 			util.Prioritized(parser.NewBlockquoteParser(), 800),
 			util.Prioritized(parser.NewParagraphParser(), 1000),
 		),
-		parser.WithParagraphTransformers(util.Prioritized(tableLines{}, 200)),
-	))).Parser()
+		parser.WithParagraphTransformers(
+			util.Prioritized(tableLines{}, 200),
+			util.Prioritized(rawParagraphs{}, 300),
+		),
+	)
+})
+
+// rawParagraphs replaces each finished paragraph by a rawParagraph.
+type rawParagraphs struct{}
+
+// rawParagraph is a paragraph that goldmark does not look for inline markup in, which
+// would take longer than finding the blocks.
+type rawParagraph struct{ ast.Paragraph }
+
+// IsRaw implements ast.Node.
+func (*rawParagraph) IsRaw() bool { return true }
+
+// Transform implements parser.ParagraphTransformer.
+func (rawParagraphs) Transform(node *ast.Paragraph, reader mdtext.Reader, pc parser.Context) {
+	isOpen := func(b parser.Block) bool { return b.Node == ast.Node(node) }
+	if !slices.ContainsFunc(pc.OpenedBlocks(), isOpen) {
+		return // it is becoming a heading, whose parser needs it
+	}
+	raw := &rawParagraph{}
+	raw.SetLines(node.Lines())
+	parent := node.Parent()
+	parent.ReplaceChild(parent, node, raw)
+	parser.NewParagraphParser().Close(raw, reader, pc) // goldmark closes only what was not replaced
 }
 
 // blockWalker collects blocks from goldmark's tree.
@@ -111,7 +149,7 @@ func (w *blockWalker) node(n ast.Node, listDepth, depth int) {
 			w.item(c, n, number, listDepth+1, depth+1)
 			number++
 		}
-	case *ast.Paragraph, *ast.TextBlock:
+	case *rawParagraph, *ast.Paragraph, *ast.TextBlock:
 		w.paragraph(n)
 	case *ast.ThematicBreak:
 	default:
@@ -134,7 +172,7 @@ func (w *blockWalker) item(n ast.Node, list *ast.List, number, listDepth, depth 
 		return
 	}
 	switch first.(type) {
-	case *ast.Paragraph, *ast.TextBlock:
+	case *rawParagraph, *ast.Paragraph, *ast.TextBlock:
 		w.add(b, w.lines(first))
 		first = first.NextSibling()
 	}
@@ -162,12 +200,14 @@ func (w *blockWalker) heading(n *ast.Heading) {
 // paragraph tells formulas and definitions from other paragraphs.
 func (w *blockWalker) paragraph(n ast.Node) {
 	sp := w.lines(n)
-	body := strings.TrimSpace(string(w.src[sp.Start:sp.End]))
+	body := bytes.TrimSpace(w.src[sp.Start:sp.End])
 	kind := evidence.BlockParagraph
-	switch lines := strings.Split(body, "\n"); {
-	case strings.HasPrefix(body, "$$") && strings.HasSuffix(body, "$$") && len(body) > 4:
+	_, below, _ := bytes.Cut(body, []byte("\n"))
+	second, _, _ := bytes.Cut(below, []byte("\n"))
+	switch {
+	case bytes.HasPrefix(body, []byte("$$")) && bytes.HasSuffix(body, []byte("$$")) && len(body) > 4:
 		kind = evidence.BlockFormula
-	case len(lines) > 1 && strings.HasPrefix(strings.TrimSpace(lines[1]), ": "):
+	case bytes.HasPrefix(bytes.TrimSpace(second), []byte(": ")):
 		kind = evidence.BlockDefinition
 	}
 	w.add(evidence.Block{Kind: kind}, sp)
@@ -187,8 +227,11 @@ func (w *blockWalker) add(b evidence.Block, sp evidence.Span) {
 	if sp.Start >= sp.End {
 		return
 	}
-	for _, h := range w.path {
-		b.Path = append(b.Path, h.title)
+	if len(w.path) > 0 {
+		b.Path = make([]string, len(w.path))
+	}
+	for i, h := range w.path {
+		b.Path[i] = h.title
 	}
 	b.Start, b.End = sp.Start, sp.End
 	w.out = append(w.out, b)
@@ -211,8 +254,7 @@ func (w *blockWalker) lines(n ast.Node) evidence.Span {
 // and white space.
 func (w *blockWalker) markerStart(at int) int {
 	start := w.lineStart(at)
-	head := string(w.src[start:at])
-	if strings.ContainsFunc(head, func(r rune) bool { return !unicode.IsSpace(r) && !strings.ContainsRune("#-*+>.)0123456789", r) }) {
+	if bytes.ContainsFunc(w.src[start:at], func(r rune) bool { return !unicode.IsSpace(r) && !strings.ContainsRune("#-*+>.)0123456789", r) }) {
 		return at // the line begins with text of another block
 	}
 	return start
