@@ -204,7 +204,7 @@ func TestChildGetsAMinimalEnvironment(t *testing.T) {
 	}
 	allowed := map[string]bool{
 		"GIVEN": true, "RESEARCH_MCP_ISOLATED": true, "RESEARCH_MCP_ISOLATED_MEMORY": true,
-		"RESEARCH_MCP_ISOLATED_SANDBOX": true, "GOMEMLIMIT": true, "GOTRACEBACK": true, "SYSTEMROOT": true,
+		"RESEARCH_MCP_ISOLATED_SANDBOX": true, "GOGC": true, "GOMEMLIMIT": true, "GOTRACEBACK": true, "SYSTEMROOT": true,
 	}
 	given := false
 	for _, kv := range got {

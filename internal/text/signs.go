@@ -10,6 +10,10 @@ import (
 // are a part of its name: C++, g++, C#, F#, .NET. A sign that another word or sign
 // follows is punctuation or an operator.
 func withSigns(s string, start, end int, w string) (int, int) {
+	// Few words have a sign behind them, and this is called for each.
+	if w != "net" && (end == len(s) || s[end] != '+' && s[end] != '#' && s[end] != "♯"[0]) {
+		return start, end
+	}
 	if w == "net" && start > 0 && s[start-1] == '.' && !wordBefore(s, start-1) && !wordAfter(s, end) {
 		return start - 1, end
 	}

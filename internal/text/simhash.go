@@ -1,9 +1,6 @@
 package text
 
-import (
-	"hash/fnv"
-	"math/bits"
-)
+import "math/bits"
 
 // SimHash is a 64-bit fingerprint of the word 3-grams of a text (of its words, if
 // it has fewer than three). Those of near-duplicates differ in few bits. It is 0
@@ -14,25 +11,68 @@ func SimHash(s string) uint64 {
 	if n == 0 {
 		return 0
 	}
-	var weight [64]int
+	var ones bitCounts
 	for i := 0; i+n <= len(tokens); i++ {
-		h := fnv.New64a()
+		sum := fnvStart
 		for _, t := range tokens[i : i+n] {
-			h.Write([]byte(t.Word)) // never fails
-			h.Write([]byte{0})
+			sum = fnvAdd(sum, t.Word)
 		}
-		sum := mix(h.Sum64())
-		for b := range weight {
-			weight[b] += int(sum>>b&1)*2 - 1
-		}
+		ones.add(mix(sum))
 	}
+	return ones.majority()
+}
+
+// bitCounts counts how often each bit is set in a sequence of numbers.
+type bitCounts struct {
+	added  int
+	lanes  [8]uint64 // the counts since the last flush, in bytes: lane l has those of bits 8l to 8l+7
+	counts [64]int   // until then
+}
+
+func (c *bitCounts) add(x uint64) {
+	if c.added++; c.added%256 == 0 {
+		c.flush() // a count in a lane goes up to 255
+	}
+	for l := range c.lanes {
+		// Copy the byte to all eight, keep bit i of byte i, and move it to bit 0.
+		spread := (x >> (8 * l) & 0xff) * 0x0101010101010101 & 0x8040201008040201
+		c.lanes[l] += (spread + 0x7f7f7f7f7f7f7f7f) >> 7 & 0x0101010101010101
+	}
+}
+
+func (c *bitCounts) flush() {
+	for l, lane := range c.lanes {
+		for i := range 8 {
+			c.counts[8*l+i] += int(lane >> (8 * i) & 0xff)
+		}
+		c.lanes[l] = 0
+	}
+}
+
+// majority returns the bits that are set in more than half of the numbers.
+func (c *bitCounts) majority() uint64 {
+	c.flush()
 	var out uint64
-	for b, w := range weight {
-		if w > 0 {
+	for b, n := range c.counts {
+		if 2*n > c.added {
 			out |= 1 << b
 		}
 	}
 	return out
+}
+
+// FNV-1a with 64 bits, as hash/fnv has it, without an allocation for each word.
+const (
+	fnvStart uint64 = 14695981039346656037
+	fnvPrime uint64 = 1099511628211
+)
+
+// fnvAdd adds a word and a zero byte to a hash.
+func fnvAdd(h uint64, word string) uint64 {
+	for i := range len(word) {
+		h = (h ^ uint64(word[i])) * fnvPrime
+	}
+	return h * fnvPrime
 }
 
 // mix spreads FNV's weak high bits (the finalizer of MurmurHash3).

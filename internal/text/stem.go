@@ -99,24 +99,26 @@ func stemOf(w string) string {
 // stemIn returns the stem of a word in lower case, or the word if there is no stemmer
 // of its language.
 func stemIn(w, language string) string {
-	stem := stemmerOf(language)
-	if stem == nil {
-		return w
-	}
-	run := func() string {
-		env := snowballstem.NewEnv(w)
-		stem(env)
-		return env.Current()
-	}
 	if len(w) > longestCached {
-		return run()
+		return runStemmer(w, language)
 	}
 	slot := &stems[maphash.String(stemSeed, w)%cacheSize]
 	if s := slot.Load(); s != nil && s.word == w && s.language == language {
 		return s.stem
 	}
 	// Cloned: a word is often a slice of a whole document.
-	s := &stemmed{word: strings.Clone(w), language: language, stem: run()}
+	w = strings.Clone(w)
+	s := &stemmed{word: w, language: language, stem: runStemmer(w, language)}
 	slot.Store(s)
 	return s.stem
+}
+
+func runStemmer(w, language string) string {
+	stem := stemmerOf(language)
+	if stem == nil {
+		return w
+	}
+	env := snowballstem.NewEnv(w)
+	stem(env)
+	return env.Current()
 }
