@@ -16,8 +16,8 @@ func newEval(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "eval DIR", Short: "Score recall or answers on a test collection in BEIR's layout", Args: exactly(1, "one folder"),
 		Long: `Reads corpus.jsonl, queries.jsonl and qrels.tsv from DIR, stores the documents in a
-temporary memory, asks every judged query and prints the scores. It does not touch
-your memory.`,
+temporary memory, waits until all of them have vectors, asks every judged query and
+prints the scores. It does not touch your memory.`,
 		Example: "research-mcp eval ./scifact --mode hybrid",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = args[0]
