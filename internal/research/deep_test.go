@@ -54,7 +54,7 @@ func TestADeepReport(t *testing.T) {
 		"gamma deploy": "Gamma is a tool.", "alpha start": "Alpha starts first.", "beta end": "Beta ends last.", "deploy": "Deploying Delta takes a minute.",
 	}
 	parts := []string{"Alpha start", "Beta end", "Delta deploy", "Omega nowhere"}
-	src := &shelf{name: "wiki", texts: texts}
+	src := &byKeyword{name: "wiki", texts: texts}
 	w := newWorld(nil, src)
 	defer w.Close()
 	w.deps.Models = dividingChooser{w.chooser, parts}
@@ -122,7 +122,7 @@ func (c patientChooser) Choose(context.Context) models.Set { return c.BuiltIn() 
 func TestAReportKeepsTheBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		src := &shelf{name: "wiki", texts: map[string]string{"alpha start": "Alpha starts first.", "beta end": "Beta ends last."}}
+		src := &byKeyword{name: "wiki", texts: map[string]string{"alpha start": "Alpha starts first.", "beta end": "Beta ends last."}}
 		w := newWorld(nil, src)
 		w.deps.Models = patientChooser{dividingChooser{w.chooser, []string{"Alpha start?", "Beta end?"}}, "Alpha start"}
 		begun := time.Now()
@@ -142,7 +142,7 @@ func TestAQuestionOfPartsAnsweredAsOne(t *testing.T) {
 		depth string
 		parts []string
 	}{{DepthStandard, []string{"Alpha start", "Beta end"}}, {DepthDeep, []string{"Alpha start", "Omega nowhere"}}, {DepthDeep, nil}} {
-		src := &shelf{name: "wiki", texts: map[string]string{"alpha start": "Alpha starts first.", "beta end": "Beta ends last."}}
+		src := &byKeyword{name: "wiki", texts: map[string]string{"alpha start": "Alpha starts first.", "beta end": "Beta ends last."}}
 		w := newWorld(nil, src)
 		w.deps.Models = dividingChooser{w.chooser, c.parts}
 		a, err := w.Research(t.Context(), Request{Question: "Alpha start", Depth: c.depth}, nil)

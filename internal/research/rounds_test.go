@@ -42,8 +42,8 @@ func (c doubtingChooser) BuiltIn() models.Set {
 
 func (c doubtingChooser) Choose(context.Context) models.Set { return c.BuiltIn() }
 
-// shelf finds texts by whole keywords.
-type shelf struct {
+// byKeyword finds texts by whole keywords.
+type byKeyword struct {
 	name  string
 	local bool
 	texts map[string]string // by keyword, in lower case
@@ -53,10 +53,10 @@ type shelf struct {
 	asked []string
 }
 
-func (s *shelf) Name() string { return s.name }
-func (s *shelf) Local() bool  { return s.local }
+func (s *byKeyword) Name() string { return s.name }
+func (s *byKeyword) Local() bool  { return s.local }
 
-func (s *shelf) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+func (s *byKeyword) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, q.Text)
 	s.mu.Unlock()
@@ -93,7 +93,7 @@ func TestTheSecondRound(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			src := &shelf{name: "wiki", local: c.local, texts: poor}
+			src := &byKeyword{name: "wiki", local: c.local, texts: poor}
 			w := newWorld(nil, src)
 			defer w.Close()
 			w.chooser.builtIn.keywords = []string{"bridge strait"}
@@ -132,7 +132,7 @@ func asked(topics []string) map[string]bool {
 func TestTheSecondRoundKeepsTheBudget(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		src := &shelf{name: "wiki", texts: map[string]string{"bridge strait": "A strait is narrow water."}, delay: 1500 * time.Millisecond}
+		src := &byKeyword{name: "wiki", texts: map[string]string{"bridge strait": "A strait is narrow water."}, delay: 1500 * time.Millisecond}
 		w := newWorld(nil, src)
 		w.chooser.builtIn.keywords = []string{"bridge strait"}
 		w.deps.Models = doubtingChooser{w.chooser, "nowhere"}

@@ -89,9 +89,9 @@ func TestNoPointers(t *testing.T) {
 // A comparison has a unit for each side.
 func TestPickSides(t *testing.T) {
 	t.Parallel()
-	body := "# shelf(1)\n\n## COMMANDS\n\n`take ID`\n: Removes the box from the shelf and opens it in the room.\n\n`copy ID`\n: Opens the box in the room and leaves it on the shelf.\n\n" +
-		"`list`\n: Prints all boxes of the shelf, the newest first.\n\n`drop ID`\n: Removes the box from the shelf for good.\n"
-	in := briefOf("What is the difference between shelf take and shelf copy?", "shelf(1)", body)
+	body := "# store(1)\n\n## COMMANDS\n\n`take ID`\n: Removes the box from the store and opens it in the room.\n\n`copy ID`\n: Opens the box in the room and leaves it on the store.\n\n" +
+		"`list`\n: Prints all boxes of the store, the newest first.\n\n`drop ID`\n: Removes the box from the store for good.\n"
+	in := briefOf("What is the difference between store take and store copy?", "store(1)", body)
 	d := write(t, in)
 	checkQuotes(t, in, d)
 	if got := modelstest.Prose(d); !strings.Contains(got, "`take ID`") || !strings.Contains(got, "`copy ID`") || strings.Contains(got, "`list`") {
