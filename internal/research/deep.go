@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/limit"
@@ -216,6 +217,6 @@ func sections(claims []checked) string {
 
 // heading is a part's question above its answer.
 func heading(question string) string {
-	first, rest := question[:1], question[1:]
-	return "## " + strings.ToUpper(first) + rest
+	_, n := utf8.DecodeRuneInString(question)
+	return "## " + strings.ToUpper(question[:n]) + question[n:]
 }

@@ -152,3 +152,15 @@ func TestAQuestionOfPartsAnsweredAsOne(t *testing.T) {
 		w.Close()
 	}
 }
+
+// Headings begin with a capital, whatever the script.
+func TestHeading(t *testing.T) {
+	t.Parallel()
+	for question, want := range map[string]string{
+		"alpha start?": "## Alpha start?", "était-ce tôt ?": "## Était-ce tôt ?", "ёлка?": "## Ёлка?", "何ですか": "## 何ですか", "3 boats?": "## 3 boats?", "": "## ",
+	} {
+		if got := heading(question); got != want {
+			t.Errorf("heading(%q) = %q, want %q", question, got, want)
+		}
+	}
+}

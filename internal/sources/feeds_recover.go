@@ -39,7 +39,11 @@ func recoverEntries(body string) (recovered string, ok bool) {
 		prefix = body[root[2]:root[3]]
 	}
 	start := strings.LastIndexByte(body[:root[1]], '<')
-	name := strings.TrimPrefix(strings.FieldsFunc(body[start+1:root[1]], func(r rune) bool { return strings.ContainsRune(" \t\r\n/>", r) })[0], prefix)
+	words := strings.FieldsFunc(body[start+1:root[1]], func(r rune) bool { return strings.ContainsRune(" \t\r\n/>", r) })
+	if len(words) == 0 {
+		return "", false // another tag is in that of the root
+	}
+	name := strings.TrimPrefix(words[0], prefix)
 	atom := strings.EqualFold(name, "feed")
 	var out strings.Builder
 	out.WriteString(body[start:root[1]])

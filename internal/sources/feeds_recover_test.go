@@ -98,3 +98,17 @@ func TestDatesInOtherLanguages(t *testing.T) {
 		}
 	}
 }
+
+// A root element that holds an end tag is no reason to fail in another way than an error.
+func TestParseFeedWithATagInItsRoot(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{
+		"<rss </><item><title>a<b></title></item>",
+		"<rss version=\"</>\"><channel><item><title>a<b></title></item>",
+		"<feed a=\"<\"><entry><title>a<b></title></entry>",
+	} {
+		if f, err := parseFeed([]byte(s), ""); err == nil && f.Feed == nil {
+			t.Errorf("parseFeed(%q) has neither a feed nor an error", s)
+		}
+	}
+}

@@ -212,29 +212,33 @@ const maxColumns = 100
 
 // writeTable writes rows, the first of them as the header.
 func writeTable(w *writer, n int, rows [][]string) {
-	columns := 0
+	columns, cells := 0, 0
 	for _, row := range rows {
-		columns = max(columns, len(row))
+		columns, cells = max(columns, len(row)), cells+len(row)
 	}
 	if columns == 0 {
 		return
 	}
+	padded := columns*len(rows) <= 2*cells+maxPadding
 	for i, row := range rows {
-		line := "|"
-		for c := range columns {
-			cell := ""
-			if c < len(row) {
-				cell = strings.ReplaceAll(row[c], "|", `\|`)
-			}
-			line += " " + cell + " |"
+		var line strings.Builder
+		line.WriteByte('|')
+		for _, cell := range row {
+			line.WriteString(" " + strings.ReplaceAll(cell, "|", `\|`) + " |")
 		}
-		w.line(n, line)
+		if padded || i == 0 {
+			line.WriteString(strings.Repeat("  |", columns-len(row)))
+		}
+		w.line(n, line.String())
 		if i == 0 {
 			w.line(n, "|"+strings.Repeat(" --- |", columns))
 		}
 	}
 	w.line(0, "")
 }
+
+// maxPadding is how many empty cells short rows get beside one for each cell.
+const maxPadding = 10_000
 
 // item begins a list item; its marker tells how deep it is nested.
 func (r *adocReader) item(m []string) {

@@ -56,3 +56,22 @@ func TestSubstitutionsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// A table of one long row and many short ones is not filled up with empty cells.
+func TestTablesAreNotFilledUp(t *testing.T) {
+	t.Parallel()
+	const n = 3_000
+	short := strings.Repeat("   x\n", n)
+	for name, c := range map[string]struct {
+		format Format
+		body   string
+	}{
+		"comma-separated values": {RST, "Text\n\n.. csv-table:: Boats\n\n   a" + strings.Repeat(",a", n) + "\n" + short},
+		"a list of lists":        {RST, "Text\n\n.. list-table:: Boats\n\n   * - a\n" + strings.Repeat("     - a\n", n) + strings.Repeat("   * - x\n", n)},
+	} {
+		got := Convert(c.format, c.body)
+		if len(got) > 20*len(c.body) || strings.Count(got, "| x |") < n {
+			t.Errorf("%s: %d bytes became %d, with %d rows", name, len(c.body), len(got), strings.Count(got, "| x |"))
+		}
+	}
+}
