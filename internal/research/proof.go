@@ -88,6 +88,16 @@ func (v *verifier) checkProse(ctx context.Context, s evidence.Sentence) checked 
 			cited = append(cited, m-1)
 		}
 	}
+	if announces(s.Text) {
+		return checked{text: s.Text, verdict: evidence.Unsupported, why: "it announces something that does not follow"}
+	}
 	r := v.checker.Check(ctx, s.Text, cited)
 	return checked{text: s.Text, proofs: r.Proofs, verdict: r.Verdict, why: r.Why}
+}
+
+// announces reports whether a sentence ends in a colon. Each sentence of an answer is
+// checked and shown by itself, so that what it announces may be missing.
+func announces(sentence string) bool {
+	end := strings.TrimRight(sentence, " \t\r\n*_`~\"'")
+	return strings.HasSuffix(end, ":") || strings.HasSuffix(end, "：")
 }

@@ -35,6 +35,9 @@ func TestVerdicts(t *testing.T) {
 		{"wrong name", "BERT was introduced in October 2018 by researchers at Microsoft.", []int{1}, evidence.Unsupported, -1},
 		{"wrong number", "GPT-3 has 17 billion parameters.", []int{2}, evidence.Unsupported, -1},
 		{"denied", "BERT is not trained to predict masked words.", []int{1}, evidence.Unsupported, -1},
+		{"announces what does not follow", "GPT-3 has 175 billion parameters:", []int{2}, evidence.Unsupported, -1},
+		{"announces, with marks of Markdown", "**The number of parameters of GPT-3 is as follows:**", []int{2}, evidence.Unsupported, -1},
+		{"announces in another script", "GPT-3 has 175 billion parameters：", []int{2}, evidence.Unsupported, -1},
 		{"made up", "Elephants sleep standing up in the savanna.", []int{1}, evidence.Unsupported, -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

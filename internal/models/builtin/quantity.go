@@ -22,7 +22,7 @@ var (
 		`quant[oa]s?|cu[aá]nt[oa]s?|combien(?: de| d['’])?|wie ?viele?|quant[ie])\s+(.*)`)
 	asksExtent = text.Pattern(`(?i)\bhow (?:long|old|big|large|tall|high|far|fast|often|deep|heavy|wide|soon)\b|\bwie (?:lange|groß|hoch|weit|alt|oft)\b`)
 	asksYear   = text.Pattern(`(?i)\b(?:what|which) year\b|^when (?:did|was|were)\b|\bem que ano\b|\ben qué año\b|\bin welchem jahr\b`)
-	asksMoney  = text.Pattern(`(?i)\bhow much (?:does|do|is|did|would|will)\b.*\b(?:costs?|pay|price)?\b|\b(?:what|which)\b.*\b(?:price|costs?|fees?)\b`)
+	asksMoney  = text.Pattern(`(?i)\bhow much (?:does|do|is|are|did|would|will)\b.*\b(?:costs?|fees?|pay|paid|prices?|charged?|worth|earn)\b|\b(?:what|which)\b.*\b(?:price|costs?|fees?)\b`)
 	asksShare  = text.Pattern(`(?i)\bwhat (?:percentage|percent|share|fraction|proportion)\b`)
 	// A Japanese or Chinese question for a number, with the unit or the counter.
 	asksCJK = text.Pattern(`(?:何|なん|几|幾|多少)\s?(\p{Katakana}[\p{Katakana}ー]+|[秒分時日年月個回件行人台倍個])|いくつ|いくら|どのくらい|どれくらい|多少|几个`)
