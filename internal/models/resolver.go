@@ -20,6 +20,7 @@ type Resolved struct {
 	Question string
 	FollowUp bool // it was taken from the conversation in part
 	More     bool // it asks for what has not been said yet about the last question
+	Unbound  bool // it depends on an earlier question, and the session has none
 }
 
 // Divider finds the questions that a question is made of. It is safe for concurrent use.

@@ -113,6 +113,7 @@ type run struct {
 	answer   evidence.Answer
 	unsure   bool   // the built-in synthesizer or the model found no answer, and the other's is given
 	cut      bool   // a deadline or limit ended the draft early
+	unbound  bool   // the question depends on an earlier one, and there is none
 	nearest  string // what came nearest to an answer that was not given
 
 	mu       sync.Mutex // guards answer.Warnings and returned: steps run concurrently

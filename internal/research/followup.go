@@ -11,10 +11,14 @@ import (
 // on req.Question is the completed one, and answer.Question the one that was asked.
 func (r *run) resolve(ctx context.Context) {
 	resolver := r.e.deps.Models.BuiltIn().Resolver
-	if resolver == nil || len(r.session.Turns) == 0 && r.session.Summary == "" {
+	if resolver == nil {
 		return
 	}
 	res, err := resolver.Resolve(ctx, r.req.Question, r.session)
+	if len(r.session.Turns) == 0 && r.session.Summary == "" {
+		r.unbound = err == nil && res.Unbound
+		return
+	}
 	if err != nil || !res.FollowUp || CheckQuestion(res.Question) != nil {
 		return
 	}

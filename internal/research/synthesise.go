@@ -3,6 +3,7 @@ package research
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -136,16 +137,37 @@ func (r *run) nothingFound() string {
 	if r.nearest != "" {
 		out += "; " + r.nearest
 	}
-	out += ". Asked were " + strings.Join(append(tried, memory), "; ") + "."
-	if len(tried) > 0 && !slices.ContainsFunc(r.answer.Sources, reached) {
-		return out + " No source could be reached: `research-mcp doctor` says why."
-	}
-	return out + " " + r.nextStep()
+	return out + ". Asked were " + strings.Join(append(tried, memory), "; ") + ". " + r.nextStep()
 }
 
-// nextStep suggests what may help when sources answered with nothing useful.
+// unreachable says what may help when no source answered.
+func (r *run) unreachable() string {
+	late := func(s evidence.SourceReport) bool { return s.Status == evidence.StatusTimeout }
+	if slices.ContainsFunc(r.answer.Sources, late) {
+		return fmt.Sprintf("No source answered in time: allow more than the budget of %s, or name fewer sources.", r.req.Budget)
+	}
+	return "No source could be reached: `research-mcp doctor` says why."
+}
+
+// fewWords is the length of a question that can hardly be shorter.
+const fewWords = 6
+
+// nextStep suggests what may help where nothing was found.
 func (r *run) nextStep() string {
-	steps := []string{"ask in fewer words"}
+	words := len(text.Tokenize(r.req.Question))
+	steps := []string{"ask in other words"}
+	switch {
+	case words == 0:
+		return "The question has no word that could be searched for: ask in words."
+	case r.unbound:
+		return "The question depends on an earlier one: ask it in full, or in the session of that one."
+	case isAddress(r.req.Question):
+		return "The question is an address: fetch that page, then ask about it."
+	case len(r.answer.Sources) > 0 && !slices.ContainsFunc(r.answer.Sources, reached):
+		return r.unreachable()
+	case words > fewWords:
+		steps[0] = "ask in fewer words"
+	}
 	if r.req.Depth != DepthDeep {
 		steps = append(steps, "ask at depth deep, which reads whole pages")
 	}
@@ -157,4 +179,10 @@ func (r *run) nextStep() string {
 		steps = append(steps, "name sources that were not asked: "+strings.Join(rest, ", "))
 	}
 	return "To find more, " + strings.Join(steps, "; or ") + "."
+}
+
+// isAddress reports whether a question is the address of a page and nothing else.
+func isAddress(question string) bool {
+	u, err := url.Parse(strings.TrimSpace(question))
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && len(strings.Fields(question)) == 1
 }

@@ -61,7 +61,7 @@ func (f *files) Local() bool { return true }
 func (f *files) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	bounded, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	read, err := f.refresh(bounded)
+	read, err := f.refresh(bounded, ctx)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("searching the folder of sources.files.dir: %w", ctx.Err())
 	}
@@ -74,14 +74,14 @@ func (f *files) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	return f.rank(ctx, read, q)
 }
 
-// refresh returns the files that the folder holds now.
-func (f *files) refresh(ctx context.Context) ([]*indexedFile, error) {
+// refresh returns the files that the folder holds now. See folderIndex.refresh.
+func (f *files) refresh(ctx, life context.Context) ([]*indexedFile, error) {
 	root, err := os.OpenRoot(f.dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close() // it was only read from
-	return f.index.refresh(ctx, root)
+	return f.index.refresh(ctx, life, root)
 }
 
 // refused is the problem of a folder that cannot be searched.

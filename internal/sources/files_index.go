@@ -49,8 +49,9 @@ func newFolderIndex(pages PageReader, log *slog.Logger) folderIndex {
 var errUnreadable = errors.New("none of its files can be read")
 
 // refresh updates the index from the folder and returns its files, sorted by path.
-// When ctx ends first, it returns the files known so far and ctx's error.
-func (x *folderIndex) refresh(ctx context.Context, root *os.Root) ([]*indexedFile, error) {
+// When ctx ends first, it returns the files known so far and ctx's error; a file that
+// is being read then is read to its end, unless life ends, too.
+func (x *folderIndex) refresh(ctx, life context.Context, root *os.Root) ([]*indexedFile, error) {
 	if err := x.mutex.acquire(ctx); err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func (x *folderIndex) refresh(ctx context.Context, root *os.Root) ([]*indexedFil
 	if err != nil && ctx.Err() == nil {
 		return nil, err
 	}
-	fresh, unreadable, full := x.readChanged(ctx, root, listed)
+	fresh, unreadable, full := x.readChanged(ctx, life, root, listed)
 	x.warn(full || !all && ctx.Err() == nil, len(fresh))
 	if ctx.Err() != nil {
 		maps.Copy(x.files, fresh) // files that were not listed stay until a search has time to look
@@ -89,7 +90,7 @@ func (x *folderIndex) warn(leftOut bool, read int) {
 // readChanged reads the listed files that are new or changed, while ctx lasts and
 // the text is within bounds. It returns all files that are read by then, how many
 // could not be read, and whether the bounds were reached.
-func (x *folderIndex) readChanged(ctx context.Context, root *os.Root, listed []indexedFile) (fresh map[string]*indexedFile, unreadable int, full bool) {
+func (x *folderIndex) readChanged(ctx, life context.Context, root *os.Root, listed []indexedFile) (fresh map[string]*indexedFile, unreadable int, full bool) {
 	fresh = map[string]*indexedFile{}
 	total := 0
 	for _, it := range listed {
@@ -102,7 +103,7 @@ func (x *folderIndex) readChanged(ctx context.Context, root *os.Root, listed []i
 				it.failed = f.failed
 			}
 			var err error
-			if f, err = x.read(ctx, root, it); err != nil {
+			if f, err = x.read(ctx, life, root, it); err != nil {
 				unreadable++ // removed since, or no permission: the others are read nevertheless
 				continue
 			}

@@ -99,8 +99,9 @@ type filePart struct {
 func extension(name string) string { return strings.ToLower(path.Ext(name)) }
 
 // read reads one file. A file without text has no parts, nor has one that the
-// reader fails on.
-func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (*indexedFile, error) {
+// reader fails on. The end of ctx interrupts the reader, and that of life the rest, too:
+// a long file that had to be begun again for each search would never be ready.
+func (x *folderIndex) read(ctx, life context.Context, root *os.Root, it indexedFile) (*indexedFile, error) {
 	raw, err := readHead(root, it.path, maxBytes(fileTypes[extension(it.path)]))
 	if err != nil {
 		return nil, err
@@ -120,7 +121,9 @@ func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (
 	switch {
 	case err == nil:
 		f.failed = 0
-		f.setPage(page, x.pieces)
+		if err := f.setPage(life, page, x.pieces); err != nil {
+			return nil, err
+		}
 	case errors.As(err, &refused): // not a text, whatever its extension
 		f.failed = 0
 	default:
@@ -129,15 +132,20 @@ func (x *folderIndex) read(ctx context.Context, root *os.Root, it indexedFile) (
 	return f, nil
 }
 
-// setPage sets the fields that come from the file's content.
-func (f *indexedFile) setPage(page extract.Page, pieces func(names, body string) []piece) {
+// setPage sets the fields that come from the file's content. It ends with ctx's error
+// when ctx ends first: a long file takes seconds.
+func (f *indexedFile) setPage(ctx context.Context, page extract.Page, pieces func(names, body string) []piece) error {
 	f.title, f.language, f.published = cmp.Or(page.Title, f.path), page.Language, page.Published
 	kind := fileTypes[extension(f.path)]
 	f.truncated = page.Truncated || f.size > maxBytes(kind) && kind != extract.TypeNotebook // most of that is pictures
 	f.warning = strings.Join(page.Warnings, "; ")
 	for _, t := range cutParts(page.Text) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		f.parts = append(f.parts, &filePart{file: f, number: len(f.parts) + 1, text: t, pieces: pieces(f.names(), t)})
 	}
+	return nil
 }
 
 // readHead returns the first bytes of a file, at most limit.

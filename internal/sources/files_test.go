@@ -323,7 +323,7 @@ func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
 	}
 	defer root.Close()
 	cancel()
-	if fresh, _, _ := s.index.readChanged(ctx, root, []indexedFile{{path: "b.md", size: 1}}); len(fresh) != 0 {
+	if fresh, _, _ := s.index.readChanged(ctx, t.Context(), root, []indexedFile{{path: "b.md", size: 1}}); len(fresh) != 0 {
 		t.Errorf("a file was read although the time is over")
 	}
 	if got := len(find(t, s, "heron")); got != 2 {
@@ -332,6 +332,23 @@ func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
 	s.timeout = time.Nanosecond
 	if docs, err := s.Search(t.Context(), evidence.Query{Text: "heron", Limit: 5}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("with no time at all: %v, %v, want a timeout", docs, err)
+	}
+}
+
+// A program that ends does not wait for the rest of a long file.
+func TestFilesReadingALongFileEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	parts := 0
+	f := &indexedFile{path: "long.txt"}
+	err := f.setPage(ctx, extract.Page{Text: strings.Repeat("A heron stands still. ", 5*maxPart/20)}, func(string, string) []piece {
+		parts++
+		cancel()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || parts != 1 {
+		t.Errorf("%d parts were read, %v, want 1 and the context's error", parts, err)
 	}
 }
 

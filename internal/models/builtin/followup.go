@@ -42,6 +42,7 @@ func (r *Resolver) Resolve(ctx context.Context, question string, s evidence.Sess
 		last = x
 	}
 	if last.question == "" {
+		out.Unbound = elliptical(question)
 		return out, nil
 	}
 	out = r.complete(ctx, question, last)
@@ -79,7 +80,7 @@ var (
 	opening = text.Pattern(`(?i)^(?:(?:and|but|ok|okay|so|then|also|well|now|thanks|thank you|please|sorry|hm+)\b[\s,.:!–-]*)+`)
 
 	asksMore = text.Pattern(`(?i)^(?:(?:can|could|would) you )?(?:please )?(?:(?:tell|give|show) (?:me )?|say |explain |i want |i need )?(?:a (?:bit|little) |some |any )?(?:more|further)` +
-		`(?: details?| information| info| examples?)?(?: (?:about|on|of) (?:it|this|that|them))?(?: please)?$|` +
+		`(?: details?| information| info| examples?)?(?: (?:about|on|of) (?:it|this|that|them))?(?:,? please)?$|` +
 		`^(?:please )?(?:go on|continue|carry on|elaborate|(?:what|anything|something) (?:else|more)(?: (?:about|on) (?:it|this|that|them))?)$|` +
 		`^(?:can you |could you |please )?(?:explain|elaborate|describe)(?: (?:on )?(?:it|this|that|them))?(?: (?:further|more|in (?:more )?detail))?$|^(?:in )?(?:more )?details?$`)
 
@@ -128,7 +129,7 @@ func (r *Resolver) complete(ctx context.Context, question string, last exchange)
 	if m := asksAlone().FindStringSubmatch(asked); m != nil {
 		return follows(interrogate(m[1], last) + "?")
 	}
-	if foreignAlone[strings.ToLower(strings.TrimLeft(strings.ReplaceAll(asked, " ", "-"), "¿"))] {
+	if isForeignAlone(asked) {
 		return follows(asked + ": " + last.question)
 	}
 	if m := asksInstead().FindStringSubmatch(oneLine(question)); m != nil {
@@ -146,10 +147,26 @@ func (r *Resolver) complete(ctx context.Context, question string, last exchange)
 	return stands
 }
 
+// elliptical reports whether a question says nothing by itself: "When?", "Tell me more",
+// "And the second one?".
+func elliptical(question string) bool {
+	asked := opening().ReplaceAllString(oneLine(question), "")
+	if len(question) > longestFollowUp {
+		return false
+	}
+	at := ordinal().FindStringIndex(asked)
+	return asked == "" || asksMore().MatchString(asked) || asksAlone().MatchString(asked) || isForeignAlone(asked) || at != nil && at[1]-at[0] == len(asked)
+}
+
+// isForeignAlone reports whether a question is an interrogative of another language.
+func isForeignAlone(asked string) bool {
+	return foreignAlone[strings.ToLower(strings.TrimLeft(strings.ReplaceAll(asked, " ", "-"), "¿"))]
+}
+
 // oneLine is a question on one line, without the marks at its end.
 func oneLine(q string) string {
 	q, _ = text.Clean(q)
-	return strings.TrimRight(text.Squash(q), " ?!.…")
+	return strings.TrimRight(text.Squash(q), " ?!.…？！。")
 }
 
 // interrogate returns the last question with another interrogative. A name that its

@@ -105,3 +105,18 @@ func FuzzResolve(f *testing.F) {
 		}
 	})
 }
+
+// A question that says nothing by itself is recognized where no session completes it.
+func TestResolveWithoutAConversation(t *testing.T) {
+	t.Parallel()
+	for question, want := range map[string]bool{
+		"When?": true, "And by whom?": true, "Tell me more": true, "tell me more about it, please": true, "the second one": true, "And the latter?": true,
+		"Warum?": true, "¿Cuándo?": true, "いつ？": true, "And then?": true, "Why is the sky blue?": false, "When was the first train built?": false,
+		"Who": true, "Kubernetes": false, "The second one of the two Punic wars": false, "?": true, "": true,
+	} {
+		got, err := NewResolver(nil).Resolve(t.Context(), question, evidence.Session{})
+		if err != nil || got.FollowUp || got.Unbound != want || got.Question != question {
+			t.Errorf("Resolve(%q) = %+v, %v, want Unbound %v", question, got, err, want)
+		}
+	}
+}
