@@ -91,6 +91,9 @@ const (
 	inSentence = 20
 )
 
+// longestBefore is how many bytes in front of a number are read for what it is.
+const longestBefore = 80
+
 // listNumber is the number of a list's item, or of a heading.
 var listNumber = text.Pattern(`(?m)^[\s>#]*(\d+(?:\.\d+)*[.)]?) `)
 
@@ -109,19 +112,21 @@ func (q quantity) in(s string) bool {
 		tokens = text.Tokenize(s)
 	}
 	for _, f := range found {
-		if f.Dim == "ordinal" || matches(nameBefore, s[:f.Start]) || dotted().MatchString(s[f.Start:]) || slices.ContainsFunc(marks, func(m []int) bool { return m[2] <= f.Start && f.Start < m[3] }) {
+		before := s[max(0, f.Start-longestBefore):f.Start]
+		mark, _ := slices.BinarySearchFunc(marks, f.Start, func(m []int, start int) int { return m[3] - 1 - start })
+		if f.Dim == "ordinal" || matches(nameBefore, before) || dotted().MatchString(s[f.Start:]) || mark < len(marks) && marks[mark][2] <= f.Start {
 			continue
 		}
 		switch {
 		case q.dims != nil:
-			if slices.Contains(q.dims, f.Dim) || f.Dim == "" && (q.named(s[:f.Start]) || q.counts(s, tokens, f, inSentence, inSentence)) {
+			if slices.Contains(q.dims, f.Dim) || f.Dim == "" && (q.named(before) || q.counts(s, tokens, f, inSentence, inSentence)) {
 				return true
 			}
 		case len(q.nouns) > 0:
 			if q.counts(s, tokens, f, beforeNoun, afterNoun) {
 				return true
 			}
-		case f.Dim != "year" && (f.Dim != "" || unitBefore().MatchString(s[:f.Start]) || followed().MatchString(s[f.End:])):
+		case f.Dim != "year" && (f.Dim != "" || unitBefore().MatchString(before) || followed().MatchString(s[f.End:])):
 			return true
 		}
 	}

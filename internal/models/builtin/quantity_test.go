@@ -1,6 +1,9 @@
 package builtin
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // A question for a number is answered by text that has it, not by one that is about
 // the same thing.
@@ -48,5 +51,15 @@ func TestAskedQuantity(t *testing.T) {
 		if q, ok := askedQuantity(question); ok {
 			t.Errorf("%q asks for %+v", question, q)
 		}
+	}
+}
+
+// The time for a long text of numbers grows with its length, not with its square.
+func TestQuantitiesOfALongText(t *testing.T) {
+	t.Parallel()
+	q, _ := askedQuantity("How many boats are there?")
+	long := strings.Repeat("12, ", 20_000)
+	if q.in(long) || !q.in(long+"\n\nThere are 12 boats.") {
+		t.Error("the boats were not found where they are")
 	}
 }

@@ -21,17 +21,24 @@ const (
 func siblings(asked string, list []evidence.Evidence, have []unit) []unit {
 	var out []unit
 	var texts []string
+	type place struct {
+		doc   string
+		start int
+	}
+	seen := map[place]bool{} // a document may have several of the passages
 	for i, e := range list[:min(siblingPassages, len(list))] {
 		if !sound(e) {
 			continue
 		}
 		blocks := text.Blocks(e.Document.Text)
+		end := 0 // of the last entry
 		for _, group := range entriesBeside(e, blocks) {
 			u := newUnit(e, group)
-			if covered(append(have, out...), list, e.Document.ID, u.span) {
+			at := place{e.Document.ID, u.span.Start}
+			if seen[at] || u.span.Start < end || covered(have, list, e.Document.ID, u.span) {
 				continue
 			}
-			u.evidence = i
+			seen[at], end, u.evidence = true, u.span.End, i
 			if len(u.text) <= longestUnit && u.readable() {
 				out, texts = append(out, u), append(texts, u.text)
 			}

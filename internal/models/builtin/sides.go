@@ -43,7 +43,11 @@ func sideUnits(q query, list []evidence.Evidence, have []unit) []unit {
 			for n < len(blocks) && blocks[n].Kind != evidence.BlockHeading {
 				n++
 			}
-			if us := sectionUnits(q, e, blocks[j:n]); len(us) > 0 && !covered(append(have, out...), list, e.Document.ID, us[0].span) {
+			us := sectionUnits(q, e, blocks[j:n])
+			if len(us) == 0 || !us[0].prose() && len(us[0].text) > longestUnit {
+				continue
+			}
+			if sp := us[0].span; !covered(have, list, e.Document.ID, sp) && !covered(out, list, e.Document.ID, sp) {
 				us[0].evidence = i
 				out = append(out, us[0])
 				count[side]++

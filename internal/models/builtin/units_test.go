@@ -1,6 +1,7 @@
 package builtin
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -128,5 +129,27 @@ func TestStrictForm(t *testing.T) {
 	}
 	if !text.DefinitionOf("What is a chart?").In(body) {
 		t.Error("the definition is not one")
+	}
+}
+
+// A section of very many entries, or a table of the size of a book, is no reason for a
+// long wait or a long answer.
+func TestLargeSections(t *testing.T) {
+	t.Parallel()
+	var list strings.Builder
+	list.WriteString("## Codes\n\n")
+	for i := range 15_000 {
+		fmt.Fprintf(&list, "%d\n: The message is of kind %d.\n\n", i, i)
+	}
+	in := partOf("Which code means that a message is too large?", "Close", list.String()+"99999\n: The message is too large to process.\n", "7", "kind 7.")
+	checkQuotes(t, in, write(t, in))
+
+	row := "| tide and wind | are strong |\n"
+	body := "## Tides\n\n| What | How |\n| --- | --- |\n" + strings.Repeat(row, 2_000) + "\n## Winds\n\nWinds blow over land.\n\n## Notes\n\nThe difference between tides and winds is small.\n"
+	in = partOf("What is the difference between tides and winds?", "Sea", body, "The difference", "small.")
+	d := write(t, in)
+	checkQuotes(t, in, d)
+	if n := len(modelstest.Prose(d)); n > 3*longestUnit {
+		t.Errorf("the answer has %d bytes", n)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"strings"
 	"time"
@@ -62,8 +63,9 @@ func (c *client) chat(ctx context.Context, model string, req writer.Request, onT
 	}
 	for {
 		a := answer{model: model, prompt: writer.Likely(req.PromptTokens), timing: pace.Begin(), onText: onText}
-		err := c.stream(ctx, c.request(model, req), &a)
-		if err != nil && a.out.Len() == 0 && ctx.Err() == nil && c.refuses(err) {
+		sent, without := c.request(model, req)
+		err := c.stream(ctx, sent, &a)
+		if err != nil && a.out.Len() == 0 && ctx.Err() == nil && c.refuses(err, without) {
 			continue // without the parameter that it does not take
 		}
 		if err != nil {
@@ -74,8 +76,9 @@ func (c *client) chat(ctx context.Context, model string, req writer.Request, onT
 	}
 }
 
-// request returns the request for a prompt, without parameters that were refused.
-func (c *client) request(model string, req writer.Request) api.ChatCompletionRequest {
+// request returns the request for a prompt, and the parameters that it is without,
+// because they were refused.
+func (c *client) request(model string, req writer.Request) (api.ChatCompletionRequest, map[string]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := api.ChatCompletionRequest{Model: model, Stream: true}
@@ -101,12 +104,13 @@ func (c *client) request(model string, req writer.Request) api.ChatCompletionReq
 		out.ResponseFormat = &api.ChatCompletionResponseFormat{Type: api.ChatCompletionResponseFormatTypeJSONSchema,
 			JSONSchema: &api.ChatCompletionResponseFormatJSONSchema{Name: "answer", Schema: req.Format}}
 	}
-	return out
+	return out, maps.Clone(c.refused)
 }
 
 // refuses reports whether the server, or the library, which knows some models, refused
-// a parameter that can be left out, and was not before.
-func (c *client) refuses(err error) bool {
+// a parameter that can be left out, and that the request was not without. Another request
+// may have been refused it meanwhile.
+func (c *client) refuses(err error, without map[string]bool) bool {
 	code, message := status(err)
 	message = strings.ToLower(message)
 	fixed := errors.Is(err, api.ErrReasoningModelLimitationsOther) // temperature has one value
@@ -121,7 +125,7 @@ func (c *client) refuses(err error) bool {
 		case temperature:
 			refused = refused || fixed
 		}
-		if refused && !c.refused[parameter] {
+		if refused && !without[parameter] {
 			c.refused[parameter] = true
 			return true
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -363,4 +364,33 @@ func TestStatus(t *testing.T) {
 	if got := far.Status(t.Context())[0]; got.State != models.StateWarn || !strings.Contains(got.What, "without encryption") {
 		t.Errorf("a key over http to another machine: %+v", got)
 	}
+}
+
+// Two requests that are refused the same parameter at the same time are both answered
+// without it.
+func TestAParameterRefusedTwiceAtOnce(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(t *testing.T, s *openaikit.Server, p *Provider) {
+		var both sync.WaitGroup
+		both.Add(2)
+		s.OnChat(func(c openaikit.Call) openaikit.Reply {
+			if c.Fields["temperature"] != nil {
+				both.Done()
+				both.Wait()
+				return openaikit.Reply{Status: 400, Error: "Unsupported value: 'temperature'"}
+			}
+			return openaikit.Reply{Tokens: []string{`{"queries": ["telephone patent"]}`}}
+		})
+		planner := p.Offer(t.Context()).Planner
+		var asked sync.WaitGroup
+		for range 2 {
+			asked.Go(func() {
+				got, err := planner.Keywords(t.Context(), "Who patented the telephone?", evidence.Session{}, 1)
+				if err != nil || !cmp.Equal(got, []string{"telephone patent"}) {
+					t.Errorf("Keywords = %q, %v", got, err)
+				}
+			})
+		}
+		asked.Wait()
+	})
 }
