@@ -162,6 +162,10 @@ func (r *run) joined(ctx context.Context, parts []part) (*verifier, written) {
 			out.by = w.by
 		}
 		r.unsure = r.unsure || p.unsure
+		if w.draft.Abstain { // the model found none, either
+			missing = append(missing, strings.TrimRight(p.req.Question, "?"))
+			continue
+		}
 		if c := w.draft.Confidence; c > 0 {
 			sure, known = min(sure, c), true
 		}
@@ -180,6 +184,7 @@ func (r *run) joined(ctx context.Context, parts []part) (*verifier, written) {
 	if known {
 		out.draft.Confidence = sure
 	}
+	out.draft.Abstain = len(out.claims) == 0
 	if len(missing) > 0 {
 		r.cut = true
 		r.warn(fmt.Sprintf("no answer was found to: %s", strings.Join(missing, "; ")))

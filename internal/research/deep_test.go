@@ -153,6 +153,50 @@ func TestAQuestionOfPartsAnsweredAsOne(t *testing.T) {
 	}
 }
 
+// unconvinced quotes as selective does, and is not sure of it; without is what it finds
+// no answer in.
+type unconvinced struct {
+	selective
+	name, without string
+}
+
+func (u unconvinced) Name() string { return u.name }
+func (u unconvinced) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
+	if u.without != "" && strings.HasPrefix(in.Question, u.without) {
+		return evidence.Draft{Abstain: true}, nil
+	}
+	d, err := u.selective.Write(ctx, in, stream)
+	d.Confidence = 0.4
+	return d, err
+}
+
+type unconvincedChooser struct{ dividingChooser }
+
+func (c unconvincedChooser) BuiltIn() models.Set {
+	set := c.dividingChooser.BuiltIn()
+	set.Synthesizer = unconvinced{selective{c.builtIn}, "built-in", ""}
+	return set
+}
+
+func (c unconvincedChooser) Choose(context.Context) models.Set {
+	set := c.BuiltIn()
+	set.Synthesizer = unconvinced{selective{c.builtIn}, "model", "Beta"}
+	return set
+}
+
+// A part in which a model finds no answer, and the quotes are doubtful, is named.
+func TestAReportNamesWhatAModelDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	src := &byKeyword{name: "wiki", texts: map[string]string{"alpha start": "Alpha starts first.", "beta end": "Beta ends last."}}
+	w := newWorld(nil, src)
+	defer w.Close()
+	w.deps.Models = unconvincedChooser{dividingChooser{w.chooser, []string{"Alpha start", "Beta end"}}}
+	a, err := w.Research(t.Context(), Request{Question: "Alpha start", Depth: DepthDeep}, nil)
+	if err != nil || strings.Contains(a.Answer, "Beta") || !strings.Contains(strings.Join(a.Warnings, "\n"), "no answer was found to: Beta end") {
+		t.Errorf("%q, %q, %v", a.Answer, a.Warnings, err)
+	}
+}
+
 // Headings begin with a capital, whatever the script.
 func TestHeading(t *testing.T) {
 	t.Parallel()
