@@ -11,6 +11,9 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
+// inline are elements of HTML that a model formats prose with.
+const inline = `a|b|i|u|s|p|em|strong|mark|span|div|font|small|sup|sub|li|ul|ol|h[1-6]`
+
 var (
 	numbers = text.Pattern(`\d+`)
 	// markBehind matches the end of a sentence and the marks after it, as most models
@@ -18,6 +21,13 @@ var (
 	markBehind = text.Pattern(`([.!?。]["”’)]*)((?:[ \t]*[\[【]\d+(?:\s*[,;]\s*\d+)*[\]】])+)`)
 	bullet     = text.Pattern(`(?m)^[ \t]*(?:[-*•+]|\d+[.)])[ \t]+`)
 	emphasis   = text.Pattern(`\*\*([^*\n]+)\*\*|__([^_\n]+)__`)
+	// Each of these matches code, too, as its first group, so that nothing in code is
+	// replaced.
+	picture = text.Pattern("(`[^`\n]*`)|!\\[[^\\]\n]*\\]\\([^)\n]*\\)")
+	link    = text.Pattern("(`[^`\n]*`)|(\\[\\d+(?:[,;] ?\\d+)*\\])\\([^)\n]*\\)|\\[((?:`[^`\n]*`|[^\\]`\n])+)\\]\\((?:[a-zA-Z]+:|[/.#])[^)\n]*\\)")
+	tags    = text.Pattern("(?i)(`[^`\n]*`)|<(?:" + inline + ")(?:\\s[^<>]*)?>([^<>]*)</(?:" + inline + ")>")
+	newLine = text.Pattern("(?i)(`[^`\n]*`)|<br ?/?>")
+
 	preamble   = text.Pattern(`(?i)^\s*(?:answer|sure|certainly|here is the answer)[:!,]\s*`)
 	marksOnly  = text.Pattern(`^(?:\[[\d,; ]+\]\s*)+$`)
 	references = text.Pattern(`(?im)^[#*\s]*(?:sources|references|citations|passages)\s*:?\s*\**\s*$`)
@@ -36,6 +46,7 @@ func ParseDraft(prose string, used []int) []evidence.Sentence {
 		prose = prose[:at[0]]
 	}
 	prose = preamble().ReplaceAllString(prose, "")
+	prose = withoutMarkup(prose)
 	prose = emphasis().ReplaceAllString(prose, "$1$2")
 	prose = bullet().ReplaceAllString(prose, "\n")
 	prose = markBehind().ReplaceAllString(prose, "$2$1")
@@ -54,6 +65,20 @@ func ParseDraft(prose string, used []int) []evidence.Sentence {
 		}
 	}
 	return out
+}
+
+// mostNested is how deeply elements of HTML within each other are removed.
+const mostNested = 4
+
+// withoutMarkup removes pictures, the addresses of links, and tags of HTML, outside
+// code: an address that a model writes was not read anywhere.
+func withoutMarkup(prose string) string {
+	prose = link().ReplaceAllString(picture().ReplaceAllString(prose, "$1"), "$1$2$3")
+	prose = newLine().ReplaceAllString(prose, "$1 ")
+	for range mostNested {
+		prose = tags().ReplaceAllString(prose, "$1$2")
+	}
+	return prose
 }
 
 // addSentence adds a sentence, or its marks to the same one before: small models repeat

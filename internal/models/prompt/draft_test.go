@@ -30,6 +30,12 @@ func TestParseDraft(t *testing.T) {
 		{"mark on its own line", "BERT reads both ways.\n\n[1]", []evidence.Sentence{{Text: "BERT reads both ways.", Marks: []int{1}}}},
 		{"preamble", "Answer: BERT reads. [1]", []evidence.Sentence{{Text: "BERT reads.", Marks: []int{1}}}},
 		{"other brackets", "BERT reads【1】.", []evidence.Sentence{{Text: "BERT reads.", Marks: []int{1}}}},
+		{"links, whose addresses a model may have made up", "[BERT](http://evil.example/?q=1) reads ![x](https://evil.example/y.png) [`both`](/a \"T\") ways [1](https://evil.example).",
+			[]evidence.Sentence{{Text: "BERT reads `both` ways.", Marks: []int{1}}}},
+		{"tags of HTML", "<p>BERT <b>reads <i>both</i></b><br/>ways, <a href=\"http://evil.example\">it is said</a> [1].</p>",
+			[]evidence.Sentence{{Text: "BERT reads both ways, it is said.", Marks: []int{1}}}},
+		{"code is no markup", "Use `[a](/b)` and `<b>x</b>` for a Vec<T> or a[i](x), if i < n and n > 2 [1].",
+			[]evidence.Sentence{{Text: "Use `[a](/b)` and `<b>x</b>` for a Vec<T> or a[i](x), if i < n and n > 2.", Marks: []int{1}}}},
 		{"unseen characters", "BERT\u200b reads\u202e. [1]", []evidence.Sentence{{Text: "BERT reads.", Marks: []int{1}}}},
 	} {
 		got := ParseDraft(c.prose, []int{0, 1})
