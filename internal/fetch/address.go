@@ -5,6 +5,8 @@ import (
 	"strings"
 )
 
+var withoutBreaks = strings.NewReplacer("\t", "", "\n", "", "\r", "")
+
 // parseURL parses an address as people paste it and hosts send it in Location: white
 // space around it is dropped, and tabs and line breaks in it, as browsers do. A "%"
 // that begins no escape stands for itself, and what a request line may not hold, such
@@ -16,7 +18,7 @@ func parseURL(s string) (*url.URL, error) {
 			s = s[1 : len(s)-1]
 		}
 	}
-	u, err := url.Parse(escapeLonePercents(strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(strings.TrimSpace(s))))
+	u, err := url.Parse(escapeLonePercents(withoutBreaks.Replace(strings.TrimSpace(s))))
 	if err != nil {
 		return nil, err
 	}

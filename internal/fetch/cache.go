@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,6 +44,8 @@ type Cache struct {
 	cfg  CacheConfig
 	path string
 	db   *sql.DB
+
+	reader atomic.Pointer[sql.Stmt] // of selectEntry; nil before the first use
 
 	ops     chan func(context.Context)
 	stop    context.CancelFunc // cancels the write in progress
@@ -154,7 +157,7 @@ func (c *Cache) get(ctx context.Context, key cacheKey) (*entry, bool) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, cacheReadWait)
 	defer cancel()
-	e, err := readEntry(ctx, c.db, key)
+	e, err := c.read(ctx, key)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err == nil {
@@ -166,6 +169,22 @@ func (c *Cache) get(ctx context.Context, key cacheKey) (*entry, bool) {
 		c.logFailure("reading", err)
 	}
 	return nil, false
+}
+
+// read reads an entry from the file. The statement is compiled once, which takes as
+// long as a look-up; the end of the database closes it.
+func (c *Cache) read(ctx context.Context, key cacheKey) (*entry, error) {
+	stmt := c.reader.Load()
+	if stmt == nil {
+		var err error
+		if stmt, err = c.db.PrepareContext(ctx, selectEntry); err != nil {
+			return nil, err
+		}
+		if !c.reader.CompareAndSwap(nil, stmt) {
+			defer stmt.Close() //nolint:errcheck // another call was first
+		}
+	}
+	return readEntry(ctx, stmt, key)
 }
 
 // Clear removes every response, so that no byte of a body remains in the file

@@ -146,10 +146,13 @@ func isDamage(err error) bool {
 	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
-func readEntry(ctx context.Context, db *sql.DB, key cacheKey) (*entry, error) {
+const selectEntry = "SELECT final, kind, etag, modified, retrieved, checked, used, max_age, truncated, body FROM entries WHERE key = ?"
+
+// readEntry runs selectEntry.
+func readEntry(ctx context.Context, read *sql.Stmt, key cacheKey) (*entry, error) {
 	var e entry
 	var retrieved, checked, used, maxAge int64
-	err := db.QueryRowContext(ctx, "SELECT final, kind, etag, modified, retrieved, checked, used, max_age, truncated, body FROM entries WHERE key = ?", key[:]).
+	err := read.QueryRowContext(ctx, key[:]).
 		Scan(&e.final, &e.kind, &e.etag, &e.modified, &retrieved, &checked, &used, &maxAge, &e.truncated, &e.body)
 	if err != nil {
 		return nil, err

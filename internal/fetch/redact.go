@@ -9,12 +9,14 @@ import (
 // Redacted takes the place of a secret.
 const Redacted = "REMOVED"
 
+var withoutJoiners = strings.NewReplacer("-", "", "_", "", ".", "", "[", "", "]", "")
+
 // isSecretName reports whether a parameter or header of that name holds a key,
 // a token or the operator's identity. It errs on the safe side: recordings are
 // shown to others.
 func isSecretName(name string) bool {
 	name = strings.ToLower(name)
-	plain := strings.NewReplacer("-", "", "_", "", ".", "", "[", "", "]", "").Replace(name)
+	plain := withoutJoiners.Replace(name)
 	switch plain {
 	case "key", "mailto", "email", "mail", "contact", "username", "sig", "signature", "auth", "pass", "pwd", "sid",
 		"session", "sessionid", "jwt", "cookie", "cookie2", "setcookie", "setcookie2", "useragent", "xforwardedfor":
