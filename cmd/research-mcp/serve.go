@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/demo"
 	"github.com/research-mcp/research-mcp/server/stdio"
 )
@@ -18,6 +19,7 @@ func newServe(c *console) *cobra.Command {
 		Long: `Speaks the Model Context Protocol on stdin and stdout; an assistant starts it.
 Logs go to stderr. It ends with its input or on SIGTERM.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			app.StartServing()
 			out := c.out
 			if out == os.Stdout {
 				out = stdio.GuardStdout() // nothing else may reach the protocol's stream

@@ -22,10 +22,34 @@ var instructions string
 // throws away between two collections is little beside them. GOGC goes over it.
 const gcPercent = 30
 
+// startGCPercent lets a server answer initialize without a collection: most of what is
+// allocated until then stays.
+const startGCPercent = 400
+
+// StartServing prepares the process for Serve. Call it before Open.
+func StartServing() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(startGCPercent)
+	}
+}
+
+// firstWrite is a writer that calls then after the first write.
+type firstWrite struct {
+	io.Writer
+	then func()
+	once sync.Once
+}
+
+func (w *firstWrite) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.once.Do(w.then)
+	return n, err
+}
+
 // Serve speaks MCP on in and out until in ends or ctx does.
 func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		out = &firstWrite{Writer: out, then: func() { debug.SetGCPercent(gcPercent) }}
 	}
 	h := server.NewHandler(server.Options{
 		Name: "research-mcp", Title: "Research", Version: ProgramVersion, Instructions: instructions, Logger: a.log,
