@@ -221,8 +221,15 @@ func okay(reports []evidence.SourceReport) int {
 // BenchmarkAnswer asks the demo's questions of the true program with its real
 // memory and child process. "ms-beside-network" is the whole answer less the
 // slowest source.
-func BenchmarkAnswer(b *testing.B) {
-	d, err := demo.Start(b.Context(), demo.Options{})
+func BenchmarkAnswer(b *testing.B) { benchmarkAnswer(b, nil) }
+
+// BenchmarkAnswerWithoutEncoder is BenchmarkAnswer with models.builtin=off.
+func BenchmarkAnswerWithoutEncoder(b *testing.B) {
+	benchmarkAnswer(b, map[string]string{"models.builtin": "off"})
+}
+
+func benchmarkAnswer(b *testing.B, settings map[string]string) {
+	d, err := demo.Start(b.Context(), demo.Options{Settings: settings})
 	if err != nil {
 		b.Fatal(err)
 	}

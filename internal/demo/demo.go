@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -23,6 +24,8 @@ type Options struct {
 	Faults  map[string]string        // source to fail, hang or garbage
 	Latency map[string]time.Duration // source to latency
 	Log     *slog.Logger
+
+	Settings map[string]string // of the program, by name, over the demo's own
 
 	WorldLog *slog.Logger // for requests that their client cancelled; nil: Log
 }
@@ -72,6 +75,7 @@ func Start(ctx context.Context, o Options) (*Demo, error) {
 			flags["sources."+name+".enabled"], flags["sources."+name+".url"] = "true", url
 		}
 	}
+	maps.Copy(flags, o.Settings)
 	cfg, err := config.Load(config.Inputs{Sources: app.SourceDefaults(), Flags: flags})
 	if err == nil {
 		d.App, err = app.New(ctx, cfg, app.Options{Log: o.Log})

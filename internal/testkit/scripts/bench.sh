@@ -12,6 +12,7 @@ run() { go test -run '^$' -bench "$1" -benchtime "$2" "$3" | tee -a "$raw" >&2; 
 run 'FanOut|Answer|Hang' 3x ./internal/app
 run 'Isolated|Start' 30x ./internal/app
 MEMORY_BENCH=100k run ServeLarge 10x ./internal/app
+run ServeIdle 1x ./internal/app
 run 'Busy|Beside|Cache' 20x ./internal/fetch
 run 'Page200kB' 40x ./internal/extract
 run . 30x ./internal/isolate
@@ -35,12 +36,15 @@ cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
       deadline of 2 s.
     - **Answer**: the demo's first question in the real program, with memory and isolated
       process. `ms-beside-network` is the total time minus that of the slowest source.
+      **AnswerWithoutEncoder**: the same with `models.builtin=off`.
     - **Hang**: the same with one source of three that never answers.
     - **Isolated**: one analysis in a child process, its start and end included.
     - **HangAmongFour**: four sources over real HTTP, one of which hangs until its timeout of 8 s.
     - **ServeLarge**: the server as a process beside 100k chunks x 384 of the built-in
       embedder: from its start to `initialize` and to the first recall, then recalls
       through the tool, and its resident memory after them.
+    - **ServeIdle**: the resident memory of a server that does nothing, after `initialize`
+      and 30 s after a question that the encoder ranked.
     - **Page200kB**: extraction of a page in an isolated process that is ready (warm)
       or is started for it (cold).
     - **Start**: from starting the process to its answer to `initialize`, and its end.
