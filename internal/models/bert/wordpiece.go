@@ -12,8 +12,7 @@ import (
 // WordPiece is BERT's uncased tokenizer. It is immutable and safe for concurrent
 // use.
 type WordPiece struct {
-	ids          map[string]int32
-	list         []string // pieces by id
+	pieces       pieceTable
 	cls, sep     int32
 	unknown      int32
 	longestPiece int // in bytes
@@ -25,17 +24,11 @@ const longestWord = 100
 // NewWordPiece reads a vocabulary: one piece a line, its id the line's number
 // from 0.
 func NewWordPiece(vocab string) (*WordPiece, error) {
-	lines := strings.Split(strings.TrimRight(vocab, "\n"), "\n")
-	w := &WordPiece{ids: make(map[string]int32, len(lines))}
-	for i, p := range lines {
-		p = strings.TrimSuffix(p, "\r")
-		w.ids[p] = int32(i)
-		w.list = append(w.list, p)
-		w.longestPiece = max(w.longestPiece, len(p))
-	}
+	w := &WordPiece{pieces: newPieceTable(vocab)}
+	w.longestPiece = w.pieces.longest()
 	for name, id := range map[string]*int32{"[CLS]": &w.cls, "[SEP]": &w.sep, "[UNK]": &w.unknown} {
 		var ok bool
-		if *id, ok = w.ids[name]; !ok {
+		if *id, ok = w.pieces.id(name); !ok {
 			return nil, errors.New("the vocabulary has no " + name)
 		}
 	}
@@ -43,28 +36,28 @@ func NewWordPiece(vocab string) (*WordPiece, error) {
 }
 
 // Piece returns the text of a token. "##" begins one that continues a word.
-func (w *WordPiece) Piece(id int32) string { return w.list[id] }
+func (w *WordPiece) Piece(id int32) string { return w.pieces.piece(id) }
 
 // Unknown is the token of what the vocabulary has no pieces for.
 func (w *WordPiece) Unknown() int32 { return w.unknown }
 
 // Encode returns [CLS] pieces [SEP], at most limit tokens (at least 2).
 func (w *WordPiece) Encode(s string, limit int) Input {
-	ids := append(w.pieces([]int32{w.cls}, s, limit-1), w.sep)
+	ids := append(w.encode([]int32{w.cls}, s, limit-1), w.sep)
 	return Input{IDs: ids}
 }
 
 // EncodePair returns [CLS] first [SEP] second [SEP], at most limit tokens. The
 // second text is cut; the first only where it alone takes more than half.
 func (w *WordPiece) EncodePair(first, second string, limit int) Input {
-	ids := append(w.pieces([]int32{w.cls}, first, limit/2), w.sep)
+	ids := append(w.encode([]int32{w.cls}, first, limit/2), w.sep)
 	in := Input{Second: len(ids)}
-	in.IDs = append(w.pieces(ids, second, limit-1), w.sep)
+	in.IDs = append(w.encode(ids, second, limit-1), w.sep)
 	return in
 }
 
-// pieces appends the pieces of s until out has limit tokens.
-func (w *WordPiece) pieces(out []int32, s string, limit int) []int32 {
+// encode appends the pieces of s until out has limit tokens.
+func (w *WordPiece) encode(out []int32, s string, limit int) []int32 {
 	// A token has at least one byte of text, but runes that are dropped and
 	// white space have none: the bound only spares the normalization of a book.
 	const bytesPerToken = 64
@@ -88,13 +81,7 @@ func (w *WordPiece) split(out []int32, word string) []int32 {
 	}
 	begin, rest, prefix := len(out), word, ""
 	for rest != "" {
-		end := min(len(rest), w.longestPiece)
-		id, found := int32(0), false
-		for ; end > 0 && !found; end-- {
-			if id, found = w.ids[prefix+rest[:end]]; found {
-				break
-			}
-		}
+		id, end, found := w.pieces.longestPrefix(prefix, rest[:min(len(rest), w.longestPiece)])
 		if !found {
 			return append(out[:begin], w.unknown)
 		}

@@ -68,7 +68,7 @@ func FuzzEncode(f *testing.F) {
 			t.Fatalf("%d tokens with a limit of %d", len(in.IDs), limit)
 		}
 		for _, id := range in.IDs {
-			if id < 0 || int(id) >= len(w.ids) {
+			if id < 0 || int(id) >= len(w.pieces.ends) {
 				t.Fatalf("id %d is outside the vocabulary", id)
 			}
 		}
