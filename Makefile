@@ -3,10 +3,10 @@ GO ?= go
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 
-.PHONY: help build test race linter lint fmt bench sdk ollama ci clean
+.PHONY: help build test race linter lint fmt bench sdk arm64 ollama ci clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 build: ## build bin/research-mcp, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/research-mcp ./cmd/research-mcp
@@ -36,6 +36,9 @@ sdk: ## drive the built binary with the official MCP SDK's client
 
 bench: build ## measure, and write docs/BENCHMARKS.md anew
 	internal/testkit/scripts/bench.sh docs/BENCHMARKS.md
+
+arm64: ## compare the answers of the binary for arm64, under qemu-user, with those of this machine's
+	internal/testkit/scripts/arm64.sh
 
 ollama: ## run the tests that want a real Ollama, which is built and started first
 	eval "$$(internal/testkit/scripts/ollama.sh start)" && \
