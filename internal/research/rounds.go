@@ -15,8 +15,9 @@ import (
 
 // Bounds of a second round of searches.
 const (
-	secondTopics  = 2   // its keywords
-	secondReserve = 0.1 // of the budget that must be left for it, before writing begins
+	longestRespelled = 1000 // bytes
+	secondTopics     = 2    // its keywords
+	secondReserve    = 0.1  // of the budget that must be left for it, before writing begins
 )
 
 // secondRound searches once more, with other words, if what was read has no answer by
@@ -130,8 +131,12 @@ func longestWords(question string) []string {
 }
 
 // respelled returns the words of the question with those that nothing of what was found
-// has in the spelling that it has, or "" if there are none.
+// has in the spelling that it has, or "" if there are none. Of a long question there are
+// none: each of its words is compared with all that was found.
 func respelled(question string, ranked []evidence.Evidence) string {
+	if len(question) > longestRespelled {
+		return ""
+	}
 	known := map[string]string{} // by term
 	for _, e := range ranked {
 		for _, t := range text.Tokenize(e.Document.Title + " " + e.Passage.Text) {

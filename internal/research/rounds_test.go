@@ -158,3 +158,15 @@ func TestRespelled(t *testing.T) {
 		}
 	}
 }
+
+// The words of a long question are not compared with all that was found.
+func TestLongQuestionsAreNotRespelled(t *testing.T) {
+	t.Parallel()
+	found := []evidence.Evidence{{Passage: evidence.Passage{Text: "The kettle whistles."}}}
+	if got := respelled("kettel", found); got != "kettle" {
+		t.Errorf("respelled = %q", got)
+	}
+	if got := respelled(strings.Repeat("kettel ", 1_000), found); got != "" {
+		t.Errorf("respelled has %d bytes", len(got))
+	}
+}
