@@ -272,6 +272,9 @@ func (c *Client) resolveRecovered(cl *call, cr checkedRequest) (resp Response, e
 // wait waits for the result, for the end of ctx or for the reason to stop
 // waiting.
 func (c *Client) wait(ctx context.Context, cl *call, w *waiter) (Response, error) {
+	if err := ctx.Err(); err != nil {
+		return Response{}, err
+	}
 	select {
 	case <-cl.done:
 		return cl.resp, cl.err
