@@ -6,8 +6,10 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -22,6 +24,7 @@ const (
 	gramWeight    = 0.3  // of n-grams beside whole words: they survive misspellings
 	rerankWeight  = 0.85 // of a reranker beside words and n-grams
 	reranked      = 24   // passages of documents with headings that a reranker reads
+	rerankReserve = 0.15 // of the budget, for what follows
 	rerankedFlat  = 8    // of others, whose sentences are compared one by one afterwards
 	defineBonus   = 0.3  // of a passage that defines what the question asks for
 	backPenalty   = 0.3  // of one that only points elsewhere
@@ -75,6 +78,11 @@ func (r *run) rerank(ctx context.Context, pool []candidate) {
 	passages, fused := make([]string, len(top)), make([]float64, len(top))
 	for i, c := range top {
 		passages[i], fused[i] = c.titled(), c.score
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = limit.WithTimeout(ctx, time.Until(deadline)-time.Duration(rerankReserve*float64(r.req.Budget)))
+		defer cancel()
 	}
 	read, err := model.Rerank(ctx, r.inContext(), passages)
 	if err != nil || len(read) != len(top) {

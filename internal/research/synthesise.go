@@ -6,8 +6,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -52,6 +54,10 @@ func (r *run) brief(ranked []evidence.Evidence) evidence.Brief {
 	}
 }
 
+// leastQuote is how long the built-in synthesizer may read with a model, even when the
+// budget is used up.
+const leastQuote = 200 * time.Millisecond
+
 // synthesise returns the answer: the built-in synthesizer's, which is ready first and
 // given at once to those who listen, or a model's that is in time and no worse.
 func (r *run) synthesise(ctx context.Context, v *verifier, quoted written) written {
@@ -78,8 +84,14 @@ func (r *run) quote(ctx context.Context, ranked []evidence.Evidence) (*verifier,
 		return v, written{by: r.answer.Synthesizer, draft: evidence.Draft{Abstain: true, Why: "nothing was found"}}
 	}
 	builtIn := r.e.deps.Models.BuiltIn().Synthesizer
-	if !r.optional {
-		ctx = context.WithoutCancel(ctx)
+	if !r.optional { // a model reads until the budget's end, then words alone decide
+		left := leastQuote
+		if deadline, ok := ctx.Deadline(); ok {
+			left = max(left, time.Until(deadline))
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = limit.WithTimeout(context.WithoutCancel(ctx), left)
+		defer cancel()
 	}
 	draft, err := builtIn.Write(ctx, r.brief(ranked), func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
 	if err != nil {

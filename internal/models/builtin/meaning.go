@@ -3,6 +3,7 @@ package builtin
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/research-mcp/research-mcp/internal/models"
@@ -20,7 +21,7 @@ const (
 
 // scoreMeaning adds to the scores of the best candidates how similar they are to
 // the question by a trained encoder. Without one, or when it fails, the scores stay
-// as they are; the end of ctx is an error.
+// as they are; a cancelled ctx is an error, one whose deadline has passed is not.
 func scoreMeaning(ctx context.Context, encoder models.Matcher, question string, pool []candidate) error {
 	if encoder == nil || len(pool) < 2 {
 		return nil
@@ -40,7 +41,10 @@ func scoreMeaning(ctx context.Context, encoder models.Matcher, question string, 
 	}
 	found, err := compare(ctx, encoder, question, texts)
 	if err != nil {
-		return ctx.Err()
+		if cancelled(ctx) {
+			return ctx.Err()
+		}
+		return nil
 	}
 	cosine, least := make([]float64, len(found)), 0.0
 	for i, l := range found {
@@ -58,4 +62,10 @@ func scoreMeaning(ctx context.Context, encoder models.Matcher, question string, 
 		pool[n].score += cosine[i] - least
 	}
 	return nil
+}
+
+// cancelled reports whether nobody waits for the answer any more. A deadline only ends
+// the comparison with the encoder: words rank, then.
+func cancelled(ctx context.Context) bool {
+	return ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded)
 }

@@ -67,7 +67,8 @@ func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 	if len(pool) == 0 {
 		return evidence.Draft{Abstain: true, Why: "no passage that was found holds anything to quote"}, nil
 	}
-	if err := scoreUnits(ctx, encoder, q, in, asked, pool); err != nil {
+	encoded, err := scoreUnits(ctx, encoder, q, in, asked, pool)
+	if err != nil {
 		return evidence.Draft{}, err
 	}
 	slices.SortStableFunc(pool, func(a, b unit) int { return cmp.Compare(b.score, a.score) })
@@ -75,7 +76,7 @@ func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 	if picked == nil {
 		picked = pickUnits(asked, pool)
 	}
-	answerable, sure := confidence(picked, pool, encoder != nil, named)
+	answerable, sure := confidence(picked, pool, encoded, named)
 	if q.counts && !slices.ContainsFunc(picked, func(u unit) bool { return u.form == strictForm || q.quantity.in(u.head+"\n\n"+u.text) }) {
 		answerable = 0 // what was asked is spoken of, but not its number
 	}
@@ -158,8 +159,9 @@ func cameNearest(in evidence.Brief, u unit) string {
 	return "what came nearest is " + place
 }
 
-// scoreUnits sets the features and the score of every unit.
-func scoreUnits(ctx context.Context, encoder models.Matcher, q query, in evidence.Brief, asked string, pool []unit) error {
+// scoreUnits sets the features and the score of every unit. encoded reports whether the
+// encoder took part: it does not if it is nil, fails, or the deadline of ctx passes.
+func scoreUnits(ctx context.Context, encoder models.Matcher, q query, in evidence.Brief, asked string, pool []unit) (encoded bool, err error) {
 	texts, terms := make([]string, len(pool)), make([][]string, len(pool))
 	languages := map[int]string{} // by index of the evidence
 	for i, u := range pool {
@@ -174,10 +176,9 @@ func scoreUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 	}
 	var similar []likeness
 	if encoder != nil {
-		var err error
 		if similar, err = compare(ctx, encoder, asked, texts); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
+			if cancelled(ctx) {
+				return false, ctx.Err()
 			}
 			similar = nil // ranked by words alone
 		}
@@ -218,7 +219,7 @@ func scoreUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 			u.score += unitAnnounces
 		}
 	}
-	return nil
+	return similar != nil, nil
 }
 
 // shares returns the share of the question's n-grams that each text holds, all

@@ -39,10 +39,11 @@ const (
 
 // Write selects what to quote: whole blocks of documents with structure, else
 // sentences. Each has one mark and one quote, and its text is the document's text
-// between the quote's offsets. It fails only when ctx ends.
+// between the quote's offsets. After the deadline of ctx it ranks by words alone. It fails
+// only when ctx is cancelled.
 func (s *Synthesizer) Write(ctx context.Context, in evidence.Brief, stream func(string)) (evidence.Draft, error) {
-	if err := ctx.Err(); err != nil {
-		return evidence.Draft{}, err
+	if cancelled(ctx) {
+		return evidence.Draft{}, ctx.Err()
 	}
 	q := newQuery(in.Question, background(in))
 	if structured(in.Evidence) {

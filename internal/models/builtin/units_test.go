@@ -1,11 +1,15 @@
 package builtin
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/modelstest"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -151,5 +155,35 @@ func TestLargeSections(t *testing.T) {
 	checkQuotes(t, in, d)
 	if n := len(modelstest.Prose(d)); n > 3*longestUnit {
 		t.Errorf("the answer has %d bytes", n)
+	}
+}
+
+// late is an encoder that ends with its context.
+type late struct{ table }
+
+func (late) Match(ctx context.Context, _ string, _ []string) ([]models.Word, []models.Match, error) {
+	<-ctx.Done()
+	return nil, nil, ctx.Err()
+}
+
+// A deadline ends the comparison with the encoder, not the answer; who has left gets none.
+func TestWriteAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	for name, in := range map[string]evidence.Brief{
+		"documents with headings": briefOf("How long is a cached page used, in days?", "Settings", settings),
+		"plain text": {Question: "Who patented the telephone?", Evidence: []evidence.Evidence{
+			modelstest.Whole("a", "Telephone", "The telephone was patented by Alexander Graham Bell in 1876. It carries voices over a wire.", 1)}},
+	} {
+		ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+		d, err := NewSynthesizer(late{}).Write(ctx, in, nil)
+		cancel()
+		if err != nil || len(d.Sentences) == 0 {
+			t.Errorf("%s: Write = %+v, %v", name, d, err)
+		}
+		ctx, cancel = context.WithCancel(t.Context())
+		cancel()
+		if _, err := NewSynthesizer(late{}).Write(ctx, in, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: Write = %v, want the end of its caller", name, err)
+		}
 	}
 }
