@@ -35,8 +35,9 @@ const (
 	Dims = 384
 	// MaxTokens of a text are embedded; what follows is cut.
 	MaxTokens = 256
-	// batchTokens bounds the working memory of one forward pass to about 10 MB.
-	batchTokens = 512
+	// batchTokens bounds the working memory of one forward pass to about 5 MB, and how
+	// long a pass goes on after its context has ended.
+	batchTokens = 256
 )
 
 // Encoder embeds texts. It is safe for concurrent use.
