@@ -121,6 +121,7 @@ func (e *Encoder) Embed(ctx context.Context, texts []string) ([][]float32, error
 func (e *Encoder) Rest() {
 	if e.used.Swap(false) {
 		release()
+		runtime.GC() // a sync.Pool keeps its buffers over one collection
 		debug.FreeOSMemory()
 	}
 }
