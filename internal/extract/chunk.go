@@ -159,9 +159,14 @@ func divide(doc string, b evidence.Block, o ChunkOptions) []evidence.Span {
 			parts = append(parts, evidence.Span{Start: b.Start + s.Start, End: b.Start + s.End})
 		}
 	}
-	var out []evidence.Span
+	out := make([]evidence.Span, 0, len(parts))
 	for _, p := range parts {
-		out = append(out, pieces(doc, trimSpan(doc, p), o)...)
+		switch p = trimSpan(doc, p); {
+		case p.End-p.Start > o.Max:
+			out = append(out, pieces(doc, p, o)...)
+		case p.End > p.Start:
+			out = append(out, p)
+		}
 	}
 	return out
 }
