@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -113,7 +114,7 @@ First steps:
 				try = fmt.Sprintf("to ask a question: `research-mcp ask %q`", args[0])
 			}
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-				try = fmt.Sprintf("did you mean %q? %s", near[0], try)
+				try = fmt.Sprintf("did you mean %q? %s", cmp.Or(text.Nearest(args[0], near), near[0]), try)
 			}
 			return evidence.BadInput(fmt.Sprintf("there is no command %q", args[0]), try)
 		},
