@@ -360,9 +360,28 @@ func TestGarbageIsNoRecording(t *testing.T) {
 	}
 }
 
+func TestRecordedFailureWithoutAKind(t *testing.T) {
+	t.Parallel()
+	for name, failure := range map[string]string{
+		"nothing":     `{}`,
+		"a code":      `{"code":500}`,
+		"a wait only": `{"retryAfterNS":5}`,
+	} {
+		replay, err := NewReplayer([]byte(`{"log":{"version":"1.2","entries":[{"_error":` + failure + `,"request":{"method":"GET","url":"https://api.example.org/"},"response":{"status":0}}]}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = recordedClient(t, replay, "https://api.example.org").Get(t.Context(), Request{URL: "https://api.example.org/"})
+		if !IsKind(err, Unreachable) || !strings.HasSuffix(err.Error(), "cannot be reached") {
+			t.Errorf("%s: %v, want that the host cannot be reached", name, err)
+		}
+	}
+}
+
 func FuzzHAR(f *testing.F) {
 	f.Add([]byte(`{"log":{"version":"1.2","entries":[{"request":{"method":"GET","url":"http://h/"},"response":{"status":200,"content":{"text":"eA==","encoding":"base64"}}}]}}`))
 	f.Add([]byte(`{"log":{"version":"1.2","entries":[{"_level":"transport","_error":{"kind":"timeout"},"request":{"method":"GET","url":"http://h/"},"response":{"status":0}}]}}`))
+	f.Add([]byte(`{"log":{"version":"1.2","entries":[{"_error":{},"request":{"method":"GET","url":"http://h/"},"response":{"status":0}}]}}`))
 	f.Add([]byte("{}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		replay, err := NewReplayer(data)

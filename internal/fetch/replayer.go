@@ -151,7 +151,7 @@ func (e *harError) err(host string) error {
 		return &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	case kindNetwork:
 		return &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no answer when this was recorded")}
-	case kindOther:
+	case kindOther, "": // another program's entry may name no kind
 		return &Error{Kind: Unreachable, Host: host, Detail: "cannot be reached"}
 	}
 	return &Error{Kind: Kind(e.Kind), Host: e.Host, Code: e.Code, RetryAfter: e.RetryAfter, Detail: e.Detail}
