@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -87,8 +88,10 @@ func units(doc string, o ChunkOptions) []unit {
 		if b.End-b.Start > o.Max {
 			parts = divide(doc, b, o)
 		}
+		heading := sectionOf(doc, b)
+		out = slices.Grow(out, len(parts))
 		for j, p := range parts {
-			out = append(out, unit{Span: p, heading: sectionOf(doc, b), section: b.Kind == evidence.BlockHeading && j == 0,
+			out = append(out, unit{Span: p, heading: heading, section: b.Kind == evidence.BlockHeading && j == 0,
 				entry: b.Kind == evidence.BlockDefinition, bound: bound && j == len(parts)-1})
 		}
 	}
@@ -151,20 +154,22 @@ func divide(doc string, b evidence.Block, o ChunkOptions) []evidence.Span {
 			if i := strings.IndexByte(doc[at:b.End], '\n'); i >= 0 {
 				end = at + i
 			}
-			parts = append(parts, evidence.Span{Start: at, End: end})
+			if p := trimSpan(doc, evidence.Span{Start: at, End: end}); p.End > p.Start {
+				parts = append(parts, p)
+			}
 			at = end + 1
 		}
 	default:
-		for _, s := range text.Sentences(doc[b.Start:b.End]) {
-			parts = append(parts, evidence.Span{Start: b.Start + s.Start, End: b.Start + s.End})
+		parts = text.Sentences(doc[b.Start:b.End])
+		for i := range parts {
+			parts[i].Start, parts[i].End = b.Start+parts[i].Start, b.Start+parts[i].End
 		}
 	}
 	out := make([]evidence.Span, 0, len(parts))
 	for _, p := range parts {
-		switch p = trimSpan(doc, p); {
-		case p.End-p.Start > o.Max:
+		if p.End-p.Start > o.Max {
 			out = append(out, pieces(doc, p, o)...)
-		case p.End > p.Start:
+		} else {
 			out = append(out, p)
 		}
 	}

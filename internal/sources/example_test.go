@@ -42,16 +42,10 @@ func ExampleBuild() {
 }
 
 func ExampleMissing() {
-	for _, spec := range sources.Registry() {
-		for _, setting := range sources.Missing(spec, sources.Settings{}) {
-			fmt.Println(setting)
-		}
+	spec := sources.Spec{Name: "notes", Needs: []string{"dir", "key"}}
+	for _, setting := range sources.Missing(spec, sources.Settings{Options: map[string]string{"dir": "/home/ann/notes"}}) {
+		fmt.Println(setting)
 	}
 	// Output:
-	// sources.feeds.urls
-	// sources.files.dir
-	// sources.kiwix.url
-	// sources.mediawiki.url
-	// sources.openalex.key
-	// sources.searxng.url
+	// sources.notes.key
 }

@@ -58,6 +58,7 @@ const (
 	maxDetected  = 4000 // bytes of a text that tell its language
 	minFunction  = 2    // function words that tell a language without its trigrams
 	minDetection = 60   // letters from which trigrams alone tell a language
+	maxTrigrams  = 1000 // bytes that are compared by trigrams, which is slow
 )
 
 // DetectLanguage returns the language of a text as a code of ISO 639-1, or an empty
@@ -74,7 +75,7 @@ func DetectLanguage(s string) string {
 	case unicode.Cyrillic:
 		return cyrillicLanguage(s, letters)
 	case unicode.Arabic, unicode.Devanagari:
-		if info := whatlanggo.Detect(s); letters >= minDetection && info.IsReliable() {
+		if info := trigrams(s); letters >= minDetection && info.IsReliable() {
 			return info.Lang.Iso6391()
 		}
 	}
@@ -147,7 +148,7 @@ func cyrillicLanguage(s string, letters int) string {
 	case strings.ContainsAny(s, "ўЎ"):
 		return "be"
 	}
-	if info := whatlanggo.Detect(s); letters >= minDetection && info.IsReliable() {
+	if info := trigrams(s); letters >= minDetection && info.IsReliable() {
 		return info.Lang.Iso6391()
 	}
 	return "ru"
@@ -181,7 +182,7 @@ func latinLanguage(s string, letters int) string {
 	if hits[best] == 0 && letters < minDetection {
 		return "" // the trigrams alone would not tell
 	}
-	info := whatlanggo.Detect(s)
+	info := trigrams(s)
 	guess := info.Lang.Iso6391()
 	for i, l := range lists.languages {
 		if l == guess && hits[i] > 0 && hits[i] >= hits[best] && (hits[i] > inEnglish || guess == english) {
@@ -200,4 +201,10 @@ func latinLanguage(s string, letters int) string {
 // hasAccent reports whether s has a letter that English writes in loan words alone.
 func hasAccent(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r > 0xBF && unicode.Is(unicode.Latin, r) })
+}
+
+// trigrams compares the trigrams of letters with those of many languages.
+func trigrams(s string) whatlanggo.Info {
+	s, _ = Cut(s, maxTrigrams)
+	return whatlanggo.Detect(s)
 }

@@ -26,7 +26,11 @@ var abbreviations = map[string]bool{
 func Sentences(s string) []evidence.Span {
 	var out []evidence.Span
 	for _, b := range blocks(s) {
-		out = append(out, inBlock(s, b)...)
+		if found := inBlock(s, b); out == nil {
+			out = found
+		} else {
+			out = append(out, found...)
+		}
 	}
 	return out
 }
@@ -66,7 +70,8 @@ func isHeading(line string) bool {
 }
 
 func inBlock(s string, b evidence.Span) []evidence.Span {
-	var out []evidence.Span
+	const usual = 100 // bytes of a sentence
+	out := make([]evidence.Span, 0, 1+(b.End-b.Start)/usual)
 	open := false // the last span continues in the next
 	for it := sentences.FromString(s[b.Start:b.End]); it.Next(); {
 		sp := trim(s, evidence.Span{Start: b.Start + it.Start(), End: b.Start + it.End()})

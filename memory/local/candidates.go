@@ -113,34 +113,40 @@ func scoreWords(cands []candidate, s *termStats) {
 	if len(s.terms) == 0 {
 		return
 	}
-	type bag struct {
-		tf     map[string]float64
+	place := make(map[string]int, len(s.terms))
+	for i, t := range s.terms {
+		place[t] = i
+	}
+	// counted is how often each term of the query occurs in a text of so many terms.
+	type counted struct {
+		tf     []float64
 		length float64
 	}
-	add := func(b *bag, terms string) {
+	add := func(c *counted, terms string) {
 		for t := range strings.FieldsSeq(terms) {
-			b.length++
-			if _, ok := s.weight[t]; ok {
-				b.tf[t]++
+			c.length++
+			if i, ok := place[t]; ok {
+				c.tf[i]++
 			}
 		}
 	}
-	score := func(b bag, mean float64) float64 {
-		norm, sum := text.BM25K1*(1-text.BM25B+text.BM25B*b.length/mean), 0.0
-		for _, t := range s.terms {
-			if n := b.tf[t]; n > 0 {
-				sum += s.weight[t] * n * (text.BM25K1 + 1) / (n + norm)
+	score := func(c counted, mean float64) float64 {
+		norm, sum := text.BM25K1*(1-text.BM25B+text.BM25B*c.length/mean), 0.0
+		for i, n := range c.tf {
+			if n > 0 {
+				sum += s.weight[s.terms[i]] * n * (text.BM25K1 + 1) / (n + norm)
 			}
 		}
 		return sum
 	}
-	wide, mean := make([]bag, len(cands)), 0.0
+	wide, mean := make([]counted, len(cands)), 0.0
+	all := make([]float64, len(cands)*len(s.terms))
 	for i := range cands {
-		b := bag{tf: make(map[string]float64, len(s.terms))}
-		add(&b, cands[i].terms)
-		cands[i].words = score(b, s.mean)
-		add(&b, cands[i].context)
-		wide[i], mean = b, mean+b.length/float64(len(cands))
+		c := counted{tf: all[i*len(s.terms) : (i+1)*len(s.terms)]}
+		add(&c, cands[i].terms)
+		cands[i].words = score(c, s.mean)
+		add(&c, cands[i].context)
+		wide[i], mean = c, mean+c.length/float64(len(cands))
 	}
 	for i := range cands {
 		cands[i].words = 0.5*cands[i].words + 0.5*score(wide[i], max(mean, 1))

@@ -5,11 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
-	"strings"
 	"sync"
-	"unicode"
-
-	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 const (
@@ -125,15 +121,14 @@ func sampleGrams(ctx context.Context, tx *sql.Tx, chunks int64) (*gramTable, err
 		return nil, fmt.Errorf("sampling the memory: %w", err)
 	}
 	df, last := make([]uint16, gramBuckets), make([]uint16, gramBuckets)
-	known := map[string][]uint32{}
+	words := newWordCounter()
+	var grams [][]uint32 // of each word
 	for i, c := range sample {
-		for _, w := range surfaceWords(c.surface) {
-			gs, ok := known[w]
-			if !ok {
-				gs = gramsOf(nil, w)
-				known[w] = gs
+		for _, w := range words.count(c.surface) {
+			if w.id == len(grams) {
+				grams = append(grams, gramsOf(nil, w.text))
 			}
-			for _, g := range gs {
+			for _, g := range grams[w.id] {
 				if seen := uint16(i + 1); last[g] != seen { //nolint:gosec // at most gramSample+1 chunks
 					last[g] = seen // once per chunk
 					df[g]++
@@ -207,14 +202,6 @@ func readSurfaces(ctx context.Context, tx *sql.Tx, cands []candidate, titled boo
 	return rows.Err()
 }
 
-// surfaceWords returns the runs of letters and digits of s, in lower case and
-// without diacritics.
-func surfaceWords(s string) []string {
-	return strings.FieldsFunc(text.Fold(s), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r)
-	})
-}
-
 // gramsOf appends the buckets of the character 3- to 5-grams of <t>.
 func gramsOf(out []uint32, t string) []uint32 {
 	at := func(i int) byte {
@@ -246,12 +233,13 @@ func gramsOf(out []uint32, t string) []uint32 {
 // included: stems, which BM25 compares already, score a point less on
 // abstracts.
 func (t *gramTable) scoreGrams(cands []candidate, question string) {
+	words := newWordCounter()
 	asked := map[uint32]float32{}
 	var gs []uint32
-	for w, n := range counts(surfaceWords(question)) {
-		gs = gramsOf(gs[:0], w)
+	for _, w := range words.count(question) {
+		gs = gramsOf(gs[:0], w.text)
 		for _, g := range gs {
-			asked[g] += n
+			asked[g] += float32(w.times)
 		}
 	}
 	q := make([]float32, gramBuckets)
@@ -263,23 +251,25 @@ func (t *gramTable) scoreGrams(cands []candidate, question string) {
 	if norm == 0 {
 		return
 	}
-	type seen struct{ dot, square float32 }
-	known := map[string]seen{}
+	words = newWordCounter()
+	type share struct{ dot, square float32 }
+	var known []share // of each word
 	for i := range cands {
 		dot, square := 0.0, 0.0
-		for w, n := range counts(surfaceWords(cands[i].surface)) {
-			s, ok := known[w]
-			if !ok {
-				gs = gramsOf(gs[:0], w)
+		for _, w := range words.count(cands[i].surface) {
+			if w.id == len(known) {
+				var s share
+				gs = gramsOf(gs[:0], w.text)
 				for _, g := range gs {
+					weight := t.weight(g)
 					s.dot += q[g]
-					s.square += t.weight(g) * t.weight(g)
+					s.square += weight * weight
 				}
-				known[w] = s
+				known = append(known, s)
 			}
-			tf := 1 + math.Log(float64(n))
-			dot += tf * float64(s.dot)
-			square += tf * tf * float64(s.square)
+			tf := 1 + logOf(w.times)
+			dot += tf * float64(known[w.id].dot)
+			square += tf * tf * float64(known[w.id].square)
 		}
 		if square > 0 {
 			cands[i].grams = dot / math.Sqrt(norm*square)
@@ -287,10 +277,10 @@ func (t *gramTable) scoreGrams(cands []candidate, question string) {
 	}
 }
 
-func counts(terms []string) map[string]float32 {
-	out := make(map[string]float32, len(terms))
-	for _, t := range terms {
-		out[t]++
+// logOf is the natural logarithm; most words occur once.
+func logOf(n int) float64 {
+	if n == 1 {
+		return 0
 	}
-	return out
+	return math.Log(float64(n))
 }

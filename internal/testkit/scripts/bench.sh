@@ -15,7 +15,8 @@ MEMORY_BENCH=100k run ServeLarge 10x ./internal/app
 run ServeIdle 1x ./internal/app
 run 'Busy|Beside|Cache' 20x ./internal/fetch
 run 'Page200kB' 40x ./internal/extract
-run . 30x ./internal/isolate
+run Start 100x ./internal/isolate
+run Pool 3000x ./internal/isolate
 run 'Chunk' 1s ./internal/app
 run . 1s ./internal/models/builtin
 run . 1s ./internal/text
