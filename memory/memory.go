@@ -52,6 +52,7 @@ const (
 	DefaultK       = contract.DefaultK
 	MaxK           = contract.MaxK
 	ConfirmAbove   = contract.ConfirmAbove
+	ConfirmTurns   = contract.ConfirmTurns
 )
 
 // Open opens the memory that cfg describes. The caller closes it. A backend name

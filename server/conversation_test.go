@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the golden files")
 
 // toolBudget is the average size of a tool in tools/list, in tokens: every
 // conversation pays for the list before its first question.
-const toolBudget = 460
+const toolBudget = 475
 
 // manySources are the names that a server with every source on lists.
 const manySources = "arxiv crossref europepmc feeds files github hackernews kiwix mediawiki openalex pubmed searxng stackexchange wikidata wikipedia wikipedia-summary"

@@ -22,7 +22,7 @@ func TestResultsMatchTheirSchemas(t *testing.T) {
 		read:       research.ReadResult{Documents: []evidence.Document{fullDocument()}, Sources: fullAnswer().Sources, NotAsked: fullAnswer().NotAsked, Warnings: []string{"w"}},
 		recalled:   library.RecallResult{Index: evidence.IndexReady, Warnings: []string{"w"}, Hits: []library.RecallHit{fullHit()}},
 		remembered: library.RememberResult{DocumentID: "d", Chunks: 1, Deduplicated: true, Warnings: []string{"w"}},
-		forgotten:  library.ForgetResult{Documents: 1, Chunks: 1, IDs: []string{"d"}, Remaining: 1, Warnings: []string{"w"}},
+		forgotten:  library.ForgetResult{Documents: 1, Chunks: 1, IDs: []string{"d"}, Titles: []string{"t"}, Matched: []string{"source w: 1"}, DryRun: true, Remaining: 1, Warnings: []string{"w"}},
 	}
 	arguments := map[string]string{"research": `{"question":"q"}`, "fetch-sources": `{"query":"q"}`, "recall": `{"query":"q"}`,
 		"remember": `{"text":"t"}`, "forget": `{"source":"w"}`}

@@ -104,6 +104,14 @@ func TestForgetRemoves(t *testing.T) {
 	if want := "Forgot 1 document (2 chunks); 4 documents left.\n- d_1\n\nWarnings:\n- d_2 is not there\n"; got.Text != want {
 		t.Errorf("text = %q, want %q", got.Text, want)
 	}
+	f.forgotten = library.ForgetResult{Documents: 2, IDs: []string{"d_1", "d_2"}, Titles: []string{"Herons \x1b[31m", ""}, Matched: []string{"source w: 2", "before 2026: 9"},
+		DryRun: true, Warnings: []string{}}
+	if got, err = call(t, f, "forget", `{"source":"w","dry_run":true}`); err != nil || !f.forget.DryRun {
+		t.Fatalf("a preview: %+v, %v", f.forget, err)
+	}
+	if want := "Nothing was removed; it would forget 2 documents (0 chunks); 0 documents would be left.\nSelected by source w: 2\nSelected by before 2026: 9\n- d_1 \"Herons [31m\"\n- d_2\n"; got.Text != want {
+		t.Errorf("text of a preview = %q, want %q", got.Text, want)
+	}
 	f.forgotten = library.ForgetResult{IDs: []string{}, Warnings: []string{}}
 	if got, err = call(t, f, "forget", `{"source":"w"}`); err != nil {
 		t.Fatal(err)

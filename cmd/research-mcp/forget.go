@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,14 +17,16 @@ func newForget(c *console) *cobra.Command {
 	var before string
 	cmd := &cobra.Command{
 		Use: "forget [ID…]", Short: "Remove documents from the memory for good",
-		Long: `Removes the documents with these ids and those that any of the flags selects. What
-was removed is in no index, summary or later export;
+		Long: `Removes the documents that all of the given ids and flags select: they are joined
+by AND, and several ids are alternatives. For a union, forget several times. --dry-run
+says how many of what would go. More than 10 documents, or more than one and a third
+of the memory, need --yes. What was removed is in no index, summary or later export;
 ` + "`research-mcp memory check --gone ID`" + ` proves it. It is also removed from
 the backups in the folder ` + "`backups`" + ` beside the memory; a backup with an older
 layout that contains it is deleted. Delete backups and exports elsewhere yourself.`,
 		Example: `research-mcp forget d_2k3v…
-  research-mcp forget --source hackernews --yes
-  research-mcp forget --before 2026-01-31`,
+  research-mcp forget --source hackernews --before 2026-01-31 --dry-run
+  research-mcp forget --source hackernews --before 2026-01-31 --yes`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.IDs = args
 			for _, name := range []string{"source", "url", "session", "before"} {
@@ -48,11 +51,12 @@ layout that contains it is deleted. Delete backups and exports elsewhere yoursel
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&req.Source, "source", "", "documents of this source")
-	f.StringVar(&req.URL, "url", "", "documents of this address")
-	f.StringVar(&req.Session, "session", "", "this session, and the documents that only it read")
-	f.StringVar(&before, "before", "", "what was last read before this day of the local time zone, such as 2026-01-31, or moment (RFC 3339)")
-	f.BoolVar(&req.Confirm, "yes", false, "remove even more than 100 documents")
+	f.StringVar(&req.Source, "source", "", "only documents of this source")
+	f.StringVar(&req.URL, "url", "", "only documents of this address")
+	f.StringVar(&req.Session, "session", "", "only documents that this session alone read; without other selectors, the session too")
+	f.StringVar(&before, "before", "", "only what was last read before this day of the local time zone, such as 2026-01-31, or moment (RFC 3339)")
+	f.BoolVar(&req.Confirm, "yes", false, "remove even more than 10 documents or a third of the memory")
+	f.BoolVar(&req.DryRun, "dry-run", false, "remove nothing: show what would be removed")
 	return cmd
 }
 
@@ -61,11 +65,22 @@ func (c *console) printForgotten(got library.ForgetResult) error {
 		return c.print(got)
 	}
 	c.warn(got.Warnings)
-	for _, id := range got.IDs {
-		if _, err := fmt.Fprintln(c.out, id); err != nil {
+	for _, m := range got.Matched {
+		fmt.Fprintf(c.out, "selected by %s\n", m)
+	}
+	for i, id := range got.IDs {
+		title := ""
+		if i < len(got.Titles) {
+			title = got.Titles[i]
+		}
+		if _, err := fmt.Fprintln(c.out, strings.TrimSpace(id+"  "+title)); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(c.out, "Forgot %s (%s); %s left\n", text.Count(got.Documents, "document"), text.Count(got.Chunks, "chunk"), text.Count(got.Remaining, "document"))
+	did, left := "Forgot", "left"
+	if got.DryRun {
+		did, left = "Nothing was removed; this would forget", "would be left"
+	}
+	_, err := fmt.Fprintf(c.out, "%s %s (%s); %s %s\n", did, text.Count(got.Documents, "document"), text.Count(got.Chunks, "chunk"), text.Count(got.Remaining, "document"), left)
 	return err
 }

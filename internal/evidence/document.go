@@ -111,12 +111,20 @@ type Passage struct {
 
 // Receipt says what a write did.
 type Receipt struct {
-	DocumentID   string   `json:"document_id,omitempty"`
-	Documents    int      `json:"documents"`
-	Chunks       int      `json:"chunks"`
-	Deduplicated bool     `json:"deduplicated,omitempty"` // the same text was already there: nothing was written
-	IDs          []string `json:"ids,omitempty"`
-	Remaining    int      `json:"remaining,omitempty"`
-	Warnings     []string `json:"warnings,omitempty"`
-	Resumed      bool     `json:"-"` // a removal that was broken off earlier was taken up
+	DocumentID   string    `json:"document_id,omitempty"`
+	Documents    int       `json:"documents"`
+	Chunks       int       `json:"chunks"`
+	Deduplicated bool      `json:"deduplicated,omitempty"` // the same text was already there: nothing was written
+	IDs          []string  `json:"ids,omitempty"`
+	Titles       []string  `json:"titles,omitempty"`  // of the documents in IDs, in the same order
+	Matched      []Matched `json:"matched,omitempty"` // what each selector of a removal selects alone
+	Remaining    int       `json:"remaining,omitempty"`
+	Warnings     []string  `json:"warnings,omitempty"`
+	Resumed      bool      `json:"-"` // a removal that was broken off earlier was taken up
+}
+
+// Matched counts the documents that one selector of a removal selects alone.
+type Matched struct {
+	Selector  string `json:"selector"` // such as "source hackernews"
+	Documents int    `json:"documents"`
 }

@@ -3,6 +3,7 @@ package library
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
@@ -16,7 +17,10 @@ type ForgetResult struct {
 	Documents int      `json:"documents"`
 	Chunks    int      `json:"chunks"`
 	IDs       []string `json:"ids"`
-	Remaining int      `json:"remaining"` // documents that are still stored
+	Titles    []string `json:"titles,omitempty"`  // of the documents in IDs, in the same order
+	Remaining int      `json:"remaining"`         // documents that are still stored
+	Matched   []string `json:"matched,omitempty"` // what each selector selects alone, such as "source hackernews: 12"
+	DryRun    bool     `json:"dry_run,omitempty"` // nothing was removed: this is what would be
 	Warnings  []string `json:"warnings"`
 }
 
@@ -28,9 +32,9 @@ func CheckForget(req ForgetRequest) error {
 	return nil
 }
 
-// Forget removes what req selects, with every trace of it. More documents than
-// contract.ConfirmAbove, without Confirm, are an *evidence.Problem that says how
-// many.
+// Forget removes what req selects, with every trace of it. What
+// req.NeedsConfirm, without Confirm, is an *evidence.Problem that says how
+// many. With DryRun nothing is removed.
 //
 // It is not known which cached answer of a source contained a document, so the
 // cache is cleared as a whole: before the removal, because nothing would start
@@ -40,20 +44,32 @@ func (l *Library) Forget(ctx context.Context, req ForgetRequest) (ForgetResult, 
 	if err := CheckForget(req); err != nil {
 		return ForgetResult{}, err
 	}
-	_ = l.clearCache(ctx) // the second time reports the error
+	if !req.DryRun {
+		_ = l.clearCache(ctx) // the second time reports the error
+	}
 	got, err := l.deps.Memory.Forget(ctx, req)
 	if err != nil {
 		return ForgetResult{}, err
 	}
-	out := ForgetResult{Documents: got.Documents, Chunks: got.Chunks, IDs: append([]string{}, got.IDs...), Remaining: got.Remaining,
-		Warnings: append([]string{}, got.Warnings...)}
+	out := ForgetResult{Documents: got.Documents, Chunks: got.Chunks, IDs: append([]string{}, got.IDs...), Titles: got.Titles, Remaining: got.Remaining,
+		Matched: contract.MatchedTexts(got.Matched), DryRun: req.DryRun, Warnings: append([]string{}, got.Warnings...)}
+	if req.DryRun {
+		return out, nil
+	}
 	if err := l.clearCache(ctx); err != nil {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("cached answers of sources may still contain it (%v): stop other research-mcp processes and delete that file", err))
 	}
 	if out.Documents == 0 && req.Session == "" && len(out.Warnings) == 0 {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("nothing in %s was selected: nothing was removed", l.deps.Location))
+		out.Warnings = append(out.Warnings, noneSelected(l.deps.Location, out.Matched))
 	}
 	return out, nil
+}
+
+func noneSelected(location string, matched []string) string {
+	if len(matched) > 1 {
+		return fmt.Sprintf("nothing in %s is selected by every selector (%s): nothing was removed", location, strings.Join(matched, ", "))
+	}
+	return fmt.Sprintf("nothing in %s was selected: nothing was removed", location)
 }
 
 func (l *Library) clearCache(ctx context.Context) error {

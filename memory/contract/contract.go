@@ -10,6 +10,7 @@ package contract
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -22,7 +23,8 @@ const (
 	MaxTitle       = 1000     // bytes of a title; a longer one is cut
 	DefaultK       = 10       // hits of a recall with K of 0 or less
 	MaxK           = 1000     // most hits of one recall
-	ConfirmAbove   = 100      // forgetting more documents than this needs Selector.Confirm
+	ConfirmAbove   = 10       // forgetting more documents than this needs Selector.Confirm; so does more than one and a third of all
+	ConfirmTurns   = 100      // and so do more documents and turns that quote them than this
 )
 
 // Config opens a memory.
@@ -122,29 +124,48 @@ type Store interface {
 	// A turn that quotes one keeps its Seq and role, with another text and no run; a
 	// summary that quotes one is emptied, SummaryTo with it, so that a Fold that began
 	// before fails. The receipt has a warning if sessions were changed, and one if nothing
-	// was selected. IDs are the removed documents, sorted; Remaining is how many are left.
-	// More than ConfirmAbove documents without Selector.Confirm are refused, with their
-	// number, and nothing is removed. A backend whose stored bytes can be read leaves
-	// none of what was removed in them.
+	// was selected. IDs are the removed documents, sorted, Titles theirs in the same
+	// order; Remaining is how many are left, and Matched counts what each field that is
+	// set selects alone. Selections for which Selector.NeedsConfirm holds are refused without
+	// Selector.Confirm, with their number, and nothing is removed. With Selector.DryRun
+	// nothing is removed or refused: the receipt says what would be. A backend whose
+	// stored bytes can be read leaves none of what was removed in them.
 	Forget(ctx context.Context, sel Selector) (evidence.Receipt, error)
 	// Close stops background work and waits for it. It may be called again; the other
 	// methods then return errors.
 	Close() error
 }
 
-// Selector selects what to forget. The fields are joined by OR: a document is
-// removed if any field that is set selects it. A selector with no field set is
-// refused.
+// Selector selects what to forget. The fields are joined by AND: a document is
+// removed if every field that is set selects it; several ids are alternatives. A
+// selector with no field set is refused.
 type Selector struct {
 	IDs     []string  // ids of documents
 	URL     string    // documents of exactly this address
 	Source  string    // documents of this source
-	Session string    // the session with its turns and runs, and the documents that were put by it alone
+	Session string    // documents that were put by this session alone; if no other field is set, also its turns and runs
 	Before  time.Time // documents last retrieved before this moment
-	Confirm bool      // remove even more than ConfirmAbove documents
+	Confirm bool      // remove even what NeedsConfirm
+	DryRun  bool      // remove nothing: report what would be
 }
 
-// Empty reports whether no field is set. Confirm does not count.
+// NeedsConfirm reports whether forgetting documents of total, which turns quote,
+// needs Selector.Confirm. One document, and what a session read, may be any share of
+// the memory: it is named, and in a new memory it is most of it.
+func (s Selector) NeedsConfirm(documents, turns, total int) bool {
+	share := documents > 1 && 3*documents > total && !s.WholeSession()
+	return documents > ConfirmAbove || share || documents+turns > ConfirmTurns
+}
+
+// WholeSession reports whether the session itself is selected, with its turns and
+// runs, and not only documents of it.
+func (s Selector) WholeSession() bool {
+	rest := s
+	rest.Session = ""
+	return s.Session != "" && rest.Empty()
+}
+
+// Empty reports whether no field is set. Confirm and DryRun do not count.
 func (s Selector) Empty() bool {
 	return len(s.IDs) == 0 && s.URL == "" && s.Source == "" && s.Session == "" && s.Before.IsZero()
 }
@@ -211,4 +232,13 @@ type Describer interface {
 	Backend() string
 	// Stats counts what is stored now.
 	Stats(ctx context.Context) (Stats, error)
+}
+
+// MatchedTexts is what each selector selects alone, as messages show it.
+func MatchedTexts(all []evidence.Matched) []string {
+	parts := make([]string, 0, len(all))
+	for _, m := range all {
+		parts = append(parts, fmt.Sprintf("%s: %d", m.Selector, m.Documents))
+	}
+	return parts
 }

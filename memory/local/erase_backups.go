@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/research-mcp/research-mcp/memory/contract"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -48,7 +47,7 @@ func (l *Local) backups() ([]string, error) {
 // reports whether that is complete. A backup with an older layout cannot be
 // changed and is deleted if it contains any of it. One that this version cannot
 // read counts as complete, with a warning: trying again would not help.
-func (l *Local) forgetInBackups(ctx context.Context, sel contract.Selector) (notes []string, whole bool) {
+func (l *Local) forgetInBackups(ctx context.Context, sel removal) (notes []string, whole bool) {
 	all, err := l.backups()
 	if whole = err == nil; !whole {
 		notes = append(notes, fmt.Sprintf("the backups may still contain forgotten data: %v; the next `forget` or `serve` tries again", err))
@@ -110,7 +109,7 @@ var errOldLayout = errors.New("the backup has an older layout")
 // that the memory still stores. It reports whether the backup contained any of
 // it, and returns an error if it still does. The selection is made in the
 // backup, because the memory may have lost the documents long ago.
-func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Selector) (holds bool, err error) {
+func (l *Local) forgetInCopy(ctx context.Context, path string, sel removal) (holds bool, err error) {
 	steps, err := migrations()
 	if err != nil {
 		return false, err
@@ -125,8 +124,8 @@ func (l *Local) forgetInCopy(ctx context.Context, path string, sel contract.Sele
 	if err != nil {
 		return false, err
 	}
-	again := newForgetting(sel, l.voc)
-	again.sel.Confirm, again.keep = true, l.stillStored
+	again := newForgetting(sel.Selector, l.voc)
+	again.sel.Confirm, again.also, again.keep = true, sel.Removed, l.stillStored
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
@@ -167,8 +166,12 @@ func (f *forgetting) holdsAny(ctx context.Context, tx *sql.Tx, newest bool) (boo
 		return len(docs) > 0, err
 	}
 	var holds bool
+	session := ""
+	if f.sel.WholeSession() {
+		session = f.sel.Session
+	}
 	err = tx.QueryRowContext(ctx, `SELECT EXISTS(SELECT 1 FROM cites WHERE doc IN (SELECT value FROM json_each(?1))) OR EXISTS(SELECT 1 FROM session WHERE uid=?2)`,
-		jsonStrings(f.uids()), f.sel.Session).Scan(&holds)
+		jsonStrings(f.uids()), session).Scan(&holds)
 	if err != nil || holds || !newest {
 		return holds, err
 	}

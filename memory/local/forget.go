@@ -33,13 +33,21 @@ func (l *Local) Forget(ctx context.Context, sel contract.Selector) (evidence.Rec
 		return evidence.Receipt{}, evidence.BadInput("nothing is selected to be forgotten", "give ids, a URL, a source, a session or a date")
 	}
 	f, err := l.forgetRows(ctx, sel)
-	if err != nil {
-		return evidence.Receipt{}, err
+	if err != nil || sel.DryRun {
+		return f.result(), err
 	}
 	// The rows are removed: the bytes are erased even if the caller no longer
 	// waits.
 	f.receipt.Warnings = append(f.receipt.Warnings, l.finishErasure(context.WithoutCancel(ctx), f)...)
 	return f.receipt, nil
+}
+
+// result is the receipt; f may be nil.
+func (f *forgetting) result() evidence.Receipt {
+	if f == nil {
+		return evidence.Receipt{}
+	}
+	return f.receipt
 }
 
 // errChanged reports that the selected documents are not those of the plan.
@@ -51,6 +59,10 @@ const planTries = 2
 
 // forgetRows plans without the write lock and holds it only to remove.
 func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgetting, error) {
+	if sel.DryRun {
+		f := newForgetting(sel, l.voc)
+		return f, l.read(ctx, "looking for what to forget", func(tx *sql.Tx) error { return f.preview(ctx, tx) })
+	}
 	for try := 0; ; try++ {
 		f := newForgetting(sel, l.voc)
 		if try < planTries {
@@ -77,6 +89,7 @@ func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgett
 type selectedDoc struct {
 	id     int64
 	uid    string
+	title  string
 	hash   string
 	chunks int
 }
@@ -84,6 +97,8 @@ type selectedDoc struct {
 // forgetting is the state of one Forget.
 type forgetting struct {
 	sel      contract.Selector
+	also     []string // ids that are selected besides
+	total    int      // stored documents when the plan was made
 	voc      *vocabulary
 	docs     []selectedDoc
 	keep     func(context.Context, []string) (map[string]bool, error) // in a backup: the documents that the memory still stores; nil: none
@@ -103,6 +118,14 @@ func newForgetting(sel contract.Selector, voc *vocabulary) *forgetting {
 func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 	var err error
 	if f.docs, err = f.selectDocs(ctx, tx); err != nil {
+		return err
+	}
+	t, err := readTally(ctx, tx)
+	if err != nil {
+		return err
+	}
+	f.total = int(t["documents"])
+	if f.receipt.Matched, err = f.matched(ctx, tx); err != nil {
 		return err
 	}
 	var ids []int64
@@ -136,15 +159,41 @@ func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 // Turns that quote the documents count.
 func (f *forgetting) confirmed() error {
 	said := len(f.quotes.turns)
-	if n := len(f.docs) + said; n <= contract.ConfirmAbove || f.sel.Confirm {
+	if f.sel.Confirm || f.sel.DryRun || !f.sel.NeedsConfirm(len(f.docs), said, f.total) {
 		return nil
 	}
-	what := "that would forget " + text.Count(len(f.docs), "document")
+	what := fmt.Sprintf("that would forget %s of %d", text.Count(len(f.docs), "document"), f.total)
 	if said > 0 {
 		what += fmt.Sprintf(" and what quotes them, %s", text.Count(said, "turn"))
 	}
-	return evidence.BadInput(fmt.Sprintf("%s, more than %d", what, contract.ConfirmAbove),
-		"confirm it (`confirm`, on the command line --yes), or select fewer")
+	if each := contract.MatchedTexts(f.receipt.Matched); len(each) > 1 {
+		what += " (" + strings.Join(each, ", ") + ")"
+	}
+	return evidence.BadInput(fmt.Sprintf("%s; more than %d documents, or a third of the memory, need a confirmation", what, contract.ConfirmAbove),
+		"look at them with `dry_run` (on the command line --dry-run), then confirm (`confirm`, --yes), or select fewer")
+}
+
+// preview plans, and reports what would be removed.
+func (f *forgetting) preview(ctx context.Context, tx *sql.Tx) error {
+	if err := f.plan(ctx, tx); err != nil {
+		return err
+	}
+	for _, d := range f.docs {
+		f.addRemoved(d)
+	}
+	f.receipt.Remaining = f.total - len(f.docs)
+	f.warnMissing()
+	if f.sel.WholeSession() {
+		var turns int
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM turn t JOIN session s ON s.id=t.session WHERE s.uid=?", f.sel.Session).Scan(&turns); err != nil {
+			return err
+		}
+		f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("the session %s with %s would go too", f.sel.Session, text.Count(turns, "message")))
+	}
+	if n := len(f.quotes.turns); n > 0 {
+		f.receipt.Warnings = append(f.receipt.Warnings, text.Count(n, "turn")+" of sessions that quote them would go too")
+	}
+	return nil
 }
 
 // run removes what was planned; at is the present time in microseconds.
@@ -180,58 +229,6 @@ func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool
 	return f.report(ctx, tx)
 }
 
-// selectDocs returns the documents that are selected, and are not kept.
-func (f *forgetting) selectDocs(ctx context.Context, tx *sql.Tx) ([]selectedDoc, error) {
-	var parts []string
-	var args []any
-	add := func(part string, a ...any) { parts, args = append(parts, part), append(args, a...) }
-	if len(f.sel.IDs) > 0 {
-		add("d.uid IN (SELECT value FROM json_each(?))", jsonStrings(f.sel.IDs))
-	}
-	if f.sel.URL != "" {
-		add("d.url = ?", f.sel.URL)
-	}
-	if f.sel.Source != "" {
-		add("d.source = ?", f.sel.Source)
-	}
-	if !f.sel.Before.IsZero() {
-		add("d.retrieved < ?", f.sel.Before.UnixMicro())
-	}
-	if f.sel.Session != "" {
-		add(`(d.own = 0 AND EXISTS(SELECT 1 FROM link WHERE session=? AND doc=d.id AND put=1)
-			AND NOT EXISTS(SELECT 1 FROM link WHERE session<>? AND doc=d.id AND put=1))`, f.sel.Session, f.sel.Session)
-	}
-	var out []selectedDoc
-	var uids []string
-	err := eachRow(ctx, tx, `SELECT d.id, d.uid, d.hash, (SELECT count(*) FROM chunk c WHERE c.doc=d.id) FROM doc d WHERE `+
-		strings.Join(parts, " OR ")+" ORDER BY d.id", args, func(row scanner) error {
-		var d selectedDoc
-		err := row.Scan(&d.id, &d.uid, &d.hash, &d.chunks)
-		out, uids = append(out, d), append(uids, d.uid)
-		return err
-	})
-	if err != nil || f.keep == nil {
-		return out, err
-	}
-	stay, err := f.keep(ctx, uids)
-	return slices.DeleteFunc(out, func(d selectedDoc) bool { return stay[d.uid] }), err
-}
-
-// uids returns the ids of the selected documents, then the selected ids that
-// are not stored.
-func (f *forgetting) uids() []string {
-	out, have := make([]string, 0, len(f.docs)+len(f.sel.IDs)), map[string]bool{}
-	for _, d := range f.docs {
-		out, have[d.uid] = append(out, d.uid), true
-	}
-	for _, id := range f.sel.IDs {
-		if !have[id] {
-			out, have[id] = append(out, id), true
-		}
-	}
-	return out
-}
-
 func jsonStrings(s []string) string {
 	b, _ := json.Marshal(s) // strings always marshal
 	return string(b)
@@ -264,9 +261,7 @@ func (f *forgetting) report(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	f.receipt.Remaining = int(t["documents"])
-	for _, id := range f.uids()[len(f.docs):] {
-		f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("there is no document %q", id))
-	}
+	f.warnMissing()
 	if f.runs+f.turns > 0 {
 		f.receipt.Warnings = append(f.receipt.Warnings,
 			fmt.Sprintf("removed from sessions because of what they quoted: %s and %s; the summaries will be made again", text.Count(f.runs, "answer"), text.Count(f.turns, "turn")))

@@ -193,7 +193,7 @@ func TestForgetCountsTurnsForItsConfirmation(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
 	keep(t, l, textDoc(1, secret))
-	for range contract.ConfirmAbove {
+	for range contract.ConfirmTurns {
 		say(t, l, "s_other", evidence.Turn{Role: evidence.RoleUser, Text: secret})
 	}
 	var p *evidence.Problem

@@ -25,7 +25,23 @@ const (
 // remain.
 type pendingErasure struct {
 	id  int64
-	sel *contract.Selector // still to be removed from the backups; nil: nothing
+	sel *removal // still to be removed from the backups; nil: nothing
+}
+
+// removal is what the backups have to forget: the documents that were removed
+// from the memory, and what the selector selects in the backup itself, because
+// the memory may have lost it long ago.
+type removal struct {
+	contract.Selector
+	Removed []string
+}
+
+// complete reads what an older program recorded: there the ids of the removed
+// documents are among those of the selector.
+func (r *removal) complete() {
+	if r.Removed == nil {
+		r.Removed, r.IDs = r.IDs, nil
+	}
 }
 
 // recordPending records the pending erasure in the transaction that deletes the
@@ -35,7 +51,7 @@ func (f *forgetting) recordPending(ctx context.Context, tx *sql.Tx, at int64, ba
 		return err
 	}
 	var hashes []int64
-	if f.sel.Session != "" {
+	if f.sel.WholeSession() {
 		hashes = append(hashes, idHash(f.sel.Session))
 	}
 	for _, uid := range f.uids() {
@@ -46,9 +62,7 @@ func (f *forgetting) recordPending(ctx context.Context, tx *sql.Tx, at int64, ba
 	}
 	pending := ""
 	if backups {
-		sel := f.sel
-		sel.IDs, sel.Confirm = f.uids(), true
-		b, err := json.Marshal(sel)
+		b, err := json.Marshal(removal{Selector: f.sel, Removed: f.uids()})
 		if err != nil {
 			return err
 		}
@@ -75,10 +89,11 @@ func pendingErasures(ctx context.Context, q rowsQuerier, before int64) ([]pendin
 			return err
 		}
 		if s != "" {
-			d.sel = &contract.Selector{}
+			d.sel = &removal{}
 			if err := json.Unmarshal([]byte(s), d.sel); err != nil {
 				return fmt.Errorf("reading a pending removal: %w", err)
 			}
+			d.sel.complete()
 		}
 		out = append(out, d)
 		return nil

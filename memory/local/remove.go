@@ -9,7 +9,7 @@ import (
 
 // removeSession removes the selected session with its turns and runs.
 func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
-	if f.sel.Session == "" {
+	if !f.sel.WholeSession() {
 		return nil
 	}
 	texts, err := stringsOf(ctx, tx, `SELECT t.text FROM turn t JOIN session s ON s.id=t.session WHERE s.uid=?1
@@ -62,9 +62,7 @@ func (f *forgetting) removeDocs(ctx context.Context, tx *sql.Tx) error {
 	ids := make([]int64, 0, len(f.docs))
 	for _, d := range f.docs {
 		ids = append(ids, d.id)
-		f.receipt.Chunks += d.chunks
-		f.receipt.IDs = append(f.receipt.IDs, d.uid)
-		f.receipt.Documents++
+		f.addRemoved(d)
 	}
 	many := f.receipt.Chunks > secureChunks
 	if many {

@@ -126,7 +126,7 @@ func (s suite) changesBadPosition(t *testing.T) {
 	ahead := s.start(t)
 	for range 3 {
 		seed(t, ahead)
-		forget(t, ahead, contract.Selector{Source: "test"})
+		forget(t, ahead, contract.Selector{Source: "test", Confirm: true})
 	}
 	// As after an older backup was restored: the position is not of this feed.
 	c, err := m.Changes(t.Context(), changes(t, ahead, "").Next)

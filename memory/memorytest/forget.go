@@ -34,7 +34,10 @@ func (s suite) forgetSelects(t *testing.T) {
 		{"source", contract.Selector{Source: "news"}, []string{"f1", "f3", "f5"}},
 		{"before", contract.Selector{Before: day.AddDate(0, 0, 2)}, []string{"f0", "f1"}},
 		{"session", contract.Selector{Session: "s_1"}, []string{"f0", "f1"}}, // f2 is also of another
-		{"one of them", contract.Selector{IDs: []string{"f0"}, URL: "https://example.org/f5"}, []string{"f0", "f5"}},
+		{"source and date", contract.Selector{Source: "news", Before: day.AddDate(0, 0, 2)}, []string{"f1"}},
+		{"ids and source", contract.Selector{IDs: []string{"f0", "f1", "f2"}, Source: "wiki"}, []string{"f0", "f2"}},
+		{"session and address", contract.Selector{Session: "s_1", URL: "https://example.org/f1"}, []string{"f1"}},
+		{"id and the address of another", contract.Selector{IDs: []string{"f0"}, URL: "https://example.org/f5"}, []string{}},
 		{"an unknown id", contract.Selector{IDs: []string{"unknown"}}, []string{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -49,7 +52,16 @@ func (s suite) forgetSelects(t *testing.T) {
 					put(t, m, doc)
 				}
 			}
-			r := forget(t, m, c.sel)
+			c.sel.Confirm = true
+			preview := c.sel
+			preview.DryRun = true
+			would, r := forget(t, m, preview), forget(t, m, c.sel)
+			if !slices.Equal(would.IDs, r.IDs) || !slices.Equal(would.Titles, r.Titles) || would.Documents != r.Documents || would.Remaining != r.Remaining {
+				t.Errorf("the preview = %+v, Forget = %+v", would, r)
+			}
+			if len(r.Titles) != len(r.IDs) {
+				t.Errorf("the titles of %q are %q", r.IDs, r.Titles)
+			}
 			if !slices.Equal(r.IDs, c.want) || r.Documents != len(c.want) || r.Chunks != len(c.want) || r.Remaining != 6-len(c.want) {
 				t.Errorf("Forget = %+v, want %q", r, c.want)
 			}
@@ -73,6 +85,68 @@ func (s suite) forgetSelects(t *testing.T) {
 				}
 			}
 			wantSound(t, m)
+		})
+	}
+}
+
+// Each field that is set is counted alone, and a session of which only some
+// documents are selected stays.
+func (s suite) forgetCounts(t *testing.T) {
+	m := s.start(t)
+	id := session(t, m, "").ID
+	appendTurns(t, m, id, user("What of fjords?"))
+	for i := range 6 {
+		doc := Doc(fmt.Sprintf("f%d", i), fmt.Sprintf("Countable text number %d.", i))
+		doc.Source, doc.Meta = []string{"wiki", "news"}[i%2], map[string]string{evidence.MetaSession: id}
+		put(t, m, doc)
+	}
+	r := forget(t, m, contract.Selector{Source: "news", Session: id, IDs: []string{"f1", "f2"}})
+	counts := map[int]int{}
+	for _, c := range r.Matched {
+		counts[c.Documents]++
+	}
+	if !slices.Equal(r.IDs, []string{"f1"}) || len(r.Matched) != 3 || counts[2] != 1 || counts[3] != 1 || counts[6] != 1 {
+		t.Errorf("Forget = %+v, want f1, of 2 by id, 3 of the source and 6 of the session", r)
+	}
+	if got := session(t, m, id); len(got.Turns) != 1 {
+		t.Errorf("the session = %+v, want its turn", got)
+	}
+}
+
+// A third of the memory needs a confirmation, and a preview none.
+func (s suite) forgetAsks(t *testing.T) {
+	for _, c := range []struct {
+		name             string
+		documents, total int
+		want             bool // refused
+	}{
+		{"the only one", 1, 1, false}, {"a third", 3, 9, false}, {"more than a third", 4, 9, true},
+		{"two of three", 2, 3, true}, {"ten of many", 10, 31, false}, {"eleven of many", 11, 60, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := s.start(t)
+			for i := range c.total {
+				doc := Doc(fmt.Sprint("a", i), fmt.Sprintf("Text %d.", i))
+				if i >= c.documents {
+					doc.Source = "another"
+				}
+				put(t, m, doc)
+			}
+			sel := contract.Selector{Source: "test"}
+			_, err := m.Forget(t.Context(), sel)
+			if (err != nil) != c.want {
+				t.Errorf("Forget of %d of %d = %v, want refused: %v", c.documents, c.total, err, c.want)
+			}
+			if c.want {
+				wantProblem(t, err, fmt.Sprint(c.documents), "confirm")
+				sel.DryRun = true
+				if r := forget(t, m, sel); r.Documents != c.documents || r.Remaining != c.total-c.documents {
+					t.Errorf("the preview = %+v", r)
+				}
+				if st, err := m.Stats(t.Context()); err != nil || st.Documents != c.total {
+					t.Errorf("after a preview: %d documents, %v", st.Documents, err)
+				}
+			}
 		})
 	}
 }

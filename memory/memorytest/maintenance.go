@@ -78,7 +78,8 @@ func (s suite) proveErased(t *testing.T) {
 			t.Errorf("ProveErased(%s) before Forget = %+v, %v", id, r, err)
 		}
 	}
-	forget(t, x.m, contract.Selector{IDs: []string{secretID}, Session: x.session})
+	forget(t, x.m, contract.Selector{IDs: []string{secretID}})
+	forget(t, x.m, contract.Selector{Session: x.session})
 	for _, id := range []string{secretID, x.session, "r_quoting"} {
 		if r, err := p.ProveErased(t.Context(), id); err != nil || !r.Gone || r.Found == nil || len(r.Found) != 0 {
 			t.Errorf("ProveErased(%s) = %+v, %v", id, r, err)

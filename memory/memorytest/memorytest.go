@@ -110,6 +110,8 @@ func (s suite) required() []test {
 		{"Runs", s.runs},
 		{"ForgetSelects", s.forgetSelects},
 		{"ForgetRefuses", s.forgetRefuses},
+		{"ForgetCountsEachSelector", s.forgetCounts},
+		{"ForgetAsksForAThird", s.forgetAsks},
 		{"ForgetTraces", s.forgetTraces},
 		{"ForgetSession", s.forgetSession},
 		{"Changes", s.changes},

@@ -166,17 +166,29 @@ func (m *Memory) Forget(ctx context.Context, sel contract.Selector) (evidence.Re
 			selected = append(selected, e)
 		}
 	}
-	if n := len(selected); n > contract.ConfirmAbove && !sel.Confirm {
+	if n := len(selected); sel.NeedsConfirm(n, 0, len(m.docs)) && !sel.Confirm && !sel.DryRun {
 		return r, evidence.BadInput(fmt.Sprintf("that would forget %d documents", n), "set confirm, or select fewer")
 	}
+	r.Matched = m.matched(sel)
 	for _, id := range sel.IDs {
 		if m.docs[id] == nil {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("there is no document %q", id))
 		}
 	}
-	m.forgetSession(sel.Session)
+	if len(selected) == 0 && !sel.WholeSession() {
+		r.Warnings = append(r.Warnings, "nothing is selected by every selector")
+	}
 	for _, e := range selected {
-		r.IDs, r.Documents, r.Chunks = append(r.IDs, e.doc.ID), r.Documents+1, r.Chunks+len(e.chunks)
+		r.IDs, r.Titles, r.Documents, r.Chunks = append(r.IDs, e.doc.ID), append(r.Titles, e.doc.Title), r.Documents+1, r.Chunks+len(e.chunks)
+	}
+	if sel.DryRun {
+		r.Remaining = len(m.docs) - len(selected)
+		return r, nil
+	}
+	if sel.WholeSession() {
+		m.forgetSession(sel.Session)
+	}
+	for _, e := range selected {
 		delete(m.docs, e.doc.ID)
 		for i := range m.log { // the id must not outlive the document
 			if m.log[i].Key == e.key {
@@ -197,8 +209,26 @@ func (e *entry) selected(sel contract.Selector) bool {
 	for s, by := range e.links {
 		others = others || by && s != sel.Session
 	}
-	return slices.Contains(sel.IDs, e.doc.ID) || sel.URL != "" && sel.URL == e.doc.URL || sel.Source != "" && sel.Source == e.doc.Source ||
-		!sel.Before.IsZero() && e.doc.Retrieved.Before(sel.Before) || sel.Session != "" && put && !others && !e.own
+	return (len(sel.IDs) == 0 || slices.Contains(sel.IDs, e.doc.ID)) && (sel.URL == "" || sel.URL == e.doc.URL) && (sel.Source == "" || sel.Source == e.doc.Source) &&
+		(sel.Before.IsZero() || e.doc.Retrieved.Before(sel.Before)) && (sel.Session == "" || put && !others && !e.own)
+}
+
+// matched counts what each field of sel selects alone.
+func (m *Memory) matched(sel contract.Selector) []evidence.Matched {
+	var out []evidence.Matched
+	for _, one := range []contract.Selector{{IDs: sel.IDs}, {URL: sel.URL}, {Source: sel.Source}, {Before: sel.Before}, {Session: sel.Session}} {
+		if one.Empty() {
+			continue
+		}
+		n := 0
+		for _, e := range m.docs {
+			if e.selected(one) {
+				n++
+			}
+		}
+		out = append(out, evidence.Matched{Selector: fmt.Sprintf("%+v", one), Documents: n})
+	}
+	return out
 }
 
 func (m *Memory) forgetSession(id string) {
