@@ -15,7 +15,7 @@ func Read(name, body string) (markdown, title string) {
 	markdown = Convert(format, body)
 	if format == Markdown {
 		markdown, title = frontMatter(markdown)
-		markdown = wikiLinks(markdown)
+		markdown = wikiLinks(admonitions(markdown))
 	}
 	if title == "" {
 		title = firstHeading(markdown)
