@@ -44,9 +44,10 @@ type state struct {
 	backImage bool       // an image is behind it, too
 	opacity   float64
 	scale     float64
-	x, y      float64 // offset of positions and transforms, px
-	mx, my    float64 // offset of margins, px
-	behind    bool    // an ancestor within the stacking context is opaque: negative z-index hides
+	x, y      float64  // offset of positions and transforms, px
+	mx, my    float64  // offset of margins, px
+	behind    bool     // an ancestor within the stacking context is opaque: negative z-index hides
+	drawing   *drawing // the drawing around it, or nil
 }
 
 // The limits of legibility.
@@ -88,6 +89,11 @@ func compute(n *html.Node, parent *state, st *css.Style) (state, verdict) {
 	s := *parent
 	s.env = st.Env
 	c := computation{n: n, st: st, s: &s}
+	if n.Namespace == svgSpace {
+		c.draw()
+		return s, c.worst
+	}
+	s.drawing = nil
 	c.text()
 	c.colors()
 	c.box()

@@ -131,13 +131,13 @@ func readPart(ctx context.Context, part office.Part) (Page, error) {
 	if part.ContentType != "" {
 		content = decode.Bytes(part.HTML, decode.Hints{Markup: true, XML: true}).Text
 	}
-	doc, uncertain, err := parse(ctx, content)
+	doc, uncertain, err := parse(ctx, content, true)
 	if err != nil {
 		return Page{}, err
 	}
 	meta := readMetadata(doc)
 	readFormulas(doc)
-	removeHidden(doc, uncertain)
+	removeHidden(ctx, doc, uncertain)
 	return Page{Title: meta.title(doc), Language: primarySubtag(meta.language), Text: strings.TrimSpace(visible(markdown(bodyOf(doc))))}, ctx.Err()
 }
 

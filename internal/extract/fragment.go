@@ -46,14 +46,14 @@ func fragment(s string, write func(*html.Node) string) (out string) {
 		}
 	}()
 	s = jatsTags.Replace(s)
-	doc, uncertain, err := parse(context.Background(), s)
+	doc, uncertain, err := parse(context.Background(), s, true)
 	if err != nil {
 		return strings.TrimSpace(visible(stripped(s).Text))
 	}
 	body := bodyOf(doc)
 	readJATSFormulas(body)
 	readFormulas(doc)
-	removeHidden(doc, uncertain)
+	removeHidden(context.Background(), doc, uncertain)
 	return strings.TrimSpace(visible(strings.ReplaceAll(write(body), "\u00a0", " ")))
 }
 

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -150,6 +151,6 @@ func withoutMarkup(s string) string {
 	}
 	restoreFormatting(doc)
 	readFormulas(doc)
-	removeHidden(doc, true)
+	removeHidden(context.Background(), doc, true)
 	return markdown(bodyOf(doc))
 }

@@ -35,15 +35,26 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 			err = fmt.Errorf("reading the page: panic: %v", r)
 		}
 	}()
-	doc, uncertain, err := parse(ctx, content)
+	doc, uncertain, err := parse(ctx, content, true)
 	if err != nil {
 		return Page{}, fmt.Errorf("parsing the page: %w", err)
 	}
+	fallback := fallbackSize(doc)
+	page, own, err := readTree(ctx, doc, uncertain, at)
+	if err == nil && own < minOwnText && fallback > 2*own {
+		page = withoutScripts(ctx, content, at, page, own)
+	}
+	return page, err
+}
+
+// readTree extracts the text of a parsed page. own is the number of bytes of text
+// that is not in links.
+func readTree(ctx context.Context, doc *html.Node, uncertain bool, at *url.URL) (page Page, own int, err error) {
 	meta := readMetadata(doc)
 	readFormulas(doc)
-	kept, removed := removeHidden(doc, uncertain)
+	kept, removed := removeHidden(ctx, doc, uncertain)
 	if err := ctx.Err(); err != nil {
-		return Page{}, err
+		return Page{}, 0, err
 	}
 	page = Page{Title: meta.title(doc), Language: primarySubtag(meta.language), Published: meta.published}
 	removeConsent(bodyOf(doc))
@@ -54,9 +65,10 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 		page.Text = markdown(bodyOf(doc))
 		left = whole
 	}
+	own = left
 	if left < minOwnText {
 		if linked := meta.linked.text(); linked != "" {
-			page.Text = linked
+			page.Text, own = linked, len(linked)
 			page.Warnings = append(page.Warnings, "the page has no text without its scripts; the text is that of its linked data (JSON-LD)")
 		}
 	}
@@ -69,7 +81,7 @@ func readable(ctx context.Context, content string, at *url.URL) (page Page, err 
 	if outside := whole - left; outside > minRemoved && outside > whole/3 {
 		page.Warnings = append(page.Warnings, fmt.Sprintf("%d %% of the text of the page are outside of its main part, and were left out", 100*outside/whole))
 	}
-	return page, ctx.Err()
+	return page, own, ctx.Err()
 }
 
 const (
@@ -79,22 +91,27 @@ const (
 
 // parse parses a page. One with too many elements, nested or formatting ones, is
 // bounded first. Then all of its text is doubtful: a style sheet may have hidden it
-// by elements that were left out.
-func parse(ctx context.Context, content string) (doc *html.Node, uncertain bool, err error) {
+// by elements that were left out. Without scripts, what is in noscript elements is
+// parsed, too.
+func parse(ctx context.Context, content string, scripts bool) (doc *html.Node, uncertain bool, err error) {
 	many, unended := suspicious(content)
 	if !many && !unended {
-		doc, err = html.Parse(&patientReader{ctx: ctx, r: strings.NewReader(content)})
+		doc, err = parseTree(ctx, content, scripts)
 		if err == nil || ctx.Err() != nil {
 			return doc, false, err
 		}
 		unended = true // too deep
 	}
 	content, lossy := boundMarkup(content, unended)
-	doc, err = html.Parse(&patientReader{ctx: ctx, r: strings.NewReader(content)})
+	doc, err = parseTree(ctx, content, scripts)
 	if err == nil && unended {
 		restoreFormatting(doc)
 	}
 	return doc, lossy || unended, err
+}
+
+func parseTree(ctx context.Context, content string, scripts bool) (*html.Node, error) {
+	return html.ParseWithOptions(&patientReader{ctx: ctx, r: strings.NewReader(content)}, html.ParseOptionEnableScripting(scripts))
 }
 
 // patientReader fails when ctx is done, which ends the parser.
@@ -369,11 +386,11 @@ func wholeTree(ctx context.Context, content string) (body string, err error) {
 			err = fmt.Errorf("reading HTML: panic: %v", r)
 		}
 	}()
-	doc, uncertain, err := parse(ctx, content)
+	doc, uncertain, err := parse(ctx, content, true)
 	if err != nil {
 		return "", err
 	}
 	readFormulas(doc)
-	removeHidden(doc, uncertain)
+	removeHidden(ctx, doc, uncertain)
 	return markdown(bodyOf(doc)), ctx.Err()
 }

@@ -99,7 +99,7 @@ func FuzzFormulas(f *testing.F) {
 			return // too deep
 		}
 		readFormulas(doc)
-		removeHidden(doc, false)
+		removeHidden(t.Context(), doc, false)
 		if got := markdown(bodyOf(doc)); len(got) > 1000*len(markup)+1000 {
 			t.Errorf("%d bytes of markup became %d of text", len(markup), len(got))
 		}

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"context"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -14,7 +15,8 @@ import (
 // hide. It keeps what the page's own controls reveal, such as tabs. External
 // style sheets are not fetched. It returns the numbers of bytes of text that were
 // kept and removed. If uncertain is set, no text counts as certainly seen.
-func removeHidden(doc *html.Node, uncertain bool) (kept, removed int) {
+func removeHidden(ctx context.Context, doc *html.Node, uncertain bool) (kept, removed int) {
+	uncertain = expandFrames(ctx, doc) || uncertain
 	scopeShadowRoots(doc)
 	w := &walker{cascade: css.New(styleSheets(doc)), controls: findControls(doc), buttons: map[*html.Node]bool{}}
 	w.controls.placeStreamed(doc)
@@ -26,6 +28,7 @@ func removeHidden(doc *html.Node, uncertain bool) (kept, removed int) {
 		w.doubtAll(doc)
 	}
 	w.decide(doc)
+	nameFrames(doc)
 	return w.kept, w.removed
 }
 
@@ -63,13 +66,6 @@ func prefersDark(doc *html.Node) bool {
 		}
 	}
 	return false
-}
-
-// group is text that is judged as one: that of a doubtful element, or the
-// doubtful text nodes of a block.
-type group struct {
-	nodes []*html.Node
-	size  int
 }
 
 // walker computes what is seen, from the root to the leaves.
@@ -124,6 +120,9 @@ func (w *walker) textNode(c *html.Node, s *state, g, own *group) *group {
 		return own
 	}
 	v := s.text()
+	if c.Parent.Namespace == svgSpace && !isDrawnText(c.Parent) {
+		v = hidden
+	}
 	if v == hidden {
 		w.removed += size
 		w.drop(c)
@@ -141,11 +140,6 @@ func (w *walker) textNode(c *html.Node, s *state, g, own *group) *group {
 		own.add(c, size)
 	}
 	return own
-}
-
-func (g *group) add(n *html.Node, size int) {
-	g.nodes = append(g.nodes, n)
-	g.size += size
 }
 
 func (w *walker) element(n *html.Node, parent *state, g *group) {
@@ -195,6 +189,9 @@ func (w *walker) element(n *html.Node, parent *state, g *group) {
 		w.drop(n)
 		return
 	}
+	if n.Namespace == svgSpace {
+		v = max(v, doubtful) // where it is drawn is not computed
+	}
 	if v == doubtful && g == nil {
 		g = &group{}
 		w.groups = append(w.groups, g)
@@ -237,91 +234,6 @@ func (w *walker) animate(parent *state) {
 func (w *walker) remove(n *html.Node) {
 	w.removed += visibleTextSize(n)
 	n.Parent.RemoveChild(n)
-}
-
-// doubtAll makes all text of the page doubtful, block by block and line by line:
-// its style sheets were too much to read.
-func (w *walker) doubtAll(doc *html.Node) {
-	var g *group
-	var last *html.Node
-	for n := range doc.Descendants() {
-		if n.DataAtom == atom.Br {
-			last = nil
-		}
-		if n.Type != html.TextNode || n.Parent.DataAtom == atom.Script || n.Parent.DataAtom == atom.Title {
-			continue
-		}
-		size := letterCount(n.Data)
-		if size == 0 {
-			continue
-		}
-		if b := blockOf(n); b != last {
-			g, last = &group{}, b
-			w.groups = append(w.groups, g)
-		}
-		g.add(n, size)
-	}
-}
-
-// blockOf returns the innermost element around n that is not part of a line.
-func blockOf(n *html.Node) *html.Node {
-	b := n.Parent
-	for b != nil && inline[b.Data] {
-		b = b.Parent
-	}
-	return b
-}
-
-// maxGroup is the size up to which a group is judged as a whole; a larger one is
-// judged block by block.
-const maxGroup = 2000
-
-// decide removes the doubtful text that reads as an instruction to a reader that
-// is not a person, and panels whose control cannot be seen.
-func (w *walker) decide(doc *html.Node) {
-	for _, p := range w.panels {
-		if !attached(p.control, doc) && !w.buttons[p.control] && attached(p.node, doc) {
-			w.kept -= visibleTextSize(p.node)
-			w.remove(p.node)
-		}
-	}
-	for _, g := range w.groups {
-		for _, part := range g.parts() {
-			var b strings.Builder
-			for _, n := range part {
-				b.WriteString(n.Data)
-				b.WriteByte(' ')
-			}
-			if !readsAsInstruction(b.String()) {
-				continue
-			}
-			for _, n := range part {
-				if n.Parent != nil {
-					size := letterCount(n.Data)
-					w.kept, w.removed = w.kept-size, w.removed+size
-					n.Parent.RemoveChild(n)
-				}
-			}
-		}
-	}
-}
-
-// parts returns the nodes of a small group, or those of a large one by block.
-func (g *group) parts() [][]*html.Node {
-	if g.size <= maxGroup {
-		return [][]*html.Node{g.nodes}
-	}
-	var out [][]*html.Node
-	var last *html.Node
-	for _, n := range g.nodes {
-		b := blockOf(n)
-		if b != last || len(out) == 0 {
-			out = append(out, nil)
-			last = b
-		}
-		out[len(out)-1] = append(out[len(out)-1], n)
-	}
-	return out
 }
 
 func attached(n, doc *html.Node) bool {
@@ -373,6 +285,9 @@ func isRoot(n *html.Node) bool {
 // neverText reports whether the content of n is not text of the page. JSON-LD and
 // formulas in scripts are kept until they are read.
 func neverText(n *html.Node) bool {
+	if n.Namespace == svgSpace {
+		return !drawnElements[n.Data]
+	}
 	switch n.DataAtom {
 	case atom.Script:
 		return !strings.EqualFold(strings.TrimSpace(attribute(n.Attr, "type")), "application/ld+json")

@@ -51,6 +51,24 @@ func (s *Style) Get(p Prop) Value {
 // Set reports whether a declaration of p applies.
 func (s *Style) Set(p Prop) bool { return s.set[p].present }
 
+// Hint sets a property to the value of a presentational attribute, such as those of SVG,
+// if no declaration applies. A number is a length in pixels there.
+func (s *Style) Hint(name, value string) {
+	ts := tokenize(value)
+	if p := propNames[name]; (p == FontSize || p == LetterSpacing) && len(ts) == 1 && ts[0].kind == lex.NumberToken {
+		ts = tokenize(value + "px")
+	}
+	if len(ts) == 0 {
+		return
+	}
+	for _, d := range parseDeclaration(token{kind: lex.IdentToken, text: name, raw: name}, ts, nil) {
+		if w := &s.set[d.prop]; !w.present {
+			s.used = append(s.used, d.prop)
+			*w = winner{value: d.value, short: d.short, present: true}
+		}
+	}
+}
+
 // substitution replaces var() within bounds.
 type substitution struct {
 	env    *Env

@@ -71,6 +71,9 @@ const (
 	PaddingBottom
 	PaddingLeft
 	TextDecoration
+	Fill
+	FillOpacity
+	Stroke
 	numProps
 )
 
@@ -106,6 +109,7 @@ var propNames = map[string]Prop{
 	"animation": Animation, "animation-name": Animation, "animation-fill-mode": AnimationFill,
 	"backface-visibility": BackfaceVisibility, "color-scheme": ColorScheme, "white-space": WhiteSpace,
 	"text-decoration": TextDecoration, "text-decoration-line": TextDecoration,
+	"fill": Fill, "fill-opacity": FillOpacity, "stroke": Stroke,
 	"offset": OffsetPath, "offset-path": OffsetPath, "contain": Contain, "grid-template-rows": GridRows, "padding-top": PaddingTop,
 	"padding-right": PaddingRight, "padding-bottom": PaddingBottom, "padding-left": PaddingLeft, "padding-block-start": PaddingTop,
 	"padding-block-end": PaddingBottom, "padding-inline-start": PaddingLeft, "padding-inline-end": PaddingRight,
@@ -196,7 +200,7 @@ func valid(p Prop, v []token) bool {
 		}
 		_, ok := lengthOf(v[:1], Units{}, false)
 		return ok
-	case Opacity, ZIndex:
+	case Opacity, ZIndex, FillOpacity:
 		return v[0].kind == lex.NumberToken || v[0].kind == lex.PercentageToken || v[0].kind == lex.FunctionToken || v[0].isIdent("auto")
 	}
 	return true

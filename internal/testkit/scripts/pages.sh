@@ -16,7 +16,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/debian.sh" pages
 
 # package, page below usr/share, main part as a CSS selector; with what made it.
-# Pages with text in drawings (svg) are not among them: it is not read.
 pages=(
   "python3.11-doc|doc/python3.11/html/library/re.html|[role=main]"                                    # Sphinx
   "postgresql-doc-15|doc/postgresql-doc-15/html/sql-select.html|.refentry"                            # DocBook
@@ -28,6 +27,7 @@ pages=(
   "mkdocs-doc|doc/mkdocs/html/dev-guide/themes.html|[role=main]"                                      # MkDocs
   "apache2-doc|doc/apache2-doc/manual/en/mod/core.html|#page-content"                                 # XSLT
   "sqlite3-doc|doc/sqlite3/datatype3.html|body"                                                       # SQLite's own
+  "sqlite3-doc|doc/sqlite3/lang_update.html|body"                                                     # drawings with text (SVG)
   "libcommons-io-java-doc|doc/libcommons-io-java/api/org/apache/commons/io/FileUtils.html|main"       # Javadoc
   "libglib2.0-doc|gtk-doc/html/glib/glib-GVariant.html|.refentry"                                     # gtk-doc
   "netcdf-doc|doc/netCDF/html/group__variables.html|.contents"                                        # Doxygen
