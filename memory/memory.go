@@ -43,6 +43,7 @@ type (
 	ErasureReport = contract.ErasureReport
 	BackupReport  = contract.BackupReport
 	ExportOptions = contract.ExportOptions
+	ImportOptions = contract.ImportOptions
 	Moved         = contract.Moved
 )
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -18,7 +19,7 @@ func newMemoryExport(c *console) *cobra.Command {
 		Use: "export [FILE|-]", Short: "Write the whole memory as JSON lines to a new file or to stdout",
 		Long: `Writes documents, chunks and sessions of one moment as JSON lines, to a file that
 does not exist yet or to stdout. With stdout the report goes to stderr, with --json
-too.`,
+too. What is damaged is left out and named; the exit code is 1 then.`,
 		Example: `research-mcp memory export memory.jsonl
   research-mcp memory export | ssh other research-mcp memory import -`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -34,13 +35,13 @@ too.`,
 					if err != nil {
 						return err
 					}
-					return c.printMoved("Exported", moved)
+					return errors.Join(c.printMoved("Exported", moved), leftOut("read", moved))
 				}
 				moved, err := a.Library().Export(cmd.Context(), c.out, vectors)
 				if err != nil {
 					return err
 				}
-				return c.sayMoved(moved)
+				return errors.Join(c.sayMoved(moved), leftOut("read", moved))
 			})
 		},
 	}
@@ -48,9 +49,20 @@ too.`,
 	return cmd
 }
 
+// leftOut makes the exit code show that records are missing.
+func leftOut(what string, m memory.Moved) error {
+	if m.Failed == 0 {
+		return nil
+	}
+	return &evidence.Problem{What: fmt.Sprintf("%s could not be %s: see the report", text.Count(m.Failed, "record"), what)}
+}
+
 func newMemoryImport(c *console) *cobra.Command {
-	return &cobra.Command{
+	var opts memory.ImportOptions
+	cmd := &cobra.Command{
 		Use: "import FILE|-", Short: "Add the contents of an export; existing documents are not changed", Args: one("import", "one file, or - for stdin"),
+		Long: `Adds what an export has. A line that cannot be stored is left out and named, and the
+exit code is 1 then; with --strict it ends the import.`,
 		Example: "research-mcp memory import memory.jsonl",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
@@ -59,17 +71,19 @@ func newMemoryImport(c *console) *cobra.Command {
 				if args[0] == "-" {
 					stream, done := interruptible(cmd.Context(), c.in)
 					defer done()
-					moved, err = a.Library().Import(cmd.Context(), stream, c.reindexing)
+					moved, err = a.Library().Import(cmd.Context(), stream, opts, c.reindexing)
 				} else {
-					moved, err = a.Library().ImportFile(cmd.Context(), args[0], c.reindexing)
+					moved, err = a.Library().ImportFile(cmd.Context(), args[0], opts, c.reindexing)
 				}
 				if err != nil {
 					return err
 				}
-				return c.printMoved("Imported", moved)
+				return errors.Join(c.printMoved("Imported", moved), leftOut("imported", moved))
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&opts.Strict, "strict", false, "end at the first line that cannot be stored")
+	return cmd
 }
 
 func movedText(did string, m memory.Moved) string {

@@ -73,12 +73,12 @@ func (l *Library) Export(ctx context.Context, w io.Writer, vectors bool) (contra
 // given the built-in n-grams'; those of trained models follow in the background. A
 // failure of that is a warning. An import that was interrupted there
 // continues when it is repeated.
-func (l *Library) Import(ctx context.Context, r io.Reader, progress func(contract.Progress)) (contract.Moved, error) {
+func (l *Library) Import(ctx context.Context, r io.Reader, opts contract.ImportOptions, progress func(contract.Progress)) (contract.Moved, error) {
 	m, err := contract.Require[contract.Exporter](l.deps.Memory)
 	if err != nil {
 		return contract.Moved{}, err
 	}
-	moved, err := m.Import(ctx, r)
+	moved, err := m.Import(ctx, r, opts)
 	if err != nil {
 		return moved, err
 	}
@@ -96,7 +96,7 @@ func (l *Library) Import(ctx context.Context, r io.Reader, progress func(contrac
 }
 
 // ImportFile adds what the export in a file holds.
-func (l *Library) ImportFile(ctx context.Context, path string, progress func(contract.Progress)) (contract.Moved, error) {
+func (l *Library) ImportFile(ctx context.Context, path string, opts contract.ImportOptions, progress func(contract.Progress)) (contract.Moved, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return contract.Moved{}, noFile(path, err)
@@ -105,7 +105,7 @@ func (l *Library) ImportFile(ctx context.Context, path string, progress func(con
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return contract.Moved{}, evidence.BadInput(path+" is a folder", "name a file that `memory export` wrote")
 	}
-	return l.Import(ctx, f, progress)
+	return l.Import(ctx, f, opts, progress)
 }
 
 // Reindex gives every document vectors of the present embedder, and of the built-in

@@ -27,7 +27,7 @@ func withoutVectors(t *testing.T) (*library.Library, []byte) {
 		t.Fatal(err)
 	}
 	to, m := open(t, nil)
-	if _, err := m.(memory.Exporter).Import(t.Context(), bytes.NewReader(b.Bytes())); err != nil {
+	if _, err := m.(memory.Exporter).Import(t.Context(), bytes.NewReader(b.Bytes()), memory.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if n := vectors(t, to, builtIn); n != 0 {
@@ -61,7 +61,7 @@ func TestAnInterruptedImportGetsItsVectors(t *testing.T) {
 			l, export := withoutVectors(t)
 			if how == "maintenance" {
 				l.MaintainOnce(t.Context())
-			} else if m, err := l.Import(t.Context(), bytes.NewReader(export), nil); err != nil || m.Skipped != 2 || m.Documents != 0 {
+			} else if m, err := l.Import(t.Context(), bytes.NewReader(export), memory.ImportOptions{}, nil); err != nil || m.Skipped != 2 || m.Documents != 0 {
 				t.Errorf("Import = %+v, %v", m, err)
 			}
 			if n := vectors(t, l, builtIn); n != 2 {

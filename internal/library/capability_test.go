@@ -10,6 +10,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/memory"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // basic is a backend with the required ring of the contract alone.
@@ -40,7 +41,7 @@ func TestAMissingCapabilityIsAProblem(t *testing.T) {
 	if _, err := l.ExportFile(t.Context(), path, false); err == nil {
 		t.Error("ExportFile: no error")
 	}
-	if _, err := l.Import(t.Context(), strings.NewReader(""), nil); err == nil {
+	if _, err := l.Import(t.Context(), strings.NewReader(""), contract.ImportOptions{}, nil); err == nil {
 		t.Error("Import: no error")
 	}
 }

@@ -21,6 +21,11 @@ import (
 const (
 	DefaultMaxText = 10 << 20 // bytes of text in one document
 	MaxTitle       = 1000     // bytes of a title; a longer one is cut
+	MaxURL         = 2048     // bytes of an address; a longer one is left out
+	MaxTags        = 64       // tags of a document; further ones are left out
+	MaxTag         = 200      // bytes of a tag, or of a key of its metadata
+	MaxMeta        = 64       // entries of its metadata
+	MaxMetaValue   = 4096     // bytes of each; a longer one is cut
 	DefaultK       = 10       // hits of a recall with K of 0 or less
 	MaxK           = 1000     // most hits of one recall
 	ConfirmAbove   = 10       // forgetting more documents than this needs Selector.Confirm; so does more than one and a third of all

@@ -33,15 +33,18 @@ type Checker interface {
 // and runs, and an end with the counts. Equal memories give equal lines after the first.
 type Exporter interface {
 	// Export writes everything as JSON lines, one record a line, as of one moment.
-	// Links to sessions and pins are included, vectors if the options say so.
+	// Links to sessions and pins are included, vectors if the options say so. What is
+	// damaged is left out, named in Moved.Warnings and counted in Moved.Failed.
 	Export(ctx context.Context, w io.Writer, opts ExportOptions) (Moved, error)
 	// Import reads what Export wrote, in batches. Existing documents are not
-	// changed; they and existing sessions are counted as skipped. A bad line ends it with
-	// a Problem that names the line and what is wrong (an unknown format, a text that does
-	// not match its hash, a chunk outside of its text); the lines before it are stored
-	// and counted. An export without its end is imported with a warning. A title above
+	// changed; they and existing sessions are counted as skipped. A bad line (a text
+	// that does not match its hash, a chunk outside of its text) is left out, named in
+	// Moved.Warnings and counted in Moved.Failed; with ImportOptions.Strict it ends the
+	// import with a Problem that names the line and what is wrong, and the lines before
+	// it are stored and counted. What is no export, or of an unknown format, is always a
+	// Problem. An export without its end is imported with a warning. A title above
 	// MaxTitle is cut, as by Put.
-	Import(ctx context.Context, r io.Reader) (Moved, error)
+	Import(ctx context.Context, r io.Reader, opts ImportOptions) (Moved, error)
 }
 
 // ErasureProver shows that nothing is left of what was forgotten.

@@ -84,14 +84,20 @@ type ExportOptions struct {
 	Vectors bool
 }
 
+// ImportOptions choose how an import treats lines that cannot be stored.
+type ImportOptions struct {
+	Strict bool // the first one ends it
+}
+
 // Moved counts what an export wrote or an import stored.
 type Moved struct {
 	Documents int      `json:"documents"`
 	Chunks    int      `json:"chunks"`
 	Sessions  int      `json:"sessions"`
 	Turns     int      `json:"turns"`
-	Vectors   int      `json:"vectors"` // documents with vectors
-	Skipped   int      `json:"skipped"` // records that already existed
+	Vectors   int      `json:"vectors"`          // documents with vectors
+	Skipped   int      `json:"skipped"`          // records that already existed
+	Failed    int      `json:"failed,omitempty"` // records that could not be read or stored; Warnings name them
 	Warnings  []string `json:"warnings"`
 }
 

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
@@ -26,7 +28,7 @@ func (l *Local) Check(ctx context.Context) (contract.CheckReport, error) {
 		return contract.CheckReport{Problems: []string{}}, err
 	}
 	if r.OK = len(r.Problems) == 0; !r.OK && (r.Try == "" || len(r.Problems) > 1) {
-		r.Try = fmt.Sprintf("export what can be read with `research-mcp memory export`, then put the newest backup from %s in the file's place, or import the export into an empty folder",
+		r.Try = fmt.Sprintf("`research-mcp memory repair` makes a new file of everything that can be read and keeps the old one; or put the newest backup from %s in the file's place",
 			filepath.Join(filepath.Dir(l.path), backupDir))
 	}
 	return r, nil
@@ -49,7 +51,62 @@ func (l *Local) checkDatabase(ctx context.Context, r *contract.CheckReport) (err
 	if err := l.checkFile(ctx, tx, r); err != nil {
 		return l.failed(ctx, "checking", err)
 	}
-	return l.failed(ctx, "checking", l.checkRows(ctx, tx, r))
+	for _, part := range []func(context.Context, *sql.Tx, *contract.CheckReport) error{l.checkRows, checkTexts, checkVectors} {
+		if err := part(ctx, tx, r); err != nil {
+			return l.failed(ctx, "checking", err)
+		}
+	}
+	return nil
+}
+
+// mostNamed is how many damaged documents a report names.
+const mostNamed = 5
+
+// checkTexts compares each text with its content hash.
+func checkTexts(ctx context.Context, tx *sql.Tx, r *contract.CheckReport) error {
+	var bad []string
+	err := eachRow(ctx, tx, "SELECT d.uid, d.title, d.hash, b.text FROM doc d JOIN body b ON b.doc=d.id", nil, func(row scanner) error {
+		var uid, title, hash, body string
+		if err := row.Scan(&uid, &title, &hash, &body); err != nil {
+			return err
+		}
+		if hash != evidence.ContentHash(title, body) {
+			bad = append(bad, uid)
+		}
+		return nil
+	})
+	report(r, "documents whose text or title is not the one that was stored", bad)
+	return err
+}
+
+// checkVectors compares the stored vectors with their checksums.
+func checkVectors(ctx context.Context, tx *sql.Tx, r *contract.CheckReport) error {
+	var bad []string
+	err := eachRow(ctx, tx, "SELECT d.uid, v.v, v.sum FROM vec v JOIN doc d ON d.id=v.doc WHERE v.sum IS NOT NULL", nil, func(row scanner) error {
+		var uid string
+		var blob sql.RawBytes
+		var sum int64
+		if err := row.Scan(&uid, &blob, &sum); err != nil {
+			return err
+		}
+		if sum != checksum(blob) {
+			bad = append(bad, uid)
+		}
+		return nil
+	})
+	report(r, "documents whose vectors do not match their checksum", bad)
+	return err
+}
+
+func report(r *contract.CheckReport, what string, ids []string) {
+	if len(ids) == 0 {
+		return
+	}
+	named := strings.Join(ids[:min(len(ids), mostNamed)], ", ")
+	if len(ids) > mostNamed {
+		named += ", …"
+	}
+	r.Problems = append(r.Problems, fmt.Sprintf("%s: %d (%s)", what, len(ids), named))
 }
 
 func (l *Local) checkFile(ctx context.Context, tx *sql.Tx, r *contract.CheckReport) error {

@@ -81,7 +81,7 @@ func TestFullDisk(t *testing.T) {
 	wantFull(t, "Put", err)
 	_, err = l.Backup(t.Context(), filepath.Join(dir, "copy.db"))
 	wantFull(t, "Backup", err)
-	_, err = l.Import(t.Context(), strings.NewReader(lines))
+	_, err = l.Import(t.Context(), strings.NewReader(lines), contract.ImportOptions{})
 	wantFull(t, "Import", err)
 	f, err := os.Create(filepath.Join(dir, "export.jsonl"))
 	if err != nil {

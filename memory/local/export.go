@@ -2,15 +2,18 @@ package local
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"modernc.org/sqlite"
 )
 
 // exportFormat is the version of the format that Export writes.
@@ -86,33 +89,57 @@ type endLine struct {
 // exporter writes lines and counts them.
 type exporter struct {
 	tx    *sql.Tx
-	enc   *json.Encoder
+	out   io.Writer
 	opts  contract.ExportOptions
+	now   time.Time
 	moved contract.Moved
 }
+
+// errUnreadable is the cause of a record that is left out for no error of SQLite.
+var errUnreadable = errors.New("it is damaged")
 
 // Export writes the whole memory; see contract.Exporter. Readers and writers
 // are not blocked, and one document at a time is held in RAM.
 func (l *Local) Export(ctx context.Context, w io.Writer, opts contract.ExportOptions) (contract.Moved, error) {
-	buf := bufio.NewWriterSize(w, 1<<16)
-	x := &exporter{enc: json.NewEncoder(buf), opts: opts, moved: contract.Moved{Warnings: []string{}}}
-	x.enc.SetEscapeHTML(false)
-	err := l.read(ctx, "exporting", func(tx *sql.Tx) error {
-		x.tx = tx
-		if err := x.enc.Encode(line{Header: &headerLine{Format: exportFormat, Written: l.now()}}); err != nil {
-			return err
-		}
-		for _, part := range []func(context.Context) error{x.models, x.documents, x.sessions} {
-			if err := part(ctx); err != nil {
-				return err
-			}
-		}
-		if err := x.enc.Encode(line{End: &endLine{Documents: x.moved.Documents, Sessions: x.moved.Sessions}}); err != nil {
-			return err
-		}
-		return buf.Flush()
+	var moved contract.Moved
+	err := l.read(ctx, "exporting", func(tx *sql.Tx) (err error) {
+		moved, err = exportFrom(ctx, tx, w, opts, l.now())
+		return err
 	})
-	return x.moved, err
+	return moved, err
+}
+
+// exportFrom writes what can be read in tx.
+func exportFrom(ctx context.Context, tx *sql.Tx, w io.Writer, opts contract.ExportOptions, now time.Time) (contract.Moved, error) {
+	buf := bufio.NewWriterSize(w, 1<<16)
+	x := &exporter{tx: tx, out: buf, opts: opts, now: now, moved: contract.Moved{Warnings: []string{}}}
+	if err := x.write(line{Header: &headerLine{Format: exportFormat, Written: now}}); err != nil {
+		return x.moved, err
+	}
+	for _, part := range []func(context.Context) error{x.models, x.documents, x.sessions} {
+		if err := part(ctx); err != nil {
+			return x.moved, err
+		}
+	}
+	if err := x.write(line{End: &endLine{Documents: x.moved.Documents, Sessions: x.moved.Sessions}}); err != nil {
+		return x.moved, err
+	}
+	return x.moved, buf.Flush()
+}
+
+// errLine is a record that has no JSON form, such as one with a time after the
+// year 9999.
+var errLine = errors.New("it has a value that cannot be written")
+
+func (x *exporter) write(l line) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(l); err != nil {
+		return fmt.Errorf("%w: %w", errLine, err)
+	}
+	_, err := x.out.Write(b.Bytes())
+	return err
 }
 
 func (x *exporter) models(ctx context.Context) error {
@@ -120,11 +147,16 @@ func (x *exporter) models(ctx context.Context) error {
 		return nil
 	}
 	models, err := allModels(ctx, x.tx)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
-		return err
+		x.opts.Vectors = false
+		x.leaveOut("the list of models, and with it all vectors,", err)
+		return nil
 	}
 	for _, m := range models {
-		err := x.enc.Encode(line{Model: &modelLine{Name: m.model.Name, Revision: m.model.Revision, Dims: m.model.Dims, Kind: m.model.Kind, Active: m.active}})
+		err := x.write(line{Model: &modelLine{Name: m.model.Name, Revision: m.model.Revision, Dims: m.model.Dims, Kind: m.model.Kind, Active: m.active}})
 		if err != nil {
 			return err
 		}
@@ -133,17 +165,34 @@ func (x *exporter) models(ctx context.Context) error {
 }
 
 func (x *exporter) documents(ctx context.Context) error {
-	ids, err := int64s(ctx, x.tx, "SELECT id FROM doc ORDER BY id")
+	ids, whole, err := rowIDs(ctx, x.tx, "doc")
 	if err != nil {
 		return err
 	}
+	if !whole {
+		x.warn("the table of documents is damaged: they were looked for one by one")
+		ids = x.withTexts(ctx, ids)
+	}
 	for _, id := range ids {
 		d, err := x.document(ctx, id)
-		if err != nil {
-			return err
+		if err == nil {
+			err = x.write(line{Document: d})
 		}
-		if err := x.enc.Encode(line{Document: d}); err != nil {
+		if err != nil && ctx.Err() == nil && !isWriting(err) {
+			var rescued error
+			if d, rescued = x.rescueDocument(ctx, id); rescued == nil {
+				x.warn(fmt.Sprintf("document %s is damaged: only its text and what else can be read was written (%v)", d.ID, err))
+				err = x.write(line{Document: d})
+			}
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case isWriting(err):
 			return err
+		case err != nil:
+			x.leaveOut(fmt.Sprintf("document %s", x.uidOf(ctx, "doc", id)), err)
+			continue
 		}
 		x.moved.Documents++
 		x.moved.Chunks += len(d.Chunks)
@@ -154,6 +203,21 @@ func (x *exporter) documents(ctx context.Context) error {
 	return nil
 }
 
+// isWriting reports whether err is of the writer, and not of the memory.
+func isWriting(err error) bool {
+	var se *sqlite.Error
+	return err != nil && !errors.As(err, &se) && !errors.Is(err, errLine) && !errors.Is(err, errUnreadable)
+}
+
+// uidOf is the id of a record, or its number in the table if the id cannot be read.
+func (x *exporter) uidOf(ctx context.Context, table string, id int64) string {
+	var uid string
+	if x.tx.QueryRowContext(ctx, "SELECT uid FROM "+table+" WHERE id=?", id).Scan(&uid) != nil {
+		return fmt.Sprintf("number %d", id)
+	}
+	return uid
+}
+
 func (x *exporter) document(ctx context.Context, id int64) (*documentLine, error) {
 	d := &documentLine{Chunks: [][2]int{}}
 	var body string
@@ -161,17 +225,14 @@ func (x *exporter) document(ctx context.Context, id int64) (*documentLine, error
 	d.Document, err = scanDoc(x.tx.QueryRowContext(ctx, "SELECT "+docColumns+", d.hash, d.own, d.pinned, b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", id),
 		&d.Hash, &d.Own, &d.Pinned, &body)
 	if err != nil {
-		return nil, fmt.Errorf("reading a document: %w", err)
+		return nil, unreadable("reading a document", err)
 	}
 	d.Text = body
-	err = eachRow(ctx, x.tx, "SELECT start, stop FROM chunk WHERE doc=? ORDER BY ord", []any{id}, func(row scanner) error {
-		var c [2]int
-		err := row.Scan(&c[0], &c[1])
-		d.Chunks = append(d.Chunks, c)
-		return err
-	})
-	if err != nil {
-		return nil, err
+	if d.Hash != evidence.ContentHash(d.Title, d.Text) {
+		x.warn(fmt.Sprintf("the text of document %s has changed since it was stored: its hash differs", d.ID))
+	}
+	if err := x.chunks(ctx, id, d); err != nil {
+		return nil, unreadable("reading chunks", err)
 	}
 	err = eachRow(ctx, x.tx, "SELECT session, put FROM link WHERE doc=? ORDER BY session", []any{id}, func(row scanner) error {
 		var k linkLine
@@ -179,38 +240,89 @@ func (x *exporter) document(ctx context.Context, id int64) (*documentLine, error
 		d.Sessions = append(d.Sessions, k)
 		return err
 	})
-	if err != nil || !x.opts.Vectors {
-		return d, err
+	if err != nil {
+		d.Sessions = nil
+		x.leaveOut("the sessions of document "+d.ID, err)
 	}
-	err = eachRow(ctx, x.tx, "SELECT m.name, m.revision, v.v FROM vec v JOIN model m ON m.id=v.model WHERE v.doc=? AND v.missing=0 ORDER BY m.id", []any{id}, func(row scanner) error {
-		var v vectorLine
-		err := row.Scan(&v.Model, &v.Revision, &v.Data)
-		d.Vectors = append(d.Vectors, v)
+	if x.opts.Vectors {
+		x.vectors(ctx, id, d)
+	}
+	return d, ctx.Err()
+}
+
+// unreadable marks an error of reading, such as one of the JSON in a column.
+func unreadable(doing string, err error) error {
+	return fmt.Errorf("%w: %s: %w", errUnreadable, doing, err)
+}
+
+func (x *exporter) chunks(ctx context.Context, id int64, d *documentLine) error {
+	err := eachRow(ctx, x.tx, "SELECT start, stop FROM chunk WHERE doc=? ORDER BY ord", []any{id}, func(row scanner) error {
+		var c [2]int
+		err := row.Scan(&c[0], &c[1])
+		if err == nil && (c[0] < 0 || c[1] < c[0] || c[1] > len(d.Text) || !onRunes(d.Text, c[0]) || !onRunes(d.Text, c[1])) {
+			err = errUnreadable
+		}
+		d.Chunks = append(d.Chunks, c)
 		return err
 	})
-	return d, err
+	if err != nil {
+		d.Chunks = [][2]int{}
+	}
+	return err
+}
+
+func (x *exporter) vectors(ctx context.Context, id int64, d *documentLine) {
+	err := eachRow(ctx, x.tx, "SELECT m.name, m.revision, v.v, v.sum FROM vec v JOIN model m ON m.id=v.model WHERE v.doc=? AND v.missing=0 ORDER BY m.id", []any{id}, func(row scanner) error {
+		var v vectorLine
+		var sum sql.NullInt64
+		if err := row.Scan(&v.Model, &v.Revision, &v.Data, &sum); err != nil {
+			return err
+		}
+		if sum.Valid && sum.Int64 != checksum(v.Data) {
+			x.warn(fmt.Sprintf("the vectors of %s of document %s were left out: their checksum differs", v.Model, d.ID))
+			return nil
+		}
+		d.Vectors = append(d.Vectors, v)
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		d.Vectors = nil
+		x.warn(fmt.Sprintf("the vectors of document %s were left out: %v", d.ID, err))
+	}
 }
 
 func (x *exporter) sessions(ctx context.Context) error {
-	ids, err := int64s(ctx, x.tx, "SELECT id FROM session ORDER BY id")
+	ids, whole, err := rowIDs(ctx, x.tx, "session")
 	if err != nil {
 		return err
 	}
+	if !whole {
+		x.warn("the table of sessions is damaged: they were looked for one by one")
+	}
 	for _, id := range ids {
 		s, err := scanSession(x.tx.QueryRowContext(ctx, "SELECT "+sessionColumns+" FROM session s WHERE s.id=?", id))
-		if err != nil {
-			return err
+		if err != nil { // counting its turns may be what fails
+			s = evidence.Session{ID: x.uidOf(ctx, "session", id)}
+			x.leaveOut("title and summary of session "+s.ID, err)
 		}
 		turns, err := turnsAfter(ctx, x.tx, id, -1)
 		if err != nil {
-			return err
+			turns = x.rescueTurns(ctx, id, s.ID)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		out := &sessionLine{ID: s.ID, Title: s.Title, Summary: s.Summary, SummaryTo: s.SummaryTo, Created: s.Created, Updated: s.Updated, Turns: []turnLine{}}
 		for _, t := range turns {
 			out.Turns = append(out.Turns, turnLine(t))
 		}
-		if err := x.enc.Encode(line{Session: out}); err != nil {
+		err = x.write(line{Session: out})
+		if isWriting(err) {
 			return err
+		}
+		if err != nil {
+			x.leaveOut("session "+s.ID, err)
+			continue
 		}
 		x.moved.Sessions++
 		x.moved.Turns += len(turns)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/memorytest"
 )
 
 func exported(t *testing.T, l *Local) []string {
@@ -42,7 +44,7 @@ func TestImportNamesTheLineThatFails(t *testing.T) {
 	lines := exported(t, from) // header, model, documents
 	lines[6] = strings.Replace(lines[6], `"model":"m"`, `"model":"nobody"`, 1)
 	to := openIn(t, t.TempDir())
-	moved, err := to.Import(t.Context(), strings.NewReader(strings.Join(lines, "")))
+	moved, err := to.Import(t.Context(), strings.NewReader(strings.Join(lines, "")), contract.ImportOptions{Strict: true})
 	var p *evidence.Problem
 	if !errors.As(err, &p) || !p.Usage || !strings.Contains(p.What, "line 7 ") {
 		t.Errorf("Import = %v, want line 7 to be named", err)
@@ -64,13 +66,13 @@ func TestImportBlamesNoLineForOtherErrors(t *testing.T) {
 	}
 	big := textDoc(2, strings.Repeat("Some long text. ", 50_000))
 	keep(t, from, big)
-	_, err := to.Import(t.Context(), strings.NewReader(strings.Join(exported(t, from), "")))
+	_, err := to.Import(t.Context(), strings.NewReader(strings.Join(exported(t, from), "")), contract.ImportOptions{})
 	var p *evidence.Problem
 	var se *sqlite.Error
 	if !errors.As(err, &p) || p.Usage || !strings.Contains(p.What, "full") || !errors.As(err, &se) {
 		t.Errorf("Import into a full file = %v", err)
 	}
-	_, err = to.Import(t.Context(), io.MultiReader(strings.NewReader(lines[0]), brokenReader{}))
+	_, err = to.Import(t.Context(), io.MultiReader(strings.NewReader(lines[0]), brokenReader{}), contract.ImportOptions{})
 	if !errors.As(err, &p) || p.Usage || !strings.Contains(p.What, "cable") {
 		t.Errorf("Import from a broken reader = %v", err)
 	}
@@ -89,7 +91,7 @@ func TestImportRemovesInvisibleCharacters(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := openIn(t, t.TempDir())
-	moved, err := to.Import(t.Context(), strings.NewReader(strings.Join(exported(t, from), "")))
+	moved, err := to.Import(t.Context(), strings.NewReader(strings.Join(exported(t, from), "")), contract.ImportOptions{})
 	if err != nil || moved.Documents != 1 || moved.Chunks != 2 || len(moved.Warnings) != 1 || !strings.Contains(moved.Warnings[0], "from 1 document") {
 		t.Fatalf("Import = %+v, %v", moved, err)
 	}
@@ -103,7 +105,7 @@ func TestImportRemovesInvisibleCharacters(t *testing.T) {
 	}
 	// Once it is clean, it comes through unchanged.
 	again := openIn(t, t.TempDir())
-	if moved, err := again.Import(t.Context(), strings.NewReader(strings.Join(exported(t, to), ""))); err != nil || moved.Documents != 1 || len(moved.Warnings) != 0 {
+	if moved, err := again.Import(t.Context(), strings.NewReader(strings.Join(exported(t, to), "")), contract.ImportOptions{}); err != nil || moved.Documents != 1 || len(moved.Warnings) != 0 {
 		t.Errorf("Import again = %+v, %v", moved, err)
 	}
 }
@@ -237,5 +239,162 @@ func TestForgetWithADamagedBackup(t *testing.T) {
 	var due int
 	if err := l.rdb.QueryRowContext(t.Context(), "SELECT count(*) FROM due").Scan(&due); err != nil || due != 0 {
 		t.Errorf("%d removals are due, %v", due, err)
+	}
+}
+
+// What can still be read of a damaged file is exported, by id where a scan fails;
+// what cannot is named.
+func TestExportOfADamagedFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	const n = 120
+	for i := range n {
+		keep(t, l, textDoc(i, fmt.Sprintf("Number %d. ", i)+strings.Repeat(fmt.Sprintf("word%d ", i), 300)))
+	}
+	say(t, l, "s_1", evidence.Turn{Role: evidence.RoleUser, Text: "What of it?"})
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, fileName)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = 4096
+	for _, table := range []string{"doc", "body", "chunk", "vec", "turn"} {
+		for _, at := range pagesOf(t, path, table, 3) {
+			t.Run(fmt.Sprintf("%s page %d", table, at), func(t *testing.T) {
+				dir := t.TempDir()
+				b := bytes.Clone(whole)
+				clear(b[(at-1)*page : at*page])
+				write(t, filepath.Join(dir, fileName), b)
+				readable := readableByID(t, filepath.Join(dir, fileName), n)
+				l := openIn(t, dir)
+				if r, err := l.Check(t.Context()); err == nil && r.OK {
+					t.Error("Check does not tell")
+				}
+				var out bytes.Buffer
+				moved, err := l.Export(t.Context(), &out, contract.ExportOptions{Vectors: true})
+				if err != nil || moved.Documents < readable {
+					t.Errorf("Export = %d documents, %v; SQLite reads %d of %d", moved.Documents, err, readable, n)
+				}
+				if moved.Documents < n && len(moved.Warnings) == 0 {
+					t.Error("nothing is said of what is missing")
+				}
+				other := openIn(t, t.TempDir())
+				if got, err := other.Import(t.Context(), &out, contract.ImportOptions{}); err != nil || got.Documents+got.Failed < readable {
+					t.Errorf("Import = %+v, %v", got, err)
+				}
+			})
+		}
+	}
+}
+
+// pagesOf returns up to most pages of a table, first and last included.
+func pagesOf(t *testing.T, path, table string, most int) []int {
+	t.Helper()
+	db, err := openDB(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	all, err := int64s(t.Context(), db, "SELECT pageno FROM dbstat WHERE name='"+table+"' ORDER BY pageno")
+	if err != nil || len(all) == 0 {
+		t.Fatalf("pages of %s: %v", table, err)
+	}
+	out := []int{int(all[0])}
+	for i := 1; i < min(most, len(all)); i++ {
+		out = append(out, int(all[i*(len(all)-1)/(most-1)]))
+	}
+	return out
+}
+
+// readableByID counts the texts that SQLite itself reads by id.
+func readableByID(t *testing.T, path string, n int) int {
+	t.Helper()
+	db, err := openDB(path, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	got := 0
+	for id := 1; id <= n; id++ {
+		var s string
+		if db.QueryRowContext(t.Context(), "SELECT b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", id).Scan(&s) == nil && s != "" {
+			got++
+		}
+	}
+	return got
+}
+
+// A bad line costs itself and nothing else, whatever is bad about it.
+func TestImportLeavesBadLinesOut(t *testing.T) {
+	t.Parallel()
+	from := openIn(t, t.TempDir())
+	for i := range 6 {
+		keep(t, from, textDoc(i, fmt.Sprintf("Number %d of the herons.", i)))
+	}
+	lines := exported(t, from)
+	for _, c := range []struct {
+		name string
+		bad  func(string) string
+		want string
+	}{
+		{"a changed letter", func(s string) string { return strings.Replace(s, "herons", "Herons", 1) }, "hash"},
+		{"half a line", func(s string) string { return s[:len(s)/2] + "\n" }, "JSON"},
+		{"a chunk that covers its neighbours", func(s string) string {
+			return strings.Replace(s, `"chunks":[[0,23]]`, `"chunks":[[0,23],[1,23],[2,23]]`, 1)
+		}, "overlaps"},
+		{"a chunk twice", func(s string) string { return strings.Replace(s, `"chunks":[[0,23]]`, `"chunks":[[0,23],[0,23]]`, 1) }, "chunk 1"},
+		{"no record", func(string) string { return `{"evil":1}` + "\n" }, "no record"},
+		{"no id", func(s string) string { return strings.Replace(s, `"id":"`, `"idd":"`, 1) }, "without an id"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			changed := slices.Clone(lines)
+			if changed[3] = c.bad(changed[3]); changed[3] == lines[3] {
+				t.Fatalf("nothing was changed in %s", lines[3])
+			}
+			to := openIn(t, t.TempDir())
+			moved, err := to.Import(t.Context(), strings.NewReader(strings.Join(changed, "")), contract.ImportOptions{})
+			if err != nil || moved.Documents != 5 || moved.Failed != 1 || len(moved.Warnings) != 1 || !strings.Contains(moved.Warnings[0], "line 4") || !strings.Contains(moved.Warnings[0], c.want) {
+				t.Errorf("Import = %+v, %v", moved, err)
+			}
+			strict := openIn(t, t.TempDir())
+			if moved, err := strict.Import(t.Context(), strings.NewReader(strings.Join(changed, "")), contract.ImportOptions{Strict: true}); err == nil || moved.Documents != 2 {
+				t.Errorf("a strict Import = %+v, %v", moved, err)
+			}
+		})
+	}
+}
+
+// Check compares texts with their hashes and vectors with their checksums.
+func TestCheckFindsChangedBytes(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]string{
+		"a letter of a text": "UPDATE body SET text=replace(text, 'purple', 'yellow') WHERE doc=2",
+		"a title":            "UPDATE doc SET title='Another' WHERE id=2",
+		"a bit of a vector":  "UPDATE vec SET v=CAST(substr(v, 1, 40) || x'01' || substr(v, 42) AS BLOB) WHERE doc=2",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			l := openIn(t, dir)
+			for i := 1; i <= 3; i++ {
+				d := textDoc(i, secret+fmt.Sprint(i))
+				if _, err := l.Put(t.Context(), d, memorytest.Chunks(d.Text)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if r, err := l.Check(t.Context()); err != nil || !r.OK {
+				t.Fatalf("Check before = %+v, %v", r, err)
+			}
+			execOn(t, filepath.Join(dir, fileName), change)
+			r, err := l.Check(t.Context())
+			if err != nil || r.OK || len(r.Problems) != 1 || !strings.Contains(r.Problems[0], textDoc(2, "").ID) || !strings.Contains(r.Try, "repair") {
+				t.Errorf("Check = %+v, %v", r, err)
+			}
+		})
 	}
 }

@@ -240,9 +240,10 @@ func (g *gap) keep(ctx context.Context, tx *sql.Tx, row modelRow, last bool) (in
 			missing++
 		}
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO vec(model, doc, first, n, v, missing) VALUES(?, ?, ?, ?, ?, ?)
-		ON CONFLICT(doc, model) DO UPDATE SET first=excluded.first, n=excluded.n, v=excluded.v, missing=excluded.missing`,
-		row.id, g.doc, g.first, g.chunks, encode(all), missing)
+	blob := encode(all)
+	_, err = tx.ExecContext(ctx, `INSERT INTO vec(model, doc, first, n, v, missing, sum) VALUES(?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT(doc, model) DO UPDATE SET first=excluded.first, n=excluded.n, v=excluded.v, missing=excluded.missing, sum=excluded.sum`,
+		row.id, g.doc, g.first, g.chunks, blob, missing, checksum(blob))
 	if err != nil {
 		return 0, err
 	}

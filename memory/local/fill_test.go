@@ -150,7 +150,7 @@ func TestExportOfPartialVectors(t *testing.T) {
 		t.Fatal(err)
 	}
 	to := openIn(t, t.TempDir())
-	if _, err := to.Import(t.Context(), strings.NewReader(b.String())); err != nil {
+	if _, err := to.Import(t.Context(), strings.NewReader(b.String()), contract.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if q, err := to.MissingVectors(t.Context(), nextModel); err != nil || q.Chunks != killChunks {

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -30,6 +32,8 @@ const (
 // importer reads lines and stores them in batches.
 type importer struct {
 	l       *Local
+	opts    contract.ImportOptions
+	begun   bool // the header was read
 	moved   contract.Moved
 	batch   []item
 	size    int
@@ -44,8 +48,8 @@ type item struct {
 }
 
 // Import reads what Export wrote; see contract.Exporter.
-func (l *Local) Import(ctx context.Context, r io.Reader) (contract.Moved, error) {
-	im := &importer{l: l, moved: contract.Moved{Warnings: []string{}}}
+func (l *Local) Import(ctx context.Context, r io.Reader, opts contract.ImportOptions) (contract.Moved, error) {
+	im := &importer{l: l, opts: opts, moved: contract.Moved{Warnings: []string{}}}
 	if err := ctx.Err(); err != nil {
 		return im.moved, err
 	}
@@ -57,6 +61,10 @@ func (l *Local) Import(ctx context.Context, r io.Reader) (contract.Moved, error)
 		}
 		if err == nil {
 			err = im.take(b, n)
+		}
+		if err != nil && im.mayLeaveOut(err) {
+			im.leaveOut(n, err)
+			continue
 		}
 		if err != nil {
 			kept := im.flush(ctx) // the lines before the bad one
@@ -81,6 +89,26 @@ func (l *Local) Import(ctx context.Context, r io.Reader) (contract.Moved, error)
 		im.moved.Warnings = append(im.moved.Warnings, "the export has no end: it was cut short, or is still being written")
 	}
 	return im.moved, nil
+}
+
+// errNoExport is the cause of an input that is not an export, or not of a format
+// that this program reads.
+var errNoExport = errors.New("this is not an export that can be read")
+
+// mayLeaveOut reports whether the import goes on without the line that caused err.
+func (im *importer) mayLeaveOut(err error) bool {
+	return !im.opts.Strict && im.begun && !errors.Is(err, errNoExport) && passing(err) == nil
+}
+
+// leaveOut records that a line was not stored.
+func (im *importer) leaveOut(n int, err error) {
+	im.moved.Failed++
+	switch {
+	case im.moved.Failed <= maxNamed:
+		im.moved.Warnings = append(im.moved.Warnings, fmt.Sprintf("line %d was not imported: %v", n, err))
+	case im.moved.Failed == maxNamed+1:
+		im.moved.Warnings = append(im.moved.Warnings, "further lines that were not imported are only counted")
+	}
 }
 
 // badLine returns the error for line n. An error of the disk, of a lock or of
@@ -120,11 +148,16 @@ func passing(err error) *evidence.Problem {
 // readLine returns the next line without its end, or io.EOF after the last one.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	var out []byte
+	long := false
 	for {
 		part, err := in.ReadSlice('\n')
-		out = append(out, part...)
+		if long = long || len(out)+len(part) > maxLine; long {
+			out = out[:0] // read to its end, so that the next line is one
+		} else {
+			out = append(out, part...)
+		}
 		switch {
-		case len(out) > maxLine:
+		case long && (err == nil || errors.Is(err, io.EOF)):
 			return nil, fmt.Errorf("it is longer than %d bytes", maxLine)
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
@@ -147,19 +180,20 @@ func (im *importer) take(b []byte, n int) error {
 	if err := json.Unmarshal(b, &ln); err != nil {
 		return err
 	}
-	if n == 1 && ln.Header == nil {
-		return errors.New("it does not begin an export of a memory")
+	if !im.begun && ln.Header == nil {
+		return fmt.Errorf("%w: it does not begin an export of a memory", errNoExport)
 	}
+	im.begun = true
 	im.size += len(b)
 	switch {
 	case ln.Header != nil:
 		if ln.Header.Format != exportFormat {
-			return fmt.Errorf("it has format %d, this program reads %d", ln.Header.Format, exportFormat)
+			return fmt.Errorf("%w: it has format %d, this program reads %d", errNoExport, ln.Header.Format, exportFormat)
 		}
 	case ln.Model != nil:
 		im.later(n, func(ctx context.Context, tx *sql.Tx, _ *contract.Moved) error { return importModel(ctx, tx, ln.Model) })
 	case ln.Document != nil:
-		if err := checkHash(ln.Document); err != nil {
+		if err := checkLine(ln.Document); err != nil {
 			return err
 		}
 		if ln.Document.clean() {
@@ -192,8 +226,9 @@ func (im *importer) later(n int, fn func(context.Context, *sql.Tx, *contract.Mov
 	im.batch = append(im.batch, item{n, fn})
 }
 
-// flush stores the batch in one transaction. If a line fails, it stores those
-// before it in another, and the error names the line.
+// flush stores the batch in one transaction, without the lines that cannot be
+// stored. If a line ends the import, it stores those before it in another, and the
+// error names the line.
 func (im *importer) flush(ctx context.Context) error {
 	batch := im.batch
 	im.batch, im.size = nil, 0
@@ -217,19 +252,29 @@ func (im *importer) storeAll(ctx context.Context, batch []item) (failed int, err
 		return -1, ctx.Err()
 	}
 	var sum contract.Moved
+	left := map[int]error{} // by line
 	failed = -1
 	err = im.l.write(ctx, "importing", func(tx *sql.Tx) error {
 		sum = contract.Moved{}
+		clear(left)
 		for i, it := range batch {
-			if err := it.keep(ctx, tx, &sum); err != nil {
+			err := keepOne(ctx, tx, it, &sum)
+			if err == nil {
+				continue
+			}
+			if ctx.Err() != nil || !im.mayLeaveOut(err) {
 				failed = i
 				return err
 			}
+			left[it.line] = err
 		}
 		return nil
 	})
 	if err != nil {
 		return failed, err
+	}
+	for _, n := range slices.Sorted(maps.Keys(left)) {
+		im.leaveOut(n, left[n])
 	}
 	m := &im.moved
 	m.Documents, m.Chunks, m.Sessions = m.Documents+sum.Documents, m.Chunks+sum.Chunks, m.Sessions+sum.Sessions
@@ -238,171 +283,20 @@ func (im *importer) storeAll(ctx context.Context, batch []item) (failed int, err
 	return -1, nil
 }
 
-func importModel(ctx context.Context, tx *sql.Tx, m *modelLine) error {
-	if m.Name == "" || m.Dims <= 0 {
-		return fmt.Errorf("the model %q has %d dimensions", m.Name, m.Dims)
-	}
-	var active bool
-	if err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM vec WHERE model IN (SELECT id FROM model WHERE active=1))").Scan(&active); err != nil {
+// keepOne stores a line, or nothing of it.
+func keepOne(ctx context.Context, tx *sql.Tx, it item, sum *contract.Moved) error {
+	if _, err := tx.ExecContext(ctx, "SAVEPOINT line"); err != nil {
 		return err
 	}
-	row, err := ensureModel(ctx, tx, evidence.Model{Name: m.Name, Revision: m.Revision, Dims: m.Dims, Kind: m.Kind})
-	if err != nil || active || !m.Active {
-		return err
-	}
-	return activate(ctx, tx, row.id)
-}
-
-// activate makes a model the active one.
-func activate(ctx context.Context, tx *sql.Tx, model int64) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE model SET active=0 WHERE active=1"); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "UPDATE model SET active=1, wanted=0 WHERE id=?", model); err != nil {
-		return err
-	}
-	return logChange(ctx, tx, 0)
-}
-
-// checkHash refuses a document whose text was changed by hand, which chunks and
-// vectors do not follow.
-func checkHash(d *documentLine) error {
-	// A long title was cut, and invalid bytes were replaced; the hash may be that of either.
-	if kept := cleaned(d.Document); d.Hash != "" && d.Hash != evidence.ContentHash(kept.Title, kept.Text) && d.Hash != evidence.ContentHash(d.Title, d.Text) {
-		return fmt.Errorf("the text of %q has changed since the export: its hash differs", name(d.Document))
-	}
-	return nil
-}
-
-func (l *Local) readyLine(d *documentLine) (*entry, error) {
-	var chunks evidence.Chunks
-	for _, c := range d.Chunks {
-		chunks.Items = append(chunks.Items, evidence.Chunk{Start: c[0], End: c[1]})
-	}
-	e, err := l.prepareEntry(d.Document, chunks)
+	var one contract.Moved
+	err := it.keep(ctx, tx, &one)
 	if err != nil {
-		return nil, err
+		_, back := tx.ExecContext(ctx, "ROLLBACK TO line")
+		return errors.Join(err, back)
 	}
-	e.pinned = d.Pinned
-	return e, nil
-}
-
-// mergeOwners adds the reasons for which a document is kept: it was put outside
-// of sessions, is pinned, or belongs to sessions. Without them a later Forget
-// would remove too much.
-func mergeOwners(ctx context.Context, tx *sql.Tx, doc int64, d *documentLine) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE doc SET own=max(own, ?), pinned=max(pinned, ?) WHERE id=?", d.Own, d.Pinned, doc); err != nil {
-		return err
-	}
-	for _, k := range d.Sessions {
-		if _, err := tx.ExecContext(ctx, "INSERT INTO link(session, doc, put) VALUES(?, ?, ?) ON CONFLICT DO UPDATE SET put=max(put, excluded.put)", k.ID, doc, k.Put); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, m *contract.Moved) error {
-	old, err := findDoc(ctx, tx, e.doc.ID)
-	if err != nil {
-		return err
-	}
-	if old.id != 0 {
-		m.Skipped++
-		return mergeOwners(ctx, tx, old.id, d)
-	}
-	var r evidence.Receipt
-	if err := putEntry(ctx, tx, e, &r); err != nil {
-		return err
-	}
-	m.Documents++
-	m.Chunks += len(e.chunks)
-	m.Warnings = append(m.Warnings, e.notes...)
-	var doc, first int64
-	if err := tx.QueryRowContext(ctx, "SELECT d.id, c.id FROM doc d JOIN chunk c ON c.doc=d.id AND c.ord=0 WHERE d.uid=?", e.doc.ID).Scan(&doc, &first); err != nil {
-		return err
-	}
-	// Put has marked it as put outside of sessions: restore what the export
-	// says.
-	if _, err := tx.ExecContext(ctx, "UPDATE doc SET own=? WHERE id=?", d.Own, doc); err != nil {
-		return err
-	}
-	if err := mergeOwners(ctx, tx, doc, d); err != nil {
-		return err
-	}
-	for _, v := range d.Vectors {
-		if err := importVectors(ctx, tx, doc, first, e, v, &r); err != nil {
-			return err
-		}
-	}
-	if len(d.Vectors) > 0 {
-		m.Vectors++
-	}
-	m.Warnings = append(m.Warnings, r.Warnings...)
-	return nil
-}
-
-func importVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, v vectorLine, r *evidence.Receipt) error {
-	row, ok, err := findModel(ctx, tx, evidence.Model{Name: v.Model, Revision: v.Revision})
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fmt.Errorf("document %q has vectors of the model %q, which no earlier line describes", name(e.doc), v.Model)
-	}
-	dims := len(v.Data) / 4 / len(e.chunks)
-	if dims != row.model.Dims {
-		r.Warnings = append(r.Warnings, otherDims(row.model, dims)+"; the document is found by words")
-		return nil
-	}
-	all, err := decode(v.Data, len(e.chunks), dims)
-	if err != nil {
-		return err
-	}
-	for at := 0; at < len(all); at += dims {
-		if err := checkUnit(all[at : at+dims]); err != nil {
-			return fmt.Errorf("document %q: %w", name(e.doc), err)
-		}
-	}
-	with := *e
-	with.model, with.vectors = row.model, all
-	return addVectors(ctx, tx, doc, first, &with, r)
-}
-
-// importSession stores a session with its turns under their original numbers.
-func (l *Local) importSession(ctx context.Context, tx *sql.Tx, s *sessionLine, m *contract.Moved) error {
-	res, err := tx.ExecContext(ctx, `INSERT INTO session(uid, title, summary, summary_to, created, updated) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(uid) DO NOTHING`,
-		s.ID, s.Title, s.Summary, s.SummaryTo, s.Created.UnixMicro(), s.Updated.UnixMicro())
-	if err != nil {
-		return err
-	}
-	if n, err := res.RowsAffected(); err != nil {
-		return err
-	} else if n == 0 {
-		m.Skipped++
-		return nil
-	}
-	row, err := findSession(ctx, tx, s.ID)
-	if err != nil {
-		return err
-	}
-	for _, t := range s.Turns {
-		if t.Run != nil {
-			var there bool
-			if err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM run WHERE uid=?)", t.Run.RunID).Scan(&there); err != nil {
-				return err
-			}
-			if there {
-				m.Warnings = append(m.Warnings, fmt.Sprintf("answer %s already exists in another session", t.Run.RunID))
-				t.Run = nil
-			}
-		}
-		if err := l.insertTurn(ctx, tx, row, s.ID, t.Seq, evidence.Turn(t)); err != nil {
-			return err
-		}
-		m.Turns++
-	}
-	m.Sessions++
-	_, err = tx.ExecContext(ctx, "UPDATE session SET title=? WHERE id=?", s.Title, row)
+	sum.Documents, sum.Chunks, sum.Sessions = sum.Documents+one.Documents, sum.Chunks+one.Chunks, sum.Sessions+one.Sessions
+	sum.Turns, sum.Vectors, sum.Skipped = sum.Turns+one.Turns, sum.Vectors+one.Vectors, sum.Skipped+one.Skipped
+	sum.Warnings = append(sum.Warnings, one.Warnings...)
+	_, err = tx.ExecContext(ctx, "RELEASE line")
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -106,18 +107,26 @@ func cleaned(doc evidence.Document) evidence.Document {
 	for _, s := range []*string{&doc.ID, &doc.Source, &doc.URL, &doc.Title, &doc.Language, &doc.License, &doc.Revision} {
 		*s = strings.ToValidUTF8(strings.ReplaceAll(*s, "\x00", " "), "\uFFFD")
 	}
-	tags := make([]string, 0, len(doc.Tags))
+	tags := make([]string, 0, min(len(doc.Tags), contract.MaxTags))
 	for _, t := range doc.Tags {
-		if t = strings.TrimSpace(strings.ToValidUTF8(t, "\uFFFD")); t != "" && !slices.Contains(tags, t) {
+		t, _ = text.Cut(strings.TrimSpace(strings.ToValidUTF8(t, "\uFFFD")), contract.MaxTag)
+		if t != "" && len(tags) < contract.MaxTags && !slices.Contains(tags, t) {
 			tags = append(tags, t)
 		}
 	}
 	slices.Sort(tags)
 	doc.Tags = tags
+	if len(doc.URL) > contract.MaxURL {
+		doc.URL = "" // an address cut short would be another one
+	}
 	doc.Title, _ = text.Cut(doc.Title, contract.MaxTitle)
-	meta := make(map[string]string, len(doc.Meta))
-	for k, v := range doc.Meta {
-		meta[strings.ToValidUTF8(k, "\uFFFD")] = strings.ToValidUTF8(v, "\uFFFD")
+	meta := make(map[string]string, min(len(doc.Meta), contract.MaxMeta))
+	for _, k := range slices.Sorted(maps.Keys(doc.Meta)) {
+		own := k == evidence.MetaSession || k == evidence.MetaPinned || k == evidence.MetaKind || k == evidence.MetaSeq
+		if len(k) <= contract.MaxTag && (own || len(meta) < contract.MaxMeta) {
+			v, _ := text.Cut(strings.ToValidUTF8(doc.Meta[k], "\uFFFD"), contract.MaxMetaValue)
+			meta[strings.ToValidUTF8(k, "\uFFFD")] = v
+		}
 	}
 	doc.Meta = meta
 	if math.IsNaN(doc.Score) || math.IsInf(doc.Score, 0) {

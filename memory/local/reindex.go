@@ -211,8 +211,9 @@ func (j *job) keep(ctx context.Context, tx *sql.Tx, model int64) error {
 	if err != nil || !same {
 		return err
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO vec(model, doc, first, n, v) VALUES(?, ?, ?, ?, ?)
-		ON CONFLICT(doc, model) DO UPDATE SET v=excluded.v, missing=0 WHERE missing > 0`, model, j.doc, j.first, len(j.texts), encode(j.vectors))
+	blob := encode(j.vectors)
+	res, err := tx.ExecContext(ctx, `INSERT INTO vec(model, doc, first, n, v, sum) VALUES(?, ?, ?, ?, ?, ?)
+		ON CONFLICT(doc, model) DO UPDATE SET v=excluded.v, sum=excluded.sum, missing=0 WHERE missing > 0`, model, j.doc, j.first, len(j.texts), blob, checksum(blob))
 	if err != nil {
 		return err
 	}

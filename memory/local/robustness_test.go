@@ -160,7 +160,7 @@ func TestImportKeepsOwners(t *testing.T) {
 	if _, err := other.Put(t.Context(), d, evidence.Chunks{}); err != nil {
 		t.Fatal(err)
 	}
-	if m, err := other.Import(t.Context(), &export); err != nil || m.Skipped == 0 {
+	if m, err := other.Import(t.Context(), &export, contract.ImportOptions{}); err != nil || m.Skipped == 0 {
 		t.Fatalf("Import = %+v, %v", m, err)
 	}
 	if _, err := other.Forget(t.Context(), contract.Selector{Session: s.ID}); err != nil {

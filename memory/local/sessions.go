@@ -80,8 +80,21 @@ func scanSession(row scanner) (evidence.Session, error) {
 }
 
 func turnsAfter(ctx context.Context, tx *sql.Tx, session, seq int64) ([]evidence.Turn, error) {
+	return turnsOf(ctx, tx, "t.session=? AND t.seq > ?", session, seq)
+}
+
+// bareTurns reads one turn without its answer.
+func bareTurns(ctx context.Context, tx *sql.Tx, session, seq int64) ([]evidence.Turn, error) {
+	var t evidence.Turn
+	var at int64
+	err := tx.QueryRowContext(ctx, "SELECT seq, role, text, at FROM turn WHERE session=? AND seq=?", session, seq).Scan(&t.Seq, &t.Role, &t.Text, &at)
+	t.At = time.UnixMicro(at).UTC()
+	return []evidence.Turn{t}, err
+}
+
+func turnsOf(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]evidence.Turn, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT t.seq, t.role, t.text, t.at, r.body FROM turn t LEFT JOIN run r ON r.uid = t.run
-		WHERE t.session=? AND t.seq > ? ORDER BY t.seq`, session, seq)
+		WHERE `+where+" ORDER BY t.seq", args...)
 	if err != nil {
 		return nil, err
 	}

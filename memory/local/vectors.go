@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"math"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -140,8 +141,9 @@ func addVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, r *
 		r.Warnings = append(r.Warnings, otherDims(m.model, e.model.Dims)+"; the document is found by words")
 		return nil
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO vec(model, doc, first, n, v) VALUES(?, ?, ?, ?, ?)
-		ON CONFLICT(doc, model) DO UPDATE SET v=excluded.v, missing=0 WHERE missing > 0`, m.id, doc, first, len(e.chunks), encode(e.vectors))
+	blob := encode(e.vectors)
+	res, err := tx.ExecContext(ctx, `INSERT INTO vec(model, doc, first, n, v, sum) VALUES(?, ?, ?, ?, ?, ?)
+		ON CONFLICT(doc, model) DO UPDATE SET v=excluded.v, sum=excluded.sum, missing=0 WHERE missing > 0`, m.id, doc, first, len(e.chunks), blob, checksum(blob))
 	if err != nil {
 		return err
 	}
@@ -201,3 +203,9 @@ func ensureModel(ctx context.Context, tx *sql.Tx, m evidence.Model) (modelRow, e
 	row, _, err := findModel(ctx, tx, m)
 	return row, err
 }
+
+// castagnoli is the table of the checksum of stored vectors.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// checksum is the CRC-32C of an encoded vector, as stored beside it.
+func checksum(blob []byte) int64 { return int64(crc32.Checksum(blob, castagnoli)) }

@@ -58,7 +58,7 @@ func (s suite) exportImport(t *testing.T) {
 		t.Errorf("Export = %+v, want %+v", wrote, want)
 	}
 	other := s.start(t)
-	read, err := as[contract.Exporter](t, other).Import(t.Context(), bytes.NewReader(b))
+	read, err := as[contract.Exporter](t, other).Import(t.Context(), bytes.NewReader(b), contract.ImportOptions{})
 	if err != nil {
 		t.Fatalf("Import = %v", err)
 	}
@@ -70,7 +70,7 @@ func (s suite) exportImport(t *testing.T) {
 	if diff := cmp.Diff(withoutHead(b), withoutHead(again)); diff != "" {
 		t.Errorf("an export of the import (-before +after):\n%s", diff)
 	}
-	if read, err := as[contract.Exporter](t, other).Import(t.Context(), bytes.NewReader(b)); err != nil || read.Documents != 0 || read.Sessions != 0 || read.Skipped != 8 {
+	if read, err := as[contract.Exporter](t, other).Import(t.Context(), bytes.NewReader(b), contract.ImportOptions{}); err != nil || read.Documents != 0 || read.Sessions != 0 || read.Skipped != 8 {
 		t.Errorf("second Import = %+v, %v, want all skipped", read, err)
 	}
 	wantSound(t, other)
@@ -113,7 +113,7 @@ func (s suite) exportWithoutVectors(t *testing.T) {
 		t.Errorf("Export = %+v", wrote)
 	}
 	other := s.start(t)
-	if _, err := as[contract.Exporter](t, other).Import(t.Context(), bytes.NewReader(b)); err != nil {
+	if _, err := as[contract.Exporter](t, other).Import(t.Context(), bytes.NewReader(b), contract.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	q := evidence.RecallQuery{Text: "quantum tunnelling", Mode: evidence.ModeBM25}
@@ -141,7 +141,7 @@ func (s suite) importBadInput(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			other := s.start(t)
-			moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(c.in))
+			moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(c.in), contract.ImportOptions{Strict: true})
 			wantProblem(t, err, c.words...)
 			if st, err := other.Stats(t.Context()); err != nil || st.Documents != c.kept || moved.Documents != c.kept {
 				t.Errorf("%d documents are stored, %d are reported, %v, want %d", st.Documents, moved.Documents, err, c.kept)
@@ -149,12 +149,12 @@ func (s suite) importBadInput(t *testing.T) {
 		})
 	}
 	other := s.start(t)
-	if moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(strings.Join(lines[:4], ""))); err != nil || moved.Documents != 3 || len(moved.Warnings) != 1 {
+	if moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(strings.Join(lines[:4], "")), contract.ImportOptions{}); err != nil || moved.Documents != 3 || len(moved.Warnings) != 1 {
 		t.Errorf("Import of an incomplete export = %+v, %v, want a warning", moved, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := as[contract.Exporter](t, other).Import(ctx, bytes.NewReader(b)); !errors.Is(err, context.Canceled) {
+	if _, err := as[contract.Exporter](t, other).Import(ctx, bytes.NewReader(b), contract.ImportOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Import with a cancelled context = %v", err)
 	}
 	if _, err := as[contract.Exporter](t, m).Export(ctx, &bytes.Buffer{}, contract.ExportOptions{}); !errors.Is(err, context.Canceled) {
@@ -179,7 +179,7 @@ func (s suite) exportLongTitle(t *testing.T) {
 	whole = strings.Replace(whole, evidence.ContentHash(got.Title, got.Text), evidence.ContentHash(doc.Title, doc.Text), 1)
 	for _, export := range []string{b.String(), whole} {
 		other := s.start(t)
-		if moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(export)); err != nil || moved.Documents != 1 {
+		if moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(export), contract.ImportOptions{}); err != nil || moved.Documents != 1 {
 			t.Errorf("Import = %+v, %v", moved, err)
 		}
 		if back, ok, err := other.Document(t.Context(), "one"); err != nil || !ok || back.Title != got.Title {
