@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/text":     {"internal/evidence"},
 	"internal/config":   {},
 	"internal/fetch":    {},
+	"internal/terminal": {},
 	"internal/isolate":  {},
 	"internal/extract":  {"internal/evidence", "internal/isolate"},
 	"internal/sources":  {"internal/evidence", "internal/fetch", "internal/extract"},
@@ -65,7 +66,7 @@ var mayImport = map[string][]string{
 	"internal/evaluation": {"*"},
 	"internal/diagnosis":  {"*"},
 
-	"cmd/research-mcp": {"internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "memory", "server/stdio"},
+	"cmd/research-mcp": {"internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "internal/terminal", "memory", "server/stdio"},
 }
 
 // base rooms are small and import nothing but evidence.

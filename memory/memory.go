@@ -31,6 +31,7 @@ type (
 	Backuper      = contract.Backuper
 	Checker       = contract.Checker
 	Exporter      = contract.Exporter
+	Lister        = contract.Lister
 	ErasureProver = contract.ErasureProver
 	Reindexer     = contract.Reindexer
 	Retainer      = contract.Retainer
@@ -44,7 +45,10 @@ type (
 	BackupReport  = contract.BackupReport
 	ExportOptions = contract.ExportOptions
 	ImportOptions = contract.ImportOptions
-	Moved         = contract.Moved
+
+	DocumentFilter = contract.DocumentFilter
+	RunInfo        = contract.RunInfo
+	Moved          = contract.Moved
 )
 
 // Limits of every memory; see package contract.

@@ -51,6 +51,7 @@ func TestRequire(t *testing.T) {
 		contract.CapErasure:   missing[ErasureProver](bare),
 		contract.CapReindex:   missing[Reindexer](bare),
 		contract.CapRetention: missing[Retainer](bare),
+		contract.CapLists:     missing[Lister](bare),
 		contract.CapVectors:   missing[VectorFiller](bare),
 	} {
 		var p *evidence.Problem

@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 )
@@ -18,19 +18,30 @@ func newConfig(c *console) *cobra.Command {
 			if c.json {
 				return c.print(map[string]any{"settings": cfg.Settings()})
 			}
-			w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+			var rows [][]string
 			for _, s := range cfg.Settings() {
-				value := s.Value
-				if value == "" {
-					value = "(empty)"
-				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", s.Key, value, s.From, s.About)
+				rows = append(rows, []string{s.Key, cmp.Or(s.Value, "(empty)"), s.From, s.About})
 			}
-			if err := w.Flush(); err != nil {
-				return err
+			if c.screen.Width > 0 {
+				rows = settingParagraphs(rows)
 			}
-			_, err = fmt.Fprintf(c.out, "\nFile: %s. Variables: RESEARCH_MCP_ and the key in capitals, with _ for . and -\n", c.settingsFile())
+			where := fmt.Sprintf("File: %s. Variables: RESEARCH_MCP_ and the key in capitals, with _ for . and -", c.settingsFile())
+			_, err = fmt.Fprint(c.out, c.screen.Table(rows, "")+"\n"+c.screen.Wrap(where, "", "")+"\n")
 			return err
 		},
 	}
+}
+
+// settingParagraphs puts a setting's value, origin and meaning into one cell for a
+// terminal. A default needs no origin.
+func settingParagraphs(rows [][]string) [][]string {
+	out := make([][]string, len(rows))
+	for i, r := range rows {
+		value := r[1]
+		if r[2] != "default" {
+			value += " (" + r[2] + ")"
+		}
+		out[i] = []string{r[0], value + ": " + r[3]}
+	}
+	return out
 }

@@ -46,11 +46,12 @@ settings or your memory.`,
 	return cmd
 }
 
-const demoEnd = `
-This was all local: the pages exist only in this program, so the links open nothing.
-Next:
+const demoEnd = "This was all local: the pages exist only in this program, so the links open nothing. Next:"
+
+const demoNext = `
   research-mcp doctor
   research-mcp ask "How does Go schedule goroutines?"
+  research-mcp install --help
 `
 
 // demo asks the questions one after the other in one session.
@@ -59,9 +60,9 @@ func (c *console) demo(ctx context.Context, d *demo.Demo) error {
 	session := ""
 	for i, q := range demo.Questions() {
 		if !c.json {
-			fmt.Fprintf(c.out, "\n%s\nQuestion %d: %s\n", strings.Repeat("─", width), i+1, q)
+			fmt.Fprintf(c.out, "\n%s\n%s\n", strings.Repeat("─", c.screen.Prose().Width), c.screen.Heading(c.screen.Wrap(fmt.Sprintf("Question %d: %s", i+1, q), "", "")))
 		}
-		answer, err := c.answer(ctx, d.App, research.Request{Question: q, Session: session})
+		answer, shown, err := c.answer(ctx, d.App, research.Request{Question: q, Session: session})
 		if err != nil {
 			return err
 		}
@@ -70,10 +71,10 @@ func (c *console) demo(ctx context.Context, d *demo.Demo) error {
 		if c.json {
 			continue
 		}
-		if err := c.printAnswer(answer); err != nil {
+		if err := c.printAnswer(answer, shown); err != nil {
 			return err
 		}
-		fmt.Fprint(c.out, "\n"+waterfall(answer))
+		fmt.Fprint(c.out, "\n"+c.waterfall(answer))
 		if err := c.printSummary(ctx, d.App, session); err != nil {
 			return err
 		}
@@ -85,7 +86,7 @@ func (c *console) demo(ctx context.Context, d *demo.Demo) error {
 		}
 		return c.print(map[string]any{"answers": answers, "documents": documents})
 	}
-	_, err := fmt.Fprint(c.out, c.indentedHints(demoEnd))
+	_, err := fmt.Fprint(c.out, "\n"+c.screen.Wrap(demoEnd, "", "")+c.indentedHints(demoNext))
 	return err
 }
 
@@ -95,7 +96,7 @@ func (c *console) printSummary(ctx context.Context, a *app.App, session string) 
 	if err != nil || s.Summary == "" {
 		return err
 	}
-	_, err = fmt.Fprintln(c.out, wrap("Rolling summary of the session: "+s.Summary, width, "  "))
+	_, err = fmt.Fprintln(c.out, c.screen.Wrap("Rolling summary of the session: "+s.Summary, "  ", "  "))
 	return err
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -42,13 +41,13 @@ func newDoctor(c *console) *cobra.Command {
 var errDoctor = errors.New("something that is needed does not work: see above")
 
 func (c *console) printReport(r diagnosis.Report) error {
-	var b strings.Builder
+	var rows [][]string
 	for _, check := range r.Checks {
-		fmt.Fprintf(&b, "%-5s %-17s %s\n", check.Status, check.Name, check.What)
+		rows = append(rows, []string{check.Status, check.Name, c.hint(check.What)})
 		if check.Try != "" {
-			b.WriteString(wrap("→ "+c.hint(check.Try), width, "                        ") + "\n")
+			rows = append(rows, []string{"", "", "→ " + c.hint(check.Try)})
 		}
 	}
-	_, err := fmt.Fprint(c.out, b.String())
+	_, err := fmt.Fprint(c.out, c.screen.Table(rows, ""))
 	return err
 }

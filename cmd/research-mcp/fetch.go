@@ -19,18 +19,11 @@ func newFetch(c *console) *cobra.Command {
 	var req research.ReadRequest
 	var budget time.Duration
 	cmd := &cobra.Command{
-		Use: "fetch [QUERY]", Short: "Read documents from the sources, or pages by their URL", Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return exactly(1, "one query")(cmd, args)
-			}
-			return nil
-		},
+		Use: "fetch [QUERY]", Short: "Read documents from the sources, or pages by their URL", Args: anyWords,
 		Example: `research-mcp fetch "goroutine scheduler" --sources wikipedia
   research-mcp fetch --url https://go.dev/doc/effective_go`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				req.Query = args[0]
-			}
+			req.Query = strings.Join(args, " ")
 			if cmd.Flags().Changed("budget") {
 				if err := research.CheckBudget(budget); err != nil {
 					return err
@@ -62,7 +55,8 @@ func newFetch(c *console) *cobra.Command {
 	f.IntVar(&req.Limit, "limit", research.DefaultRead, "most documents, 1 to 50")
 	f.BoolVar(&req.FullText, "full-text", false, "also read the pages that hits link to")
 	f.DurationVar(&budget, "budget", 0, "take at most this time (default: the setting research.budget)")
-	f.StringVar(&req.Language, "language", "", "language of the sources, such as en")
+	f.StringVar(&req.Language, "language", "", "language of the sources, such as en (default: the setting language)")
+	c.completeFlags(cmd)
 	return cmd
 }
 
@@ -95,15 +89,14 @@ func (c *console) printRead(got research.ReadResult) error {
 		return c.print(got)
 	}
 	for _, d := range got.Documents {
-		if _, err := fmt.Fprintf(c.out, "%s  %s (%s)\n  %s\n%s\n\n", d.ID, d.Title, d.Source, d.URL, wrap(short(d.Text, 400), width, "  ")); err != nil {
+		head := c.screen.Wrap(fmt.Sprintf("%s  %s (%s)", d.ID, d.Title, d.Source), "", "  ")
+		if _, err := fmt.Fprintf(c.out, "%s\n  %s\n%s\n\n", head, d.URL, c.screen.Wrap(short(d.Text, 400), "  ", "  ")); err != nil {
 			return err
 		}
 	}
 	if line := askedLine(got.Sources, got.NotAsked); line != "" {
-		fmt.Fprintln(c.err, line)
+		c.note(line)
 	}
-	for _, w := range got.Warnings {
-		fmt.Fprintln(c.err, "! "+w)
-	}
+	c.warn(got.Warnings)
 	return nil
 }

@@ -39,7 +39,7 @@ layout that contains it is deleted. Delete backups and exports elsewhere yoursel
 				return err
 			}
 			if req.Empty() {
-				return evidence.BadInput("nothing is selected to be forgotten", "give ids (`research-mcp recall --json QUERY` shows them), --source, --url, --session or --before")
+				return evidence.BadInput("nothing is selected to be forgotten", "give ids (`research-mcp memory list` shows them), --source, --url, --session or --before")
 			}
 			return c.withApp(cmd.Context(), func(a *app.App) error {
 				got, err := a.Library().Forget(cmd.Context(), req)
@@ -81,6 +81,5 @@ func (c *console) printForgotten(got library.ForgetResult) error {
 	if got.DryRun {
 		did, left = "Nothing was removed; this would forget", "would be left"
 	}
-	_, err := fmt.Fprintf(c.out, "%s %s (%s); %s %s\n", did, text.Count(got.Documents, "document"), text.Count(got.Chunks, "chunk"), text.Count(got.Remaining, "document"), left)
-	return err
+	return c.say("%s %s (%s); %s %s", did, text.Count(got.Documents, "document"), text.Count(got.Chunks, "chunk"), text.Count(got.Remaining, "document"), left)
 }

@@ -12,18 +12,35 @@ import (
 	"golang.org/x/term"
 
 	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/terminal"
 )
 
 func main() {
 	if code, child := app.Child(); child {
 		os.Exit(code)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	code := run(ctx, os.Args[1:], &console{
+	os.Exit(start())
+}
+
+// start runs the command line of this process, and returns the exit code.
+func start() int {
+	c := &console{
 		in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(), zone: time.Local, invocation: invocation(os.Args[0]),
-		live: term.IsTerminal(int(os.Stderr.Fd())), typed: term.IsTerminal(int(os.Stdin.Fd())),
-	})
-	stop()
-	os.Exit(code)
+		screen: terminal.Of(os.Stdout, os.Environ()), notes: terminal.Of(os.Stderr, os.Environ()), typed: term.IsTerminal(int(os.Stdin.Fd())),
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // until the end of the process
+		for s := range signals {
+			if s == os.Interrupt && c.interrupts.endTurn() {
+				continue
+			}
+			signal.Stop(signals) // another signal ends the program at once
+			cancel()
+			return
+		}
+	}()
+	return run(ctx, os.Args[1:], c)
 }

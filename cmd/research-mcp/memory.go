@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,16 +18,16 @@ import (
 
 func newMemory(c *console) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "memory COMMAND", Short: "Maintain the memory: stats, check, export, import, backup, reindex",
+		Use: "memory COMMAND", Short: "See and maintain what is remembered",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
 			}
-			return evidence.BadInput(fmt.Sprintf("there is no command \"memory %s\"", args[0]), "choose from: backup, check, export, import, reindex, stats")
+			return evidence.BadInput(fmt.Sprintf("there is no command \"memory %s\"", args[0]), "choose from: backup, check, export, import, list, reindex, show, stats")
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newMemoryBackup(c), newMemoryCheck(c), newMemoryExport(c), newMemoryImport(c), newMemoryReindex(c), newMemoryStats(c))
+	cmd.AddCommand(newMemoryBackup(c), newMemoryCheck(c), newMemoryExport(c), newMemoryImport(c), newMemoryList(c), newMemoryReindex(c), newMemoryShow(c), newMemoryStats(c))
 	return cmd
 }
 
@@ -69,32 +69,37 @@ func newMemoryStats(c *console) *cobra.Command {
 }
 
 func (c *console) printStats(s memory.Stats) error {
-	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
-	fmt.Fprintf(w, "memory\t%s (%s, layout %d)\n", s.Path, s.Backend, s.Schema)
-	fmt.Fprintf(w, "documents\t%d in %s, %s of text\n", s.Documents, text.Count(s.Chunks, "chunk"), text.Count(s.TextBytes, "byte"))
-	fmt.Fprintf(w, "on disk\t%s\n", text.Count(s.Bytes, "byte"))
-	fmt.Fprintf(w, "sessions\t%d with %s, %s\n", s.Sessions, text.Count(s.Turns, "message"), text.Count(s.Runs, "stored answer"))
-	if !s.Oldest.IsZero() {
-		fmt.Fprintf(w, "read\tfrom %s to %s\n", s.Oldest.Format("2006-01-02"), s.Newest.Format("2006-01-02"))
+	rows := [][]string{
+		{"memory", fmt.Sprintf("%s (%s, layout %d)", s.Path, s.Backend, s.Schema)},
+		{"documents", fmt.Sprintf("%d in %s, %s of text", s.Documents, text.Count(s.Chunks, "chunk"), text.Count(s.TextBytes, "byte"))},
+		{"on disk", text.Count(s.Bytes, "byte")},
+		{"sessions", fmt.Sprintf("%d with %s, %s", s.Sessions, text.Count(s.Turns, "message"), text.Count(s.Runs, "stored answer"))},
 	}
-	fmt.Fprintf(w, "embedder\t%s\n", s.Embedder)
+	add := func(name, format string, args ...any) {
+		rows = append(rows, []string{name, fmt.Sprintf(format, args...)})
+	}
+	if !s.Oldest.IsZero() {
+		add("read", "from %s to %s", s.Oldest.Format(time.DateOnly), s.Newest.Format(time.DateOnly))
+	}
+	add("embedder", "%s", s.Embedder)
 	for _, m := range s.Models {
 		state := ""
 		if m.Active {
 			state = ", in use"
 		}
-		fmt.Fprintf(w, "vectors\t%s: %d of %s, %s%s\n", m.Name, m.Documents, text.Count(s.Documents, "document"), text.Count(m.Dims, "dimension"), state)
+		add("vectors", "%s: %d of %s, %s%s", m.Name, m.Documents, text.Count(s.Documents, "document"), text.Count(m.Dims, "dimension"), state)
 	}
 	if r := s.Reindex; r != nil {
-		fmt.Fprintf(w, "reindex\tto %s: %d of %s; %s\n", r.Model, r.Done, text.Count(r.Total, "document"), c.hint("`research-mcp memory reindex` continues"))
+		add("reindex", "to %s: %d of %s; %s", r.Model, r.Done, text.Count(r.Total, "document"), c.hint("`research-mcp memory reindex` continues"))
 	}
 	if q := s.Queue; q != nil {
-		fmt.Fprintf(w, "queue\tvectors of %s: %s of %s to be written\n", q.Model, text.Count(q.Chunks, "chunk"), text.Count(q.Documents, "document"))
+		add("queue", "vectors of %s: %s of %s to be written", q.Model, text.Count(q.Chunks, "chunk"), text.Count(q.Documents, "document"))
 	}
 	for _, warning := range s.Warnings {
-		fmt.Fprintf(w, "!\t%s\n", c.hint(warning))
+		add("!", "%s", c.hint(warning))
 	}
-	return w.Flush()
+	_, err := fmt.Fprint(c.out, c.screen.Table(rows, ""))
+	return err
 }
 
 // errMemory makes the exit code show that the memory is damaged, errNotGone that
@@ -131,14 +136,15 @@ func newMemoryCheck(c *console) *cobra.Command {
 func (c *console) printCheck(r memory.CheckReport) error {
 	var b strings.Builder
 	if r.OK {
-		fmt.Fprintf(&b, "No damage: %s, %s, %s, %d of them in the index\n",
+		sound := fmt.Sprintf("No damage: %s, %s, %s, %d of them in the index",
 			text.Count(r.Documents, "document"), text.Count(r.Chunks, "chunk"), text.Count(r.Vectors, "vector"), r.Indexed)
+		b.WriteString(c.screen.Wrap(sound, "", "  ") + "\n")
 	}
 	for _, p := range r.Problems {
-		b.WriteString(wrap("! "+p, width, "") + "\n")
+		b.WriteString(c.screen.Wrap("! "+p, "", "  ") + "\n")
 	}
 	if r.Try != "" {
-		b.WriteString(wrap("→ "+c.hint(r.Try), width, "") + "\n")
+		b.WriteString(c.screen.Wrap("→ "+c.hint(r.Try), "", "  ") + "\n")
 	}
 	return c.verdict(r, b.String(), r.OK, errMemory)
 }
@@ -148,11 +154,11 @@ func (c *console) checkGone(ctx context.Context, a *app.App, id string) error {
 	if err != nil {
 		return err
 	}
-	verdict := fmt.Sprintf("%s is gone: nothing in the memory contains it\n", r.ID)
+	verdict := r.ID + " is gone: nothing in the memory contains it"
 	if !r.Gone {
-		verdict = fmt.Sprintf("%s is still there: %s\n", r.ID, strings.Join(r.Found, "; "))
+		verdict = r.ID + " is still there: " + strings.Join(r.Found, "; ")
 	}
-	return c.verdict(r, verdict, r.Gone, errNotGone)
+	return c.verdict(r, c.screen.Wrap(verdict, "", "  ")+"\n", r.Gone, errNotGone)
 }
 
 // verdict prints a report and returns bad if it is not ok.

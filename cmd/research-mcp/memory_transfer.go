@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -104,8 +105,7 @@ func (c *console) printMoved(did string, m memory.Moved) error {
 		return c.print(m)
 	}
 	c.warn(m.Warnings)
-	_, err := fmt.Fprint(c.out, movedText(did, m))
-	return err
+	return c.say("%s", strings.TrimSpace(movedText(did, m)))
 }
 
 // sayMoved reports an export on stderr, because stdout has the export itself.
@@ -126,6 +126,10 @@ func (c *console) sayMoved(m memory.Moved) error {
 func newMemoryBackup(c *console) *cobra.Command {
 	return &cobra.Command{
 		Use: "backup FILE", Short: "Write a complete copy to a new file while the memory is in use", Args: one("backup", "one file that does not exist yet"),
+		Long: `Writes a complete copy to a new file while the memory is in use.
+
+To restore it, stop all servers and copy the file over memory.db, whose path ` + "`research-mcp memory stats`" + `
+prints; delete memory.db-wal and memory.db-shm if they are there.`,
 		Example: "research-mcp memory backup ~/memory-backup.db",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
@@ -136,7 +140,8 @@ func newMemoryBackup(c *console) *cobra.Command {
 				if c.json {
 					return c.print(r)
 				}
-				_, err = fmt.Fprintf(c.out, "Copied %s, %s, to %s\n", text.Count(r.Documents, "document"), text.Count(r.Bytes, "byte"), r.Path)
+				err = c.say("Copied %s, %s, to %s", text.Count(r.Documents, "document"), text.Count(r.Bytes, "byte"), r.Path)
+				c.note(c.hint("`research-mcp memory backup --help` says how to restore it"))
 				return err
 			})
 		},
@@ -155,8 +160,7 @@ func newMemoryReindex(c *console) *cobra.Command {
 				if c.json {
 					return c.print(r)
 				}
-				_, err = fmt.Fprintf(c.out, "%d of %s with vectors of %s\n", r.Done, text.Count(r.Total, "document"), r.Model)
-				return err
+				return c.say("%d of %s with vectors of %s", r.Done, text.Count(r.Total, "document"), r.Model)
 			})
 		},
 	}
@@ -164,7 +168,7 @@ func newMemoryReindex(c *console) *cobra.Command {
 
 // reindexing redraws the progress on a terminal.
 func (c *console) reindexing(p memory.Progress) {
-	if c.live {
+	if c.live() {
 		end := ""
 		if p.Done >= p.Total {
 			end = "\n"

@@ -1,34 +1,54 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/terminal"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // refresh is how often the clock on a terminal is redrawn.
 const refresh = 100 * time.Millisecond
 
-// progress shows on stderr how each source answered, on a line each, and on a
-// terminal a status line that is redrawn.
+// clearLine erases the line that the cursor is in.
+const clearLine = "\r\x1b[K"
+
+// progress shows on stderr what a question waits for: on a terminal in one line that is
+// redrawn, elsewhere a line for each source that has answered.
 type progress struct {
-	out    io.Writer
-	live   bool
-	begun  time.Time
-	mu     sync.Mutex
-	status string
+	out   io.Writer
+	width int  // of the line
+	live  bool // it can be redrawn
+	begun time.Time
+	// show prints the answer that is quoted from the sources while a model is still
+	// writing its own. nil: the answer is shown when it is complete.
+	show func(text string)
+
+	mu          sync.Mutex
+	stage       string   // what is done now; empty: sources are waited for
+	waiting     []string // sources that have not answered
+	done, total int
+	quoted      strings.Builder
+	shown       string // what show has printed
+
 	ticker *time.Ticker
 	stop   chan struct{}
 	ended  sync.WaitGroup
 }
 
 func newProgress(c *console) *progress {
-	p := &progress{out: c.err, live: c.live, begun: time.Now(), stop: make(chan struct{}), status: "planning"}
+	p := &progress{out: c.err, width: c.notes.Width, live: c.live(), begun: time.Now(), stop: make(chan struct{}), stage: "planning"}
+	if p.live && c.screen.Width > 0 && !c.json {
+		p.show = func(text string) { fmt.Fprintln(c.out, c.screen.Markdown(text, "")+"\n") }
+	}
 	if p.live {
 		p.ticker = time.NewTicker(refresh)
 		p.ended.Go(p.redraw)
@@ -42,7 +62,7 @@ func (p *progress) redraw() {
 		select {
 		case <-p.ticker.C:
 			p.mu.Lock()
-			p.drawStatus()
+			fmt.Fprint(p.out, clearLine+p.line(time.Since(p.begun)))
 			p.mu.Unlock()
 		case <-p.stop:
 			return
@@ -50,20 +70,22 @@ func (p *progress) redraw() {
 	}
 }
 
-// drawStatus redraws the status line. The caller holds mu.
-func (p *progress) drawStatus() {
-	fmt.Fprintf(p.out, "\r\x1b[K  %4.1f s  %s", time.Since(p.begun).Seconds(), p.status)
+// line is the line on a terminal. It is one column narrower than that, because some
+// terminals begin a new line behind the last column. The caller holds mu.
+func (p *progress) line(since time.Duration) string {
+	status := p.stage
+	if status == "" {
+		status = "waiting for " + strings.Join(p.waiting, ", ")
+		if p.done > 0 {
+			status += fmt.Sprintf("; %d of %d done", p.done, p.total)
+		}
+	}
+	return "  " + terminal.Cut(fmt.Sprintf("%.1f s  %s", since.Seconds(), status), max(p.width-3, 1))
 }
 
-// line prints a line above the status line. The caller holds mu.
-func (p *progress) line(text string) {
-	if p.live {
-		fmt.Fprint(p.out, "\r\x1b[K")
-	}
-	fmt.Fprintln(p.out, text)
-	if p.live {
-		p.drawStatus()
-	}
+// stages are what is shown for the engine's names of its steps.
+func stages() map[string]string {
+	return map[string]string{"rank": "ranking what was read", "synthesis": "writing", "verify": "checking each sentence"}
 }
 
 func (p *progress) observe(e research.Event) {
@@ -71,23 +93,39 @@ func (p *progress) observe(e research.Event) {
 	defer p.mu.Unlock()
 	switch e.Kind {
 	case research.EventPlanned:
-		p.status = "asking " + text.Count(e.Total, "source")
+		p.stage, p.waiting, p.total = "", slices.Clone(e.Sources), e.Total
 	case research.EventSource:
-		p.status = fmt.Sprintf("asking %s, %d done", text.Count(e.Total, "source"), e.Done)
-		p.line("  " + reportLine(*e.Source))
+		p.done, p.total = e.Done, e.Total
+		p.waiting = slices.DeleteFunc(p.waiting, func(name string) bool { return name == e.Source.Name })
+		if len(p.waiting) == 0 {
+			p.stage = "reading"
+		}
+		if !p.live {
+			fmt.Fprintln(p.out, "  "+reportLine(*e.Source))
+		}
 	case research.EventStage:
-		p.status = e.Stage
+		p.stage = cmp.Or(stages()[e.Stage], e.Stage)
+	case research.EventText:
+		p.quoted.WriteString(e.Text)
+	case research.EventWriting:
+		p.stage = "quoted from the sources; " + e.Stage + " writes its own answer"
+		if quoted := strings.TrimSpace(p.quoted.String()); p.show != nil && quoted != "" {
+			fmt.Fprint(p.out, clearLine)
+			p.show(quoted)
+			p.shown = quoted
+		}
 	}
 }
 
-// close removes the status line.
-func (p *progress) close() {
+// close removes the line, and returns what of the answer is on the screen.
+func (p *progress) close() (shown string) {
 	if !p.live {
-		return
+		return ""
 	}
 	close(p.stop)
 	p.ended.Wait()
-	fmt.Fprint(p.out, "\r\x1b[K")
+	fmt.Fprint(p.out, clearLine)
+	return p.shown
 }
 
 // reportLine renders a source's report.

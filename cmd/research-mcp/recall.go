@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,12 +17,17 @@ func newRecall(c *console) *cobra.Command {
 	var req library.RecallRequest
 	var since, until string
 	cmd := &cobra.Command{
-		Use: "recall QUERY", Short: "Search the memory", Args: exactly(1, "one query"),
+		Use: "recall QUERY", Short: "Search the memory", Args: anyWords,
 		Example: `research-mcp recall "how goroutines are scheduled" -k 5
   research-mcp recall goroutines --since 2026-01-31`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			req.Query = args[0]
 			var err error
+			if req.Query, err = c.words(cmd.Context(), "query", args); err != nil {
+				return err
+			}
+			if req.Query == "" && len(args) == 0 {
+				return missing(cmd, "query")
+			}
 			if req.Since, err = library.ParseTime("--since", since, false, c.zone); err != nil {
 				return err
 			}
@@ -35,7 +42,7 @@ func newRecall(c *console) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return c.printHits(got)
+				return c.printHits(req, got)
 			})
 		},
 	}
@@ -46,29 +53,67 @@ func newRecall(c *console) *cobra.Command {
 	f.StringArrayVar(&req.Tags, "tag", nil, "only what has this tag (repeatable)")
 	f.StringVar(&since, "since", "", "only what was read on or after this day of the local time zone, such as 2026-01-31, or moment (RFC 3339)")
 	f.StringVar(&until, "until", "", "only what was read on or before this day or moment")
+	c.completeFlags(cmd)
 	return cmd
 }
 
-func (c *console) printHits(got library.RecallResult) error {
+// nothingRecalled says what to do after a search without hits: with filters, they are the
+// likeliest reason.
+func nothingRecalled(req library.RecallRequest) string {
+	var filters []string
+	for _, tag := range req.Tags {
+		filters = append(filters, "--tag "+tag)
+	}
+	for flag, set := range map[string]bool{"--since": !req.Since.IsZero(), "--until": !req.Until.IsZero()} {
+		if set {
+			filters = append(filters, flag)
+		}
+	}
+	if req.Source != "" {
+		filters = append(filters, "--source "+req.Source)
+	}
+	if req.Session != "" {
+		filters = append(filters, "--session "+req.Session)
+	}
+	if len(filters) == 0 {
+		return "Nothing in the memory matches. It grows with each question that you ask."
+	}
+	slices.Sort(filters)
+	return "Nothing in the memory matches with " + strings.Join(filters, ", ") + ". Leave it out to search everything; `research-mcp memory list` shows sources and tags."
+}
+
+// tagList is how the tags of a document are shown behind its id.
+func tagList(tags []string) string {
+	if len(tags) == 0 {
+		return ""
+	}
+	return "  tags " + strings.Join(tags, ", ")
+}
+
+func (c *console) printHits(req library.RecallRequest, got library.RecallResult) error {
 	if c.json {
 		return c.print(got)
 	}
 	c.warn(got.Warnings)
 	if len(got.Hits) == 0 {
-		_, err := fmt.Fprintln(c.out, "Nothing in the memory matches. It grows with each question that you ask.")
-		return err
+		return c.say("%s", c.hint(nothingRecalled(req)))
 	}
 	for i, h := range got.Hits {
 		read := ""
 		if !h.Retrieved.IsZero() {
 			read = ", read " + h.Retrieved.In(c.zone).Format(time.DateOnly)
 		}
-		address := ""
+		var b strings.Builder
+		head := fmt.Sprintf("%2d. %s (%s%s) %.2f", i+1, h.Title, h.Source, read, h.Score)
+		b.WriteString(c.screen.Wrap(head, strings.Repeat(" ", len(head)-len(strings.TrimLeft(head, " "))), "    ") + "\n")
 		if h.URL != "" {
-			address = "    " + h.URL + "\n"
+			b.WriteString("    " + h.URL + "\n")
 		}
-		if _, err := fmt.Fprintf(c.out, "%2d. %s (%s%s) %.2f\n%s%s\n", i+1, h.Title, h.Source, read, h.Score, address,
-			wrap(short(h.Text, 400), width, "    ")); err != nil {
+		if line := strings.TrimSpace(h.DocumentID + tagList(h.Tags)); line != "" {
+			b.WriteString(c.screen.Wrap(line, "    ", "    ") + "\n")
+		}
+		b.WriteString(c.screen.Wrap(short(h.Text, 400), "    ", "    ") + "\n")
+		if _, err := fmt.Fprint(c.out, b.String()); err != nil {
 			return err
 		}
 	}

@@ -27,7 +27,7 @@ func TestPrintHits(t *testing.T) {
 			t.Parallel()
 			var out, errs bytes.Buffer
 			con := &console{out: &out, err: &errs, zone: time.UTC, invocation: "./research-mcp"}
-			if err := con.printHits(c.got); err != nil || out.String() != c.stdout || errs.String() != c.stderr {
+			if err := con.printHits(library.RecallRequest{Query: "q"}, c.got); err != nil || out.String() != c.stdout || errs.String() != c.stderr {
 				t.Errorf("printHits prints %q and %q, %v, want %q and %q", out.String(), errs.String(), err, c.stdout, c.stderr)
 			}
 		})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,16 +59,14 @@ func (c *console) printKept(got library.RememberResult) error {
 	}
 	c.warn(got.Warnings)
 	if got.Deduplicated {
-		_, err := fmt.Fprintf(c.out, "Already in the memory, unchanged: %s\n", got.DocumentID)
-		return err
+		return c.say("Already in the memory, unchanged: %s", got.DocumentID)
 	}
-	_, err := fmt.Fprintf(c.out, "Kept as %s, %s\n", got.DocumentID, text.Count(got.Chunks, "chunk"))
-	return err
+	return c.say("Kept as %s, %s", got.DocumentID, text.Count(got.Chunks, "chunk"))
 }
 
 // warn prints warnings to stderr.
 func (c *console) warn(warnings []string) {
 	for _, w := range warnings {
-		fmt.Fprintln(c.err, "! "+c.hint(w))
+		c.note("! " + c.hint(w))
 	}
 }

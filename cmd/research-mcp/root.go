@@ -16,6 +16,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/terminal"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -33,13 +34,16 @@ type console struct {
 	in       io.Reader
 	out, err io.Writer
 	environ  []string
-	live     bool           // stderr is a terminal: progress may be redrawn
-	typed    bool           // stdin is a terminal: an interactive user
-	zone     *time.Location // of dates in flags that name none
+	screen   terminal.Screen // of out
+	notes    terminal.Screen // of err
+	typed    bool            // stdin is a terminal: an interactive user
+	zone     *time.Location  // of dates in flags that name none
 
 	invocation string // starts this program again; empty: its name
 
 	json       bool
+	interrupts interrupts
+
 	configFile string
 	dataDir    string
 	logLevel   string
@@ -80,9 +84,9 @@ func (c *console) fail(err error) int {
 		}
 		fmt.Fprintln(c.err, string(problem))
 	} else {
-		fmt.Fprintln(c.err, "research-mcp: "+c.hint(p.What))
+		c.note("research-mcp: " + c.hint(p.What))
 		if p.Try != "" {
-			fmt.Fprintln(c.err, "Try: "+c.hint(p.Try))
+			c.note("Try: " + c.hint(p.Try))
 		}
 	}
 	if p.Usage {
@@ -93,7 +97,7 @@ func (c *console) fail(err error) int {
 
 func newRoot(c *console) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "research-mcp COMMAND",
+		Use:   programName + " COMMAND",
 		Short: "Research on your own machine: many sources at once, a memory, and checked citations",
 		Long: `research-mcp asks Wikipedia, HackerNews and other sources at once, stores what it
 reads in a local memory, and answers with citations that are checked against their
@@ -137,12 +141,26 @@ First steps:
 	if c.invocation != "" {
 		root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: c.invocation}
 	}
+	c.setHelp(root)
+	c.completeFlags(root)
 	root.SetVersionTemplate(programName + " version {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newForget(c), newMemory(c),
-		newRecall(c), newRemember(c), newRun(c), newServe(c), newSources(c), newVersion(c))
+		newRecall(c), newRemember(c), newRun(c), newRuns(c), newServe(c), newSessions(c), newSources(c), newVersion(c))
 	c.finish(root)
 	return root
+}
+
+// live reports whether a line on stderr may be redrawn.
+func (c *console) live() bool { return c.notes.Bold }
+
+// note prints a paragraph to stderr, in its width.
+func (c *console) note(text string) { fmt.Fprintln(c.err, c.notes.Wrap(text, "", "  ")) }
+
+// say prints a paragraph to stdout, in its width.
+func (c *console) say(format string, args ...any) error {
+	_, err := fmt.Fprintln(c.out, c.screen.Wrap(fmt.Sprintf(format, args...), "", "  "))
+	return err
 }
 
 // settings loads the configuration from the flags, the environment and the file.

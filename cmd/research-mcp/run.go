@@ -1,24 +1,76 @@
 package main
 
 import (
-	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// Formats of a stored answer.
+const (
+	formatMarkdown = "markdown"
+	formatJSON     = "json"
 )
 
 func newRun(c *console) *cobra.Command {
-	return &cobra.Command{
-		Use: "run R_ID", Short: "Show a stored answer again", Args: exactly(1, "one run id"), Example: "research-mcp run r_2k3v",
+	var format string
+	cmd := &cobra.Command{
+		Use: "run R_ID", Short: "Show a stored answer again", Args: exactly(1, "one run id, as `research-mcp runs` lists them"),
+		Example: `research-mcp run r_2k3v…
+research-mcp run r_2k3v… --format markdown > answer.md`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, err := c.open(cmd.Context())
-			if err != nil {
-				return err
+			switch format {
+			case "", formatMarkdown, formatJSON:
+			default:
+				return evidence.BadInput(fmt.Sprintf("there is no format %q", format), "choose markdown or json")
 			}
-			answer, err := a.Library().Run(cmd.Context(), args[0])
-			if err == nil {
-				err = c.show(answer)
-			}
-			return errors.Join(err, a.Close())
+			return c.withApp(cmd.Context(), func(a *app.App) error {
+				answer, err := a.Library().Run(cmd.Context(), args[0])
+				switch {
+				case err != nil:
+					return err
+				case format == formatJSON:
+					return c.print(answer)
+				case format == formatMarkdown && !c.json:
+					_, err := fmt.Fprint(c.out, answerMarkdown(answer))
+					return err
+				}
+				return c.show(answer, "")
+			})
 		},
 	}
+	cmd.Flags().StringVar(&format, "format", "", "markdown (a document of its own) or json; without it, as `ask` shows it")
+	cmd.ValidArgsFunction = c.completeRuns
+	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{formatMarkdown, formatJSON}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// answerMarkdown is an answer as a Markdown document.
+func answerMarkdown(a evidence.Answer) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n", strings.Join(strings.Fields(a.Question), " "), strings.TrimSpace(a.Answer))
+	if a.Status != evidence.Answered {
+		fmt.Fprintf(&b, "\nStatus: %s\n", a.Status)
+	}
+	if len(a.Citations) > 0 {
+		b.WriteString("\n## Sources\n\n")
+	}
+	for _, cite := range a.Citations {
+		title := strings.NewReplacer("[", `\[`, "]", `\]`).Replace(cite.Title)
+		if cite.URL != "" {
+			title = fmt.Sprintf("[%s](<%s>)", title, cite.URL)
+		}
+		fmt.Fprintf(&b, "%d. %s (%s)\n", cite.N, title, cite.Source)
+		if !contains(a.Answer, cite.Quote) {
+			fmt.Fprintf(&b, "   > %s\n", short(cite.Quote, 300))
+		}
+	}
+	for _, w := range a.Warnings {
+		fmt.Fprintf(&b, "\nNote: %s\n", w)
+	}
+	return b.String()
 }

@@ -22,10 +22,13 @@ import (
 )
 
 // TestMain makes this binary the program itself for scripts, its isolated
-// children included.
+// children included, and for tests on a terminal.
 func TestMain(m *testing.M) {
 	if code, child := app.Child(); child {
 		os.Exit(code)
+	}
+	if os.Getenv("CMDTEST_AS_PROGRAM") != "" {
+		os.Exit(start())
 	}
 	testscript.Main(m, map[string]func(){"research-mcp": func() {
 		os.Exit(run(context.Background(), os.Args[1:], &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(), zone: time.Local}))

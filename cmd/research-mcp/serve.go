@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -25,7 +24,7 @@ Logs go to stderr. It ends with its input or on SIGTERM.`,
 				out = stdio.GuardStdout() // nothing else may reach the protocol's stream
 			}
 			if c.typed {
-				fmt.Fprintln(c.err, "waiting for an MCP client on standard input; an assistant starts this command itself; Ctrl-C ends it")
+				c.note("waiting for an MCP client on standard input; an assistant starts this command itself; Ctrl-C ends it")
 			}
 			if withDemo {
 				d, err := demo.Start(cmd.Context(), demo.Options{Log: c.logger("warn"), WorldLog: c.logger("info")})

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,47 +31,54 @@ func newSources(c *console) *cobra.Command {
 // printSources prints a line for each source, then their state and their own
 // settings. Without a contact, half of the limits of public hosts hold.
 func (c *console) printSources(list []diagnosis.SourceInfo, contact bool) error {
-	w := tabwriter.NewWriter(c.out, 0, 4, 2, ' ', 0)
+	var rows, own [][]string
 	for _, s := range list {
 		kinds := strings.Join(s.Kinds, ", ")
 		if kinds == "" {
 			kinds = "only by name"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\twithin %s, %s\t%s\n", s.Name, s.State, s.URL, kinds, s.Timeout, s.Limits, s.About)
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	if err := c.printHealth(list, contact); err != nil {
-		return err
-	}
-	var own strings.Builder
-	for _, s := range list {
+		rows = append(rows, []string{s.Name, s.State, s.URL, kinds, fmt.Sprintf("within %s, %s", s.Timeout, s.Limits), s.About})
 		for _, o := range s.Options {
-			value := o.Value
-			if value == "" {
-				value = "(empty)"
-			}
-			fmt.Fprintf(&own, "  %s = %s: %s\n", o.Key, value, o.About)
+			own = append(own, []string{fmt.Sprintf("%s = %s: %s", o.Key, cmp.Or(o.Value, "(empty)"), o.About)})
 		}
 	}
-	if own.Len() == 0 {
-		return nil
+	if c.screen.Width > 0 {
+		rows = sourceParagraphs(rows)
 	}
-	_, err := fmt.Fprintf(c.out, "\nSettings of single sources:\n%s", own.String())
+	out := c.screen.Table(rows, "") + c.health(list, contact)
+	if len(own) > 0 {
+		out += "\nSettings of single sources:\n" + c.screen.Table(own, "  ")
+	}
+	_, err := fmt.Fprint(c.out, out)
 	return err
 }
 
-// printHealth prints the current state of each source that is on.
-func (c *console) printHealth(list []diagnosis.SourceInfo, contact bool) error {
-	var b strings.Builder
+// sourceParagraphs puts what is said of each source into two cells: no terminal is wide
+// enough for all of them side by side.
+func sourceParagraphs(rows [][]string) [][]string {
+	out := make([][]string, len(rows))
+	for i, r := range rows {
+		said := []string{r[1], r[5]}
+		for _, s := range []string{r[3], r[4], r[2]} {
+			if s != "" {
+				said = append(said, s)
+			}
+		}
+		out[i] = []string{r[0], strings.Join(said, "; ")}
+	}
+	return out
+}
+
+// health is the current state of each source that is on.
+func (c *console) health(list []diagnosis.SourceInfo, contact bool) string {
+	var rows [][]string
 	limited := false
-	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 	for _, s := range list {
 		if s.Budget == "" {
 			continue // it is off, or has no host
 		}
 		limited = limited || !strings.HasPrefix(s.Budget, diagnosis.NoLimit)
+		row := []string{s.Name, s.Budget, "breaker " + s.Breaker}
 		var trouble []string
 		if !s.WaitUntil.IsZero() {
 			trouble = append(trouble, "asked to be left alone until "+diagnosis.Clock(s.WaitUntil))
@@ -80,19 +87,18 @@ func (c *console) printHealth(list []diagnosis.SourceInfo, contact bool) error {
 			ago := max(time.Since(s.LastErrorAt), 0).Round(time.Second)
 			trouble = append(trouble, fmt.Sprintf("last error %s ago: %s", ago, s.LastError))
 		}
-		fmt.Fprintf(w, "  %s\t%s\tbreaker %s\t%s\n", s.Name, s.Budget, s.Breaker, strings.Join(trouble, "; "))
-	}
-	if err := w.Flush(); err != nil || b.Len() == 0 {
-		return err
-	}
-	fmt.Fprintln(c.out, "\nCurrent state, for all processes of this data folder (budgets by day are in UTC):")
-	if !contact && limited {
-		fmt.Fprintln(c.out, "Requests to public hosts are limited to half of the above, because you have not said who you are:\nset `contact` to your e-mail address or web page, and the full limits hold.")
-	}
-	for line := range strings.Lines(b.String()) {
-		if _, err := fmt.Fprintln(c.out, strings.TrimRight(line, " \n")); err != nil {
-			return err
+		if len(trouble) > 0 {
+			row = append(row, strings.Join(trouble, "; "))
 		}
+		rows = append(rows, row)
 	}
-	return nil
+	if len(rows) == 0 {
+		return ""
+	}
+	out := "\n" + c.screen.Wrap("Current state, for all processes of this data folder (budgets by day are in UTC):", "", "") + "\n"
+	if !contact && limited {
+		out += c.screen.Wrap("Requests to public hosts are limited to half of the above, because you have not said who you are: "+
+			"set `contact` to your e-mail address or web page, and the full limits hold.", "", "") + "\n"
+	}
+	return out + c.screen.Table(rows, "  ")
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/app"
@@ -16,8 +14,7 @@ func newVersion(c *console) *cobra.Command {
 			if c.json {
 				return c.print(v)
 			}
-			_, err := fmt.Fprintf(c.out, "research-mcp %s (%s, %s)\n", v.Version, v.Go, v.Platform)
-			return err
+			return c.say("research-mcp %s (%s, %s)", v.Version, v.Go, v.Platform)
 		},
 	}
 }

@@ -85,7 +85,7 @@ func (l *Library) ReadPage(ctx context.Context, url string) (evidence.Document, 
 func (l *Library) Document(ctx context.Context, id string) (evidence.Document, error) {
 	doc, ok, err := l.deps.Memory.Document(ctx, id)
 	if err == nil && !ok {
-		err = evidence.BadInput(fmt.Sprintf("there is no document %q", id), "`research-mcp recall` shows the ids")
+		err = evidence.BadInput(fmt.Sprintf("there is no document %q", id), "`research-mcp memory list` shows the ids")
 	}
 	return doc, err
 }
@@ -100,7 +100,7 @@ func (l *Library) Session(ctx context.Context, id string) (evidence.Session, err
 func (l *Library) Run(ctx context.Context, id string) (evidence.Answer, error) {
 	answer, ok, err := l.deps.Memory.Run(ctx, id)
 	if err == nil && !ok {
-		err = evidence.BadInput(fmt.Sprintf("there is no run %q in %s", id, l.deps.Location), "take the run_id of an answer, as `ask --json` prints it")
+		err = evidence.BadInput(fmt.Sprintf("there is no run %q in %s", id, l.deps.Location), "`research-mcp runs` lists the stored answers")
 	}
 	return answer, err
 }

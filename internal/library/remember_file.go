@@ -31,7 +31,7 @@ func (l *Library) RememberFile(ctx context.Context, path, title string, tags []s
 	case err != nil:
 		return RememberResult{}, noFile(path, err)
 	case info.IsDir():
-		return RememberResult{}, evidence.BadInput(fmt.Sprintf("%s is a folder", path), "name a file in it")
+		return RememberResult{}, evidence.BadInput(fmt.Sprintf("%s is a folder", path), "name a file in it; to ask about all of its files, set sources.files.dir to it: `research-mcp ask --sources files --set sources.files.dir=FOLDER QUESTION`")
 	case !info.Mode().IsRegular():
 		return RememberResult{}, evidence.BadInput(fmt.Sprintf("%s is not a regular file", path), "read it from standard input: `research-mcp remember - < "+path+"`")
 	case info.Size() > mostBytes(path):

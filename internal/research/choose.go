@@ -130,3 +130,12 @@ func (e *Engine) unknownSource(name string) error {
 	}
 	return evidence.BadInput(fmt.Sprintf("there is no source %q that is on", short), try)
 }
+
+// names lists the names of sources.
+func names(sources []chosen) []string {
+	out := make([]string, len(sources))
+	for i, s := range sources {
+		out[i] = s.Name()
+	}
+	return out
+}

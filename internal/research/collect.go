@@ -42,7 +42,7 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 	r.parts = r.divide(ctx)
 	sources, rest, _ := r.e.choose(r.req.Sources, r.req.Question, first, r.depth.full) // complete has checked the names
 	r.answer.NotAsked, r.asked = rest, sources
-	r.emit(Event{Kind: EventPlanned, Total: len(sources)})
+	r.emit(Event{Kind: EventPlanned, Total: len(sources), Sources: names(sources)})
 	gather, stop := r.newGathering(ctx, sources, r.depth.topics+len(r.parts))
 	more := r.askAll(ctx, gather, first)
 	r.askParts(ctx, gather)

@@ -27,10 +27,11 @@ type Request struct {
 
 // Kinds of events.
 const (
-	EventPlanned   = "planned"   // Total sources are asked
+	EventPlanned   = "planned"   // Total sources are asked, whose names are Sources
 	EventSource    = "source"    // Source has reported, Done of Total
 	EventStage     = "stage"     // Stage begins
 	EventText      = "text"      // Text is the next piece of the answer, quoted from the sources
+	EventWriting   = "writing"   // the model named by Stage begins to write; all EventText has been sent
 	EventRewritten = "rewritten" // Text, a model's answer, replaces that of all EventText
 	EventDone      = "done"      // the answer is complete
 )
@@ -47,6 +48,7 @@ type Event struct {
 	Source      *evidence.SourceReport
 	GivenUp     *GivenUp // with Source: searches that are not waited for; nil: none
 	Stage       string
+	Sources     []string // names
 	Text        string
 	Done, Total int
 }

@@ -60,6 +60,7 @@ func (r *run) rewrite(ctx context.Context, v *verifier, brief evidence.Brief, qu
 		defer stop()
 		bounded = promised
 	}
+	r.emit(Event{Kind: EventWriting, Stage: model.Name()})
 	draft, err := model.Write(bounded, brief, nil)
 	if ctx.Err() != nil && err != nil {
 		return quoted // the budget is used up, or the caller has left

@@ -88,6 +88,7 @@ const (
 	CapCheck     Capability = "check"            // Checker
 	CapErasure   Capability = "proof of erasure" // ErasureProver
 	CapExport    Capability = "export"           // Exporter
+	CapLists     Capability = "lists"            // Lister
 	CapReindex   Capability = "reindex"          // Reindexer
 	CapRetention Capability = "retention"        // Retainer
 	CapVectors   Capability = "vectors"          // VectorFiller
@@ -95,7 +96,7 @@ const (
 
 // AllCapabilities returns every capability, sorted.
 func AllCapabilities() []Capability {
-	return []Capability{CapBackup, CapCheck, CapExport, CapErasure, CapReindex, CapRetention, CapVectors}
+	return []Capability{CapBackup, CapCheck, CapExport, CapLists, CapErasure, CapReindex, CapRetention, CapVectors}
 }
 
 // Capabilities returns what m declares, sorted; it is never nil.
@@ -120,6 +121,8 @@ func declares(m Memory, c Capability) bool {
 		_, ok = m.(ErasureProver)
 	case CapExport:
 		_, ok = m.(Exporter)
+	case CapLists:
+		_, ok = m.(Lister)
 	case CapReindex:
 		_, ok = m.(Reindexer)
 	case CapRetention:
@@ -163,6 +166,8 @@ func capabilityOf[T any]() Capability {
 		return CapErasure
 	case *Exporter:
 		return CapExport
+	case *Lister:
+		return CapLists
 	case *Reindexer:
 		return CapReindex
 	case *Retainer:

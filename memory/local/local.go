@@ -65,6 +65,7 @@ var _ interface {
 	contract.Exporter
 	contract.Reindexer
 	contract.Retainer
+	contract.Lister
 	contract.VectorFiller
 } = (*Local)(nil)
 

@@ -128,6 +128,7 @@ func (s suite) optional() map[contract.Capability][]test {
 		contract.CapCheck:     {{"Check", s.check}, {"CheckFindsDamage", s.checkFindsDamage}},
 		contract.CapErasure:   {{"ProveErased", s.proveErased}},
 		contract.CapExport:    {{"ExportImport", s.exportImport}, {"ExportWithoutVectors", s.exportWithoutVectors}, {"ExportLongTitle", s.exportLongTitle}, {"ImportBadInput", s.importBadInput}},
+		contract.CapLists:     {{"ListDocuments", s.listDocuments}, {"ListSessionsAndRuns", s.listSessionsAndRuns}},
 		contract.CapReindex:   {{"Reindex", s.reindex}, {"ReindexBadInput", s.reindexBadInput}},
 		contract.CapRetention: {{"Retain", s.retain}},
 		contract.CapVectors: {{"FillVectors", s.fillVectors}, {"FillOneAtATime", s.fillOneAtATime}, {"FillAndForget", s.fillAndForget}, {"AddVectors", s.addVectors},
