@@ -54,18 +54,15 @@ func (c *console) printHelp(w io.Writer, s terminal.Screen, cmd *cobra.Command) 
 
 // usageLine is how a command is written.
 func (c *console) usageLine(cmd *cobra.Command) string {
-	words := strings.TrimPrefix(cmd.UseLine(), programName)
-	if cmd.HasParent() {
-		_, own, _ := strings.Cut(cmd.Use, " ")
-		words = strings.TrimPrefix(cmd.CommandPath(), c.name())
-		words = strings.TrimSpace(words + " " + own)
-		if cmd.HasAvailableLocalFlags() {
-			words += " [FLAGS]"
-		}
-	} else {
-		words = "COMMAND [FLAGS]"
+	if !cmd.HasParent() {
+		return c.name() + " COMMAND [FLAGS]"
 	}
-	return c.name() + " " + strings.TrimSpace(words)
+	_, arguments, _ := strings.Cut(cmd.Use, " ")
+	line := strings.TrimSpace(cmd.CommandPath() + " " + arguments)
+	if cmd.HasAvailableLocalFlags() {
+		line += " [FLAGS]"
+	}
+	return line
 }
 
 // valueNames are what stands for the values of flags, by pflag's name of their type.
