@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -66,16 +65,20 @@ func (c *console) printForgotten(got library.ForgetResult) error {
 	}
 	c.warn(got.Warnings)
 	for _, m := range got.Matched {
-		fmt.Fprintf(c.out, "selected by %s\n", m)
-	}
-	for i, id := range got.IDs {
-		title := ""
-		if i < len(got.Titles) {
-			title = got.Titles[i]
-		}
-		if _, err := fmt.Fprintln(c.out, strings.TrimSpace(id+"  "+title)); err != nil {
+		if err := c.say("selected by %s", m); err != nil {
 			return err
 		}
+	}
+	var rows [][]string
+	for i, id := range got.IDs {
+		row := []string{id}
+		if i < len(got.Titles) && got.Titles[i] != "" {
+			row = append(row, got.Titles[i])
+		}
+		rows = append(rows, row)
+	}
+	if _, err := fmt.Fprint(c.out, c.screen.Table(rows, "")); err != nil {
+		return err
 	}
 	did, left := "Forgot", "left"
 	if got.DryRun {
