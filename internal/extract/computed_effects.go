@@ -248,3 +248,29 @@ func visibleArea(pts [][2]float64) float64 {
 	}
 	return math.Abs(sum) / 2
 }
+
+// drawsText reports whether a text-shadow is sharp enough to be read.
+func drawsText(v css.Value, s *state) bool {
+	if v.Keyword() != "" || v.Has("transparent") {
+		return false
+	}
+	blur := 0.0
+	n := 0
+	for _, w := range v.Split() {
+		if l, ok := w.Length(s.units(), true); ok {
+			if n++; n == 3 {
+				blur = l
+			}
+		}
+	}
+	return blur <= 2
+}
+
+// fades reports whether an element that opacity alone hides looks like one that a
+// script or an animation fades in.
+func (c *computation) fades() bool {
+	if !c.fading || c.other || c.st.Ended {
+		return false
+	}
+	return c.shifted || c.st.Set(css.Transition) || c.st.Set(css.AnimationName) || shownByScript(c.n)
+}

@@ -33,6 +33,7 @@ func (c *computation) placement() {
 		c.hide(doubtful) // it may be anywhere
 	}
 	c.transforms()
+	c.within(position)
 	if z, ok := c.get(css.ZIndex).Length(u, true); ok && z < 0 && position != "" && position != "static" && s.behind {
 		c.hide(hidden)
 	}

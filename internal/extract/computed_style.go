@@ -48,6 +48,8 @@ type state struct {
 	mx, my    float64  // offset of margins, px
 	behind    bool     // an ancestor within the stacking context is opaque: negative z-index hides
 	drawing   *drawing // the drawing around it, or nil
+	clip      clipBox
+	holder    *html.Node // the nearest element around that is positioned, or nil
 }
 
 // The limits of legibility.
@@ -209,23 +211,6 @@ func (c *computation) text() {
 	}
 }
 
-// drawsText reports whether a text-shadow is sharp enough to be read.
-func drawsText(v css.Value, s *state) bool {
-	if v.Keyword() != "" || v.Has("transparent") {
-		return false
-	}
-	blur := 0.0
-	n := 0
-	for _, w := range v.Split() {
-		if l, ok := w.Length(s.units(), true); ok {
-			if n++; n == 3 {
-				blur = l
-			}
-		}
-	}
-	return blur <= 2
-}
-
 func (c *computation) colors() {
 	s, n := c.s, c.n
 	if c.n.DataAtom == atom.Html {
@@ -366,6 +351,7 @@ func (c *computation) box() {
 	s.clips = true
 	w, wok := c.size(css.Width, css.MaxWidth, css.MinWidth, screenWidth)
 	h, hok := c.size(css.Height, css.MaxHeight, css.MinHeight, screenHeight)
+	c.clipTo(w, wok, h, hok)
 	if wok && w <= minBox || hok && (h <= minBox || h < s.fontSize*0.4) {
 		c.hide(hidden)
 	}
@@ -393,7 +379,7 @@ func (s *state) text() verdict {
 	switch {
 	case s.invisible, s.masked, size < minFontSize, s.opacity < minOpacity,
 		s.spacing < 0 && -s.spacing > s.fontSize*0.4,
-		s.indent <= offScreen, s.indent >= screenWidth*0.9 && s.clips, s.indent >= 5*screenWidth:
+		s.clip.hides(s), s.indent <= offScreen, s.indent >= screenWidth*0.9 && s.clips, s.indent >= 5*screenWidth:
 		return hidden
 	}
 	ink := s.color
@@ -429,15 +415,6 @@ func legible(ink, back css.RGBA) verdict {
 		return doubtful
 	}
 	return seen
-}
-
-// fades reports whether an element that opacity alone hides looks like one that a
-// script or an animation fades in.
-func (c *computation) fades() bool {
-	if !c.fading || c.other || c.st.Ended {
-		return false
-	}
-	return c.shifted || c.st.Set(css.Transition) || c.st.Set(css.Animation) || shownByScript(c.n)
 }
 
 func finite(v float64) float64 {

@@ -15,6 +15,7 @@ type controls struct {
 	tab      *html.Node            // a tab of any tab list
 	streamed map[string]string     // parts that a script moves into place, both ways, by id
 	scripts  bool                  // the page has scripts
+	elements bool                  // one of them may define elements
 	dialog   bool                  // a dialog is open, behind which pages hide their text
 }
 
@@ -26,6 +27,7 @@ func findControls(doc *html.Node) controls {
 		}
 		if n.DataAtom == atom.Script {
 			c.scripts = c.scripts || isProgram(n)
+			c.elements = c.elements || isProgram(n) && (has(n.Attr, "src") || n.FirstChild != nil && strings.Contains(n.FirstChild.Data, "customElements"))
 			c.script(n)
 			continue
 		}

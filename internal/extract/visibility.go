@@ -18,11 +18,13 @@ import (
 func removeHidden(ctx context.Context, doc *html.Node, uncertain bool) (kept, removed int) {
 	uncertain = expandFrames(ctx, doc) || uncertain
 	scopeShadowRoots(doc)
-	w := &walker{cascade: css.New(styleSheets(doc)), controls: findControls(doc), buttons: map[*html.Node]bool{}}
+	w := &walker{cascade: css.New(styleSheets(doc)), controls: findControls(doc), buttons: map[*html.Node]bool{}, placed: map[*html.Node]bool{}}
 	w.controls.placeStreamed(doc)
 	expandShadowRoots(doc)
+	w.cascade.Define(w.controls.elements)
 	w.children(doc, newState(w.cascade.Root(), prefersDark(doc)), nil)
 	w.detach()
+	w.uncover()
 	w.strikeOut()
 	if uncertain || w.cascade.Exhausted() {
 		w.doubtAll(doc)
@@ -70,16 +72,19 @@ func prefersDark(doc *html.Node) bool {
 
 // walker computes what is seen, from the root to the leaves.
 type walker struct {
-	cascade  *css.Cascade
-	controls controls
-	style    css.Style
-	groups   []*group
-	panels   []panel             // hidden elements that a control reveals
-	buttons  map[*html.Node]bool // those that are seen, and are no text
-	gone     []*html.Node        // to be removed after the walk: selectors count siblings
-	struck   []*html.Node        // whose style strikes out their text
-	kept     int
-	removed  int
+	cascade   *css.Cascade
+	controls  controls
+	style     css.Style
+	groups    []*group
+	panels    []panel             // hidden elements that a control reveals
+	buttons   map[*html.Node]bool // those that are seen, and are no text
+	gone      []*html.Node        // to be removed after the walk: selectors count siblings
+	struck    []*html.Node        // whose style strikes out their text
+	covers    []cover
+	placed    map[*html.Node]bool // positioned elements
+	collapsed map[*html.Node]bool // cells of columns that are not shown
+	kept      int
+	removed   int
 }
 
 // drop removes a node when the walk is over.
@@ -106,7 +111,7 @@ func (w *walker) children(n *html.Node, s state, g *group) {
 		case html.TextNode:
 			own = w.textNode(c, &s, g, own)
 		case html.ElementNode:
-			w.element(c, &s, g)
+			s.flow(w.element(c, &s, g))
 		default:
 			w.children(c, s, g)
 		}
@@ -142,23 +147,27 @@ func (w *walker) textNode(c *html.Node, s *state, g, own *group) *group {
 	return own
 }
 
-func (w *walker) element(n *html.Node, parent *state, g *group) {
+// element judges an element with its content, and returns the height that its style
+// gives it, in pixels.
+func (w *walker) element(n *html.Node, parent *state, g *group) (height float64) {
 	if neverText(n) {
 		if n.DataAtom == atom.Button {
 			w.button(n, parent)
 		}
 		w.drop(n)
-		return
+		return 0
 	}
 	if n.DataAtom == atom.Script || n.DataAtom == atom.Title || n.DataAtom == atom.Head {
-		return
+		return 0
 	}
 	vague := w.cascade.Style(n, parent.env, &w.style, false)
-	w.animate(parent)
+	w.animate(n, parent)
 	if w.style.Get(css.TextDecoration).Has("line-through") {
 		w.struck = append(w.struck, n)
 	}
 	s, v := compute(n, parent, &w.style)
+	height = flowHeight(n, &s, &w.style)
+	w.note(n, &s)
 	if !w.behindDialog(n) {
 		v = max(v, attributeVerdict(n))
 	}
@@ -168,6 +177,9 @@ func (w *walker) element(n *html.Node, parent *state, g *group) {
 		if v2 != seen || s2.text() > s.text() {
 			v = doubtful
 		}
+	}
+	if w.collapsed[n] {
+		v = hidden
 	}
 	if isRoot(n) {
 		v = seen
@@ -187,7 +199,7 @@ func (w *walker) element(n *html.Node, parent *state, g *group) {
 	if v == hidden {
 		w.removed += visibleTextSize(n)
 		w.drop(n)
-		return
+		return 0
 	}
 	if n.Namespace == svgSpace {
 		v = max(v, doubtful) // where it is drawn is not computed
@@ -197,6 +209,7 @@ func (w *walker) element(n *html.Node, parent *state, g *group) {
 		w.groups = append(w.groups, g)
 	}
 	w.children(n, s, g)
+	return height
 }
 
 // button notes a button that can be seen, as the control of a hidden part.
@@ -212,23 +225,7 @@ func (w *walker) button(n *html.Node, parent *state) {
 func (s *state) reveal(parent *state) {
 	s.invisible, s.opacity, s.scale = parent.invisible, parent.opacity, parent.scale
 	s.x, s.y, s.mx, s.my = parent.x, parent.y, parent.mx, parent.my
-}
-
-// animate applies the last frame of an animation that keeps it.
-func (w *walker) animate(parent *state) {
-	if !w.style.Set(css.Animation) {
-		return
-	}
-	v := w.style.Get(css.Animation)
-	fill := w.style.Get(css.AnimationFill)
-	if !v.Has("forwards") && !v.Has("both") && !fill.Has("forwards") && !fill.Has("both") {
-		return
-	}
-	for _, name := range v.Names() {
-		if w.cascade.Frames(name, &w.style) {
-			return
-		}
-	}
+	s.clip = parent.clip
 }
 
 func (w *walker) remove(n *html.Node) {

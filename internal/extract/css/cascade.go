@@ -32,7 +32,7 @@ type Cascade struct {
 // New parses the style sheets of a page in order.
 func New(texts []string) *Cascade {
 	c := &Cascade{
-		sheets: sheets{layers: map[string]int{}, keyframes: map[string][]declaration{}, initial: map[string][]token{}, work: maxTokens},
+		sheets: sheets{layers: map[string]int{}, keyframes: map[string]*keyframes{}, initial: map[string][]token{}, work: maxTokens},
 		match:  matcher{work: maxWork},
 		byID:   map[string][]int32{}, byClass: map[string][]int32{}, byType: map[string][]int32{},
 		inline: map[string][]declaration{},
@@ -47,6 +47,9 @@ func New(texts []string) *Cascade {
 	c.root = Env{values: c.sheets.initial}
 	return c
 }
+
+// Define sets whether the page's own elements, whose names have a hyphen, match :defined.
+func (c *Cascade) Define(defined bool) { c.match.defined = defined }
 
 // Exhausted reports whether the sheets were too much work: what Style returns may
 // lack declarations.
@@ -120,7 +123,7 @@ type Style struct {
 	set  [numProps]winner
 	used []Prop
 	Env  *Env
-	// Ended is set by Frames: the style is that after an animation.
+	// Ended is set by Frame: the style is one that an animation keeps.
 	Ended bool
 
 	substituted int // tokens that replacing variables took, of all elements so far
@@ -290,22 +293,4 @@ func (c *Cascade) inlineStyle(s string) []declaration {
 		c.inline[s] = d
 	}
 	return d
-}
-
-// Frames returns the style of the last frame of an animation that keeps it.
-func (c *Cascade) Frames(name string, out *Style) bool {
-	ds, ok := c.sheets.keyframes[name]
-	if !ok {
-		return false
-	}
-	out.Ended = true
-	for _, d := range ds {
-		if d.prop != noProp {
-			if !out.set[d.prop].present {
-				out.used = append(out.used, d.prop)
-			}
-			out.set[d.prop] = winner{value: d.value, short: d.short, present: true}
-		}
-	}
-	return true
 }

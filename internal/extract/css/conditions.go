@@ -271,7 +271,11 @@ func supportsQuery(ts []token) Tri {
 			return Yes
 		}
 		if p := propNames[name.text]; p != noProp {
-			if v := trim(value); len(v) > 0 && !valid(p, v) {
+			v := trim(value)
+			switch {
+			case len(v) == 1 && keywordValues[p] != "" && !valid(p, v):
+				return No // a keyword that there is not
+			case len(v) > 0 && !valid(p, v):
 				return Maybe
 			}
 			return Yes

@@ -8,8 +8,9 @@ import (
 
 // matcher matches selectors against elements and counts its work.
 type matcher struct {
-	work  int // steps left; below zero nothing matches
-	scope *html.Node
+	work    int // steps left; below zero nothing matches
+	scope   *html.Node
+	defined bool // scripts have defined the page's own elements
 }
 
 func (m *matcher) step() bool {
@@ -126,6 +127,8 @@ func (m *matcher) simple(s *simple, n *html.Node) bool {
 	case ofLink:
 		_, ok := lookup(n, "href")
 		return ok
+	case ofDefined:
+		return m.defined || !strings.Contains(n.Data, "-")
 	case ofDisabled:
 		_, ok := lookup(n, "disabled")
 		return ok != s.not

@@ -58,8 +58,13 @@ const (
 	LetterSpacing
 	ZIndex
 	Transition
-	Animation
+	AnimationName
 	AnimationFill
+	AnimationDuration
+	AnimationDelay
+	AnimationCount
+	AnimationState
+	AnimationTiming
 	BackfaceVisibility
 	ColorScheme
 	WhiteSpace
@@ -106,7 +111,9 @@ var propNames = map[string]Prop{
 	"content-visibility": ContentVisibility, "text-fill-color": TextFill, "text-stroke": TextStroke, "text-stroke-width": TextStroke,
 	"text-security": TextSecurity, "text-shadow": TextShadow, "line-height": LineHeight, "letter-spacing": LetterSpacing,
 	"z-index": ZIndex, "transition": Transition, "will-change": Transition, "transition-property": Transition, "transition-duration": Transition,
-	"animation": Animation, "animation-name": Animation, "animation-fill-mode": AnimationFill,
+	"animation": AnimationName, "animation-name": AnimationName, "animation-fill-mode": AnimationFill,
+	"animation-duration": AnimationDuration, "animation-delay": AnimationDelay, "animation-iteration-count": AnimationCount,
+	"animation-play-state": AnimationState, "animation-timing-function": AnimationTiming,
 	"backface-visibility": BackfaceVisibility, "color-scheme": ColorScheme, "white-space": WhiteSpace,
 	"text-decoration": TextDecoration, "text-decoration-line": TextDecoration,
 	"fill": Fill, "fill-opacity": FillOpacity, "stroke": Stroke,

@@ -37,6 +37,7 @@ const (
 	ofEmpty    // :empty
 	ofLink     // :link
 	ofDisabled // :disabled
+	ofDefined  // :defined
 	ofChecked  // :checked
 	ofOpen     // :open
 	ofLang     // :lang
@@ -322,7 +323,7 @@ var plainPseudo = map[string]struct {
 	"root": {kind: ofRoot}, "scope": {kind: ofScope}, "empty": {kind: ofEmpty},
 	"link": {kind: ofLink}, "any-link": {kind: ofLink}, "-webkit-any-link": {kind: ofLink},
 	"disabled": {kind: ofDisabled}, "enabled": {kind: ofDisabled, not: true}, "checked": {kind: ofChecked},
-	"open": {kind: ofOpen}, "defined": {kind: anyElement},
+	"open": {kind: ofOpen}, "defined": {kind: ofDefined},
 	"hover": {kind: ofState}, "focus": {kind: ofState}, "active": {kind: ofState}, "focus-within": {kind: ofState},
 	"focus-visible": {kind: ofState}, "visited": {kind: ofState}, "target": {kind: ofState}, "target-within": {kind: ofState},
 	"fullscreen": {kind: ofState}, "modal": {kind: ofState}, "popover-open": {kind: ofState}, "host": {kind: ofState},

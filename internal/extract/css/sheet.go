@@ -27,8 +27,8 @@ const (
 type sheets struct {
 	rules     []rule
 	layers    map[string]int
-	keyframes map[string][]declaration // of the last frame
-	initial   map[string][]token       // of @property
+	keyframes map[string]*keyframes
+	initial   map[string][]token // of @property
 	hasCustom bool
 	work      int // tokens left to parse: nested rules can repeat selectors
 	cut       bool
@@ -314,21 +314,6 @@ func (s *sheets) emit(list []selector, decls []declaration, c context) {
 
 // maxRules bounds the memory for rules: more do not fit in a page that is read.
 const maxRules = 400_000
-
-func (s *sheets) readKeyframes(name string, body []token) {
-	for ts := trim(body); len(ts) > 0; ts = trim(ts) {
-		head, block, rest, ok := statement(ts)
-		ts = rest
-		if !ok {
-			return
-		}
-		for _, t := range head {
-			if t.isIdent("to") || t.kind == lex.PercentageToken && t.num == 100 {
-				s.keyframes[name] = append(s.keyframes[name], parseDeclarations(block)...)
-			}
-		}
-	}
-}
 
 func (s *sheets) readProperty(name string, body []token) {
 	for ts := trim(body); len(ts) > 0; ts = trim(ts) {
