@@ -162,11 +162,30 @@ func oddTime(s string) (time.Time, bool) {
 	s = ordinal().ReplaceAllString(weekday().ReplaceAllString(s, ""), "$1")
 	s = halfDay().ReplaceAllStringFunc(s, in24Hours)
 	s = dayClock().ReplaceAllString(s, " ")
+	s, later := withoutOverflow(s)
 	at, err := parseDate(s)
+	at = at.Add(later)
 	if err != nil || at.Year() < 1970 || at.Year() > 2200 {
 		return time.Time{}, false
 	}
 	return at.UTC(), true
+}
+
+var (
+	midnight   = text.Pattern(`([T\s])24:00(:00(?:[.,]0+)?)?`)
+	leapSecond = text.Pattern(`(:[0-5]\d):60`)
+)
+
+// withoutOverflow writes the end of a day, 24:00, as its beginning, and a leap second as
+// the one before it. What is missing then is later.
+func withoutOverflow(s string) (short string, later time.Duration) {
+	if midnight().MatchString(s) {
+		s, later = midnight().ReplaceAllString(s, "${1}00:00$2"), 24*time.Hour
+	}
+	if leapSecond().MatchString(s) {
+		s, later = leapSecond().ReplaceAllString(s, "$1:59"), later+time.Second
+	}
+	return s, later
 }
 
 // parseDate is dateparse.ParseIn; a panic of it is an error.

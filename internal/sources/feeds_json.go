@@ -14,15 +14,14 @@ const jsonFeedVersion = "jsonfeed.org/version/"
 
 // jsonFeed is what is read of a JSON Feed, https://www.jsonfeed.org/version/1.1/.
 type jsonFeed struct {
-	Version  string     `json:"version"`
-	Title    string     `json:"title"`
-	Home     string     `json:"home_page_url"`
-	Language string     `json:"language"`
-	Items    []jsonItem `json:"items"`
+	Version  string `json:"version"`
+	Title    string `json:"title"`
+	Home     string `json:"home_page_url"`
+	Language string `json:"language"`
 }
 
 type jsonItem struct {
-	ID        any          `json:"id"` // a string; version 1 lets publishers write numbers
+	ID        jsonID       `json:"id"`
 	URL       string       `json:"url"`
 	External  string       `json:"external_url"`
 	Title     string       `json:"title"`
@@ -43,39 +42,120 @@ type jsonAuthor struct {
 // isJSON reports whether a body is a JSON object rather than XML.
 func isJSON(body string) bool { return strings.HasPrefix(strings.TrimSpace(body), "{") }
 
-// parseJSON reads a JSON Feed.
-func parseJSON(body string) (*gofeed.Feed, error) {
+// jsonID is a string; version 1 lets publishers write numbers, which keep all their digits.
+type jsonID string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (id *jsonID) UnmarshalJSON(b []byte) error {
+	var s string
+	if json.Unmarshal(b, &s) == nil {
+		*id = jsonID(s)
+		return nil
+	}
+	if c := b[0]; c == '-' || c >= '0' && c <= '9' {
+		*id = jsonID(b)
+	}
+	return nil
+}
+
+// parseJSON reads a JSON Feed. damaged means that an item is missing or incomplete: one
+// that is no object is left out, one with a value of another type lacks that value, and
+// of a feed that ends too early, or is no JSON from some place on, there is what stands
+// before that place.
+func parseJSON(body string) (feed *gofeed.Feed, damaged bool, err error) {
+	fields := map[string]json.RawMessage{}
+	var entries []json.RawMessage
+	broken := readMembers(json.NewDecoder(strings.NewReader(body)), fields, &entries)
+	if broken != nil && len(entries) == 0 {
+		return nil, false, fmt.Errorf("reading a JSON Feed: %w", broken)
+	}
 	var f jsonFeed
-	if err := json.Unmarshal([]byte(body), &f); err != nil {
-		return nil, fmt.Errorf("reading a JSON Feed: %w", err)
+	for name, to := range map[string]*string{"version": &f.Version, "title": &f.Title, "home_page_url": &f.Home, "language": &f.Language} {
+		if raw := fields[name]; raw != nil && json.Unmarshal(raw, to) != nil {
+			damaged = true
+		}
 	}
 	if !strings.Contains(f.Version, jsonFeedVersion) {
-		return nil, errNoFeed
+		return nil, false, errNoFeed
 	}
-	if len(f.Items) > maxFeedEntries {
-		return nil, errFeedTooLarge
+	if len(entries) > maxFeedEntries {
+		return nil, false, errFeedTooLarge
 	}
 	out := &gofeed.Feed{Title: f.Title, Link: f.Home, Language: f.Language}
-	for _, it := range f.Items {
-		out.Items = append(out.Items, it.item())
+	damaged = damaged || broken != nil
+	for _, raw := range entries {
+		var it jsonItem
+		err := json.Unmarshal(raw, &it) // what is of another type is left out, the rest is read
+		damaged = damaged || err != nil || raw[0] != '{'
+		if raw[0] == '{' {
+			out.Items = append(out.Items, it.item())
+		}
 	}
-	return out, nil
+	if len(out.Items) == 0 && len(entries) > 0 {
+		return nil, false, errFeedShape
+	}
+	return out, damaged, nil
+}
+
+// readMembers reads an object up to its end or its first error: the items of a feed one by
+// one, the rest into fields.
+func readMembers(d *json.Decoder, fields map[string]json.RawMessage, entries *[]json.RawMessage) error {
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		if name != "items" {
+			var v json.RawMessage
+			if err := d.Decode(&v); err != nil {
+				return err
+			}
+			if s, ok := name.(string); ok {
+				fields[s] = v
+			}
+			continue
+		}
+		open, err := d.Token()
+		switch {
+		case err != nil:
+			return err
+		case open == nil: // null
+			continue
+		case open != json.Delim('['):
+			return errFeedShape
+		}
+		for d.More() && len(*entries) <= maxFeedEntries {
+			var v json.RawMessage
+			if err := d.Decode(&v); err != nil {
+				return err
+			}
+			*entries = append(*entries, v)
+		}
+		if len(*entries) > maxFeedEntries {
+			return nil
+		}
+		if _, err := d.Token(); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	return err
 }
 
 // item is the entry as the other formats have it: text as HTML.
 func (it jsonItem) item() *gofeed.Item {
 	out := &gofeed.Item{
 		Title: escapeText(it.Title), Content: it.HTML, Description: escapeText(it.Summary), Link: it.URL,
-		Published: it.Published, Updated: it.Modified, Categories: it.Tags,
+		Published: it.Published, Updated: it.Modified, Categories: it.Tags, GUID: string(it.ID),
 	}
 	if out.Content == "" {
 		out.Content = escapeText(it.Text)
 	}
 	if out.Link == "" {
 		out.Link = it.External
-	}
-	if it.ID != nil {
-		out.GUID = fmt.Sprint(it.ID)
 	}
 	for _, a := range append(it.Authors, it.Author) {
 		if a.Name != "" {

@@ -37,8 +37,11 @@ type parsedFeed struct {
 func parseFeed(raw []byte, contentType string) (parsedFeed, error) {
 	body, warnings := decodeFeed(raw, contentType)
 	if isJSON(body) {
-		feed, err := parseJSON(body)
-		return parsedFeed{Feed: feed, warnings: warnings}, err
+		feed, damaged, err := parseJSON(body)
+		if damaged {
+			warnings = append(warnings, "the feed is cut off, or has items of another form: an item may be missing or incomplete")
+		}
+		return parsedFeed{Feed: feed, warnings: warnings, damaged: damaged}, err
 	}
 	body = repairXML(body)
 	feed, err := parseXML(body)
@@ -116,7 +119,7 @@ const maxGuesses = 50
 func decodeFeed(raw []byte, contentType string) (body string, warnings []string) {
 	whole := decode.Bytes(raw, decode.Hints{ContentType: contentType, XML: true})
 	cuts := entryStart().FindAllIndex(raw, maxFeedEntries+1)
-	if utf8.Valid(raw) || len(cuts) < 2 || strings.HasPrefix(whole.Charset, "utf-16") {
+	if utf8.Valid(raw) || len(cuts) < 2 || strings.HasPrefix(whole.Charset, "utf-16") || strings.HasPrefix(whole.Charset, "utf-32") {
 		return whole.Text, whole.Warnings()
 	}
 	var out strings.Builder

@@ -88,23 +88,26 @@ func doisOf(q evidence.Query) []string {
 	var out []string
 	for _, s := range []string{q.Text, q.Question} {
 		for _, at := range doiPattern().FindAllStringIndex(s, -1) {
-			doi := s[at[0]:at[1]]
+			found := []string{s[at[0]:at[1]]}
 			if webAddress().MatchString(s[:at[0]]) {
-				doi = ofAddress(doi)
+				found = ofAddress(found[0])
 			}
-			doi = preprint().ReplaceAllString(withoutEnding(doi), "$1")
-			same := func(d string) bool { return strings.EqualFold(d, doi) }
-			if doiOf(doi) != "" && !slices.ContainsFunc(out, same) && len(out) < maxIdentifiers {
-				out = append(out, doi)
+			for _, doi := range found {
+				doi = preprint().ReplaceAllString(withoutEnding(doi), "$1")
+				same := func(d string) bool { return strings.EqualFold(d, doi) }
+				if doiOf(doi) != "" && !slices.ContainsFunc(out, same) && len(out) < maxIdentifiers {
+					out = append(out, doi)
+				}
 			}
 		}
 	}
 	return out
 }
 
-// ofAddress is a DOI at the end of an address without what is not its own: escapes,
-// parameters, a fragment, the view of the page.
-func ofAddress(doi string) string {
+// ofAddress are the DOIs that an address may end with, without what is not their own:
+// escapes, parameters, a fragment, the view of the page. The name of a file behind a slash
+// may be a part of the DOI or not, so that the address has one with it and one without.
+func ofAddress(doi string) []string {
 	if i := strings.IndexAny(doi, "?#&"); i >= 0 {
 		doi = doi[:i]
 	}
@@ -112,11 +115,20 @@ func ofAddress(doi string) string {
 		doi = plain
 	}
 	doi = withoutEnding(doi)
+	isFile := strings.HasSuffix(strings.ToLower(doi), ".pdf")
 	if short := doiView().ReplaceAllString(doi, ""); strings.Contains(short, "/") {
 		doi = short
 	}
-	return doi
+	out := []string{doi}
+	for rest := doi; isFile && strings.Count(rest, "/") > 1; {
+		rest = rest[:strings.LastIndexByte(rest, '/')]
+		out = append(out, rest)
+		isFile = isNumber(rest[strings.LastIndexByte(rest, '/')+1:]) // the folder of the file
+	}
+	return out
 }
+
+func isNumber(s string) bool { return strings.Trim(s, "0123456789") == "" }
 
 // withoutEnding is s without the punctuation of the sentence that it stands in. A
 // bracket stays if it is opened in s.

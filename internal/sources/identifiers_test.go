@@ -54,6 +54,9 @@ func TestDOIsOfQueries(t *testing.T) {
 		"10.1101/2021.02.11.430871v2 but 10.1000/182v2":                                            "10.1101/2021.02.11.430871 10.1000/182v2",
 		"見よ10.1000/182を。「10.1000/183」 10.1000/184…":                                                "10.1000/182 10.1000/183 10.1000/184",
 		"version 10.4 of 10.15/x":                                                                  "",
+		"https://journal.example/10.1093/bioinformatics/btp352/30.pdf":                             "10.1093/bioinformatics/btp352/30 10.1093/bioinformatics/btp352",
+		"https://academic.oup.com/nar/article-pdf/doi/10.1093/nar/gkab1112/41504890/gkab1112.pdf":  "10.1093/nar/gkab1112/41504890/gkab1112 10.1093/nar/gkab1112/41504890 10.1093/nar/gkab1112",
+		"https://link.springer.com/content/pdf/10.1186/s13059-014-0550-8.pdf":                      "10.1186/s13059-014-0550-8",
 		"https://link.springer.com/article/10.1007/s00134-020-1-2)":                                "10.1007/s00134-020-1-2",
 	} {
 		if got := strings.Join(doisOf(evidence.Query{Text: in}), " "); got != want {

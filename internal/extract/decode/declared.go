@@ -3,15 +3,12 @@ package decode
 import (
 	"bytes"
 	"strings"
-	stdunicode "unicode"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/ianaindex"
-	"golang.org/x/text/encoding/unicode"
-	utf32enc "golang.org/x/text/encoding/unicode/utf32"
 
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -119,6 +116,9 @@ func lookup(label string) declaration {
 		c.name, err = htmlindex.Name(enc)
 	}
 	if err != nil || c.name == "replacement" {
+		if name, enc := ownEncoding(known); enc != nil {
+			return declaration{label: label, name: name, decoder: enc}
+		}
 		if enc, err = ianaindex.IANA.Encoding(known); err != nil || enc == nil {
 			return declaration{label: label}
 		}
@@ -129,71 +129,3 @@ func lookup(label string) declaration {
 	}
 	return c
 }
-
-// utf16 decodes UTF-16 without its byte order mark. An incomplete last unit is dropped
-// if the bytes were cut.
-func utf16(raw []byte, name string, cut bool) Result {
-	order := unicode.LittleEndian
-	if name == "utf-16be" {
-		order = unicode.BigEndian
-	}
-	if cut {
-		raw = raw[:len(raw)&^1]
-	}
-	return convert(unicode.UTF16(order, unicode.IgnoreBOM).NewDecoder(), name, raw, cut)
-}
-
-func utf32(raw []byte, bigEndian bool) Result {
-	order, name := utf32enc.LittleEndian, "utf-32le"
-	if bigEndian {
-		order, name = utf32enc.BigEndian, "utf-32be"
-	}
-	return convert(utf32enc.UTF32(order, utf32enc.IgnoreBOM).NewDecoder(), name, raw, true)
-}
-
-// unmarkedUTF16 returns the name of the UTF-16 form in which the bytes are mostly ASCII,
-// or a text of another script with some ASCII, or "".
-func unmarkedUTF16(raw []byte) string {
-	raw = raw[:min(len(raw), 4096)&^1]
-	if len(raw) < 4 || bytes.IndexByte(raw, 0) < 0 {
-		return ""
-	}
-	little, big := 0, 0
-	for i := 0; i < len(raw); i += 2 {
-		switch a, b := raw[i], raw[i+1]; {
-		case b == 0 && isTextByte(a):
-			little++
-		case a == 0 && isTextByte(b):
-			big++
-		}
-	}
-	switch most := len(raw) / 2 * 3 / 5; {
-	case little > most && big == 0:
-		return "utf-16le"
-	case big > most && little == 0:
-		return "utf-16be"
-	case little > 8*big && isScriptInUTF16(raw, "utf-16le", little): // U+3000 looks like ASCII of the other form
-		return "utf-16le"
-	case big > 8*little && isScriptInUTF16(raw, "utf-16be", big):
-		return "utf-16be"
-	}
-	return ""
-}
-
-// minUnits is how many UTF-16 units without a mark tell a text from data.
-const minUnits = 24
-
-// isScriptInUTF16 reports whether raw is a text in a form of UTF-16 in which ascii of
-// its units are ASCII, which no text is without: spaces, digits, markup.
-func isScriptInUTF16(raw []byte, name string, ascii int) bool {
-	units := len(raw) / 2
-	if units < minUnits || ascii*20 < units {
-		return false
-	}
-	r := utf16(raw, name, true)
-	return r.Replaced == 0 && strings.ContainsAny(r.Text, " \n<") && !strings.ContainsFunc(r.Text, func(c rune) bool {
-		return !stdunicode.IsGraphic(c) && !stdunicode.IsSpace(c) && !stdunicode.Is(stdunicode.Cf, c)
-	})
-}
-
-func isTextByte(c byte) bool { return c >= ' ' && c < 0x7F || c == '\n' || c == '\r' || c == '\t' }

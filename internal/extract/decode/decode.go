@@ -59,7 +59,17 @@ func Bytes(raw []byte, h Hints) Result {
 		return r
 	}
 	if name := unmarkedUTF16(raw); name != "" {
-		r := utf16(raw, name, h.Cut)
+		r := decodeUTF16(raw, name, h.Cut)
+		r.Guessed = !declares(declarations(raw, h), "utf-16")
+		return r
+	}
+	if name := unmarkedUTF32(raw, h.Cut); name != "" {
+		r := decodeUTF32(raw, name == "utf-32be")
+		r.Guessed = !declares(declarations(raw, h), "utf-32")
+		return r
+	}
+	if name := unmarkedScript(raw); name != "" && !h.NoGuess {
+		r := decodeUTF16(raw, name, h.Cut)
 		r.Guessed = !declares(declarations(raw, h), "utf-16")
 		return r
 	}
@@ -68,9 +78,26 @@ func Bytes(raw []byte, h Hints) Result {
 		whole = withoutPartialRune(raw)
 	}
 	if utf8.Valid(whole) && !hasEscapes(raw) {
+		if r, ok := bySevenBits(raw, h); ok {
+			return r
+		}
 		return Result{Text: string(whole), Charset: "utf-8"}
 	}
 	return legacy(raw, whole, h)
+}
+
+// bySevenBits decodes ASCII bytes in an encoding that is declared and has no others.
+func bySevenBits(raw []byte, h Hints) (Result, bool) {
+	if !bytes.ContainsAny(raw, "~+\x0e") || slices.ContainsFunc(raw, func(c byte) bool { return c >= utf8.RuneSelf }) {
+		return Result{}, false
+	}
+	for _, c := range declarations(raw, h) {
+		if sevenBit(c.name) {
+			r := c.decode(raw, h.Cut)
+			return r, r.fits()
+		}
+	}
+	return Result{}, false
 }
 
 // MediaType is http.DetectContentType for text in UTF-16 and UTF-32, too, and for text
@@ -80,7 +107,12 @@ func MediaType(raw []byte) string {
 	if r, ok := byMark(head, true); ok {
 		head = []byte(r.Text)
 	} else if name := unmarkedUTF16(raw); name != "" {
-		head = []byte(utf16(head, name, true).Text)
+		head = []byte(decodeUTF16(head, name, true).Text)
+	}
+	if name := unmarkedUTF32(head, true); name != "" {
+		head = []byte(decodeUTF32(head, name == "utf-32be").Text)
+	} else if name := unmarkedScript(head); name != "" {
+		head = []byte(decodeUTF16(head, name, true).Text)
 	}
 	kind := http.DetectContentType(head)
 	if kind != "application/octet-stream" {
@@ -109,13 +141,13 @@ func byMark(raw []byte, cut bool) (Result, bool) {
 		}
 		return lossyUTF8(raw), true
 	case bytes.HasPrefix(raw, []byte("\xFF\xFE\x00\x00")) && len(raw)%4 == 0:
-		return utf32(raw[4:], false), true
+		return decodeUTF32(raw[4:], false), true
 	case bytes.HasPrefix(raw, []byte("\x00\x00\xFE\xFF")):
-		return utf32(raw[4:], true), true
+		return decodeUTF32(raw[4:], true), true
 	case bytes.HasPrefix(raw, []byte("\xFF\xFE")):
-		return utf16(raw[2:], "utf-16le", cut), true
+		return decodeUTF16(raw[2:], "utf-16le", cut), true
 	case bytes.HasPrefix(raw, []byte("\xFE\xFF")):
-		return utf16(raw[2:], "utf-16be", cut), true
+		return decodeUTF16(raw[2:], "utf-16be", cut), true
 	}
 	return Result{}, false
 }
@@ -132,6 +164,9 @@ const (
 // character.
 func legacy(raw, whole []byte, h Hints) Result {
 	declared := declarations(raw, h)
+	if r, ok := wide(raw, declared, h); ok {
+		return r
+	}
 	good, bad := sequences(whole)
 	if bad > 0 && good >= 4*bad {
 		return lossyUTF8(whole)
@@ -175,6 +210,21 @@ func legacy(raw, whole []byte, h Hints) Result {
 		guessed.Declared = wrong.label
 	}
 	return guessed
+}
+
+// wide decodes UTF-16 without a mark and without any ASCII.
+func wide(raw []byte, declared []declaration, h Hints) (Result, bool) {
+	for _, c := range declared {
+		if !strings.HasPrefix(c.name, "utf-16") {
+			continue
+		}
+		for _, name := range []string{c.name, "utf-16be"} {
+			if r := decodeUTF16(raw, name, h.Cut); isWholeText(r) {
+				return r, true
+			}
+		}
+	}
+	return Result{}, false
 }
 
 // fits reports whether nearly all of the bytes are characters.

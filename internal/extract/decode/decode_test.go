@@ -242,6 +242,9 @@ func FuzzBytes(f *testing.F) {
 		f.Add(encoded(f, name, s), "", false, false)
 	}
 	f.Add([]byte("<?xml version='1.0' encoding='utf-7'?><meta charset=x>\xff\xfe\x00"), "text/html; charset=", true, false)
+	f.Add([]byte("\x1b$)C\x0e4Y8.\x0f \x1b$)A\x0e4s"), "text/plain; charset=iso-2022-kr", false, false)
+	f.Add([]byte("Br+APw-cke +- +2D3eAA-+"), "text/plain; charset=utf-7", true, false)
+	f.Add([]byte("~{4sGE~} \xa1\xdb"), "text/plain; charset=x-mac-greek", false, true)
 	f.Fuzz(func(t *testing.T, raw []byte, header string, markup, cut bool) {
 		got := Bytes(raw, Hints{ContentType: header, Markup: markup, Cut: cut})
 		if !utf8.ValidString(got.Text) || got.Charset == "" {
