@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -46,6 +47,7 @@ type App struct {
 	pool    *isolate.Pool
 	pages   extract.Isolated
 	sources []research.Source // that are on
+	closers []io.Closer       // of these
 }
 
 // New builds the parts. It makes no requests. Its error is mostly an
@@ -94,7 +96,16 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 // depend on each other.
 func (a *App) Close() error {
 	a.engine.Close()
-	return errors.Join(a.pool.Close(), a.models.Close(), a.memory.Close(), a.fetch.Close())
+	return errors.Join(a.closeSources(), a.pool.Close(), a.models.Close(), a.memory.Close(), a.fetch.Close())
+}
+
+// closeSources ends what sources do in the background.
+func (a *App) closeSources() error {
+	var errs []error
+	for _, c := range a.closers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Config returns the settings that the program was built from.
@@ -137,7 +148,7 @@ func (a *App) buildSources(hooks Hooks) ([]research.Source, error) {
 	settings := map[string]sources.Settings{}
 	for _, spec := range sources.Registry() {
 		s := SourceSettings(a.cfg, spec)
-		s.Pages, s.Logger = a.pages, a.log
+		s.Pages, s.Logger, s.DataDir, s.Version = a.pages, a.log, a.cfg.DataDir, ProgramVersion
 		if spec.OwnFiles {
 			s.Pages = a.pages.All()
 		}
@@ -149,6 +160,9 @@ func (a *App) buildSources(hooks Hooks) ([]research.Source, error) {
 	}
 	var out []research.Source
 	for _, s := range built {
+		if c, ok := s.(io.Closer); ok {
+			a.closers = append(a.closers, c)
+		}
 		var asked research.Source = TracedSource{s}
 		if hooks != nil {
 			asked = hooks.Source(TracedSource{s})

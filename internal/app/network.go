@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -101,13 +102,24 @@ func (t TracedSource) Local() bool {
 	return ok && l.Local()
 }
 
-// SearchTraced is Search, and whether the answer was cached.
+// SearchTraced is Search, whether the answer was cached, and what may be missing from it.
 func (t TracedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, evidence.Origin, error) {
 	ctx, trace := fetch.WithTrace(ctx)
-	docs, err := t.Search(ctx, q)
+	docs, warnings, err := t.warned(ctx, q)
 	var failed *fetch.Error
 	if errors.As(err, &failed) && failed.InBand() {
 		trace.Invalidate() // or the outage would be cached as a response
 	}
-	return docs, library.OriginOf(trace), err
+	origin := library.OriginOf(trace)
+	origin.Warning = strings.Join(warnings, "; ")
+	return docs, origin, err
+}
+
+// warned is the search, with the source's warnings if it gives any.
+func (t TracedSource) warned(ctx context.Context, q evidence.Query) ([]evidence.Document, []string, error) {
+	if w, ok := t.Source.(sources.Warner); ok {
+		return w.SearchWarned(ctx, q)
+	}
+	docs, err := t.Search(ctx, q)
+	return docs, nil, err
 }

@@ -158,12 +158,26 @@ func sourceCheck(ctx context.Context, info SourceInfo, s research.Source) Check 
 	ctx, cancel := context.WithTimeout(fetch.NoCache(ctx), sourcePatience) // a cached response says nothing about the source
 	defer cancel()
 	begun := time.Now()
-	docs, err := s.Search(ctx, evidence.Query{Text: "computer", Question: "computer", Limit: 1, Language: "en"})
+	docs, warning, err := searchOnce(ctx, s, evidence.Query{Text: "computer", Question: "computer", Limit: 1, Language: "en"})
 	took := time.Since(begun).Milliseconds()
 	if err != nil {
 		what, _, _ := strings.Cut(err.Error(), "\n")
 		return Check{Name: info.Name, Status: checkWarn, What: fmt.Sprintf("%s: %s", info.location(), what),
 			Try: fmt.Sprintf("look whether %s can be reached from here; questions go on without it", info.location())}
 	}
-	return Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %s", info.location(), took, text.Count(len(docs), "document"))}
+	check := Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %s", info.location(), took, text.Count(len(docs), "document"))}
+	if warning != "" {
+		check.Status, check.What = checkWarn, check.What+"; "+warning
+	}
+	return check
+}
+
+// searchOnce is the source's search, with the warning that it gives, if any.
+func searchOnce(ctx context.Context, s research.Source, q evidence.Query) ([]evidence.Document, string, error) {
+	if t, ok := s.(research.Tracer); ok {
+		docs, origin, err := t.SearchTraced(ctx, q)
+		return docs, origin.Warning, err
+	}
+	docs, err := s.Search(ctx, q)
+	return docs, "", err
 }

@@ -9,6 +9,10 @@ type Query struct {
 	Limit    int    // most documents wanted, 1..50
 	Language string // BCP 47 primary subtag, such as "en"
 	FullText bool   // also fetch what the hits link to
+
+	// Patience is how long the caller waits for a result; 0: not known. A source that
+	// can answer in part does so before.
+	Patience time.Duration
 }
 
 // RecallQuery is what the memory is asked. Zero filters do not filter.

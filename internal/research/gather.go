@@ -1,6 +1,7 @@
 package research
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ type gathering struct {
 	answered  bool                     // some source has answered, perhaps with nothing
 	asked     map[string]bool          // keywords, in lower case
 	most      int                      // keywords
+	patience  time.Duration            // see evidence.Query
 }
 
 func (r *run) newGathering(ctx context.Context, sources []chosen, most int) (*gathering, func() bool) {
@@ -55,6 +57,7 @@ func (r *run) newGathering(ctx context.Context, sources []chosen, most int) (*ga
 		results: make(chan searchResult, 2*len(sources)*most), // so that no search blocks
 		pending: map[string]int{}, tallies: map[string]*tally{}, seen: map[string]bool{}, documents: map[string]foundDocument{}, asked: map[string]bool{}}
 	g.ctx, g.cancel = limit.WithTimeout(limit.LikeClock(r.e.life, ctx), r.e.sourceDeadline(sources))
+	g.patience = r.patience(ctx, len(sources))
 	for _, s := range sources {
 		g.tallies[s.Name()] = &tally{failures: map[int]error{}, waiting: map[int]bool{}, report: evidence.SourceReport{Name: s.Name(), Why: s.why}}
 	}
@@ -64,6 +67,27 @@ func (r *run) newGathering(ctx context.Context, sources []chosen, most int) (*ga
 			g.cancel()
 		}
 	})
+}
+
+// patience returns how long a search is certainly waited for: until ctx ends, or, beside
+// other sources, for the soft budget. 0: that is not known.
+func (r *run) patience(ctx context.Context, sources int) time.Duration {
+	if limit.ClockIsOff(ctx) {
+		return 0
+	}
+	out := time.Duration(0)
+	if deadline, ok := ctx.Deadline(); ok {
+		out = max(time.Until(deadline), 1)
+	}
+	if soft := r.softBudget(); sources > 1 && (out == 0 || soft < out) {
+		out = soft
+	}
+	return out
+}
+
+// softBudget is how long slow sources are waited for once one has answered.
+func (r *run) softBudget() time.Duration {
+	return time.Duration(float64(r.e.cfg.SoftBudget) * r.depth.soft)
 }
 
 // limiterWait is added to a source's timeout, which does not include the time that
@@ -91,7 +115,7 @@ func (g *gathering) ask(topic string) {
 	place := len(g.r.answer.Topics)
 	g.asked[key] = true
 	g.r.answer.Topics = append(g.r.answer.Topics, topic)
-	q := evidence.Query{Text: topic, Question: g.r.req.Question, Limit: g.r.depth.limit, Language: text.PrimaryLanguage(g.r.req.Language), FullText: g.r.depth.full}
+	q := evidence.Query{Text: topic, Question: g.r.req.Question, Limit: g.r.depth.limit, Language: text.PrimaryLanguage(g.r.req.Language), FullText: g.r.depth.full, Patience: g.patience}
 	for _, s := range g.sources {
 		t := g.tallies[s.Name()]
 		g.pending[s.Name()]++
@@ -191,7 +215,7 @@ func (g *gathering) wait(ctx context.Context, topics <-chan []string, pass func(
 		}
 		if soft == nil && (g.answered || g.open() == 0) {
 			var stop func()
-			soft, stop = limit.Timer(ctx, time.Duration(float64(g.r.e.cfg.SoftBudget)*g.r.depth.soft))
+			soft, stop = limit.Timer(ctx, g.r.softBudget())
 			defer stop()
 		}
 		select {
@@ -236,6 +260,7 @@ func (g *gathering) record(f searchResult, pass func([]evidence.Document)) {
 		t.waiting[f.topic] = true
 	}
 	t.report.LatencyMS = max(t.report.LatencyMS, f.took.Milliseconds())
+	t.warning = cmp.Or(t.warning, f.origin.Warning) // the next ones say the same with other numbers
 	if f.err != nil {
 		t.failures[f.topic] = f.err
 	} else {

@@ -89,6 +89,67 @@ func TestReportsTellOfKeptAnswers(t *testing.T) {
 	}
 }
 
+// waitedFor records for how long it is waited for.
+type waitedFor struct {
+	*fakeSource
+	got chan time.Duration
+}
+
+func (p waitedFor) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	p.got <- q.Patience
+	return p.fakeSource.Search(ctx, q)
+}
+
+// What may be missing from a source's documents is a warning, once, whether or not the
+// search found something.
+func TestWarningsOfSources(t *testing.T) {
+	t.Parallel()
+	w := newWorld(nil, kept{&fakeSource{name: "part", texts: []string{"A heron stands still."}}, evidence.Origin{Warning: "half is read"}},
+		kept{&fakeSource{name: "down", err: errDown}, evidence.Origin{Warning: "nothing is read"}},
+		kept{&fakeSource{name: "whole", texts: []string{"A heron eats frogs."}}, evidence.Origin{}})
+	got, err := w.Research(t.Context(), Request{Question: "What does a heron eat?"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"half is read", "nothing is read"} {
+		n := 0
+		for _, warning := range got.Warnings {
+			if warning == want {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("%q is %d times in %q, want once", want, n, got.Warnings)
+		}
+	}
+}
+
+// A source knows how long it is waited for: to the end of the gathering if it is alone,
+// else for the soft budget at most.
+func TestSourcesKnowHowLongTheyAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		beside []Source
+		budget time.Duration
+		least  time.Duration
+		most   time.Duration
+	}{
+		{"alone", nil, 20 * time.Second, 10 * time.Second, 20 * time.Second},
+		{"beside another", []Source{&fakeSource{name: "b", texts: []string{"B."}}}, 20 * time.Second, 2 * time.Second, 5 * time.Second},
+		{"in a hurry", []Source{&fakeSource{name: "b", texts: []string{"B."}}}, time.Second, 1, time.Second},
+	} {
+		p := waitedFor{&fakeSource{name: "a", texts: []string{"A."}}, make(chan time.Duration, 50)}
+		w := newWorld(func(cfg *Config) { cfg.SoftBudget = 2500 * time.Millisecond }, append(c.beside, p)...)
+		if _, err := w.Research(t.Context(), Request{Question: "What does a heron eat?", Budget: c.budget}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-p.got; got < c.least || got > c.most {
+			t.Errorf("%s: patience %s, want %s to %s", c.name, got, c.least, c.most)
+		}
+	}
+}
+
 // cachedPage reads pages whose address says where they come from.
 func cachedPage(ctx context.Context, url string) (evidence.Document, evidence.Origin, error) {
 	doc, from, err := readPage(ctx, url)

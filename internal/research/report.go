@@ -20,6 +20,7 @@ type tally struct {
 	known    bool // it returned a document that had been found before
 	asked    bool // not all of its results came from the cache
 	stale    bool
+	warning  string        // of the first search that had one
 	age      time.Duration // of its oldest cached result
 	failures map[int]error // by topic
 	waiting  map[int]bool  // topics that are not answered in full; true: only linked pages are missing

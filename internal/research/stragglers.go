@@ -26,6 +26,9 @@ func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.Sou
 	out := make([]evidence.SourceReport, 0, len(g.sources))
 	for _, s := range g.sources {
 		t := g.tallies[s.Name()]
+		if t.warning != "" {
+			g.r.warn(t.warning)
+		}
 		if g.pending[s.Name()] > 0 {
 			g.giveUp(t, waited)
 			report := t.report

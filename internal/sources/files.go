@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/fileindex"
 )
 
 func filesSpec() Spec {
@@ -26,9 +27,8 @@ func filesSpec() Spec {
 // files searches a folder, without a network. Its files may have been downloaded,
 // so their text is as untrusted as that of any other source.
 type files struct {
-	dir     string // absolute
 	timeout time.Duration
-	index   folderIndex
+	folder  *folder
 	now     func() time.Time
 }
 
@@ -45,7 +45,7 @@ func newFiles(s Settings, _ *fetch.Network) (Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding sources.files.dir: %w", err)
 	}
-	return &files{dir: abs, timeout: s.Timeout, index: newFolderIndex(s.reader(), s.logger()), now: time.Now}, nil
+	return &files{timeout: s.Timeout, folder: newFolder(abs, s), now: time.Now}, nil
 }
 
 func (f *files) Name() string { return "files" }
@@ -55,39 +55,66 @@ func (f *files) Timeout() time.Duration { return f.timeout }
 // Local reports that a search costs no requests; see research.Local.
 func (f *files) Local() bool { return true }
 
-// Search first reads the files that changed since the last search. When its
-// timeout ends before all are read, it searches those that are; the next search
-// reads on from there.
+// Close ends the reading of the folder and waits for it.
+func (f *files) Close() error { return f.folder.Close() }
+
+// Search is SearchWarned without the warnings.
 func (f *files) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
-	bounded, cancel := context.WithTimeout(ctx, f.timeout)
-	defer cancel()
-	read, err := f.refresh(bounded, ctx)
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("searching the folder of sources.files.dir: %w", ctx.Err())
-	}
-	switch late := errors.Is(err, context.DeadlineExceeded); {
-	case late && len(read) == 0:
-		return nil, fmt.Errorf("the folder of sources.files.dir was not read within %s: %w", f.timeout, err)
-	case err != nil && !late:
-		return nil, f.refused(err)
-	}
-	return f.rank(ctx, read, q)
+	docs, _, err := f.SearchWarned(ctx, q)
+	return docs, err
 }
 
-// refresh returns the files that the folder holds now. See folderIndex.refresh.
-func (f *files) refresh(ctx, life context.Context) ([]*indexedFile, error) {
-	root, err := os.OpenRoot(f.dir)
-	if err != nil {
-		return nil, err
+// SearchWarned first brings the index of the folder up to date. If that takes longer
+// than the timeout, or than the query's patience, it searches what is read by then, and a
+// warning says so; the reading goes on in the background until Close.
+func (f *files) SearchWarned(ctx context.Context, q evidence.Query) ([]evidence.Document, []string, error) {
+	docs, warnings, err := f.search(ctx, q)
+	if fileindex.Damaged(err) {
+		f.folder.discard(f.folder.current())
+		docs, warnings, err = f.search(ctx, q)
 	}
-	defer root.Close() // it was only read from
-	return f.index.refresh(ctx, life, root)
+	if ctx.Err() != nil {
+		return nil, nil, fmt.Errorf("searching the folder of sources.files.dir: %w", ctx.Err())
+	}
+	return docs, warnings, err
 }
+
+func (f *files) search(ctx context.Context, q evidence.Query) ([]evidence.Document, []string, error) {
+	patience := f.timeout
+	if q.Patience > 0 {
+		patience = min(patience, time.Duration(float64(q.Patience)*readingShare))
+	}
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	u, err := f.folder.refresh(bounded)
+	if err == nil && u.finished() {
+		err = u.err
+	}
+	index := f.folder.current()
+	switch {
+	case err != nil:
+		return nil, nil, f.refused(err)
+	case index == nil:
+		return nil, nil, fmt.Errorf("the index of the folder of sources.files.dir was not opened within %s: %w", patience, context.DeadlineExceeded)
+	}
+	warnings := f.folder.warnings(u)
+	docs, err := f.rank(ctx, index, q)
+	if err == nil && len(docs) == 0 && !u.finished() {
+		return nil, warnings, fmt.Errorf("the folder %s was not read within %s: %w", f.folder.dir, patience, context.DeadlineExceeded)
+	}
+	return docs, warnings, err
+}
+
+// readingShare of a query's patience is for reading; the rest is for searching.
+const readingShare = 0.8
 
 // refused is the problem of a folder that cannot be searched.
 func (f *files) refused(err error) error {
+	if fileindex.Damaged(err) || errors.Is(err, context.Canceled) {
+		return err
+	}
 	what := "cannot be opened"
-	switch info, statErr := os.Stat(f.dir); {
+	switch info, statErr := os.Stat(f.folder.dir); {
 	case errors.Is(err, fs.ErrNotExist):
 		what = "does not exist"
 	case statErr == nil && !info.IsDir():
@@ -97,18 +124,18 @@ func (f *files) refused(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		what = "may not be read: this program has no permission"
 	}
-	return &evidence.Problem{What: fmt.Sprintf("the folder %s of sources.files.dir %s", f.dir, what),
+	return &evidence.Problem{What: fmt.Sprintf("the folder %s of sources.files.dir %s", f.folder.dir, what),
 		Try: "fix that, set sources.files.dir to another, or set sources.files.enabled=false", Cause: err}
 }
 
 // document is a part of a file before it is finished.
-func (f *files) document(p *filePart) evidence.Document {
-	d := evidence.Document{Source: f.Name(), URL: fileURL(f.dir, p.file.path), Title: p.file.title, Text: p.text,
-		Language: p.file.language, Published: p.file.published, Truncated: p.file.truncated,
-		Revision: p.file.modified.UTC().Format(time.RFC3339), Meta: meta("path", p.file.path, evidence.MetaWarning, p.file.warning)}
-	if len(p.file.parts) > 1 {
-		d.URL += fmt.Sprintf("#part-%d", p.number)
-		d.Title += fmt.Sprintf(" (part %d of %d)", p.number, len(p.file.parts))
+func (f *files) document(p *fileindex.FoundPart) evidence.Document {
+	d := evidence.Document{Source: f.Name(), URL: fileURL(f.folder.dir, p.File.Path), Title: p.File.Title, Text: p.Text,
+		Language: p.File.Language, Published: p.File.Published, Truncated: p.File.Truncated,
+		Revision: p.File.Modified.UTC().Format(time.RFC3339), Meta: meta("path", p.File.Path, evidence.MetaWarning, p.File.Warning)}
+	if p.Of > 1 {
+		d.URL += fmt.Sprintf("#part-%d", p.Number)
+		d.Title += fmt.Sprintf(" (part %d of %d)", p.Number, p.Of)
 	}
 	return d
 }

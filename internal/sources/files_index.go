@@ -1,85 +1,266 @@
 package sources
 
 import (
-	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/maphash"
-	"io/fs"
 	"log/slog"
-	"maps"
 	"os"
+	"path/filepath"
 	"slices"
-	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fileindex"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Bounds of a folder, so that a home folder named by mistake neither fills the
-// process's memory nor delays a question.
+// Bounds of a folder, so that a home folder named by mistake neither fills the disk
+// nor delays a question.
 const (
-	maxFiles      = 5000
-	maxEntries    = 100_000  // files of any type and folders that are listed
+	maxFiles      = 100_000
+	maxEntries    = 250_000  // files of any type and folders that are listed
 	maxFileBytes  = 2 << 20  // of one file, as extract.MaxInput; the rest is not read
-	maxIndexBytes = 32 << 20 // of all texts
+	maxIndexBytes = 1 << 30  // of all texts
 	maxPart       = 32 << 10 // bytes; longer texts are cut into parts
 )
 
 // bounds are how much of a folder is read.
 type bounds struct{ files, entries, bytes int }
 
-// folderIndex is the files of a folder in memory. Only files that changed are read
-// again. It is safe for concurrent use: one search refreshes it, others wait.
-type folderIndex struct {
-	pages  PageReader
-	log    *slog.Logger
-	bounds bounds
-	warned bool      // that the folder holds more than is read
-	mutex  semaphore // held by the search that refreshes
-	files  map[string]*indexedFile
-	words  *wordList
-	seed   maphash.Seed
+// inMemory are the bounds of an index that is kept in this process's memory.
+var inMemory = bounds{files: 5000, entries: 100_000, bytes: 32 << 20}
+
+// folder keeps the index of a folder up to date. Only files that changed are read
+// again, by one goroutine at a time, which goes on until it is done or the folder is
+// closed. It is safe for concurrent use.
+type folder struct {
+	dir     string
+	pages   PageReader
+	log     *slog.Logger
+	bounds  bounds
+	options fileindex.Options
+
+	life context.Context // of the goroutines
+	end  context.CancelFunc
+	wait sync.WaitGroup
+
+	mu     sync.Mutex
+	index  *fileindex.Index // nil: not open
+	notes  []string         // about the index, for the user
+	once   []string         // the same, until an answer from a whole index has said so
+	update *update          // the present or last one
+	warned bool             // that the folder holds more than is read
 }
 
-func newFolderIndex(pages PageReader, log *slog.Logger) folderIndex {
-	return folderIndex{pages: pages, log: log, bounds: bounds{maxFiles, maxEntries, maxIndexBytes},
-		mutex: make(semaphore, 1), files: map[string]*indexedFile{}, words: &wordList{}, seed: maphash.MakeSeed()}
+// unusedFor is how long the index of a folder is kept that is not searched.
+const unusedFor = 30 * 24 * time.Hour
+
+// foldersDir is the folder of the indexes in the data folder.
+const foldersDir = "folders"
+
+// folderKey names the index of a folder, which its absolute path identifies.
+func folderKey(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return hex.EncodeToString(sum[:8])
+}
+
+func newFolder(dir string, s Settings) *folder {
+	x := &folder{dir: dir, pages: s.reader(), log: s.logger(), bounds: bounds{maxFiles, maxEntries, maxIndexBytes},
+		options: fileindex.Options{Version: s.Version, Logger: s.logger()}}
+	if s.DataDir == "" {
+		x.bounds = inMemory
+	} else {
+		x.options.Dir = filepath.Join(s.DataDir, foldersDir, folderKey(dir))
+	}
+	x.life, x.end = context.WithCancel(context.Background())
+	return x
+}
+
+// Close ends the reading and waits for it.
+func (x *folder) Close() error {
+	x.end()
+	x.wait.Wait()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.index == nil {
+		return nil
+	}
+	err := x.index.Close()
+	x.index = nil
+	return err
+}
+
+// update is one reading of what changed in the folder.
+type update struct {
+	done  chan struct{}
+	err   error        // once it is done
+	files atomic.Int64 // in the folder; 0: not known yet
+	read  atomic.Int64 // of these, those that the index has
+	more  bool         // once it is done: the folder holds more than the bounds allow
 }
 
 // errUnreadable is the error for a folder with files none of which can be read.
 var errUnreadable = errors.New("none of its files can be read")
 
-// refresh updates the index from the folder and returns its files, sorted by path.
-// When ctx ends first, it returns the files known so far and ctx's error; a file that
-// is being read then is read to its end, unless life ends, too.
-func (x *folderIndex) refresh(ctx, life context.Context, root *os.Root) ([]*indexedFile, error) {
-	if err := x.mutex.acquire(ctx); err != nil {
+// refresh updates the index from the folder as it is now. It returns when that is done,
+// or with an unfinished update when ctx ends.
+func (x *folder) refresh(ctx context.Context) (u *update, err error) {
+	u, own, err := x.join()
+	if err != nil {
 		return nil, err
 	}
-	defer x.mutex.release()
-	if err := ctx.Err(); err != nil {
+	if !u.wait(ctx) || own {
+		return u, nil
+	}
+	if u, _, err = x.join(); err != nil { // the first one may have listed the folder before this call
 		return nil, err
 	}
+	u.wait(ctx)
+	return u, nil
+}
+
+// wait reports whether the update was done before the end of ctx.
+func (u *update) wait(ctx context.Context) bool {
+	select {
+	case <-u.done:
+		return true
+	case <-ctx.Done():
+		return u.finished()
+	}
+}
+
+func (u *update) finished() bool {
+	select {
+	case <-u.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// join returns the update that is under way, or starts one.
+func (x *folder) join() (u *update, own bool, err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.life.Err(); err != nil {
+		return nil, false, fmt.Errorf("reading a folder that was closed: %w", err)
+	}
+	if x.update != nil && !x.update.finished() {
+		return x.update, false, nil
+	}
+	u = &update{done: make(chan struct{})}
+	x.update = u
+	x.wait.Go(func() {
+		defer close(u.done)
+		defer func() {
+			if p := recover(); p != nil {
+				u.err = fmt.Errorf("reading the folder panicked: %v", p)
+			}
+		}()
+		u.err = x.run(x.life, u)
+	})
+	return u, true, nil
+}
+
+// run brings the index up to date.
+func (x *folder) run(ctx context.Context, u *update) error {
+	root, err := os.OpenRoot(x.dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close() // it was only read from
+	index, err := x.open(ctx)
+	if err != nil {
+		return err
+	}
+	unlock, err := index.Lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	listed, all, err := x.list(ctx, root)
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
+		return err
+	}
+	known, err := index.Files(ctx)
+	if err != nil {
+		return err
+	}
+	r := &reading{folder: x, root: root, index: index, update: u, known: known}
+	err = r.all(ctx, listed)
+	u.more = errors.Is(err, errFull) || !all
+	x.warn(u.more, int(u.read.Load()))
+	if errors.Is(err, errFull) {
+		return nil
+	}
+	return err
+}
+
+// open returns the index. One that cannot be stored is kept in memory.
+func (x *folder) open(ctx context.Context) (*fileindex.Index, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.index != nil {
+		return x.index, nil
+	}
+	index, err := fileindex.Open(ctx, x.options)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil && x.options.Dir != "":
+		x.log.Warn("the index of the folder is kept in memory", "folder", x.dir, "err", err)
+		x.notes = append(x.notes, fmt.Sprintf("the index of the folder %s cannot be stored, so that each process reads the folder anew: %v", x.dir, err))
+		x.bounds, x.options.Dir = inMemory, ""
+		index, err = fileindex.Open(ctx, x.options)
+	}
+	if err != nil {
 		return nil, err
 	}
-	fresh, unreadable, full := x.readChanged(ctx, life, root, listed)
-	x.warn(full || !all && ctx.Err() == nil, len(fresh))
-	if ctx.Err() != nil {
-		maps.Copy(x.files, fresh) // files that were not listed stay until a search has time to look
-	} else {
-		x.files = fresh
+	if why := index.Replaced(); why != "" {
+		x.once = append(x.once, fmt.Sprintf("the index of the folder %s was made anew: %s", x.dir, why))
 	}
-	out := slices.SortedFunc(maps.Values(x.files), func(a, b *indexedFile) int { return cmp.Compare(a.path, b.path) })
-	out = slices.DeleteFunc(out, func(f *indexedFile) bool { return f.failed > 0 })
-	if unreadable > 0 && len(out) == 0 && ctx.Err() == nil {
-		return nil, errUnreadable
+	x.index = index
+	if x.options.Dir != "" {
+		fileindex.RemoveUnused(filepath.Dir(x.options.Dir), time.Now().Add(-unusedFor))
 	}
-	return out, ctx.Err()
+	return index, nil
+}
+
+// discard removes an index that turned out to be damaged. The next update makes it anew.
+func (x *folder) discard(index *fileindex.Index) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.index != index || index == nil {
+		return
+	}
+	x.log.Warn("the index of the folder is damaged and is made anew", "folder", x.dir)
+	x.once = append(x.once, fmt.Sprintf("the index of the folder %s was made anew: it was damaged", x.dir))
+	x.index = nil
+	_ = index.Close() // it is damaged
+	if x.options.Dir == "" {
+		return
+	}
+	if err := fileindex.Remove(x.options.Dir); err != nil {
+		x.log.Warn("a damaged index was not removed", "err", err)
+	}
+}
+
+// current returns the index if it is open.
+func (x *folder) current() *fileindex.Index {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.index
 }
 
 // warn logs once that files are left out, and again after a time without.
-func (x *folderIndex) warn(leftOut bool, read int) {
+func (x *folder) warn(leftOut bool, read int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	if leftOut && !x.warned {
 		x.log.Warn("the folder of sources.files.dir holds more than is searched: name a smaller folder, or move files that need no search",
 			"files searched", read, "max files", x.bounds.files, "max files and folders listed", x.bounds.entries, "max MB of text", x.bounds.bytes>>20)
@@ -87,71 +268,42 @@ func (x *folderIndex) warn(leftOut bool, read int) {
 	x.warned = leftOut
 }
 
-// readChanged reads the listed files that are new or changed, while ctx lasts and
-// the text is within bounds. It returns all files that are read by then, how many
-// could not be read, and whether the bounds were reached.
-func (x *folderIndex) readChanged(ctx, life context.Context, root *os.Root, listed []indexedFile) (fresh map[string]*indexedFile, unreadable int, full bool) {
-	fresh = map[string]*indexedFile{}
-	total := 0
-	for _, it := range listed {
-		f := x.files[it.path].current(it)
-		if f == nil || f.failed > 0 && f.failed < maxTries {
-			if ctx.Err() != nil {
-				break
-			}
-			if f != nil {
-				it.failed = f.failed
-			}
-			var err error
-			if f, err = x.read(ctx, life, root, it); err != nil {
-				unreadable++ // removed since, or no permission: the others are read nevertheless
-				continue
-			}
-		}
-		if f.failed > 0 {
-			unreadable++
-		}
-		if total += f.bytes(); total > x.bounds.bytes {
-			return fresh, unreadable, true
-		}
-		fresh[it.path] = f
+// warnings are what the user should know of an answer from the index.
+func (x *folder) warnings(u *update) []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	out := slices.Concat(x.notes, x.once)
+	switch read, files := u.read.Load(), u.files.Load(); {
+	case !u.finished() && files == 0:
+		return append(out, fmt.Sprintf("the folder %s is still being listed: only files that were read earlier were searched; ask again for the rest", x.dir))
+	case !u.finished():
+		return append(out, fmt.Sprintf("the folder %s is still being read: %d of %s so far; ask again for the rest", x.dir, read, text.Count(files, "file")))
+	case u.more:
+		out = append(out, fmt.Sprintf("the folder %s holds more than is searched: %s of it; the bounds are %d files, %d files and folders of any kind, and %d MB of text. Set sources.files.dir to a smaller folder",
+			x.dir, text.Count(read, "file"), x.bounds.files, x.bounds.entries, x.bounds.bytes>>20))
 	}
-	return fresh, unreadable, false
+	x.once = nil
+	return out
 }
 
-// list returns the files to read, sorted by path: regular files of a known type
-// that are neither hidden nor behind a symbolic link. all is false when there are
-// more than the bounds allow.
-func (x *folderIndex) list(ctx context.Context, root *os.Root) (out []indexedFile, all bool, err error) {
-	entries := 0
-	all = true
-	err = fs.WalkDir(root.FS(), ".", func(at string, d fs.DirEntry, err error) error {
-		if entries++; entries > x.bounds.entries {
-			all = false
-			return fs.SkipAll
+// searchTerms returns the stems to search the folder for: those of the question as it
+// was asked and of the keywords, with the spelling of unknown words repaired.
+func searchTerms(ctx context.Context, index *fileindex.Index, q evidence.Query) ([]string, error) {
+	all := q.Question + " " + q.Text
+	var repaired string
+	seen := map[string]bool{}
+	for _, t := range text.Tokenize(all) {
+		if t.Stop || seen[t.Word] {
+			continue
 		}
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil && at == ".":
-			return fmt.Errorf("listing the folder of sources.files.dir: %w", err)
-		case err != nil:
-			return fs.SkipDir // no permission
-		case strings.HasPrefix(d.Name(), ".") && at != ".":
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-			return nil
-		case !d.Type().IsRegular() || fileTypes[extension(at)] == "":
-			return nil
-		case len(out) >= x.bounds.files:
-			all = false
-			return fs.SkipAll
+		seen[t.Word] = true
+		fixed, err := index.Repair(ctx, t.Word)
+		if err != nil {
+			return nil, err
 		}
-		if info, err := d.Info(); err == nil { // else it was removed
-			out = append(out, indexedFile{path: at, size: info.Size(), modified: info.ModTime()})
+		if fixed != "" {
+			repaired += " " + fixed
 		}
-		return nil
-	})
-	return out, all, err
+	}
+	return text.SearchTerms(all + repaired), nil
 }

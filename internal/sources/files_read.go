@@ -1,8 +1,10 @@
 package sources
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -11,10 +13,10 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
+	"github.com/research-mcp/research-mcp/internal/fileindex"
 )
 
 // fileTypes are the media types of the files that are read, by file extension.
@@ -45,107 +47,47 @@ func maxBytes(kind string) int64 {
 	return maxFileBytes
 }
 
-// indexedFile is a file that was read.
-type indexedFile struct {
-	path      string // within the folder, with slashes
-	size      int64
-	modified  time.Time
-	title     string
-	language  string
-	published time.Time
-	truncated bool
-	warning   string      // of what may be wrong in the text
-	parts     []*filePart // none: it holds no text, or cannot be read
-	failed    int         // attempts that failed for a reason that may pass
-}
-
-// maxTries is how often a file is read when the reader fails: a reader that was
-// busy or killed may succeed next time, and one that the file itself crashes
-// would delay every question.
-const maxTries = 3
-
-// current is f if the file has not changed since, else nil.
-func (f *indexedFile) current(now indexedFile) *indexedFile {
-	if f == nil || f.size != now.size || !f.modified.Equal(now.modified) {
-		return nil
-	}
-	return f
-}
-
-func (f *indexedFile) bytes() int {
-	n := 0
-	for _, p := range f.parts {
-		n += len(p.text)
-	}
-	return n
-}
-
-// names are the file's title and path.
-func (f *indexedFile) names() string {
-	if f.title == f.path {
-		return f.path
-	}
-	return f.title + "\n" + f.path
-}
-
-// filePart is a part of a file's text, short enough for a document.
-type filePart struct {
-	file   *indexedFile
-	number int // from 1
-	text   string
-	pieces []piece // what is ranked
-}
-
 func extension(name string) string { return strings.ToLower(path.Ext(name)) }
 
-// read reads one file. A file without text has no parts, nor has one that the
-// reader fails on. The end of ctx interrupts the reader, and that of life the rest, too:
-// a long file that had to be begun again for each search would never be ready.
-func (x *folderIndex) read(ctx, life context.Context, root *os.Root, it indexedFile) (*indexedFile, error) {
-	raw, err := readHead(root, it.path, maxBytes(fileTypes[extension(it.path)]))
-	if err != nil {
-		return nil, err
-	}
+// read reads one file, unless its content is what the index has. A file without text
+// has no parts, nor has one that the reader fails on.
+func (x *folder) read(ctx context.Context, root *os.Root, it listedFile) outcome {
 	kind := fileTypes[extension(it.path)]
+	raw, err := readHead(root, it.path, maxBytes(kind))
+	if err != nil {
+		return outcome{file: it}
+	}
+	f := fileindex.File{Path: it.path, Title: it.path, Size: it.size, Modified: it.modified}
+	hash := sha256.Sum256(raw)
+	if f.Hash = hash[:]; it.known.Failed == 0 && it.known.Size == it.size && bytes.Equal(f.Hash, it.known.Hash) {
+		return outcome{file: it, touched: true}
+	}
 	reader := x.pages
 	if strings.HasPrefix(kind, "text/") && kind != "text/html" {
 		reader = inProcess{} // there is no HTML to parse
 	}
 	page, err := reader.Page(ctx, raw, kind, path.Base(it.path))
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	f := &it
-	f.title = it.path
 	var refused *evidence.Problem
 	switch {
-	case err == nil:
-		f.failed = 0
-		if err := f.setPage(life, page, x.pieces); err != nil {
-			return nil, err
-		}
 	case errors.As(err, &refused): // not a text, whatever its extension
-		f.failed = 0
-	default:
-		f.failed++
+		page = extract.Page{}
+	case err != nil:
+		page, f.Failed = extract.Page{}, it.failed+1
 	}
-	return f, nil
+	setPage(&f, page)
+	entry, err := fileindex.Prepare(ctx, f, cutParts(page.Text))
+	if err != nil { // ctx has ended
+		return outcome{file: it}
+	}
+	return outcome{file: it, entry: entry, failed: f.Failed > 0}
 }
 
-// setPage sets the fields that come from the file's content. It ends with ctx's error
-// when ctx ends first: a long file takes seconds.
-func (f *indexedFile) setPage(ctx context.Context, page extract.Page, pieces func(names, body string) []piece) error {
-	f.title, f.language, f.published = cmp.Or(page.Title, f.path), page.Language, page.Published
-	kind := fileTypes[extension(f.path)]
-	f.truncated = page.Truncated || f.size > maxBytes(kind) && kind != extract.TypeNotebook // most of that is pictures
-	f.warning = strings.Join(page.Warnings, "; ")
-	for _, t := range cutParts(page.Text) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		f.parts = append(f.parts, &filePart{file: f, number: len(f.parts) + 1, text: t, pieces: pieces(f.names(), t)})
-	}
-	return nil
+// setPage sets the fields that come from the file's content.
+func setPage(f *fileindex.File, page extract.Page) {
+	f.Title, f.Language, f.Published = cmp.Or(page.Title, f.Path), page.Language, page.Published
+	kind := fileTypes[extension(f.Path)]
+	f.Truncated = page.Truncated || page.Text != "" && f.Size > maxBytes(kind) && kind != extract.TypeNotebook // most of that is pictures
+	f.Warning = strings.Join(page.Warnings, "; ")
 }
 
 // readHead returns the first bytes of a file, at most limit.
@@ -165,17 +107,17 @@ func readHead(root *os.Root, name string, limit int64) ([]byte, error) {
 }
 
 // cutParts cuts a text that is too long for one document, between paragraphs or
-// sentences.
-func cutParts(s string) []string {
+// sentences, and each part into what is ranked.
+func cutParts(s string) []fileindex.Part {
 	if s == "" {
 		return nil
 	}
 	if len(s) <= maxPart {
-		return []string{s}
+		return []fileindex.Part{{Text: s, Chunks: extract.Chunks(s, extract.ChunkOptions{})}}
 	}
-	var out []string
+	var out []fileindex.Part
 	for _, c := range extract.Chunks(s, extract.ChunkOptions{Target: maxPart * 2 / 3, Max: maxPart, Flat: true}) {
-		out = append(out, c.Text)
+		out = append(out, fileindex.Part{Text: c.Text, Chunks: extract.Chunks(c.Text, extract.ChunkOptions{})})
 	}
 	return out
 }

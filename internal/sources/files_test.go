@@ -34,11 +34,24 @@ func write(t *testing.T, dir, name, body string) string {
 
 func openFiles(t *testing.T, dir string) *files {
 	t.Helper()
-	s, err := newFiles(Settings{Timeout: time.Hour, Options: map[string]string{"dir": dir}}, nil)
+	return openWith(t, dir, Settings{})
+}
+
+// openWith opens the folder with settings. It is closed when the test ends.
+func openWith(t *testing.T, dir string, s Settings) *files {
+	t.Helper()
+	s.Timeout, s.Options = time.Hour, map[string]string{"dir": dir}
+	made, err := newFiles(s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.(*files)
+	out := made.(*files)
+	t.Cleanup(func() {
+		if err := out.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return out
 }
 
 func find(t *testing.T, s Source, words string) []evidence.Document {
@@ -152,8 +165,7 @@ func TestFilesRetriesTemporaryFailures(t *testing.T) {
 	} {
 		dir, pages := t.TempDir(), &failingReader{errs: c.errs}
 		file := write(t, dir, "a.html", "<p>heron")
-		s := openFiles(t, dir)
-		s.index = newFolderIndex(pages, slog.New(slog.DiscardHandler))
+		s := openWith(t, dir, Settings{Pages: pages})
 		for i, want := range c.found {
 			docs, err := s.Search(t.Context(), evidence.Query{Text: "heron", Limit: 5})
 			if got := len(docs); err != nil && want != -1 || err == nil && got != want {
@@ -191,34 +203,6 @@ func TestFilesProblems(t *testing.T) {
 		if !strings.HasSuffix(p.What, "of sources.files.dir "+c.want) || !strings.Contains(p.Try, "sources.files.enabled=false") || !errors.Is(p, c.err) {
 			t.Errorf("refused(%v) = %v", c.err, p)
 		}
-	}
-}
-
-func TestFilesReadsAgainOnlyWhatChanged(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	s := openFiles(t, dir)
-	write(t, dir, "same.md", "The heron stays.")
-	changed := write(t, dir, "changed.md", "A heron comes.")
-	gone := write(t, dir, "gone.md", "A heron leaves.")
-	if got := len(find(t, s, "heron")); got != 3 {
-		t.Fatalf("%d documents, want 3", got)
-	}
-	before := s.index.files["same.md"]
-	write(t, dir, "changed.md", "A stork comes instead.")
-	later := time.Now().Add(time.Hour)
-	if err := errors.Join(os.Chtimes(changed, later, later), os.Remove(gone)); err != nil {
-		t.Fatal(err)
-	}
-	write(t, dir, "new.md", "A new heron.")
-	if diff := cmp.Diff(map[string]int{"same.md": 1, "new.md": 1}, paths(find(t, s, "heron"))); diff != "" {
-		t.Errorf("files (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(map[string]int{"changed.md": 1}, paths(find(t, s, "stork"))); diff != "" {
-		t.Errorf("files (-want +got):\n%s", diff)
-	}
-	if s.index.files["same.md"] != before {
-		t.Error("a file that did not change was read again")
 	}
 }
 
@@ -288,67 +272,17 @@ func TestFilesWarnsOnceOfWhatItLeavesOut(t *testing.T) {
 		}
 		write(t, dir, "d.png", "")
 		var log strings.Builder
-		made, err := newFiles(Settings{Timeout: time.Hour, Options: map[string]string{"dir": dir}, Logger: slog.New(slog.NewTextHandler(&log, nil))}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := made.(*files)
-		s.index.bounds = c.most
+		s := openWith(t, dir, Settings{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		s.folder.bounds = c.most
 		for range 3 {
-			if docs := find(t, s, "heron"); len(docs) != c.found {
-				t.Errorf("%s: found %q, want %d", c.name, titles(docs), c.found)
+			docs, warnings, err := s.SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 50})
+			if err != nil || len(docs) != c.found || len(warnings) != c.warns {
+				t.Errorf("%s: found %q, warnings %q, %v, want %d and %d", c.name, titles(docs), warnings, err, c.found, c.warns)
 			}
 		}
 		if warns := strings.Count(log.String(), "sources.files.dir"); warns != c.warns {
 			t.Errorf("%s: warned %d times, want %d:\n%s", c.name, warns, c.warns, log.String())
 		}
-	}
-}
-
-// When the timeout ends, the files read by then are searched, and the next search
-// reads on.
-func TestFilesSearchesWhatItHadTimeFor(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, dir, "a.md", "A heron.")
-	s := openFiles(t, dir)
-	if got := len(find(t, s, "heron")); got != 1 {
-		t.Fatalf("%d documents, want 1", got)
-	}
-	write(t, dir, "b.md", "Another heron.")
-	ctx, cancel := context.WithCancel(t.Context())
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
-	cancel()
-	if fresh, _, _ := s.index.readChanged(ctx, t.Context(), root, []indexedFile{{path: "b.md", size: 1}}); len(fresh) != 0 {
-		t.Errorf("a file was read although the time is over")
-	}
-	if got := len(find(t, s, "heron")); got != 2 {
-		t.Errorf("%d documents at the next search, want 2", got)
-	}
-	s.timeout = time.Nanosecond
-	if docs, err := s.Search(t.Context(), evidence.Query{Text: "heron", Limit: 5}); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("with no time at all: %v, %v, want a timeout", docs, err)
-	}
-}
-
-// A program that ends does not wait for the rest of a long file.
-func TestFilesReadingALongFileEndsWithItsContext(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	parts := 0
-	f := &indexedFile{path: "long.txt"}
-	err := f.setPage(ctx, extract.Page{Text: strings.Repeat("A heron stands still. ", 5*maxPart/20)}, func(string, string) []piece {
-		parts++
-		cancel()
-		return nil
-	})
-	if !errors.Is(err, context.Canceled) || parts != 1 {
-		t.Errorf("%d parts were read, %v, want 1 and the context's error", parts, err)
 	}
 }
 
@@ -396,10 +330,11 @@ func BenchmarkFilesSearch(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	made, err := newFiles(Settings{Timeout: time.Hour, Options: map[string]string{"dir": dir}}, nil)
+	made, err := newFiles(Settings{Timeout: time.Hour, Options: map[string]string{"dir": dir}, DataDir: b.TempDir()}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
+	defer made.(*files).Close()
 	begun := time.Now()
 	q := evidence.Query{Text: "heron7 lakes", Limit: 10}
 	if _, err := made.Search(b.Context(), q); err != nil {

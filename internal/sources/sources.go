@@ -32,6 +32,13 @@ type Source interface {
 	Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error)
 }
 
+// Warner is a Source whose results may lack something that its user should know of.
+type Warner interface {
+	Source
+	// SearchWarned is Search with one sentence for each such thing, also beside an error.
+	SearchWarned(ctx context.Context, q evidence.Query) (docs []evidence.Document, warnings []string, err error)
+}
+
 // Settings are an operator's settings of one source.
 type Settings struct {
 	Enabled  bool
@@ -43,6 +50,10 @@ type Settings struct {
 	Lifetime time.Duration // how long an answer may be used again without asking; 0: the spec's
 
 	Options map[string]string // settings of this source alone, by Option.Name; Build fills in the defaults
+
+	// DataDir is the folder in which a source may keep an index of what is on this
+	// machine; "": it keeps one in memory. An index of another Version is made anew.
+	DataDir, Version string
 
 	Pages PageReader // nil: parses in this process, and reads no PDF
 

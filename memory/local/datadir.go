@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	backupDir = "backups"  // folder of the automatic backups, beside memory.db
-	cacheName = "cache.db" // written by package fetch into the same folder
-	magic     = "SQLite format 3\x00"
-	headerLen = 100
+	backupDir  = "backups"  // folder of the automatic backups, beside memory.db
+	cacheName  = "cache.db" // written by package fetch into the same folder
+	foldersDir = "folders"  // of the indexes that package sources writes into it
+	magic      = "SQLite format 3\x00"
+	headerLen  = 100
 )
 
 // prepareDir creates the folder if necessary and returns the path of the
@@ -101,7 +102,7 @@ func onlyOurs(dir string) bool {
 		return false
 	}
 	for _, e := range entries {
-		if n := e.Name(); n != backupDir && !strings.HasPrefix(n, fileName) && !strings.HasPrefix(n, cacheName) {
+		if n := e.Name(); n != backupDir && n != foldersDir && !strings.HasPrefix(n, fileName) && !strings.HasPrefix(n, cacheName) {
 			return false
 		}
 	}

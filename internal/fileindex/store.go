@@ -1,0 +1,168 @@
+package fileindex
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"modernc.org/sqlite" // also registers the driver named "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// These mark a file as an index of this layout. Raise the layout when the schema, or
+// what is read from a file, changes.
+const (
+	application = 0x726d6669 // "rmfi"
+	layout      = 1
+)
+
+//go:embed schema.sql
+var schema string
+
+var errOther = errors.New("it was written by another version of this program")
+
+// open opens the file. One that is damaged, or of another version, is replaced.
+func (x *Index) open(ctx context.Context, o Options) error {
+	err := x.connect(ctx, o.Version)
+	if err == nil || ctx.Err() != nil || !errors.Is(err, errOther) && !Damaged(err) {
+		return err
+	}
+	if Damaged(err) {
+		x.reset = "it was damaged"
+		o.Logger.Warn("the index of a folder is damaged: the folder is read anew", "path", x.path, "err", err)
+	}
+	if err := Remove(filepath.Dir(x.path)); err != nil {
+		return err
+	}
+	return x.connect(ctx, o.Version)
+}
+
+func (x *Index) connect(ctx context.Context, version string) error {
+	// Create it first: the files of SQLite's log get their mode from it.
+	f, err := os.OpenFile(x.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if x.write, err = sql.Open("sqlite", dataSource(x.path, false)); err != nil {
+		return err
+	}
+	x.write.SetMaxOpenConns(1)
+	if err := layOut(ctx, x.write, version); err != nil {
+		return errors.Join(err, x.write.Close())
+	}
+	if x.read, err = sql.Open("sqlite", dataSource(x.path, true)); err != nil {
+		return errors.Join(err, x.write.Close())
+	}
+	x.read.SetMaxOpenConns(readers)
+	return nil
+}
+
+// readers is the number of connections for reading.
+const readers = 2
+
+func openInMemory(ctx context.Context, o Options) (*Index, error) {
+	db, err := sql.Open("sqlite", "file::memory:?_error_rc=1&_pragma=foreign_keys(1)&_txlock=immediate")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1) // each connection has a database of its own
+	if err := layOut(ctx, db, o.Version); err != nil {
+		return nil, errors.Join(failed(ctx, "creating an index in memory", err), db.Close())
+	}
+	return &Index{write: db, read: db}, nil
+}
+
+func dataSource(path string, readOnly bool) string {
+	q := url.Values{}
+	q.Set("_busy_timeout", "10000")
+	q.Add("_error_rc", "1")
+	q.Add("_pragma", "temp_store(2)") // no texts in temporary files
+	if readOnly {
+		q.Set("_query_only", "1")
+		q.Add("_pragma", "cache_size(-4096)")
+	} else {
+		q.Set("_txlock", "immediate")
+		q.Add("_pragma", "journal_mode(WAL)")
+		q.Add("_pragma", "secure_delete(1)") // texts of removed files are overwritten
+		q.Add("_pragma", "synchronous(1)")   // a power failure costs the last files, which are read again
+		q.Add("_pragma", "foreign_keys(1)")
+		q.Add("_pragma", "journal_size_limit(33554432)")
+		q.Add("_pragma", "cache_size(-8192)")
+	}
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
+	if !filepath.IsAbs(path) {
+		u.Opaque = url.PathEscape(filepath.ToSlash(path))
+	} else if !strings.HasPrefix(u.Path, "/") { // a drive letter
+		u.Path = "/" + u.Path
+	}
+	return u.String()
+}
+
+// layOut checks that the file is an index of this layout and version, and creates the
+// tables in an empty one.
+func layOut(ctx context.Context, db *sql.DB, version string) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	var app, have, tables int
+	err = tx.QueryRowContext(ctx, "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)").
+		Scan(&app, &have, &tables)
+	if err != nil {
+		return err
+	}
+	if tables > 0 {
+		var stored string
+		if app != application || have != layout {
+			return errOther
+		}
+		if err := tx.QueryRowContext(ctx, "SELECT version FROM about").Scan(&stored); err != nil {
+			return err
+		}
+		if stored != version {
+			return errOther
+		}
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, schema); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO about VALUES(?)", version); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", application, layout)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Remove removes the index in a folder of indexes. One that does not exist is no error.
+func Remove(dir string) error {
+	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
+		if err := os.Remove(filepath.Join(dir, fileName+suffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("removing an index: %w", err)
+		}
+	}
+	return nil
+}
+
+// Damaged reports whether err means that the stored index cannot be used, as opposed to
+// a temporary failure.
+func Damaged(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	code := e.Code() & 0xff
+	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
+}
