@@ -6,6 +6,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/memory/contract"
@@ -43,6 +44,7 @@ type (
 	CheckReport   = contract.CheckReport
 	ErasureReport = contract.ErasureReport
 	BackupReport  = contract.BackupReport
+	RepairReport  = contract.RepairReport
 	ExportOptions = contract.ExportOptions
 	ImportOptions = contract.ImportOptions
 
@@ -78,6 +80,28 @@ func Open(ctx context.Context, cfg Config) (Memory, error) {
 		"set memory.backend to one of: "+strings.Join(Backends(), ", "))
 }
 
+// Rescue exports what can be read of a memory that Open refuses because it is
+// damaged, and changes nothing.
+func Rescue(ctx context.Context, cfg Config, w io.Writer, opts ExportOptions) (Moved, error) {
+	for _, b := range rescuers() {
+		if b.name == cfg.Backend {
+			return b.rescue(ctx, cfg, w, opts)
+		}
+	}
+	return Moved{}, contract.Unsupported(fmt.Sprintf("the memory backend %q cannot be read when it is damaged", cfg.Backend), "restore one of its backups")
+}
+
+// Repair replaces a damaged memory by one of everything that can be read of it,
+// and keeps the damaged one.
+func Repair(ctx context.Context, cfg Config) (RepairReport, error) {
+	for _, b := range rescuers() {
+		if b.name == cfg.Backend {
+			return b.repair(ctx, cfg)
+		}
+	}
+	return RepairReport{}, contract.Unsupported(fmt.Sprintf("the memory backend %q cannot be repaired", cfg.Backend), "restore one of its backups")
+}
+
 // checked closes and refuses a memory that would ignore its retention.
 func checked(m Memory, cfg Config) (Memory, error) {
 	if cfg.Keep.IsZero() {
@@ -94,6 +118,9 @@ func checked(m Memory, cfg Config) (Memory, error) {
 // ErrUnsupported is the cause of a Problem that lies in the choice of the backend;
 // see contract.
 var ErrUnsupported = contract.ErrUnsupported
+
+// ErrDamaged is the cause of a Problem about stored data that are damaged.
+var ErrDamaged = contract.ErrDamaged
 
 // Require returns m as an optional interface, or an *evidence.Problem if its
 // backend does not declare it.

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"io"
 
 	"github.com/research-mcp/research-mcp/memory/local"
 )
@@ -15,6 +16,20 @@ type backend struct {
 func backends() []backend {
 	return []backend{
 		{"local", opens(local.Open)},
+	}
+}
+
+// rescuer reads and replaces what the backend of its name refuses to open.
+type rescuer struct {
+	name   string
+	rescue func(ctx context.Context, cfg Config, w io.Writer, opts ExportOptions) (Moved, error)
+	repair func(ctx context.Context, cfg Config) (RepairReport, error)
+}
+
+// rescuers lists those of the backends that have one, sorted by name.
+func rescuers() []rescuer {
+	return []rescuer{
+		{"local", local.Rescue, local.Repair},
 	}
 }
 

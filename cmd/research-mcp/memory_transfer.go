@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/diagnosis"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory"
 )
@@ -30,24 +34,50 @@ too. What is damaged is left out and named; the exit code is 1 then.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withApp(cmd.Context(), func(a *app.App) error {
-				if len(args) == 1 && args[0] != "-" {
-					moved, err := a.Library().ExportFile(cmd.Context(), args[0], vectors)
-					if err != nil {
-						return err
-					}
-					return errors.Join(c.printMoved("Exported", moved), leftOut("read", moved))
-				}
-				moved, err := a.Library().Export(cmd.Context(), c.out, vectors)
-				if err != nil {
-					return err
-				}
-				return errors.Join(c.sayMoved(moved), leftOut("read", moved))
-			})
+			file := ""
+			if len(args) == 1 && args[0] != "-" {
+				file = args[0]
+			}
+			return c.export(cmd.Context(), file, vectors)
 		},
 	}
 	cmd.Flags().BoolVar(&vectors, "vectors", false, "include the vectors: larger, but an import embeds nothing again")
 	return cmd
+}
+
+// export writes the memory to a file, or to stdout if file is empty. Of one that
+// cannot be opened because it is damaged, it writes what can be read.
+func (c *console) export(ctx context.Context, file string, vectors bool) (err error) {
+	var write func(w io.Writer) (memory.Moved, error)
+	a, err := c.open(ctx)
+	switch {
+	case err == nil:
+		defer func() { err = errors.Join(err, a.Close()) }()
+		write = func(w io.Writer) (memory.Moved, error) { return a.Library().Export(ctx, w, vectors) }
+	case errors.Is(err, memory.ErrDamaged):
+		cfg, err := c.settings()
+		if err != nil {
+			return err
+		}
+		write = func(w io.Writer) (memory.Moved, error) {
+			return diagnosis.RescueMemory(ctx, cfg, c.logger(cfg.LogLevel), w, vectors)
+		}
+	default:
+		return err
+	}
+	var moved memory.Moved
+	if file == "" {
+		moved, err = write(c.out)
+	} else {
+		moved, err = library.WriteExport(ctx, file, write)
+	}
+	if err != nil {
+		return err
+	}
+	if file == "" {
+		return errors.Join(c.sayMoved(moved), leftOut("read", moved))
+	}
+	return errors.Join(c.printMoved("Exported", moved), leftOut("read", moved))
 }
 
 // leftOut makes the exit code show that records are missing.

@@ -41,7 +41,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, Setup: startWorld,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"grab": grab, "bytes": makeBytes, "damage": damage, "alike": alike, "remembermany": rememberMany,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"grab": grab, "bytes": makeBytes, "damage": damage, "cut": cutEnd, "alike": alike, "remembermany": rememberMany,
 			"pages": servePages},
 	})
 }
@@ -139,6 +139,16 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 		raw[i] = byte(i * 7)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), raw, 0o600))
+}
+
+// cutEnd FILE removes the last page.
+func cutEnd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: cut FILE")
+	}
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()-4096))
 }
 
 // rememberMany N keeps N small files, through one program.

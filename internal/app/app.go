@@ -92,10 +92,20 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	return a, nil
 }
 
+// A small memory is backed up, once a day, when a command or a server ends; a
+// large one while a server runs.
+const (
+	closingBackup      = time.Second
+	closingBackupBytes = 32 << 20
+)
+
 // Close ends background work and waits for it, in the order in which the parts
 // depend on each other.
 func (a *App) Close() error {
 	a.engine.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), closingBackup)
+	a.library.BackupDaily(ctx, closingBackupBytes)
+	cancel()
 	return errors.Join(a.closeSources(), a.pool.Close(), a.models.Close(), a.memory.Close(), a.fetch.Close())
 }
 

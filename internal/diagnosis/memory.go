@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 
 	"github.com/research-mcp/research-mcp/internal/app"
@@ -11,6 +12,21 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory"
 )
+
+// memoryConfig is what opens the memory of cfg.
+func memoryConfig(cfg *config.Config, log *slog.Logger) memory.Config {
+	return memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, Logger: log}
+}
+
+// RepairMemory replaces a damaged memory by what can be read of it.
+func RepairMemory(ctx context.Context, cfg *config.Config, log *slog.Logger) (memory.RepairReport, error) {
+	return memory.Repair(ctx, memoryConfig(cfg, log))
+}
+
+// RescueMemory exports what can be read of a memory that cannot be opened.
+func RescueMemory(ctx context.Context, cfg *config.Config, log *slog.Logger, w io.Writer, vectors bool) (memory.Moved, error) {
+	return memory.Rescue(ctx, memoryConfig(cfg, log), w, memory.ExportOptions{Vectors: vectors})
+}
 
 // CheckMemory compares the memory with itself. One that cannot even be opened
 // is a report that says so, not an error.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,7 +18,13 @@ import (
 
 // ExportFile writes the whole memory to a new file of mode 0600. The file appears
 // under its name only when it is complete.
-func (l *Library) ExportFile(ctx context.Context, path string, vectors bool) (moved contract.Moved, err error) {
+func (l *Library) ExportFile(ctx context.Context, path string, vectors bool) (contract.Moved, error) {
+	return WriteExport(ctx, path, func(w io.Writer) (contract.Moved, error) { return l.Export(ctx, w, vectors) })
+}
+
+// WriteExport writes what export does to a new file of mode 0600, which appears
+// under its name only when it is complete.
+func WriteExport(ctx context.Context, path string, export func(io.Writer) (contract.Moved, error)) (moved contract.Moved, err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return moved, exists(path)
 	}
@@ -31,7 +38,7 @@ func (l *Library) ExportFile(ctx context.Context, path string, vectors bool) (mo
 			err = errors.Join(err, rm)
 		}
 	}()
-	moved, err = l.Export(ctx, f, vectors)
+	moved, err = export(f)
 	if err == nil {
 		err = f.Sync()
 	}

@@ -14,6 +14,7 @@ const (
 	firstMaintenance = 5 * time.Second // after the start, which it must not slow down
 	modelEvery       = time.Minute
 	retainEvery      = 15 * time.Minute
+	backupEvery      = time.Hour // asks; a backup is made once a day
 )
 
 // Maintain maintains the memory until ctx ends: it removes what the retention
@@ -27,7 +28,7 @@ func (l *Library) Maintain(ctx context.Context) {
 	writing.Go(func() { l.writeVectors(ctx) })
 	timer := time.NewTimer(firstMaintenance)
 	defer timer.Stop()
-	var retained time.Time
+	var retained, backedUp time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -37,9 +38,28 @@ func (l *Library) Maintain(ctx context.Context) {
 				retained = now
 				l.retain(ctx)
 			}
+			if backedUp.IsZero() || now.Sub(backedUp) >= backupEvery {
+				backedUp = now
+				l.BackupDaily(ctx, 0)
+			}
 		}
 		l.followModel(ctx)
 		timer.Reset(modelEvery)
+	}
+}
+
+// BackupDaily makes the backup of the day, where the backend makes any and the
+// memory has at most maxBytes (0: any size). A failure is logged: a backup that
+// could not be made ends nothing else.
+func (l *Library) BackupDaily(ctx context.Context, maxBytes int64) {
+	b, ok := l.deps.Memory.(contract.DailyBackuper)
+	if !ok {
+		return
+	}
+	if r, made, err := b.BackupDaily(ctx, maxBytes); err != nil && ctx.Err() == nil {
+		l.deps.Log.Warn("the backup of the day was not made", "err", err)
+	} else if made {
+		l.deps.Log.Info("the backup of the day was made", "path", r.Path)
 	}
 }
 

@@ -18,6 +18,14 @@ type Backuper interface {
 	Backup(ctx context.Context, path string) (BackupReport, error)
 }
 
+// DailyBackuper makes backups by itself; no capability is declared by it.
+type DailyBackuper interface {
+	// BackupDaily makes a backup in a place of its own, unless it made one within a day,
+	// the memory is empty or larger than maxBytes (0: any size), or the disk is too full,
+	// and reports whether it did. It removes the oldest of its own beyond seven.
+	BackupDaily(ctx context.Context, maxBytes int64) (BackupReport, bool, error)
+}
+
 // Checker verifies the stored data.
 type Checker interface {
 	// Check verifies that documents, word index, vectors and counters agree. If they do
@@ -137,6 +145,9 @@ func declares(m Memory, c Capability) bool {
 // and not in the stored data: a name that is not registered, or a capability or
 // setting that the backend does not support.
 var ErrUnsupported = errors.New("not supported by the memory backend")
+
+// ErrDamaged is the cause of a Problem about stored data that are damaged.
+var ErrDamaged = errors.New("the stored data are damaged")
 
 // Unsupported returns a Problem with the cause ErrUnsupported, due to the
 // caller's input.

@@ -72,6 +72,13 @@ type ErasureReport struct {
 	Found []string `json:"found"` // descriptions of the places; never nil
 }
 
+// RepairReport describes a repaired memory.
+type RepairReport struct {
+	Path  string `json:"path"`
+	Kept  string `json:"kept"`  // where the damaged file is now
+	Moved Moved  `json:"moved"` // what the new one has
+}
+
 // BackupReport describes a finished backup.
 type BackupReport struct {
 	Path      string `json:"path"`

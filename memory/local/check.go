@@ -180,6 +180,9 @@ func (l *Local) checkRows(ctx context.Context, tx *sql.Tx, r *contract.CheckRepo
 // checkWords lets FTS5 compare its index with the chunks. The command is an
 // INSERT and takes the write lock, but writes nothing.
 func (l *Local) checkWords(ctx context.Context, r *contract.CheckReport) error {
+	if l.readOnly {
+		return nil
+	}
 	tx, err := l.wdb.BeginTx(ctx, nil)
 	if err != nil {
 		return l.failed(ctx, "checking the word index", err)

@@ -43,6 +43,9 @@ func prepareDir(dir string) (string, *raw, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return "", nil, evidence.BadInput(fmt.Sprintf("%s is a folder", path), "choose another data folder with --data-dir")
 	}
+	if err := refuseOrphanedLog(path); err != nil {
+		return "", nil, err
+	}
 	// Created here, with mode 0600: SQLite would let others read it, and the
 	// write-ahead log takes over the mode of the file.
 	file, err := openRaw(path)
@@ -53,6 +56,28 @@ func prepareDir(dir string) (string, *raw, error) {
 		return "", nil, errors.Join(err, file.release())
 	}
 	return path, file, nil
+}
+
+// walHeader is the size of a write-ahead log without frames.
+const walHeader = 32
+
+// refuseOrphanedLog refuses an empty or absent database beside a write-ahead log
+// with data: SQLite would begin a new database and delete the log, which may be all
+// that is left. A file that another process is creating has its first page before
+// there is a log.
+func refuseOrphanedLog(path string) error {
+	wal, err := os.Stat(path + "-wal")
+	if err != nil || wal.Size() <= walHeader {
+		return nil
+	}
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 || err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return &evidence.Problem{
+		What: fmt.Sprintf("%s is empty, but the write-ahead log beside it has %d bytes: the database was lost or cut, and was not replaced", path, wal.Size()),
+		Try: fmt.Sprintf("move %s away, and put the newest backup from %s in the place of %s", filepath.Base(path)+"-wal",
+			filepath.Join(filepath.Dir(path), backupDir), filepath.Base(path)),
+	}
 }
 
 func makeFolder(dir string) error {
@@ -137,16 +162,21 @@ func inspectOnce(path string, f io.ReaderAt) error {
 	if wal, err := os.Stat(path + "-wal"); err == nil && wal.Size() > 0 {
 		return nil // the missing pages may be in the log
 	}
-	size := int64(binary.BigEndian.Uint16(head[16:18]))
-	if size == 1 {
-		size = 65536
-	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	if pages := int64(binary.BigEndian.Uint32(head[28:32])); pages*size > info.Size() {
-		return fmt.Errorf("it has %d bytes of %d", info.Size(), pages*size)
+	if want := headerSize(head); want > info.Size() {
+		return fmt.Errorf("it has %d bytes of %d", info.Size(), want)
 	}
 	return nil
+}
+
+// headerSize is how long a database is by its header.
+func headerSize(head []byte) int64 {
+	size := int64(binary.BigEndian.Uint16(head[16:18]))
+	if size == 1 {
+		size = 65536
+	}
+	return int64(binary.BigEndian.Uint32(head[28:32])) * size
 }

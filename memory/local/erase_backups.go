@@ -74,7 +74,7 @@ func (l *Local) forgetInBackups(ctx context.Context, sel removal) (notes []strin
 				continue
 			}
 			notes = append(notes, fmt.Sprintf("the backup %s was deleted: it contained forgotten data and could not be changed", path))
-		case holds:
+		case holds && dailyTime(path).IsZero(): // nobody needs to know of the automatic ones
 			notes = append(notes, fmt.Sprintf("forgotten data were also removed from the backup %s", path))
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // explain turns an error of SQLite into a Problem that says what to do. A
@@ -35,11 +36,7 @@ func explain(path string, err error) error {
 			Cause: err,
 		}
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN:
-		return &evidence.Problem{
-			What:  fmt.Sprintf("%s is not writable", path),
-			Try:   "check the owner of the file and its folder, or choose another data folder with --data-dir",
-			Cause: err,
-		}
+		return notWritable(path, err)
 	case sqlite3.SQLITE_IOERR:
 		return &evidence.Problem{
 			What:  fmt.Sprintf("reading or writing %s failed: %v", path, se),
@@ -50,11 +47,19 @@ func explain(path string, err error) error {
 	return err
 }
 
+func notWritable(path string, cause error) *evidence.Problem {
+	return &evidence.Problem{
+		What:  fmt.Sprintf("%s is not writable", path),
+		Try:   "check the owner of the file and its folder, or choose another data folder with --data-dir",
+		Cause: cause,
+	}
+}
+
 func damaged(path string, cause error) *evidence.Problem {
 	return &evidence.Problem{
 		What: fmt.Sprintf("%s is damaged or is not a memory", path),
-		Try: fmt.Sprintf("run `research-mcp memory check`; move the file away and put the newest backup from %s in its place, or choose another data folder with --data-dir",
+		Try: fmt.Sprintf("`research-mcp memory check` says more; `research-mcp memory repair` makes a new file of what can be read and keeps the old one; or put the newest backup from %s in its place",
 			filepath.Join(filepath.Dir(path), backupDir)),
-		Cause: cause,
+		Cause: errors.Join(contract.ErrDamaged, cause),
 	}
 }

@@ -40,6 +40,10 @@ type Local struct {
 	log  *slog.Logger
 	path string
 	raw  *raw // the open file; see openRaw
+	// readOnly: the file or its folder is not writable. What is stored is found and
+	// exported, and a write is a Problem.
+	readOnly bool
+	newest   int // the layout that this program knows
 	// copies is a lock: its holder opens the files of the backups. POSIX locks
 	// are per process (see raw), so two must not do so at once.
 	copies chan struct{}
@@ -91,19 +95,30 @@ func Open(ctx context.Context, cfg contract.Config) (*Local, error) {
 }
 
 func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Local, error) {
-	if err := migrate(ctx, path, cfg.Logger); err != nil {
+	steps, err := migrations()
+	if err != nil {
+		return nil, fmt.Errorf("reading the migrations: %w", err)
+	}
+	l := &Local{cfg: cfg, log: cfg.Logger, path: path, raw: file, readOnly: accessOf(path) != "", newest: len(steps),
+		copies: make(chan struct{}, 1), voc: newVocabulary(), df: newFrequencies()}
+	if l.readOnly {
+		err = wantLayout(ctx, path, len(steps))
+	} else if err = migrateTo(ctx, path, steps, cfg.Logger); err == nil {
+		restrictAccess(filepath.Dir(path), path, cfg.Logger) // only now: the file is known to be a memory
+	}
+	if err != nil {
 		return nil, err
 	}
-	restrictAccess(filepath.Dir(path), path, cfg.Logger) // only now: the file is known to be a memory
-	l := &Local{cfg: cfg, log: cfg.Logger, path: path, raw: file, copies: make(chan struct{}, 1), voc: newVocabulary(), df: newFrequencies()}
 	if err := l.connect(ctx); err != nil {
 		return nil, explain(path, fmt.Errorf("opening the memory: %w", err))
 	}
-	var err error
 	if l.index, err = startIndex(path, l.log, cfg.ActiveModel); err != nil {
 		return nil, errors.Join(explain(path, err), l.rdb.Close(), l.wdb.Close())
 	}
-	l.stopWords = l.followWords()
+	l.stopWords = func() {}
+	if !l.readOnly {
+		l.stopWords = l.followWords()
+	}
 	return l, nil
 }
 
@@ -142,6 +157,14 @@ func openDB(path string, readOnly bool) (*sql.DB, error) {
 	q := url.Values{}
 	q.Set("_busy_timeout", strconv.Itoa(int(busyTimeout.Milliseconds())))
 	q.Add("_pragma", "foreign_keys(1)")
+	switch accessOf(path) {
+	case "ro":
+		q.Set("mode", "ro")
+		readOnly = true
+	case "immutable":
+		q.Set("immutable", "1")
+		readOnly = true
+	}
 	q.Add("_pragma", "secure_delete(1)") // deleted rows are overwritten
 	q.Add("_pragma", "temp_store(2)")    // no data in temporary files
 	q.Add("_error_rc", "1")
@@ -170,11 +193,18 @@ func dsn(path string, q url.Values) string {
 // write runs fn in a transaction that has the write lock from its start, and
 // notifies the index after the commit.
 func (l *Local) write(ctx context.Context, doing string, fn func(tx *sql.Tx) error) error {
+	if l.readOnly {
+		return notWritable(l.path, nil)
+	}
 	tx, err := l.wdb.BeginTx(ctx, nil)
 	if err != nil {
 		return l.failed(ctx, doing, err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	// Another process may have updated the layout since this one opened the file.
+	if _, err := layout(ctx, tx, l.path, l.newest); err != nil {
+		return l.failed(ctx, doing, err)
+	}
 	if err := fn(tx); err != nil {
 		return l.failed(ctx, doing, err)
 	}

@@ -44,16 +44,27 @@ func migrations() ([]string, error) {
 	return steps, nil
 }
 
-// migrate updates the file to the newest layout. Several processes may do so at
-// once: the version is read again under the write lock.
-func migrate(ctx context.Context, path string, log *slog.Logger) error {
-	steps, err := migrations()
+// wantLayout returns a Problem if the file, which cannot be written, does not have
+// the newest layout.
+func wantLayout(ctx context.Context, path string, newest int) (err error) {
+	db, err := openDB(path, true)
 	if err != nil {
-		return fmt.Errorf("reading the migrations: %w", err)
+		return err
 	}
-	return migrateTo(ctx, path, steps, log)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	have, err := layout(ctx, db, path, newest)
+	switch {
+	case err != nil:
+		return explain(path, fmt.Errorf("opening the memory: %w", err))
+	case have < newest:
+		return &evidence.Problem{What: fmt.Sprintf("%s has the layout %d of an older version of research-mcp, and is not writable", path, have),
+			Try: "make the folder writable once, so that it is updated, or copy it elsewhere and name the copy with --data-dir"}
+	}
+	return nil
 }
 
+// migrateTo updates the file to the newest layout. Several processes may do so at
+// once: the version is read again under the write lock.
 func migrateTo(ctx context.Context, path string, steps []string, log *slog.Logger) (err error) {
 	q := url.Values{}
 	q.Set("_busy_timeout", strconv.Itoa(int(busyTimeout.Milliseconds())))

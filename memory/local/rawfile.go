@@ -43,6 +43,9 @@ func openRaw(path string) (*raw, error) {
 		return nil, err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if accessOf(path) != "" { // the file exists and can only be read
+		f, err = os.Open(path)
+	}
 	if err != nil {
 		return nil, err
 	}

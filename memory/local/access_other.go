@@ -1,0 +1,9 @@
+//go:build !unix
+
+package local
+
+// accessOf has no way to find out on this platform: opening will tell.
+func accessOf(string) string { return "" }
+
+// freeBytes is not known on this platform.
+func freeBytes(string) (int64, bool) { return 0, false }

@@ -1,0 +1,34 @@
+//go:build unix
+
+package local
+
+import (
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// accessOf says how the database at path can be opened: "" for writing, "ro" for
+// reading beside a process that writes, "immutable" for reading where nobody can
+// write: without the right to create its files, SQLite opens no database that has
+// a write-ahead log.
+func accessOf(path string) string {
+	file, dir := unix.Access(path, unix.W_OK), unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK)
+	if file == nil && dir == nil || unix.Access(path, unix.R_OK) != nil {
+		return ""
+	}
+	if _, err := os.Stat(path + "-shm"); err == nil || dir == nil {
+		return "ro"
+	}
+	return "immutable"
+}
+
+// freeBytes is the space for ordinary users on the disk with dir, if it is known.
+func freeBytes(dir string) (int64, bool) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, false
+	}
+	return int64(st.Bavail) * int64(st.Bsize), true //nolint:gosec,unconvert // the types differ by platform
+}
