@@ -20,11 +20,12 @@ const (
 )
 
 // scoreMeaning adds to the scores of the best candidates how similar they are to
-// the question by a trained encoder. Without one, or when it fails, the scores stay
-// as they are; a cancelled ctx is an error, one whose deadline has passed is not.
-func scoreMeaning(ctx context.Context, encoder models.Matcher, question string, pool []candidate) error {
-	if encoder == nil || len(pool) < 2 {
-		return nil
+// the question by a trained encoder, and reports whether it did. Without one, or when it
+// fails, the scores stay as they are; a cancelled ctx is an error, one whose deadline has
+// passed is not.
+func scoreMeaning(ctx context.Context, encoder models.Matcher, question string, pool []candidate) (encoded bool, err error) {
+	if encoder == nil {
+		return false, nil
 	}
 	order := make([]int, len(pool))
 	for i := range order {
@@ -42,9 +43,9 @@ func scoreMeaning(ctx context.Context, encoder models.Matcher, question string, 
 	found, err := compare(ctx, encoder, question, texts)
 	if err != nil {
 		if cancelled(ctx) {
-			return ctx.Err()
+			return false, ctx.Err()
 		}
-		return nil
+		return false, nil
 	}
 	cosine, least := make([]float64, len(found)), 0.0
 	for i, l := range found {
@@ -60,8 +61,9 @@ func scoreMeaning(ctx context.Context, encoder models.Matcher, question string, 
 	}
 	for i, n := range order {
 		pool[n].score += cosine[i] - least
+		pool[n].like = found[i]
 	}
-	return nil
+	return true, nil
 }
 
 // cancelled reports whether nobody waits for the answer any more. A deadline only ends

@@ -81,7 +81,7 @@ func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 		answerable = 0 // what was asked is spoken of, but not its number
 	}
 	if answerable < leastAnswerable {
-		return evidence.Draft{Abstain: true, Confidence: sure, Why: cameNearest(in, pool[0])}, nil
+		return evidence.Draft{Abstain: true, Confidence: sure, Why: cameNearest(pool[0].head, in.Evidence[pool[0].evidence].Document)}, nil
 	}
 	draft := evidence.Draft{Confidence: sure}
 	tokens := 0
@@ -149,10 +149,8 @@ func misspelling(a, b string) float64 {
 	return 1 - float64(d)/float64(len(a)+1)
 }
 
-// cameNearest says what came nearest to an answer.
-func cameNearest(in evidence.Brief, u unit) string {
-	d := in.Evidence[u.evidence].Document
-	place := u.head
+// cameNearest says what came nearest to an answer: a place in a document.
+func cameNearest(place string, d evidence.Document) string {
 	if d.URL != "" {
 		place += " (" + d.URL + ")"
 	}

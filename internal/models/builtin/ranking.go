@@ -59,7 +59,7 @@ func RankSentences(ctx context.Context, encoder models.Matcher, question string,
 		}
 	}
 	score(newQuery(question, ""), pool)
-	if err := scoreMeaning(ctx, encoder, question, pool); err != nil {
+	if _, err := scoreMeaning(ctx, encoder, question, pool); err != nil {
 		return nil, err
 	}
 	out := make([]Scored, len(pool))
@@ -138,6 +138,7 @@ type candidate struct {
 	score    float64
 	opening  float64 // the part of score that counts for the first sentence of an answer only
 	coverage float64
+	like     likeness // to the question; zero: not measured
 }
 
 func newCandidate(doc int, sp evidence.Span, s string, pos int) candidate {

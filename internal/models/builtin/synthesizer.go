@@ -25,18 +25,6 @@ func NewSynthesizer(encoder models.Matcher) *Synthesizer { return &Synthesizer{e
 // Name is "extractive".
 func (*Synthesizer) Name() string { return "extractive" }
 
-// The least coverage of the question by all sentences of an answer together, and by
-// the best of them, where rare words count more. Below it the answer abstains. With
-// questions on encyclopedia articles, each
-// put to the six passages that search finds for it, these abstain from 6 % of
-// those with an answer, from 72 % when the passage with the answer is withheld,
-// from 86 % when its whole article is, and from 99 % of those put to passages
-// found for another question.
-const (
-	leastTogether = 0.5
-	leastBest     = 0.40
-)
-
 // Write selects what to quote: whole blocks of documents with structure, else
 // sentences. Each has one mark and one quote, and its text is the document's text
 // between the quote's offsets. After the deadline of ctx it ranks by words alone. It fails
@@ -58,14 +46,17 @@ func (s *Synthesizer) Write(ctx context.Context, in evidence.Brief, stream func(
 		return evidence.Draft{Abstain: true, Why: "no passage that was found holds a sentence to quote"}, nil
 	}
 	score(q, pool)
-	if err := scoreMeaning(ctx, s.encoder, strings.TrimSpace(in.Question+" "+background(in)), pool); err != nil {
+	encoded, err := scoreMeaning(ctx, s.encoder, strings.TrimSpace(in.Question+" "+background(in)), pool)
+	if err != nil {
 		return evidence.Draft{}, err
 	}
 	picked := choose(q, pool, wanted(q.kind, in.MaxTokens), in.MaxTokens)
-	if why := doubt(q, picked); why != "" {
-		return evidence.Draft{Abstain: true, Why: why}, nil
+	answers, sure := sentenceConfidence(q, picked, encoded && inEnglish(in.Question))
+	if !answers {
+		d := in.Evidence[picked[0].doc].Document
+		return evidence.Draft{Abstain: true, Confidence: sure, Why: cameNearest(cmp.Or(d.Title, d.Source), d)}, nil
 	}
-	draft := evidence.Draft{}
+	draft := evidence.Draft{Confidence: sure}
 	for _, c := range arrange(picked) {
 		draft.Sentences = append(draft.Sentences, evidence.Sentence{
 			Text: c.text, Marks: []int{c.doc + 1}, Quotes: []evidence.Span{c.span},
@@ -159,19 +150,6 @@ func wanted(k questionType, maxTokens int) int {
 		most = min(most, maxTokens/tokensOfSentence)
 	}
 	return max(most, 2)
-}
-
-// doubt returns why the sentences are not an answer, or "".
-func doubt(q query, picked []candidate) string {
-	best := 0.0
-	for _, c := range picked {
-		best = max(best, c.coverage)
-	}
-	together := togetherCovered(q, picked)
-	if together >= leastTogether && best >= leastBest {
-		return ""
-	}
-	return fmt.Sprintf("the best sentences that were found cover %d %% of the question", int(100*min(together, 1)))
 }
 
 // togetherCovered returns the share of the question's terms that the sentences or
