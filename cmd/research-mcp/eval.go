@@ -14,7 +14,7 @@ import (
 func newEval(c *console) *cobra.Command {
 	var o evaluation.Options
 	cmd := &cobra.Command{
-		Use: "eval DIR", Short: "Score recall or answers on a test collection in BEIR's layout", Args: exactly(1, "one folder"),
+		Use: "eval DIR", Short: "Score recall, answers or their confidence on a test collection in BEIR's layout", Args: exactly(1, "one folder"),
 		Long: `Reads corpus.jsonl, queries.jsonl and qrels.tsv from DIR, stores the documents in a
 temporary memory, waits until all of them have vectors, asks every judged query and
 prints the scores. It does not touch your memory.`,
@@ -25,7 +25,7 @@ prints the scores. It does not touch your memory.`,
 				name, value string
 				valid       []string
 			}{
-				{"task", o.Task, []string{evaluation.TaskRecall, evaluation.TaskAnswer}},
+				{"task", o.Task, []string{evaluation.TaskRecall, evaluation.TaskAnswer, evaluation.TaskConfidence}},
 				{"mode", o.Mode, []string{evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector}},
 			} {
 				if !slices.Contains(f.valid, f.value) {
@@ -43,7 +43,7 @@ prints the scores. It does not touch your memory.`,
 			return c.print(score)
 		},
 	}
-	cmd.Flags().StringVar(&o.Task, "task", evaluation.TaskRecall, "what is scored: recall or answer")
+	cmd.Flags().StringVar(&o.Task, "task", evaluation.TaskRecall, "what is scored: recall, answer or confidence")
 	cmd.Flags().StringVar(&o.Mode, "mode", evidence.ModeHybrid, "of the task recall: hybrid, bm25 or vector")
 	return cmd
 }

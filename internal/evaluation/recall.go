@@ -23,14 +23,15 @@ import (
 
 // Tasks of an evaluation.
 const (
-	TaskRecall = "recall" // find the documents
-	TaskAnswer = "answer" // choose the sentence
+	TaskRecall     = "recall"     // find the documents
+	TaskAnswer     = "answer"     // choose the sentence
+	TaskConfidence = "confidence" // answer or refuse, and say how sure
 )
 
 // Options say what to measure.
 type Options struct {
 	Dir  string
-	Task string // TaskRecall or TaskAnswer
+	Task string // TaskRecall, TaskAnswer or TaskConfidence
 	Mode string // of recall: hybrid, bm25 or vector
 }
 
@@ -52,14 +53,18 @@ type RecallScore struct {
 const cutoff = 10
 
 // Run measures on a collection, with the program as the settings have it but
-// with a temporary memory. The result is a RecallScore or an AnswerScore.
+// with a temporary memory. The result is a RecallScore, an AnswerScore or a
+// ConfidenceScore.
 func Run(ctx context.Context, cfg *config.Config, o Options, log *slog.Logger) (score any, err error) {
 	c, err := loadCollection(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	if o.Task == TaskAnswer {
+	switch o.Task {
+	case TaskAnswer:
 		return scoreAnswers(ctx, c, all.Encoder(cfg))
+	case TaskConfidence:
+		return scoreConfidence(ctx, c, all.Encoder(cfg))
 	}
 	dir, err := os.MkdirTemp("", "research-mcp-eval-")
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -155,6 +156,12 @@ func (l *Library) embedQuery(ctx context.Context, q *evidence.RecallQuery, chose
 	} else {
 		go func() { // waited for below
 			defer close(asked)
+			defer func() { // the client of a model must not end the process
+				if p := recover(); p != nil {
+					failed = fmt.Errorf("a panic: %v", p)
+					l.deps.Log.Error("embedding a question", "panic", p, "stack", string(debug.Stack()))
+				}
+			}()
 			bounded, cancel := limit.WithTimeout(ctx, QueryPatience)
 			defer cancel()
 			var vectors [][]float32

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -226,4 +227,29 @@ func TestBackendWithoutVectorFiller(t *testing.T) {
 	if _, ok := any(basic{m}).(contract.VectorFiller); ok {
 		t.Error("the backend declares what it should not: the test proves nothing")
 	}
+}
+
+// A model's client that panics costs its own part of the ranking, not the process.
+func TestRecallWithAnEmbedderThatPanics(t *testing.T) {
+	t.Parallel()
+	l, _ := open(t, func(d *library.Deps) { d.Models = fakeChooser{embedder: panicking{}} })
+	remember(t, l, heron)
+	got, err := l.Recall(t.Context(), library.RecallRequest{Query: "heron"})
+	if err != nil || len(got.Hits) != 1 {
+		t.Fatalf("recall = %+v, %v, want one hit", got, err)
+	}
+	if !slices.ContainsFunc(got.Warnings, func(w string) bool { return strings.Contains(w, "panic: out of order") }) {
+		t.Errorf("warnings = %q, want the panic among them", got.Warnings)
+	}
+}
+
+type panicking struct{}
+
+func (panicking) Model() evidence.Model { return trained.model }
+
+func (panicking) Embed(_ context.Context, texts []string) ([][]float32, error) {
+	if slices.Equal(texts, []string{"heron"}) {
+		panic("out of order")
+	}
+	return trained.Embed(context.Background(), texts)
 }

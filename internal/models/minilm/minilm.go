@@ -120,6 +120,9 @@ func (e *Encoder) Embed(ctx context.Context, texts []string) ([][]float32, error
 // the last time.
 func (e *Encoder) Rest() {
 	if e.used.Swap(false) {
+		e.mu.Lock()
+		e.recent = nil // also texts that were forgotten since
+		e.mu.Unlock()
 		release()
 		runtime.GC() // a sync.Pool keeps its buffers over one collection
 		debug.FreeOSMemory()

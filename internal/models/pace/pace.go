@@ -93,7 +93,8 @@ func (b *Book) Speed(model string) (Speed, bool) {
 	defer b.mu.Unlock()
 	b.load()
 	s, ok := b.speeds[model]
-	stale := s.Bound && b.now().Sub(s.At) > boundTTL
+	age := b.now().Sub(s.At)
+	stale := s.Bound && (age > boundTTL || age < 0) // the clock was set back
 	if !ok || s.Host != b.machine || stale || !valid(s) {
 		return Speed{}, false
 	}

@@ -49,6 +49,10 @@ func TestSpeedsAreKept(t *testing.T) {
 	if _, ok := again.Speed("a"); !ok {
 		t.Error("a measurement does not count any more")
 	}
+	now = now.Add(-2 * boundTTL)
+	if _, ok := again.Speed("b"); ok {
+		t.Error("a bound counts although it is from the future")
+	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("%d files in the folder, want one", len(entries))
 	}

@@ -34,6 +34,7 @@ func (f *ThoughtFilter) Add(s string) string {
 	if _, after, ok := strings.Cut(f.held, thoughtClose); ok {
 		return f.release(strings.TrimLeft(after, " \n\t"))
 	}
+	f.held = f.held[max(0, len(f.held)-len(thoughtClose)):] // it may end with a part of the tag
 	return ""
 }
 
