@@ -142,6 +142,7 @@ func (a *App) Sandbox(ctx context.Context) ([]string, error) { return a.pool.San
 func engineConfig(cfg *config.Config) research.Config {
 	c := research.DefaultConfig()
 	c.Budget, c.SoftBudget = cfg.Research.Budget, cfg.Research.SoftBudget
+	c.RunFor = cfg.Research.RunFor
 	c.RecallK, c.PassageTokens = cfg.Research.RecallK, cfg.Research.Passages
 	c.FoldAfter, c.FoldKeep = cfg.Session.FoldAfter, cfg.Session.FoldKeep
 	c.Language = cfg.Language

@@ -48,6 +48,7 @@ type Research struct {
 	SoftBudget time.Duration `koanf:"soft_budget"`
 	RecallK    int           `koanf:"recall_k"`
 	Passages   int           `koanf:"passage_tokens"`
+	RunFor     time.Duration `koanf:"run_for"`
 }
 
 // Session says when turns are folded into the summary.
@@ -219,6 +220,7 @@ var keys = []key{
 	{name: "research.budget", value: "45s", about: "a question is answered within this time"},
 	{name: "research.passage_tokens", value: "2400", about: "most evidence that the writing model reads, in estimated tokens"},
 	{name: "research.recall_k", value: "12", about: "most passages from the memory that are considered for an answer"},
+	{name: "research.run_for", value: "3m", about: "how long a question is worked on after the client that asked it gave up waiting"},
 	{name: "research.soft_budget", value: "2.5s", about: "how long slow sources are waited for after the first good answer"},
 	{name: "session.fold_after", value: "6", about: "messages in a session before the older ones are folded into a summary"},
 	{name: "session.fold_keep", value: "3", about: "messages that are not folded"},
@@ -318,6 +320,7 @@ func (c *Config) validate() error {
 	}
 	for name, d := range map[string]time.Duration{
 		"analysis.timeout": c.Analysis.Timeout, "ollama.silence": c.Ollama.Silence, "research.soft_budget": c.Research.SoftBudget,
+		"research.run_for": c.Research.RunFor,
 	} {
 		if d < 10*time.Millisecond || d > time.Hour {
 			return bad(name, d.String(), "a time from 10ms to 1h, such as 2.5s")

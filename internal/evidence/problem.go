@@ -2,6 +2,10 @@ package evidence
 
 import "errors"
 
+// ErrCallerLeft is the cause of a context that ended because its caller gave up waiting,
+// by a time-out of its own: it may still want the result.
+var ErrCallerLeft = errors.New("the caller gave up waiting")
+
 // Problem is an error for a person or a model: what is wrong, with the value,
 // and what to do next. Its text is safe to show.
 type Problem struct {

@@ -21,6 +21,7 @@ type Config struct {
 	Budget         time.Duration // of a Request with none
 	SoftBudget     time.Duration // how long other sources are waited for after the first has answered
 	SourceDeadline time.Duration // of a search, also in the background, unless the source's own timeout is longer
+	RunFor         time.Duration // how long a run goes on whose caller gave up waiting
 	FoldAfter      int           // messages in a session before the older ones are folded into its summary
 	FoldKeep       int           // messages that are not folded
 	RecallK        int           // most recalled passages for an answer
@@ -31,7 +32,7 @@ type Config struct {
 // DefaultConfig returns the defaults of the settings.
 func DefaultConfig() Config {
 	return Config{
-		Budget: 45 * time.Second, SoftBudget: 2500 * time.Millisecond, SourceDeadline: 30 * time.Second,
+		Budget: 45 * time.Second, SoftBudget: 2500 * time.Millisecond, SourceDeadline: 30 * time.Second, RunFor: 3 * time.Minute,
 		FoldAfter: 6, FoldKeep: 3, RecallK: 12, PassageTokens: 2400, Language: "en",
 	}
 }
@@ -59,6 +60,7 @@ type Engine struct {
 	stop  context.CancelFunc
 	tasks sync.WaitGroup // questions and background work
 	folds folds
+	runs  *runs
 
 	mu     sync.Mutex
 	closed bool
@@ -70,7 +72,7 @@ func New(cfg Config, deps Deps) *Engine {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	life, stop := context.WithCancel(context.Background())
-	return &Engine{cfg: cfg, deps: deps, life: life, stop: stop, folds: folds{running: map[string]chan struct{}{}}}
+	return &Engine{cfg: cfg, deps: deps, life: life, stop: stop, folds: folds{running: map[string]chan struct{}{}}, runs: newRuns()}
 }
 
 // Close ends background work and waits for it: late searches are cancelled, and a
@@ -201,9 +203,12 @@ func (e *Engine) begin(ctx context.Context, req Request, observe func(Event)) (*
 		observe = func(Event) {}
 	}
 	r := &run{e: e, req: req, depth: depths[req.Depth], session: session, observe: ordered(observe), started: started}
+	if req.id == "" {
+		req.id = e.deps.NewID("r_")
+	}
 	r.models = e.chooseModels(ctx)
 	r.answer = evidence.Answer{
-		Question: req.Question, Session: session.ID, RunID: e.deps.NewID("r_"),
+		Question: req.Question, Session: session.ID, RunID: req.id,
 		Claims: []evidence.Claim{}, Citations: []evidence.Citation{}, Sources: []evidence.SourceReport{}, Topics: []string{},
 		Warnings: []string{},
 	}

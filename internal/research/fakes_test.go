@@ -138,6 +138,19 @@ func (s *fakeSessions) Append(ctx context.Context, id string, turns ...evidence.
 	return ctx.Err()
 }
 
+func (s *fakeSessions) Run(_ context.Context, id string) (evidence.Answer, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, session := range s.all {
+		for _, t := range session.Turns {
+			if t.Run != nil && t.Run.RunID == id {
+				return t.Run.Clone(), true, nil
+			}
+		}
+	}
+	return evidence.Answer{}, false, nil
+}
+
 func (s *fakeSessions) Fold(ctx context.Context, id string, from, to int64, summary string) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,0 +1,316 @@
+package research
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/text"
+)
+
+// Bounds of runs.
+const (
+	mostRuns     = 16               // that work at the same time; others wait within their budget
+	keepFinished = 10 * time.Minute // how long the answer of a run that nobody waited for is kept at hand
+	mostFinished = 64
+)
+
+// runs are the questions that Ask answers.
+type runs struct {
+	mu    sync.Mutex
+	byKey map[string]*asking // the last run of a question in a session
+	byID  map[string]*asking
+	slots chan struct{} // one for each run at work
+}
+
+func newRuns() *runs {
+	return &runs{byKey: map[string]*asking{}, byID: map[string]*asking{}, slots: make(chan struct{}, mostRuns)}
+}
+
+// asking is a run and those who wait for it.
+type asking struct {
+	id, key string
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when answer and err are set
+	answer  evidence.Answer
+	err     error
+
+	// Guarded by runs.mu.
+	waiting  int
+	kept     bool // somebody left without it: it goes on
+	taken    bool // somebody got the answer
+	finished time.Time
+
+	mu        sync.Mutex
+	observers map[int]func(Event)
+	next      int
+}
+
+// Ask is Research for callers that may not wait until the end. If ctx ends with the cause
+// evidence.ErrCallerLeft, the run goes on, for Config.RunFor at most, and its answer is
+// stored as any other. The same question in the same session then joins the run or gets
+// its answer, and so does a request with its id in Run; nothing is asked again. If ctx
+// ends otherwise, the run ends with its last caller.
+//
+// A run that waits for others longer than its budget is refused.
+func (e *Engine) Ask(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
+	if req.Run != "" {
+		return e.pickUp(ctx, req, observe)
+	}
+	req, err := e.complete(req)
+	if err != nil {
+		return evidence.Answer{}, err
+	}
+	if a, ok := e.finished(ctx, req); ok {
+		return a, nil
+	}
+	return e.joinAndWait(ctx, req, observe)
+}
+
+// pickUp returns the answer of a run by its id, and waits for one at work. One that was
+// cut off by its budget is continued with what has come since.
+func (e *Engine) pickUp(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
+	budget := cmp.Or(req.Budget, e.cfg.Budget)
+	if err := CheckBudget(budget); err != nil {
+		return evidence.Answer{}, err
+	}
+	e.runs.mu.Lock()
+	a := e.runs.byID[req.Run]
+	if a != nil && a.finished.IsZero() {
+		a.waiting++
+	} else {
+		a = nil
+	}
+	e.runs.mu.Unlock()
+	if a != nil {
+		return e.await(ctx, a, budget, observe)
+	}
+	answer, ok, err := e.deps.Sessions.Run(ctx, req.Run)
+	switch {
+	case err != nil:
+		return evidence.Answer{}, err
+	case !ok:
+		return evidence.Answer{}, evidence.BadInput(fmt.Sprintf("there is no run %q", req.Run), "take the id from an earlier result, or ask the question again")
+	case !cutOff(answer):
+		e.runs.take(req.Run)
+		return answer, nil
+	}
+	again := Request{Question: answer.Question, Session: answer.Session, Sources: req.Sources, Depth: req.Depth, Budget: budget, MaxTokens: req.MaxTokens, Language: req.Language}
+	if again, err = e.complete(again); err != nil {
+		return evidence.Answer{}, err
+	}
+	return e.joinAndWait(ctx, again, observe)
+}
+
+// cutOff reports whether a source was still awaited when the answer was made.
+func cutOff(a evidence.Answer) bool {
+	for _, s := range a.Sources {
+		if s.Status == evidence.StatusTimeout {
+			return true
+		}
+	}
+	return false
+}
+
+// keyOf is what equal questions share.
+func keyOf(req Request) string {
+	return strings.Join([]string{req.Session, text.Squash(text.Fold(req.Question)), req.Depth, req.Language, strings.Join(req.Sources, ",")}, "\x00")
+}
+
+// finished returns the answer of a run of the same question that its caller did not
+// wait for.
+func (e *Engine) finished(ctx context.Context, req Request) (evidence.Answer, bool) {
+	e.runs.mu.Lock()
+	a := e.runs.byKey[keyOf(req)]
+	ready := a != nil && a.kept && !a.taken && !a.finished.IsZero() && a.err == nil && e.deps.Now().Sub(a.finished) < keepFinished
+	e.runs.mu.Unlock()
+	if !ready {
+		return evidence.Answer{}, false
+	}
+	answer, ok, err := e.deps.Sessions.Run(ctx, a.id) // it may have been forgotten since
+	if err != nil || !ok {
+		return evidence.Answer{}, false
+	}
+	e.runs.take(a.id)
+	return answer, true
+}
+
+func (r *runs) take(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a := r.byID[id]; a != nil {
+		a.taken = true
+	}
+}
+
+func (e *Engine) joinAndWait(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
+	a, err := e.join(ctx, req)
+	if err != nil {
+		return evidence.Answer{}, err
+	}
+	return e.await(ctx, a, req.Budget, observe)
+}
+
+// join returns the run of the question that is at work, or starts one. The caller is
+// counted as waiting.
+func (e *Engine) join(ctx context.Context, req Request) (*asking, error) {
+	key := keyOf(req)
+	e.runs.mu.Lock()
+	defer e.runs.mu.Unlock()
+	if a := e.runs.byKey[key]; a != nil && a.finished.IsZero() {
+		a.waiting++
+		return a, nil
+	}
+	if err := e.enter(); err != nil {
+		return nil, err
+	}
+	req.id = e.deps.NewID("r_")
+	run, cancel := limit.WithTimeout(context.WithoutCancel(ctx), cmp.Or(e.cfg.RunFor, DefaultConfig().RunFor))
+	stop := context.AfterFunc(e.life, cancel)
+	a := &asking{id: req.id, key: key, cancel: cancel, done: make(chan struct{}), waiting: 1, observers: map[int]func(Event){}}
+	e.runs.drop(e.deps.Now())
+	e.runs.byKey[key], e.runs.byID[a.id] = a, a
+	go func() { // Close waits for it
+		defer e.tasks.Done()
+		defer cancel()
+		defer stop()
+		answer, err := e.inTurn(run, req, a.broadcast)
+		e.runs.finish(a, answer, err, e.deps.Now())
+	}()
+	return a, nil
+}
+
+// inTurn waits for a slot within the budget, and answers in what is left of it.
+func (e *Engine) inTurn(ctx context.Context, req Request, observe func(Event)) (answer evidence.Answer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.deps.Log.Error("panic", "in", "a run", "panic", p)
+			err = errors.New("a bug in this program ended the run; its log has the details")
+		}
+	}()
+	begun := e.deps.Now()
+	patience, cancel := limit.WithTimeout(ctx, req.Budget-MinBudget)
+	defer cancel()
+	select {
+	case e.runs.slots <- struct{}{}:
+	default:
+		select {
+		case e.runs.slots <- struct{}{}:
+		case <-patience.Done():
+			if err := ctx.Err(); err != nil {
+				return evidence.Answer{}, err
+			}
+			return evidence.Answer{}, &evidence.Problem{What: fmt.Sprintf("%d questions are being answered, and none was done within the budget of %s", mostRuns, req.Budget), Try: "ask again in a moment, or allow a longer budget"}
+		}
+	}
+	defer func() { <-e.runs.slots }()
+	req.Budget = max(MinBudget, req.Budget-e.deps.Now().Sub(begun))
+	return e.Research(ctx, req, observe)
+}
+
+// finish sets a run's result.
+func (r *runs) finish(a *asking, answer evidence.Answer, err error, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a.answer, a.err, a.finished = answer, err, now
+	close(a.done)
+	if a.waiting > 0 || err != nil { // those who wait have it; a failed one is begun anew
+		r.forget(a)
+	}
+}
+
+// drop removes finished runs that are too old or too many.
+func (r *runs) drop(now time.Time) {
+	var oldest *asking
+	for _, a := range r.byID {
+		switch {
+		case a.finished.IsZero():
+		case a.taken || now.Sub(a.finished) >= keepFinished:
+			r.forget(a)
+		case oldest == nil || a.finished.Before(oldest.finished):
+			oldest = a
+		}
+	}
+	if oldest != nil && len(r.byID) >= mostFinished+mostRuns {
+		r.forget(oldest)
+	}
+}
+
+func (r *runs) forget(a *asking) {
+	delete(r.byID, a.id)
+	if r.byKey[a.key] == a {
+		delete(r.byKey, a.key)
+	}
+}
+
+// await waits for a run that the caller has joined, until the budget or ctx ends.
+func (e *Engine) await(ctx context.Context, a *asking, budget time.Duration, observe func(Event)) (evidence.Answer, error) {
+	if observe != nil {
+		defer a.watch(observe)()
+	}
+	bounded, cancel := limit.WithTimeout(ctx, budget+awaitGrace)
+	defer cancel()
+	select {
+	case <-a.done:
+	case <-bounded.Done():
+		select {
+		case <-a.done: // at the same moment
+		default:
+			return evidence.Answer{}, e.runs.leave(ctx, a)
+		}
+	}
+	e.runs.mu.Lock()
+	a.waiting--
+	a.taken = true
+	e.runs.mu.Unlock()
+	return a.answer.Clone(), a.err
+}
+
+// awaitGrace is how much longer a caller waits for a run than its budget: an answer
+// comes up to half a second after it.
+const awaitGrace = time.Second
+
+// leave counts a caller out. The run ends with its last one, unless that gave up waiting.
+func (r *runs) leave(ctx context.Context, a *asking) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	a.waiting--
+	gaveUp := ctx.Err() == nil || errors.Is(context.Cause(ctx), evidence.ErrCallerLeft)
+	a.kept = a.kept || gaveUp
+	if a.waiting == 0 && !a.kept {
+		a.cancel()
+		r.forget(a)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return &evidence.Problem{What: fmt.Sprintf("the question is still being worked on, as run %s", a.id), Try: fmt.Sprintf("call research with run_id %s for its answer", a.id)}
+}
+
+// watch adds an observer, and returns what removes it.
+func (a *asking) watch(observe func(Event)) (end func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := a.next
+	a.next++
+	a.observers[n] = observe
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.observers, n)
+	}
+}
+
+func (a *asking) broadcast(ev Event) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, observe := range a.observers {
+		observe(ev)
+	}
+}

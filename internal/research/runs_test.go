@@ -1,0 +1,211 @@
+package research
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// leaving returns a context whose caller gives up after d.
+func leaving(t *testing.T, d time.Duration, cause error) context.Context {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	timer := time.AfterFunc(d, func() { cancel(cause) })
+	t.Cleanup(func() { timer.Stop(); cancel(nil) })
+	return ctx
+}
+
+func TestARunOutlivesItsCaller(t *testing.T) {
+	t.Parallel()
+	for name, pickUp := range map[string]func(w *world, id string) Request{
+		"by the question": func(*world, string) Request { return Request{Question: " what is a Transformer? "} },
+		"by its id":       func(_ *world, id string) Request { return Request{Run: id} },
+	} {
+		for when, wait := range map[string]time.Duration{"while it works": time.Second, "later": 10 * time.Second} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					wiki, summary, news := three(6*time.Second, 7*time.Second, 6500*time.Millisecond)
+					w := newWorld(nil, wiki, summary, news)
+					defer w.Close()
+					_, err := w.Ask(leaving(t, 5*time.Second, evidence.ErrCallerLeft), Request{Question: "What is a transformer?"}, nil)
+					if !errors.Is(err, context.Canceled) {
+						t.Fatalf("the call that ended early: %v", err)
+					}
+					var id string
+					for known := range w.runs.byID {
+						id = known
+					}
+					time.Sleep(wait)
+					begun := time.Now()
+					a, err := w.Ask(t.Context(), pickUp(w, id), nil)
+					if err != nil || a.Status != evidence.Answered || a.RunID != id {
+						t.Fatalf("picked up: %s of %s, %v, want the answer of %s", a.Status, a.RunID, err, id)
+					}
+					if took := time.Since(begun); wait > 7*time.Second && took > 0 || took > 2*time.Second {
+						t.Errorf("it took %v", took)
+					}
+					for _, s := range []*fakeSource{wiki, summary, news} {
+						if len(s.asked) > 2 { // keywords of the question
+							t.Errorf("%s was asked %q", s.name, s.asked)
+						}
+						for _, err := range s.ended {
+							if err != nil {
+								t.Errorf("a search at %s ended with %v", s.name, err)
+							}
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestARunEndsWithACallerThatCancels(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wiki, summary, news := three(6*time.Second, 7*time.Second, 8*time.Second)
+		w := newWorld(nil, wiki, summary, news)
+		defer w.Close()
+		_, err := w.Ask(leaving(t, 2*time.Second, context.Canceled), Request{Question: "What is a transformer?"}, nil)
+		synctest.Wait()
+		if !errors.Is(err, context.Canceled) || len(wiki.ended) == 0 || wiki.ended[0] == nil {
+			t.Errorf("error %v, searches of wiki ended with %v, want all cancelled", err, wiki.ended)
+		}
+		if len(w.runs.byID) != 0 || len(w.runs.byKey) != 0 {
+			t.Errorf("%d runs are left", len(w.runs.byID))
+		}
+	})
+}
+
+func TestCallersOfOneQuestionShareARun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wiki, summary, news := three(time.Second, 1200*time.Millisecond, 800*time.Millisecond)
+		w := newWorld(nil, wiki, summary, news)
+		defer w.Close()
+		var events [3]int
+		var answers [3]evidence.Answer
+		var failed [3]error
+		for i := range answers {
+			go func() {
+				ctx := t.Context()
+				if i == 0 { // one that cancels does not end it for the others
+					ctx = leaving(t, 500*time.Millisecond, context.Canceled)
+				}
+				answers[i], failed[i] = w.Ask(ctx, Request{Question: "What is a transformer?"}, func(Event) { events[i]++ })
+			}()
+		}
+		time.Sleep(10 * time.Second)
+		if failed[0] == nil || failed[1] != nil || failed[2] != nil || answers[1].RunID == "" || answers[1].RunID != answers[2].RunID {
+			t.Fatalf("runs %q, errors %v, want one run for the two that stayed", []string{answers[1].RunID, answers[2].RunID}, failed)
+		}
+		if events[1] == 0 || events[2] == 0 || len(wiki.asked) > 2 {
+			t.Errorf("events %v, wiki was asked %q", events, wiki.asked)
+		}
+		answers[1].Claims[0].Text = "changed"
+		if answers[2].Claims[0].Text == "changed" {
+			t.Error("two callers share one answer")
+		}
+		again, err := w.Ask(t.Context(), Request{Question: "What is a transformer?"}, nil)
+		if err != nil || again.RunID == answers[1].RunID {
+			t.Errorf("asked again after its answer was given: run %s, %v, want another run", again.RunID, err)
+		}
+	})
+}
+
+func TestManyQuestionsAtOnceWaitWithinTheirBudgets(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wiki, summary, news := three(2*time.Second, 2*time.Second, 2*time.Second)
+		w := newWorld(nil, wiki, summary, news)
+		defer w.Close()
+		const questions = 3 * mostRuns
+		failed := make(chan error, questions+1)
+		for i := range questions {
+			go func() {
+				_, err := w.Ask(t.Context(), Request{Question: fmt.Sprintf("What is transformer number %d?", i), Budget: 40 * time.Second}, nil)
+				failed <- err
+			}()
+		}
+		synctest.Wait()
+		go func() {
+			_, err := w.Ask(t.Context(), Request{Question: "What is a short budget?", Budget: 2 * time.Second}, nil)
+			failed <- err
+		}()
+		time.Sleep(time.Minute)
+		refused := 0
+		for range questions + 1 {
+			if err := <-failed; err != nil {
+				refused++
+				if !strings.Contains(err.Error(), "16 questions are being answered") {
+					t.Error(err)
+				}
+			}
+		}
+		if refused != 1 {
+			t.Errorf("%d were refused, want the one whose budget ended while it waited", refused)
+		}
+	})
+}
+
+func TestRunsThatAreNotKnown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(nil)
+		defer w.Close()
+		if _, err := w.Ask(t.Context(), Request{Run: "r_none"}, nil); err == nil || !strings.Contains(err.Error(), `there is no run "r_none"`) {
+			t.Errorf("an unknown run: %v", err)
+		}
+		if _, err := w.Ask(t.Context(), Request{Run: "r_none", Budget: time.Millisecond}, nil); err == nil || !strings.Contains(err.Error(), "out of range") {
+			t.Errorf("a bad budget: %v", err)
+		}
+		if _, err := w.Ask(t.Context(), Request{Question: " "}, nil); err == nil {
+			t.Error("an empty question is no error")
+		}
+	})
+}
+
+// A run that its budget cut off is continued with what has come since.
+func TestARunThatWasCutOffIsContinued(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wiki, summary, news := three(500*time.Millisecond, 20*time.Second, 600*time.Millisecond)
+		w := newWorld(nil, wiki, summary, news)
+		defer w.Close()
+		a, err := w.Ask(t.Context(), Request{Question: "What is a transformer?", Budget: 4 * time.Second}, nil)
+		if err != nil || statuses(a)["summary"] != evidence.StatusTimeout {
+			t.Fatalf("statuses %v, %v, want summary to be late", statuses(a), err)
+		}
+		time.Sleep(30 * time.Second)
+		summary.delay = 0 // its answer is in the cache by now
+		b, err := w.Ask(t.Context(), Request{Run: a.RunID}, nil)
+		if err != nil || b.RunID == a.RunID || b.Session != a.Session || statuses(b)["summary"] != evidence.StatusOK {
+			t.Errorf("continued: run %s of session %s, statuses %v, %v", b.RunID, b.Session, statuses(b), err)
+		}
+	})
+}
+
+func TestFinishedRunsAreBounded(t *testing.T) {
+	t.Parallel()
+	r := newRuns()
+	now := time.Now()
+	for i := range 3 * mostFinished {
+		r.drop(now)
+		a := &asking{id: fmt.Sprint(i), key: fmt.Sprint(i), done: make(chan struct{}), kept: true}
+		r.byID[a.id], r.byKey[a.key] = a, a
+		r.finish(a, evidence.Answer{}, nil, now.Add(time.Duration(i)))
+	}
+	if len(r.byID) > mostFinished+mostRuns || r.byID[fmt.Sprint(3*mostFinished-1)] == nil {
+		t.Errorf("%d runs are kept, the last one: %t", len(r.byID), r.byID[fmt.Sprint(3*mostFinished-1)] != nil)
+	}
+	r.drop(now.Add(time.Hour))
+	if len(r.byID) != 0 {
+		t.Errorf("%d runs are kept after an hour", len(r.byID))
+	}
+}
