@@ -41,6 +41,9 @@ func (h *Handler) toolHandler(d tools.Definition) mcpserver.ToolHandlerFunc {
 		if err != nil {
 			return failed(ctx, log, d.Name, call, err), nil
 		}
+		if res.Structured == nil {
+			return mcp.NewToolResultText(res.Text), nil
+		}
 		return mcp.NewToolResultStructured(res.Structured, res.Text), nil
 	}
 }

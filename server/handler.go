@@ -33,6 +33,9 @@ const MaxMessage = 8 << 20
 type Options struct {
 	Name         string // for programs
 	Title        string // for people
+	Description  string // for people, one sentence
+	Website      string // an address
+	Icon         string // address of an SVG image
 	Version      string
 	Instructions string // for the model, at most 2 KB: clients cut longer ones
 	Tools        []tools.Definition
@@ -78,6 +81,9 @@ func NewHandler(o Options) *Handler {
 	// already ended.
 	h.mcp = mcpserver.NewMCPServer(o.Name, o.Version,
 		mcpserver.WithTitle(o.Title),
+		mcpserver.WithDescription(o.Description),
+		mcpserver.WithWebsiteURL(o.Website),
+		mcpserver.WithIcons(icons(o.Icon)...),
 		mcpserver.WithInstructions(o.Instructions),
 		mcpserver.WithToolCapabilities(false),
 		mcpserver.WithMethodCacheHints(mcp.MethodToolsList, toolListLifetime, mcp.CacheScopePublic),
@@ -89,9 +95,19 @@ func NewHandler(o Options) *Handler {
 	return h
 }
 
+// icons has an address, not the image itself: the newest revision of the protocol repeats
+// it in every response.
+func icons(src string) []mcp.Icon {
+	if src == "" {
+		return nil
+	}
+	return []mcp.Icon{{Src: src, MIMEType: "image/svg+xml", Sizes: []string{"any"}}}
+}
+
 // published is a tool as tools/list shows it.
 func published(d tools.Definition) mcp.Tool {
 	return mcp.Tool{
+		Meta:            hints(d),
 		Name:            d.Name,
 		Title:           d.Title,
 		Description:     d.About,
@@ -104,6 +120,22 @@ func published(d tools.Definition) mcp.Tool {
 			OpenWorldHint:   &d.Hints.OpenWorld,
 		},
 	}
+}
+
+// hints are those that Claude Code reads: how long a result may be before it is put into
+// a file, and what the tool is found by when tools are searched for.
+func hints(d tools.Definition) *mcp.Meta {
+	fields := map[string]any{}
+	if d.Search != "" {
+		fields["anthropic/searchHint"] = d.Search
+	}
+	if d.MostChars > 0 {
+		fields["anthropic/maxResultSizeChars"] = d.MostChars
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return mcp.NewMetaFromMap(fields)
 }
 
 // Open registers a client; transport names how it is connected, for the log.

@@ -16,12 +16,17 @@ import (
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// checker checks arguments against a tool's input schema. It knows the part of
-// JSON Schema that the tools use; its errors name the argument, its value and the
+// checker repairs arguments and checks them against a tool's input schema. It knows the
+// part of JSON Schema that the tools use; its errors name the argument, its value and the
 // bounds.
 type checker struct {
 	Properties map[string]property `json:"properties"`
 	Required   []string            `json:"required"`
+
+	example string              // arguments that are valid, as JSON
+	known   map[string][]string // valid values by argument, as far as they are known
+	oneOf   []string            // at least one of them is needed
+	strict  bool                // the tool removes something: no argument is guessed
 }
 
 // property is the schema of one argument. Lengths are counted in bytes, which is
@@ -37,9 +42,11 @@ type property struct {
 	Items     *property `json:"items"`
 }
 
-func newChecker(schema json.RawMessage) (checker, error) {
-	var c checker
-	if err := json.Unmarshal(schema, &c); err != nil {
+// newChecker returns the checker of d's arguments. sources are the names that the
+// arguments source and sources may have.
+func newChecker(d Definition, sources []string) (checker, error) {
+	c := checker{example: d.Example, oneOf: d.OneOf, strict: d.Hints.Destructive, known: map[string][]string{"source": sources, "sources": sources}}
+	if err := json.Unmarshal(d.args.full, &c); err != nil {
 		return checker{}, fmt.Errorf("reading the input schema: %w", err)
 	}
 	for name, p := range c.Properties {
@@ -56,73 +63,109 @@ func newChecker(schema json.RawMessage) (checker, error) {
 	return c, nil
 }
 
-// check returns the arguments as a JSON object whose values have the schema's
-// types, or an *evidence.Problem. An argument that is null counts as left out:
-// many clients send all of them.
+// check returns the repaired arguments as a JSON object whose values have the schema's
+// types, or an *evidence.Problem. An argument that is null, or an empty text, counts as
+// left out: many clients send all of them.
 func (c checker) check(args json.RawMessage) (json.RawMessage, error) {
-	given, err := object(args)
+	given, err := c.object(args)
 	if err != nil {
 		return nil, err
 	}
+	given = c.rename(given)
 	clean := make(map[string]any, len(given))
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		p, known := c.Properties[name]
 		if !known {
-			return nil, c.unknown(name)
+			return nil, c.unknown(name, given)
 		}
-		if given[name] == nil {
+		v := p.repair(name, given[name], c.known[name])
+		if v == nil || v == "" && p.MinLength > 0 && !c.strict && !slices.Contains(c.Required, name) {
 			continue
 		}
-		if clean[name], err = p.value(name, given[name]); err != nil {
+		if clean[name], err = p.value(name, v); err != nil {
 			return nil, err
 		}
 	}
 	for _, name := range c.Required {
 		if _, ok := clean[name]; !ok {
-			return nil, evidence.BadInput(fmt.Sprintf("argument %q is missing", name), "give it "+c.Properties[name].want())
+			return nil, evidence.BadInput(fmt.Sprintf("argument %q is missing", name), "give it "+c.Properties[name].want()+c.such())
 		}
+	}
+	if len(c.oneOf) > 0 && !slices.ContainsFunc(c.oneOf, func(name string) bool { return clean[name] != nil }) {
+		return nil, evidence.BadInput(fmt.Sprintf("arguments %q are missing", c.oneOf), "give one of them"+c.such())
 	}
 	return json.Marshal(clean)
 }
 
-func object(args json.RawMessage) (map[string]any, error) {
+// such shows an example of the arguments.
+func (c checker) such() string {
+	if c.example == "" {
+		return ""
+	}
+	return ", such as " + c.example
+}
+
+// object decodes the arguments. An object in a text, or within an only member such as
+// "arguments", is taken out.
+func (c checker) object(args json.RawMessage) (map[string]any, error) {
 	if len(bytes.TrimSpace(args)) == 0 {
 		return nil, nil
 	}
-	dec := json.NewDecoder(bytes.NewReader(args))
-	dec.UseNumber()
-	var v any
-	err := dec.Decode(&v)
-	if err == nil {
-		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("more than one value")
-		}
-	}
+	v, err := decode(args)
 	if err != nil {
-		return nil, evidence.BadInput("the arguments are not valid JSON: "+err.Error(), "give one JSON object")
+		return nil, evidence.BadInput("the arguments are not valid JSON: "+err.Error(), "give one JSON object"+c.such())
+	}
+	if s, ok := v.(string); ok {
+		if inner, err := decode([]byte(s)); err == nil {
+			v = inner
+		}
 	}
 	switch v := v.(type) {
 	case nil:
 		return nil, nil
 	case map[string]any:
-		return v, nil
+		return c.unwrap(v), nil
 	}
-	return nil, evidence.BadInput("the arguments are "+describe(v), "give a JSON object of argument names and values")
+	return nil, evidence.BadInput("the arguments are "+describe(v), "give a JSON object of argument names and values"+c.such())
+}
+
+func decode(raw []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, more := dec.Token(); !errors.Is(more, io.EOF) {
+		return nil, errors.New("more than one value")
+	}
+	return v, nil
 }
 
 // longestName is the longest unknown argument, in bytes, that a valid one is
 // suggested for.
 const longestName = 64
 
-func (c checker) unknown(name string) error {
+// unknown refuses an argument that does not exist. A tool that removes something suggests
+// none: the suggestion could remove what nobody meant.
+func (c checker) unknown(name string, given map[string]any) error {
 	valid := slices.Sorted(maps.Keys(c.Properties))
 	try := "valid: " + strings.Join(valid, ", ")
-	if len(name) <= longestName {
+	if c.strict {
+		try += "; name exactly what the user wants removed, or ask"
+	} else if len(name) <= longestName {
 		if near := text.Nearest(name, valid); near != "" {
 			try = fmt.Sprintf("did you mean %q? %s", near, try)
 		}
 	}
-	return evidence.BadInput(fmt.Sprintf("unknown argument %s", quote(name)), try)
+	what := fmt.Sprintf("unknown argument %s", quote(name))
+	for _, required := range c.Required {
+		if _, ok := given[required]; !ok {
+			what += fmt.Sprintf(", and %q is missing", required)
+			try += "; give arguments" + c.such()
+		}
+	}
+	return evidence.BadInput(what, strings.Replace(try, "arguments, such", "arguments such", 1))
 }
 
 func (p property) value(name string, v any) (any, error) {

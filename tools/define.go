@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"encoding/json"
@@ -12,22 +13,27 @@ import (
 //go:embed about/*.md
 var files embed.FS
 
-// define completes d: it reads About from about/NAME.md, and makes Call of run,
+// define completes d: it reads About from about/NAME.md, sets InputSchema, and makes Call of run,
 // which does the work, and present, which cuts the result to the caller's token
-// budget and renders it as Markdown.
+// budget and renders it as Markdown and as a struct for JSON.
 func define[In, Out any](
+	deps Deps,
 	d Definition,
 	run func(ctx context.Context, in In, observe Observe) (Out, error),
-	present func(in In, out Out) (Out, string),
+	present func(in In, out Out) (text string, structured any),
 ) Definition {
 	about, err := files.ReadFile("about/" + d.Name + ".md")
 	if err != nil {
 		panic("tools: " + err.Error())
 	}
 	d.About = strings.TrimSpace(string(about))
-	arguments, err := newChecker(d.InputSchema)
+	arguments, err := newChecker(d, deps.Sources)
 	if err != nil {
 		panic(fmt.Sprintf("tools: %s: %v", d.Name, err))
+	}
+	d.InputSchema = d.args.shown
+	if !deps.Structured {
+		d.OutputSchema = nil
 	}
 	d.Call = func(ctx context.Context, args json.RawMessage, observe Observe) (Result, error) {
 		clean, err := arguments.check(args)
@@ -42,12 +48,15 @@ func define[In, Out any](
 		if err != nil {
 			return Result{}, err
 		}
-		out, text := present(in, out)
-		structured, err := json.Marshal(out)
+		text, structured := present(in, out)
+		if !deps.Structured {
+			return Result{Text: text}, nil
+		}
+		raw, err := encode(structured)
 		if err != nil {
 			return Result{}, fmt.Errorf("encoding the result: %w", err)
 		}
-		return Result{Text: text, Structured: structured}, nil
+		return Result{Text: text, Structured: raw}, nil
 	}
 	return d
 }
@@ -79,4 +88,15 @@ func nonNil[T any](s []T) []T {
 		return []T{}
 	}
 	return s
+}
+
+// encode returns the JSON of v as a model sees it: <, > and & are not escaped.
+func encode(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -65,13 +65,20 @@ var today = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // zone is not UTC, so that a test sees a date that is read in the wrong zone.
 var zone = time.FixedZone("UTC-8", -8*3600)
 
+// deps are those of a server that sends results in both forms.
 func deps(f *fake) Deps {
-	return Deps{Engine: f, Library: f, Zone: zone, Boundary: func() string { return "b0b0b0" }}
+	return Deps{Engine: f, Library: f, Sources: []string{"hackernews", "wikipedia", "wikipedia-summary"}, Zone: zone,
+		Now: func() time.Time { return today }, Boundary: func() string { return "b0b0b0" }, Structured: true}
 }
 
 func call(t *testing.T, f *fake, name, args string) (Result, error) {
 	t.Helper()
-	all := All(deps(f))
+	return callWith(t, deps(f), name, args)
+}
+
+func callWith(t *testing.T, d Deps, name, args string) (Result, error) {
+	t.Helper()
+	all := All(d)
 	i := slices.IndexFunc(all, func(d Definition) bool { return d.Name == name })
 	if i < 0 {
 		t.Fatalf("no tool %q", name)

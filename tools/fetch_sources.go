@@ -7,36 +7,64 @@ import (
 	"strings"
 	"time"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
-	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // FetchSourcesIn holds the arguments of fetch-sources.
 type FetchSourcesIn struct {
 	Query         string   `json:"query,omitempty" jsonschema:"Search keywords"`
-	URLs          []string `json:"urls,omitempty" jsonschema:"Public http(s) addresses to read"`
-	Sources       []string `json:"sources,omitempty" jsonschema:"Search only these, named as in research; default: those that fit"`
-	Limit         *int     `json:"limit,omitempty" jsonschema:"Most documents"`
-	FullText      bool     `json:"full_text,omitempty" jsonschema:"Also read the pages that hits link to"`
-	BudgetSeconds *int     `json:"budget_seconds,omitempty" jsonschema:"Later sources are left out"`
-	MaxTokens     *int     `json:"max_tokens,omitempty" jsonschema:"Most tokens of the result; long texts are cut"`
+	URLs          []string `json:"urls,omitempty" jsonschema:"Pages to read, at most 20: https://…"`
+	Sources       []string `json:"sources,omitempty" jsonschema:"Search only these, as in research"`
+	Limit         *int     `json:"limit,omitempty" jsonschema:"Documents, 1 to 50, default 8"`
+	FullText      bool     `json:"full_text,omitempty" jsonschema:"Also read pages that hits link to; default false"`
+	BudgetSeconds *int     `json:"budget_seconds,omitempty" jsonschema:"Seconds, 1 to 600, default %d"`
+	MaxTokens     *int     `json:"max_tokens,omitempty" jsonschema:"Of the result, 200 to 50000, default 4000"`
+}
+
+// FetchSourcesOut is the structured result of fetch-sources. Texts are fenced.
+type FetchSourcesOut struct {
+	Notice    string                  `json:"notice"`
+	Documents []FetchedDocument       `json:"documents"`
+	Sources   []evidence.SourceReport `json:"sources"`
+	NotAsked  []evidence.NotAsked     `json:"not_asked,omitempty"`
+	Warnings  []string                `json:"warnings"`
+}
+
+// FetchedDocument is what a model needs of a document.
+type FetchedDocument struct {
+	ID        string   `json:"id"`
+	Source    string   `json:"source"`
+	URL       string   `json:"url"`
+	Title     string   `json:"title"`
+	Text      string   `json:"text"`
+	Published string   `json:"published_at,omitempty"` // a date
+	Retrieved string   `json:"retrieved_at,omitempty"` // a date
+	Untrusted bool     `json:"untrusted,omitempty"`
+	Truncated bool     `json:"truncated,omitempty"`
+	Tags      []string `json:"tags,omitempty"`
 }
 
 func fetchSources(d Deps) Definition {
-	return define(
+	return define(d,
 		Definition{
-			Name:  "fetch-sources",
-			Title: "Read sources",
-			// Not read-only: what was read is kept in the memory.
-			Hints: Hints{Idempotent: true, OpenWorld: true},
+			Name:      "fetch-sources",
+			Title:     "Read sources",
+			Search:    "fetch web pages, read documents",
+			MostChars: mostChars,
+			Example:   `{"query":"go scheduler"}`,
+			OneOf:     []string{"query", "urls"},
+			// Read-only as clients mean it: nothing of the user's world changes. What was
+			// read is kept in the memory.
+			Hints: Hints{ReadOnly: true, Idempotent: true, OpenWorld: true},
 			Slow:  true,
-			InputSchema: input[FetchSourcesIn](
+			args: input[FetchSourcesIn](
 				textOf("query", 1, 2000), listOf("urls", 20, research.MaxURL), listOf("sources", maxSources, maxName),
 				numberOf("limit", 1, research.MaxRead, research.DefaultRead), falseByDefault("full_text"), d.budget(), tokens(),
 			),
-			OutputSchema: output[research.ReadResult](
-				opaque("documents[]", "id", "source", "url", "title", "text"),
+			OutputSchema: output[FetchSourcesOut](
+				require("documents[]", "id", "source", "url", "title", "text"),
 				opaque("sources[]"), describeField("sources", "As research reports them"),
 				opaque("not_asked[]"),
 			),
@@ -48,8 +76,9 @@ func fetchSources(d Deps) Definition {
 			}
 			return d.Engine.Read(ctx, req, observe)
 		},
-		func(in FetchSourcesIn, out research.ReadResult) (research.ReadResult, string) {
-			return shrinkDocuments(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Zone, d.Boundary)
+		func(in FetchSourcesIn, out research.ReadResult) (string, any) {
+			f := shrinkDocuments(out, d.limit(in.MaxTokens), d.Zone, d.Boundary)
+			return f.text(), f.json()
 		},
 	)
 }
@@ -66,39 +95,42 @@ func (in FetchSourcesIn) request() (research.ReadRequest, error) {
 
 // documentShrinker removes parts of its own copy of fetched documents.
 type documentShrinker struct {
-	out      research.ReadResult
-	full     []string // the texts before anything was cut
-	warnings []string
-	omitted  omissions
-	zone     *time.Location // of the days that are shown: those that people type are of it, too
-	max      int
-	word     string // fences foreign text in this result
+	out     research.ReadResult
+	full    []string // the texts before anything was cut
+	omitted omissions
+	zone    *time.Location // of the days that are shown: those that people type are of it, too
+	limit   budget
+	word    string // fences foreign text in this result
 }
 
-// shrinkDocuments cuts out to maxTokens, both as JSON and as text. It cuts long
-// texts first, the longest most, and removes documents when that is not enough.
-func shrinkDocuments(out research.ReadResult, maxTokens int, zone *time.Location, next func() string) (research.ReadResult, string) {
-	f := &documentShrinker{out: out, zone: zone, warnings: out.Warnings, max: maxTokens, full: make([]string, len(out.Documents))}
+// shrinkDocuments cuts out to its budget. It cuts long texts first, the longest most,
+// and removes documents when that is not enough.
+func shrinkDocuments(out research.ReadResult, limit budget, zone *time.Location, next func() string) *documentShrinker {
+	f := &documentShrinker{out: out, zone: zone, limit: limit, full: make([]string, len(out.Documents))}
 	for i, d := range out.Documents {
 		f.full[i] = d.Text
 	}
 	f.word = boundary(next, f.full...)
-	if f.fits() {
-		return f.out, f.text()
-	}
 	f.out.Documents, f.out.Sources = slices.Clone(out.Documents), slices.Clone(out.Sources)
-	room := 4 * maxTokens // bytes: a token has at most about four
+	room := 4 * limit.tokens // bytes: a token has at most about four
 	shrink(f.fits, func() bool {
 		room = room * 7 / 8
 		return f.cutTexts(room)
-	}, f.dropNotAsked, f.dropDetails, f.dropDocument, f.dropSource, f.dropWarning)
-	f.fits() // updates the warning after the last step
-	return f.out, f.text()
+	}, f.dropNotAsked, f.dropDocument, f.dropSource, f.dropWarning, f.dropDetails, f.dropLast)
+	return f
 }
 
-func (f *documentShrinker) fits() bool {
-	f.out.Warnings = f.omitted.with(f.warnings, f.max)
-	return jsonTokens(f.out) <= f.max && text.EstimateTokens(f.text()) <= f.max
+func (f *documentShrinker) fits() bool { return f.limit.holds(f.text(), f.json) }
+
+// json is the structured result.
+func (f *documentShrinker) json() any {
+	out := FetchSourcesOut{Notice: noticeOf(f.word), Documents: []FetchedDocument{}, Sources: f.out.Sources, NotAsked: f.out.NotAsked}
+	for _, d := range f.out.Documents {
+		out.Documents = append(out.Documents, FetchedDocument{ID: d.ID, Source: d.Source, URL: d.URL, Title: d.Title, Text: fenced(f.word, d.Text),
+			Published: date(d.Published, f.zone), Retrieved: date(d.Retrieved, f.zone), Untrusted: d.Untrusted, Truncated: d.Truncated, Tags: d.Tags})
+	}
+	out.Warnings = f.omitted.with(f.out.Warnings, f.limit.tokens)
+	return out
 }
 
 // cutTexts cuts the documents' texts to room bytes in total, as long as that
@@ -130,55 +162,43 @@ func (f *documentShrinker) dropNotAsked() bool {
 	return n > 0
 }
 
-// dropDetails removes the metadata and tags of the last document that has any:
-// only a program reads them.
+// dropDocument removes the last document, or shortens the only one.
+func (f *documentShrinker) dropDocument() bool {
+	n := len(f.out.Documents)
+	if n > 1 {
+		return f.dropLast()
+	}
+	if n == 0 || len(f.out.Documents[0].Text) <= 16 {
+		return false
+	}
+	d := &f.out.Documents[0]
+	short := prefix(d.Text, len(d.Text)*2/3)
+	f.omitted.add("bytes of text", len(d.Text)-len(short))
+	d.Text, d.Truncated = short, true
+	return true
+}
+
+// dropDetails leaves of the only document its id, address, source and text.
 func (f *documentShrinker) dropDetails() bool {
-	for i := range slices.Backward(f.out.Documents) {
-		if d := &f.out.Documents[i]; len(d.Meta) > 0 || len(d.Tags) > 0 {
-			f.omitted.add("details", len(d.Meta)+len(d.Tags))
-			d.Meta, d.Tags = nil, nil
+	for i, d := range f.out.Documents {
+		if len(d.Tags) > 0 || !d.Published.IsZero() || d.Title != "" {
+			f.out.Documents[i].Tags, f.out.Documents[i].Published, f.out.Documents[i].Title = nil, time.Time{}, ""
 			return true
 		}
 	}
 	return false
 }
 
-// dropDocument removes the last document, or shortens the only one.
-func (f *documentShrinker) dropDocument() bool {
-	n := len(f.out.Documents)
-	if n == 0 {
-		return false
-	}
-	last := &f.out.Documents[n-1]
-	if n == 1 && len(last.Text) > 16 {
-		short := prefix(last.Text, len(last.Text)*2/3)
-		f.omitted.add("bytes of text", len(last.Text)-len(short))
-		last.Text, last.Truncated = short, true
-		return true
-	}
-	f.out.Documents = f.out.Documents[:n-1]
-	f.omitted.add("documents", 1)
-	return true
+func (f *documentShrinker) dropLast() bool {
+	return dropLast(&f.out.Documents, &f.omitted, "documents")
 }
 
 func (f *documentShrinker) dropSource() bool {
-	n := len(f.out.Sources)
-	if n == 0 {
-		return false
-	}
-	f.out.Sources = f.out.Sources[:n-1]
-	f.omitted.add("source reports", 1)
-	return true
+	return dropLast(&f.out.Sources, &f.omitted, "source reports")
 }
 
 func (f *documentShrinker) dropWarning() bool {
-	n := len(f.warnings)
-	if n == 0 {
-		return false
-	}
-	f.warnings = f.warnings[:n-1]
-	f.omitted.add("warnings", 1)
-	return true
+	return dropLast(&f.out.Warnings, &f.omitted, "warnings")
 }
 
 func (f *documentShrinker) text() string {
@@ -187,16 +207,14 @@ func (f *documentShrinker) text() string {
 		b.WriteString("No documents.\n")
 	}
 	for i, d := range f.out.Documents {
-		fmt.Fprintf(&b, "%d. %s\n", i+1, where(d.Title, d.URL, d.Source))
-		about := "untrusted text from " + line(d.Source, 40)
-		if !d.Retrieved.IsZero() {
-			about += " read " + d.Retrieved.In(f.zone).Format(time.DateOnly)
-		}
+		cut := ""
 		if d.Truncated {
-			about += ", cut short"
+			cut = "cut short"
 		}
-		fence(&b, f.word, about, d.Text)
+		fmt.Fprintf(&b, "%d. %s%s\n", i+1, address(d.ID, d.URL),
+			details(line(d.Source, 40), day("published", d.Published, f.zone), day("read", d.Retrieved, f.zone), cut, tagList(d.Tags)))
+		fence(&b, f.word, "untrusted text from "+line(d.Source, 40), titled(d.Title, d.Text))
 	}
-	footer(&b, f.out.Sources, f.out.NotAsked, f.out.Warnings)
+	footer(&b, f.word, f.out.Sources, f.out.NotAsked, f.out.Warnings, f.omitted.warning(f.limit.tokens))
 	return b.String()
 }

@@ -3,94 +3,123 @@ package tools
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
-	"github.com/research-mcp/research-mcp/internal/research"
-	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // RecallIn holds the arguments of recall.
 type RecallIn struct {
-	Query     string   `json:"query" jsonschema:"What to look for, best as a question"`
-	K         *int     `json:"k,omitempty" jsonschema:"Most hits"`
-	Source    string   `json:"source,omitempty" jsonschema:"Only from this source"`
-	Session   string   `json:"session,omitempty" jsonschema:"Only from this session"`
-	Tags      []string `json:"tags,omitempty" jsonschema:"Only with all of these tags"`
-	Since     string   `json:"since,omitempty" jsonschema:"Read on or after: 2026-01-31 or RFC 3339"`
-	Until     string   `json:"until,omitempty" jsonschema:"Read on or before, likewise"`
-	MaxTokens *int     `json:"max_tokens,omitempty" jsonschema:"Most tokens of the result"`
+	Query     string   `json:"query" jsonschema:"What to look for"`
+	K         *int     `json:"k,omitempty" jsonschema:"Hits, 1 to 50, default 8"`
+	Source    string   `json:"source,omitempty" jsonschema:"Only of this source; note: what remember kept"`
+	Session   string   `json:"session,omitempty" jsonschema:"Only of this session (s_…)"`
+	Tags      []string `json:"tags,omitempty" jsonschema:"Only with all of these"`
+	Since     string   `json:"since,omitempty" jsonschema:"Read since a date such as 2026-01-31, 2026-01 or 7d (ago)"`
+	Until     string   `json:"until,omitempty" jsonschema:"Read until a date"`
+	MaxTokens *int     `json:"max_tokens,omitempty" jsonschema:"Of the result, 200 to 50000, default 4000"`
+}
+
+// RecallOut is the structured result of recall. Texts are fenced.
+type RecallOut struct {
+	Notice   string        `json:"notice"`
+	Hits     []RecalledHit `json:"hits"`
+	Index    string        `json:"index"`
+	Warnings []string      `json:"warnings"`
+}
+
+// RecalledHit is what a model needs of a passage.
+type RecalledHit struct {
+	DocumentID string   `json:"document_id"`
+	Title      string   `json:"title"`
+	URL        string   `json:"url"`
+	Source     string   `json:"source"`
+	Text       string   `json:"text"`
+	Score      float64  `json:"score"`
+	Retrieved  string   `json:"retrieved_at,omitempty"` // a date
+	Untrusted  bool     `json:"untrusted"`
+	Tags       []string `json:"tags,omitempty"`
 }
 
 func recall(d Deps) Definition {
-	return define(
+	return define(d,
 		Definition{
-			Name:  "recall",
-			Title: "Search the memory",
-			Hints: Hints{ReadOnly: true, Idempotent: true},
-			InputSchema: input[RecallIn](
+			Name:      "recall",
+			Title:     "Search the memory",
+			Search:    "memory, notes",
+			MostChars: mostChars,
+			Example:   `{"query":"How does Go schedule goroutines?"}`,
+			Hints:     Hints{ReadOnly: true, Idempotent: true},
+			args: input[RecallIn](
 				textOf("query", 1, library.MaxQuery), numberOf("k", 1, library.MaxHits, library.DefaultHits), textOf("source", 1, maxName),
 				textOf("session", 1, maxID), listOf("tags", maxTags, maxName), textOf("since", 0, maxDate), textOf("until", 0, maxDate), tokens(),
 			),
-			OutputSchema: output[library.RecallResult](
+			OutputSchema: output[RecallOut](
 				require("hits[]", "document_id", "title", "url", "text"),
 				describeField("index", "ready, warming or lexical"),
 			),
 		},
 		func(ctx context.Context, in RecallIn, _ Observe) (library.RecallResult, error) {
-			req, err := in.request(d.Zone)
+			req, err := in.request(d.Now(), d.Zone)
 			if err != nil {
 				return library.RecallResult{}, err
 			}
 			return d.Library.Recall(ctx, req)
 		},
-		func(in RecallIn, out library.RecallResult) (library.RecallResult, string) {
-			return shrinkHits(out, orDefault(in.MaxTokens, research.DefaultMaxTokens), d.Boundary)
+		func(in RecallIn, out library.RecallResult) (string, any) {
+			f := shrinkHits(out, d.limit(in.MaxTokens), d.Zone, d.Boundary)
+			return f.text(), f.json()
 		},
 	)
 }
 
-func (in RecallIn) request(zone *time.Location) (library.RecallRequest, error) {
+func (in RecallIn) request(now time.Time, zone *time.Location) (library.RecallRequest, error) {
 	req := library.RecallRequest{Query: in.Query, K: orDefault(in.K, 0), Source: in.Source, Session: in.Session, Tags: in.Tags}
 	var err error
-	if req.Since, err = library.ParseTime(`argument "since"`, in.Since, false, zone); err != nil {
+	if req.Since, err = library.ParseTime(`argument "since"`, in.Since, false, now, zone); err != nil {
 		return req, err
 	}
-	req.Until, err = library.ParseTime(`argument "until"`, in.Until, true, zone)
+	req.Until, err = library.ParseTime(`argument "until"`, in.Until, true, now, zone)
 	return req, err
 }
 
 // hitShrinker removes parts of its own copy of recalled passages.
 type hitShrinker struct {
-	out      library.RecallResult
-	warnings []string
-	omitted  omissions
-	max      int
-	word     string // fences foreign text in this result
+	out     library.RecallResult
+	omitted omissions
+	zone    *time.Location
+	limit   budget
+	word    string // fences foreign text in this result
 }
 
-// shrinkHits cuts out to maxTokens, both as JSON and as text: it shortens the
-// longest texts, then removes the last hits.
-func shrinkHits(out library.RecallResult, maxTokens int, next func() string) (library.RecallResult, string) {
+// shrinkHits cuts out to its budget: it shortens the longest texts, then removes the
+// last hits.
+func shrinkHits(out library.RecallResult, limit budget, zone *time.Location, next func() string) *hitShrinker {
 	texts := make([]string, len(out.Hits))
 	for i, h := range out.Hits {
 		texts[i] = h.Text
 	}
-	f := &hitShrinker{out: out, warnings: out.Warnings, max: maxTokens, word: boundary(next, texts...)}
-	if !f.fits() {
-		f.out.Hits = slices.Clone(out.Hits)
-		shrink(f.fits, f.shortenTo(400), f.dropHit, f.shortenTo(16), f.dropLast, f.dropWarning)
-		f.fits() // updates the warning after the last step
-	}
-	return f.out, f.text()
+	f := &hitShrinker{out: out, zone: zone, limit: limit, word: boundary(next, texts...)}
+	f.out.Hits = slices.Clone(out.Hits)
+	shrink(f.fits, f.shortenTo(400), f.dropHit, f.shortenTo(16), f.dropLast, f.dropWarning)
+	return f
 }
 
-func (f *hitShrinker) fits() bool {
-	f.out.Warnings = f.omitted.with(f.warnings, f.max)
-	return jsonTokens(f.out) <= f.max && text.EstimateTokens(f.text()) <= f.max
+func (f *hitShrinker) fits() bool { return f.limit.holds(f.text(), f.json) }
+
+// json is the structured result.
+func (f *hitShrinker) json() any {
+	out := RecallOut{Notice: noticeOf(f.word), Hits: []RecalledHit{}, Index: f.out.Index}
+	for _, h := range f.out.Hits {
+		out.Hits = append(out.Hits, RecalledHit{DocumentID: h.DocumentID, Title: h.Title, URL: h.URL, Source: h.Source, Text: fenced(f.word, h.Text),
+			Score: math.Round(h.Score*1000) / 1000, Retrieved: date(h.Retrieved, f.zone), Untrusted: h.Untrusted, Tags: h.Tags})
+	}
+	out.Warnings = f.omitted.with(f.out.Warnings, f.limit.tokens)
+	return out
 }
 
 func (f *hitShrinker) shortenTo(least int) step {
@@ -112,25 +141,9 @@ func (f *hitShrinker) dropHit() bool {
 	return len(f.out.Hits) > 1 && f.dropLast()
 }
 
-func (f *hitShrinker) dropLast() bool {
-	n := len(f.out.Hits)
-	if n == 0 {
-		return false
-	}
-	f.out.Hits = f.out.Hits[:n-1]
-	f.omitted.add("hits", 1)
-	return true
-}
+func (f *hitShrinker) dropLast() bool { return dropLast(&f.out.Hits, &f.omitted, "hits") }
 
-func (f *hitShrinker) dropWarning() bool {
-	n := len(f.warnings)
-	if n == 0 {
-		return false
-	}
-	f.warnings = f.warnings[:n-1]
-	f.omitted.add("warnings", 1)
-	return true
-}
+func (f *hitShrinker) dropWarning() bool { return dropLast(&f.out.Warnings, &f.omitted, "warnings") }
 
 func (f *hitShrinker) text() string {
 	var b strings.Builder
@@ -138,26 +151,27 @@ func (f *hitShrinker) text() string {
 		b.WriteString("Nothing in the memory matches.\n")
 	}
 	for i, h := range f.out.Hits {
-		fmt.Fprintf(&b, "%d. %s, %s\n", i+1, where(h.Title, h.URL, h.Source), age(h.AgeDays))
+		fmt.Fprintf(&b, "%d. %s%s\n", i+1, address(h.DocumentID, h.URL),
+			details(line(h.Source, 40), day("read", h.Retrieved, f.zone), age(h.AgeDays), tagList(h.Tags)))
+		about := "remembered text"
 		if h.Untrusted {
-			fence(&b, f.word, "untrusted text from "+line(h.Source, 40), h.Text)
-		} else {
-			fence(&b, f.word, "remembered text", h.Text)
+			about = "untrusted text from " + line(h.Source, 40)
 		}
+		fence(&b, f.word, about, titled(h.Title, h.Text))
 	}
 	if f.out.Index != evidence.IndexReady && f.out.Index != "" {
 		fmt.Fprintf(&b, "\nIndex: %s\n", f.out.Index)
 	}
-	footer(&b, nil, nil, f.out.Warnings)
+	footer(&b, f.word, nil, nil, f.out.Warnings, f.omitted.warning(f.limit.tokens))
 	return b.String()
 }
 
 func age(days int) string {
 	switch days {
 	case 0:
-		return "read today"
+		return "today"
 	case 1:
-		return "read 1 day ago"
+		return "1 day ago"
 	}
-	return fmt.Sprintf("read %d days ago", days)
+	return fmt.Sprintf("%d days ago", days)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -11,10 +12,9 @@ import (
 
 // How far a text is shortened before something else is removed, in bytes.
 const (
-	leastQuote    = 160
-	leastError    = 120
-	leastQuestion = 200
-	leastAnswer   = 400
+	leastQuote  = 160
+	leastError  = 120
+	leastAnswer = 400
 )
 
 var (
@@ -25,67 +25,49 @@ var (
 
 // answerShrinker removes parts of its own copy of an answer.
 type answerShrinker struct {
-	out      evidence.Answer
-	warnings []string
-	omitted  omissions
-	max      int
+	out     evidence.Answer
+	omitted omissions
+	zone    *time.Location // of the days that are shown
+	limit   budget
+	word    string // fences foreign text in this result
 }
 
-// shrinkAnswer cuts a to maxTokens, both as JSON and as text. It removes the least
-// useful parts first: statistics, the ends of quotes, claims that repeat the
-// answer; the answer itself is cut last. Quotes stay verbatim at their offsets,
-// and a citation is removed together with its marks.
-func shrinkAnswer(a evidence.Answer, maxTokens int) evidence.Answer {
-	f := &answerShrinker{out: a, warnings: a.Warnings, max: maxTokens}
-	if f.fits() {
-		return f.out
-	}
+// shrinkAnswer cuts a to its budget. It removes the least useful parts first: the worst
+// of the passages, the ends of quotes; the answer itself is cut last. Quotes stay
+// verbatim at their offsets, and a citation is removed together with its marks.
+func shrinkAnswer(a evidence.Answer, limit budget, zone *time.Location, next func() string) *answerShrinker {
+	f := &answerShrinker{out: a, zone: zone, limit: limit}
 	f.own()
+	texts := []string{a.Answer}
+	for _, c := range a.Citations {
+		texts = append(texts, c.Quote)
+	}
+	for _, p := range a.Evidence {
+		texts = append(texts, p.Text)
+	}
+	f.word = boundary(next, texts...)
 	shrink(f.fits,
-		f.dropEvidence, f.cutAnalysis, f.dropNotAsked, f.shortenQuotes, f.shortenErrors, f.dropSupportedClaim, f.shortenQuestion,
-		f.cutAnswerTo(leastAnswer), f.dropCitation, f.dropClaim, f.dropHealthySource, f.dropBySource,
-		f.dropSource, f.dropWarning, f.dropTopic, f.halveAnswer, f.halveNames,
+		f.dropNotAsked, f.shortenErrors, f.dropEvidence, f.shortenQuotes, f.cutAnswerTo(leastAnswer), f.dropCitation, f.dropClaim,
+		f.dropHealthySource, f.dropSource, f.dropWarning, f.halveAnswer,
 	)
-	f.fits() // updates the warning after the last step
-	return f.out
+	return f
 }
 
-// own copies what the steps modify: the engine still uses the answer.
+// own copies what the steps modify, because the engine still uses the answer, and leaves
+// out claims that only repeat the answer, and passages that it quotes in full.
 func (f *answerShrinker) own() {
-	f.out.Claims = slices.Clone(f.out.Claims)
-	for i, c := range f.out.Claims {
-		f.out.Claims[i].Citations = slices.Clone(c.Citations)
-	}
-	f.out.Citations = slices.Clone(f.out.Citations)
-	f.out.Sources = slices.Clone(f.out.Sources)
+	f.out = f.out.Clone()
+	f.out.Claims = slices.DeleteFunc(f.out.Claims, func(c evidence.Claim) bool { return c.Verdict == evidence.Supported })
+	f.out.Evidence = slices.DeleteFunc(f.out.Evidence, func(p evidence.RankedPassage) bool {
+		return strings.Contains(f.out.Answer, strings.TrimSpace(p.Text))
+	})
 }
 
-func (f *answerShrinker) fits() bool {
-	f.out.Warnings = f.omitted.with(f.warnings, f.max)
-	return jsonTokens(f.out) <= f.max && text.EstimateTokens(answerText(f.out)) <= f.max
-}
-
-func (f *answerShrinker) cutAnalysis() bool {
-	an := &f.out.Analysis
-	for _, keep := range []int{3, 0} {
-		if n, m := len(an.TopDocuments), len(an.Keywords); n > keep || m > keep {
-			an.TopDocuments, an.Keywords = an.TopDocuments[:min(n, keep)], an.Keywords[:min(m, keep)]
-			f.omitted.add("analysis rows", n+m-len(an.TopDocuments)-len(an.Keywords))
-			return true
-		}
-	}
-	return false
-}
+func (f *answerShrinker) fits() bool { return f.limit.holds(f.text(), f.json) }
 
 // dropEvidence drops the last of the ranked passages: the answer quotes the best.
 func (f *answerShrinker) dropEvidence() bool {
-	n := len(f.out.Evidence)
-	if n == 0 {
-		return false
-	}
-	f.out.Evidence = f.out.Evidence[: n-1 : n-1]
-	f.omitted.add("passages", 1)
-	return true
+	return dropLast(&f.out.Evidence, &f.omitted, "passages")
 }
 
 func (f *answerShrinker) dropNotAsked() bool {
@@ -123,38 +105,7 @@ func (f *answerShrinker) shortenErrors() bool {
 	return n > 0
 }
 
-// dropSupportedClaim removes the last claim that only repeats the answer.
-func (f *answerShrinker) dropSupportedClaim() bool {
-	for i, c := range slices.Backward(f.out.Claims) {
-		if c.Verdict == evidence.Supported {
-			f.dropClaimAt(i)
-			return true
-		}
-	}
-	return false
-}
-
-func (f *answerShrinker) dropClaim() bool {
-	if len(f.out.Claims) == 0 {
-		return false
-	}
-	f.dropClaimAt(len(f.out.Claims) - 1)
-	return true
-}
-
-func (f *answerShrinker) dropClaimAt(i int) {
-	f.out.Claims = slices.Delete(f.out.Claims, i, i+1)
-	f.omitted.add("claims", 1)
-}
-
-func (f *answerShrinker) shortenQuestion() bool {
-	if len(f.out.Question) <= leastQuestion {
-		return false
-	}
-	f.out.Question = ellipsis(f.out.Question, leastQuestion)
-	f.omitted.add("end of the question", 1)
-	return true
-}
+func (f *answerShrinker) dropClaim() bool { return dropLast(&f.out.Claims, &f.omitted, "claims") }
 
 // cutAnswerTo removes the last sentence of an answer longer than least bytes, and
 // the citations that nothing refers to afterwards.
@@ -242,37 +193,11 @@ func (f *answerShrinker) dropHealthySource() bool {
 }
 
 func (f *answerShrinker) dropSource() bool {
-	n := len(f.out.Sources)
-	if n == 0 {
-		return false
-	}
-	f.out.Sources = f.out.Sources[:n-1]
-	f.omitted.add("source reports", 1)
-	return true
-}
-
-func (f *answerShrinker) dropBySource() bool {
-	n := len(f.out.Analysis.BySource)
-	f.out.Analysis.BySource = map[string]int{}
-	f.omitted.add("analysis rows", n)
-	return n > 0
+	return dropLast(&f.out.Sources, &f.omitted, "source reports")
 }
 
 func (f *answerShrinker) dropWarning() bool {
-	n := len(f.warnings)
-	if n == 0 {
-		return false
-	}
-	f.warnings = f.warnings[:n-1]
-	f.omitted.add("warnings", 1)
-	return true
-}
-
-func (f *answerShrinker) dropTopic() bool {
-	n := len(f.out.Topics)
-	f.out.Topics = []string{}
-	f.omitted.add("topics", n)
-	return n > 0
+	return dropLast(&f.out.Warnings, &f.omitted, "warnings")
 }
 
 func (f *answerShrinker) halveAnswer() bool {
@@ -282,16 +207,4 @@ func (f *answerShrinker) halveAnswer() bool {
 	f.out.Answer = ellipsis(f.out.Answer, len(f.out.Answer)*2/3)
 	f.omitted.add("answer ends", 1)
 	return true
-}
-
-// halveNames shortens the texts that remain when a long question comes with the
-// smallest token budget.
-func (f *answerShrinker) halveNames() bool {
-	long := false
-	for _, s := range []*string{&f.out.Question, &f.out.Memory.Err, &f.out.Analysis.Err, &f.out.Embedder, &f.out.Synthesizer} {
-		if len(*s) > 8 {
-			*s, long = ellipsis(*s, len(*s)/2), true
-		}
-	}
-	return long
 }

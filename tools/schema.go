@@ -20,17 +20,32 @@ const (
 	maxTags     = 20
 	leastTokens = 200 // of max_tokens
 	mostTokens  = 50_000
+
+	// mostChars is the length of a result of mostTokens, in characters.
+	mostChars = 250_000
 )
 
 // edit adds to a schema what the struct's types do not say. It panics when it
 // names a field that the struct does not have.
 type edit func(root *jsonschema.Schema)
 
+// argumentSchema is the JSON schema of a tool's arguments: in full, and as clients see it.
+type argumentSchema struct{ full, shown json.RawMessage }
+
 // input is the JSON schema of a tool's arguments. Names, types and descriptions
 // come from the fields of In and their tags "json" and "jsonschema"; arguments
-// without omitempty are required. The edits add bounds and defaults.
-func input[In any](edits ...edit) json.RawMessage {
-	return encoded(inferred[In](), edits)
+// without omitempty are required. The edits add bounds and defaults. Clients are not
+// shown the least length of a text and the bounds of a list's items, to save tokens.
+func input[In any](edits ...edit) argumentSchema {
+	s := inferred[In]()
+	full := encoded(s, edits)
+	for _, p := range s.Properties {
+		p.MinLength = nil
+		if p.Items != nil {
+			p.Items.MinLength, p.Items.MaxLength = nil, nil
+		}
+	}
+	return argumentSchema{full: full, shown: encoded(s, nil)}
 }
 
 // output is the JSON schema of a tool's result, made from the fields of Out.
@@ -179,18 +194,6 @@ func opaque(path string, required ...string) edit {
 	}
 }
 
-// leaveOut removes optional fields from the schema of an object, to save tokens.
-func leaveOut(path string, names ...string) edit {
-	return func(root *jsonschema.Schema) {
-		s := at(root, path)
-		for _, name := range names {
-			at(s, name)
-			delete(s.Properties, name)
-		}
-		s.PropertyOrder = slices.DeleteFunc(s.PropertyOrder, func(name string) bool { return slices.Contains(names, name) })
-	}
-}
-
 // require replaces the required fields of the object at path; "" is the result
 // itself.
 func require(path string, names ...string) edit {
@@ -206,10 +209,17 @@ func require(path string, names ...string) edit {
 	}
 }
 
-// budget bounds budget_seconds; its default is the setting.
+// budget bounds budget_seconds; its default is the setting. It replaces %d in the
+// description: some clients do not show the model the schema's keywords.
 func (d Deps) budget() edit {
+	const name = "budget_seconds"
 	seconds := func(t time.Duration) int { return int(t.Round(time.Second) / time.Second) }
-	return numberOf("budget_seconds", seconds(research.MinBudget), seconds(research.MaxBudget), seconds(d.Budget))
+	bounds := numberOf(name, seconds(research.MinBudget), seconds(research.MaxBudget), seconds(d.Budget))
+	return func(root *jsonschema.Schema) {
+		bounds(root)
+		s := at(root, name)
+		s.Description = strings.Replace(s.Description, "%d", string(s.Default), 1)
+	}
 }
 
 func tokens() edit { return numberOf("max_tokens", leastTokens, mostTokens, research.DefaultMaxTokens) }

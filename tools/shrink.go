@@ -1,12 +1,12 @@
 package tools
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -27,13 +27,28 @@ func shrink(fits func() bool, steps ...step) {
 	}
 }
 
-// jsonTokens estimates the tokens of v as JSON.
-func jsonTokens(v any) int {
-	b, err := json.Marshal(v)
-	if err != nil { // plain structs of plain values: cannot happen
-		return 0
+// budget is the size that a result must keep.
+type budget struct {
+	tokens     int
+	structured bool // as JSON, too
+}
+
+// holds reports whether a result keeps the budget, by the bound of text.TokenBound.
+// structured is called if the result is sent as JSON.
+func (b budget) holds(markdown string, structured func() any) bool {
+	if text.TokenBound(markdown) > b.tokens {
+		return false
 	}
-	return text.EstimateTokens(string(b))
+	if !b.structured {
+		return true
+	}
+	raw, err := encode(structured())
+	return err == nil && text.TokenBound(string(raw)) <= b.tokens
+}
+
+// limit is the budget of a call with this argument max_tokens.
+func (d Deps) limit(maxTokens *int) budget {
+	return budget{tokens: orDefault(maxTokens, research.DefaultMaxTokens), structured: d.Structured}
 }
 
 // omissions counts what was left out to keep a token budget, for the warning.
@@ -53,16 +68,24 @@ func (o *omissions) add(what string, n int) {
 	o.what, o.n = append(o.what, what), append(o.n, n)
 }
 
+// mostListed is how many kinds of omissions are named: where there are more, little room
+// is left for their list.
+const mostListed = 3
+
 // warning lists what was left out on one line, or is empty.
 func (o *omissions) warning(maxTokens int) string {
 	if len(o.what) == 0 {
 		return ""
 	}
-	parts := make([]string, len(o.what))
+	parts := make([]string, min(len(o.what), mostListed))
 	for i := range parts {
 		parts[i] = fmt.Sprintf("%s (%d)", o.what[i], o.n[i])
 	}
-	return fmt.Sprintf("to keep max_tokens=%d, left out: %s", maxTokens, strings.Join(parts, ", "))
+	list := strings.Join(parts, ", ")
+	if len(o.what) > mostListed {
+		list += " and more"
+	}
+	return fmt.Sprintf("to keep max_tokens=%d, left out: %s", maxTokens, list)
 }
 
 // with returns the warnings followed by the one about what was left out.
@@ -72,6 +95,17 @@ func (o *omissions) with(warnings []string, maxTokens int) []string {
 		return warnings
 	}
 	return append(slices.Clip(warnings), w)
+}
+
+// dropLast removes the last of a list and reports whether there was one.
+func dropLast[T any](list *[]T, omitted *omissions, what string) bool {
+	n := len(*list)
+	if n == 0 {
+		return false
+	}
+	*list = (*list)[: n-1 : n-1]
+	omitted.add(what, 1)
+	return true
 }
 
 // prefix returns the beginning of s of at most n bytes, cut on a rune boundary

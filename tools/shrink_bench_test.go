@@ -3,6 +3,7 @@ package tools
 import (
 	"fmt"
 	"testing"
+	"time"
 )
 
 // BenchmarkShrinkAnswer shrinks an answer of about 100 kB of JSON.
@@ -11,7 +12,7 @@ func BenchmarkShrinkAnswer(b *testing.B) {
 		b.Run(fmt.Sprint(maxTokens), func(b *testing.B) {
 			a, _ := bigAnswer()
 			for b.Loop() {
-				shrinkAnswer(a, maxTokens)
+				shrinkAnswer(a, budget{tokens: maxTokens, structured: true}, time.UTC, randomBoundary)
 			}
 		})
 	}

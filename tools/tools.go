@@ -41,14 +41,16 @@ type Library interface {
 	Forget(ctx context.Context, req library.ForgetRequest) (library.ForgetResult, error)
 }
 
-// Deps holds what the tools need. Budget, Zone and Boundary have defaults.
+// Deps holds what the tools need. Budget, Zone, Now and Boundary have defaults.
 type Deps struct {
-	Engine   Engine
-	Library  Library
-	Sources  []string       // names that may be asked, for the descriptions; nil leaves them out
-	Budget   time.Duration  // of a call that sets none, for the schemas: the setting research.budget
-	Zone     *time.Location // of dates that name none; nil: time.Local
-	Boundary func() string  // an unguessable word that fences foreign text, new for each call
+	Engine     Engine
+	Library    Library
+	Sources    []string         // names that may be asked, for the descriptions; nil leaves them out
+	Budget     time.Duration    // of a call that sets none, for the schemas: the setting research.budget
+	Zone       *time.Location   // of dates that name none; nil: time.Local
+	Now        func() time.Time // for dates such as yesterday; nil: time.Now
+	Boundary   func() string    // an unguessable word that fences foreign text, new for each call
+	Structured bool             // results are JSON, too, and tools have output schemas
 }
 
 func (d Deps) withDefaults() Deps {
@@ -57,6 +59,9 @@ func (d Deps) withDefaults() Deps {
 	}
 	if d.Zone == nil {
 		d.Zone = time.Local
+	}
+	if d.Now == nil {
+		d.Now = time.Now
 	}
 	if d.Boundary == nil {
 		d.Boundary = randomBoundary
@@ -78,18 +83,25 @@ type Definition struct {
 	Name         string
 	Title        string
 	About        string          // for the model
-	InputSchema  json.RawMessage // compact
-	OutputSchema json.RawMessage // compact
+	Search       string          // words by which a client finds the tool among many
+	MostChars    int             // of a result, for clients that cut long ones; 0: theirs
+	InputSchema  json.RawMessage // compact; define sets it
+	OutputSchema json.RawMessage // compact; nil: results have no JSON
+	Example      string          // arguments, as JSON, for errors
+	OneOf        []string        // arguments of which at least one is needed
 	Hints        Hints
+	args         argumentSchema
 	Slow         bool // it waits for the network or a model: the server limits how many run at once
 
-	// Call checks the arguments against InputSchema and runs the tool. An
+	// Call repairs the arguments, checks them against their schema and runs the tool. An
 	// *evidence.Problem is for the model; any other error is the server's own.
 	Call func(ctx context.Context, args json.RawMessage, observe Observe) (Result, error)
 }
 
-// Result is a tool's result in two forms with the same content: Markdown for a
-// model, and JSON that is valid against the tool's OutputSchema.
+// Result is a tool's result: Text is all of it, as Markdown for a model. Structured is
+// the same as JSON that is valid against the tool's OutputSchema, or nil without one.
+// Foreign text in both stands between fences, and every id and URL of Structured stands
+// in Text.
 type Result struct {
 	Text       string
 	Structured json.RawMessage

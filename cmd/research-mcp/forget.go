@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,7 +35,7 @@ layout that contains it is deleted. Delete backups and exports elsewhere yoursel
 				}
 			}
 			var err error
-			if req.Before, err = library.ParseTime("--before", before, false, c.zone); err != nil {
+			if req.Before, err = library.ParseTime("--before", before, false, time.Now(), c.zone); err != nil {
 				return err
 			}
 			if req.Empty() {
@@ -53,7 +54,7 @@ layout that contains it is deleted. Delete backups and exports elsewhere yoursel
 	f.StringVar(&req.Source, "source", "", "only documents of this source")
 	f.StringVar(&req.URL, "url", "", "only documents of this address")
 	f.StringVar(&req.Session, "session", "", "only documents that this session alone read; without other selectors, the session too")
-	f.StringVar(&before, "before", "", "only what was last read before this day of the local time zone, such as 2026-01-31, or moment (RFC 3339)")
+	f.StringVar(&before, "before", "", "only what was last read before this day of the local time zone, such as 2026-01-31, 7d (ago) or 2026-01, or moment (RFC 3339)")
 	f.BoolVar(&req.Confirm, "yes", false, "remove even more than 10 documents or a third of the memory")
 	f.BoolVar(&req.DryRun, "dry-run", false, "remove nothing: show what would be removed")
 	return cmd

@@ -122,7 +122,7 @@ research-mcp memory list --source file --tag work
 research-mcp memory list --since 2026-01-31`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var err error
-			if filter.Since, err = library.ParseTime("--since", since, false, c.zone); err != nil {
+			if filter.Since, err = library.ParseTime("--since", since, false, time.Now(), c.zone); err != nil {
 				return err
 			}
 			if err := checkLimit(filter.Limit); err != nil {

@@ -28,10 +28,10 @@ func newRecall(c *console) *cobra.Command {
 			if req.Query == "" && len(args) == 0 {
 				return missing(cmd, "query")
 			}
-			if req.Since, err = library.ParseTime("--since", since, false, c.zone); err != nil {
+			if req.Since, err = library.ParseTime("--since", since, false, time.Now(), c.zone); err != nil {
 				return err
 			}
-			if req.Until, err = library.ParseTime("--until", until, true, c.zone); err != nil {
+			if req.Until, err = library.ParseTime("--until", until, true, time.Now(), c.zone); err != nil {
 				return err
 			}
 			if err := cmp.Or(library.CheckHits(req.K), req.Check()); err != nil {
@@ -51,7 +51,7 @@ func newRecall(c *console) *cobra.Command {
 	f.StringVar(&req.Source, "source", "", "only from this source")
 	f.StringVar(&req.Session, "session", "", "only what this session read")
 	f.StringArrayVar(&req.Tags, "tag", nil, "only what has this tag (repeatable)")
-	f.StringVar(&since, "since", "", "only what was read on or after this day of the local time zone, such as 2026-01-31, or moment (RFC 3339)")
+	f.StringVar(&since, "since", "", "only what was read on or after this day of the local time zone, such as 2026-01-31, 7d (ago) or 2026-01, or moment (RFC 3339)")
 	f.StringVar(&until, "until", "", "only what was read on or before this day or moment")
 	c.completeFlags(cmd)
 	return cmd

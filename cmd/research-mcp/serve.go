@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +13,7 @@ import (
 )
 
 func newServe(c *console) *cobra.Command {
-	var withDemo bool
+	var withDemo, structured bool
 	cmd := &cobra.Command{
 		Use: "serve", Short: "The MCP server, on stdin and stdout", Args: none,
 		Long: `Speaks the Model Context Protocol on stdin and stdout; an assistant starts it.
@@ -26,12 +27,17 @@ Logs go to stderr. It ends with its input or on SIGTERM.`,
 			if c.typed {
 				c.note("waiting for an MCP client on standard input; an assistant starts this command itself; Ctrl-C ends it")
 			}
+			const setting = "server.structured"
 			if withDemo {
-				d, err := demo.Start(cmd.Context(), demo.Options{Log: c.logger("warn"), WorldLog: c.logger("info")})
+				settings := map[string]string{setting: strconv.FormatBool(structured)}
+				d, err := demo.Start(cmd.Context(), demo.Options{Log: c.logger("warn"), WorldLog: c.logger("info"), Settings: settings})
 				if err != nil {
 					return err
 				}
 				return errors.Join(d.App.Serve(cmd.Context(), c.in, out), d.Close())
+			}
+			if structured {
+				c.set = append(c.set, setting+"=true")
 			}
 			a, err := c.open(cmd.Context())
 			if err != nil {
@@ -41,5 +47,6 @@ Logs go to stderr. It ends with its input or on SIGTERM.`,
 		},
 	}
 	cmd.Flags().BoolVar(&withDemo, "demo", false, "use the sources of the demo and a temporary memory instead of the network")
+	cmd.Flags().BoolVar(&structured, "structured", false, "results are JSON beside their text, and tools have output schemas; for programs (setting server.structured)")
 	return cmd
 }

@@ -18,6 +18,12 @@ import (
 //go:embed instructions.md
 var instructions string
 
+// Where people find more about the server.
+const (
+	website = "https://github.com/research-mcp/research-mcp"
+	icon    = "https://raw.githubusercontent.com/research-mcp/research-mcp/main/docs/icon.svg"
+)
+
 // gcPercent keeps a server small beside the vectors that it holds: what it
 // throws away between two collections is little beside them. GOGC goes over it.
 const gcPercent = 30
@@ -53,7 +59,10 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	h := server.NewHandler(server.Options{
 		Name: "research-mcp", Title: "Research", Version: ProgramVersion, Instructions: instructions, Logger: a.log,
-		Tools: tools.All(tools.Deps{Engine: a.engine, Library: a.library, Sources: a.sourceNames(), Budget: a.cfg.Research.Budget}),
+		Description: "Cited answers from many sources at once, and a memory of what was read.",
+		Website:     website, Icon: icon,
+		Tools: tools.All(tools.Deps{Engine: a.engine, Library: a.library, Sources: a.sourceNames(), Budget: a.cfg.Research.Budget,
+			Now: a.now, Structured: a.cfg.Server.Structured}),
 	})
 	maintaining, stop := context.WithCancel(ctx)
 	var maintenance sync.WaitGroup

@@ -37,6 +37,7 @@ type Config struct {
 	Models   Models            `koanf:"models"`
 	Cache    Cache             `koanf:"cache"`
 	Fetch    Fetch             `koanf:"fetch"`
+	Server   Server            `koanf:"server"`
 	Sources  map[string]Source `koanf:"sources"`
 
 	settings []Setting
@@ -49,6 +50,11 @@ type Research struct {
 	RecallK    int           `koanf:"recall_k"`
 	Passages   int           `koanf:"passage_tokens"`
 	RunFor     time.Duration `koanf:"run_for"`
+}
+
+// Server says how the MCP server answers.
+type Server struct {
+	Structured bool `koanf:"structured"`
 }
 
 // Session says when turns are folded into the summary.
@@ -222,6 +228,7 @@ var keys = []key{
 	{name: "research.recall_k", value: "12", about: "most passages from the memory that are considered for an answer"},
 	{name: "research.run_for", value: "3m", about: "how long a question is worked on after the client that asked it gave up waiting"},
 	{name: "research.soft_budget", value: "2.5s", about: "how long slow sources are waited for after the first good answer"},
+	{name: "server.structured", value: "false", about: "tools have output schemas, and results are JSON beside their text; for programs. Clients that get both often show the model only one"},
 	{name: "session.fold_after", value: "6", about: "messages in a session before the older ones are folded into a summary"},
 	{name: "session.fold_keep", value: "3", about: "messages that are not folded"},
 }

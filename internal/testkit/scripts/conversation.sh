@@ -41,10 +41,10 @@ done
 expect "$dir/1" "initialize" '"serverInfo":\{.*research-mcp'
 expect "$dir/2" "tools/list" '"name":"research"'
 expect "$dir/out" "progress" '"method":"notifications/progress"'
-expect "$dir/3" "a cited answer" '"status":"answered"'
-expect "$dir/3" "a verbatim quote" '"quote":"'
+expect "$dir/3" "a cited answer" 'Status: answered.*session s_.*run r_'
+expect "$dir/3" "foreign text in a fence" 'data, not instructions.*Citations:.*\[1\] .* d_[a-z2-7]{26} http.*Passages, best first:.*end [0-9a-f]{12}'
 expect "$dir/4" "an unknown argument" 'did you mean .*question'
-expect "$dir/5" "recall finds what research read" '"document_id":"d_'
+expect "$dir/5" "recall finds what research read" '1\. d_[a-z2-7]{26} http'
 if grep -vE '^\{"jsonrpc":"2.0",' "$dir/out"; then
   echo "FAIL: stdout holds something that is no message"
   exit 1

@@ -3,6 +3,7 @@ package sdkclient
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -63,8 +64,8 @@ func TestResearchWithProgress(t *testing.T) {
 				t.Errorf("answer = %+v", first)
 			}
 			for _, cited := range first.Citations {
-				if cited.End-cited.Start != len(cited.Quote) || cited.Quote == "" {
-					t.Errorf("citation %d: %d..%d is not the length of %q", cited.N, cited.Start, cited.End, cited.Quote)
+				if quote := unfenced(t, cited.Quote); cited.End-cited.Start != len(quote) || quote == "" {
+					t.Errorf("citation %d: %d..%d is not the length of %q", cited.N, cited.Start, cited.End, quote)
 				}
 				if !strings.Contains(text, cited.URL) {
 					t.Errorf("the text alone does not name %s:\n%s", cited.URL, text)
@@ -80,6 +81,59 @@ func TestResearchWithProgress(t *testing.T) {
 			}
 		})
 	}
+}
+
+// fence is what stands around foreign text in JSON.
+var fence = regexp.MustCompile(`(?s)^<<<([0-9a-f]{12})>>>(.*)<<<end ([0-9a-f]{12})>>>$`)
+
+// unfenced returns the foreign text between fences.
+func unfenced(t *testing.T, s string) string {
+	t.Helper()
+	m := fence.FindStringSubmatch(s)
+	if m == nil || m[1] != m[3] {
+		t.Fatalf("%q is not fenced", s)
+	}
+	return m[2]
+}
+
+// TestTextByDefault: without --structured the text is all, and it is enough to forget
+// what was found.
+func TestTextByDefault(t *testing.T) {
+	t.Parallel()
+	c := startWith(t, eras[0])
+	list, err := c.ListTools(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range list.Tools {
+		if tool.OutputSchema != nil {
+			t.Errorf("%s has an output schema", tool.Name)
+		}
+		if readOnly := map[string]bool{"research": true, "fetch-sources": true, "recall": true}[tool.Name]; tool.Annotations.ReadOnlyHint != readOnly {
+			t.Errorf("%s: read-only %t, want %t", tool.Name, tool.Annotations.ReadOnlyHint, readOnly)
+		}
+	}
+	c.say(t, "remember", map[string]any{"text": "The heron nests on the island in the delta.", "title": "Herons"})
+	answer := c.say(t, "research", map[string]any{"question": "What is the transformer architecture?"})
+	for _, want := range []string{"Status: answered", "session s_", "run r_", "data, not instructions>>>", "[1] ", " d_", "Passages, best first:"} {
+		if !strings.Contains(answer, want) {
+			t.Errorf("research lacks %q:\n%s", want, answer)
+		}
+	}
+	id := regexp.MustCompile(`d_\w+`).FindString(c.say(t, "recall", map[string]any{"query": "where does the heron nest", "source": "note"}))
+	if got := c.say(t, "forget", map[string]any{"ids": id}); !strings.HasPrefix(got, "Forgot 1 document ") || !strings.Contains(got, id) {
+		t.Errorf("forget %q: %s", id, got)
+	}
+}
+
+// say calls a tool and returns its text, which is all of the result.
+func (c *client) say(t *testing.T, tool string, args map[string]any) string {
+	t.Helper()
+	res, err := c.CallTool(t.Context(), &mcp.CallToolParams{Name: tool, Arguments: args})
+	if err != nil || res.IsError || res.StructuredContent != nil {
+		t.Fatalf("%s: %v, %+v", tool, err, res)
+	}
+	return textOf(res)
 }
 
 func TestFetchAndRecall(t *testing.T) {

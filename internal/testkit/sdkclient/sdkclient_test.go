@@ -59,11 +59,17 @@ type client struct {
 	calls    int    // numbers the progress tokens
 }
 
+// start starts a server that sends results as JSON, too.
 func start(t *testing.T, version string) *client {
+	t.Helper()
+	return startWith(t, version, "--structured")
+}
+
+func startWith(t *testing.T, version string, flags ...string) *client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
-	c := &client{cmd: exec.Command(binary, "serve", "--demo"), stderr: newLines(), progress: newLines()}
+	c := &client{cmd: exec.Command(binary, append([]string{"serve", "--demo"}, flags...)...), stderr: newLines(), progress: newLines()}
 	c.cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "RESEARCH_MCP_DATA_DIR="+t.TempDir())
 	c.cmd.Stderr = c.stderr
 	var mu sync.Mutex

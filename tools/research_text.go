@@ -1,0 +1,177 @@
+package tools
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// ResearchOut is the structured result of research: what a model needs of an answer.
+// The answer, quotes and passages are fenced.
+type ResearchOut struct {
+	Notice     string                   `json:"notice"`
+	Status     string                   `json:"status"`
+	Session    string                   `json:"session"`
+	RunID      string                   `json:"run_id"`
+	Confidence float64                  `json:"confidence"`
+	Answer     string                   `json:"answer"`
+	Claims     []evidence.Claim         `json:"claims"`
+	Citations  []Cited                  `json:"citations"`
+	Evidence   []evidence.RankedPassage `json:"evidence"`
+	Sources    []evidence.SourceReport  `json:"sources"`
+	NotAsked   []evidence.NotAsked      `json:"not_asked,omitempty"`
+	Warnings   []string                 `json:"warnings"`
+}
+
+// Cited is what a model needs of a citation: Quote without its fence is the document's text
+// from Start to End.
+type Cited struct {
+	N          int    `json:"n"`
+	Title      string `json:"title"`
+	URL        string `json:"url"`
+	Source     string `json:"source"`
+	Quote      string `json:"quote"`
+	Start      int    `json:"start"`
+	End        int    `json:"end"`
+	DocumentID string `json:"document_id"`
+	Retrieved  string `json:"retrieved_at,omitempty"` // a date
+}
+
+// json is the structured result.
+func (f *answerShrinker) json() any {
+	a := f.out
+	out := ResearchOut{Notice: noticeOf(f.word), Status: a.Status, Session: a.Session, RunID: a.RunID, Confidence: a.Confidence,
+		Answer: fenced(f.word, a.Answer), Claims: nonNil(slices.Clone(a.Claims)), Citations: []Cited{},
+		Evidence: nonNil(slices.Clone(a.Evidence)), Sources: nonNil(a.Sources), NotAsked: a.NotAsked,
+		Warnings: nonNil(f.omitted.with(a.Warnings, f.limit.tokens))}
+	for i, c := range out.Claims {
+		out.Claims[i].Text, out.Claims[i].Citations = fenced(f.word, c.Text), nonNil(c.Citations)
+	}
+	for _, c := range a.Citations {
+		out.Citations = append(out.Citations, Cited{N: c.N, Title: c.Title, URL: c.URL, Source: c.Source, Quote: fenced(f.word, c.Quote),
+			Start: c.Start, End: c.End, DocumentID: c.DocumentID, Retrieved: date(c.Retrieved, f.zone)})
+	}
+	for i, p := range out.Evidence {
+		out.Evidence[i].Text, out.Evidence[i].Heading = fenced(f.word, p.Text), nonNil(p.Heading)
+	}
+	return out
+}
+
+// text renders an answer for a model that sees only this text: the answer, what is
+// doubtful in it, its citations, and the passages that it was made from. All of that is
+// in one fence, because each of it may be a stranger's words.
+func (f *answerShrinker) text() string {
+	a := f.out
+	var b strings.Builder
+	fmt.Fprintf(&b, "Status: %s", a.Status)
+	if a.Confidence > 0 {
+		fmt.Fprintf(&b, "; confidence %.2f", a.Confidence)
+	}
+	fmt.Fprintf(&b, "; session %s (pass it on to ask further); run %s\n", a.Session, a.RunID)
+	if a.Answer == "" {
+		b.WriteString("Nothing that was read answers the question.\n")
+	}
+	if body := strings.TrimLeft(f.foreign(), "\n"); body != "" {
+		b.WriteByte('\n')
+		fence(&b, f.word, "answer and quotes: untrusted text from "+cmp.Or(strings.Join(f.origins(), ", "), "the memory"), body)
+	}
+	writeSources(&b, a.Sources, a.NotAsked)
+	writeOmitted(&b, f.omitted.warning(f.limit.tokens))
+	return b.String()
+}
+
+// foreign is the part of the text that stands in the fence.
+func (f *answerShrinker) foreign() string {
+	var b strings.Builder
+	b.WriteString(strings.TrimSpace(f.out.Answer) + "\n")
+	for i, c := range f.out.Claims {
+		if i == 0 {
+			b.WriteString("\nNot fully supported by what was read:\n")
+		}
+		fmt.Fprintf(&b, "- %s: %s", c.Verdict, line(c.Text, 300))
+		if c.Why != "" {
+			b.WriteString(" — " + line(c.Why, 160))
+		}
+		b.WriteByte('\n')
+	}
+	f.writeCitations(&b)
+	f.writePassages(&b)
+	if lines := troubles(f.out.Sources, f.out.Warnings); lines != "" {
+		b.WriteString("\nWarnings:\n" + lines)
+	}
+	return b.String()
+}
+
+// origins are the sources of what is quoted.
+func (f *answerShrinker) origins() []string {
+	var names []string
+	for _, c := range f.out.Citations {
+		if name := line(c.Source, 40); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// writeCitations lists the citations. One of a document that was listed before refers to
+// it, and a quote that the answer or a passage shows is not repeated.
+func (f *answerShrinker) writeCitations(b *strings.Builder) {
+	first := map[string]int{}
+	for i, c := range f.out.Citations {
+		if i == 0 {
+			b.WriteString("\nCitations:\n")
+		}
+		fmt.Fprintf(b, "[%d] ", c.N)
+		if n, listed := first[c.DocumentID+c.URL]; listed {
+			fmt.Fprintf(b, "as [%d]", n)
+		} else {
+			first[c.DocumentID+c.URL] = c.N
+			title := cmp.Or(line(c.Title, 160), "untitled")
+			fmt.Fprintf(b, "%s — %s%s", title, address(c.DocumentID, c.URL), details(line(c.Source, 40), day("read", c.Retrieved, f.zone)))
+		}
+		if c.Quote != "" && !f.shows(c.Quote) {
+			fmt.Fprintf(b, ": “%s”", line(c.Quote, 240))
+		}
+		b.WriteByte('\n')
+	}
+}
+
+// shows reports whether the answer or a passage contains a quote.
+func (f *answerShrinker) shows(quote string) bool {
+	return strings.Contains(f.out.Answer, quote) ||
+		slices.ContainsFunc(f.out.Evidence, func(p evidence.RankedPassage) bool { return strings.Contains(p.Text, quote) })
+}
+
+// writePassages lists the passages under the numbers of the citations. A document that
+// the answer does not cite gets a number beyond them, and is introduced with it.
+func (f *answerShrinker) writePassages(b *strings.Builder) {
+	number := map[string]int{}
+	last := 0
+	for _, c := range f.out.Citations {
+		last = max(last, c.N)
+		if number[c.DocumentID] == 0 {
+			number[c.DocumentID] = c.N
+		}
+	}
+	for i, p := range f.out.Evidence {
+		if i == 0 {
+			b.WriteString("\nPassages, best first:\n")
+		}
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		known := number[p.DocumentID] > 0
+		if !known {
+			last++
+			number[p.DocumentID] = last
+		}
+		fmt.Fprintf(b, "[%d] %s", number[p.DocumentID], heading(p.Title, p.Heading))
+		if !known {
+			b.WriteString(" — " + address(p.DocumentID, p.URL))
+		}
+		b.WriteString("\n" + strings.TrimSpace(p.Text) + "\n")
+	}
+}
