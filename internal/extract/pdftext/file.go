@@ -10,8 +10,6 @@ import (
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
-
-	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Bounds of a file.
@@ -30,6 +28,22 @@ type file struct {
 }
 
 func open(ctx context.Context, raw []byte) (*file, error) {
+	file, err := openIndirect(ctx, raw)
+	if errors.Is(err, errDirectEncryption) {
+		again, ok := withIndirectEncryption(raw)
+		if !ok {
+			return nil, ErrEncrypted
+		}
+		return openIndirect(ctx, again)
+	}
+	return file, err
+}
+
+// errDirectEncryption is that of a file whose encryption dictionary pdfcpu does not see.
+var errDirectEncryption = fmt.Errorf("%w by a dictionary in its trailer", ErrEncrypted)
+
+// openIndirect opens a file whose encryption dictionary, if there is one, is an object.
+func openIndirect(ctx context.Context, raw []byte) (*file, error) {
 	conf := &model.Configuration{ // not NewDefaultConfiguration, which writes to the user's folder
 		Reader15: true, ValidationMode: model.ValidationRelaxed, Cmd: model.EXTRACTCONTENT, Offline: true,
 		UnsupportedResourcePolicy: model.UnsupportedResourceSkip,
@@ -41,7 +55,7 @@ func open(ctx context.Context, raw []byte) (*file, error) {
 	table, err := pdfcpu.ReadWithContext(ctx, bytes.NewReader(raw), conf)
 	switch {
 	case err == nil && table.Encrypt == nil && directEncryption().Match(raw):
-		return nil, ErrEncrypted
+		return nil, errDirectEncryption
 	case err == nil:
 		return &file{ctx: ctx, table: table, fonts: map[types.IndirectRef]*font{}}, nil
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -51,10 +65,6 @@ func open(ctx context.Context, raw []byte) (*file, error) {
 	}
 	return nil, err
 }
-
-// directEncryption is an encryption dictionary within the trailer, which pdfcpu takes
-// for none: the text would be noise.
-var directEncryption = text.Pattern(`/Encrypt\s*<<`)
 
 // isEncryption reports whether a password or an unknown encryption is in the way.
 // Most of these errors have no exported value.
