@@ -163,6 +163,32 @@ func TestPDFWritesBlocks(t *testing.T) {
 	}
 }
 
+// Columns that are near to each other are those of a table if their cells are aligned.
+func TestPDFNarrowTables(t *testing.T) {
+	t.Parallel()
+	at := func(y float64, cells ...any) (s string) {
+		for i := 0; i < len(cells); i += 2 {
+			s += line(cells[i].(float64), y, "F1", 10, cells[i+1].(string))
+		}
+		return s
+	}
+	for _, c := range []struct{ name, content, want string }{
+		{"left edges", at(700, 72.0, "Port", 112.0, "HW") + at(686, 72.0, "Ellwick", 112.0, "3.2") + at(672, 72.0, "Lerwick", 112.0, "2.1"),
+			"| Port | HW |\n|---|---|\n| Ellwick | 3.2 |\n| Lerwick | 2.1 |"},
+		{"right edges", at(700, 72.0, "Lock", 105.44, "10.5") + at(686, 72.0, "Weir", 111.0, "9.5") + at(672, 72.0, "Sluice", 111.0, "7.5"),
+			"| Lock | 10.5 |\n|---|---|\n| Weir | 9.5 |\n| Sluice | 7.5 |"},
+		{"a numbered list", at(700, 72.0, "1", 84.0, "Open it") + at(686, 72.0, "2", 84.0, "Close it") + at(672, 72.0, "3", 84.0, "Lock it"),
+			"1 Open it 2 Close it 3 Lock it"},
+		{"gaps of justified lines", at(700, 72.0, "When", 104.0, "the") + at(686, 72.0, "boats", 106.0, "had") + at(672, 72.0, "gone", 101.0, "on"),
+			"When the boats had gone on"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			checkPDFText(t, onePage(c.content, ">>"), c.want)
+		})
+	}
+}
+
 func TestPDFLeavesOutWhatIsNotSeen(t *testing.T) {
 	t.Parallel()
 	seen := line(72, 700, "F1", 12, "seen")

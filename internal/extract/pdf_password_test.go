@@ -3,6 +3,7 @@ package extract
 import (
 	"crypto/md5"
 	"crypto/rc4"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -64,7 +65,8 @@ func TestPDFWithOwnerPassword(t *testing.T) {
 			t.Errorf("direct %v: %q, %v", direct, page.Text, err)
 		}
 		_, err = PDF(t.Context(), lockedPDF(t, "open", "secret", content, direct), PDFOptions{})
-		if p, ok := err.(*evidence.Problem); !ok || !strings.Contains(p.What, "without its password") {
+		var p *evidence.Problem
+		if !errors.As(err, &p) || !strings.Contains(p.What, "without its password") {
 			t.Errorf("direct %v, a user's password: %v", direct, err)
 		}
 	}

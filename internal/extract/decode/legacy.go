@@ -83,8 +83,7 @@ func sevenBit(name string) bool {
 func shifted(raw []byte) []byte {
 	const so, si, esc = 0x0E, 0x0F, 0x1B
 	var out []byte
-	var set encoding.Encoding = kr.EUCKR
-	wide := false
+	set, wide := kr.EUCKR, false
 	for i := 0; i < len(raw); {
 		switch c := raw[i]; {
 		case c == esc && bytes.HasPrefix(raw[i:], []byte("\x1b$)")) && i+3 < len(raw):

@@ -35,7 +35,7 @@ func blocksOf(rows []row, script func(string, string, bool) string) []block {
 	var out []block
 	e := edges(rows)
 	for i := 0; i < len(rows); {
-		if n, text := tableAt(rows[i:], script); n > 0 {
+		if n, text := tableOf(rows[i:], script); n > 0 {
 			out = append(out, block{kind: table, text: text, size: rows[i].size, ends: true})
 			i += n
 			continue
@@ -47,7 +47,7 @@ func blocksOf(rows []row, script func(string, string, bool) string) []block {
 		}
 		n := 1
 		for i+n < len(rows) && !e.begins(rows[i+n-1], rows[i+n]) && listingAt(rows[i+n:]) == 0 {
-			if k, _ := tableAt(rows[i+n:], script); k > 0 {
+			if k, _ := tableOf(rows[i+n:], script); k > 0 {
 				break
 			}
 			n++
@@ -179,96 +179,6 @@ func listingText(rows []row) string {
 		lines = append(lines, r.code(left))
 	}
 	return "```\n" + strings.Join(lines, "\n") + "\n```"
-}
-
-// tableAt returns how many rows from the first are a table, and its Markdown.
-func tableAt(rows []row, script func(string, string, bool) string) (n int, text string) {
-	columns := []gap{}
-	var cells [][]row
-	for _, r := range rows {
-		c := r.cells()
-		if len(c) < 2 && len(cells) < 2 || n > 0 && (rows[n-1].y-r.y > 3*r.size || math.Abs(rows[0].size-r.size) > 0.08*r.size) {
-			break
-		}
-		merged := mergeColumns(columns, c)
-		if len(merged) < 2 || len(cells) > 0 && len(merged) < len(columns) || len(c) < 2 && len(merged) != len(columns) {
-			break
-		}
-		columns = merged
-		cells = append(cells, c)
-		n++
-	}
-	for n > 0 && len(cells[n-1]) < 2 {
-		n--
-	}
-	if n < 3 && (n < 2 || len(columns) < 3) || longCells(cells[:n]) {
-		return 0, ""
-	}
-	return n, tableText(cells[:n], columns, script)
-}
-
-// longCells reports whether cells are lines of text rather than of a table: a list
-// whose numbers stand apart, or columns.
-func longCells(cells [][]row) bool {
-	marks := 0
-	for _, r := range cells {
-		if _, ok := bullet(r[0].words[0].s + " x"); ok && len(r[0].words) == 1 {
-			marks++
-		}
-	}
-	return marks*2 > len(cells)
-}
-
-// mergeColumns widens columns by the cells of a row, and adds new ones.
-func mergeColumns(columns []gap, cells []row) []gap {
-	all := slices.Clone(columns)
-	for _, c := range cells {
-		all = append(all, gap{c.x0, c.x1})
-	}
-	slices.SortFunc(all, func(a, b gap) int {
-		if a.lo < b.lo {
-			return -1
-		}
-		return 1
-	})
-	var out []gap
-	for _, g := range all {
-		if n := len(out); n > 0 && g.lo < out[n-1].hi {
-			out[n-1].hi = max(out[n-1].hi, g.hi)
-			continue
-		}
-		out = append(out, g)
-	}
-	return out
-}
-
-func tableText(cells [][]row, columns []gap, script func(string, string, bool) string) string {
-	var lines [][]string
-	for _, r := range cells {
-		line := make([]string, len(columns))
-		for _, c := range r {
-			at := slices.IndexFunc(columns, func(g gap) bool { return c.x0 >= g.lo-0.01 && c.x1 <= g.hi+0.01 })
-			if at >= 0 {
-				line[at] = strings.TrimSpace(line[at] + " " + strings.ReplaceAll(c.text(script), "|", `\|`))
-			}
-		}
-		if line[0] == "" && len(r) == 1 && len(lines) > 1 { // a cell goes on in the next line
-			above := lines[len(lines)-1]
-			for i := range line {
-				above[i] = strings.TrimSpace(above[i] + " " + line[i])
-			}
-			continue
-		}
-		lines = append(lines, line)
-	}
-	var out strings.Builder
-	for i, line := range lines {
-		out.WriteString("| " + strings.Join(line, " | ") + " |\n")
-		if i == 0 {
-			out.WriteString("|" + strings.Repeat("---|", len(columns)) + "\n")
-		}
-	}
-	return strings.TrimSuffix(out.String(), "\n")
 }
 
 // startsLower reports whether s goes on with a sentence.

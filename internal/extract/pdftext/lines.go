@@ -74,12 +74,15 @@ func (r row) script(w word) int {
 }
 
 // cells splits a row at wide gaps.
-func (r row) cells() []row {
+func (r row) cells() []row { return r.cellsApart(cellGap) }
+
+// cellsApart splits a row at gaps of more than width sizes of its letters.
+func (r row) cellsApart(width float64) []row {
 	var out []row
 	start := 0
 	end := r.x0
 	for i, w := range r.words {
-		if i > start && w.x0-end > cellGap*r.size {
+		if i > start && w.x0-end > width*r.size {
 			out = append(out, r.part(start, i))
 			start = i
 		}
