@@ -156,10 +156,11 @@ func retention(cfg *config.Config) memory.Retention {
 
 // buildSources builds the sources that are on.
 func (a *App) buildSources(hooks Hooks) ([]research.Source, error) {
-	settings := map[string]sources.Settings{}
+	settings, build := map[string]sources.Settings{}, Version()
 	for _, spec := range sources.Registry() {
 		s := SourceSettings(a.cfg, spec)
-		s.Pages, s.Logger, s.DataDir, s.Version = a.pages, a.log, a.cfg.DataDir, ProgramVersion
+		s.Pages, s.Logger, s.DataDir, s.Version = a.pages, a.log, a.cfg.DataDir, build.Version+" "+build.Revision
+		s.Idle = func(ctx context.Context) error { return a.library.Idle(ctx) } // there is one before anything is searched
 		if spec.OwnFiles {
 			s.Pages = a.pages.All()
 		}

@@ -71,7 +71,7 @@ type Index struct {
 // Options say which index to open.
 type Options struct {
 	Dir     string // folder of its files, created if necessary; "": it is kept in this process's memory
-	Version string // of what is stored: an index of another version is replaced
+	Version string // of what is stored: an index of another version is emptied
 	Logger  *slog.Logger
 }
 

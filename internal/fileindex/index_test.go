@@ -290,6 +290,37 @@ func TestRemoveUnused(t *testing.T) {
 	}
 }
 
+// An index of another version is empty, also for a process that has it open; one of
+// another layout is replaced. Neither is worth a message.
+func TestOpenOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	old := open(t, Options{Dir: dir, Version: "1"})
+	apply1(t, old, Change{Put: []*Entry{entry(t, "a.md", "heron")}})
+	same := open(t, Options{Dir: dir, Version: "1"})
+	if got := found(t, same, "heron"); len(got) != 1 {
+		t.Errorf("the same version found %q, want one", got)
+	}
+	x := open(t, Options{Dir: dir, Version: "2"})
+	if got := append(found(t, x, "heron"), found(t, old, "heron")...); len(got) != 0 || x.Replaced() != "" {
+		t.Errorf("found %q, %q, want an empty index", got, x.Replaced())
+	}
+	apply1(t, x, Change{Put: []*Entry{entry(t, "b.md", "heron")}})
+	if got := found(t, old, "heron"); len(got) != 1 {
+		t.Errorf("a process that had it open found %q, want one", got)
+	}
+	if _, err := x.write.ExecContext(t.Context(), "PRAGMA user_version=99"); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(x.Close(), old.Close(), same.Close()); err != nil {
+		t.Fatal(err)
+	}
+	x = open(t, Options{Dir: dir, Version: "2"})
+	if got := found(t, x, "heron"); len(got) != 0 || x.Replaced() != "" {
+		t.Errorf("found %q in another layout, %q, want an empty index", got, x.Replaced())
+	}
+}
+
 // Methods end with their context.
 func TestContextEnds(t *testing.T) {
 	t.Parallel()

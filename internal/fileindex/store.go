@@ -25,9 +25,9 @@ const (
 //go:embed schema.sql
 var schema string
 
-var errOther = errors.New("it was written by another version of this program")
+var errOther = errors.New("it has another layout")
 
-// open opens the file. One that is damaged, or of another version, is replaced.
+// open opens the file. One that is damaged, or of another layout, is replaced.
 func (x *Index) open(ctx context.Context, o Options) error {
 	err := x.connect(ctx, o.Version)
 	if err == nil || ctx.Err() != nil || !errors.Is(err, errOther) && !Damaged(err) {
@@ -121,18 +121,14 @@ func layOut(ctx context.Context, db *sql.DB, version string) error {
 	if err != nil {
 		return err
 	}
+	if tables > 0 && (app != application || have != layout) {
+		return errOther
+	}
 	if tables > 0 {
-		var stored string
-		if app != application || have != layout {
-			return errOther
-		}
-		if err := tx.QueryRowContext(ctx, "SELECT version FROM about").Scan(&stored); err != nil {
+		if err := empty(ctx, tx, version); err != nil {
 			return err
 		}
-		if stored != version {
-			return errOther
-		}
-		return nil
+		return tx.Commit()
 	}
 	if _, err := tx.ExecContext(ctx, schema); err != nil {
 		return err
@@ -144,6 +140,25 @@ func layOut(ctx context.Context, db *sql.DB, version string) error {
 		return err
 	}
 	return tx.Commit()
+}
+
+// empty removes everything from an index of another version. The file stays, because
+// other processes may have it open.
+func empty(ctx context.Context, tx *sql.Tx, version string) error {
+	var stored string
+	if err := tx.QueryRowContext(ctx, "SELECT version FROM about").Scan(&stored); err != nil || stored == version {
+		return err
+	}
+	for _, q := range []string{
+		"DELETE FROM piece", "DELETE FROM part", "DELETE FROM file", "DELETE FROM word",
+		"INSERT INTO fts(fts) VALUES('delete-all')", "UPDATE tally SET pieces=0, terms=0",
+	} {
+		if _, err := tx.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE about SET version=?", version)
+	return err
 }
 
 // Remove removes the index in a folder of indexes. One that does not exist is no error.

@@ -41,6 +41,9 @@ func (l *Library) encoder() (models.Embedder, contract.VectorFiller) {
 // the background wait until done is called.
 func (l *Library) Foreground() (done func()) { return l.questions.enter() }
 
+// Idle returns when no question is being answered, or ctx's error.
+func (l *Library) Idle(ctx context.Context) error { return l.questions.wait(ctx) }
+
 // writeVectors writes the vectors of what is kept, by this process or another, until
 // ctx ends.
 func (l *Library) writeVectors(ctx context.Context) {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,10 +24,11 @@ import (
 // nor delays a question.
 const (
 	maxFiles      = 100_000
-	maxEntries    = 250_000  // files of any type and folders that are listed
-	maxFileBytes  = 2 << 20  // of one file, as extract.MaxInput; the rest is not read
-	maxIndexBytes = 1 << 30  // of all texts
-	maxPart       = 32 << 10 // bytes; longer texts are cut into parts
+	maxEntries    = 2_000_000 // files of any type and folders that are listed
+	maxHeld       = 250_000   // folders in one folder, and files of a known type, that are looked at
+	maxFileBytes  = 2 << 20   // of one file, as extract.MaxInput; the rest is not read
+	maxIndexBytes = 1 << 30   // of all texts
+	maxPart       = 32 << 10  // bytes; longer texts are cut into parts
 )
 
 // bounds are how much of a folder is read.
@@ -44,6 +46,7 @@ type folder struct {
 	log     *slog.Logger
 	bounds  bounds
 	options fileindex.Options
+	idle    func(context.Context) error // see Settings.Idle; nil: never waited for
 
 	life context.Context // of the goroutines
 	end  context.CancelFunc
@@ -55,6 +58,10 @@ type folder struct {
 	once   []string         // the same, until an answer from a whole index has said so
 	update *update          // the present or last one
 	warned bool             // that the folder holds more than is read
+
+	searches int             // that wait for the reading
+	none     context.Context // ends when there is one
+	begin    context.CancelFunc
 }
 
 // unusedFor is how long the index of a folder is kept that is not searched.
@@ -71,13 +78,14 @@ func folderKey(dir string) string {
 
 func newFolder(dir string, s Settings) *folder {
 	x := &folder{dir: dir, pages: s.reader(), log: s.logger(), bounds: bounds{maxFiles, maxEntries, maxIndexBytes},
-		options: fileindex.Options{Version: s.Version, Logger: s.logger()}}
+		options: fileindex.Options{Version: s.Version, Logger: s.logger()}, idle: s.Idle}
 	if s.DataDir == "" {
 		x.bounds = inMemory
 	} else {
 		x.options.Dir = filepath.Join(s.DataDir, foldersDir, folderKey(dir))
 	}
 	x.life, x.end = context.WithCancel(context.Background())
+	x.none, x.begin = context.WithCancel(x.life)
 	return x
 }
 
@@ -110,6 +118,7 @@ var errUnreadable = errors.New("none of its files can be read")
 // refresh updates the index from the folder as it is now. It returns when that is done,
 // or with an unfinished update when ctx ends.
 func (x *folder) refresh(ctx context.Context) (u *update, err error) {
+	defer x.awaiting()()
 	u, own, err := x.join()
 	if err != nil {
 		return nil, err
@@ -122,6 +131,39 @@ func (x *folder) refresh(ctx context.Context) (u *update, err error) {
 	}
 	u.wait(ctx)
 	return u, nil
+}
+
+// awaiting notes that a search waits for the reading until done is called.
+func (x *folder) awaiting() (done func()) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.searches++; x.searches == 1 {
+		x.begin()
+	}
+	return func() {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if x.searches--; x.searches == 0 {
+			x.none, x.begin = context.WithCancel(x.life)
+		}
+	}
+}
+
+// turn returns when the reading may go on: while a search waits for it, with all
+// processors, else between questions, with one.
+func (x *folder) turn(ctx context.Context) (workers int, err error) {
+	x.mu.Lock()
+	searches, none := x.searches, x.none
+	x.mu.Unlock()
+	if searches == 0 && x.idle != nil {
+		bounded, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(none, cancel)()
+		if x.idle(bounded) == nil {
+			return 1, ctx.Err()
+		}
+	}
+	return runtime.GOMAXPROCS(0), ctx.Err()
 }
 
 // wait reports whether the update was done before the end of ctx.

@@ -223,6 +223,34 @@ func TestFilesAnswersWithinThePatienceOfItsCaller(t *testing.T) {
 	}
 }
 
+// While a question is answered, the reading stops, unless the question waits for it.
+func TestFilesYieldsToQuestions(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const files = 3*batchFiles + 1
+	for i := range files {
+		write(t, dir, fmt.Sprintf("%04d.md", i), "A heron.")
+	}
+	stopped := make(chan struct{}, 10)
+	s := openWith(t, dir, Settings{Idle: func(ctx context.Context) error {
+		stopped <- struct{}{}
+		<-ctx.Done() // there is always a question
+		return ctx.Err()
+	}})
+	u, _, err := s.folder.join() // as after the end of a search's patience
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-stopped
+	if read := u.read.Load(); read != 0 || u.finished() {
+		t.Errorf("%d files were read beside a question", read)
+	}
+	docs, warnings, err := s.SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+	if err != nil || len(docs) != 5 || len(warnings) > 0 || u.read.Load() != files {
+		t.Errorf("a question that waits: %v, %q, %v, %d files read, want all", titles(docs), warnings, err, u.read.Load())
+	}
+}
+
 // Two processes that read one folder at once have one index of it.
 func TestFilesOfTwoProcesses(t *testing.T) {
 	t.Parallel()

@@ -52,6 +52,9 @@ func extension(name string) string { return strings.ToLower(path.Ext(name)) }
 // read reads one file, unless its content is what the index has. A file without text
 // has no parts, nor has one that the reader fails on.
 func (x *folder) read(ctx context.Context, root *os.Root, it listedFile) outcome {
+	if ctx.Err() != nil {
+		return outcome{file: it}
+	}
 	kind := fileTypes[extension(it.path)]
 	raw, err := readHead(root, it.path, maxBytes(kind))
 	if err != nil {

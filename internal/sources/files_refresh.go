@@ -10,7 +10,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -95,8 +94,12 @@ func (r *reading) changed(ctx context.Context, files []listedFile) error {
 	group.Go(func() error {
 		defer close(ready)
 		for len(files) > 0 {
+			workers, err := r.folder.turn(gctx)
+			if err != nil {
+				return err
+			}
 			n := batchOf(files)
-			got := r.readAll(gctx, files[:n])
+			got := r.readAll(gctx, files[:n], workers)
 			files = files[n:]
 			select {
 			case ready <- got:
@@ -151,11 +154,11 @@ type outcome struct {
 	failed  bool // the reader failed
 }
 
-// readAll reads some files, several at a time.
-func (r *reading) readAll(ctx context.Context, files []listedFile) []outcome {
+// readAll reads some files, so many at a time.
+func (r *reading) readAll(ctx context.Context, files []listedFile, workers int) []outcome {
 	out := make([]outcome, len(files))
 	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
+	group.SetLimit(workers)
 	for i, it := range files {
 		group.Go(func() error {
 			out[i] = r.readGuarded(ctx, it)
@@ -292,7 +295,7 @@ func (l *listing) read(ctx context.Context, at string) (out []fs.DirEntry, full 
 	for {
 		some, err := dir.ReadDir(readAtOnce)
 		for _, d := range some {
-			if l.entries++; l.entries > l.bounds.entries {
+			if l.entries++; l.entries > l.bounds.entries || len(out) == maxHeld {
 				return out, true, nil
 			}
 			if !strings.HasPrefix(d.Name(), ".") && (d.IsDir() || d.Type().IsRegular() && fileTypes[extension(d.Name())] != "") {

@@ -55,6 +55,10 @@ type Settings struct {
 	// machine; "": it keeps one in memory. An index of another Version is made anew.
 	DataDir, Version string
 
+	// Idle returns when no question is being answered, or ctx's error: long work of a
+	// source waits for it between two steps. nil: it does not wait.
+	Idle func(ctx context.Context) error
+
 	Pages PageReader // nil: parses in this process, and reads no PDF
 
 	Logger *slog.Logger // nil: none
