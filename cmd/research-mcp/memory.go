@@ -105,8 +105,9 @@ func (c *console) printStats(s memory.Stats) error {
 // errMemory makes the exit code show that the memory is damaged, errNotGone that
 // something was found.
 var (
-	errMemory  = &evidence.Problem{What: "the memory is damaged: see the report"}
-	errNotGone = &evidence.Problem{What: "it is still in the memory: see the report"}
+	errMemory    = &evidence.Problem{What: "the memory is damaged: see the report"}
+	errNotGone   = &evidence.Problem{What: "it is still in the memory: see the report"}
+	errUnknownID = &evidence.Problem{What: "there is no record of this id", Try: "take it from the receipt of `forget`"}
 )
 
 func newMemoryCheck(c *console) *cobra.Command {
@@ -129,7 +130,7 @@ func newMemoryCheck(c *console) *cobra.Command {
 			return c.printCheck(report)
 		},
 	}
-	cmd.Flags().StringVar(&gone, "gone", "", "search everything for the document, session or run with this id")
+	cmd.Flags().StringVar(&gone, "gone", "", "search everything for this id of a document, session or run, or for this title, address or text")
 	return cmd
 }
 
@@ -158,7 +159,12 @@ func (c *console) checkGone(ctx context.Context, a *app.App, id string) error {
 	if !r.Gone {
 		verdict = r.ID + " is still there: " + strings.Join(r.Found, "; ")
 	}
-	return c.verdict(r, c.screen.Wrap(verdict, "", "  ")+"\n", r.Gone, errNotGone)
+	bad := errNotGone
+	if r.Gone && r.Unknown {
+		verdict = "Nothing in the memory contains " + r.ID + ", and nothing of this name is known to have been removed: is it mistyped?"
+		bad = errUnknownID
+	}
+	return c.verdict(r, c.screen.Wrap(verdict, "", "  ")+"\n", r.Gone && !r.Unknown, bad)
 }
 
 // verdict prints a report and returns bad if it is not ok.

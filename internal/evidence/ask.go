@@ -75,7 +75,8 @@ type Turn struct {
 	Role string
 	Text string
 	At   time.Time
-	Run  *Answer // kept beside the assistant's message; nil for a user's
+	Run  *Answer  // kept beside the assistant's message; nil for a user's
+	Used []string // ids of the documents that Run was made from, cited or not; stored, and not returned
 }
 
 // Session is a thread of questions that any client can go on with.

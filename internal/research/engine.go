@@ -158,7 +158,7 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 		r.answer.Analysis = evidence.Analysis{Status: "error", Err: "the analysis panicked", BySource: map[string]int{}}
 	}
 	r.conclude()
-	r.remember(bounded)
+	r.remember(bounded, docs)
 	if err := ctx.Err(); err != nil {
 		return evidence.Answer{}, err
 	}
@@ -276,15 +276,23 @@ const (
 	laterKeep = 30 * time.Second // in the background, after that
 )
 
+func idsOf(docs []*digested) []string {
+	out := make([]string, 0, len(docs))
+	for _, d := range docs {
+		out = append(out, d.doc.ID)
+	}
+	return out
+}
+
 // remember stores the turn before the answer is returned. If the memory is busy
 // for longer than the budget, the answer is returned with a warning, and the turn
 // is stored in the background.
-func (r *run) remember(ctx context.Context) {
+func (r *run) remember(ctx context.Context, docs []*digested) {
 	r.answer.Timing.TotalMS = r.since(r.started)
 	kept := r.snapshot() // the caller may change its own while this is stored
 	turns := []evidence.Turn{
 		{Role: evidence.RoleUser, Text: r.answer.Question, At: r.started},
-		{Role: evidence.RoleAssistant, Text: r.answer.Answer, At: r.e.deps.Now(), Run: &kept},
+		{Role: evidence.RoleAssistant, Text: r.answer.Answer, At: r.e.deps.Now(), Run: &kept, Used: idsOf(docs)},
 	}
 	left := leastKeep
 	if deadline, ok := ctx.Deadline(); ok {

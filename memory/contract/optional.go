@@ -58,7 +58,8 @@ type Exporter interface {
 // ErasureProver shows that nothing is left of what was forgotten.
 type ErasureProver interface {
 	// ProveErased searches everything that the memory stores for the id of a
-	// document, a session or a run, and names the places that have it.
+	// document, a session or a run, or for a title, an address or words, and names the
+	// places that have it. Of an id that is not found, it says whether one was removed.
 	ProveErased(ctx context.Context, id string) (ErasureReport, error)
 }
 

@@ -67,9 +67,10 @@ type CheckReport struct {
 
 // ErasureReport tells where an id still occurs, if anywhere.
 type ErasureReport struct {
-	ID    string   `json:"id"`
-	Gone  bool     `json:"gone"`
-	Found []string `json:"found"` // descriptions of the places; never nil
+	ID      string   `json:"id"`
+	Gone    bool     `json:"gone"`
+	Unknown bool     `json:"unknown,omitempty"` // it looks like an id, and nothing of this name is known to have been removed: it may be mistyped
+	Found   []string `json:"found"`             // descriptions of the places; never nil
 }
 
 // RepairReport describes a repaired memory.

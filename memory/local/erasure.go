@@ -34,6 +34,11 @@ func (l *Local) ProveErased(ctx context.Context, id string) (contract.ErasureRep
 			{"the text of an answer", "SELECT EXISTS(SELECT 1 FROM run WHERE instr(body, json_quote(?)))"},
 			{"the turns of a session", "SELECT EXISTS(SELECT 1 FROM turn WHERE run=?)"},
 			{"the sessions that documents belong to", "SELECT EXISTS(SELECT 1 FROM link WHERE session=?)"},
+			{"titles and addresses of documents", "SELECT EXISTS(SELECT 1 FROM doc WHERE instr(lower(title), lower(?1)) OR instr(lower(url), lower(?1)))"},
+			{"texts of documents", "SELECT EXISTS(SELECT 1 FROM body WHERE instr(lower(text), lower(?)))"},
+			{"what an answer says and knows", "SELECT EXISTS(SELECT 1 FROM run WHERE instr(lower(body), lower(?)))"},
+			{"what was said in a session", "SELECT EXISTS(SELECT 1 FROM turn WHERE instr(lower(text), lower(?)))"},
+			{"titles and summaries of sessions", "SELECT EXISTS(SELECT 1 FROM session WHERE instr(lower(title), lower(?1)) OR instr(lower(summary), lower(?1)))"},
 		} {
 			var found bool
 			if err := tx.QueryRowContext(ctx, c.query, id).Scan(&found); err != nil {
@@ -43,7 +48,13 @@ func (l *Local) ProveErased(ctx context.Context, id string) (contract.ErasureRep
 				r.Found = append(r.Found, c.place)
 			}
 		}
-		return nil
+		if !looksLikeID(id) {
+			return nil
+		}
+		var removed bool
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=?)", idHash(id)).Scan(&removed)
+		r.Unknown = len(r.Found) == 0 && !removed
+		return err
 	})
 	if err == nil {
 		err = l.findInIndex(ctx, &r)
@@ -53,6 +64,13 @@ func (l *Local) ProveErased(ctx context.Context, id string) (contract.ErasureRep
 	}
 	r.Gone = err == nil && len(r.Found) == 0
 	return r, err
+}
+
+// looksLikeID reports whether s is like the ids of documents, sessions and answers,
+// such as s_4y4c3ysyuuvljzjq, and not words or an address.
+func looksLikeID(s string) bool {
+	prefix, rest, ok := strings.Cut(s, "_")
+	return ok && len(prefix) == 1 && len(rest) > 8 && !strings.ContainsAny(rest, " /:.")
 }
 
 // findInIndex looks for documents that are in RAM but no longer in the file.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -79,6 +80,7 @@ type turnLine struct {
 	Text string           `json:"text"`
 	At   time.Time        `json:"at"`
 	Run  *evidence.Answer `json:"run,omitempty"`
+	Used []string         `json:"used,omitempty"` // documents that the answer was made from and does not cite
 }
 
 type endLine struct {
@@ -314,6 +316,7 @@ func (x *exporter) sessions(ctx context.Context) error {
 		}
 		out := &sessionLine{ID: s.ID, Title: s.Title, Summary: s.Summary, SummaryTo: s.SummaryTo, Created: s.Created, Updated: s.Updated, Turns: []turnLine{}}
 		for _, t := range turns {
+			t.Used = x.used(ctx, t.Run)
 			out.Turns = append(out.Turns, turnLine(t))
 		}
 		err = x.write(line{Session: out})
@@ -328,6 +331,21 @@ func (x *exporter) sessions(ctx context.Context) error {
 		x.moved.Turns += len(turns)
 	}
 	return nil
+}
+
+// used returns the documents that an answer used and does not cite.
+func (x *exporter) used(ctx context.Context, a *evidence.Answer) []string {
+	if a == nil {
+		return nil
+	}
+	all, err := stringsOf(ctx, x.tx, "SELECT doc FROM cites WHERE run=? ORDER BY doc", a.RunID)
+	if err != nil {
+		x.leaveOut("what answer "+a.RunID+" used", err)
+		return nil
+	}
+	return slices.DeleteFunc(all, func(id string) bool {
+		return slices.ContainsFunc(a.Citations, func(c evidence.Citation) bool { return c.DocumentID == id })
+	})
 }
 
 func eachRow(ctx context.Context, q rowsQuerier, query string, args []any, fn func(scanner) error) error {

@@ -96,22 +96,26 @@ type selectedDoc struct {
 
 // forgetting is the state of one Forget.
 type forgetting struct {
-	sel      contract.Selector
-	also     []string // ids that are selected besides
-	total    int      // stored documents when the plan was made
-	voc      *vocabulary
-	docs     []selectedDoc
-	keep     func(context.Context, []string) (map[string]bool, error) // in a backup: the documents that the memory still stores; nil: none
-	needles  *needles                                                 // pieces of what was removed, to be searched for in the file
-	quotes   *quoteSearch
-	runs     int
-	turns    int
-	sessions map[int64]bool // whose summary may contain something
-	receipt  evidence.Receipt
+	sel         contract.Selector
+	also        []string // ids that are selected besides
+	total       int      // stored documents when the plan was made
+	voc         *vocabulary
+	docs        []selectedDoc
+	keep        func(context.Context, []string) (map[string]bool, error) // in a backup: the documents that the memory still stores; nil: none
+	traces      traces                                                   // of the selected documents in answers
+	knowing     map[string]bool                                          // answers that used them without citing them
+	scrubbed    int                                                      // of those, the ones that were cleaned
+	needles     *needles                                                 // pieces of what was removed, to be searched for in the file
+	quotes      *quoteSearch
+	runs        int
+	removedRuns []string // their ids
+	turns       int
+	sessions    map[int64]bool // whose summary may contain something
+	receipt     evidence.Receipt
 }
 
 func newForgetting(sel contract.Selector, voc *vocabulary) *forgetting {
-	return &forgetting{sel: sel, voc: voc, needles: newNeedles(), sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
+	return &forgetting{sel: sel, voc: voc, needles: newNeedles(), traces: newTraces(), knowing: map[string]bool{}, sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
 }
 
 // plan reads what is selected and finds what quotes it. It writes nothing.
@@ -150,6 +154,9 @@ func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	if err := f.quotes.search(ctx, tx); err != nil {
+		return err
+	}
+	if err := f.findKnowing(ctx, tx); err != nil {
 		return err
 	}
 	return f.confirmed()
@@ -220,6 +227,9 @@ func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool
 	if err := f.removeQuotes(ctx, tx); err != nil {
 		return err
 	}
+	if err := f.scrubKnowing(ctx, tx); err != nil {
+		return err
+	}
 	if err := f.resetSummaries(ctx, tx); err != nil {
 		return err
 	}
@@ -252,6 +262,7 @@ func (f *forgetting) readDoc(ctx context.Context, tx *sql.Tx, c selectedDoc) err
 		f.needles.add(s)
 	}
 	f.quotes.phrases.add(body)
+	f.traces.add(c.uid, d, body)
 	return nil
 }
 
@@ -262,6 +273,9 @@ func (f *forgetting) report(ctx context.Context, tx *sql.Tx) error {
 	}
 	f.receipt.Remaining = int(t["documents"])
 	f.warnMissing()
+	if f.scrubbed > 0 {
+		f.receipt.Warnings = append(f.receipt.Warnings, text.Count(f.scrubbed, "answer")+" had used it without citing it: titles, addresses and words of it were removed there")
+	}
 	if f.runs+f.turns > 0 {
 		f.receipt.Warnings = append(f.receipt.Warnings,
 			fmt.Sprintf("removed from sessions because of what they quoted: %s and %s; the summaries will be made again", text.Count(f.runs, "answer"), text.Count(f.turns, "turn")))

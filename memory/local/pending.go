@@ -19,6 +19,9 @@ const (
 	// forgottenFor is how long an answer in progress may take that was begun
 	// before a Forget.
 	forgottenFor = 6 * time.Hour
+	// knownFor is how long the hash of a removed id is kept, which tells it from a
+	// mistyped one.
+	knownFor = 2 * 365 * 24 * time.Hour
 )
 
 // pendingErasure is a removal whose rows are deleted and whose bytes may
@@ -47,14 +50,14 @@ func (r *removal) complete() {
 // recordPending records the pending erasure in the transaction that deletes the
 // rows, so that a killed process leaves no bytes that no other knows of.
 func (f *forgetting) recordPending(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-forgottenFor.Microseconds()); err != nil {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-knownFor.Microseconds()); err != nil {
 		return err
 	}
 	var hashes []int64
 	if f.sel.WholeSession() {
 		hashes = append(hashes, idHash(f.sel.Session))
 	}
-	for _, uid := range f.uids() {
+	for _, uid := range append(f.uids(), f.removedRuns...) {
 		hashes = append(hashes, idHash(uid))
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) SELECT value, ? FROM json_each(?)", at, jsonIDs(hashes)); err != nil {

@@ -3,8 +3,11 @@ package local
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
 // removeSession removes the selected session with its turns and runs.
@@ -36,14 +39,23 @@ func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
 }
 
 // removeCiting removes the runs that cite a selected document, or one that was
-// removed earlier without them.
+// removed earlier without them. Those that used one without citing it are noted.
 func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
 	uids := jsonStrings(f.uids())
 	runs, err := stringsOf(ctx, tx, "SELECT DISTINCT run FROM cites WHERE doc IN (SELECT value FROM json_each(?))", uids)
 	if err != nil {
 		return err
 	}
+	for _, id := range f.uids() {
+		f.traces.ids[id] = true
+	}
 	for _, run := range runs {
+		var body string
+		var a evidence.Answer
+		if tx.QueryRowContext(ctx, "SELECT body FROM run WHERE uid=?", run).Scan(&body) == nil && json.Unmarshal([]byte(body), &a) == nil && !f.traces.cited(a) {
+			f.knowing[run] = true
+			continue
+		}
 		if err := f.removeRun(ctx, tx, run); err != nil {
 			return err
 		}
@@ -152,6 +164,7 @@ func (f *forgetting) removeRun(ctx context.Context, tx *sql.Tx, run string) erro
 		return fmt.Errorf("removing run %s: %w", run, err)
 	}
 	f.needles.add(body)
+	f.removedRuns = append(f.removedRuns, run)
 	f.runs++
 	f.sessions[session] = true
 	texts, err := stringsOf(ctx, tx, "SELECT text FROM turn WHERE run=?", run)

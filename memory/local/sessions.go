@@ -175,7 +175,12 @@ func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id st
 	} else if quotes { // its document was forgotten while it was in progress
 		body, t.Run = forgotten, nil
 	}
-	run, err := insertRun(ctx, tx, session, id, at, t.Run)
+	if t.Run != nil {
+		if err := withoutForgotten(ctx, tx, &t); err != nil {
+			return err
+		}
+	}
+	run, err := insertRun(ctx, tx, session, id, at, t)
 	if err != nil {
 		return err
 	}
@@ -196,22 +201,25 @@ func citesForgotten(ctx context.Context, tx *sql.Tx, a *evidence.Answer) (bool, 
 		return false, nil
 	}
 	for _, c := range a.Citations {
-		var wasForgotten bool
-		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=?) AND NOT EXISTS(SELECT 1 FROM doc WHERE uid=?)",
-			idHash(c.DocumentID), c.DocumentID).Scan(&wasForgotten)
-		if err != nil || wasForgotten {
-			return wasForgotten, err
+		if was, err := wasForgotten(ctx, tx, c.DocumentID); err != nil || was {
+			return was, err
 		}
 	}
 	return false, nil
 }
 
-// insertRun stores an answer and records the documents that it cites.
-func insertRun(ctx context.Context, tx *sql.Tx, session int64, id string, at time.Time, a *evidence.Answer) (sql.NullString, error) {
-	if a == nil {
+// wasForgotten reports whether a document was forgotten, and not put again.
+func wasForgotten(ctx context.Context, tx *sql.Tx, id string) (was bool, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=?) AND NOT EXISTS(SELECT 1 FROM doc WHERE uid=?)", idHash(id), id).Scan(&was)
+	return was, err
+}
+
+// insertRun stores an answer and records the documents that it cites or used.
+func insertRun(ctx context.Context, tx *sql.Tx, session int64, id string, at time.Time, t evidence.Turn) (sql.NullString, error) {
+	if t.Run == nil {
 		return sql.NullString{}, nil
 	}
-	kept := *a
+	kept := *t.Run
 	if kept.RunID == "" {
 		kept.RunID = mint("r_")
 	}
@@ -221,6 +229,11 @@ func insertRun(ctx context.Context, tx *sql.Tx, session int64, id string, at tim
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT INTO run(uid, session, at, body) VALUES(?, ?, ?, ?)", kept.RunID, session, at.UnixMicro(), string(body)); err != nil {
 		return sql.NullString{}, fmt.Errorf("storing run %s: %w", kept.RunID, err)
+	}
+	for _, used := range t.Used {
+		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO cites(doc, run) VALUES(?, ?)", used, kept.RunID); err != nil {
+			return sql.NullString{}, err
+		}
 	}
 	for _, c := range kept.Citations {
 		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO cites(doc, run) VALUES(?, ?)", c.DocumentID, kept.RunID); err != nil {
