@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"internal/config":    {},
 	"internal/fetch":     {},
 	"internal/terminal":  {},
+	"internal/clients":   {"internal/evidence"},
 	"internal/isolate":   {},
 	"internal/extract":   {"internal/evidence", "internal/isolate"},
 	"internal/fileindex": {"internal/evidence"},
@@ -67,7 +68,7 @@ var mayImport = map[string][]string{
 	"internal/evaluation": {"*"},
 	"internal/diagnosis":  {"*"},
 
-	"cmd/research-mcp": {"internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "internal/terminal", "memory", "server/stdio"},
+	"cmd/research-mcp": {"internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/clients", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "internal/terminal", "memory", "server/stdio"},
 }
 
 // base rooms are small and import nothing but evidence.

@@ -13,12 +13,15 @@ func newDoctor(c *console) *cobra.Command {
 	var offline bool
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "What works, what does not, and how to fix it", Args: none,
+		Long: `Checks the memory, the isolated processes, the models, every source, and the AI clients:
+the server is started by the very command that stands in a client's configuration.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.settings()
 			if err != nil {
 				return err
 			}
-			report := diagnosis.Doctor(cmd.Context(), cfg, diagnosis.DoctorOptions{Offline: offline, Log: c.logger(cfg.LogLevel)})
+			system := c.system()
+			report := diagnosis.Doctor(cmd.Context(), cfg, diagnosis.DoctorOptions{Offline: offline, Clients: &system, Log: c.logger(cfg.LogLevel)})
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}

@@ -106,7 +106,7 @@ sources: for AI assistants over MCP, and for you in the terminal.
 First steps:
   research-mcp demo                      see it work, with no network and nothing installed
   research-mcp ask "How do goroutines work?"
-  research-mcp serve                     the MCP server that an assistant starts
+  research-mcp install claude-code       add it to an AI assistant; also codex, cursor, vscode, …
   research-mcp doctor                    what works on this machine, and how to fix the rest`,
 		SilenceUsage: true, SilenceErrors: true, Version: app.Version().Version,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -145,8 +145,8 @@ First steps:
 	c.completeFlags(root)
 	root.SetVersionTemplate(programName + " version {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newForget(c), newMemory(c),
-		newRecall(c), newRemember(c), newRun(c), newRuns(c), newServe(c), newSessions(c), newSources(c), newVersion(c))
+	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newForget(c), newInstall(c), newMemory(c),
+		newRecall(c), newRemember(c), newRun(c), newRuns(c), newServe(c), newSessions(c), newSources(c), newUninstall(c), newVersion(c))
 	c.finish(root)
 	return root
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/clients"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
@@ -45,7 +46,8 @@ type Report struct {
 
 // DoctorOptions say how far the doctor goes.
 type DoctorOptions struct {
-	Offline bool // do not ask the sources
+	Offline bool            // do not ask the sources
+	Clients *clients.System // where AI clients keep their configurations; nil: do not look for them
 	Log     *slog.Logger
 }
 
@@ -66,6 +68,9 @@ func Doctor(ctx context.Context, cfg *config.Config, o DoctorOptions) Report {
 	r.add(isolationCheck(ctx, a))
 	r.add(modelChecks(ctx, a)...)
 	r.add(sourceChecks(ctx, a, o.Offline)...)
+	if o.Clients != nil {
+		r.add(clientChecks(ctx, *o.Clients)...)
+	}
 	if err := a.Close(); err != nil {
 		r.add(Check{Name: "shutdown", Status: checkFail, What: err.Error()})
 	}

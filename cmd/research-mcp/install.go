@@ -1,0 +1,203 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/clients"
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// printOnly stands for a client in `install print`: the configuration is printed.
+const printOnly = "print"
+
+func newInstall(c *console) *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "install CLIENT", Short: "Add the MCP server to the configuration of an AI client", Args: oneClient,
+		Long: `Adds the server to the user's configuration of a client, or corrects the command that
+stands there. The file before is kept beside it. Other servers, settings and comments
+stay as they are; a file that is broken is not changed. print shows what to write into
+other clients.
+
+` + "`research-mcp doctor`" + ` then tries the command that stands in each configuration.
+--data-dir, --config and --set of this call become part of the command.
+
+Clients: ` + strings.Join(clients.Names(), ", ") + ", " + printOnly,
+		Example: `research-mcp install claude-code
+research-mcp install vscode --dry-run
+research-mcp install print`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			server, err := c.ownServer()
+			if err != nil {
+				return err
+			}
+			if args[0] == printOnly {
+				return c.printServer(server)
+			}
+			client, err := clients.Find(args[0])
+			if err != nil {
+				return err
+			}
+			change, err := clients.Install(client, c.system(), server, dryRun, time.Now())
+			if err != nil {
+				return err
+			}
+			return c.printChange(client, change, "added to", "is in", server)
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing: show what would be written")
+	cmd.ValidArgsFunction = cobra.FixedCompletions(append(clients.Names(), printOnly), noFiles)
+	return cmd
+}
+
+func newUninstall(c *console) *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "uninstall CLIENT", Short: "Take the MCP server out of the configuration of an AI client", Args: oneClient,
+		Long: `Takes the server out of the user's configuration of a client. The file before is kept
+beside it; the memory stays.`,
+		Example: "research-mcp uninstall claude-code",
+		RunE: func(_ *cobra.Command, args []string) error {
+			client, err := clients.Find(args[0])
+			if err != nil {
+				return err
+			}
+			change, err := clients.Uninstall(client, c.system(), dryRun, time.Now())
+			if err != nil {
+				return err
+			}
+			return c.printChange(client, change, "taken out of", "is not in", clients.Server{})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing: show what would be written")
+	cmd.ValidArgsFunction = cobra.FixedCompletions(clients.Names(), noFiles)
+	return cmd
+}
+
+// oneClient requires the name of a client.
+func oneClient(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 {
+		return nil
+	}
+	return evidence.BadInput(fmt.Sprintf("%s takes one client; there %s", cmd.Name(), arguments(len(args))),
+		"choose from: "+strings.Join(clients.Names(), ", ")+", "+printOnly)
+}
+
+// system is the machine of this process.
+func (c *console) system() clients.System {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = "."
+	}
+	return clients.System{OS: runtime.GOOS, Home: home, Getenv: c.getenv}
+}
+
+// getenv reads the environment of this invocation.
+func (c *console) getenv(name string) string {
+	for _, kv := range c.environ {
+		if have, value, _ := strings.Cut(kv, "="); have == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// ownServer is how a client starts this program as it was started here: by its full path,
+// because clients do not search the PATH of a shell.
+func (c *console) ownServer() (clients.Server, error) {
+	out := clients.Server{Command: app.Executable(), Args: []string{"serve"}}
+	if onPath, err := exec.LookPath(programName); err == nil && sameFile(onPath, out.Command) {
+		if full, err := filepath.Abs(onPath); err == nil {
+			out.Command = full // a name that an update keeps
+		}
+	} else if strings.Contains(filepath.ToSlash(out.Command), "/go-build") {
+		return out, evidence.BadInput("`go run` has built this program into a temporary folder, which a client cannot start later",
+			"build it first: go build -o research-mcp ./cmd/research-mcp; then ./research-mcp install CLIENT")
+	}
+	for _, f := range []struct{ flag, file string }{{"--config", c.configFile}, {"--data-dir", c.dataDir}} {
+		if f.file == "" {
+			continue
+		}
+		full, err := filepath.Abs(f.file)
+		if err != nil {
+			return out, err
+		}
+		out.Args = append(out.Args, f.flag+"="+full)
+	}
+	for _, set := range c.set {
+		out.Args = append(out.Args, "--set="+set)
+	}
+	return out, nil
+}
+
+// printChange says what was done to a configuration.
+func (c *console) printChange(client clients.Client, change clients.Change, did, is string, server clients.Server) error {
+	if c.json {
+		return c.print(struct {
+			clients.Change
+			Server *clients.Server `json:"server,omitempty"`
+		}{change, serverOrNone(server)})
+	}
+	switch {
+	case !change.Changed:
+		return c.say("Nothing to do: %s %s the configuration of %s, %s, already.", clients.ServerName, is, client.Title, change.File)
+	case change.DryRun:
+		c.note(fmt.Sprintf("Nothing was written. %s would be %s %s, which would then be:", clients.ServerName, did, change.File))
+		_, err := fmt.Fprintln(c.out, strings.TrimRight(change.After, "\n"))
+		return err
+	}
+	if err := c.say("%s was %s the configuration of %s: %s", clients.ServerName, did, client.Title, change.File); err != nil {
+		return err
+	}
+	if change.Backup != "" {
+		c.note("The file before is kept: " + change.Backup)
+	}
+	c.note("Next: " + client.Next + ". " + c.hint("`research-mcp doctor` tries the command."))
+	return nil
+}
+
+func serverOrNone(s clients.Server) *clients.Server {
+	if s.Command == "" {
+		return nil
+	}
+	return &s
+}
+
+// printServer prints the server in each form that clients want.
+func (c *console) printServer(server clients.Server) error {
+	if c.json {
+		return c.print(map[string]any{"name": clients.ServerName, "command": server.Command, "args": server.Args})
+	}
+	for i, form := range []struct{ title, client string }{
+		{"Most clients (Claude Desktop, Cursor, LM Studio, Gemini CLI, …):", "cursor"},
+		{"VS Code, mcp.json:", "vscode"},
+		{"opencode, opencode.json:", "opencode"},
+		{"Codex, config.toml:", "codex"},
+	} {
+		client, err := clients.Find(form.client)
+		if err != nil {
+			return err
+		}
+		snippet, err := client.Snippet(server)
+		if err != nil {
+			return err
+		}
+		gap := "\n"
+		if i == 0 {
+			gap = ""
+		}
+		if _, err := fmt.Fprintf(c.out, "%s%s\n\n%s", gap, c.screen.Wrap(form.title, "", ""), snippet); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+package clients
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/tailscale/hujson"
+)
+
+// errShape reports that a configuration is valid, and not of the expected form.
+var errShape = errors.New("it has another form than this program knows")
+
+const byteOrderMark = "\ufeff"
+
+// setJSON sets members of the server in the object called servers. Comments, order and
+// layout of everything else stay, and so do other members of the server.
+func setJSON(config []byte, servers string, entry []member) ([]byte, error) {
+	body, isMarked := bytes.CutPrefix(config, []byte(byteOrderMark))
+	if len(bytes.TrimSpace(body)) == 0 {
+		body = []byte("{}\n")
+	}
+	root, err := parseJSON(body, servers)
+	if err != nil {
+		return nil, err
+	}
+	unit := indentOf(&root)
+	if root.Find("/"+servers) == nil {
+		if err := addMember(&root, "", servers, json.RawMessage("{}"), unit, 1); err != nil {
+			return nil, err
+		}
+	}
+	at := "/" + servers
+	if root.Find(at+"/"+ServerName) == nil {
+		if err := addMember(&root, at, ServerName, json.RawMessage("{}"), unit, 2); err != nil {
+			return nil, err
+		}
+	}
+	at += "/" + ServerName
+	if _, ok := root.Find(at).Value.(*hujson.Object); !ok {
+		return nil, fmt.Errorf("%q in it is no object: %w", ServerName, errShape)
+	}
+	for _, m := range entry {
+		value, err := json.Marshal(m.value)
+		if err != nil {
+			return nil, err
+		}
+		if same(root.Find(at+"/"+m.key), value) {
+			continue
+		}
+		if err := addMember(&root, at, m.key, value, unit, 3); err != nil {
+			return nil, err
+		}
+	}
+	return finishJSON(config, root.Pack(), isMarked, servers)
+}
+
+// unsetJSON removes the server from the object called servers.
+func unsetJSON(config []byte, servers string) ([]byte, error) {
+	body, isMarked := bytes.CutPrefix(config, []byte(byteOrderMark))
+	if len(bytes.TrimSpace(body)) == 0 {
+		return config, nil
+	}
+	root, err := parseJSON(body, servers)
+	if err != nil {
+		return nil, err
+	}
+	if root.Find("/"+servers+"/"+ServerName) == nil {
+		return config, nil
+	}
+	object := root.Find("/" + servers).Value.(*hujson.Object)
+	end := object.AfterExtra
+	if err := root.Patch(fmt.Appendf(nil, `[{"op":"remove","path":%q}]`, "/"+servers+"/"+ServerName)); err != nil {
+		return nil, err
+	}
+	if i := bytes.LastIndexByte(end, '\n'); i >= 0 && bytes.ContainsRune(object.AfterExtra, '\n') {
+		object.AfterExtra = onNewLine(object.AfterExtra, string(end[i+1:]))
+	}
+	return finishJSON(config, root.Pack(), isMarked, servers)
+}
+
+// parseJSON parses a configuration whose servers, if it has them, are an object.
+func parseJSON(body []byte, servers string) (hujson.Value, error) {
+	root, err := hujson.Parse(body)
+	if err != nil {
+		return root, err
+	}
+	object, ok := root.Value.(*hujson.Object)
+	if !ok {
+		return root, fmt.Errorf("it is no object: %w", errShape)
+	}
+	n := 0
+	for _, m := range object.Members {
+		if name, ok := m.Name.Value.(hujson.Literal); ok && name.String() == servers {
+			n++
+		}
+	}
+	if n > 1 {
+		return root, fmt.Errorf("it has %q %d times: %w", servers, n, errShape)
+	}
+	if found := root.Find("/" + servers); found != nil {
+		if _, ok := found.Value.(*hujson.Object); !ok {
+			return root, fmt.Errorf("%q in it is no object: %w", servers, errShape)
+		}
+	}
+	return root, nil
+}
+
+// addMember sets a member of the object at a JSON pointer. A new one gets a line of its
+// own, at the given depth of indentation; an old one keeps its place and comments.
+func addMember(root *hujson.Value, at, key string, value json.RawMessage, unit string, depth int) error {
+	isNew := root.Find(at+"/"+key) == nil
+	if err := root.Patch(fmt.Appendf(nil, `[{"op":"add","path":%q,"value":%s}]`, at+"/"+key, value)); err != nil {
+		return err
+	}
+	if !isNew {
+		return nil
+	}
+	parent := root
+	if at != "" {
+		parent = root.Find(at)
+	}
+	object := parent.Value.(*hujson.Object)
+	last := &object.Members[len(object.Members)-1]
+	last.Name.BeforeExtra = onNewLine(last.Name.BeforeExtra, strings.Repeat(unit, depth))
+	last.Value.BeforeExtra = hujson.Extra(" ")
+	if !bytes.ContainsRune(object.AfterExtra, '\n') {
+		object.AfterExtra = onNewLine(object.AfterExtra, strings.Repeat(unit, depth-1))
+	}
+	return nil
+}
+
+// onNewLine is an extra that ends with a new line and its indentation.
+func onNewLine(e hujson.Extra, indent string) hujson.Extra {
+	e = bytes.TrimRight(e, " \t")
+	if !bytes.HasSuffix(e, []byte("\n")) {
+		e = append(e[:len(e):len(e)], '\n')
+	}
+	return append(e[:len(e):len(e)], indent...)
+}
+
+// indentOf is one step of indentation in a file: that of the first member.
+func indentOf(root *hujson.Value) string {
+	object, ok := root.Value.(*hujson.Object)
+	if !ok || len(object.Members) == 0 {
+		return "  "
+	}
+	before := object.Members[0].Name.BeforeExtra
+	i := bytes.LastIndexByte(before, '\n')
+	if unit := string(before[i+1:]); i >= 0 && unit != "" && strings.Trim(unit, " \t") == "" {
+		return unit
+	}
+	return "  "
+}
+
+// same reports whether a value is there and equal.
+func same(have *hujson.Value, want []byte) bool {
+	if have == nil {
+		return false
+	}
+	plain := have.Clone()
+	plain.Standardize()
+	var a, b any
+	return json.Unmarshal(plain.Pack(), &a) == nil && json.Unmarshal(want, &b) == nil && reflect.DeepEqual(a, b)
+}
+
+// finishJSON gives a changed configuration the line ends and the mark that it had, and
+// makes sure that nothing but our server differs.
+func finishJSON(before, after []byte, isMarked bool, servers string) ([]byte, error) {
+	after = withLineEnds(before, after)
+	if isMarked {
+		after = append([]byte(byteOrderMark), after...)
+	}
+	a, err := decodeJSON(before)
+	if err != nil {
+		return nil, err
+	}
+	b, err := decodeJSON(after)
+	if err != nil {
+		return nil, err
+	}
+	return after, onlyOurs(a, b, servers)
+}
+
+// withLineEnds gives the lines of after the ends of Windows, if all lines of before have
+// them.
+func withLineEnds(before, after []byte) []byte {
+	if n := bytes.Count(before, []byte("\r\n")); n == 0 || n != bytes.Count(before, []byte("\n")) {
+		return after
+	}
+	return bytes.ReplaceAll(bytes.ReplaceAll(after, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
+}
+
+// decodeJSON decodes a configuration.
+func decodeJSON(config []byte) (map[string]any, error) {
+	out := map[string]any{}
+	body := bytes.TrimPrefix(config, []byte(byteOrderMark))
+	if len(bytes.TrimSpace(body)) == 0 {
+		return out, nil
+	}
+	plain, err := hujson.Standardize(bytes.Clone(body))
+	if err != nil {
+		return nil, err
+	}
+	return out, json.Unmarshal(plain, &out)
+}
+
+// onlyOurs returns an error if two configurations differ in more than our server.
+func onlyOurs(before, after map[string]any, servers string) error {
+	for _, config := range []map[string]any{before, after} {
+		if all, ok := config[servers].(map[string]any); ok {
+			delete(all, ServerName)
+			if len(all) == 0 {
+				delete(config, servers)
+			}
+		}
+	}
+	if !reflect.DeepEqual(before, after) {
+		return fmt.Errorf("something else in it would have changed: %w", errShape)
+	}
+	return nil
+}
