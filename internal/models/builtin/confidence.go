@@ -88,7 +88,7 @@ const mostTerms = 8
 func sentenceConfidence(q query, picked, pool []candidate, encoded bool) (answers bool, sure float64) {
 	best, cosine, match := 0.0, 0.0, 0.0
 	for _, c := range picked {
-		best, cosine, match = max(best, c.coverage), max(cosine, c.like.cosine), max(match, c.like.words)
+		best, cosine, match = max(best, c.coverage), max(cosine, c.like.cosine), max(match, c.like.known)
 	}
 	together := togetherCovered(q, picked)
 	if !encoded {
@@ -99,7 +99,23 @@ func sentenceConfidence(q query, picked, pool []candidate, encoded bool) (answer
 		z = namesSides
 	}
 	sure = logistic(z - 8.6 + 0.3*best + 3.5*together + 2.9*cosine + 3.7*match + 0.3*lead(pool) + 0.19*float64(min(len(q.terms), mostTerms)))
+	if asksInGeneral(q, picked[0]) {
+		sure = max(sure, ofTheSubject)
+	}
 	return sure >= leastSure, sure
+}
+
+// ofTheSubject is the least confidence of an answer to "What is X?" or "How does X
+// work?" from a document whose title is X: all 18 of those questions were answered right.
+const ofTheSubject = 0.85
+
+// asksInGeneral reports whether the question asks for nothing but the subject of c's
+// document.
+func asksInGeneral(q query, c candidate) bool {
+	if !c.about || q.kind != kindOther && q.kind != kindDefinition {
+		return false
+	}
+	return !slices.ContainsFunc(q.terms, func(t queryTerm) bool { return t.weight == 1 && !slices.Contains(c.title, t.term) })
 }
 
 // bothNamed reports whether the question compares two things, and the sentences speak of

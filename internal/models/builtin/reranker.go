@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"context"
+	"slices"
 
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -53,7 +54,12 @@ type likeness struct {
 	cosine float64
 	words  float64 // mean over the words of the question, a rare word counting more
 	least  float64 // of the two content words that are matched worst
+	known  float64 // as words, where a rare word that stands in the text itself is matched
 }
+
+// literalMatch is the similarity of a word that the encoder has no entry for to the same
+// word in a text: that of its pieces tells little.
+const literalMatch = 0.9
 
 // compare compares texts with a question.
 func compare(ctx context.Context, encoder models.Matcher, question string, texts []string) ([]likeness, error) {
@@ -73,13 +79,22 @@ func compare(ctx context.Context, encoder models.Matcher, question string, texts
 			weight[i], all = 1, all+1
 		}
 	}
+	unknown := unknownStems(encoder, words)
 	out := make([]likeness, len(texts))
 	for i, m := range found {
 		out[i].cosine = m.Cosine
-		var least [2]float64
-		least = [2]float64{1, 1}
+		least := [2]float64{1, 1}
+		var stems []string
+		if len(unknown) > 0 {
+			stems = text.Terms(texts[i])
+		}
 		for j, s := range m.Words {
 			out[i].words += weight[j] / all * s
+			if slices.Contains(stems, unknown[j]) {
+				out[i].known += weight[j] / all * max(s, literalMatch)
+			} else {
+				out[i].known += weight[j] / all * s
+			}
 			if weight[j] == 0 {
 				continue
 			}
@@ -92,4 +107,16 @@ func compare(ctx context.Context, encoder models.Matcher, question string, texts
 		out[i].least = (least[0] + least[1]) / 2
 	}
 	return out, nil
+}
+
+// unknownStems returns the stems of the words that the encoder has no entry for, by their
+// places.
+func unknownStems(encoder models.Matcher, words []models.Word) map[int]string {
+	out := map[int]string{}
+	for i, w := range words {
+		if terms := text.Terms(w.Text); len(terms) == 1 && !encoder.Knows(w.Text) {
+			out[i] = terms[0]
+		}
+	}
+	return out
 }
