@@ -102,6 +102,15 @@ func (t TracedSource) Local() bool {
 	return ok && l.Local()
 }
 
+// Indexed is how many files the source has indexed; ok is false for one without an index.
+func (t TracedSource) Indexed() (files int, ok bool) {
+	i, ok := t.Source.(interface{ Indexed() int })
+	if !ok {
+		return 0, false
+	}
+	return i.Indexed(), true
+}
+
 // SearchTraced is Search, whether the answer was cached, and what may be missing from it.
 func (t TracedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evidence.Document, evidence.Origin, error) {
 	ctx, trace := fetch.WithTrace(ctx)

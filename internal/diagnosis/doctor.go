@@ -171,6 +171,11 @@ func sourceCheck(ctx context.Context, info SourceInfo, s research.Source) Check 
 			Try: fmt.Sprintf("look whether %s can be reached from here; questions go on without it", info.location())}
 	}
 	check := Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %s", info.location(), took, text.Count(len(docs), "document"))}
+	if i, ok := s.(interface{ Indexed() (int, bool) }); ok {
+		if files, ok := i.Indexed(); ok {
+			check.What += fmt.Sprintf(" of %s in its index", text.Count(files, "file"))
+		}
+	}
 	if warning != "" {
 		check.Status, check.What = checkWarn, check.What+"; "+warning
 	}

@@ -1,7 +1,10 @@
 package diagnosis
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/research-mcp/research-mcp/internal/research"
@@ -34,4 +37,21 @@ func TestDoctorAsksTheSources(t *testing.T) {
 	}
 	n.Close()
 	check(checkWarn)
+}
+
+// The doctor says how many files of a folder are in its index.
+func TestDoctorCountsTheFilesOfAFolder(t *testing.T) {
+	t.Parallel()
+	notes := t.TempDir()
+	for _, name := range []string{"a.md", "b.md", "c.png"} {
+		if err := os.WriteFile(filepath.Join(notes, name), []byte("A note about a computer."), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := apptest.Settings(t, nil, map[string]string{"sources.files.dir": notes})
+	checks := Doctor(t.Context(), cfg, DoctorOptions{}).Checks
+	at := slices.IndexFunc(checks, func(c Check) bool { return c.Name == "files" })
+	if at < 0 || checks[at].Status != checkOK || !strings.HasSuffix(checks[at].What, "of 2 files in its index") {
+		t.Errorf("the checks are %+v, want the number of files", checks)
+	}
 }

@@ -58,6 +58,9 @@ func (f *files) Local() bool { return true }
 // Close ends the reading of the folder and waits for it.
 func (f *files) Close() error { return f.folder.Close() }
 
+// Indexed returns how many files the index had after the last search.
+func (f *files) Indexed() int { return f.folder.indexed() }
+
 // Search is SearchWarned without the warnings.
 func (f *files) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	docs, _, err := f.SearchWarned(ctx, q)
@@ -91,6 +94,11 @@ func (f *files) search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 		err = u.err
 	}
 	index := f.folder.current()
+	var stale string
+	if errors.Is(err, errIndex) && !fileindex.Damaged(err) && index != nil {
+		stale, err = fmt.Sprintf("changes of the folder %s are not searched: %v", f.folder.dir, err), nil
+		f.folder.log.Warn("the index of a folder is not up to date", "folder", f.folder.dir, "err", u.err)
+	}
 	switch {
 	case err != nil:
 		return nil, nil, f.refused(err)
@@ -98,6 +106,9 @@ func (f *files) search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 		return nil, nil, fmt.Errorf("the index of the folder of sources.files.dir was not opened within %s: %w", patience, context.DeadlineExceeded)
 	}
 	warnings := f.folder.warnings(u)
+	if stale != "" {
+		warnings = append(warnings, stale)
+	}
 	docs, err := f.rank(ctx, index, q)
 	if err == nil && len(docs) == 0 && !u.finished() {
 		return nil, warnings, fmt.Errorf("the folder %s was not read within %s: %w", f.folder.dir, patience, context.DeadlineExceeded)

@@ -112,6 +112,9 @@ type update struct {
 	more  bool         // once it is done: the folder holds more than the bounds allow
 }
 
+// errIndex is the cause of an update that failed at the index, not at the folder.
+var errIndex = errors.New("the index cannot be used")
+
 // errUnreadable is the error for a folder with files none of which can be read.
 var errUnreadable = errors.New("none of its files can be read")
 
@@ -222,7 +225,7 @@ func (x *folder) run(ctx context.Context, u *update) error {
 	}
 	unlock, err := index.Lock(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errIndex, err)
 	}
 	defer unlock()
 	listed, all, err := x.list(ctx, root)
@@ -231,7 +234,7 @@ func (x *folder) run(ctx context.Context, u *update) error {
 	}
 	known, err := index.Files(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errIndex, err)
 	}
 	r := &reading{folder: x, root: root, index: index, update: u, known: known}
 	err = r.all(ctx, listed)
@@ -299,6 +302,16 @@ func (x *folder) current() *fileindex.Index {
 	return x.index
 }
 
+// indexed returns how many files of the folder the last update has read or found read.
+func (x *folder) indexed() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.update == nil {
+		return 0
+	}
+	return int(x.update.read.Load())
+}
+
 // warn logs once that files are left out, and again after a time without.
 func (x *folder) warn(leftOut bool, read int) {
 	x.mu.Lock()
@@ -317,7 +330,7 @@ func (x *folder) warnings(u *update) []string {
 	out := slices.Concat(x.notes, x.once)
 	switch read, files := u.read.Load(), u.files.Load(); {
 	case !u.finished() && files == 0:
-		return append(out, fmt.Sprintf("the folder %s is still being listed: only files that were read earlier were searched; ask again for the rest", x.dir))
+		return append(out, fmt.Sprintf("the folder %s is still being looked through: only what was read of it earlier was searched; ask again for the rest", x.dir))
 	case !u.finished():
 		return append(out, fmt.Sprintf("the folder %s is still being read: %d of %s so far; ask again for the rest", x.dir, read, text.Count(files, "file")))
 	case u.more:

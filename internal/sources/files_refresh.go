@@ -128,7 +128,7 @@ func (r *reading) remove(ctx context.Context, gone map[string]fileindex.State) e
 	}
 	slices.Sort(paths)
 	for some := range slices.Chunk(paths, batchFiles) {
-		if err := r.index.Apply(ctx, fileindex.Change{Removed: some}); err != nil {
+		if err := r.apply(ctx, fileindex.Change{Removed: some}); err != nil {
 			return err
 		}
 	}
@@ -203,12 +203,19 @@ func (r *reading) write(ctx context.Context, files []outcome) error {
 			r.unreadable++
 		}
 	}
-	if err := r.index.Apply(ctx, change); err != nil {
+	if err := r.apply(ctx, change); err != nil {
 		return err
 	}
 	r.update.read.Add(read)
 	if full {
 		return errFull
+	}
+	return nil
+}
+
+func (r *reading) apply(ctx context.Context, c fileindex.Change) error {
+	if err := r.index.Apply(ctx, c); err != nil {
+		return fmt.Errorf("%w: %w", errIndex, err)
 	}
 	return nil
 }

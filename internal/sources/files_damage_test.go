@@ -1,0 +1,108 @@
+package sources
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// An index that is damaged, before it is opened or while it is, is made anew.
+func TestFilesRepairsADamagedIndex(t *testing.T) {
+	t.Parallel()
+	dir, data := t.TempDir(), t.TempDir()
+	write(t, dir, "a.md", "A heron.")
+	s := openWith(t, dir, Settings{DataDir: data})
+	find(t, s, "heron")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	found, err := filepath.Glob(filepath.Join(data, foldersDir, "*", "index.db"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("indexes %q, %v, want one", found, err)
+	}
+	for _, damage := range []func(string) error{
+		func(file string) error {
+			return os.WriteFile(file, []byte("no database at all, whatever its name"), 0o600)
+		},
+		func(file string) error { return os.Truncate(file, 4096) },
+	} {
+		if err := damage(found[0]); err != nil {
+			t.Fatal(err)
+		}
+		s := openWith(t, dir, Settings{DataDir: data})
+		for i, want := range []int{1, 0} { // it is said once
+			docs, warnings, err := s.SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+			if err != nil || len(docs) != 1 || len(warnings) != want || want == 1 && !strings.Contains(warnings[0], "it was damaged") {
+				t.Errorf("search %d of a damaged index: %v, %q, %v", i+1, titles(docs), warnings, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// When the index cannot be written to, what it has is searched, and a warning says why
+// the rest is not.
+func TestFilesWithAFullDisk(t *testing.T) {
+	t.Parallel()
+	dir, data := t.TempDir(), t.TempDir()
+	write(t, dir, "a.md", "A heron.")
+	s := openWith(t, dir, Settings{DataDir: data})
+	find(t, s, "heron")
+	db, err := sql.Open("sqlite", filepath.Join(s.folder.options.Dir, "index.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "CREATE TRIGGER full BEFORE INSERT ON file BEGIN SELECT RAISE(FAIL, 'the disk is full'); END"); err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "b.md", "Another heron.")
+	docs, warnings, err := s.SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+	if err != nil || len(docs) != 1 || len(warnings) != 1 || !strings.Contains(warnings[0], "the disk is full") {
+		t.Errorf("%v, %q, %v, want the old document and a warning", titles(docs), warnings, err)
+	}
+	if _, err := db.ExecContext(t.Context(), "DROP TRIGGER full"); err != nil {
+		t.Fatal(err)
+	}
+	docs, warnings, err = s.SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+	if err != nil || len(docs) != 2 || len(warnings) != 0 || s.Indexed() != 2 {
+		t.Errorf("with room again: %v, %q, %v, %d files, want both", titles(docs), warnings, err, s.Indexed())
+	}
+}
+
+// Where nothing can be stored, the index is in memory, and a warning says so.
+func TestFilesWithoutARoomForItsIndex(t *testing.T) {
+	t.Parallel()
+	dir, data := t.TempDir(), t.TempDir()
+	write(t, dir, "a.md", "A heron.")
+	write(t, data, foldersDir, "a file where the folder should be")
+	docs, warnings, err := openWith(t, dir, Settings{DataDir: data}).SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+	if err != nil || len(docs) != 1 || len(warnings) != 1 || !strings.Contains(warnings[0], "cannot be stored") {
+		t.Errorf("%v, %q, %v, want the document and a warning", titles(docs), warnings, err)
+	}
+}
+
+// An index of another version of the program is made anew, without a word.
+func TestFilesOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	dir, data := t.TempDir(), t.TempDir()
+	write(t, dir, "a.html", "A heron.")
+	pages := &countingReader{}
+	for _, version := range []string{"1", "2", "2"} {
+		_, warnings, err := openWith(t, dir, Settings{Pages: pages, DataDir: data, Version: version}).SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+		if err != nil || len(warnings) > 0 {
+			t.Errorf("version %s: %q, %v", version, warnings, err)
+		}
+	}
+	if diff := cmp.Diff(map[string]int{"a.html": 2}, pages.taken()); diff != "" {
+		t.Errorf("read (-want +got):\n%s", diff)
+	}
+}
