@@ -115,7 +115,11 @@ func (h *Handler) unknownTool(env envelope) string {
 	var p struct {
 		Name string `json:"name"`
 	}
-	if json.Unmarshal(env.Params, &p) != nil || slices.Contains(h.names, p.Name) {
+	valid := "valid: " + strings.Join(h.names, ", ")
+	if json.Unmarshal(env.Params, &p) != nil || p.Name == "" {
+		return `params.name is missing; give the name of a tool, ` + valid
+	}
+	if slices.Contains(h.names, p.Name) {
 		return ""
 	}
 	name, _ := text.Cut(p.Name, 60)
@@ -123,5 +127,5 @@ func (h *Handler) unknownTool(env envelope) string {
 	if near := text.Nearest(name, h.names); near != "" {
 		problem += fmt.Sprintf("did you mean %q? ", near)
 	}
-	return problem + "valid: " + strings.Join(h.names, ", ")
+	return problem + valid
 }

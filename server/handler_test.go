@@ -187,3 +187,23 @@ func TestRequestsInFlightAreLimited(t *testing.T) {
 		}
 	}
 }
+
+// TestDeepMessageKeepsItsID: a message that is nested too deeply is refused under its id,
+// wherever that stands.
+func TestDeepMessageKeepsItsID(t *testing.T) {
+	t.Parallel()
+	deep := strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000)
+	s := open(t, testHandler(world{}, io.Discard))
+	for _, message := range []string{
+		`{"jsonrpc":"2.0","id":16,"method":"tools/call","params":{"name":"recall","arguments":` + deep + `}}`,
+		`{"method":"tools/call","params":{"id":1,"arguments":` + deep + `},"jsonrpc":"2.0","id":16}`,
+	} {
+		sent := exchange(t.Context(), s, message)
+		if len(sent) != 1 {
+			t.Fatalf("sent %q", sent)
+		}
+		if m := decode(t, sent[0]); string(m.ID) != "16" || m.Error == nil || !strings.Contains(m.Error.Message, "exceeded max depth") {
+			t.Errorf("answer %s", sent[0])
+		}
+	}
+}

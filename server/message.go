@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 
 	"github.com/mark3labs/mcp-go/mcp"
 )
@@ -20,15 +21,60 @@ type envelope struct {
 // message it returns the code and the text of the refusal; code is 0 otherwise.
 func parse(message []byte) (env envelope, code int, problem string) {
 	err := json.Unmarshal(message, &env)
+	valid := json.Valid(message)
+	if !valid {
+		env.ID = idOf(message)
+	}
+	if len(env.ID) > 0 && !isID(env.ID) {
+		env.ID, err = nil, errBadID
+	}
 	switch {
-	case !json.Valid(message):
+	case !valid:
 		return env, mcp.PARSE_ERROR, "the message is not JSON: " + err.Error()
 	case message[0] == '[':
 		return env, mcp.INVALID_REQUEST, "batches are not supported; send one message at a time"
-	case err != nil || len(env.ID) > 0 && !bytes.ContainsAny(env.ID[:1], `"-0123456789`):
+	case err != nil && env.ID != nil:
+		return env, mcp.INVALID_REQUEST, "the message is not a JSON-RPC message with a text as method"
+	case err != nil:
 		return env, mcp.INVALID_REQUEST, "the message is not a JSON-RPC message with a string or a number as id"
 	}
 	return env, 0, ""
+}
+
+var errBadID = errors.New("the id is no string and no number")
+
+func isID(raw json.RawMessage) bool { return bytes.ContainsAny(raw[:1], `"-0123456789`) }
+
+// idOf returns the id of a message that cannot be decoded as a whole, such as one that is
+// nested too deeply, if it can be read; its client waits for an answer with it.
+func idOf(message []byte) json.RawMessage {
+	if !bytes.HasPrefix(message, []byte("{")) {
+		return nil
+	}
+	dec := json.NewDecoder(bytes.NewReader(message))
+	for depth, key := 0, true; ; {
+		token, err := dec.Token()
+		if err != nil {
+			return nil
+		}
+		if depth == 1 && key && token == "id" {
+			var id json.RawMessage
+			if dec.Decode(&id) != nil || !isID(id) {
+				return nil
+			}
+			return id
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		// In the outermost object, keys and values alternate; a value ends at depth 1.
+		if depth == 1 {
+			key = !key || token == json.Delim('{')
+		}
+	}
 }
 
 // Refuse returns the reply to a message that the transport could not read, with

@@ -49,7 +49,7 @@ func (s *Session) Accept(ctx context.Context, message []byte) (reply []byte, req
 	env, code, problem := parse(message)
 	switch {
 	case code != 0:
-		return refusal(nil, code, problem), nil
+		return refusal(env.ID, code, problem), nil
 	case env.Result != nil || env.Error != nil:
 		return nil, nil // a response, and we send no requests
 	case env.Method == "":

@@ -3,10 +3,12 @@ package app
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"io"
 	"os"
 	"runtime/debug"
 	"sync"
+	"syscall"
 
 	"github.com/research-mcp/research-mcp/server"
 	"github.com/research-mcp/research-mcp/server/stdio"
@@ -50,6 +52,14 @@ func (w *firstWrite) Write(p []byte) (int, error) {
 	n, err := w.Writer.Write(p)
 	w.once.Do(w.then)
 	return n, err
+}
+
+// SyscallConn implements syscall.Conn, by which it is seen whether anybody reads.
+func (w *firstWrite) SyscallConn() (syscall.RawConn, error) {
+	if file, ok := w.Writer.(syscall.Conn); ok {
+		return file.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }
 
 // Serve speaks MCP on in and out until in ends or ctx does.

@@ -35,7 +35,7 @@ type Options struct {
 type Demo struct {
 	App   *app.App
 	world *world.World
-	dir   string
+	dir   *folder
 }
 
 // Questions are asked in one session. The third says "those models" and
@@ -60,11 +60,11 @@ func Start(ctx context.Context, o Options) (*Demo, error) {
 		return nil, err
 	}
 	d := &Demo{world: w}
-	if d.dir, err = os.MkdirTemp("", "research-mcp-demo-"); err != nil {
+	if d.dir, err = newFolder(os.TempDir()); err != nil {
 		return nil, errors.Join(fmt.Errorf("making the demo's folder: %w", err), w.Close())
 	}
 	flags := map[string]string{
-		"data_dir": d.dir, "ollama.enabled": "false", "contact": "demo@localhost",
+		"data_dir": d.dir.path, "ollama.enabled": "false", "contact": "demo@localhost",
 		"cache.max_mb":       "0", // the demo shows what asking costs
 		"session.fold_after": fmt.Sprint(foldAfter), "session.fold_keep": "0",
 	}
@@ -81,7 +81,7 @@ func Start(ctx context.Context, o Options) (*Demo, error) {
 		d.App, err = app.New(ctx, cfg, app.Options{Log: o.Log})
 	}
 	if err != nil {
-		return nil, errors.Join(err, w.Close(), os.RemoveAll(d.dir))
+		return nil, errors.Join(err, w.Close(), d.dir.remove())
 	}
 	return d, nil
 }
@@ -107,5 +107,5 @@ func (d *Demo) Documents(ctx context.Context, answers []evidence.Answer) ([]evid
 
 // Close ends the program and its world, and removes the memory.
 func (d *Demo) Close() error {
-	return errors.Join(d.App.Close(), d.world.Close(), os.RemoveAll(d.dir))
+	return errors.Join(d.App.Close(), d.world.Close(), d.dir.remove())
 }

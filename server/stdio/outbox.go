@@ -6,41 +6,39 @@ import (
 )
 
 // outboxSize is how many messages may wait for a client that reads slowly; when
-// it is full, put blocks.
+// it is full, put blocks, and no more is read from the client.
 const outboxSize = 1024
 
 // outbox writes messages to a client, each on a line, in the order in which they
 // were put.
 type outbox struct {
 	messages chan []byte
+	space    chan struct{} // has a value when a message was written since it was received last
 	closed   chan struct{} // no more messages are accepted
 	broken   chan struct{} // closed when writing has failed
 	err      error         // why, once broken is closed
 }
 
 func newOutbox() *outbox {
-	return &outbox{messages: make(chan []byte, outboxSize), closed: make(chan struct{}), broken: make(chan struct{})}
+	return &outbox{messages: make(chan []byte, outboxSize), space: make(chan struct{}, 1), closed: make(chan struct{}), broken: make(chan struct{})}
 }
 
 // put queues a message, and waits while the outbox is full. The message is dropped
 // when the outbox is broken or closed.
-func (o *outbox) put(message []byte) {
+func (o *outbox) put(message []byte) { o.putUntil(nil, message) }
+
+// putUntil is put that gives up when done is closed.
+func (o *outbox) putUntil(done <-chan struct{}, message []byte) {
 	select {
 	case o.messages <- message:
 	case <-o.broken:
 	case <-o.closed:
+	case <-done:
 	}
 }
 
-// offer queues a message unless the outbox is full, and reports whether it did.
-func (o *outbox) offer(message []byte) bool {
-	select {
-	case o.messages <- message:
-		return true
-	default:
-		return false
-	}
-}
+// full reports whether put would wait.
+func (o *outbox) full() bool { return len(o.messages) == cap(o.messages) }
 
 // run writes until close has been called and the outbox is empty, or until
 // writing fails.
@@ -76,6 +74,10 @@ func (o *outbox) write(w io.Writer, message []byte) bool {
 		o.err = fmt.Errorf("writing to the client: %w", err)
 		close(o.broken)
 		return false
+	}
+	select {
+	case o.space <- struct{}{}:
+	default: // it has a value already
 	}
 	return true
 }

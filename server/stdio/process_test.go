@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/research-mcp/research-mcp/tools"
 )
 
 // asServer makes the test binary a server on stdio, so that signals and file
@@ -26,9 +28,38 @@ func TestMain(m *testing.M) {
 	fmt.Println("noise on standard output")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := Serve(ctx, testHandler(newHanging().research), os.Stdin, out, nil); err != nil {
+	in := &watched{Reader: os.Stdin, ended: make(chan struct{})}
+	if err := Serve(ctx, testHandler(in.research), in, out, nil); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+}
+
+// watched is an input that tells when it has ended.
+type watched struct {
+	io.Reader
+	ended chan struct{}
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if err == io.EOF {
+		close(w.ended)
+	}
+	return n, err
+}
+
+// research answers "the end" when the input has ended, and any other question never.
+func (w *watched) research(ctx context.Context, question string, observe tools.Observe) (tools.Result, error) {
+	ended := w.ended
+	if question != "the end" {
+		ended = nil
+	}
+	select {
+	case <-ended:
+		return atOnce(ctx, question, observe)
+	case <-ctx.Done():
+		return tools.Result{}, ctx.Err()
 	}
 }
 
@@ -36,6 +67,7 @@ func TestMain(m *testing.M) {
 type process struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
+	stdout io.ReadCloser
 	out    *bufio.Reader
 	stderr *bytes.Buffer
 }
@@ -56,7 +88,7 @@ func startProcess(t *testing.T) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.out = bufio.NewReader(out)
+	p.stdout, p.out = out, bufio.NewReader(out)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -95,29 +127,45 @@ func (p *process) wait(t *testing.T) string {
 func TestProcessEnds(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		name string
-		busy bool
-		end  func(t *testing.T, p *process)
+		name, question string // the question of the call that is under way; empty: none
+		end            func(t *testing.T, p *process)
+		want           string // in the answer to the call
 	}{
-		{"input ends, idle", false, closeInput},
-		{"input ends, busy", true, closeInput},
-		{"SIGTERM, idle", false, terminate},
-		{"SIGTERM, busy", true, terminate},
+		{"input ends, idle", "", closeInput, ""},
+		{"input ends, busy", "the end", closeInput, "It is so."},
+		{"SIGTERM, idle", "", terminate, ""},
+		{"SIGTERM, busy", "q", terminate, "research was cancelled"},
+		{"input ends, then SIGTERM", "q", func(t *testing.T, p *process) { closeInput(t, p); terminate(t, p) }, "research was cancelled"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			p := startProcess(t)
-			if tt.busy {
-				fmt.Fprintln(p.in, callTool(1, "research", `{"question":"q"}`))
+			if tt.question != "" {
+				fmt.Fprintln(p.in, strings.Replace(callTool(1, "research", fmt.Sprintf(`{"question":%q}`, tt.question)), `"progressToken":"p1"`, "", 1))
 				p.say(t, ping) // the call was read before this
 			}
 			tt.end(t, p)
-			rest := p.wait(t)
-			if tt.busy != strings.Contains(rest, "research was cancelled") || !tt.busy && rest != "" {
+			if rest := p.wait(t); !strings.Contains(rest, tt.want) || tt.want == "" && rest != "" {
 				t.Errorf("the rest of its output is %q", rest)
 			}
 		})
+	}
+}
+
+// TestProcessWithoutReaderEnds: once nobody can read its output, calls that the end of
+// input left under way do not keep the process.
+func TestProcessWithoutReaderEnds(t *testing.T) {
+	t.Parallel()
+	p := startProcess(t)
+	fmt.Fprintln(p.in, callTool(1, "research", `{"question":"q"}`))
+	p.say(t, ping)
+	closeInput(t, p)
+	if err := p.stdout.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("the process ended with %v; stderr:\n%s", err, p.stderr)
 	}
 }
 

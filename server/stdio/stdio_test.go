@@ -1,11 +1,12 @@
 package stdio
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -203,6 +204,7 @@ func TestEnds(t *testing.T) {
 		answered bool
 	}{
 		{"input ends, the call is quick", after(time.Second), true, time.Second, true},
+		{"input ends, the call takes its time", after(29 * time.Second), true, 29 * time.Second, true},
 		{"input ends, the call is slow", after(time.Minute), true, lingerAfterEOF, true},
 		{"ctx ends", after(time.Second), false, 0, true},
 	}
@@ -232,10 +234,33 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestEndOfContextEndsTheWait: a program that is told to end does not wait for the calls
+// that the end of input left under way.
+func TestEndOfContextEndsTheWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := connect(ctx, t, newHanging().research)
+		c.send("%s", callTool(1, "research", `{"question":"q"}`))
+		c.in.Close()
+		synctest.Wait()
+		start := time.Now()
+		cancel()
+		if _, err := c.rest(); err != nil || time.Since(start) != 0 {
+			t.Errorf("it took %v with %v", time.Since(start), err)
+		}
+	})
+}
+
 // TestStubbornCallDoesNotHoldTheEnd has a tool that ignores its context.
 func TestStubbornCallDoesNotHoldTheEnd(t *testing.T) {
 	t.Parallel()
 	for _, eof := range []bool{true, false} {
+		most := 2 * time.Second
+		if eof {
+			most += lingerAfterEOF
+		}
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -253,7 +278,7 @@ func TestStubbornCallDoesNotHoldTheEnd(t *testing.T) {
 				cancel()
 			}
 			rest, err := c.rest()
-			if took := time.Since(start); took >= 2*time.Second || err != nil || len(rest) > 0 {
+			if took := time.Since(start); took >= most || err != nil || slices.ContainsFunc(rest, func(m message) bool { return m.ID != nil }) {
 				t.Errorf("input ended %t: it took %v with %v and %+v", eof, took, err, rest)
 			}
 			if !strings.Contains(c.log.String(), "requests are still running at the end") {
@@ -265,32 +290,74 @@ func TestStubbornCallDoesNotHoldTheEnd(t *testing.T) {
 	}
 }
 
-// TestClientThatDoesNotRead fills the outbox and every slot for a request, and
-// then ends the input.
+// TestClientThatDoesNotRead sends more than every buffer holds, and reads afterwards: no
+// answer is lost, and none is a refusal.
 func TestClientThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		const requests = outboxSize + 5*server.MaxInFlight
 		inR, inW := io.Pipe()
 		outR, outW := io.Pipe()
 		served := make(chan error, 1)
-		var log lockedBuffer
+		go func() { served <- Serve(t.Context(), testHandler(atOnce), inR, outW, nil); outW.Close() }()
+		sent := 0
 		go func() {
-			served <- Serve(t.Context(), testHandler(atOnce), inR, outW, slog.New(slog.NewTextHandler(&log, nil)))
+			for ; sent < requests; sent++ {
+				fmt.Fprintln(inW, strings.Replace(ping, `"ping"`, fmt.Sprint(sent), 1))
+			}
+			inW.Close()
 		}()
-		for i := range outboxSize + 2*server.MaxInFlight {
-			fmt.Fprintln(inW, strings.Replace(ping, `"ping"`, fmt.Sprint(i), 1))
-		}
-		start := time.Now()
-		inW.Close()
-		if err := <-served; err != nil || time.Since(start) >= 2*time.Second {
-			t.Errorf("it took %v with %v", time.Since(start), err)
-		}
-		if !strings.Contains(log.String(), "the client does not read") {
-			t.Errorf("log:\n%s", log.String())
-		}
-		outR.CloseWithError(errBroken)
 		synctest.Wait()
+		if sent == requests {
+			t.Error("everything was read though nothing could be answered")
+		}
+		seen := map[string]bool{}
+		for s := bufio.NewScanner(outR); s.Scan(); {
+			if m := parse(t, s.Text()); m.Error != nil || seen[string(m.ID)] {
+				t.Fatalf("answer %s", s.Text())
+			} else {
+				seen[string(m.ID)] = true
+			}
+		}
+		if err := <-served; err != nil || len(seen) != requests {
+			t.Errorf("%d of %d answers, %v", len(seen), requests, err)
+		}
 	})
+}
+
+// TestFullOutboxEndsWithItsContext has a client that never reads: the end of ctx is
+// noticed, and so is its own end.
+func TestFullOutboxEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	for _, broken := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			inR, inW := io.Pipe()
+			outR, outW := io.Pipe()
+			served := make(chan error, 1)
+			go func() { served <- Serve(ctx, testHandler(atOnce), inR, outW, nil) }()
+			go func() {
+				for i := range 3 * outboxSize {
+					fmt.Fprintln(inW, strings.Replace(ping, `"ping"`, fmt.Sprint(i), 1))
+				}
+			}()
+			synctest.Wait()
+			start := time.Now()
+			if broken {
+				outR.CloseWithError(errBroken)
+			} else {
+				cancel()
+			}
+			err := <-served
+			if took := time.Since(start); took >= 2*time.Second || broken != errors.Is(err, errBroken) {
+				t.Errorf("broken %t: it took %v with %v", broken, took, err)
+			}
+			outR.CloseWithError(errBroken)
+			inR.Close()
+			synctest.Wait()
+		})
+	}
 }
 
 // TestBrokenOutputEndsIt has a client that disconnects while a call is running.
