@@ -17,6 +17,7 @@ func TestHTMLKinds(t *testing.T) {
 		{"exponents", `<p>Up to 3 × 10<sup>−7</sup> mol, 5<sup>th</sup> of 2<sup>n+1</sup>.</p>`, []string{"10^-7 mol", "5th", "2^(n+1)"}, []string{"10−7"}},
 		{"units and formulas of chemistry", `<p>Over 12 m<sup>2</sup> of CO<sub>2</sub> and log<sub>10</sub> x, 101<sub>2</sub>.</p>`, []string{"12 m²", "CO₂", "101_2"}, []string{"m2", "1012"}},
 		{"exponents by style", `<p>About 10<span style="vertical-align: super">7</span> and 10<span class="superscript">-3</span> of H<span style="vertical-align:sub;font-size:70%">2</span>O in <span class="sup">a long note that is raised in the margin</span> 40.</p>`, []string{"10^7", "10^-3", "H₂O", "a long note"}, []string{"107", "10-3"}},
+		{"isotopes", `<p>Of <sup>14</sup>C and (<sup>235</sup>U), by <sup>1</sup>H alone, <sup>2</sup> of it.</p>`, []string{"Of ¹⁴C and (²³⁵U), by ¹H alone, 2 of it"}, []string{"14C", "235U"}},
 		{"mixed fractions", `<p>Add 2<sup>1</sup>⁄<sub>2</sub> cups and <sup>3</sup>/<sub>4</sub> spoons.</p>`, []string{"2 1⁄2 cups", "and 3/4 spoons"}, []string{"21⁄2", "2^1", "1⁄₂"}},
 		{"footnotes", `<p>It had 40<sup><a href="#fn1">12</a></sup> boats<sup class="reference">[3]</sup>.</p>`, []string{"40 boats."}, []string{"4012", "[3]"}},
 		{"struck by a style", `<style>.was{text-decoration:red line-through}</style><p>Now <span class=was>49</span> 39 euros, <b style="text-decoration-line: underline line-through">not</b> allowed.</p><ul><li class=was>Old rule<li>New rule</ul>`, []string{"~~49~~ 39", "~~not~~ allowed", "- ~~Old rule~~", "- New rule"}, nil},

@@ -27,10 +27,23 @@ func (w *writer) script(n *html.Node, raised bool) {
 			s = " " + s
 		}
 	case !raised && (last == fractionSlash || last == '/' && isNumerator(beforeSlash(n))):
+	case raised && (before == "" || unicode.IsSpace(last)) && beginsWord(n.NextSibling): // ¹⁴C
+		if u, ok := unicodeScript(s, true); ok {
+			s = u
+		}
 	default:
 		s = scriptText(before, s, raised)
 	}
 	w.para = append(w.para, s...)
+}
+
+// beginsWord reports whether a text begins with a letter.
+func beginsWord(n *html.Node) bool {
+	if n == nil || n.Type != html.TextNode {
+		return false
+	}
+	r, _ := utf8.DecodeRuneInString(n.Data)
+	return unicode.IsLetter(r)
 }
 
 const fractionSlash = '⁄'

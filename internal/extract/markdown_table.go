@@ -151,6 +151,7 @@ func isLayout(n *html.Node, rows []tableRow) bool {
 		return false
 	}
 	columns, headers := 0, 0
+	headed := len(rows) > 1 && rows[0].header && len(rows[0].cells) > 1
 	for _, r := range rows {
 		columns = max(columns, len(r.cells))
 		if r.header {
@@ -160,7 +161,7 @@ func isLayout(n *html.Node, rows []tableRow) bool {
 			if c.DataAtom == atom.Th {
 				headers++
 			}
-			if holdsBlocks(c) || len(textOf(c)) > maxCell && headers == 0 {
+			if holdsBlocks(c, headed) || len(textOf(c)) > maxCell && headers == 0 {
 				return true
 			}
 		}
@@ -168,13 +169,15 @@ func isLayout(n *html.Node, rows []tableRow) bool {
 	return columns < 2 && headers == 0 || len(rows) == 1 && headers == 0
 }
 
-func holdsBlocks(cell *html.Node) bool {
+// holdsBlocks reports whether a cell has parts of a page in it. In a table with a row of
+// headers, a small table without any in a cell is a part of it.
+func holdsBlocks(cell *html.Node, headed bool) bool {
 	for c := range cell.Descendants() {
 		switch c.DataAtom {
 		case atom.H1, atom.H2, atom.H3, atom.Pre, atom.Article, atom.Section, atom.Blockquote:
 			return true
 		case atom.Table:
-			if len(strings.TrimSpace(textOf(c))) > 0 {
+			if size := len(strings.TrimSpace(textOf(c))); size > 0 && !(headed && size <= maxCell && findElement(c, "th") == nil) {
 				return true
 			}
 		}

@@ -38,6 +38,8 @@ func TestTables(t *testing.T) {
 			[]string{"| Year | Boats |\n|---|---|\n| 1900 | 212 |"}, nil},
 		{"code in a cell", "<body><table><tr><th>op</th><th>code</th></tr><tr><td>or</td><td><pre><code>a | b</code></pre></td></tr><tr><td>line</td><td><code>x<br>y</code></td></tr></table>",
 			[]string{"a", "b"}, []string{"1."}},
+		{"a table in a cell", `<body><table><tr><th>Port</th><th>Tides</th></tr><tr><td>Ellwick</td><td><table><tr><td>high</td><td>04:12</td></tr><tr><td>low</td><td>10:30</td></tr></table></td></tr></table>`,
+			[]string{"| Port | Tides |\n|---|---|\n| Ellwick | high 04:12 low 10:30 |"}, nil},
 		{"numbers with units and marks", `<body><table><tr><th>Ion</th><th>mol</th></tr><tr><td>SO<sub>4</sub><sup>2−</sup></td><td>3 × 10<sup>−5</sup></td></tr></table>`,
 			[]string{"10^-5"}, []string{"10−5"}},
 		{"hidden row", `<body><table><tr><th>A</th><th>n</th></tr><tr style="display:none"><td>SECRET</td><td>1</td></tr><tr><td>sail</td><td>12</td></tr></table>`,
