@@ -57,6 +57,10 @@ const (
 	namesSides = 2.0
 )
 
+// noNumber is the probability that there is an answer where what was asked is spoken of,
+// but not its number.
+const noNumber = 0.2
+
 // leastByWords takes the place of leastAnswerable where there is no encoder.
 const leastByWords = 0.44
 

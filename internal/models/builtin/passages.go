@@ -78,10 +78,10 @@ func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 	}
 	answerable, sure := confidence(picked, pool, encoded, named)
 	if q.counts && !slices.ContainsFunc(picked, func(u unit) bool { return u.form == strictForm || q.quantity.in(u.head+"\n\n"+u.text) }) {
-		answerable = 0 // what was asked is spoken of, but not its number
+		answerable = noNumber
 	}
 	if answerable < leastAnswerable {
-		return evidence.Draft{Abstain: true, Confidence: sure, Why: cameNearest(pool[0].head, in.Evidence[pool[0].evidence].Document)}, nil
+		return evidence.Draft{Abstain: true, Confidence: min(sure, answerable), Why: cameNearest(pool[0].head, in.Evidence[pool[0].evidence].Document)}, nil
 	}
 	draft := evidence.Draft{Confidence: sure}
 	tokens := 0

@@ -3,6 +3,7 @@ package builtin
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -189,7 +190,8 @@ func (u unit) readable() bool {
 	if u.has[evidence.BlockCode] || u.has[evidence.BlockTable] {
 		return true
 	}
-	return len(text.Terms(body)) >= 2
+	alone := len(strings.Fields(body)) == 1 && !strings.ContainsFunc(body, func(r rune) bool { return r >= utf8.RuneSelf }) // as "git-pull(1)"
+	return !alone && len(text.Terms(body)) >= 2
 }
 
 // prose reports whether the unit is nothing but paragraphs.

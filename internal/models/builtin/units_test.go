@@ -187,3 +187,30 @@ func TestWriteAtTheDeadline(t *testing.T) {
 		}
 	}
 }
+
+// A name alone is no answer, in any script that has spaces.
+func TestUnitsThatAreNames(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]bool{
+		"git-pull(1)":                false,
+		"https://example.org/a-b":    false,
+		"walk-tree":                  false,
+		"Walks a tree.":              true,
+		"木構造をたどります。":                 true,
+		"The following are printed:": false,
+	} {
+		u := unit{text: body, has: map[string]bool{evidence.BlockParagraph: true}}
+		if got := u.readable(); got != want {
+			t.Errorf("%q can be quoted: %t, want %t", body, got, want)
+		}
+	}
+}
+
+// Where the number that is asked for is missing, the confidence says so, too.
+func TestConfidenceOfAMissingNumber(t *testing.T) {
+	t.Parallel()
+	d := write(t, briefOf("How many degrees does the oven of the bakery reach?", "Bakery", "# Bakery\n\n## Oven\n\nThe oven of the bakery reaches a high temperature.\n"))
+	if !d.Abstain || d.Confidence > noNumber {
+		t.Errorf("abstains %t with confidence %.2f, want at most %.2f", d.Abstain, d.Confidence, noNumber)
+	}
+}
