@@ -177,7 +177,7 @@ func holdsBlocks(cell *html.Node, headed bool) bool {
 		case atom.H1, atom.H2, atom.H3, atom.Pre, atom.Article, atom.Section, atom.Blockquote:
 			return true
 		case atom.Table:
-			if size := len(strings.TrimSpace(textOf(c))); size > 0 && !(headed && size <= maxCell && findElement(c, "th") == nil) {
+			if size := len(strings.TrimSpace(textOf(c))); size > 0 && (!headed || size > maxCell || findElement(c, "th") != nil) {
 				return true
 			}
 		}
