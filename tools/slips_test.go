@@ -2,11 +2,10 @@ package tools
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
-
-	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
@@ -103,8 +102,8 @@ func TestSlipsAreRepaired(t *testing.T) {
 		if _, err := call(t, meant, tt.tool, tt.meant); err != nil {
 			t.Fatalf("%s %s: %v", tt.tool, tt.meant, err)
 		}
-		if diff := gocmp.Diff(meant.asked(tt.tool), slipped.asked(tt.tool)); diff != "" {
-			t.Errorf("%s %s (-meant +asked):\n%s", tt.tool, tt.slip, diff)
+		if want, got := meant.asked(tt.tool), slipped.asked(tt.tool); !reflect.DeepEqual(want, got) {
+			t.Errorf("%s %s: asked %+v, want %+v", tt.tool, tt.slip, got, want)
 		}
 	}
 }
@@ -159,7 +158,7 @@ func TestForgetSuggestsNothingThatDeletes(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "unknown argument") || strings.Contains(err.Error(), "did you mean") || strings.Contains(err.Error(), "such as") {
 			t.Errorf("forget %s: %v", slip, err)
 		}
-		if !gocmp.Equal(f.forget, library.ForgetRequest{}) {
+		if !reflect.DeepEqual(f.forget, library.ForgetRequest{}) {
 			t.Errorf("forget %s: the library was asked %+v", slip, f.forget)
 		}
 	}
@@ -176,7 +175,7 @@ func TestRenameKeepsBoth(t *testing.T) {
 		t.Errorf("limit %d, %v", f.fetch.Limit, err)
 	}
 	want := research.Request{Question: "x", MaxTokens: research.DefaultMaxTokens, Budget: 5 * time.Second}
-	if _, err := call(t, f, "research", `{"question":"x","budget_seconds":5}`); err != nil || !gocmp.Equal(want, f.research) {
+	if _, err := call(t, f, "research", `{"question":"x","budget_seconds":5}`); err != nil || !reflect.DeepEqual(want, f.research) {
 		t.Errorf("request %+v, %v", f.research, err)
 	}
 }

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -32,8 +33,8 @@ func TestResearchAsks(t *testing.T) {
 			if _, err := call(t, f, "research", tt.args); err != nil {
 				t.Fatal(err)
 			}
-			if diff := gocmp.Diff(tt.want, f.research); diff != "" {
-				t.Errorf("request (-want +got):\n%s", diff)
+			if !reflect.DeepEqual(tt.want, f.research) {
+				t.Errorf("request %+v, want %+v", f.research, tt.want)
 			}
 		})
 	}
