@@ -3,6 +3,7 @@ package fileindex
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func indexTerm(s string) string {
 	return termSigns.Replace(s)
 }
 
-// Change is what Apply writes.
+// Change is what Apply writes. A path occurs once in it.
 type Change struct {
 	Put     []*Entry // new, or in the place of what the index has of the file
 	Touched []File   // the content is what the index has: only size and time are new
@@ -139,8 +140,9 @@ func remove(ctx context.Context, tx *sql.Tx, path string) error {
 
 // inserts are the statements of a transaction that add files.
 type inserts struct {
-	tx                     *sql.Tx
-	file, part, piece, fts *sql.Stmt
+	tx                *sql.Tx
+	file, part, piece *sql.Stmt
+	words             [][2]any // ids of pieces and their terms
 }
 
 // put replaces what the index has of the entries' files.
@@ -161,12 +163,7 @@ func put(ctx context.Context, tx *sql.Tx, entries []*Entry) error {
 		return err
 	}
 	defer piece.Close()
-	fts, err := tx.PrepareContext(ctx, "INSERT INTO fts(rowid, terms) VALUES(?, ?)")
-	if err != nil {
-		return err
-	}
-	defer fts.Close()
-	into := &inserts{tx, file, part, piece, fts}
+	into := &inserts{tx: tx, file: file, part: part, piece: piece}
 	words := map[string]int{}
 	for _, e := range entries {
 		if err := remove(ctx, tx, e.file.Path); err != nil {
@@ -179,7 +176,23 @@ func put(ctx context.Context, tx *sql.Tx, entries []*Entry) error {
 			words[w] += n
 		}
 	}
+	if err := into.insertWords(ctx); err != nil {
+		return err
+	}
 	return countWords(ctx, tx, words)
+}
+
+// insertWords writes the terms in one statement: FTS5 makes a segment for each.
+func (in *inserts) insertWords(ctx context.Context) error {
+	if len(in.words) == 0 {
+		return nil
+	}
+	all, err := json.Marshal(in.words)
+	if err != nil {
+		return err
+	}
+	_, err = in.tx.ExecContext(ctx, "INSERT INTO fts(rowid, terms) SELECT value->>0, value->>1 FROM json_each(?)", string(all))
+	return err
 }
 
 func (in *inserts) insert(ctx context.Context, e *Entry) error {
@@ -204,9 +217,7 @@ func (in *inserts) insert(ctx context.Context, e *Entry) error {
 			if err != nil {
 				return err
 			}
-			if _, err := in.fts.ExecContext(ctx, id, strings.Join(c.terms, " ")); err != nil {
-				return err
-			}
+			in.words = append(in.words, [2]any{id, strings.Join(c.terms, " ")})
 			pieces++
 			terms += len(c.terms)
 		}
