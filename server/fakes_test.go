@@ -49,6 +49,20 @@ func (w world) Forget(context.Context, library.ForgetRequest) (library.ForgetRes
 	return library.ForgetResult{}, errors.New("not used")
 }
 
+func (w world) Run(_ context.Context, id string) (evidence.Answer, error) {
+	if id != "r_1" {
+		return evidence.Answer{}, errors.New("secret path")
+	}
+	return evidence.Answer{RunID: id, Session: "s_1", Status: evidence.Answered, Answer: "It is so."}, nil
+}
+
+func (w world) Document(_ context.Context, id string) (evidence.Document, error) {
+	if id != "d_1" {
+		return evidence.Document{}, evidence.BadInput(fmt.Sprintf("there is no document %q", id), "recall finds ids")
+	}
+	return evidence.Document{ID: id, Source: "wikipedia", Title: "Go", Text: "About Go."}, nil
+}
+
 func answerTo(r research.Request, observe func(research.Event)) evidence.Answer {
 	report := evidence.SourceReport{Name: "hackernews", Status: evidence.StatusOK, Documents: 4, LatencyMS: 512}
 	observe(research.Event{Kind: research.EventPlanned, Total: 1})
@@ -66,9 +80,10 @@ func answerTo(r research.Request, observe func(research.Event)) evidence.Answer 
 const reports = 5
 
 func testHandler(w world, log io.Writer) *Handler {
+	d := tools.Deps{Engine: w, Library: w, Reader: w, Sources: w.sources, Boundary: func() string { return "b0b0b0" }}
 	return NewHandler(Options{
 		Name: "research-mcp", Title: "Research", Version: "1.2.3", Instructions: "Ask.",
-		Tools:     tools.All(tools.Deps{Engine: w, Library: w, Sources: w.sources, Boundary: func() string { return "b0b0b0" }}),
+		Tools: tools.All(d), Resources: tools.Resources(d),
 		Logger:    slog.New(slog.NewTextHandler(log, nil)),
 		SlowLimit: slowLimit,
 	})

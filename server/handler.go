@@ -39,6 +39,7 @@ type Options struct {
 	Version      string
 	Instructions string // for the model, at most 2 KB: clients cut longer ones
 	Tools        []tools.Definition
+	Resources    []tools.Resource
 	Logger       *slog.Logger // must not write to stdout; nil discards
 	SlowLimit    int
 }
@@ -86,12 +87,14 @@ func NewHandler(o Options) *Handler {
 		mcpserver.WithIcons(icons(o.Icon)...),
 		mcpserver.WithInstructions(o.Instructions),
 		mcpserver.WithToolCapabilities(false),
+		mcpserver.WithResourceCapabilities(false, false), // also without templates: some clients ask for the list regardless
 		mcpserver.WithMethodCacheHints(mcp.MethodToolsList, toolListLifetime, mcp.CacheScopePublic),
 	)
 	for _, d := range o.Tools {
 		h.mcp.AddTool(published(d), h.toolHandler(d))
 		h.names = append(h.names, d.Name)
 	}
+	h.addResources(o.Resources)
 	return h
 }
 

@@ -45,6 +45,7 @@ type Library interface {
 type Deps struct {
 	Engine     Engine
 	Library    Library
+	Reader     Reader           // for Resources; nil: there are none
 	Sources    []string         // names that may be asked, for the descriptions; nil leaves them out
 	Budget     time.Duration    // of a call that sets none, for the schemas: the setting research.budget
 	Zone       *time.Location   // of dates that name none; nil: time.Local

@@ -67,12 +67,13 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if os.Getenv("GOGC") == "" {
 		out = &firstWrite{Writer: out, then: func() { debug.SetGCPercent(gcPercent) }}
 	}
+	deps := tools.Deps{Engine: a.engine, Library: a.library, Reader: a.library, Sources: a.sourceNames(), Budget: a.cfg.Research.Budget,
+		Now: a.now, Structured: a.cfg.Server.Structured}
 	h := server.NewHandler(server.Options{
 		Name: "research-mcp", Title: "Research", Version: ProgramVersion, Instructions: instructions, Logger: a.log,
 		Description: "Cited answers from many sources at once, and a memory of what was read.",
 		Website:     website, Icon: icon,
-		Tools: tools.All(tools.Deps{Engine: a.engine, Library: a.library, Sources: a.sourceNames(), Budget: a.cfg.Research.Budget,
-			Now: a.now, Structured: a.cfg.Server.Structured}),
+		Tools: tools.All(deps), Resources: tools.Resources(deps),
 	})
 	maintaining, stop := context.WithCancel(ctx)
 	var maintenance sync.WaitGroup
