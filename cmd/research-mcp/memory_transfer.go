@@ -67,7 +67,7 @@ func (c *console) export(ctx context.Context, file string, vectors bool) (err er
 	}
 	var moved memory.Moved
 	if file == "" {
-		moved, err = write(c.out)
+		moved, err = write(c.raw)
 	} else {
 		moved, err = library.WriteExport(ctx, file, write)
 	}

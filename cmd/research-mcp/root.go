@@ -32,7 +32,8 @@ const (
 // that every command has.
 type console struct {
 	in       io.Reader
-	out, err io.Writer
+	out, err io.Writer // escape what acts on a terminal, once run has begun
+	raw      io.Writer // out as it was given: for data, and for the protocol
 	environ  []string
 	screen   terminal.Screen // of out
 	notes    terminal.Screen // of err
@@ -52,6 +53,8 @@ type console struct {
 
 // run executes the command line and returns the exit code.
 func run(ctx context.Context, args []string, c *console) int {
+	c.raw = c.out
+	c.out, c.err = terminal.Escaping(c.out, c.screen.Width > 0), terminal.Escaping(c.err, c.notes.Width > 0)
 	root := newRoot(c)
 	root.SetArgs(args)
 	root.SetIn(c.in)

@@ -20,7 +20,7 @@ func newServe(c *console) *cobra.Command {
 Logs go to stderr. It ends with its input or on SIGTERM.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			app.StartServing()
-			out := c.out
+			out := c.raw
 			if out == os.Stdout {
 				out = stdio.GuardStdout() // nothing else may reach the protocol's stream
 			}
