@@ -10,6 +10,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // FetchSourcesIn holds the arguments of fetch-sources.
@@ -116,7 +117,7 @@ func shrinkDocuments(out research.ReadResult, limit budget, zone *time.Location,
 	shrink(f.fits, func() bool {
 		room = room * 7 / 8
 		return f.cutTexts(room)
-	}, f.dropNotAsked, f.dropDocument, f.dropSource, f.dropWarning, f.dropDetails, f.dropLast)
+	}, f.dropNotAsked, f.dropBulk, f.dropDocument, f.dropSource, f.dropWarning, f.dropDetails, f.dropLast)
 	return f
 }
 
@@ -153,6 +154,32 @@ func (f *documentShrinker) cutTexts(room int) bool {
 		}
 	}
 	return true
+}
+
+// dropBulk removes the address, tags or title of a document that takes more room by
+// them alone than its share: the others must not go for it.
+func (f *documentShrinker) dropBulk() bool {
+	share := f.limit.tokens / (2 * max(1, len(f.out.Documents)))
+	for i := range f.out.Documents {
+		d := &f.out.Documents[i]
+		if text.TokenBound(d.URL+d.Title+strings.Join(d.Tags, " ")) <= share {
+			continue
+		}
+		switch {
+		case len(d.Tags) > 0:
+			f.omitted.add("tags", len(d.Tags))
+			d.Tags = nil
+		case d.URL != "":
+			f.omitted.add("addresses", 1)
+			d.URL = ""
+		case len(d.Title) > shortTitle:
+			d.Title = ellipsis(d.Title, shortTitle)
+		default:
+			continue
+		}
+		return true
+	}
+	return false
 }
 
 func (f *documentShrinker) dropNotAsked() bool {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // RecallIn holds the arguments of recall.
@@ -90,6 +91,7 @@ func (in RecallIn) request(now time.Time, zone *time.Location) (library.RecallRe
 // hitShrinker removes parts of its own copy of recalled passages.
 type hitShrinker struct {
 	out     library.RecallResult
+	found   int // hits before any was left out
 	omitted omissions
 	zone    *time.Location
 	limit   budget
@@ -103,9 +105,9 @@ func shrinkHits(out library.RecallResult, limit budget, zone *time.Location, nex
 	for i, h := range out.Hits {
 		texts[i] = h.Text
 	}
-	f := &hitShrinker{out: out, zone: zone, limit: limit, word: boundary(next, texts...)}
+	f := &hitShrinker{out: out, found: len(out.Hits), zone: zone, limit: limit, word: boundary(next, texts...)}
 	f.out.Hits = slices.Clone(out.Hits)
-	shrink(f.fits, f.shortenTo(400), f.dropHit, f.shortenTo(16), f.dropLast, f.dropWarning)
+	shrink(f.fits, f.shortenTo(400), f.dropBulk, f.dropHit, f.shortenTo(16), f.dropLast, f.dropWarning)
 	return f
 }
 
@@ -136,6 +138,34 @@ func (f *hitShrinker) shortenTo(least int) step {
 	}
 }
 
+// dropBulk removes the address, tags or title of a hit that takes more room by
+// them alone than its share: the others must not go for it.
+func (f *hitShrinker) dropBulk() bool {
+	share := f.limit.tokens / (2 * max(1, len(f.out.Hits)))
+	for i := range f.out.Hits {
+		h := &f.out.Hits[i]
+		if text.TokenBound(h.URL+h.Title+strings.Join(h.Tags, " ")) <= share {
+			continue
+		}
+		switch {
+		case len(h.Tags) > 0:
+			f.omitted.add("tags", len(h.Tags))
+			h.Tags = nil
+		case h.URL != "":
+			f.omitted.add("addresses", 1)
+			h.URL = ""
+		case len(h.Title) > shortTitle:
+			h.Title = ellipsis(h.Title, shortTitle)
+		default:
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+const shortTitle = 80 // bytes
+
 // dropHit removes the last hit unless it is the only one.
 func (f *hitShrinker) dropHit() bool {
 	return len(f.out.Hits) > 1 && f.dropLast()
@@ -147,7 +177,10 @@ func (f *hitShrinker) dropWarning() bool { return dropLast(&f.out.Warnings, &f.o
 
 func (f *hitShrinker) text() string {
 	var b strings.Builder
-	if len(f.out.Hits) == 0 {
+	switch {
+	case len(f.out.Hits) == 0 && f.found > 0:
+		fmt.Fprintf(&b, "%s in the memory match, and none fits into max_tokens=%d: raise it.\n", text.Count(f.found, "passage"), f.limit.tokens)
+	case len(f.out.Hits) == 0:
 		b.WriteString("Nothing in the memory matches.\n")
 	}
 	for i, h := range f.out.Hits {

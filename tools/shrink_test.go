@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -452,5 +453,36 @@ func TestShares(t *testing.T) {
 		if diff := cmp.Diff(tt.want, shares(tt.lengths, tt.total)); diff != "" {
 			t.Errorf("shares(%v, %d) (-want +got):\n%s", tt.lengths, tt.total, diff)
 		}
+	}
+}
+
+// One hit or document with giant fields costs itself, not the others, and it is never
+// said that nothing matches when hits were left out.
+func TestGiantFieldsCostNothingElse(t *testing.T) {
+	t.Parallel()
+	giant := strings.Repeat("a", 60_000)
+	for name, spoil := range map[string]func(*library.RecallHit){
+		"address": func(h *library.RecallHit) { h.URL = "https://x.test/?" + giant },
+		"title":   func(h *library.RecallHit) { h.Title = giant },
+		"tags":    func(h *library.RecallHit) { h.Tags = []string{giant, giant} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var out library.RecallResult
+			for i := range 6 {
+				out.Hits = append(out.Hits, library.RecallHit{DocumentID: fmt.Sprint("d_", i), Title: "Lions", URL: "https://x.test/", Text: "Lions guard the harbour."})
+			}
+			spoil(&out.Hits[0])
+			for _, structured := range []bool{false, true} {
+				f := shrinkHits(out, budget{tokens: 1000, structured: structured}, time.UTC, func() string { return "w" })
+				if len(f.out.Hits) != 6 || !f.fits() {
+					t.Errorf("structured %v: %d of 6 hits, fits %v", structured, len(f.out.Hits), f.fits())
+				}
+			}
+		})
+	}
+	f := shrinkHits(library.RecallResult{Hits: []library.RecallHit{{DocumentID: "d_1", Text: giant}}}, budget{tokens: 1}, time.UTC, func() string { return "w" })
+	if got := f.text(); strings.Contains(got, "Nothing in the memory matches") || !strings.Contains(got, "raise it") {
+		t.Errorf("of one that does not fit: %q", got)
 	}
 }

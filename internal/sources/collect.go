@@ -15,6 +15,7 @@ import (
 const (
 	maxText  = 200 << 10 // bytes
 	maxTitle = 300       // bytes
+	maxURL   = 2048      // bytes, as everywhere
 )
 
 // bareTitle is the score of a hit that says nothing beyond its title; that of one
@@ -64,7 +65,8 @@ func (c *collector) best(limit int) []evidence.Document {
 }
 
 // finish cleans a document, marks it as untrusted and sets its ID.
-// It reports false for one without text or URL.
+// It reports false for one without text or URL, and for one whose URL is longer than
+// what a memory or a model takes: a part of it would be another address.
 func finish(d evidence.Document, retrieved time.Time) (evidence.Document, bool) {
 	title, _ := text.Clean(d.Title)
 	d.Title, _ = text.Cut(text.Squash(title), maxTitle)
@@ -75,7 +77,7 @@ func finish(d evidence.Document, retrieved time.Time) (evidence.Document, bool) 
 	d.Retrieved = retrieved
 	d.Untrusted = true
 	d.ID = evidence.DocumentID(d.Source, d.URL, d.Text)
-	return d, d.Text != "" && d.URL != ""
+	return d, d.Text != "" && d.URL != "" && len(d.URL) <= maxURL
 }
 
 // rankScore is the score of a place in a result list, from 0: services say who

@@ -75,6 +75,9 @@ func TestFullDisk(t *testing.T) {
 	if err := l.truncateWAL(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	if !l.releaseReserve() { // TestForgetOnAFullDisk has it
+		t.Error("there was no reserve")
+	}
 	filler := fill(t, dir, 64<<10)
 
 	_, err := l.Put(t.Context(), textDoc(3, randomText(3, 25_000)), evidence.Chunks{})
@@ -158,5 +161,48 @@ func TestFullDiskWhileErasing(t *testing.T) {
 	}
 	if rep, err := l.Check(t.Context()); err != nil || !rep.OK || rep.Documents != 1 {
 		t.Errorf("Check = %+v, %v", rep, err)
+	}
+}
+
+// On a full disk the reserve makes room to forget, and forgetting makes room to
+// store again.
+func TestForgetOnAFullDisk(t *testing.T) {
+	for _, size := range []string{"3m", "8m"} {
+		t.Run(size, func(t *testing.T) {
+			dir := smallDisk(t, size)
+			l := openIn(t, dir)
+			kept, i := 0, 0
+			for ; i < 2000; i++ {
+				if _, err := l.Put(t.Context(), textDoc(i, randomText(uint64(i), 2000)), evidence.Chunks{}); err != nil {
+					wantFull(t, "Put", err)
+					break
+				}
+				kept++
+			}
+			if kept < 5 || i == 2000 {
+				t.Fatalf("%d documents fill %s", kept, size)
+			}
+			fill(t, dir, 0)
+			r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1"})
+			if err != nil || r.Documents != 1 || r.Remaining != kept-1 {
+				t.Fatalf("Forget = %+v, %v", r, err)
+			}
+			if size == "3m" { // its reserve has room for a few documents
+				return
+			}
+			var half []string
+			for i := 2; i < kept/2+2; i++ {
+				half = append(half, textDoc(i, randomText(uint64(i), 2000)).ID)
+			}
+			if r, err := l.Forget(t.Context(), contract.Selector{IDs: half, Confirm: true}); err != nil || r.Documents != len(half) {
+				t.Fatalf("Forget of half = %+v, %v", r, err)
+			}
+			if _, err := l.Put(t.Context(), textDoc(9999, "A small text."), evidence.Chunks{}); err != nil {
+				t.Errorf("Put afterwards = %v", err)
+			}
+			if c, err := l.Check(t.Context()); err != nil || !c.OK && !strings.Contains(strings.Join(c.Problems, " "), "interrupted") {
+				t.Errorf("Check = %+v, %v", c, err)
+			}
+		})
 	}
 }

@@ -33,12 +33,16 @@ func (l *Local) Forget(ctx context.Context, sel contract.Selector) (evidence.Rec
 		return evidence.Receipt{}, evidence.BadInput("nothing is selected to be forgotten", "give ids, a URL, a source, a session or a date")
 	}
 	f, err := l.forgetRows(ctx, sel)
+	if isFull(err) && l.releaseReserve() {
+		f, err = l.forgetRows(ctx, sel)
+	}
 	if err != nil || sel.DryRun {
 		return f.result(), err
 	}
 	// The rows are removed: the bytes are erased even if the caller no longer
 	// waits.
 	f.receipt.Warnings = append(f.receipt.Warnings, l.finishErasure(context.WithoutCancel(ctx), f)...)
+	l.returnSpace(context.WithoutCancel(ctx))
 	return f.receipt, nil
 }
 

@@ -117,6 +117,7 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 	}
 	l.stopWords = func() {}
 	if !l.readOnly {
+		l.keepReserve()
 		l.stopWords = l.followWords()
 	}
 	return l, nil
