@@ -148,7 +148,7 @@ First steps:
 	c.completeFlags(root)
 	root.SetVersionTemplate(programName + " version {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newForget(c), newInstall(c), newMemory(c),
+	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newForget(c), newInit(c), newInstall(c), newMemory(c),
 		newRecall(c), newRemember(c), newRun(c), newRuns(c), newServe(c), newSessions(c), newSources(c), newUninstall(c), newVersion(c))
 	c.finish(root)
 	return root

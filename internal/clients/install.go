@@ -42,8 +42,7 @@ func edit(c Client, s System, dryRun bool, now time.Time, change func([]byte) ([
 	file := c.File(s)
 	out := Change{Client: c.Name, File: file, DryRun: dryRun}
 	before, err := readConfig(file)
-	exists := !errors.Is(err, fs.ErrNotExist)
-	if err != nil && exists {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return out, unreadable(c, file, err)
 	}
 	after, err := change(before)
@@ -54,15 +53,25 @@ func edit(c Client, s System, dryRun bool, now time.Time, change func([]byte) ([
 	if !out.Changed || dryRun {
 		return out, nil
 	}
-	if exists {
-		if out.Backup, err = backup(file, before, now); err != nil {
-			return out, unwritable(c, file, err)
-		}
-	}
-	if err := replace(file, after); err != nil {
+	if out.Backup, err = Replace(file, after, now); err != nil {
 		return out, unwritable(c, file, err)
 	}
 	return out, nil
+}
+
+// Replace writes a configuration in one step, and returns where the one before is kept;
+// empty if there was none.
+func Replace(file string, content []byte, now time.Time) (kept string, err error) {
+	before, err := readConfig(file)
+	switch {
+	case err == nil:
+		if kept, err = backup(file, before, now); err != nil {
+			return "", err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", err
+	}
+	return kept, replace(file, content)
 }
 
 // Configured returns the server as it stands in the client's configuration, whether it
