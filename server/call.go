@@ -29,7 +29,7 @@ func (h *Handler) toolHandler(d tools.Definition) mcpserver.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		call := h.calls.Add(1)
 		log := h.log.With("tool", d.Name, "call", call)
-		if d.Slow {
+		if d.Slow && !d.Queues {
 			if err := h.acquireSlot(ctx); err != nil {
 				return failed(ctx, log, d.Name, call, err), nil
 			}

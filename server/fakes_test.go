@@ -19,17 +19,21 @@ import (
 // world implements what the tools need; a nil function answers at once.
 type world struct {
 	research func(ctx context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error)
+	read     func(ctx context.Context)
 	sources  []string
 }
 
-func (w world) Research(ctx context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error) {
+func (w world) Ask(ctx context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error) {
 	if w.research == nil {
 		return answerTo(r, observe), nil
 	}
 	return w.research(ctx, r, observe)
 }
 
-func (w world) Read(_ context.Context, r research.ReadRequest, _ func(research.Event)) (research.ReadResult, error) {
+func (w world) Read(ctx context.Context, r research.ReadRequest, _ func(research.Event)) (research.ReadResult, error) {
+	if w.read != nil {
+		w.read(ctx)
+	}
 	if err := r.Check(); err != nil {
 		return research.ReadResult{}, err
 	}

@@ -79,6 +79,9 @@ func blocked() (w world, begun chan string) {
 		begun <- r.Question
 		<-ctx.Done()
 		return evidence.Answer{}, ctx.Err()
+	}, read: func(ctx context.Context) {
+		begun <- "read"
+		<-ctx.Done()
 	}}, begun
 }
 
@@ -102,14 +105,14 @@ func TestLongCallReportsThatItRuns(t *testing.T) {
 }
 
 // TestSlowCallsAreLimited fills every slot: another slow call is refused after
-// slowPatience, and a quick call runs.
+// slowPatience, and a quick call runs. Questions wait for each other elsewhere.
 func TestSlowCallsAreLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w, begun := blocked()
 		s := open(t, testHandler(w, io.Discard))
 		for i := range slowLimit {
-			start(t, s, callTool(i, "research", `{"question":"q"}`))
+			start(t, s, callTool(i, "fetch-sources", `{"query":"q"}`))
 		}
 		synctest.Wait()
 		if len(begun) != slowLimit {
@@ -119,15 +122,53 @@ func TestSlowCallsAreLimited(t *testing.T) {
 			t.Errorf("recall: %s", m.text())
 		}
 		began := time.Now()
-		m := decode(t, exchange(t.Context(), s, callTool(101, "research", `{"question":"q"}`))[0])
+		m := decode(t, exchange(t.Context(), s, callTool(101, "fetch-sources", `{"query":"q"}`))[0])
 		if want := "4 slow calls are running already; call again in a moment, or ask fewer questions at once"; m.text() != want || time.Since(began) != slowPatience {
 			t.Errorf("after %v: %q, want %q", time.Since(began), m.text(), want)
+		}
+		start(t, s, callTool(102, "research", `{"question":"q"}`))
+		if synctest.Wait(); len(begun) != slowLimit+1 {
+			t.Error("a question did not begin")
 		}
 		for i := range slowLimit {
 			exchange(t.Context(), s, cancelCall(fmt.Sprint(i)))
 		}
+		exchange(t.Context(), s, cancelCall("102"))
 		synctest.Wait()
 	})
+}
+
+// The cause of a cancelled call says whether the client gave up waiting, in the words of
+// clients in use, or a person cancelled.
+func TestCancellationByTimeOut(t *testing.T) {
+	t.Parallel()
+	for reason, left := range map[string]bool{
+		"McpError: MCP error -32001: Request timed out": true,
+		"timed out after 5.0s":                          true,
+		"Request timeout":                               true,
+		"context deadline exceeded":                     true,
+		"Time-out of the client":                        true,
+		"User cancelled":                                false,
+		"AbortError: This operation was aborted":        false,
+		"caller cancelled":                              false,
+		"":                                              false,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			causes := make(chan error, 1)
+			s := open(t, testHandler(world{research: func(ctx context.Context, _ research.Request, _ func(research.Event)) (evidence.Answer, error) {
+				<-ctx.Done()
+				causes <- context.Cause(ctx)
+				return evidence.Answer{}, ctx.Err()
+			}}, io.Discard))
+			start(t, s, callTool(1, "research", `{"question":"q"}`))
+			synctest.Wait()
+			exchange(t.Context(), s, fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":%q}}`, reason))
+			if cause := <-causes; errors.Is(cause, evidence.ErrCallerLeft) != left {
+				t.Errorf("reason %q: cause %v", reason, cause)
+			}
+			synctest.Wait()
+		})
+	}
 }
 
 // TestCancelledRequestSendsNothing cancels one request by its id: the number 1 is

@@ -5,10 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"runtime/debug"
 	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/tools"
 )
 
 // MaxInFlight is how many requests of one session run, or wait for their
@@ -82,21 +86,30 @@ func (s *Session) register(r *Request) (refused []byte, request *Request) {
 	return nil, r
 }
 
+// timedOut matches the reasons that clients give when their own time-out ended a request,
+// such as "McpError: MCP error -32001: Request timed out" and "timeout".
+var timedOut = regexp.MustCompile(`(?i)\btime[ds]?[ -]?out\b|\bdeadline\b`)
+
 // cancel ends the request that a client no longer wants. A request that is not
 // in flight has a response already.
 func (s *Session) cancel(params json.RawMessage) {
 	var p struct {
 		RequestID json.RawMessage `json:"requestId"`
+		Reason    string          `json:"reason"`
 	}
 	if json.Unmarshal(params, &p) != nil {
 		return
 	}
+	cause := context.Canceled
+	if timedOut.MatchString(p.Reason) {
+		cause = evidence.ErrCallerLeft
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.inFlight[string(p.RequestID)]; r != nil {
-		r.cancelled = true
+		r.cancelled = cause
 		if r.end != nil {
-			r.end()
+			r.end(cause)
 		}
 	}
 }
@@ -110,6 +123,7 @@ func (s *Session) handle(ctx context.Context, message []byte, send func([]byte))
 			res = rpcError(mcp.INTERNAL_ERROR, "internal error; the server's log has the details")
 		}
 	}()
+	ctx = tools.WithClient(ctx, s.client.GetClientInfo().Name)
 	ctx = s.handler.mcp.WithContext(ctx, requestClient{client: s.client, send: send})
 	return s.handler.mcp.HandleMessage(ctx, message)
 }
@@ -121,16 +135,16 @@ type Request struct {
 	message []byte
 
 	// Guarded by session.mu.
-	cancelled bool               // by the client: it must get no response
-	end       context.CancelFunc // nil until it runs
+	cancelled error                   // why the client cancelled it, and must get no response; nil if it did not
+	end       context.CancelCauseFunc // nil until it runs
 }
 
 // Run executes the request, passes its progress notifications and then its
 // response to send, and returns. Nothing is sent after the client has cancelled
 // it. Call Run exactly once.
 func (r *Request) Run(ctx context.Context, send func(message []byte)) {
-	ctx, end := context.WithCancel(ctx)
-	defer end()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	var response mcp.JSONRPCMessage
 	if r.begin(end) {
 		response = r.session.handle(ctx, r.message, send)
@@ -145,11 +159,11 @@ func (r *Request) Run(ctx context.Context, send func(message []byte)) {
 
 // begin reports whether the request is to be executed: it may have been
 // cancelled before.
-func (r *Request) begin(end context.CancelFunc) bool {
+func (r *Request) begin(end context.CancelCauseFunc) bool {
 	r.session.mu.Lock()
 	defer r.session.mu.Unlock()
 	r.end = end
-	return !r.cancelled
+	return r.cancelled == nil
 }
 
 // finish takes the request out of flight and reports whether its response is to
@@ -158,7 +172,7 @@ func (r *Request) finish() bool {
 	r.session.mu.Lock()
 	defer r.session.mu.Unlock()
 	delete(r.session.inFlight, string(r.id))
-	return !r.cancelled
+	return r.cancelled == nil
 }
 
 func (r *Request) encode(response mcp.JSONRPCMessage) []byte {

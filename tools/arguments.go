@@ -92,7 +92,7 @@ func (c checker) check(args json.RawMessage) (json.RawMessage, error) {
 		}
 	}
 	if len(c.oneOf) > 0 && !slices.ContainsFunc(c.oneOf, func(name string) bool { return clean[name] != nil }) {
-		return nil, evidence.BadInput(fmt.Sprintf("arguments %q are missing", c.oneOf), "give one of them"+c.such())
+		return nil, evidence.BadInput(fmt.Sprintf("argument %q is missing, and so is %q", c.oneOf[0], c.oneOf[1]), "give one of them"+c.such())
 	}
 	return json.Marshal(clean)
 }
@@ -159,7 +159,11 @@ func (c checker) unknown(name string, given map[string]any) error {
 		}
 	}
 	what := fmt.Sprintf("unknown argument %s", quote(name))
-	for _, required := range c.Required {
+	needed := c.Required
+	if len(c.oneOf) > 0 && !slices.ContainsFunc(c.oneOf, func(name string) bool { return given[name] != nil }) {
+		needed = append(slices.Clone(needed), c.oneOf[0])
+	}
+	for _, required := range needed {
 		if _, ok := given[required]; !ok {
 			what += fmt.Sprintf(", and %q is missing", required)
 			try += "; give arguments" + c.such()

@@ -10,7 +10,8 @@ import (
 // ResearchIn holds the arguments of research. A nil pointer is an argument that
 // was left out.
 type ResearchIn struct {
-	Question      string   `json:"question" jsonschema:"The question in full"`
+	Question      string   `json:"question,omitempty" jsonschema:"The question in full"`
+	RunID         string   `json:"run_id,omitempty" jsonschema:"Of a call that ended too early (r_…), for its answer"`
 	Session       string   `json:"session,omitempty" jsonschema:"From an earlier result (s_…), to ask further"`
 	Sources       []string `json:"sources,omitempty" jsonschema:"Only these; default: those that fit"`
 	Depth         string   `json:"depth,omitempty" jsonschema:"How much is read; default standard"`
@@ -29,10 +30,12 @@ func researchTool(d Deps) Definition {
 			Example:   `{"question":"How does Go schedule goroutines?"}`,
 			// Read-only as clients mean it: nothing of the user's world changes. The session
 			// and what was read are kept in the memory.
-			Hints: Hints{ReadOnly: true, OpenWorld: true},
-			Slow:  true,
+			Hints:  Hints{ReadOnly: true, OpenWorld: true},
+			Slow:   true,
+			Queues: true,
+			OneOf:  []string{"question", "run_id"},
 			args: input[ResearchIn](
-				textOf("question", 1, research.MaxQuestion), textOf("session", 1, maxID), listOf("sources", maxSources, maxName),
+				textOf("question", 1, research.MaxQuestion), textOf("run_id", 1, maxID), textOf("session", 1, maxID), listOf("sources", maxSources, maxName),
 				oneOf("depth", research.DepthQuick, research.DepthStandard, research.DepthDeep), byDefault("depth", research.DepthStandard),
 				d.budget(), tokens(), textOf("language", 2, 35),
 			),
@@ -48,7 +51,11 @@ func researchTool(d Deps) Definition {
 			),
 		},
 		func(ctx context.Context, in ResearchIn, observe Observe) (evidence.Answer, error) {
-			return d.Engine.Research(ctx, in.request(), observe)
+			req := in.request()
+			if in.BudgetSeconds == nil {
+				req.Budget = d.defaultBudget(ctx)
+			}
+			return d.Engine.Ask(ctx, req, observe)
 		},
 		func(in ResearchIn, a evidence.Answer) (string, any) {
 			f := shrinkAnswer(a, d.limit(in.MaxTokens), d.Zone, d.Boundary)
@@ -60,6 +67,7 @@ func researchTool(d Deps) Definition {
 func (in ResearchIn) request() research.Request {
 	return research.Request{
 		Question:  in.Question,
+		Run:       in.RunID,
 		Session:   in.Session,
 		Sources:   in.Sources,
 		Depth:     in.Depth,

@@ -29,7 +29,7 @@ type Observe = func(Event)
 // *evidence.Problem. A source that fails is data in the result, not an error. It
 // is safe for concurrent use.
 type Engine interface {
-	Research(ctx context.Context, req research.Request, observe func(Event)) (evidence.Answer, error)
+	Ask(ctx context.Context, req research.Request, observe func(Event)) (evidence.Answer, error)
 	Read(ctx context.Context, req research.ReadRequest, observe func(Event)) (research.ReadResult, error)
 }
 
@@ -89,10 +89,11 @@ type Definition struct {
 	InputSchema  json.RawMessage // compact; define sets it
 	OutputSchema json.RawMessage // compact; nil: results have no JSON
 	Example      string          // arguments, as JSON, for errors
-	OneOf        []string        // arguments of which at least one is needed
+	OneOf        []string        // two arguments of which one is needed
 	Hints        Hints
 	args         argumentSchema
 	Slow         bool // it waits for the network or a model: the server limits how many run at once
+	Queues       bool // it limits that itself
 
 	// Call repairs the arguments, checks them against their schema and runs the tool. An
 	// *evidence.Problem is for the model; any other error is the server's own.

@@ -128,6 +128,11 @@ type run struct {
 // failure of a source or a model is part of the answer. observe, if not nil, is
 // called from one goroutine at a time, in order.
 func (e *Engine) Research(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
+	return e.research(ctx, req, e.deps.NewID("r_"), observe)
+}
+
+// research is Research with the id of the run.
+func (e *Engine) research(ctx context.Context, req Request, id string, observe func(Event)) (evidence.Answer, error) {
 	if err := e.enter(); err != nil {
 		return evidence.Answer{}, err
 	}
@@ -139,7 +144,7 @@ func (e *Engine) Research(ctx context.Context, req Request, observe func(Event))
 	}
 	bounded, cancel := limit.WithTimeout(ctx, req.Budget)
 	defer cancel()
-	r, err := e.begin(bounded, req, observe)
+	r, err := e.begin(bounded, req, id, observe)
 	if err != nil {
 		return evidence.Answer{}, cmp.Or(ctx.Err(), err)
 	}
@@ -184,7 +189,7 @@ func (r *run) snapshot() evidence.Answer {
 
 // begin opens the session. A new one gets its id here and is stored with its first
 // turn: nothing is written before the question is answered.
-func (e *Engine) begin(ctx context.Context, req Request, observe func(Event)) (*run, error) {
+func (e *Engine) begin(ctx context.Context, req Request, id string, observe func(Event)) (*run, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -203,12 +208,9 @@ func (e *Engine) begin(ctx context.Context, req Request, observe func(Event)) (*
 		observe = func(Event) {}
 	}
 	r := &run{e: e, req: req, depth: depths[req.Depth], session: session, observe: ordered(observe), started: started}
-	if req.id == "" {
-		req.id = e.deps.NewID("r_")
-	}
 	r.models = e.chooseModels(ctx)
 	r.answer = evidence.Answer{
-		Question: req.Question, Session: session.ID, RunID: req.id,
+		Question: req.Question, Session: session.ID, RunID: id,
 		Claims: []evidence.Claim{}, Citations: []evidence.Citation{}, Sources: []evidence.SourceReport{}, Topics: []string{},
 		Warnings: []string{},
 	}

@@ -24,8 +24,6 @@ type Request struct {
 	MaxTokens int           // of the answer
 	Language  string        // BCP 47 primary subtag, such as "en"
 	Run       string        // only for Ask: the id of a run whose answer is wanted, instead of a question
-
-	id string // of the run, if it is known before
 }
 
 // Kinds of events.

@@ -170,24 +170,24 @@ func (e *Engine) join(ctx context.Context, req Request) (*asking, error) {
 	if err := e.enter(); err != nil {
 		return nil, err
 	}
-	req.id = e.deps.NewID("r_")
+	id := e.deps.NewID("r_")
 	run, cancel := limit.WithTimeout(context.WithoutCancel(ctx), cmp.Or(e.cfg.RunFor, DefaultConfig().RunFor))
 	stop := context.AfterFunc(e.life, cancel)
-	a := &asking{id: req.id, key: key, cancel: cancel, done: make(chan struct{}), waiting: 1, observers: map[int]func(Event){}}
+	a := &asking{id: id, key: key, cancel: cancel, done: make(chan struct{}), waiting: 1, observers: map[int]func(Event){}}
 	e.runs.drop(e.deps.Now())
 	e.runs.byKey[key], e.runs.byID[a.id] = a, a
 	go func() { // Close waits for it
 		defer e.tasks.Done()
 		defer cancel()
 		defer stop()
-		answer, err := e.inTurn(run, req, a.broadcast)
+		answer, err := e.inTurn(run, req, id, a.broadcast)
 		e.runs.finish(a, answer, err, e.deps.Now())
 	}()
 	return a, nil
 }
 
 // inTurn waits for a slot within the budget, and answers in what is left of it.
-func (e *Engine) inTurn(ctx context.Context, req Request, observe func(Event)) (answer evidence.Answer, err error) {
+func (e *Engine) inTurn(ctx context.Context, req Request, id string, observe func(Event)) (answer evidence.Answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			e.deps.Log.Error("panic", "in", "a run", "panic", p)
@@ -211,7 +211,7 @@ func (e *Engine) inTurn(ctx context.Context, req Request, observe func(Event)) (
 	}
 	defer func() { <-e.runs.slots }()
 	req.Budget = max(MinBudget, req.Budget-e.deps.Now().Sub(begun))
-	return e.Research(ctx, req, observe)
+	return e.research(ctx, req, id, observe)
 }
 
 // finish sets a run's result.
