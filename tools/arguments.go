@@ -2,6 +2,7 @@ package tools
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,6 +93,12 @@ func (c checker) check(args json.RawMessage) (json.RawMessage, error) {
 		}
 	}
 	if len(c.oneOf) > 0 && !slices.ContainsFunc(c.oneOf, func(name string) bool { return clean[name] != nil }) {
+		for _, name := range c.oneOf {
+			if given[name] == "" {
+				_, err := c.Properties[name].text(name, "")
+				return nil, cmp.Or(err, error(evidence.BadInput(fmt.Sprintf("argument %q is empty", name), "give it"+c.such())))
+			}
+		}
 		return nil, evidence.BadInput(fmt.Sprintf("argument %q is missing, and so is %q", c.oneOf[0], c.oneOf[1]), "give one of them"+c.such())
 	}
 	return json.Marshal(clean)

@@ -46,7 +46,7 @@ func researchTool(d Deps) Definition {
 				describeField("claims", "Only those that are not supported"),
 				oneOf("claims[].verdict", evidence.Weak, evidence.Unsupported),
 				describeField("citations[].quote", "Verbatim bytes start..end of the document's text, between fences"),
-				opaque("evidence[]"),
+				opaque("evidence[]"), opaque("analysis"), opaque("timing"),
 				opaque("sources[]"), opaque("not_asked[]"),
 			),
 		},

@@ -23,7 +23,21 @@ type ResearchOut struct {
 	Evidence   []evidence.RankedPassage `json:"evidence"`
 	Sources    []evidence.SourceReport  `json:"sources"`
 	NotAsked   []evidence.NotAsked      `json:"not_asked,omitempty"`
+	Analysis   Analysed                 `json:"analysis"`
+	Timing     Timed                    `json:"timing"`
 	Warnings   []string                 `json:"warnings"`
+}
+
+// Analysed is how the analysis of what was read ended, and of how many documents; the
+// resource of the run has the rest.
+type Analysed struct {
+	Status    string `json:"status"`
+	Documents int    `json:"documents"`
+}
+
+// Timed is the time that the answer took.
+type Timed struct {
+	TotalMS int64 `json:"total_ms"`
 }
 
 // Cited is what a model needs of a citation: Quote without its fence is the document's text
@@ -46,6 +60,7 @@ func (f *answerShrinker) json() any {
 	out := ResearchOut{Notice: noticeOf(f.word), Status: a.Status, Session: a.Session, RunID: a.RunID, Confidence: a.Confidence,
 		Answer: fenced(f.word, a.Answer), Claims: nonNil(slices.Clone(a.Claims)), Citations: []Cited{},
 		Evidence: nonNil(slices.Clone(a.Evidence)), Sources: nonNil(a.Sources), NotAsked: a.NotAsked,
+		Analysis: Analysed{a.Analysis.Status, a.Analysis.Documents}, Timing: Timed{a.Timing.TotalMS},
 		Warnings: nonNil(f.omitted.with(a.Warnings, f.limit.tokens))}
 	for i, c := range out.Claims {
 		out.Claims[i].Text, out.Claims[i].Citations = fenced(f.word, c.Text), nonNil(c.Citations)

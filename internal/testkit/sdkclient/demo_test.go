@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -13,6 +14,7 @@ import (
 // answer is the part of research's result that the tests look at.
 type answer struct {
 	Session   string
+	RunID     string `json:"run_id"`
 	Status    string
 	Answer    string
 	Citations []struct {
@@ -226,6 +228,36 @@ func TestCancelReachesTheSources(t *testing.T) {
 			c.stderr.await(t, "client went away", "source=")
 			var asked answer
 			c.call(t, "research", map[string]any{"question": "What is BERT?"}, &asked) // the server goes on
+		})
+	}
+}
+
+// A client's own time-out ends its call and not the run: the same question has its
+// answer later, and nothing is asked again.
+func TestTimeOutLeavesTheRun(t *testing.T) {
+	t.Parallel()
+	for _, era := range eras {
+		t.Run(era, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, era)
+			question := map[string]any{"question": "What is attention in neural networks?"}
+			ctx, end := context.WithTimeout(t.Context(), 600*time.Millisecond) // the slowest source takes 1.2 s
+			defer end()
+			if _, err := c.CallTool(ctx, &mcp.CallToolParams{Name: "research", Arguments: question}); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("error = %v, want %v", err, context.DeadlineExceeded)
+			}
+			var first, second answer
+			c.call(t, "research", question, &first)
+			if first.Status == "insufficient" || len(first.Sources) < 3 {
+				t.Errorf("picked up: %+v", first)
+			}
+			c.call(t, "research", map[string]any{"run_id": first.RunID}, &second)
+			if second.RunID != first.RunID || second.Answer == "" {
+				t.Errorf("run %s by its id: %+v", first.RunID, second)
+			}
+			if strings.Contains(c.stderr.String(), "client went away") {
+				t.Error("the time-out reached a source")
+			}
 		})
 	}
 }
