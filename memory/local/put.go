@@ -65,6 +65,9 @@ func (l *Local) prepareEntry(doc evidence.Document, chunks evidence.Chunks) (*en
 	if doc.ID == "" {
 		return nil, evidence.BadInput("a document without an id cannot be stored", "give it the id of its source and URL")
 	}
+	if len(doc.ID) > contract.MaxID {
+		return nil, evidence.BadInput(fmt.Sprintf("the id %.40q… of a document is %d bytes; the limit is %d", doc.ID, len(doc.ID), contract.MaxID), "give it a shorter one")
+	}
 	if len(doc.Text) > l.cfg.MaxText {
 		return nil, evidence.BadInput(fmt.Sprintf("the text of %q is %d bytes; the limit is %d", name(doc), len(doc.Text), l.cfg.MaxText),
 			"split it into parts")

@@ -128,6 +128,7 @@ func (s suite) putRefuses(t *testing.T) {
 		words []string
 	}{
 		{"no id", Doc("", "text"), nil, []string{"id"}},
+		{"a long id", Doc(strings.Repeat("x", contract.MaxID+1), "text"), nil, []string{"id", "1001", "1000"}},
 		{"too large", Doc("big", strings.Repeat("x", contract.DefaultMaxText+1)), nil, []string{"10485760", "10485761"}},
 		{"chunk beyond the end", Doc("c", "short"), []evidence.Chunk{{Start: 0, End: 9}}, []string{"chunk 0"}},
 		{"chunk backwards", Doc("c", "short"), []evidence.Chunk{{Start: 3, End: 1}}, []string{"chunk 0"}},

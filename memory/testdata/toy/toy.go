@@ -152,6 +152,9 @@ func (m *Memory) prepare(doc evidence.Document, items []evidence.Chunk, r *evide
 	if doc.ID == "" {
 		return nil, evidence.BadInput("a document without an id cannot be stored", "give it an id")
 	}
+	if len(doc.ID) > contract.MaxID {
+		return nil, evidence.BadInput(fmt.Sprintf("an id has %d bytes; the limit is %d", len(doc.ID), contract.MaxID), "give a shorter one")
+	}
 	if len(doc.Text) > m.cfg.MaxText {
 		return nil, evidence.BadInput(fmt.Sprintf("the text of %q has %d bytes; the limit is %d", doc.ID, len(doc.Text), m.cfg.MaxText), "split it")
 	}
