@@ -184,29 +184,6 @@ func (f *forgetting) confirmed() error {
 		"look at them with `dry_run` (on the command line --dry-run), then confirm (`confirm`, --yes), or select fewer")
 }
 
-// preview plans, and reports what would be removed.
-func (f *forgetting) preview(ctx context.Context, tx *sql.Tx) error {
-	if err := f.plan(ctx, tx); err != nil {
-		return err
-	}
-	for _, d := range f.docs {
-		f.addRemoved(d)
-	}
-	f.receipt.Remaining = f.total - len(f.docs)
-	f.warnMissing()
-	if f.sel.WholeSession() {
-		var turns int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM turn t JOIN session s ON s.id=t.session WHERE s.uid=?", f.sel.Session).Scan(&turns); err != nil {
-			return err
-		}
-		f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("the session %s with %s would go too", f.sel.Session, text.Count(turns, "message")))
-	}
-	if n := len(f.quotes.turns); n > 0 {
-		f.receipt.Warnings = append(f.receipt.Warnings, text.Count(n, "turn")+" of sessions that quote them would go too")
-	}
-	return nil
-}
-
 // run removes what was planned; at is the present time in microseconds.
 func (f *forgetting) run(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
 	now, err := f.selectDocs(ctx, tx)
@@ -277,13 +254,7 @@ func (f *forgetting) report(ctx context.Context, tx *sql.Tx) error {
 	}
 	f.receipt.Remaining = int(t["documents"])
 	f.warnMissing()
-	if f.scrubbed > 0 {
-		f.receipt.Warnings = append(f.receipt.Warnings, text.Count(f.scrubbed, "answer")+" had used it without citing it: titles, addresses and words of it were removed there")
-	}
-	if f.runs+f.turns > 0 {
-		f.receipt.Warnings = append(f.receipt.Warnings,
-			fmt.Sprintf("removed from sessions because of what they quoted: %s and %s; the summaries will be made again", text.Count(f.runs, "answer"), text.Count(f.turns, "turn")))
-	}
+	f.warnSessions(false)
 	return nil
 }
 

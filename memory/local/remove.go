@@ -38,17 +38,17 @@ func (f *forgetting) removeSession(ctx context.Context, tx *sql.Tx) error {
 	return err
 }
 
-// removeCiting removes the runs that cite a selected document, or one that was
-// removed earlier without them. Those that used one without citing it are noted.
-func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
-	uids := jsonStrings(f.uids())
-	runs, err := stringsOf(ctx, tx, "SELECT DISTINCT run FROM cites WHERE doc IN (SELECT value FROM json_each(?))", uids)
+// findCiting returns the runs that cite a selected document, or one that was removed
+// earlier without them. Those that used one without citing it are noted.
+func (f *forgetting) findCiting(ctx context.Context, tx *sql.Tx) ([]string, error) {
+	runs, err := stringsOf(ctx, tx, "SELECT DISTINCT run FROM cites WHERE doc IN (SELECT value FROM json_each(?))", jsonStrings(f.uids()))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, id := range f.uids() {
 		f.traces.ids[id] = true
 	}
+	var citing []string
 	for _, run := range runs {
 		var body string
 		var a evidence.Answer
@@ -56,11 +56,23 @@ func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
 			f.knowing[run] = true
 			continue
 		}
+		citing = append(citing, run)
+	}
+	return citing, nil
+}
+
+// removeCiting removes the runs that findCiting returns.
+func (f *forgetting) removeCiting(ctx context.Context, tx *sql.Tx) error {
+	runs, err := f.findCiting(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
 		if err := f.removeRun(ctx, tx, run); err != nil {
 			return err
 		}
 	}
-	_, err = tx.ExecContext(ctx, "DELETE FROM cites WHERE doc IN (SELECT value FROM json_each(?))", uids)
+	_, err = tx.ExecContext(ctx, "DELETE FROM cites WHERE doc IN (SELECT value FROM json_each(?))", jsonStrings(f.uids()))
 	return err
 }
 
