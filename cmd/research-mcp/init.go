@@ -24,7 +24,7 @@ func newInit(c *console) *cobra.Command {
 		Use: "init", Short: "Set up this program by five questions", Args: none,
 		Long: `Asks for your contact, for Ollama, for a folder of notes, for the AI clients to add the
 server to, and for the sources to turn off. An empty answer keeps what is set. Nothing
-is written before the last answer; the settings file before is kept beside it.`,
+is written before the last answer; the previous settings file is kept beside it.`,
 		Example: "research-mcp init",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.settings()
@@ -115,7 +115,7 @@ func (s *setup) ask(ctx context.Context) error {
 			line, err := lines.read(ctx)
 			switch {
 			case errors.Is(err, errDiscarded), errors.Is(err, io.EOF):
-				return evidence.BadInput("the questions were not answered to the end: nothing was changed", "`research-mcp init` begins anew; an empty line keeps what is set")
+				return evidence.BadInput("the questions were not answered to the end: nothing was changed", "`research-mcp init` asks again; an empty line keeps what is set")
 			case err != nil:
 				return err
 			}
@@ -165,7 +165,7 @@ func (s *setup) folder(answer string) error {
 		answer = s.c.system().Home + "/" + rest
 	}
 	if info, err := os.Stat(answer); err != nil || !info.IsDir() {
-		return evidence.BadInput(fmt.Sprintf("%s is no folder that can be read", answer), "give the path of a folder, or leave the line empty")
+		return evidence.BadInput(fmt.Sprintf("%s is not a folder that can be read", answer), "give the path of a folder, or leave the line empty")
 	}
 	full, err := filepath.Abs(answer)
 	if err != nil {

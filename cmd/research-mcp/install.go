@@ -23,12 +23,12 @@ func newInstall(c *console) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use: "install CLIENT", Short: "Add the MCP server to the configuration of an AI client", Args: oneClient,
-		Long: `Adds the server to the user's configuration of a client, or corrects the command that
-stands there. The file before is kept beside it. Other servers, settings and comments
-stay as they are; a file that is broken is not changed. print shows what to write into
-other clients.
+		Long: `Adds the server to the user's configuration of a client, or corrects the command
+there. The previous file is kept beside it. Other servers, settings and comments stay as
+they are; a file that is broken is not changed. print shows what to write into other
+clients.
 
-` + "`research-mcp doctor`" + ` then tries the command that stands in each configuration.
+` + "`research-mcp doctor`" + ` then tries the command in each configuration.
 --data-dir, --config and --set of this call become part of the command.
 
 Clients: ` + strings.Join(clients.Names(), ", ") + ", " + printOnly,
@@ -51,7 +51,11 @@ research-mcp install print`,
 			if err != nil {
 				return err
 			}
-			return c.printChange(client, change, "added to", "is in", server)
+			words := changeWords{did: "added to", is: "is already in", next: client.Next + ". " + c.hint("`research-mcp doctor` tries the command.")}
+			if change.Had {
+				words.did = "changed in"
+			}
+			return c.printChange(client, change, words, server)
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing: show what would be written")
@@ -63,8 +67,8 @@ func newUninstall(c *console) *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use: "uninstall CLIENT", Short: "Take the MCP server out of the configuration of an AI client", Args: oneClient,
-		Long: `Takes the server out of the user's configuration of a client. The file before is kept
-beside it; the memory stays.`,
+		Long: `Takes the server out of the user's configuration of a client. The previous file is
+kept beside it; the memory stays.`,
 		Example: "research-mcp uninstall claude-code",
 		RunE: func(_ *cobra.Command, args []string) error {
 			client, err := clients.Find(args[0])
@@ -75,7 +79,8 @@ beside it; the memory stays.`,
 			if err != nil {
 				return err
 			}
-			return c.printChange(client, change, "taken out of", "is not in", clients.Server{})
+			words := changeWords{did: "taken out of", is: "is not in", next: "restart " + client.Title + "; until then it keeps the server that is running."}
+			return c.printChange(client, change, words, clients.Server{})
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing: show what would be written")
@@ -139,8 +144,15 @@ func (c *console) ownServer() (clients.Server, error) {
 	return out, nil
 }
 
+// changeWords say what a command does to a configuration.
+type changeWords struct {
+	did  string // such as "added to"
+	is   string // if there was nothing to do
+	next string // what the user does next
+}
+
 // printChange says what was done to a configuration.
-func (c *console) printChange(client clients.Client, change clients.Change, did, is string, server clients.Server) error {
+func (c *console) printChange(client clients.Client, change clients.Change, words changeWords, server clients.Server) error {
 	if c.json {
 		return c.print(struct {
 			clients.Change
@@ -149,19 +161,19 @@ func (c *console) printChange(client clients.Client, change clients.Change, did,
 	}
 	switch {
 	case !change.Changed:
-		return c.say("Nothing to do: %s %s the configuration of %s, %s, already.", clients.ServerName, is, client.Title, change.File)
+		return c.say("Nothing to do: %s %s the configuration of %s, %s.", clients.ServerName, words.is, client.Title, change.File)
 	case change.DryRun:
-		c.note(fmt.Sprintf("Nothing was written. %s would be %s %s, which would then be:", clients.ServerName, did, change.File))
+		c.note(fmt.Sprintf("Nothing was written. %s would be %s %s, which would then be:", clients.ServerName, words.did, change.File))
 		_, err := fmt.Fprintln(c.out, strings.TrimRight(change.After, "\n"))
 		return err
 	}
-	if err := c.say("%s was %s the configuration of %s: %s", clients.ServerName, did, client.Title, change.File); err != nil {
+	if err := c.say("%s was %s the configuration of %s: %s", clients.ServerName, words.did, client.Title, change.File); err != nil {
 		return err
 	}
 	if change.Backup != "" {
-		c.note("The file before is kept: " + change.Backup)
+		c.note("The previous file is kept as " + change.Backup)
 	}
-	c.note("Next: " + client.Next + ". " + c.hint("`research-mcp doctor` tries the command."))
+	c.note("Next: " + words.next)
 	return nil
 }
 

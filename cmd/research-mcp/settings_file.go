@@ -16,7 +16,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
-// writeSettings sets values in a settings file, and returns where the file before is kept.
+// writeSettings sets values in a settings file, and returns where the previous file is kept.
 // Comments and other settings stay.
 func writeSettings(file string, values map[string]string) (kept string, err error) {
 	before, err := os.ReadFile(file)

@@ -94,25 +94,25 @@ func All() []Client {
 	return []Client{
 		{"claude-code", "Claude Code", typedJSON, "mcpServers", func(s System) []string {
 			return []string{s.join(s.env("CLAUDE_CONFIG_DIR", s.Home), ".claude.json")}
-		}, "start Claude Code anew; /mcp shows the server. If a one-shot `claude -p` begins without it, set MCP_CONNECTION_NONBLOCKING=0"},
+		}, "restart Claude Code; /mcp shows the server. If a one-shot `claude -p` begins without it, set MCP_CONNECTION_NONBLOCKING=0"},
 		{"claude-desktop", "Claude Desktop", jsonFile, "mcpServers", func(s System) []string {
 			return []string{s.join(s.config(), "Claude", "claude_desktop_config.json")}
 		}, "quit Claude Desktop completely and start it again"},
 		{"codex", "Codex", tomlFile, "mcp_servers", func(s System) []string {
 			return []string{s.join(s.env("CODEX_HOME", s.join(s.Home, ".codex")), "config.toml")}
-		}, "start Codex anew; /mcp shows the server"},
+		}, "restart Codex; /mcp shows the server"},
 		{"cursor", "Cursor", jsonFile, "mcpServers", func(s System) []string {
 			return []string{s.join(s.Home, ".cursor", "mcp.json")}
 		}, "turn the server on in Cursor's settings under MCP, if it is off"},
 		{"gemini", "Gemini CLI", jsonFile, "mcpServers", func(s System) []string {
 			return []string{s.join(s.Home, ".gemini", "settings.json")}
-		}, "start Gemini CLI anew; /mcp shows the server"},
+		}, "restart Gemini CLI; /mcp shows the server"},
 		{"lmstudio", "LM Studio", jsonFile, "mcpServers", func(s System) []string {
 			return []string{s.join(s.Home, ".lmstudio", "mcp.json"), s.join(s.Home, ".cache", "lm-studio", "mcp.json")}
 		}, "turn the server on in LM Studio's Program tab"},
 		{"opencode", "opencode", opencodeJS, "mcp", func(s System) []string {
 			return []string{s.join(s.xdg(), "opencode", "opencode.json"), s.join(s.xdg(), "opencode", "opencode.jsonc")}
-		}, "start opencode anew"},
+		}, "restart opencode"},
 		{"vscode", "VS Code", typedJSON, "servers", func(s System) []string {
 			return []string{s.join(s.config(), "Code", "User", "mcp.json")}
 		}, "start the server from the command MCP: List Servers, if VS Code asks"},

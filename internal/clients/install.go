@@ -22,8 +22,9 @@ type Change struct {
 	Client  string `json:"client"`
 	File    string `json:"file"`
 	Changed bool   `json:"changed"` // false: it is as wanted already
-	Backup  string `json:"backup"`  // of the file before; empty if there was none
+	Backup  string `json:"backup"`  // the previous file; empty if there was none
 	DryRun  bool   `json:"dry_run"`
+	Had     bool   `json:"-"` // the server was in it before
 	After   string `json:"-"` // the content of the file afterwards
 }
 
@@ -41,6 +42,7 @@ func Uninstall(c Client, s System, dryRun bool, now time.Time) (Change, error) {
 func edit(c Client, s System, dryRun bool, now time.Time, change func([]byte) ([]byte, error)) (Change, error) {
 	file := c.File(s)
 	out := Change{Client: c.Name, File: file, DryRun: dryRun}
+	_, out.Had, _, _ = Configured(c, s) // what cannot be read is reported below
 	before, err := readConfig(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return out, unreadable(c, file, err)
@@ -135,7 +137,7 @@ func readConfig(file string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no file")
+		return nil, errors.New("it is not a file")
 	}
 	if info.Size() > maxConfig {
 		return nil, fmt.Errorf("it has %d bytes", info.Size())
