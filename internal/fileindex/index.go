@@ -3,7 +3,7 @@
 // so that misspelt ones can be repaired. It is derived data: it may be deleted at any
 // time, and one that is damaged or of another version is replaced by an empty one.
 //
-// Reading order: index.go, store.go (the file), write.go, search.go, words.go.
+// Reading order: index.go, store.go and remove.go (the file), write.go, search.go, words.go.
 package fileindex
 
 import (
@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -61,7 +62,8 @@ type State struct {
 
 // Index is an open index. It is safe for concurrent use, also by several processes.
 type Index struct {
-	path  string // "": in this process's memory
+	path  string      // "": in this process's memory
+	file  os.FileInfo // of path when it was opened
 	write *sql.DB
 	read  *sql.DB // the same as write for an index in memory
 	lock  *flock.Flock
@@ -77,7 +79,8 @@ type Options struct {
 
 const (
 	fileName = "index.db"     // in the index's folder
-	lockName = "refresh.lock" // held by the process that updates the index; its time is that of the last update
+	lockName = "refresh.lock" // held by the process that updates the index; its time is that of the last use
+	openName = "open.lock"    // held by the process that opens, creates or removes the index
 )
 
 // Open opens or creates an index.
@@ -88,15 +91,29 @@ func Open(ctx context.Context, o Options) (*Index, error) {
 	if o.Dir == "" {
 		return openInMemory(ctx, o)
 	}
+	for try := 1; ; try++ {
+		x, err := openStored(ctx, o)
+		// RemoveUnused of another process may have removed the folder just now.
+		if err == nil || try == openTries || !errors.Is(err, fs.ErrNotExist) {
+			return x, err
+		}
+	}
+}
+
+// openTries is how often an index is opened whose folder another process removes.
+const openTries = 3
+
+func openStored(ctx context.Context, o Options) (*Index, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the folder of an index: %w", err)
 	}
 	x := &Index{path: filepath.Join(o.Dir, fileName), lock: newLock(o.Dir, lockName)}
 	// SQLite does not wait by itself when two processes create a file at once.
-	opening := newLock(o.Dir, "open.lock")
+	opening := newLock(o.Dir, openName)
 	if _, err := opening.TryLockContext(ctx, lockRetry); err != nil {
 		return nil, fmt.Errorf("locking the index %s: %w", x.path, err)
 	}
+	x.touch()
 	err := x.open(ctx, o)
 	if err = errors.Join(err, opening.Close()); err != nil {
 		return nil, fmt.Errorf("opening the index %s: %w", x.path, err)
@@ -108,17 +125,15 @@ func newLock(dir, name string) *flock.Flock {
 	return flock.New(filepath.Join(dir, name), flock.SetPermissions(0o600))
 }
 
-// RemoveUnused removes the indexes in the folders of parent that were last updated
-// before a time. What cannot be removed stays.
-func RemoveUnused(parent string, before time.Time) {
-	locks, _ := filepath.Glob(filepath.Join(parent, "*", lockName)) // the pattern is valid unless parent has signs of one: then nothing is removed
-	for _, lock := range locks {
-		dir := filepath.Dir(lock)
-		if info, err := os.Stat(lock); err != nil || !info.ModTime().Before(before) || Remove(dir) != nil {
-			continue
-		}
-		_ = os.RemoveAll(dir)
+// touch sets the time of the last use, which RemoveUnused looks at.
+func (x *Index) touch() {
+	f, err := os.OpenFile(x.lock.Path(), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return // an index that cannot be locked says so when it is updated
 	}
+	_ = f.Close() // nothing was written
+	now := time.Now()
+	_ = os.Chtimes(x.lock.Path(), now, now)
 }
 
 // Replaced says why the stored index was replaced by an empty one, or is "".
@@ -128,16 +143,23 @@ func (x *Index) Replaced() string { return x.reset }
 const lockRetry = 20 * time.Millisecond
 
 // Lock waits until no other process updates the index, or for the end of ctx. The
-// caller ends it with unlock. Within a process, one caller at a time may lock.
+// caller ends it with unlock. Within a process, one caller at a time may lock. The error
+// is Gone when the file was removed or replaced since it was opened.
 func (x *Index) Lock(ctx context.Context) (unlock func(), err error) {
 	if x.lock == nil {
 		return func() {}, ctx.Err()
 	}
-	if _, err := x.lock.TryLockContext(ctx, lockRetry); err != nil {
+	_, err = x.lock.TryLockContext(ctx, lockRetry)
+	if errors.Is(err, fs.ErrNotExist) { // its folder
+		return nil, errGone
+	}
+	if err != nil {
 		return nil, fmt.Errorf("waiting for another process that updates the index: %w", err)
 	}
-	now := time.Now()
-	_ = os.Chtimes(x.lock.Path(), now, now)    // see RemoveUnused
+	if !x.inPlace() {
+		return nil, errors.Join(errGone, x.lock.Unlock())
+	}
+	x.touch()
 	return func() { _ = x.lock.Unlock() }, nil // closing the file unlocks it at the latest
 }
 

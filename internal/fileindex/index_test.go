@@ -283,7 +283,7 @@ func TestRemoveUnused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(parent, "other"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	RemoveUnused(parent, time.Now().Add(-30*24*time.Hour))
+	RemoveUnused(filepath.Join(parent, "own"), time.Now().Add(-30*24*time.Hour))
 	left, err := os.ReadDir(parent)
 	if err != nil || len(left) != 2 || left[0].Name() != "new" || left[1].Name() != "other" {
 		t.Errorf("left %v, %v, want the new index and what is none", left, err)

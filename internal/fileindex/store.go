@@ -11,8 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"modernc.org/sqlite" // also registers the driver named "sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
+	_ "modernc.org/sqlite" // registers the driver named "sqlite"
 )
 
 // These mark a file as an index of this layout. Raise the layout when the schema, or
@@ -37,7 +36,12 @@ func (x *Index) open(ctx context.Context, o Options) error {
 		x.reset = "it was damaged"
 		o.Logger.Warn("the index of a folder is damaged: the folder is read anew", "path", x.path, "err", err)
 	}
-	if err := Remove(filepath.Dir(x.path)); err != nil {
+	// A process that updates it is left to end.
+	if _, err := x.lock.TryLockContext(ctx, lockRetry); err != nil {
+		return fmt.Errorf("waiting for another process that updates the index: %w", err)
+	}
+	err = remove(filepath.Dir(x.path))
+	if err = errors.Join(err, x.lock.Unlock()); err != nil {
 		return err
 	}
 	return x.connect(ctx, o.Version)
@@ -49,7 +53,8 @@ func (x *Index) connect(ctx context.Context, version string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
+	x.file, err = f.Stat()
+	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	if x.write, err = sql.Open("sqlite", dataSource(x.path, false)); err != nil {
@@ -159,25 +164,4 @@ func empty(ctx context.Context, tx *sql.Tx, version string) error {
 	}
 	_, err := tx.ExecContext(ctx, "UPDATE about SET version=?", version)
 	return err
-}
-
-// Remove removes the index in a folder of indexes. One that does not exist is no error.
-func Remove(dir string) error {
-	for _, suffix := range []string{"-wal", "-shm", "-journal", ""} {
-		if err := os.Remove(filepath.Join(dir, fileName+suffix)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("removing an index: %w", err)
-		}
-	}
-	return nil
-}
-
-// Damaged reports whether err means that the stored index cannot be used, as opposed to
-// a temporary failure.
-func Damaged(err error) bool {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	code := e.Code() & 0xff
-	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }

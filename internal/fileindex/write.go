@@ -100,7 +100,7 @@ func (x *Index) Apply(ctx context.Context, c Change) error {
 
 func apply(ctx context.Context, tx *sql.Tx, c Change) error {
 	for _, path := range c.Removed {
-		if err := remove(ctx, tx, path); err != nil {
+		if err := removeFile(ctx, tx, path); err != nil {
 			return err
 		}
 	}
@@ -115,8 +115,8 @@ func apply(ctx context.Context, tx *sql.Tx, c Change) error {
 	return put(ctx, tx, c.Put)
 }
 
-// remove removes what the index has of a file, but for its words.
-func remove(ctx context.Context, tx *sql.Tx, path string) error {
+// removeFile removes what the index has of a file, but for its words.
+func removeFile(ctx context.Context, tx *sql.Tx, path string) error {
 	var id int64
 	err := tx.QueryRowContext(ctx, "SELECT id FROM file WHERE path=?", path).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -166,7 +166,7 @@ func put(ctx context.Context, tx *sql.Tx, entries []*Entry) error {
 	into := &inserts{tx: tx, file: file, part: part, piece: piece}
 	words := map[string]int{}
 	for _, e := range entries {
-		if err := remove(ctx, tx, e.file.Path); err != nil {
+		if err := removeFile(ctx, tx, e.file.Path); err != nil {
 			return err
 		}
 		if err := into.insert(ctx, e); err != nil {

@@ -72,8 +72,8 @@ func (f *files) Search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 // warning says so; the reading goes on in the background until Close.
 func (f *files) SearchWarned(ctx context.Context, q evidence.Query) ([]evidence.Document, []string, error) {
 	docs, warnings, err := f.search(ctx, q)
-	if fileindex.Damaged(err) {
-		f.folder.discard(f.folder.current())
+	if unusable(err) {
+		f.folder.discard(f.folder.current(), err)
 		docs, warnings, err = f.search(ctx, q)
 	}
 	if ctx.Err() != nil {
@@ -95,7 +95,7 @@ func (f *files) search(ctx context.Context, q evidence.Query) ([]evidence.Docume
 	}
 	index := f.folder.current()
 	var stale string
-	if errors.Is(err, errIndex) && !fileindex.Damaged(err) && index != nil {
+	if errors.Is(err, errIndex) && !unusable(err) && index != nil {
 		stale, err = fmt.Sprintf("changes of the folder %s are not searched: %v", f.folder.dir, err), nil
 		f.folder.log.Warn("the index of a folder is not up to date", "folder", f.folder.dir, "err", u.err)
 	}
@@ -121,7 +121,7 @@ const readingShare = 0.8
 
 // refused is the problem of a folder that cannot be searched.
 func (f *files) refused(err error) error {
-	if fileindex.Damaged(err) || errors.Is(err, context.Canceled) {
+	if unusable(err) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	what := "cannot be opened"

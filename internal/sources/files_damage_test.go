@@ -106,3 +106,39 @@ func TestFilesOfAnotherVersion(t *testing.T) {
 		t.Errorf("read (-want +got):\n%s", diff)
 	}
 }
+
+// A folder that was not searched for long keeps its own index, and one whose index
+// another process removed makes it anew.
+func TestFilesAfterALongTime(t *testing.T) {
+	t.Parallel()
+	dir, data := t.TempDir(), t.TempDir()
+	write(t, dir, "a.html", "A heron.")
+	pages := &countingReader{}
+	s := openWith(t, dir, Settings{Pages: pages, DataDir: data})
+	find(t, s, "heron")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	setTime(t, filepath.Join(s.folder.options.Dir, "refresh.lock"), 1000)
+	s = openWith(t, dir, Settings{Pages: pages, DataDir: data})
+	for range 2 {
+		if docs := find(t, s, "heron"); len(docs) != 1 {
+			t.Errorf("found %q, want the file", titles(docs))
+		}
+	}
+	if reads := pages.taken()["a.html"]; reads != 1 {
+		t.Errorf("read %d times, want once: the index is kept", reads)
+	}
+	if err := os.RemoveAll(s.folder.options.Dir); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		docs, warnings, err := s.SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+		if err != nil || len(docs) != 1 || len(warnings) != 0 {
+			t.Errorf("after the index was removed: %v, %q, %v", titles(docs), warnings, err)
+		}
+	}
+	if reads := pages.taken()["a.html"]; reads != 1 {
+		t.Errorf("read %d times after the index was removed, want once", reads)
+	}
+}

@@ -271,26 +271,31 @@ func (x *folder) open(ctx context.Context) (*fileindex.Index, error) {
 	}
 	x.index = index
 	if x.options.Dir != "" {
-		fileindex.RemoveUnused(filepath.Dir(x.options.Dir), time.Now().Add(-unusedFor))
+		fileindex.RemoveUnused(x.options.Dir, time.Now().Add(-unusedFor))
 	}
 	return index, nil
 }
 
-// discard removes an index that turned out to be damaged. The next update makes it anew.
-func (x *folder) discard(index *fileindex.Index) {
+// unusable reports whether err means that the index must be opened again.
+func unusable(err error) bool { return fileindex.Damaged(err) || fileindex.Gone(err) }
+
+// discard closes an index that turned out to be unusable. One that is damaged is removed.
+// The next update opens or makes it anew.
+func (x *folder) discard(index *fileindex.Index, why error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.index != index || index == nil {
 		return
 	}
-	x.log.Warn("the index of the folder is damaged and is made anew", "folder", x.dir)
-	x.once = append(x.once, fmt.Sprintf("the index of the folder %s was made anew: it was damaged", x.dir))
 	x.index = nil
-	_ = index.Close() // it is damaged
-	if x.options.Dir == "" {
+	if !fileindex.Damaged(why) {
+		x.log.Info("the index of the folder is opened again", "folder", x.dir, "err", why)
+		_ = index.Close() // it is gone
 		return
 	}
-	if err := fileindex.Remove(x.options.Dir); err != nil {
+	x.log.Warn("the index of the folder is damaged and is made anew", "folder", x.dir)
+	x.once = append(x.once, fmt.Sprintf("the index of the folder %s was made anew: it was damaged", x.dir))
+	if err := index.Discard(); err != nil {
 		x.log.Warn("a damaged index was not removed", "err", err)
 	}
 }
