@@ -80,6 +80,9 @@ func (c checker) check(args json.RawMessage) (json.RawMessage, error) {
 			return nil, c.unknown(name, given)
 		}
 		v := p.repair(name, given[name], c.known[name])
+		if c.strict && isBlank(given[name]) { // without it, more would be selected than was meant
+			return nil, evidence.BadInput(fmt.Sprintf("argument %q is empty", name), "leave it out, or give what it is to select"+c.such())
+		}
 		if v == nil || v == "" && p.MinLength > 0 && !c.strict && !slices.Contains(c.Required, name) {
 			continue
 		}
@@ -102,6 +105,18 @@ func (c checker) check(args json.RawMessage) (json.RawMessage, error) {
 		return nil, evidence.BadInput(fmt.Sprintf("argument %q is missing, and so is %q", c.oneOf[0], c.oneOf[1]), "give one of them"+c.such())
 	}
 	return json.Marshal(clean)
+}
+
+// isBlank reports whether a value selects nothing: an empty list, or a text of white
+// space.
+func isBlank(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.TrimSpace(v) == ""
+	case []any:
+		return !slices.ContainsFunc(v, func(item any) bool { return !isBlank(item) })
+	}
+	return false
 }
 
 // such shows an example of the arguments.

@@ -36,7 +36,7 @@ func forget(d Deps) Definition {
 			Hints:   Hints{Destructive: true, Idempotent: true},
 			args: input[ForgetIn](
 				listOf("ids", 1000, maxID), textOf("url", 1, research.MaxURL), textOf("source", 1, maxName),
-				textOf("before", 0, maxDate), textOf("session", 1, maxID), falseByDefault("confirm"), falseByDefault("dry_run"),
+				textOf("before", 1, maxDate), textOf("session", 1, maxID), falseByDefault("confirm"), falseByDefault("dry_run"),
 			),
 			OutputSchema: output[ForgetOut](),
 		},

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
@@ -109,5 +110,37 @@ func TestBuildingSourcesAgainNamesNoneTwice(t *testing.T) {
 	names := a.sourceNames()
 	if slices.Sort(names); len(names) == 0 || len(slices.Compact(slices.Clone(names))) != len(names) {
 		t.Errorf("names = %q, want each once", names)
+	}
+}
+
+// What is remembered of an older version of a file does not answer for it: neither what
+// an earlier question read nor what was stored by hand.
+func TestAChangedFileIsQuotedAsItIsNow(t *testing.T) {
+	t.Parallel()
+	notes := t.TempDir()
+	path := filepath.Join(notes, "quillon.md")
+	w := startWorld(t, world.Options{})
+	a := start(t, w, t.TempDir(), map[string]string{"sources.files.dir": notes})
+	defer a.Close()
+	for i, name := range []string{"Ottoline Verrier", "Bartholomew Crane", "Cleo Dunnock"} {
+		if err := os.WriteFile(path, []byte("# The Quillon report\n\nThe Quillon engine was built by "+name+" in 1911. It ran on turnip oil.\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		when := time.Date(2026, 11, 1+i, 12, 0, 0, 0, time.UTC)
+		if err := os.Chtimes(path, when, when); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			if _, err := a.library.RememberFile(t.Context(), path, "", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		answer, err := a.Engine().Research(t.Context(), research.Request{Question: "Who built the Quillon engine?", Sources: []string{"files"}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(answer.Answer, name) || strings.Count(answer.Answer, "built by") != 1 {
+			t.Errorf("version %d: %s", i+1, answer.Answer)
+		}
 	}
 }

@@ -129,10 +129,12 @@ func (c candidate) titled() string {
 }
 
 // candidates returns the chunks of all documents. A recalled document that was
-// also read just now counts once, in its present form.
+// also read just now counts once, in its present form, and what is remembered of an
+// older version of a file not at all.
 func candidates(docs []*digested, back recollection) []candidate {
 	var pool []candidate
 	fresh := map[string]bool{}
+	present := presentFiles(docs)
 	blocks, languages := map[string][]evidence.Block{}, map[string]string{}
 	add := func(doc evidence.Document, c evidence.Chunk) {
 		if _, known := blocks[doc.ID]; !known {
@@ -143,7 +145,7 @@ func candidates(docs []*digested, back recollection) []candidate {
 			terms: text.IndexTerms(doc.Title+" "+strings.Join(path, " ")+" "+c.Text, languages[doc.ID])})
 	}
 	for _, d := range slices.Concat(docs, back.carried) {
-		if fresh[d.doc.ID] {
+		if fresh[d.doc.ID] || present.replace(d.doc) {
 			continue
 		}
 		fresh[d.doc.ID] = true
@@ -153,11 +155,42 @@ func candidates(docs []*digested, back recollection) []candidate {
 	}
 	for _, m := range back.hits {
 		p := m.hit.Passage
-		if !fresh[m.doc.ID] && p.Start >= 0 && p.Start < p.End && p.End <= len(m.doc.Text) {
+		if !fresh[m.doc.ID] && !present.replace(m.doc) && p.Start >= 0 && p.Start < p.End && p.End <= len(m.doc.Text) {
 			add(m.doc, evidence.Chunk{Start: p.Start, End: p.End, Text: m.doc.Text[p.Start:p.End], Vector: m.hit.Vector})
 		}
 	}
 	return pool
+}
+
+// fileVersions are the versions of the files that were read just now, by their addresses.
+type fileVersions map[string]string
+
+// presentFiles returns the versions of the files among docs.
+func presentFiles(docs []*digested) fileVersions {
+	out := fileVersions{}
+	for _, d := range docs {
+		if address, ok := fileAddress(d.doc); ok {
+			out[address] = d.doc.Revision
+		}
+	}
+	return out
+}
+
+// replace reports whether doc is of another version of one of the files, or does not say
+// of which.
+func (v fileVersions) replace(doc evidence.Document) bool {
+	address, ok := fileAddress(doc)
+	if !ok {
+		return false
+	}
+	now, read := v[address]
+	return read && doc.Revision != now
+}
+
+// fileAddress is the address of the file that a document is, or is a part of.
+func fileAddress(doc evidence.Document) (string, bool) {
+	address, _, _ := strings.Cut(doc.URL, "#")
+	return address, strings.HasPrefix(address, "file://")
 }
 
 // headings returns the path of headings above the first text of a chunk.

@@ -17,8 +17,10 @@ import (
 // Bounds of runs.
 const (
 	mostRuns     = 16               // that work at the same time; others wait within their budget
+	mostWaiting  = 100              // that work or wait
 	keepFinished = 10 * time.Minute // how long the answer of a run that nobody waited for is kept at hand
 	mostFinished = 64
+	mostRecords  = 256
 )
 
 // runs are the questions that Ask answers.
@@ -26,11 +28,30 @@ type runs struct {
 	mu    sync.Mutex
 	byKey map[string]*asking // the last run of a question in a session
 	byID  map[string]*asking
+	past  []*record     // the last runs of this process, the newest last
 	slots chan struct{} // one for each run at work
+}
+
+// record is what is known of a run beyond its stored answer.
+type record struct {
+	id        string
+	req       Request
+	delivered bool   // a caller got the answer
+	continued string // the id of the run that continues it
 }
 
 func newRuns() *runs {
 	return &runs{byKey: map[string]*asking{}, byID: map[string]*asking{}, slots: make(chan struct{}, mostRuns)}
+}
+
+// record returns what is known of a run, or nil.
+func (r *runs) record(id string) *record {
+	for _, past := range r.past {
+		if past.id == id {
+			return past
+		}
+	}
+	return nil
 }
 
 // asking is a run and those who wait for it.
@@ -40,9 +61,11 @@ type asking struct {
 	done    chan struct{} // closed when answer and err are set
 	answer  evidence.Answer
 	err     error
+	stored  bool // the memory has the answer
 
 	// Guarded by runs.mu.
 	waiting  int
+	working  bool // it has a slot
 	kept     bool // somebody left without it: it goes on
 	taken    bool // somebody got the answer
 	finished time.Time
@@ -53,7 +76,7 @@ type asking struct {
 }
 
 // Ask is Research for callers that may not wait until the end. If ctx ends with the cause
-// evidence.ErrCallerLeft, the run goes on, for Config.RunFor at most, and its answer is
+// evidence.ErrCallerLeft, a run that is at work goes on, for Config.RunFor at most, and its answer is
 // stored as any other. The same question in the same session then joins the run or gets
 // its answer, and so does a request with its id in Run; nothing is asked again. If ctx
 // ends otherwise, the run ends with its last caller.
@@ -74,38 +97,59 @@ func (e *Engine) Ask(ctx context.Context, req Request, observe func(Event)) (evi
 }
 
 // pickUp returns the answer of a run by its id, and waits for one at work. One that was
-// cut off by its budget is continued with what has come since.
+// cut off by its budget, and whose answer was given, is continued once with what has come
+// since, if it began its session.
 func (e *Engine) pickUp(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
 	budget := cmp.Or(req.Budget, e.cfg.Budget)
 	if err := CheckBudget(budget); err != nil {
 		return evidence.Answer{}, err
 	}
 	e.runs.mu.Lock()
-	a := e.runs.byID[req.Run]
-	if a != nil && a.finished.IsZero() {
-		a.waiting++
-	} else {
-		a = nil
+	id := req.Run
+	past := e.runs.record(id)
+	for past != nil && past.continued != "" {
+		id = past.continued
+		past = e.runs.record(id)
 	}
+	a := e.runs.byID[id]
+	working := a != nil && a.finished.IsZero()
+	if working {
+		a.waiting++
+	}
+	again := past != nil && past.delivered && past.req.Session == ""
 	e.runs.mu.Unlock()
-	if a != nil {
+	if working {
 		return e.await(ctx, a, budget, observe)
 	}
-	answer, ok, err := e.deps.Sessions.Run(ctx, req.Run)
+	answer, ok, err := e.answerOf(ctx, id, a)
 	switch {
 	case err != nil:
 		return evidence.Answer{}, err
 	case !ok:
 		return evidence.Answer{}, evidence.BadInput(fmt.Sprintf("there is no run %q", req.Run), "take the id from an earlier result, or ask the question again")
-	case !cutOff(answer):
-		e.runs.take(req.Run)
+	case !again || !cutOff(answer):
+		e.runs.give(id)
 		return answer, nil
 	}
-	again := Request{Question: answer.Question, Session: answer.Session, Sources: req.Sources, Depth: req.Depth, Budget: budget, MaxTokens: req.MaxTokens, Language: req.Language}
-	if again, err = e.complete(again); err != nil {
+	more := past.req
+	more.Session, more.Budget, more.MaxTokens = answer.Session, budget, cmp.Or(req.MaxTokens, past.req.MaxTokens)
+	next, err := e.join(ctx, more)
+	if err != nil {
 		return evidence.Answer{}, err
 	}
-	return e.joinAndWait(ctx, again, observe)
+	e.runs.mu.Lock()
+	past.continued = next.id
+	e.runs.mu.Unlock()
+	return e.await(ctx, next, budget, observe)
+}
+
+// answerOf returns the answer of a finished run: the memory's, since it may have been
+// forgotten, or the one at hand if the memory could not store it. a may be nil.
+func (e *Engine) answerOf(ctx context.Context, id string, a *asking) (evidence.Answer, bool, error) {
+	if a != nil && !a.stored && a.err == nil {
+		return a.answer.Clone(), true, nil
+	}
+	return e.deps.Sessions.Run(ctx, id)
 }
 
 // cutOff reports whether a source was still awaited when the answer was made.
@@ -133,19 +177,23 @@ func (e *Engine) finished(ctx context.Context, req Request) (evidence.Answer, bo
 	if !ready {
 		return evidence.Answer{}, false
 	}
-	answer, ok, err := e.deps.Sessions.Run(ctx, a.id) // it may have been forgotten since
+	answer, ok, err := e.answerOf(ctx, a.id, a)
 	if err != nil || !ok {
 		return evidence.Answer{}, false
 	}
-	e.runs.take(a.id)
+	e.runs.give(a.id)
 	return answer, true
 }
 
-func (r *runs) take(id string) {
+// give notes that a caller got the answer of a finished run.
+func (r *runs) give(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if a := r.byID[id]; a != nil {
 		a.taken = true
+	}
+	if past := r.record(id); past != nil {
+		past.delivered = true
 	}
 }
 
@@ -167,27 +215,37 @@ func (e *Engine) join(ctx context.Context, req Request) (*asking, error) {
 		a.waiting++
 		return a, nil
 	}
+	if e.runs.unfinished() >= mostWaiting {
+		return nil, &evidence.Problem{What: fmt.Sprintf("%d questions are being answered or wait", mostWaiting), Try: "ask again when some have their answers"}
+	}
 	if err := e.enter(); err != nil {
 		return nil, err
 	}
 	id := e.deps.NewID("r_")
-	run, cancel := limit.WithTimeout(context.WithoutCancel(ctx), cmp.Or(e.cfg.RunFor, DefaultConfig().RunFor))
+	run, cancel := limit.WithTimeout(context.WithoutCancel(ctx), max(cmp.Or(e.cfg.RunFor, DefaultConfig().RunFor), req.Budget+awaitGrace))
 	stop := context.AfterFunc(e.life, cancel)
 	a := &asking{id: id, key: key, cancel: cancel, done: make(chan struct{}), waiting: 1, observers: map[int]func(Event){}}
 	e.runs.drop(e.deps.Now())
 	e.runs.byKey[key], e.runs.byID[a.id] = a, a
+	e.runs.past = append(e.runs.past[max(0, len(e.runs.past)-mostRecords):], &record{id: id, req: req})
 	go func() { // Close waits for it
 		defer e.tasks.Done()
 		defer cancel()
 		defer stop()
-		answer, err := e.inTurn(run, req, id, a.broadcast)
-		e.runs.finish(a, answer, err, e.deps.Now())
+		answer, err := e.inTurn(run, req, a)
+		stored := false
+		if err == nil {
+			if _, ok, failed := e.deps.Sessions.Run(context.WithoutCancel(run), id); failed == nil {
+				stored = ok
+			}
+		}
+		e.runs.finish(a, answer, err, stored, e.deps.Now())
 	}()
 	return a, nil
 }
 
 // inTurn waits for a slot within the budget, and answers in what is left of it.
-func (e *Engine) inTurn(ctx context.Context, req Request, id string, observe func(Event)) (answer evidence.Answer, err error) {
+func (e *Engine) inTurn(ctx context.Context, req Request, a *asking) (answer evidence.Answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			e.deps.Log.Error("panic", "in", "a run", "panic", p)
@@ -210,15 +268,21 @@ func (e *Engine) inTurn(ctx context.Context, req Request, id string, observe fun
 		}
 	}
 	defer func() { <-e.runs.slots }()
+	e.runs.mu.Lock()
+	a.working = true
+	e.runs.mu.Unlock()
 	req.Budget = max(MinBudget, req.Budget-e.deps.Now().Sub(begun))
-	return e.research(ctx, req, id, observe)
+	return e.research(ctx, req, a.id, a.broadcast)
 }
 
 // finish sets a run's result.
-func (r *runs) finish(a *asking, answer evidence.Answer, err error, now time.Time) {
+func (r *runs) finish(a *asking, answer evidence.Answer, err error, stored bool, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	a.answer, a.err, a.finished = answer, err, now
+	a.err, a.stored, a.finished = err, stored, now
+	if a.waiting > 0 || !stored {
+		a.answer = answer
+	}
 	close(a.done)
 	if a.waiting > 0 || err != nil { // those who wait have it; a failed one is begun anew
 		r.forget(a)
@@ -240,6 +304,17 @@ func (r *runs) drop(now time.Time) {
 	if oldest != nil && len(r.byID) >= mostFinished+mostRuns {
 		r.forget(oldest)
 	}
+}
+
+// unfinished counts the runs that work or wait.
+func (r *runs) unfinished() int {
+	n := 0
+	for _, a := range r.byID {
+		if a.finished.IsZero() {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *runs) forget(a *asking) {
@@ -267,8 +342,11 @@ func (e *Engine) await(ctx context.Context, a *asking, budget time.Duration, obs
 	}
 	e.runs.mu.Lock()
 	a.waiting--
-	a.taken = true
 	e.runs.mu.Unlock()
+	if err := ctx.Err(); err != nil { // it ended at the same moment: the answer is still to be given
+		return evidence.Answer{}, err
+	}
+	e.runs.give(a.id)
 	return a.answer.Clone(), a.err
 }
 
@@ -283,7 +361,7 @@ func (r *runs) leave(ctx context.Context, a *asking) error {
 	a.waiting--
 	gaveUp := ctx.Err() == nil || errors.Is(context.Cause(ctx), evidence.ErrCallerLeft)
 	a.kept = a.kept || gaveUp
-	if a.waiting == 0 && !a.kept {
+	if a.waiting == 0 && (!a.kept || !a.working) {
 		a.cancel()
 		r.forget(a)
 	}

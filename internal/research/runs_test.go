@@ -171,22 +171,74 @@ func TestRunsThatAreNotKnown(t *testing.T) {
 	})
 }
 
-// A run that its budget cut off is continued with what has come since.
+// A run that its budget cut off is continued once, with what has come since, and asks
+// the sources that it asked before.
 func TestARunThatWasCutOffIsContinued(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		wiki, summary, news := three(500*time.Millisecond, 20*time.Second, 600*time.Millisecond)
 		w := newWorld(nil, wiki, summary, news)
 		defer w.Close()
-		a, err := w.Ask(t.Context(), Request{Question: "What is a transformer?", Budget: 4 * time.Second}, nil)
+		a, err := w.Ask(t.Context(), Request{Question: "What is a transformer?", Sources: []string{"wiki", "summary"}, Depth: DepthQuick, Budget: 4 * time.Second}, nil)
 		if err != nil || statuses(a)["summary"] != evidence.StatusTimeout {
 			t.Fatalf("statuses %v, %v, want summary to be late", statuses(a), err)
 		}
 		time.Sleep(30 * time.Second)
-		summary.delay = 0 // its answer is in the cache by now
-		b, err := w.Ask(t.Context(), Request{Run: a.RunID}, nil)
-		if err != nil || b.RunID == a.RunID || b.Session != a.Session || statuses(b)["summary"] != evidence.StatusOK {
-			t.Errorf("continued: run %s of session %s, statuses %v, %v", b.RunID, b.Session, statuses(b), err)
+		b, err := w.Ask(t.Context(), Request{Run: a.RunID, Budget: 4 * time.Second}, nil) // still late
+		if err != nil || b.RunID == a.RunID || b.Session != a.Session || len(b.Sources) != 2 || len(news.asked) > 0 {
+			t.Errorf("continued: run %s of session %s, statuses %v, news was asked %q, %v", b.RunID, b.Session, statuses(b), news.asked, err)
+		}
+		time.Sleep(30 * time.Second)
+		for range 2 {
+			if c, err := w.Ask(t.Context(), Request{Run: b.RunID, Budget: 4 * time.Second}, nil); err != nil || c.Answer == "" || c.Session != a.Session {
+				t.Errorf("asked for again: run %s, %v", c.RunID, err)
+			}
+		}
+		if n := len(w.sessions.all[a.Session].Turns); n > 4 {
+			t.Errorf("%d turns in the session, want those of two runs", n)
+		}
+	})
+}
+
+// The budget of a caller that waits is not cut by RunFor.
+func TestALongBudgetIsKept(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wiki, summary, news := three(3*time.Second, 3*time.Second, 3*time.Second)
+		w := newWorld(func(c *Config) { c.RunFor = 10 * time.Millisecond }, wiki, summary, news)
+		defer w.Close()
+		if a, err := w.Ask(t.Context(), Request{Question: "What is a transformer?", Budget: 10 * time.Minute}, nil); err != nil || a.Status != evidence.Answered {
+			t.Errorf("%s, %v", a.Status, err)
+		}
+	})
+}
+
+// A run that waits for a slot ends with its last caller, and not too many wait.
+func TestRunsThatWaitAreBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wiki, summary, news := three(20*time.Second, 20*time.Second, 20*time.Second)
+		w := newWorld(nil, wiki, summary, news)
+		defer w.Close()
+		refused := make(chan error, 3*mostWaiting)
+		for i := range 2 * mostWaiting {
+			go func() {
+				_, err := w.Ask(leaving(t, time.Second, evidence.ErrCallerLeft), Request{Question: fmt.Sprintf("What is transformer number %d?", i)}, nil)
+				refused <- err
+			}()
+		}
+		time.Sleep(1500 * time.Millisecond)
+		full := 0
+		for range 2 * mostWaiting {
+			if err := <-refused; strings.Contains(err.Error(), "are being answered or wait") {
+				full++
+			}
+		}
+		w.runs.mu.Lock()
+		left := w.runs.unfinished()
+		w.runs.mu.Unlock()
+		if full != mostWaiting || left != mostRuns {
+			t.Errorf("%d refused, %d runs go on, want %d and %d", full, left, mostWaiting, mostRuns)
 		}
 	})
 }
@@ -199,7 +251,7 @@ func TestFinishedRunsAreBounded(t *testing.T) {
 		r.drop(now)
 		a := &asking{id: fmt.Sprint(i), key: fmt.Sprint(i), done: make(chan struct{}), kept: true}
 		r.byID[a.id], r.byKey[a.key] = a, a
-		r.finish(a, evidence.Answer{}, nil, now.Add(time.Duration(i)))
+		r.finish(a, evidence.Answer{}, nil, true, now.Add(time.Duration(i)))
 	}
 	if len(r.byID) > mostFinished+mostRuns || r.byID[fmt.Sprint(3*mostFinished-1)] == nil {
 		t.Errorf("%d runs are kept, the last one: %t", len(r.byID), r.byID[fmt.Sprint(3*mostFinished-1)] != nil)
