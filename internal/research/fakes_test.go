@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -289,10 +290,10 @@ func newWorld(cfg func(*Config), sources ...Source) *world {
 	if cfg != nil {
 		cfg(&c)
 	}
-	n := 0
+	var ids atomic.Int64
 	w.Engine = New(c, Deps{
 		Sources: sources, Sessions: w.sessions, Models: w.chooser, Analyst: fakeAnalyst{}, Now: time.Now,
-		NewID: func(p string) string { n++; return fmt.Sprint(p, n) },
+		NewID: func(p string) string { return fmt.Sprint(p, ids.Add(1)) },
 	})
 	w.store(func(*library.Deps) {})
 	return w

@@ -37,6 +37,7 @@ func TestARunOutlivesItsCaller(t *testing.T) {
 					if !errors.Is(err, context.Canceled) {
 						t.Fatalf("the call that ended early: %v", err)
 					}
+					synctest.Wait()
 					var id string
 					for known := range w.runs.byID {
 						id = known
@@ -50,6 +51,7 @@ func TestARunOutlivesItsCaller(t *testing.T) {
 					if took := time.Since(begun); wait > 7*time.Second && took > 0 || took > 2*time.Second {
 						t.Errorf("it took %v", took)
 					}
+					synctest.Wait()
 					for _, s := range []*fakeSource{wiki, summary, news} {
 						if len(s.asked) > 2 { // keywords of the question
 							t.Errorf("%s was asked %q", s.name, s.asked)
@@ -102,6 +104,7 @@ func TestCallersOfOneQuestionShareARun(t *testing.T) {
 			}()
 		}
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if failed[0] == nil || failed[1] != nil || failed[2] != nil || answers[1].RunID == "" || answers[1].RunID != answers[2].RunID {
 			t.Fatalf("runs %q, errors %v, want one run for the two that stayed", []string{answers[1].RunID, answers[2].RunID}, failed)
 		}
@@ -185,6 +188,7 @@ func TestARunThatWasCutOffIsContinued(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		b, err := w.Ask(t.Context(), Request{Run: a.RunID, Budget: 4 * time.Second}, nil) // still late
+		synctest.Wait()
 		if err != nil || b.RunID == a.RunID || b.Session != a.Session || len(b.Sources) != 2 || len(news.asked) > 0 {
 			t.Errorf("continued: run %s of session %s, statuses %v, news was asked %q, %v", b.RunID, b.Session, statuses(b), news.asked, err)
 		}
@@ -194,6 +198,7 @@ func TestARunThatWasCutOffIsContinued(t *testing.T) {
 				t.Errorf("asked for again: run %s, %v", c.RunID, err)
 			}
 		}
+		synctest.Wait()
 		if n := len(w.sessions.all[a.Session].Turns); n > 4 {
 			t.Errorf("%d turns in the session, want those of two runs", n)
 		}
