@@ -35,6 +35,7 @@ type File struct {
 	Truncated bool
 	Warning   string // of what may be wrong in the text
 	Failed    int    // attempts to read it that failed for a reason that may pass
+	LeftOut   int64  // bytes of its text, if the index had no room for it
 }
 
 // Names are the file's title and path, each once.
@@ -57,7 +58,8 @@ type State struct {
 	Modified time.Time
 	Hash     []byte
 	Failed   int
-	Bytes    int64 // of its text
+	LeftOut  int64 // bytes of its text, if the index had no room for it
+	Bytes    int64 // of its text in the index
 }
 
 // Index is an open index. It is safe for concurrent use, also by several processes.
@@ -165,7 +167,7 @@ func (x *Index) Lock(ctx context.Context) (unlock func(), err error) {
 
 // Files returns the state of every file in the index, by path.
 func (x *Index) Files(ctx context.Context) (map[string]State, error) {
-	rows, err := x.read.QueryContext(ctx, "SELECT path, size, modified, hash, failed, bytes FROM file")
+	rows, err := x.read.QueryContext(ctx, "SELECT path, size, modified, hash, failed, left_out, bytes FROM file")
 	if err != nil {
 		return nil, failed(ctx, "listing the index", err)
 	}
@@ -175,7 +177,7 @@ func (x *Index) Files(ctx context.Context) (map[string]State, error) {
 		var path string
 		var s State
 		var modified int64
-		if err := rows.Scan(&path, &s.Size, &modified, &s.Hash, &s.Failed, &s.Bytes); err != nil {
+		if err := rows.Scan(&path, &s.Size, &modified, &s.Hash, &s.Failed, &s.LeftOut, &s.Bytes); err != nil {
 			return nil, failed(ctx, "listing the index", err)
 		}
 		s.Modified = time.Unix(0, modified)

@@ -175,9 +175,44 @@ func TestRepair(t *testing.T) {
 		"confgure": "configure", "configrues": "configures", "weather": "", "wether": "weather", "погодо": "погода",
 		"abc": "", "zebra": "", "c0nfigure": "", "": "",
 	} {
-		if got, err := x.Repair(t.Context(), word); err != nil || got != want {
+		if got, err := x.Repair(t.Context(), []string{word}); err != nil || strings.Join(got, " ") != want {
 			t.Errorf("Repair(%q) = %q, %v, want %q", word, got, err, want)
 		}
+	}
+	words := []string{"weather", "leather", "wether"} // only one of them is unknown
+	for i := range maxRepairs {
+		words = append(words, "unknown"+string(rune('a'+i)))
+	}
+	for want, all := range map[string][]string{"configure": append(words[:maxRepairs+2:maxRepairs+2], "confgure")[3:], "weather": append(words, "confgure")} {
+		if got, err := x.Repair(t.Context(), all); err != nil || strings.Join(got, " ") != want {
+			t.Errorf("Repair(%q) = %q, %v, want %q", all, got, err, want)
+		}
+	}
+}
+
+// A question of thousands of terms is searched for by the rarest; the memory for it does
+// not grow with its length.
+func TestSearchBoundsItsTerms(t *testing.T) {
+	t.Parallel()
+	x := open(t, Options{})
+	var bodies, terms []string
+	for i := range 10 * maxUsed {
+		terms = append(terms, fmt.Sprintf("term%04d", i))
+		bodies = append(bodies, strings.Join(terms, " "))
+	}
+	apply1(t, x, Change{Put: []*Entry{entry(t, "a.md", bodies...)}})
+	tx, err := x.read.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // nothing was written
+	used, err := frequencies(t.Context(), tx, terms)
+	if err != nil || len(used) != maxUsed || used[0].term != terms[len(terms)-1] || used[maxUsed-1].pieces != maxUsed {
+		t.Errorf("%d terms are used, %v, want the %d rarest: %v", len(used), err, maxUsed, used)
+	}
+	used, err = frequencies(t.Context(), tx, terms[:maxUsed])
+	if err != nil || len(used) != maxUsed {
+		t.Errorf("%d of %d terms are used, %v, want all", len(used), maxUsed, err)
 	}
 }
 
@@ -330,7 +365,7 @@ func TestContextEnds(t *testing.T) {
 	_, search := x.Search(ctx, []string{"heron"}, 5)
 	_, prepare := Prepare(ctx, File{Path: "a"}, []Part{{Text: "heron"}})
 	_, files := x.Files(ctx)
-	_, repair := x.Repair(ctx, "herron")
+	_, repair := x.Repair(ctx, []string{"herron"})
 	for name, err := range map[string]error{"Search": search, "Prepare": prepare, "Files": files, "Repair": repair, "Apply": x.Apply(ctx, Change{Removed: []string{"a"}})} {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v, want the end of its context", name, err)

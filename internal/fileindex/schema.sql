@@ -20,7 +20,8 @@ CREATE TABLE file(
 	truncated INTEGER NOT NULL,
 	warning   TEXT NOT NULL,
 	failed    INTEGER NOT NULL,
-	bytes     INTEGER NOT NULL,          -- of its text
+	left_out  INTEGER NOT NULL,          -- bytes of its text, if there was no room for it
+	bytes     INTEGER NOT NULL,          -- of its text in the index
 	parts     INTEGER NOT NULL
 );
 

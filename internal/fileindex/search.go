@@ -115,7 +115,11 @@ func (o *occurrences) of(piece int64) []uint16 {
 	return o.counts[row*o.terms : (row+1)*o.terms]
 }
 
-// frequencies returns those of the terms that occur, the rarest first.
+// maxUsed limits the terms of one search, which has a count for each term and piece. A
+// question that a person asks has fewer.
+const maxUsed = 48
+
+// frequencies returns those of the terms that occur, the rarest first, at most maxUsed.
 func frequencies(ctx context.Context, tx *sql.Tx, terms []string) ([]frequency, error) {
 	var out []frequency
 	for _, t := range terms {
@@ -129,7 +133,7 @@ func frequencies(ctx context.Context, tx *sql.Tx, terms []string) ([]frequency, 
 		}
 	}
 	slices.SortStableFunc(out, func(a, b frequency) int { return cmp.Compare(a.places, b.places) })
-	return out, nil
+	return out[:min(len(out), maxUsed)], nil
 }
 
 // eachPosting calls yield with the id of a piece for each occurrence of the term.

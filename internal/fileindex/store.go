@@ -18,7 +18,7 @@ import (
 // what is read from a file, changes.
 const (
 	application = 0x726d6669 // "rmfi"
-	layout      = 1
+	layout      = 2
 )
 
 //go:embed schema.sql

@@ -60,28 +60,53 @@ func countWords(ctx context.Context, tx *sql.Tx, words map[string]int) error {
 	return nil
 }
 
-// Repair returns the word of the files that word was probably meant to be: one or,
-// in a long word, two letters differ; the nearest, and the most frequent of those.
-// It returns "" if there is none, or if the word is in the files.
-func (x *Index) Repair(ctx context.Context, word string) (string, error) {
-	n := utf8.RuneCountInString(word)
-	if n < shortestWord || len(word) > longestRepair || strings.ContainsAny(word, "0123456789") {
-		return "", nil
+// maxRepairs limits the words that are compared with those of the files: each costs some
+// milliseconds.
+const maxRepairs = 16
+
+// Repair returns the words of the files that some of the words were probably meant to be:
+// one or, in a long word, two letters differ; the nearest, and the most frequent of those.
+// Words that are in the files need none; of the others, the first maxRepairs are repaired.
+func (x *Index) Repair(ctx context.Context, words []string) ([]string, error) {
+	var out []string
+	tried := 0
+	for _, word := range words {
+		unknown, err := x.repairable(ctx, word)
+		if err != nil {
+			return nil, failed(ctx, "looking for a word in the index", err)
+		}
+		if !unknown {
+			continue
+		}
+		if tried++; tried > maxRepairs {
+			break
+		}
+		most := 1
+		if utf8.RuneCountInString(word) >= longWord {
+			most = 2
+		}
+		fixed, err := x.nearest(ctx, word, most)
+		if err != nil {
+			return nil, failed(ctx, "looking for a word in the index", err)
+		}
+		if fixed != "" {
+			out = append(out, fixed)
+		}
+	}
+	return out, nil
+}
+
+// repairable reports whether a word is in no file and may be misspelt.
+func (x *Index) repairable(ctx context.Context, word string) (bool, error) {
+	if utf8.RuneCountInString(word) < shortestWord || len(word) > longestRepair || strings.ContainsAny(word, "0123456789") {
+		return false, nil
 	}
 	known := 0
 	err := x.read.QueryRowContext(ctx, "SELECT 1 FROM word WHERE word=?", word).Scan(&known)
-	if err == nil {
-		return "", nil
+	if errors.Is(err, sql.ErrNoRows) {
+		return true, nil
 	}
-	if !errors.Is(err, sql.ErrNoRows) {
-		return "", failed(ctx, "looking for a word in the index", err)
-	}
-	most := 1
-	if n >= longWord {
-		most = 2
-	}
-	out, err := x.nearest(ctx, word, most)
-	return out, failed(ctx, "looking for a word in the index", err)
+	return false, err
 }
 
 // nearest returns the nearest word with the same first byte, at most so far away.

@@ -58,6 +58,13 @@ func Prepare(ctx context.Context, f File, parts []Part) (*Entry, error) {
 // Bytes is the size of the entry's text.
 func (e *Entry) Bytes() int { return e.bytes }
 
+// LeftOut is the entry of a file that the index has no room for: it has no text.
+func (e *Entry) LeftOut() *Entry {
+	f := e.file
+	f.LeftOut = int64(e.bytes)
+	return &Entry{file: f}
+}
+
 // joined are the names of a file and the headings above a piece of it.
 func joined(names, headings string) string {
 	if headings == "" {
@@ -147,8 +154,8 @@ type inserts struct {
 
 // put replaces what the index has of the entries' files.
 func put(ctx context.Context, tx *sql.Tx, entries []*Entry) error {
-	file, err := tx.PrepareContext(ctx, `INSERT INTO file(path, size, modified, hash, title, language, published, truncated, warning, failed, bytes, parts)
-		VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	file, err := tx.PrepareContext(ctx, `INSERT INTO file(path, size, modified, hash, title, language, published, truncated, warning, failed, left_out, bytes, parts)
+		VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
@@ -202,7 +209,7 @@ func (in *inserts) insert(ctx context.Context, e *Entry) error {
 		hash = []byte{}
 	}
 	published := sql.NullInt64{Int64: f.Published.UnixNano(), Valid: !f.Published.IsZero()}
-	file, err := newRow(ctx, in.file, f.Path, f.Size, f.Modified.UnixNano(), hash, f.Title, f.Language, published, f.Truncated, f.Warning, f.Failed, e.bytes, len(e.parts))
+	file, err := newRow(ctx, in.file, f.Path, f.Size, f.Modified.UnixNano(), hash, f.Title, f.Language, published, f.Truncated, f.Warning, f.Failed, f.LeftOut, e.bytes, len(e.parts))
 	if err != nil {
 		return err
 	}

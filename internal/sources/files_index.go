@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -238,11 +239,8 @@ func (x *folder) run(ctx context.Context, u *update) error {
 	}
 	r := &reading{folder: x, root: root, index: index, update: u, known: known}
 	err = r.all(ctx, listed)
-	u.more = errors.Is(err, errFull) || !all
+	u.more = r.leftOut > 0 || !all
 	x.warn(u.more, int(u.read.Load()))
-	if errors.Is(err, errFull) {
-		return nil
-	}
 	return err
 }
 
@@ -350,20 +348,18 @@ func (x *folder) warnings(u *update) []string {
 // was asked and of the keywords, with the spelling of unknown words repaired.
 func searchTerms(ctx context.Context, index *fileindex.Index, q evidence.Query) ([]string, error) {
 	all := q.Question + " " + q.Text
-	var repaired string
+	var words []string
 	seen := map[string]bool{}
 	for _, t := range text.Tokenize(all) {
 		if t.Stop || seen[t.Word] {
 			continue
 		}
 		seen[t.Word] = true
-		fixed, err := index.Repair(ctx, t.Word)
-		if err != nil {
-			return nil, err
-		}
-		if fixed != "" {
-			repaired += " " + fixed
-		}
+		words = append(words, t.Word)
 	}
-	return text.SearchTerms(all + repaired), nil
+	repaired, err := index.Repair(ctx, words)
+	if err != nil {
+		return nil, err
+	}
+	return text.SearchTerms(strings.Join(append([]string{all}, repaired...), " ")), nil
 }

@@ -62,7 +62,7 @@ func (x *folder) read(ctx context.Context, root *os.Root, it listedFile) outcome
 	}
 	f := fileindex.File{Path: it.path, Title: it.path, Size: it.size, Modified: it.modified}
 	hash := sha256.Sum256(raw)
-	if f.Hash = hash[:]; it.known.Failed == 0 && it.known.Size == it.size && bytes.Equal(f.Hash, it.known.Hash) {
+	if f.Hash = hash[:]; it.known.Failed == 0 && it.known.LeftOut == 0 && it.known.Size == it.size && bytes.Equal(f.Hash, it.known.Hash) {
 		return outcome{file: it, touched: true}
 	}
 	reader := x.pages

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,6 +27,11 @@ type listedFile struct {
 	modified time.Time
 	known    fileindex.State // what the index has of it
 	failed   int             // attempts that failed, if it is the known one
+}
+
+// same reports whether the file has the size and time that the index knows.
+func (it listedFile) same() bool {
+	return it.known.Size == it.size && it.known.Modified.Equal(it.modified)
 }
 
 // Sizes of what is written in one transaction. Small ones lose little when the process
@@ -49,24 +55,31 @@ type reading struct {
 	known      map[string]fileindex.State
 	bytes      int64 // of the texts in the index
 	unreadable int   // files
+	leftOut    int   // files that the index has no room for
+	full       atomic.Bool
 }
 
 // all reads the listed files that are new or changed, and removes from the index what
-// is not listed. What it wrote stays when ctx ends it.
+// is not listed. What it wrote stays when ctx ends it. A change of a file that is in the
+// index goes before what is new. Once the index is full, no other new files are read.
 func (r *reading) all(ctx context.Context, listed []listedFile) error {
-	var changed []listedFile
+	var changed, fresh, leftOut []listedFile
 	gone := r.known
-	usable := 0
+	usable, indexed := 0, int64(0)
 	for _, it := range listed {
 		it.known = r.known[it.path]
 		delete(gone, it.path)
-		same := it.known.Size == it.size && it.known.Modified.Equal(it.modified)
-		if same && it.known.Failed > 0 {
+		if it.same() {
 			it.failed = it.known.Failed
 		}
+		indexed += it.known.Bytes
 		switch {
-		case !same || it.failed > 0 && it.failed < maxTries:
+		case it.same() && it.known.LeftOut > 0:
+			leftOut = append(leftOut, it)
+		case it.known.Bytes > 0 && !it.same():
 			changed = append(changed, it)
+		case !it.same() || it.failed > 0 && it.failed < maxTries:
+			fresh = append(fresh, it)
 		case it.failed > 0:
 			r.unreadable++
 		default:
@@ -74,26 +87,36 @@ func (r *reading) all(ctx context.Context, listed []listedFile) error {
 			r.bytes += it.known.Bytes
 		}
 	}
+	for _, it := range leftOut { // there may be room now
+		if indexed+it.known.LeftOut > int64(r.folder.bounds.bytes) {
+			r.leftOut++
+			continue
+		}
+		indexed += it.known.LeftOut
+		fresh = append(fresh, it)
+	}
 	r.update.read.Store(int64(usable))
 	r.update.files.Store(int64(len(listed)))
 	if err := r.remove(ctx, gone); err != nil {
 		return err
 	}
-	err := r.changed(ctx, changed)
-	if err == nil && r.unreadable > 0 && r.update.read.Load() == 0 {
+	if err := r.changed(ctx, changed, fresh); err != nil {
+		return err
+	}
+	if r.leftOut == 0 && r.unreadable > 0 && r.update.read.Load() == 0 {
 		return errUnreadable
 	}
-	return err
+	return nil
 }
 
 // changed reads the files and writes them, the next batch while the last one is written.
-// It returns errFull when the index has reached its bounds.
-func (r *reading) changed(ctx context.Context, files []listedFile) error {
+func (r *reading) changed(ctx context.Context, known, fresh []listedFile) error {
+	files := slices.Concat(known, fresh)
 	group, gctx := errgroup.WithContext(ctx)
 	ready := make(chan []outcome)
 	group.Go(func() error {
 		defer close(ready)
-		for len(files) > 0 {
+		for len(files) > len(fresh) || len(files) > 0 && !r.full.Load() {
 			workers, err := r.folder.turn(gctx)
 			if err != nil {
 				return err
@@ -169,14 +192,14 @@ func (r *reading) readAll(ctx context.Context, files []listedFile, workers int) 
 	return out
 }
 
-// write writes what became of some files. It returns errFull when the index has reached
-// its bounds.
+// write writes what became of some files. Of one that the index has no room for it writes
+// only that, so that it is not read again before there is room.
 func (r *reading) write(ctx context.Context, files []outcome) error {
 	if err := ctx.Err(); err != nil { // then the files were not read
 		return err
 	}
 	var change fileindex.Change
-	read, full := int64(0), false
+	read := int64(0)
 	for _, got := range files {
 		bytes, usable := got.file.known.Bytes, !got.failed
 		if got.entry != nil {
@@ -186,9 +209,10 @@ func (r *reading) write(ctx context.Context, files []outcome) error {
 		case got.entry == nil && !got.touched: // removed since, or no permission
 			change.Removed = append(change.Removed, got.file.path)
 			usable = false
-		case r.bytes+bytes > int64(r.folder.bounds.bytes):
-			change.Removed = append(change.Removed, got.file.path)
-			full = true
+		case got.entry != nil && bytes > 0 && r.bytes+bytes > int64(r.folder.bounds.bytes):
+			change.Put = append(change.Put, got.entry.LeftOut())
+			r.leftOut++
+			r.full.Store(true)
 			continue
 		case got.touched:
 			change.Touched = append(change.Touched, fileindex.File{Path: got.file.path, Size: got.file.size, Modified: got.file.modified})
@@ -207,9 +231,6 @@ func (r *reading) write(ctx context.Context, files []outcome) error {
 		return err
 	}
 	r.update.read.Add(read)
-	if full {
-		return errFull
-	}
 	return nil
 }
 
@@ -225,10 +246,20 @@ func (r *reading) readGuarded(ctx context.Context, it listedFile) (out outcome) 
 	defer func() {
 		if p := recover(); p != nil {
 			r.folder.log.Error("reading a file panicked", "path", it.path, "panic", p)
-			out = outcome{file: it}
+			out = r.failedAt(ctx, it)
 		}
 	}()
 	return r.folder.read(ctx, r.root, it)
+}
+
+// failedAt is the outcome of a file that the reader panicked on: one attempt that failed.
+func (r *reading) failedAt(ctx context.Context, it listedFile) outcome {
+	f := fileindex.File{Path: it.path, Title: it.path, Size: it.size, Modified: it.modified, Failed: it.failed + 1}
+	entry, err := fileindex.Prepare(ctx, f, nil)
+	if err != nil { // ctx has ended
+		return outcome{file: it}
+	}
+	return outcome{file: it, entry: entry, failed: true}
 }
 
 // list returns the files to read, sorted by path: regular files of a known type
@@ -244,7 +275,7 @@ func (x *folder) list(ctx context.Context, root *os.Root) (out []listedFile, all
 	return l.files, !full, nil
 }
 
-// errFull ends a listing or reading that has reached its bounds.
+// errFull ends a listing that has reached its bounds.
 var errFull = errors.New("the folder holds more than is read")
 
 // listing lists a folder. It reads folders piece by piece, so that one with millions of
