@@ -3,6 +3,7 @@ package extract
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -39,6 +40,8 @@ type state struct {
 	indent     float64
 	nowrap     bool
 	clips      bool // overflow of the nearest block
+	turned     bool // lines do not run from left to right and downwards
+	stacks     bool // blocks in it are one below the other
 
 	backs     []css.RGBA // the colours behind the text; usually one
 	backImage bool       // an image is behind it, too
@@ -338,6 +341,11 @@ func (c *computation) box() {
 	if !sized && c.get(css.GridRows).IsZero() {
 		c.hide(doubtful)
 	}
+	if v := c.get(css.WritingMode); !v.Empty() {
+		s.turned = v.Keyword() != "horizontal-tb"
+	}
+	s.turned = s.turned || c.get(css.Direction).Keyword() == "rtl" || strings.EqualFold(attribute(c.n.Attr, "dir"), "rtl")
+	s.stacks = c.stacks()
 	clips := false
 	for _, p := range []css.Prop{css.OverflowX, css.OverflowY} {
 		switch c.get(p).Keyword() {
@@ -351,7 +359,7 @@ func (c *computation) box() {
 	s.clips = true
 	w, wok := c.size(css.Width, css.MaxWidth, css.MinWidth, screenWidth)
 	h, hok := c.size(css.Height, css.MaxHeight, css.MinHeight, screenHeight)
-	c.clipTo(w, wok, h, hok)
+	c.clipTo()
 	if wok && w <= minBox || hok && (h <= minBox || h < s.fontSize*0.4) {
 		c.hide(hidden)
 	}
@@ -363,6 +371,17 @@ func (c *computation) box() {
 func (c *computation) size(size, most, least css.Prop, percent float64) (float64, bool) {
 	u := c.s.units()
 	u.Percent = percent
+	return c.sizeIn(u, size, most, least)
+}
+
+// sizeOn is a size on a screen of a width and height in pixels.
+func (c *computation) sizeOn(screen float64, size, most, least css.Prop) (float64, bool) {
+	u := c.s.units()
+	u.Percent, u.VW, u.VH = screen, screen/100, screen/100
+	return c.sizeIn(u, size, most, least)
+}
+
+func (c *computation) sizeIn(u css.Units, size, most, least css.Prop) (float64, bool) {
 	v, ok := c.length(size, u)
 	if m, good := c.length(most, u); good && (!ok || m < v) {
 		v, ok = m, true

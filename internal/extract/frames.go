@@ -2,6 +2,7 @@ package extract
 
 import (
 	"context"
+	"strings"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -48,12 +49,18 @@ func expandFramesIn(ctx context.Context, doc *html.Node, left *int, depth int) (
 // of the document lose what is particular to those of a page.
 func placeFrame(n, doc *html.Node) {
 	style := attribute(n.Attr, "style")
-	for _, side := range []string{"width", "height"} { // a frame clips what is in it
+	for _, side := range []string{"width", "height"} { // a frame of no size hides its document
 		if v := attribute(n.Attr, side); v == "0" || v == "1" {
 			style = side + ":" + v + "px;" + style
 		}
 	}
-	n.Attr = append(withoutAttr(withoutAttr(n.Attr, "srcdoc"), "style"), html.Attribute{Key: "style", Val: "overflow:hidden;" + style})
+	overflow := "auto"
+	if strings.EqualFold(attribute(n.Attr, "scrolling"), "no") {
+		overflow = "hidden"
+	}
+	n.Attr = append(withoutAttr(withoutAttr(n.Attr, "srcdoc"), "style"),
+		html.Attribute{Key: "srcdoc"}, // see isFrame
+		html.Attribute{Key: "style", Val: "overflow:" + overflow + "!important;" + style})
 	n.Data, n.DataAtom = "div", atom.Div
 	for n.FirstChild != nil {
 		n.RemoveChild(n.FirstChild)
@@ -77,6 +84,9 @@ func placeFrame(n, doc *html.Node) {
 		}
 	}
 }
+
+// isFrame reports whether an element was an iframe, which is part of a line.
+func isFrame(n *html.Node) bool { return n.DataAtom == atom.Div && has(n.Attr, "srcdoc") }
 
 // nameFrames ends what placeFrame did to html and body.
 func nameFrames(doc *html.Node) {

@@ -39,3 +39,49 @@ func TestWhatLooksHidden(t *testing.T) {
 		}
 	}
 }
+
+// Text in a box that clips is kept unless it is certain that it is out of the box.
+func TestTextInClippingBoxes(t *testing.T) {
+	t.Parallel()
+	const shown = "The heron canary number forty two."
+	const box = `<div style="height:60px;overflow:hidden">`
+	for name, body := range map[string]string{
+		"a flexible row":                 `<div style="display:flex;height:60px;overflow:hidden"><div style="height:60px">one</div><div style="height:60px">$</div></div>`,
+		"a flexible row in a box":        box + `<div style="display:flex"><p style="height:60px">one</p><p style="height:60px">$</p></div></div>`,
+		"a grid":                         `<div style="display:grid;grid-template-columns:1fr 1fr;height:60px;overflow:hidden"><p style="height:60px">one</p><p>$</p></div>`,
+		"centred in a flexible box":      `<div style="display:flex;align-items:center;height:60px;overflow:hidden"><p style="padding-top:60px">$</p></div>`,
+		"floats":                         box + `<div style="float:left;height:60px">one</div><div style="float:left;height:60px">$</div></div>`,
+		"beside a float":                 box + `<div style="float:right;height:90px">one</div>$</div>`,
+		"cells of a row":                 box + `<table><tr><td style="height:60px">one</td><td style="height:60px">$</td></tr></table></div>`,
+		"cells by style":                 box + `<div style="display:table-cell;height:60px">one</div><div style="display:table-cell">$</div></div>`,
+		"boxes in a line":                box + `<div style="display:inline-block;height:60px">one</div><div style="display:inline-block">$</div></div>`,
+		"columns":                        `<div style="height:60px;overflow:hidden;columns:2"><p style="height:60px">one</p><p>$</p></div>`,
+		"vertical lines":                 `<div style="height:60px;overflow:hidden;writing-mode:vertical-rl"><p style="height:60px">one</p><p>$</p></div>`,
+		"from right to left":             `<div dir=rtl style="width:60px;overflow:hidden"><p style="margin-left:90px">$</p></div>`,
+		"a negative margin":              box + `<p style="height:80px">one</p><p style="margin-top:-80px">$</p></div>`,
+		"after a negative margin":        box + `<p style="height:80px">one</p><hr style="margin-top:-80px"><p>$</p></div>`,
+		"after one in a block":           box + `<p style="height:80px">one</p><div><p style="margin:-80px 0 0">two</p></div><p>$</p></div>`,
+		"a negative margin below":        box + `<p style="height:80px;margin-bottom:-80px">one</p><p>$</p></div>`,
+		"a transform":                    box + `<p style="height:60px">one</p><p style="transform:translateY(-100%)">$</p></div>`,
+		"a translation":                  box + `<p style="height:60px">one</p><div style="translate:0 -40px"><p>$</p></div></div>`,
+		"relative, upwards":              box + `<p style="height:60px">one</p><p style="position:relative;bottom:60px">$</p></div>`,
+		"a share of another block":       `<div style="position:relative;height:60px;overflow:hidden"><div style="position:relative;height:20px"><p style="position:absolute;top:100%">$</p></div></div>`,
+		"a height that is less":          box + `<p style="height:90px;max-height:20px">one</p><p>$</p></div>`,
+		"a margin of a part of a line":   box + `<span style="margin-top:90px;padding-top:90px">$</span></div>`,
+		"a box that is a part of a line": `<span style="height:20px;overflow:hidden"><br><br>$</span>`,
+		"a cell that grows":              `<table><tr><td style="height:20px;overflow:hidden"><br><br>$</td></tr></table>`,
+		"a flexible box that grows":      `<div style="display:flex;flex-direction:column;height:900px"><div style="flex:1;height:20px;overflow:hidden"><br><br>$</div></div>`,
+		"a box as high as the screen":    `<div style="height:100vh;overflow:hidden"><p style="height:800px">one</p><p>$</p></div>`,
+		"a box that scrolls in a box":    `<div style="height:100px;overflow:hidden"><div style="height:100px;overflow:auto"><p style="height:300px">one</p><p>$</p></div></div>`,
+		"a hanging indent":               `<div style="width:200px;overflow:hidden"><p style="padding-left:250px;text-indent:-150px">$</p></div>`,
+		"what a control shows":           `<div style="height:60px;overflow:hidden"><details><summary>one</summary><p style="height:90px">two</p></details><p>$</p></div>`,
+		"a frame":                        `<iframe style="height:200px" srcdoc="<div style='height:500px'>one</div><p>$</p>"></iframe>`,
+		"a frame whose style hides":      `<iframe style="height:200px;overflow:hidden" srcdoc="<div style='height:500px'>one</div><p>$</p>"></iframe>`,
+		"frames side by side":            box + `<iframe style="height:60px" srcdoc="<p>one</p>"></iframe><iframe style="height:60px" srcdoc="<p>$</p>"></iframe></div>`,
+	} {
+		page := extracted(t, "", "<article>"+lorem+strings.ReplaceAll(body, "$", shown)+lorem+"</article>")
+		if !strings.Contains(page.Text, shown) {
+			t.Errorf("%s: %q is lost", name, shown)
+		}
+	}
+}

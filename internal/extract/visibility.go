@@ -166,7 +166,8 @@ func (w *walker) element(n *html.Node, parent *state, g *group) (height float64)
 		w.struck = append(w.struck, n)
 	}
 	s, v := compute(n, parent, &w.style)
-	height = flowHeight(n, &s, &w.style)
+	height = flowHeight(n, parent, &s, &w.style)
+	parent.follow(&s, &w.style)
 	w.note(n, &s)
 	if !w.behindDialog(n) {
 		v = max(v, attributeVerdict(n))
@@ -174,6 +175,8 @@ func (w *walker) element(n *html.Node, parent *state, g *group) (height float64)
 	if vague && v != hidden {
 		w.cascade.Style(n, parent.env, &w.style, true)
 		s2, v2 := compute(n, parent, &w.style)
+		parent.follow(&s2, &w.style)
+		height = 0 // it is not known
 		if v2 != seen || s2.text() > s.text() {
 			v = doubtful
 		}
@@ -203,6 +206,9 @@ func (w *walker) element(n *html.Node, parent *state, g *group) (height float64)
 	}
 	if n.Namespace == svgSpace {
 		v = max(v, doubtful) // where it is drawn is not computed
+	}
+	if v != seen {
+		height = 0
 	}
 	if v == doubtful && g == nil {
 		g = &group{}

@@ -79,6 +79,12 @@ const (
 	Fill
 	FillOpacity
 	Stroke
+	Float
+	Columns
+	Align // all that place the content of a flexible box or a grid, or the box in it
+	Flex
+	WritingMode
+	Direction
 	numProps
 )
 
@@ -116,6 +122,11 @@ var propNames = map[string]Prop{
 	"animation-play-state": AnimationState, "animation-timing-function": AnimationTiming,
 	"backface-visibility": BackfaceVisibility, "color-scheme": ColorScheme, "white-space": WhiteSpace,
 	"text-decoration": TextDecoration, "text-decoration-line": TextDecoration,
+	"float": Float, "columns": Columns, "column-count": Columns, "column-width": Columns, "flex": Flex, "flex-grow": Flex,
+	"align-items": Align, "align-content": Align, "align-self": Align, "justify-content": Align, "justify-items": Align,
+	"justify-self": Align, "place-items": Align, "place-content": Align, "place-self": Align, "flex-direction": Align,
+	"flex-flow": Align, "flex-wrap": Align, "order": Align, "box-orient": Align, "box-direction": Align,
+	"writing-mode": WritingMode, "direction": Direction,
 	"fill": Fill, "fill-opacity": FillOpacity, "stroke": Stroke,
 	"offset": OffsetPath, "offset-path": OffsetPath, "contain": Contain, "grid-template-rows": GridRows, "padding-top": PaddingTop,
 	"padding-right": PaddingRight, "padding-bottom": PaddingBottom, "padding-left": PaddingLeft, "padding-block-start": PaddingTop,
