@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/adrg/xdg"
 	"github.com/research-mcp/research-mcp/internal/limit"
@@ -356,8 +355,8 @@ func (c *Config) validate() error {
 	if c.Models.BuiltIn != "on" && c.Models.BuiltIn != "off" {
 		return bad("models.builtin", c.Models.BuiltIn, "on or off")
 	}
-	if strings.ContainsFunc(c.Contact, unicode.IsControl) {
-		return bad("contact", c.Contact, "one line: an e-mail address or the address of a page")
+	if !isContact(c.Contact) {
+		return bad("contact", c.Contact, "an e-mail address or the URL of a page, such as you@example.org or https://example.org/bot; or leave it empty")
 	}
 	if _, err := c.Fetch.Allowed(); err != nil {
 		return err

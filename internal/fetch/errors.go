@@ -145,6 +145,19 @@ func (e *Error) SourceStatus() string {
 // SourceKind is the Kind for a source's report.
 func (e *Error) SourceKind() string { return string(e.Kind) }
 
+// Details of an Unreachable host that a machine without a network gets, too.
+const (
+	noSuchHost = "no such host"
+	noLookup   = "its name cannot be looked up; this machine may have no network"
+	noWay      = "no network leads there"
+)
+
+// NoNetwork reports whether the failure is one that every host has on a machine without
+// a network.
+func (e *Error) NoNetwork() bool {
+	return e.Kind == Unreachable && (e.Detail == noSuchHost || e.Detail == noLookup || e.Detail == noWay)
+}
+
 // IsKind reports whether err is an *Error of the kind.
 func IsKind(err error, k Kind) bool {
 	var e *Error
@@ -193,13 +206,13 @@ func classify(err error) *Error {
 	case errors.As(err, &no):
 		return &Error{Kind: Refused, Detail: "refused: " + no.why}
 	case errors.As(err, &dns) && dns.IsNotFound:
-		return &Error{Kind: Unreachable, Detail: "no such host"}
+		return &Error{Kind: Unreachable, Detail: noSuchHost}
 	case errors.As(err, &wait) && wait.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return &Error{Kind: Timeout}
 	case errors.As(err, &dns):
-		return &Error{Kind: Unreachable, Detail: "its name cannot be looked up; this machine may have no network"}
+		return &Error{Kind: Unreachable, Detail: noLookup}
 	case noRoute(err):
-		return &Error{Kind: Unreachable, Detail: "no network leads there"}
+		return &Error{Kind: Unreachable, Detail: noWay}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &Error{Kind: Unreachable, Detail: "connection refused"}
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -46,6 +46,10 @@ func TestWithoutANetworkRobotsTxtForbidsNothing(t *testing.T) {
 		if !IsKind(err, Unreachable) || err.Error() != want {
 			t.Errorf("err = %v, want %s", err, want)
 		}
+		var failed *Error
+		if !errors.As(err, &failed) || !failed.NoNetwork() {
+			t.Errorf("%v is not taken for a missing network", err)
+		}
 	}
 }
 
@@ -86,4 +90,18 @@ func TestRefundsDoNotExceedTheBurst(t *testing.T) {
 			t.Errorf("%v tokens in a bucket of 2", got)
 		}
 	})
+}
+
+func TestNoNetwork(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]bool{
+		&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}}: true,
+		&net.OpError{Op: "dial", Err: syscall.ENETUNREACH}:                                  true,
+		&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}:                                 false,
+		context.DeadlineExceeded:                                                            false,
+	} {
+		if got := classify(err).NoNetwork(); got != want {
+			t.Errorf("NoNetwork of %v = %v", err, got)
+		}
+	}
 }

@@ -50,6 +50,7 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 	gather.wait(ctx, more, pipeline.add)
 	arrived()
 	r.answer.Sources = gather.finish(ctx, stop)
+	r.tallies = gather.tallies
 	r.answer.Timing.GatherMS = r.since(gather.begun)
 	for _, s := range r.answer.Sources {
 		r.answer.Timing.SlowestSourceMS = max(r.answer.Timing.SlowestSourceMS, s.LatencyMS)

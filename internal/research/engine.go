@@ -104,10 +104,11 @@ type run struct {
 	depth   depth
 	models  *modelChoice
 	session evidence.Session
-	said    string   // the question as it was asked, where req.Question was completed from the session; else empty
-	more    bool     // it asks for what the last answer did not say
-	asked   []chosen // sources
-	parts   []string // questions that a deep question is made of; nil: it is one
+	said    string            // the question as it was asked, where req.Question was completed from the session; else empty
+	more    bool              // it asks for what the last answer did not say
+	asked   []chosen          // sources
+	tallies map[string]*tally // of the first round, by source; complete once it has ended
+	parts   []string          // questions that a deep question is made of; nil: it is one
 
 	optional bool // it is one of those: its answer may be left out when time is short
 	observe  func(Event)

@@ -25,6 +25,7 @@ type tally struct {
 	failures map[int]error // by topic
 	waiting  map[int]bool  // topics that are not answered in full; true: only linked pages are missing
 	givenUp  string        // in a replay, the error of its recorded report
+	late     bool          // it was not waited for any longer
 }
 
 // failed joins the failures in the order of the topics, not of their arrival.
@@ -72,6 +73,7 @@ func (g *gathering) settle(t *tally) {
 
 // giveUp sets the report of a source that did not answer every keyword in time.
 func (g *gathering) giveUp(t *tally, waited time.Duration) {
+	t.late = true
 	t.report.LatencyMS = waited.Milliseconds()
 	failed := errors.Join(fmt.Errorf("no full answer within %s; it is not waited for any longer", waited.Round(10*time.Millisecond)), t.failed())
 	t.report.Err = cmp.Or(t.givenUp, strings.ReplaceAll(failed.Error(), "\n", "; "))

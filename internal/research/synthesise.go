@@ -116,6 +116,9 @@ func (r *run) conclude() {
 		a.Answer = r.nothingFound()
 	case !slices.ContainsFunc(a.Sources, reached):
 		a.Status = evidence.Partial
+		if offline := r.offline(); offline != "" {
+			r.warn(offline)
+		}
 		r.warn("no source answered: this is from memory alone")
 	case best == evidence.Weak || r.cut || r.unsure:
 		a.Status = evidence.Partial
@@ -124,6 +127,9 @@ func (r *run) conclude() {
 		r.warn("this is what came nearest; it may not answer the question")
 	default:
 		a.Status = evidence.Answered
+	}
+	if a.Status != evidence.Insufficient && slices.ContainsFunc(a.Sources, reached) {
+		r.warnUnreachable()
 	}
 }
 
@@ -146,19 +152,13 @@ func (r *run) nothingFound() string {
 		memory = "memory: error (" + r.answer.Memory.Err + ")"
 	}
 	out := "Nothing that was read answers this question"
+	if offline := r.offline(); offline != "" {
+		out = offline + ". " + out
+	}
 	if r.nearest != "" {
 		out += "; " + r.nearest
 	}
 	return out + ". Asked were " + strings.Join(append(tried, memory), "; ") + ". " + r.nextStep()
-}
-
-// unreachable says what may help when no source answered.
-func (r *run) unreachable() string {
-	late := func(s evidence.SourceReport) bool { return s.Status == evidence.StatusTimeout }
-	if slices.ContainsFunc(r.answer.Sources, late) {
-		return fmt.Sprintf("No source answered in time: allow more than the budget of %s, or name fewer sources.", r.req.Budget)
-	}
-	return "No source could be reached: `research-mcp doctor` says why."
 }
 
 // fewWords is the length of a question that can hardly be shorter.
