@@ -55,6 +55,10 @@ func notWritable(path string, cause error) *evidence.Problem {
 	}
 }
 
+func inUse(path string, cause error) *evidence.Problem {
+	return &evidence.Problem{What: "another process uses " + path, Try: "stop the assistants and servers that use it, then repair again", Cause: cause}
+}
+
 func damaged(path string, cause error) *evidence.Problem {
 	return &evidence.Problem{
 		What: fmt.Sprintf("%s is damaged or is not a memory", path),

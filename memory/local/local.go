@@ -103,7 +103,7 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 		copies: make(chan struct{}, 1), voc: newVocabulary(), df: newFrequencies()}
 	if l.readOnly {
 		err = wantLayout(ctx, path, len(steps))
-	} else if err = migrateTo(ctx, path, steps, cfg.Logger); err == nil {
+	} else if err = migrateTo(ctx, file, path, steps, cfg.Logger); err == nil {
 		restrictAccess(filepath.Dir(path), path, cfg.Logger) // only now: the file is known to be a memory
 	}
 	if err != nil {
@@ -111,6 +111,9 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 	}
 	if err := l.connect(ctx); err != nil {
 		return nil, explain(path, fmt.Errorf("opening the memory: %w", err))
+	}
+	if err := file.unreplaced(path); err != nil {
+		return nil, errors.Join(err, l.rdb.Close(), l.wdb.Close())
 	}
 	if l.index, err = startIndex(path, l.log, cfg.ActiveModel); err != nil {
 		return nil, errors.Join(explain(path, err), l.rdb.Close(), l.wdb.Close())
@@ -151,6 +154,17 @@ func (l *Local) connect(ctx context.Context) error {
 		return errors.Join(err, l.rdb.Close(), l.wdb.Close())
 	}
 	return nil
+}
+
+// openUnlocked returns a pool on a file that is not written to meanwhile. SQLite
+// takes no locks on it, and reads no write-ahead log.
+func openUnlocked(path string) (*sql.DB, error) {
+	q := url.Values{}
+	q.Set("immutable", "1")
+	q.Set("_query_only", "1")
+	q.Add("_pragma", "temp_store(2)")
+	q.Add("_error_rc", "1")
+	return sql.Open("sqlite", dsn(path, q))
 }
 
 // openDB returns a pool; it connects at first use.

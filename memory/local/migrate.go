@@ -64,8 +64,9 @@ func wantLayout(ctx context.Context, path string, newest int) (err error) {
 }
 
 // migrateTo updates the file to the newest layout. Several processes may do so at
-// once: the version is read again under the write lock.
-func migrateTo(ctx context.Context, path string, steps []string, log *slog.Logger) (err error) {
+// once: the version is read again under the write lock. A file that a repair has
+// replaced since it was opened is not written to.
+func migrateTo(ctx context.Context, file *raw, path string, steps []string, log *slog.Logger) (err error) {
 	q := url.Values{}
 	q.Set("_busy_timeout", strconv.Itoa(int(busyTimeout.Milliseconds())))
 	q.Set("_txlock", "immediate")
@@ -79,6 +80,9 @@ func migrateTo(ctx context.Context, path string, steps []string, log *slog.Logge
 	fail := func(err error) error { return explain(path, fmt.Errorf("opening the memory: %w", err)) }
 
 	have, err := layout(ctx, db, path, len(steps))
+	if err == nil {
+		err = file.unreplaced(path) // reading the layout has waited for the repair
+	}
 	if err != nil {
 		return fail(err)
 	}

@@ -1,10 +1,14 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
 	"sync"
+	"time"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
 // raw is the database file, opened beside the connections of SQLite to be
@@ -18,7 +22,15 @@ import (
 type raw struct {
 	*os.File
 	users int
+	alone bool // by lockAlone: the file is not shared
 }
+
+// The bytes that SQLite locks in a database file, on all platforms: one for a
+// waiting writer, one for a writer, 510 for the connections.
+const (
+	lockStart = 0x40000000
+	lockLen   = 512
+)
 
 // openFiles is shared by the process, as its locks are: two memories on one
 // file share a descriptor.
@@ -35,6 +47,9 @@ func openRaw(path string) (*raw, error) {
 	if info, err := os.Stat(path); err == nil {
 		for _, r := range openFiles.all {
 			if have, err := r.Stat(); err == nil && os.SameFile(have, info) {
+				if r.alone {
+					return nil, inUse(path, nil)
+				}
 				r.users++
 				return r, nil
 			}
@@ -42,16 +57,71 @@ func openRaw(path string) (*raw, error) {
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	// Asked first: a descriptor that is opened in vain and closed would release the locks.
+	flags := os.O_RDWR | os.O_CREATE
 	if accessOf(path) != "" { // the file exists and can only be read
-		f, err = os.Open(path)
+		flags = os.O_RDONLY
 	}
+	f, err := os.OpenFile(path, flags, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	r := &raw{File: f, users: 1}
 	openFiles.all = append(openFiles.all, r)
 	return r, nil
+}
+
+// lockAlone takes the file for this user of it alone, and reports whether it could:
+// it waits for a moment while another process or another memory of this one has it
+// open. The lock ends with release.
+func (r *raw) lockAlone(ctx context.Context, wait time.Duration) (bool, error) {
+	openFiles.Lock()
+	r.alone = r.users == 1
+	openFiles.Unlock()
+	if !r.alone {
+		return false, nil
+	}
+	for end := time.Now().Add(wait); ; {
+		ok, err := lockBytes(r.File)
+		if ok {
+			return true, nil
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil || time.Now().After(end) {
+			openFiles.Lock()
+			r.alone = false
+			openFiles.Unlock()
+			return false, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(lockRetry):
+		}
+	}
+}
+
+// lockRetry is how often a lock that another process has is tried.
+const lockRetry = 50 * time.Millisecond
+
+// stillLocked reports whether the lock of lockAlone was kept.
+func (r *raw) stillLocked() (bool, error) {
+	if !locksArePerProcess { // they are kept, and cannot be taken twice
+		return true, nil
+	}
+	return lockBytes(r.File)
+}
+
+// unreplaced returns a Problem if path no longer names the open file: a repair has
+// put another one in its place since it was opened.
+func (r *raw) unreplaced(path string) error {
+	have, err := r.Stat()
+	if err != nil {
+		return err
+	}
+	now, err := os.Stat(path)
+	if err == nil && os.SameFile(have, now) {
+		return nil
+	}
+	return &evidence.Problem{What: path + " was replaced by a repair while it was opened", Try: "try again", Cause: err}
 }
 
 // release closes the file if no other memory of this process uses it.
