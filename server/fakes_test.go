@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
@@ -84,7 +85,8 @@ func answerTo(r research.Request, observe func(research.Event)) evidence.Answer 
 const reports = 5
 
 func testHandler(w world, log io.Writer) *Handler {
-	d := tools.Deps{Engine: w, Library: w, Reader: w, Sources: w.sources, Boundary: func() string { return "b0b0b0" }}
+	today := func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
+	d := tools.Deps{Engine: w, Library: w, Reader: w, Sources: w.sources, Now: today, Zone: time.UTC, Boundary: func() string { return "b0b0b0" }}
 	return NewHandler(Options{
 		Name: "research-mcp", Title: "Research", Version: "1.2.3", Instructions: "Ask.",
 		Tools: tools.All(d), Resources: tools.Resources(d),
