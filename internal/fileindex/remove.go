@@ -3,8 +3,10 @@ package fileindex
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"modernc.org/sqlite"
@@ -91,6 +93,27 @@ func Gone(err error) bool {
 	var e *sqlite.Error
 	return errors.Is(err, errGone) ||
 		errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CANTOPEN || e.Code() == sqlite3.SQLITE_READONLY_DBMOVED)
+}
+
+// Unwritable reports whether err means that no index can be stored in the folder, as
+// opposed to a failure that may pass: no permission, a medium that is read-only, or a file
+// system without what SQLite needs.
+func Unwritable(err error) bool {
+	for _, cause := range []error{fs.ErrPermission, errors.ErrUnsupported, syscall.EROFS, syscall.ENOTDIR, syscall.ENOLCK} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	var e *sqlite.Error
+	if !errors.As(err, &e) || Gone(err) {
+		return false
+	}
+	switch e.Code() {
+	case sqlite3.SQLITE_IOERR_LOCK, sqlite3.SQLITE_IOERR_RDLOCK, sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMMAP, sqlite3.SQLITE_IOERR_SHMLOCK:
+		return true
+	}
+	code := e.Code() & 0xff
+	return code == sqlite3.SQLITE_READONLY || code == sqlite3.SQLITE_PERM || code == sqlite3.SQLITE_PROTOCOL
 }
 
 // Damaged reports whether err means that the stored index cannot be used, as opposed to

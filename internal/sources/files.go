@@ -124,6 +124,10 @@ func (f *files) refused(err error) error {
 	if unusable(err) || errors.Is(err, context.Canceled) {
 		return err
 	}
+	if errors.Is(err, errIndex) {
+		return &evidence.Problem{What: fmt.Sprintf("the folder %s of sources.files.dir cannot be searched: %v", f.folder.dir, err),
+			Try: "ask again when that has passed; the data folder needs room and may be used by other processes", Cause: err}
+	}
 	what := "cannot be opened"
 	switch info, statErr := os.Stat(f.folder.dir); {
 	case errors.Is(err, fs.ErrNotExist):

@@ -1,12 +1,16 @@
 package sources
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -140,5 +144,56 @@ func TestFilesAfterALongTime(t *testing.T) {
 	}
 	if reads := pages.taken()["a.html"]; reads != 1 {
 		t.Errorf("read %d times after the index was removed, want once", reads)
+	}
+}
+
+// A failure to open the index that may pass does not end the storing of it.
+func TestFilesOpensAgainAfterAPassingFailure(t *testing.T) {
+	t.Parallel()
+	dir, data := t.TempDir(), t.TempDir()
+	write(t, dir, "a.md", "A heron.")
+	s := openWith(t, dir, Settings{DataDir: data})
+	index := filepath.Join(s.folder.options.Dir, "index.db")
+	if err := os.MkdirAll(index, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := s.SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+	if p := evidence.AsProblem(err); p == nil || !strings.Contains(p.What, "cannot be searched") || !strings.Contains(p.What, index) {
+		t.Errorf("%v, want what is wrong with the index", err)
+	}
+	if err := os.Remove(index); err != nil {
+		t.Fatal(err)
+	}
+	docs, warnings, err := s.SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+	if err != nil || len(docs) != 1 || len(warnings) != 0 {
+		t.Errorf("once it has passed: %v, %q, %v", titles(docs), warnings, err)
+	}
+	if info, err := os.Stat(index); err != nil || info.IsDir() {
+		t.Errorf("the index is not stored: %v", err)
+	}
+}
+
+// While another process opens the index, a search waits no longer than its patience.
+func TestFilesDoesNotWaitForAnotherOpening(t *testing.T) {
+	t.Parallel()
+	dir, data := t.TempDir(), t.TempDir()
+	write(t, dir, "a.md", "A heron.")
+	s := openWith(t, dir, Settings{DataDir: data})
+	if err := os.MkdirAll(s.folder.options.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock := flock.New(filepath.Join(s.folder.options.Dir, "open.lock"))
+	if ok, err := lock.TryLock(); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	_, _, err := s.SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 5, Patience: time.Millisecond})
+	if !errors.Is(err, context.DeadlineExceeded) || s.Indexed() != 0 {
+		t.Errorf("%v, want the end of its patience", err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if docs := find(t, s, "heron"); len(docs) != 1 {
+		t.Errorf("found %q, want the file", titles(docs))
 	}
 }

@@ -244,34 +244,42 @@ func (x *folder) run(ctx context.Context, u *update) error {
 	return err
 }
 
-// open returns the index. One that cannot be stored is kept in memory.
+// open returns the index. Where none can be stored, it is kept in memory; after a failure
+// that may pass, the next search tries again. Only one update at a time calls it.
 func (x *folder) open(ctx context.Context) (*fileindex.Index, error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.index != nil {
-		return x.index, nil
+	if index := x.current(); index != nil {
+		return index, nil
 	}
-	index, err := fileindex.Open(ctx, x.options)
-	switch {
-	case err != nil && ctx.Err() != nil:
+	index, err := fileindex.Open(ctx, x.options) // without the lock: it may wait for another process
+	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
-	case err != nil && x.options.Dir != "":
-		x.log.Warn("the index of the folder is kept in memory", "folder", x.dir, "err", err)
-		x.notes = append(x.notes, fmt.Sprintf("the index of the folder %s cannot be stored, so that each process reads the folder anew: %v", x.dir, err))
-		x.bounds, x.options.Dir = inMemory, ""
+	}
+	if fileindex.Unwritable(err) {
+		x.keepInMemory(err)
 		index, err = fileindex.Open(ctx, x.options)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errIndex, err)
 	}
+	x.mu.Lock()
+	x.index = index
 	if why := index.Replaced(); why != "" {
 		x.once = append(x.once, fmt.Sprintf("the index of the folder %s was made anew: %s", x.dir, why))
 	}
-	x.index = index
+	x.mu.Unlock()
 	if x.options.Dir != "" {
 		fileindex.RemoveUnused(x.options.Dir, time.Now().Add(-unusedFor))
 	}
 	return index, nil
+}
+
+// keepInMemory gives up storing the index.
+func (x *folder) keepInMemory(why error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.log.Warn("the index of the folder is kept in memory", "folder", x.dir, "err", why)
+	x.notes = append(x.notes, fmt.Sprintf("the index of the folder %s cannot be stored, so that each process reads the folder anew: %v", x.dir, why))
+	x.bounds, x.options.Dir = inMemory, ""
 }
 
 // unusable reports whether err means that the index must be opened again.
