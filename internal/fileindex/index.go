@@ -64,12 +64,13 @@ type State struct {
 
 // Index is an open index. It is safe for concurrent use, also by several processes.
 type Index struct {
-	path  string      // "": in this process's memory
-	file  os.FileInfo // of path when it was opened
-	write *sql.DB
-	read  *sql.DB // the same as write for an index in memory
-	lock  *flock.Flock
-	reset string
+	version string
+	path    string      // "": in this process's memory
+	file    os.FileInfo // of path when it was opened
+	write   *sql.DB
+	read    *sql.DB // the same as write for an index in memory
+	lock    *flock.Flock
+	reset   string
 }
 
 // Options say which index to open.
@@ -109,7 +110,7 @@ func openStored(ctx context.Context, o Options) (*Index, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the folder of an index: %w", err)
 	}
-	x := &Index{path: filepath.Join(o.Dir, fileName), lock: newLock(o.Dir, lockName)}
+	x := &Index{version: o.Version, path: filepath.Join(o.Dir, fileName), lock: newLock(o.Dir, lockName)}
 	// SQLite does not wait by itself when two processes create a file at once.
 	opening := newLock(o.Dir, openName)
 	if _, err := opening.TryLockContext(ctx, lockRetry); err != nil {
@@ -144,9 +145,13 @@ func (x *Index) Replaced() string { return x.reset }
 // lockRetry is how often another process's lock is looked at.
 const lockRetry = 20 * time.Millisecond
 
+// ErrVersion is the cause of an update that another version of the program has to make.
+var ErrVersion = errors.New("the index was taken over by another version of the program: restart this one")
+
 // Lock waits until no other process updates the index, or for the end of ctx. The
 // caller ends it with unlock. Within a process, one caller at a time may lock. The error
-// is Gone when the file was removed or replaced since it was opened.
+// is Gone when the file was removed or replaced since it was opened, and ErrVersion when another
+// version emptied it.
 func (x *Index) Lock(ctx context.Context) (unlock func(), err error) {
 	if x.lock == nil {
 		return func() {}, ctx.Err()
@@ -160,6 +165,9 @@ func (x *Index) Lock(ctx context.Context) (unlock func(), err error) {
 	}
 	if !x.inPlace() {
 		return nil, errors.Join(errGone, x.lock.Unlock())
+	}
+	if err := x.sameVersion(ctx, x.read); err != nil {
+		return nil, errors.Join(failed(ctx, "locking the index", err), x.lock.Unlock())
 	}
 	x.touch()
 	return func() { _ = x.lock.Unlock() }, nil // closing the file unlocks it at the latest

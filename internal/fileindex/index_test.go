@@ -344,6 +344,15 @@ func TestOpenOfAnotherVersion(t *testing.T) {
 	if got := found(t, old, "heron"); len(got) != 1 {
 		t.Errorf("a process that had it open found %q, want one", got)
 	}
+	_, err := old.Lock(t.Context())
+	if wrote := old.Apply(t.Context(), Change{Put: []*Entry{entry(t, "old.md", "heron")}}); !errors.Is(wrote, ErrVersion) || !errors.Is(err, ErrVersion) {
+		t.Errorf("an update by the old version: %v, %v, want it refused", err, wrote)
+	}
+	if unlock, err := x.Lock(t.Context()); err != nil || len(found(t, x, "heron")) != 1 {
+		t.Errorf("after the old version: %v, or its file is in the index", err)
+	} else {
+		unlock()
+	}
 	if _, err := x.write.ExecContext(t.Context(), "PRAGMA user_version=99"); err != nil {
 		t.Fatal(err)
 	}

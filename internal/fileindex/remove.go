@@ -1,6 +1,7 @@
 package fileindex
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -116,10 +117,24 @@ func Unwritable(err error) bool {
 	return code == sqlite3.SQLITE_READONLY || code == sqlite3.SQLITE_PERM || code == sqlite3.SQLITE_PROTOCOL
 }
 
+// errInconsistent is the error for rows that do not fit together.
+var errInconsistent = errors.New("the index is damaged")
+
+// missing is the error for a row that another one needs.
+func missing(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("%w: %w", errInconsistent, err)
+	}
+	return err
+}
+
 // Damaged reports whether err means that the stored index cannot be used, as opposed to
 // a temporary failure.
 func Damaged(err error) bool {
 	var e *sqlite.Error
+	if errors.Is(err, errInconsistent) {
+		return true
+	}
 	if !errors.As(err, &e) {
 		return false
 	}

@@ -1,9 +1,13 @@
 package fileindex
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -110,5 +114,36 @@ func TestDiscard(t *testing.T) {
 	}
 	if got := found(t, x, "heron"); len(got) != 1 || !x.inPlace() {
 		t.Errorf("found %q, in place %v, want the index of the other process", got, x.inPlace())
+	}
+}
+
+// Rows that do not fit together are damage; a full disk is none.
+func TestDamaged(t *testing.T) {
+	t.Parallel()
+	for _, q := range []string{
+		"DELETE FROM part",
+		"DELETE FROM file",
+		"DELETE FROM tally",
+		"UPDATE part SET text = x'68'",
+		"UPDATE piece SET start = -1",
+	} {
+		x := open(t, Options{})
+		apply1(t, x, Change{Put: []*Entry{entry(t, "a.md", "heron one")}})
+		if _, err := x.write.ExecContext(t.Context(), "PRAGMA foreign_keys=0; "+q); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := x.Search(t.Context(), []string{"heron"}, 5); !Damaged(err) || Gone(err) || Unwritable(err) {
+			t.Errorf("%s: %v, want that it is damaged", q, err)
+		}
+	}
+	for _, err := range []error{nil, syscall.ENOSPC, syscall.EMFILE, context.Canceled, ErrVersion} {
+		if Damaged(err) || Gone(err) || Unwritable(err) {
+			t.Errorf("%v: damaged, gone or unwritable, want a passing failure", err)
+		}
+	}
+	for _, err := range []error{syscall.EACCES, syscall.EROFS, fmt.Errorf("creating: %w", fs.ErrPermission)} {
+		if Damaged(err) || Gone(err) || !Unwritable(err) {
+			t.Errorf("%v: want that no index can be stored", err)
+		}
 	}
 }

@@ -61,7 +61,7 @@ type frequency struct {
 func score(ctx context.Context, tx *sql.Tx, terms []string) (map[int64]float64, error) {
 	var pieces, total int64
 	if err := tx.QueryRowContext(ctx, "SELECT pieces, terms FROM tally").Scan(&pieces, &total); err != nil {
-		return nil, err
+		return nil, missing(err)
 	}
 	used, err := frequencies(ctx, tx, terms)
 	if err != nil {
@@ -205,7 +205,7 @@ func load(ctx context.Context, tx *sql.Tx, pieces []scored) ([]Match, error) {
 		var head string
 		err := tx.QueryRowContext(ctx, "SELECT part, start, stop, head FROM piece WHERE id=?", s.id).Scan(&part, &m.Start, &stop, &head)
 		if err != nil {
-			return nil, err
+			return nil, missing(err)
 		}
 		if m.Part = parts[part]; m.Part == nil {
 			if m.Part, err = loadPart(ctx, tx, part); err != nil {
@@ -214,7 +214,7 @@ func load(ctx context.Context, tx *sql.Tx, pieces []scored) ([]Match, error) {
 			parts[part] = m.Part
 		}
 		if m.Start < 0 || stop < m.Start || stop > len(m.Part.Text) {
-			return nil, fmt.Errorf("piece %d goes from byte %d to %d of a text of %d", s.id, m.Start, stop, len(m.Part.Text))
+			return nil, fmt.Errorf("%w: piece %d goes from byte %d to %d of a text of %d", errInconsistent, s.id, m.Start, stop, len(m.Part.Text))
 		}
 		m.Head, m.Text = joined(m.Part.File.Names(), head), m.Part.Text[m.Start:stop]
 		out = append(out, m)
@@ -232,7 +232,7 @@ func loadPart(ctx context.Context, tx *sql.Tx, id int64) (*FoundPart, error) {
 		FROM part p JOIN file f ON f.id = p.file WHERE p.id=?`, id).
 		Scan(&p.Number, &body, &p.Of, &f.Path, &f.Size, &modified, &f.Title, &f.Language, &published, &f.Truncated, &f.Warning)
 	if err != nil {
-		return nil, err
+		return nil, missing(err)
 	}
 	p.Text, f.Modified, f.Published = string(body), fromNano(sql.NullInt64{Int64: modified, Valid: true}), fromNano(published)
 	return p, nil

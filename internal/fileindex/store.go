@@ -83,7 +83,7 @@ func openInMemory(ctx context.Context, o Options) (*Index, error) {
 	if err := layOut(ctx, db, o.Version); err != nil {
 		return nil, errors.Join(failed(ctx, "creating an index in memory", err), db.Close())
 	}
-	return &Index{write: db, read: db}, nil
+	return &Index{version: o.Version, write: db, read: db}, nil
 }
 
 func dataSource(path string, readOnly bool) string {

@@ -92,17 +92,35 @@ type Change struct {
 	Removed []string // paths
 }
 
-// Apply writes a change in one transaction.
+// Apply writes a change in one transaction. It writes nothing to an index that another
+// version has emptied since it was opened: the error is ErrVersion.
 func (x *Index) Apply(ctx context.Context, c Change) error {
 	tx, err := x.write.BeginTx(ctx, nil)
 	if err != nil {
 		return failed(ctx, "writing to the index", err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
-	if err := apply(ctx, tx, c); err != nil {
+	if err = x.sameVersion(ctx, tx); err == nil {
+		err = apply(ctx, tx, c)
+	}
+	if err != nil {
 		return failed(ctx, "writing to the index", err)
 	}
 	return failed(ctx, "writing to the index", tx.Commit())
+}
+
+// sameVersion returns ErrVersion if the index has become that of another version.
+func (x *Index) sameVersion(ctx context.Context, from interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}) error {
+	var stored string
+	if err := from.QueryRowContext(ctx, "SELECT version FROM about").Scan(&stored); err != nil {
+		return missing(err)
+	}
+	if stored != x.version {
+		return ErrVersion
+	}
+	return nil
 }
 
 func apply(ctx context.Context, tx *sql.Tx, c Change) error {

@@ -111,6 +111,27 @@ func TestFilesOfAnotherVersion(t *testing.T) {
 	}
 }
 
+// An index whose rows do not fit together is made anew.
+func TestFilesRepairsAnInconsistentIndex(t *testing.T) {
+	t.Parallel()
+	dir, data := t.TempDir(), t.TempDir()
+	write(t, dir, "a.md", "A heron.")
+	s := openWith(t, dir, Settings{DataDir: data})
+	find(t, s, "heron")
+	db, err := sql.Open("sqlite", filepath.Join(s.folder.options.Dir, "index.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "UPDATE part SET text=x'41'"); err != nil {
+		t.Fatal(err)
+	}
+	docs, warnings, err := s.SearchWarned(t.Context(), evidence.Query{Text: "heron", Limit: 5})
+	if err != nil || len(docs) != 1 || len(warnings) != 1 || !strings.Contains(warnings[0], "it was damaged") {
+		t.Errorf("%v, %q, %v, want the document and a warning", titles(docs), warnings, err)
+	}
+}
+
 // A folder that was not searched for long keeps its own index, and one whose index
 // another process removed makes it anew.
 func TestFilesAfterALongTime(t *testing.T) {
