@@ -52,7 +52,8 @@ type state struct {
 	behind    bool     // an ancestor within the stacking context is opaque: negative z-index hides
 	drawing   *drawing // the drawing around it, or nil
 	clip      clipBox
-	holder    *html.Node // the nearest element around that is positioned, or nil
+	holder    *html.Node // the nearest positioned element around if a cover can cover all in it, or nil
+	closed    bool       // it is not shown until a reader or a script shows it
 }
 
 // The limits of legibility.

@@ -3,6 +3,8 @@ package extract
 import (
 	"strings"
 	"testing"
+
+	"golang.org/x/net/html"
 )
 
 // What a reader sees, or sees after a while, a click or a movement of the mouse, is kept.
@@ -83,5 +85,67 @@ func TestTextInClippingBoxes(t *testing.T) {
 		if !strings.Contains(page.Text, shown) {
 			t.Errorf("%s: %q is lost", name, shown)
 		}
+	}
+}
+
+// An element that is not drawn, or that does not reach over all of the block, covers nothing.
+func TestCoversThatCoverNothing(t *testing.T) {
+	t.Parallel()
+	const shown = "The heron canary number forty two."
+	const c = "position:absolute;inset:0;background:#fff"
+	in := func(cover string) string { return `<div style="position:relative"><p>$</p>` + cover + `</div>` }
+	for name, body := range map[string]string{
+		"shown by the mouse":           `<style>.c{` + c + `;display:none}.w:hover .c{display:block}</style><div class=w style="position:relative"><p>$</p><div class=c></div></div>`,
+		"hidden":                       in(`<div hidden style="` + c + `">x</div>`),
+		"in a hidden element":          in(`<div hidden><div style="` + c + `">x</div></div>`),
+		"a closed dialog":              in(`<dialog style="` + c + `">x</dialog>`),
+		"a closed dialog, aria-hidden": in(`<dialog aria-hidden=true style="` + c + `">x</dialog>`),
+		"a popover":                    in(`<div popover style="` + c + `">x</div>`),
+		"in closed details":            in(`<details><summary>More</summary><div style="` + c + `">x</div></details>`),
+		"what a button shows":          in(`<button>More</button><div style="` + c + `;display:none">x</div>`),
+		"scaled to nothing":            in(`<div style="` + c + `;transform:scaleX(0)"></div>`),
+		"moved away":                   in(`<div style="` + c + `;transform:translateY(100%)"></div>`),
+		"moved away with its parent":   in(`<div style="transform:translateY(100%)"><div style="` + c + `"></div></div>`),
+		"clipped":                      in(`<div style="` + c + `;clip-path:inset(100%)"></div>`),
+		"of a half":                    in(`<div style="` + c + `;clip-path:inset(50% 0 0)"></div>`),
+		"that fades out":               `<style>@keyframes f{to{opacity:0}}</style>` + in(`<div style="`+c+`;animation:f 1s forwards"></div>`),
+		"that the mouse takes away":    in(`<div style="` + c + `;transition:opacity 1s"></div>`),
+		"half transparent":             in(`<div style="` + c + `;opacity:.9"></div>`),
+		"in a transparent element":     in(`<div style="opacity:.3"><div style="` + c + `"></div></div>`),
+		"that multiplies":              in(`<div style="` + c + `;mix-blend-mode:multiply"></div>`),
+		"a small element":              in(`<div style="` + c + `;width:50px;height:50px;margin:auto"></div>`),
+		"of a greatest width":          in(`<div style="` + c + `;max-width:50px"></div>`),
+		"with a margin":                in(`<div style="` + c + `;margin-top:200px"></div>`),
+		"to the left":                  in(`<div style="position:absolute;top:0;left:-300px;width:100%;height:100%;background:#fff"></div>`),
+		"of a lower block":             `<div style="position:relative;height:10px"><p>x</p><p>$</p><div style="` + c + `"></div></div>`,
+		"of a block without a float":   `<div style="position:relative"><p style="float:left">$</p><div style="` + c + `"></div></div>`,
+		"of a block that scrolls":      `<div style="position:relative;overflow:auto"><p>$</p><div style="` + c + `"></div></div>`,
+		"below an opaque layer":        `<div style="position:relative"><div style="` + c + `"></div><p style="opacity:.99">$</p></div>`,
+		"below what is transformed":    `<div style="position:relative"><div style="` + c + `"></div><p style="transform:scale(1)">$</p></div>`,
+	} {
+		page := extracted(t, "", "<article>"+lorem+strings.ReplaceAll(body, "$", shown)+lorem+"</article>")
+		if !strings.Contains(page.Text, shown) {
+			t.Errorf("%s: %q is lost", name, shown)
+		}
+	}
+}
+
+// A block is visited once, however many elements cover it.
+func TestManyCovers(t *testing.T) {
+	t.Parallel()
+	const blocks = 500
+	one := `<p>x</p><div style="position:absolute;inset:0;background:#fff"></div>`
+	doc, err := html.Parse(strings.NewReader(`<script>let a</script><div style="position:relative">` + strings.Repeat(one, blocks) +
+		`<div style="position:relative">` + strings.Repeat(one, blocks) + `</div></div>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := 0
+	groups := walk(doc).groups
+	for _, g := range groups {
+		nodes += len(g.nodes)
+	}
+	if len(groups) != 2 || nodes != 2*blocks {
+		t.Errorf("%d texts in %d groups, want %d in 2", nodes, len(groups), 2*blocks)
 	}
 }

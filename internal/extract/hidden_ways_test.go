@@ -257,6 +257,8 @@ var hiddenWays = [][3]string{
 	{"not defined, by name", `<style>x-note:not(:defined){visibility:hidden}</style>`, `<x-note><p>$</p></x-note>`},
 	{"covered", "", `<div style="position:relative"><p>$</p><div style="position:absolute;inset:0;background:#fff"></div></div>`},
 	{"covered by a wide element", `<style>.c{position:absolute;top:0;left:0;width:100%;height:100%;background-color:white}</style>`, `<div style="position:relative"><div class=c><p>Seen.</p></div><p>$</p></div>`},
+	{"covered, for the eye only", "", `<div style="position:relative"><p>$</p><div aria-hidden=true style="position:absolute;inset:0;background:#fff"></div></div>`},
+	{"covered twice", "", `<div style="position:relative"><div style="position:absolute;inset:0;background:#fff"></div><p>$</p><div style="position:absolute;inset:-1px;background:#fff"></div></div>`},
 	{"drawing, display", "", `<svg viewBox="0 0 99 99"><text display=none y=9>$</text></svg>`},
 	{"drawing, visibility of a group", "", `<svg viewBox="0 0 99 99"><g visibility=hidden><text y=9>$</text></g></svg>`},
 	{"drawing, opacity", "", `<svg viewBox="0 0 99 99"><text opacity=0 y=9>$</text></svg>`},

@@ -18,13 +18,7 @@ import (
 func removeHidden(ctx context.Context, doc *html.Node, uncertain bool) (kept, removed int) {
 	uncertain = expandFrames(ctx, doc) || uncertain
 	scopeShadowRoots(doc)
-	w := &walker{cascade: css.New(styleSheets(doc)), controls: findControls(doc), buttons: map[*html.Node]bool{}, placed: map[*html.Node]bool{}}
-	w.controls.placeStreamed(doc)
-	expandShadowRoots(doc)
-	w.cascade.Define(w.controls.elements)
-	w.children(doc, newState(w.cascade.Root(), prefersDark(doc)), nil)
-	w.detach()
-	w.uncover()
+	w := walk(doc)
 	w.strikeOut()
 	if uncertain || w.cascade.Exhausted() {
 		w.doubtAll(doc)
@@ -32,6 +26,19 @@ func removeHidden(ctx context.Context, doc *html.Node, uncertain bool) (kept, re
 	w.decide(doc)
 	nameFrames(doc)
 	return w.kept, w.removed
+}
+
+// walk judges all elements of a page and drops those that are certainly hidden.
+func walk(doc *html.Node) *walker {
+	w := &walker{cascade: css.New(styleSheets(doc)), controls: findControls(doc), buttons: map[*html.Node]bool{},
+		placed: map[*html.Node]bool{}, covered: map[*html.Node]bool{}}
+	w.controls.placeStreamed(doc)
+	expandShadowRoots(doc)
+	w.cascade.Define(w.controls.elements)
+	w.children(doc, newState(w.cascade.Root(), prefersDark(doc)), nil)
+	w.detach()
+	w.uncover()
+	return w
 }
 
 // styleSheets returns the page's own style sheets in order.
@@ -80,8 +87,9 @@ type walker struct {
 	buttons   map[*html.Node]bool // those that are seen, and are no text
 	gone      []*html.Node        // to be removed after the walk: selectors count siblings
 	struck    []*html.Node        // whose style strikes out their text
-	covers    []cover
-	placed    map[*html.Node]bool // positioned elements
+	covers    []*html.Node        // positioned elements all of whose flow another element covers
+	covered   map[*html.Node]bool // the same
+	placed    map[*html.Node]bool // elements above the flow, or not where it would have them
 	collapsed map[*html.Node]bool // cells of columns that are not shown
 	kept      int
 	removed   int
@@ -169,6 +177,7 @@ func (w *walker) element(n *html.Node, parent *state, g *group) (height float64)
 	height = flowHeight(n, parent, &s, &w.style)
 	parent.follow(&s, &w.style)
 	w.note(n, &s)
+	covers := v == seen && !vague && g == nil && !w.collapsed[n] && w.coversAll(n, parent, &s)
 	if !w.behindDialog(n) {
 		v = max(v, attributeVerdict(n))
 	}
@@ -188,7 +197,11 @@ func (w *walker) element(n *html.Node, parent *state, g *group) (height float64)
 		v = seen
 		s.invisible, s.opacity, s.x, s.y = parent.invisible, parent.opacity, 0, 0
 	}
+	if covers {
+		w.cover(parent.holder)
+	}
 	if s.invisible && !parent.invisible || v == hidden {
+		s.closed = true
 		var control *html.Node
 		switch v2 := w.revealed(n, &control); v2 {
 		case seen, doubtful:

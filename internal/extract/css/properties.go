@@ -85,6 +85,7 @@ const (
 	Flex
 	WritingMode
 	Direction
+	BlendMode
 	numProps
 )
 
@@ -126,7 +127,7 @@ var propNames = map[string]Prop{
 	"align-items": Align, "align-content": Align, "align-self": Align, "justify-content": Align, "justify-items": Align,
 	"justify-self": Align, "place-items": Align, "place-content": Align, "place-self": Align, "flex-direction": Align,
 	"flex-flow": Align, "flex-wrap": Align, "order": Align, "box-orient": Align, "box-direction": Align,
-	"writing-mode": WritingMode, "direction": Direction,
+	"mix-blend-mode": BlendMode, "writing-mode": WritingMode, "direction": Direction,
 	"fill": Fill, "fill-opacity": FillOpacity, "stroke": Stroke,
 	"offset": OffsetPath, "offset-path": OffsetPath, "contain": Contain, "grid-template-rows": GridRows, "padding-top": PaddingTop,
 	"padding-right": PaddingRight, "padding-bottom": PaddingBottom, "padding-left": PaddingLeft, "padding-block-start": PaddingTop,
