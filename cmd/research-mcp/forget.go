@@ -19,8 +19,9 @@ func newForget(c *console) *cobra.Command {
 		Use: "forget [ID…]", Short: "Remove documents from the memory for good",
 		Long: `Removes the documents that all of the given ids and flags select: they are joined
 by AND, and several ids are alternatives. For a union, forget several times. --dry-run
-says how many of what would go. More than 10 documents, or more than one and a third
-of the memory, need --yes. What was removed is in no index, summary or later export;
+says how many of what would be removed. More than 10 documents need --yes, and so do two
+or more that are over a third of the memory. Answers that rest on a document are removed
+with it. What was removed is in no index, summary or later export;
 ` + "`research-mcp memory check --gone ID`" + ` proves it. It is also removed from
 the backups in the folder ` + "`backups`" + ` beside the memory; a backup with an older
 layout that contains it is deleted. Delete backups and exports elsewhere yourself.`,
@@ -55,7 +56,7 @@ layout that contains it is deleted. Delete backups and exports elsewhere yoursel
 	f.StringVar(&req.URL, "url", "", "only documents of this address")
 	f.StringVar(&req.Session, "session", "", "only documents that this session alone read; without other selectors, the session too")
 	f.StringVar(&before, "before", "", "only what was last read before this day of the local time zone, such as 2026-01-31, 7d (ago) or 2026-01, or moment (RFC 3339)")
-	f.BoolVar(&req.Confirm, "yes", false, "remove even more than 10 documents or a third of the memory")
+	f.BoolVar(&req.Confirm, "yes", false, "remove even more than 10 documents, or several that are over a third of the memory")
 	f.BoolVar(&req.DryRun, "dry-run", false, "remove nothing: show what would be removed")
 	return cmd
 }

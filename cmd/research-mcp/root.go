@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
@@ -129,11 +131,7 @@ First steps:
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		try := fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath())
-		if strings.Contains(err.Error(), "missing unit in duration") {
-			try = "write a time with its unit, such as 60s or 2m; " + try
-		}
-		return evidence.BadInput(err.Error(), try)
+		return flagError(err, fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath()))
 	})
 	flags := root.PersistentFlags()
 	flags.BoolVar(&c.json, "json", false, "print one JSON object on stdout")
@@ -147,11 +145,34 @@ First steps:
 	c.setHelp(root)
 	c.completeFlags(root)
 	root.SetVersionTemplate(programName + " version {{.Version}}\n")
-	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newForget(c), newInit(c), newInstall(c), newMemory(c),
 		newRecall(c), newRemember(c), newRun(c), newRuns(c), newServe(c), newSessions(c), newSources(c), newUninstall(c), newVersion(c))
 	c.finish(root)
 	return root
+}
+
+// flagError words an error of the command line without what only a programmer knows.
+func flagError(err error, try string) error {
+	var wrong *pflag.InvalidValueError
+	if !errors.As(err, &wrong) {
+		return evidence.BadInput(err.Error(), try)
+	}
+	what := fmt.Sprintf("--%s cannot be %q", wrong.GetFlag().Name, wrong.GetValue())
+	switch wrong.GetFlag().Value.Type() {
+	case "int":
+		what += ": it takes a whole number"
+		if errors.Is(err, strconv.ErrRange) {
+			what = fmt.Sprintf("--%s cannot be %s: the number is too large", wrong.GetFlag().Name, wrong.GetValue())
+		}
+	case "duration":
+		what += ": it takes a time"
+		try = "write a time with its unit, such as 60s or 2m; " + try
+	case "bool":
+		what += ": it takes true or false"
+	default:
+		return evidence.BadInput(err.Error(), try)
+	}
+	return evidence.BadInput(what, try)
 }
 
 // live reports whether a line on stderr may be redrawn.

@@ -68,7 +68,7 @@ func setNode(n *yaml.Node, path []string, value string) error {
 		*n = yaml.Node{Kind: yaml.MappingNode, HeadComment: n.HeadComment, LineComment: n.LineComment, FootComment: n.FootComment}
 	}
 	if n.Kind != yaml.MappingNode {
-		return fmt.Errorf("line %d is no list of settings", n.Line)
+		return fmt.Errorf("line %d is not a list of settings", n.Line)
 	}
 	var child *yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {

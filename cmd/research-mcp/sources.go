@@ -69,6 +69,22 @@ func sourceParagraphs(rows [][]string) [][]string {
 	return out
 }
 
+// paused says that a source is not asked for a while because it kept failing; "" if it is
+// asked. breaker is diagnosis.SourceHealth.Breaker, perhaps with a host before it.
+func paused(breaker string) string {
+	host, state := "", breaker
+	if i := strings.LastIndex(breaker, ": "); i >= 0 {
+		host, state = breaker[:i+2], breaker[i+2:]
+	}
+	switch until, isOpen := strings.CutPrefix(state, "open until "); {
+	case isOpen:
+		return host + "paused until " + until
+	case state == "half-open":
+		return host + "paused until its next request succeeds"
+	}
+	return ""
+}
+
 // health is the current state of each source that is on.
 func (c *console) health(list []diagnosis.SourceInfo, contact bool) string {
 	var rows [][]string
@@ -78,8 +94,11 @@ func (c *console) health(list []diagnosis.SourceInfo, contact bool) string {
 			continue // it is off, or has no host
 		}
 		limited = limited || !strings.HasPrefix(s.Budget, diagnosis.NoLimit)
-		row := []string{s.Name, s.Budget, "breaker " + s.Breaker}
+		row := []string{s.Name, s.Budget}
 		var trouble []string
+		if p := paused(s.Breaker); p != "" {
+			trouble = append(trouble, p)
+		}
 		if !s.WaitUntil.IsZero() {
 			trouble = append(trouble, "asked to be left alone until "+diagnosis.Clock(s.WaitUntil))
 		}

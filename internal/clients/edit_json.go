@@ -2,17 +2,19 @@ package clients
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/tailscale/hujson"
 )
 
 // errShape reports that a configuration is valid, and not of the expected form.
-var errShape = errors.New("it has another form than this program knows")
+var errShape = errors.New("this program does not know its form")
 
 const byteOrderMark = "\ufeff"
 
@@ -41,7 +43,7 @@ func setJSON(config []byte, servers string, entry []member) ([]byte, error) {
 	}
 	at += "/" + ServerName
 	if _, ok := root.Find(at).Value.(*hujson.Object); !ok {
-		return nil, fmt.Errorf("%q in it is no object: %w", ServerName, errShape)
+		return nil, fmt.Errorf("%q in it is not an object: %w", ServerName, errShape)
 	}
 	for _, m := range entry {
 		value, err := json.Marshal(m.value)
@@ -86,11 +88,11 @@ func unsetJSON(config []byte, servers string) ([]byte, error) {
 func parseJSON(body []byte, servers string) (hujson.Value, error) {
 	root, err := hujson.Parse(body)
 	if err != nil {
-		return root, err
+		return root, notJSON(err)
 	}
 	object, ok := root.Value.(*hujson.Object)
 	if !ok {
-		return root, fmt.Errorf("it is no object: %w", errShape)
+		return root, fmt.Errorf("it is not an object: %w", errShape)
 	}
 	n := 0
 	for _, m := range object.Members {
@@ -103,7 +105,7 @@ func parseJSON(body []byte, servers string) (hujson.Value, error) {
 	}
 	if found := root.Find("/" + servers); found != nil {
 		if _, ok := found.Value.(*hujson.Object); !ok {
-			return root, fmt.Errorf("%q in it is no object: %w", servers, errShape)
+			return root, fmt.Errorf("%q in it is not an object: %w", servers, errShape)
 		}
 	}
 	return root, nil
@@ -203,10 +205,20 @@ func decodeJSON(config []byte) (map[string]any, error) {
 	}
 	plain, err := hujson.Standardize(bytes.Clone(body))
 	if err != nil {
-		return nil, err
+		return nil, notJSON(err)
 	}
-	return out, json.Unmarshal(plain, &out)
+	if json.Unmarshal(plain, &out) != nil {
+		return nil, fmt.Errorf("it is not an object: %w", errShape)
+	}
+	return out, nil
 }
+
+// notJSON names the place of an error of hujson, whose text has it.
+func notJSON(err error) error {
+	return fmt.Errorf("the file is not JSON: %s", cmp.Or(errorPlace.FindString(err.Error()), "its form is wrong"))
+}
+
+var errorPlace = regexp.MustCompile(`line \d+, column \d+`)
 
 // onlyOurs returns an error if two configurations differ in more than our server.
 func onlyOurs(before, after map[string]any, servers string) error {

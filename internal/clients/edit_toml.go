@@ -3,6 +3,7 @@ package clients
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -204,5 +205,11 @@ func finishTOML(before, after []byte, servers string, wanted bool) ([]byte, erro
 
 func decodeTOML(config []byte) (map[string]any, error) {
 	out := map[string]any{}
-	return out, toml.Unmarshal(config, &out)
+	err := toml.Unmarshal(config, &out)
+	var wrong *toml.DecodeError
+	if errors.As(err, &wrong) {
+		line, column := wrong.Position()
+		err = fmt.Errorf("the file is not TOML: line %d, column %d", line, column)
+	}
+	return out, err
 }

@@ -78,7 +78,7 @@ func greet(in io.Writer, out io.Reader) (string, error) {
 		}
 	}
 	if err := json.Unmarshal(line, &answer); err != nil || answer.Result.ServerInfo.Name == "" {
-		return "", errors.New("its first line on stdout is no answer to initialize")
+		return "", errors.New("its first line on stdout is not an answer to initialize")
 	}
 	return strings.TrimSpace(answer.Result.ServerInfo.Name + " " + answer.Result.ServerInfo.Version), nil
 }

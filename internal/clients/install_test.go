@@ -144,7 +144,7 @@ func TestInstallKeepsTheFile(t *testing.T) {
 // TestBrokenConfiguration: it is told, and neither changed nor copied.
 func TestBrokenConfiguration(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"vscode", "codex"} {
+	for name, place := range map[string]string{"vscode": "not JSON: line 1, column 5", "codex": "not TOML: line 1, column 1"} {
 		s, c := home(t), client(t, name)
 		if err := os.MkdirAll(filepath.Dir(c.File(s)), 0o700); err != nil {
 			t.Fatal(err)
@@ -155,7 +155,7 @@ func TestBrokenConfiguration(t *testing.T) {
 		}
 		_, err := Install(c, s, server, false, moment)
 		var p *evidence.Problem
-		if !errors.As(err, &p) || !strings.Contains(p.What, c.File(s)) || !strings.Contains(p.Try, "install print") {
+		if !errors.As(err, &p) || !strings.Contains(p.What, c.File(s)) || !strings.Contains(p.What, place) || !strings.Contains(p.Try, "install print") {
 			t.Errorf("%s: Install = %v, want a problem with the file and the next step", name, err)
 		}
 		if _, _, _, err := Configured(c, s); !errors.As(err, &p) {
@@ -195,7 +195,7 @@ func TestHandshake(t *testing.T) {
 		errs   string
 	}{
 		{"an answer", shell(`read line; echo '{"jsonrpc":"2.0","id":1,"result":{"serverInfo":{"name":"toy","version":"'$TOY'"}}}'`), "toy 3", ""},
-		{"noise", shell(`read line; echo hello`), "", "no answer to initialize"},
+		{"noise", shell(`read line; echo hello`), "", "not an answer to initialize"},
 		{"an end", shell(`echo no such setting >&2; exit 2`), "", "ended without an answer: no such setting"},
 		{"no command", Server{Command: "/no/such/program"}, "", "no such file"},
 	} {

@@ -82,10 +82,16 @@ func (in Inputs) file(known map[string]key) (layer, error) {
 	}
 	k := koanf.New(".")
 	if err := k.Load(file.Provider(in.File), yaml.Parser()); err != nil {
-		if errors.Is(err, fs.ErrNotExist) && !in.Must {
+		var path *fs.PathError
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && !in.Must:
 			return l, nil
+		case errors.Is(err, fs.ErrNotExist):
+			return l, &Error{What: fmt.Sprintf("the settings file %s, which --config or %sCONFIG names, does not exist", in.File, EnvPrefix), Try: "create it, or name another with --config"}
+		case errors.As(err, &path):
+			return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: %v", in.File, path.Err), Try: "look at its permissions, or name another with --config"}
 		}
-		return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: %v", in.File, err), Try: "fix or create it, or name another with --config"}
+		return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: it is not YAML: %s", in.File, strings.TrimPrefix(err.Error(), "yaml: ")), Try: "fix it, or name another with --config"}
 	}
 	for name, v := range k.All() {
 		if _, ok := known[name]; !ok {

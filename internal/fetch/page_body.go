@@ -25,7 +25,7 @@ func readPage(r *Response, body io.Reader, limit int64) error {
 		body = start
 	}
 	if !holdsText(r.ContentType) {
-		return &Error{Kind: ContentType, Detail: "answered " + shortType(r.ContentType) + ", which is no text, page or PDF"}
+		return &Error{Kind: ContentType, Detail: "answered " + shortType(r.ContentType) + ", which is not text, a page or a PDF"}
 	}
 	if !mayCut(r.ContentType) {
 		var err error

@@ -124,7 +124,7 @@ func programFormat(raw []byte) string {
 // readIsolated reads what has to be parsed apart from this process.
 func (l *Library) readIsolated(ctx context.Context, raw []byte, contentType, name string) (extract.Page, error) {
 	if l.deps.Files == nil {
-		return extract.Page{}, &evidence.Problem{What: name + " is no plain text, and this program reads nothing else", Try: "pass its text instead"}
+		return extract.Page{}, &evidence.Problem{What: name + " is not plain text, and this program reads nothing else", Try: "pass its text instead"}
 	}
 	page, err := l.deps.Files.Page(ctx, raw, contentType, "")
 	if err != nil {

@@ -29,7 +29,7 @@ const (
 	MaxMetaValue   = 4096     // bytes of each; a longer one is cut
 	DefaultK       = 10       // hits of a recall with K of 0 or less
 	MaxK           = 1000     // most hits of one recall
-	ConfirmAbove   = 10       // forgetting more documents than this needs Selector.Confirm; so does more than one and a third of all
+	ConfirmAbove   = 10       // forgetting more documents than this needs Selector.Confirm; so do two or more that are over a third of all
 	ConfirmTurns   = 100      // and so do more documents and turns that quote them than this
 )
 

@@ -118,8 +118,11 @@ func badLine(n int, err error) error {
 		return &evidence.Problem{What: fmt.Sprintf("the import ended at line %d: %s", n, ours.What),
 			Try: ours.Try + "; then import again: existing records are skipped", Cause: err}
 	}
-	p := evidence.BadInput(fmt.Sprintf("line %d of the export cannot be imported: %v", n, err),
-		"the lines before it are stored; fix or remove the line and import again: existing records are skipped")
+	try := "the lines before it are stored; fix or remove the line and import again: existing records are skipped"
+	if n == 1 && errors.Is(err, errNoExport) {
+		try = "name a file that `research-mcp memory export` wrote"
+	}
+	p := evidence.BadInput(fmt.Sprintf("line %d of the export cannot be imported: %v", n, err), try)
 	p.Cause = err
 	return p
 }
@@ -178,6 +181,10 @@ func (im *importer) take(b []byte, n int) error {
 	}
 	var ln line
 	if err := json.Unmarshal(b, &ln); err != nil {
+		err = notALine(err, len(b))
+		if !im.begun {
+			return fmt.Errorf("%w: %w", errNoExport, err)
+		}
 		return err
 	}
 	if !im.begun && ln.Header == nil {
@@ -217,7 +224,7 @@ func (im *importer) take(b []byte, n int) error {
 	case ln.End != nil:
 		im.end = true
 	default:
-		return errors.New("it is no record of an export")
+		return errors.New("it is not a record of an export")
 	}
 	return nil
 }
