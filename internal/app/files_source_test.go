@@ -93,7 +93,7 @@ func TestAMissingFolderIsData(t *testing.T) {
 		t.Fatalf("%s, %v", answer.Status, err)
 	}
 	for _, s := range answer.Sources {
-		if s.Name == "files" && (s.Status != evidence.StatusError || !strings.Contains(s.Err, "does not exist; fix that")) {
+		if s.Name == "files" && (s.Status != evidence.StatusError || !strings.Contains(s.Err, "does not exist; set sources.files.dir to a folder that exists")) {
 			t.Errorf("report %+v", s)
 		}
 	}

@@ -4,6 +4,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -141,7 +142,7 @@ func sourceChecks(ctx context.Context, a *app.App, offline bool) []Check {
 		switch {
 		case !info.On:
 			out[i] = Check{Name: info.Name, Status: checkOff, What: info.About, Try: how[info.Name]}
-		case offline:
+		case offline && !local(byName[info.Name]):
 			out[i] = Check{Name: info.Name, Status: checkOK, What: "on, not asked: " + info.location()}
 		default:
 			group.Go(func() error {
@@ -166,20 +167,32 @@ func sourceCheck(ctx context.Context, info SourceInfo, s research.Source) Check 
 	docs, warning, err := searchOnce(ctx, s, evidence.Query{Text: "computer", Question: "computer", Limit: 1, Language: "en"})
 	took := time.Since(begun).Milliseconds()
 	if err != nil {
+		if p := evidence.AsProblem(err); local(s) {
+			return Check{Name: info.Name, Status: checkWarn, What: p.What, Try: cmp.Or(p.Try, "try again: what was read is kept")}
+		}
 		what, _, _ := strings.Cut(err.Error(), "\n")
 		return Check{Name: info.Name, Status: checkWarn, What: fmt.Sprintf("%s: %s", info.location(), what),
 			Try: fmt.Sprintf("look whether %s can be reached from here; questions go on without it", info.location())}
 	}
-	check := Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %s", info.location(), took, text.Count(len(docs), "document"))}
+	got := text.Count(len(docs), "document")
 	if i, ok := s.(interface{ Indexed() (int, bool) }); ok {
-		if files, ok := i.Indexed(); ok {
-			check.What += fmt.Sprintf(" of %s in its index", text.Count(files, "file"))
+		if files, ok := i.Indexed(); ok && files == 1 {
+			got = "1 file is indexed"
+		} else if ok {
+			got = text.Count(files, "file") + " are indexed"
 		}
 	}
+	check := Check{Name: info.Name, Status: checkOK, What: fmt.Sprintf("%s answered in %d ms, %s", info.location(), took, got)}
 	if warning != "" {
 		check.Status, check.What = checkWarn, check.What+"; "+warning
 	}
 	return check
+}
+
+// local reports whether a search of the source needs no network.
+func local(s research.Source) bool {
+	l, ok := s.(research.Local)
+	return ok && l.Local()
 }
 
 // searchOnce is the source's search, with the warning that it gives, if any.

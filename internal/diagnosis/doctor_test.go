@@ -39,7 +39,8 @@ func TestDoctorAsksTheSources(t *testing.T) {
 	check(checkWarn)
 }
 
-// The doctor says how many files of a folder are in its index.
+// The doctor says how many files of a folder are indexed, and which
+// folder is missing, also without a network.
 func TestDoctorCountsTheFilesOfAFolder(t *testing.T) {
 	t.Parallel()
 	notes := t.TempDir()
@@ -48,10 +49,18 @@ func TestDoctorCountsTheFilesOfAFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cfg := apptest.Settings(t, nil, map[string]string{"sources.files.dir": notes})
-	checks := Doctor(t.Context(), cfg, DoctorOptions{}).Checks
-	at := slices.IndexFunc(checks, func(c Check) bool { return c.Name == "files" })
-	if at < 0 || checks[at].Status != checkOK || !strings.HasSuffix(checks[at].What, "of 2 files in its index") {
-		t.Errorf("the checks are %+v, want the number of files", checks)
+	gone := filepath.Join(notes, "gone")
+	for _, c := range []struct{ dir, status, what, try string }{
+		{notes, checkOK, ", 2 files are indexed", ""},
+		{gone, checkWarn, "the folder " + gone + " of sources.files.dir does not exist", "set sources.files.dir to a folder that exists"},
+	} {
+		for _, offline := range []bool{false, true} {
+			cfg := apptest.Settings(t, nil, map[string]string{"sources.files.dir": c.dir})
+			checks := Doctor(t.Context(), cfg, DoctorOptions{Offline: offline}).Checks
+			at := slices.IndexFunc(checks, func(c Check) bool { return c.Name == "files" })
+			if at < 0 || checks[at].Status != c.status || !strings.HasSuffix(checks[at].What, c.what) || !strings.HasPrefix(checks[at].Try, c.try) {
+				t.Errorf("offline %v: the checks are %+v, want %+v", offline, checks, c)
+			}
+		}
 	}
 }

@@ -128,19 +128,19 @@ func (f *files) refused(err error) error {
 		return &evidence.Problem{What: fmt.Sprintf("the folder %s of sources.files.dir cannot be searched: %v", f.folder.dir, err),
 			Try: "ask again when that has passed; the data folder needs room and may be used by other processes", Cause: err}
 	}
-	what := "cannot be opened"
+	what, try := "cannot be opened", "fix that, set sources.files.dir to another"
 	switch info, statErr := os.Stat(f.folder.dir); {
 	case errors.Is(err, fs.ErrNotExist):
-		what = "does not exist"
+		what, try = "does not exist", "set sources.files.dir to a folder that exists"
 	case statErr == nil && !info.IsDir():
-		what = "is not a folder"
+		what, try = "is not a folder", "set sources.files.dir to a folder"
 	case errors.Is(err, errUnreadable):
 		what = "holds files, none of which can be read"
 	case errors.Is(err, fs.ErrPermission):
 		what = "may not be read: this program has no permission"
 	}
 	return &evidence.Problem{What: fmt.Sprintf("the folder %s of sources.files.dir %s", f.folder.dir, what),
-		Try: "fix that, set sources.files.dir to another, or set sources.files.enabled=false", Cause: err}
+		Try: try + ", or set sources.files.enabled=false", Cause: err}
 }
 
 // document is a part of a file before it is finished.

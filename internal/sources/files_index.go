@@ -58,7 +58,8 @@ type folder struct {
 	notes  []string         // about the index, for the user
 	once   []string         // the same, until an answer from a whole index has said so
 	update *update          // the present or last one
-	warned bool             // that the folder holds more than is read
+	unread unreadFiles
+	warned bool // that the folder holds more than is read
 
 	searches int             // that wait for the reading
 	none     context.Context // ends when there is one
@@ -313,14 +314,17 @@ func (x *folder) current() *fileindex.Index {
 	return x.index
 }
 
-// indexed returns how many files of the folder the last update has read or found read.
+// indexed returns how many files of the folder have text in the index.
 func (x *folder) indexed() int {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.update == nil {
+	index := x.current()
+	if index == nil {
 		return 0
 	}
-	return int(x.update.read.Load())
+	n, err := index.Count(x.life)
+	if err != nil {
+		x.log.Warn("the files of the index cannot be counted", "folder", x.dir, "err", err)
+	}
+	return n
 }
 
 // warn logs once that files are left out, and again after a time without.
@@ -338,7 +342,7 @@ func (x *folder) warn(leftOut bool, read int) {
 func (x *folder) warnings(u *update) []string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	out := slices.Concat(x.notes, x.once)
+	out := slices.Concat(x.notes, x.once, x.unread.warning())
 	switch read, files := u.read.Load(), u.files.Load(); {
 	case !u.finished() && files == 0:
 		return append(out, fmt.Sprintf("the folder %s is still being looked through: only what was read of it earlier was searched; ask again for the rest", x.dir))
@@ -349,6 +353,7 @@ func (x *folder) warnings(u *update) []string {
 			x.dir, text.Count(read, "file"), x.bounds.files, x.bounds.entries, x.bounds.bytes>>20))
 	}
 	x.once = nil
+	x.unread.said()
 	return out
 }
 

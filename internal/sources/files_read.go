@@ -57,8 +57,11 @@ func (x *folder) read(ctx context.Context, root *os.Root, it listedFile) outcome
 	}
 	kind := fileTypes[extension(it.path)]
 	raw, err := readHead(root, it.path, maxBytes(kind))
-	if err != nil {
+	if errors.Is(err, fs.ErrNotExist) { // removed since it was listed
 		return outcome{file: it}
+	}
+	if err != nil {
+		return outcome{file: it, why: err}
 	}
 	f := fileindex.File{Path: it.path, Title: it.path, Size: it.size, Modified: it.modified}
 	hash := sha256.Sum256(raw)
@@ -78,11 +81,11 @@ func (x *folder) read(ctx context.Context, root *os.Root, it listedFile) outcome
 		page, f.Failed = extract.Page{}, it.failed+1
 	}
 	setPage(&f, page)
-	entry, err := fileindex.Prepare(ctx, f, cutParts(page.Text))
-	if err != nil { // ctx has ended
+	entry, ended := fileindex.Prepare(ctx, f, cutParts(page.Text))
+	if ended != nil { // ctx
 		return outcome{file: it}
 	}
-	return outcome{file: it, entry: entry, failed: f.Failed > 0}
+	return outcome{file: it, entry: entry, failed: f.Failed > 0, why: err}
 }
 
 // setPage sets the fields that come from the file's content.

@@ -173,8 +173,9 @@ func batchOf(files []listedFile) int {
 type outcome struct {
 	file    listedFile
 	entry   *fileindex.Entry
-	touched bool // its content is what the index has
-	failed  bool // the reader failed
+	touched bool  // its content is what the index has
+	failed  bool  // the reader failed
+	why     error // it cannot be read
 }
 
 // readAll reads some files, so many at a time.
@@ -230,6 +231,7 @@ func (r *reading) write(ctx context.Context, files []outcome) error {
 	if err := r.apply(ctx, change); err != nil {
 		return err
 	}
+	r.folder.unread.add(files)
 	r.update.read.Add(read)
 	return nil
 }
@@ -252,6 +254,8 @@ func (r *reading) readGuarded(ctx context.Context, it listedFile) (out outcome) 
 	return r.folder.read(ctx, r.root, it)
 }
 
+var errPanicked = errors.New("its reader failed on it")
+
 // failedAt is the outcome of a file that the reader panicked on: one attempt that failed.
 func (r *reading) failedAt(ctx context.Context, it listedFile) outcome {
 	f := fileindex.File{Path: it.path, Title: it.path, Size: it.size, Modified: it.modified, Failed: it.failed + 1}
@@ -259,7 +263,7 @@ func (r *reading) failedAt(ctx context.Context, it listedFile) outcome {
 	if err != nil { // ctx has ended
 		return outcome{file: it}
 	}
-	return outcome{file: it, entry: entry, failed: true}
+	return outcome{file: it, entry: entry, failed: true, why: errPanicked}
 }
 
 // list returns the files to read, sorted by path: regular files of a known type
