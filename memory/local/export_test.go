@@ -347,7 +347,7 @@ func TestImportLeavesBadLinesOut(t *testing.T) {
 			return strings.Replace(s, `"chunks":[[0,23]]`, `"chunks":[[0,23],[1,23],[2,23]]`, 1)
 		}, "overlaps"},
 		{"a chunk twice", func(s string) string { return strings.Replace(s, `"chunks":[[0,23]]`, `"chunks":[[0,23],[0,23]]`, 1) }, "chunk 1"},
-		{"no record", func(string) string { return `{"evil":1}` + "\n" }, "no record"},
+		{"no record", func(string) string { return `{"evil":1}` + "\n" }, "not a record"},
 		{"no id", func(s string) string { return strings.Replace(s, `"id":"`, `"idd":"`, 1) }, "without an id"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
