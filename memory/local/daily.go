@@ -31,11 +31,11 @@ func (l *Local) BackupDaily(ctx context.Context, maxBytes int64) (contract.Backu
 		return r, false, nil
 	}
 	dir := filepath.Join(filepath.Dir(l.path), backupDir)
-	old, err := dailies(dir)
+	now := l.now()
+	old, err := dailies(dir, now)
 	if err != nil {
 		return r, false, err
 	}
-	now := l.now()
 	if len(old) > 0 && now.Sub(dailyTime(old[len(old)-1])) < dailyEvery {
 		return r, false, nil
 	}
@@ -60,15 +60,16 @@ func (l *Local) BackupDaily(ctx context.Context, maxBytes int64) (contract.Backu
 	return r, true, err
 }
 
-// dailies returns the automatic backups, oldest first.
-func dailies(dir string) ([]string, error) {
+// dailies returns the automatic backups that were made until now, oldest first. One
+// of a clock that was wrong is ignored: it would end the backups until its day.
+func dailies(dir string, now time.Time) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
 	var out []string
 	for _, e := range entries {
-		if path := filepath.Join(dir, e.Name()); e.Type().IsRegular() && !dailyTime(path).IsZero() {
+		if path := filepath.Join(dir, e.Name()); e.Type().IsRegular() && !dailyTime(path).IsZero() && !dailyTime(path).After(now) {
 			out = append(out, path)
 		}
 	}

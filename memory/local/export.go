@@ -95,6 +95,8 @@ type exporter struct {
 	opts  contract.ExportOptions
 	now   time.Time
 	moved contract.Moved
+
+	vectorQuery string // of the vectors of a document, in the layout of the file
 }
 
 // errUnreadable is the cause of a record that is left out for no error of SQLite.
@@ -148,6 +150,7 @@ func (x *exporter) models(ctx context.Context) error {
 	if !x.opts.Vectors {
 		return nil
 	}
+	x.vectorQuery = vectorQuery(ctx, x.tx)
 	models, err := allModels(ctx, x.tx)
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -166,6 +169,19 @@ func (x *exporter) models(ctx context.Context) error {
 	return nil
 }
 
+// vectorQuery leaves out the columns that an older layout does not have.
+func vectorQuery(ctx context.Context, tx *sql.Tx) string {
+	sum, where := "v.sum", " AND v.missing=0"
+	columns, err := stringsOf(ctx, tx, "SELECT name FROM pragma_table_info('vec')")
+	if err == nil && !slices.Contains(columns, "sum") {
+		sum = "NULL"
+	}
+	if err == nil && !slices.Contains(columns, "missing") {
+		where = ""
+	}
+	return "SELECT m.name, m.revision, v.v, " + sum + " FROM vec v JOIN model m ON m.id=v.model WHERE v.doc=?" + where + " ORDER BY m.id"
+}
+
 func (x *exporter) documents(ctx context.Context) error {
 	ids, whole, err := rowIDs(ctx, x.tx, "doc")
 	if err != nil {
@@ -173,8 +189,8 @@ func (x *exporter) documents(ctx context.Context) error {
 	}
 	if !whole {
 		x.warn("the table of documents is damaged: they were looked for one by one")
-		ids = x.withTexts(ctx, ids)
 	}
+	ids = x.withTexts(ctx, ids)
 	for _, id := range ids {
 		d, err := x.document(ctx, id)
 		if err == nil {
@@ -229,7 +245,7 @@ func (x *exporter) document(ctx context.Context, id int64) (*documentLine, error
 	if err != nil {
 		return nil, unreadable("reading a document", err)
 	}
-	d.Text = body
+	d.Text = validSameLength(body) // a damaged byte would move what is after it, and the chunks with it
 	if d.Hash != evidence.ContentHash(d.Title, d.Text) {
 		x.warn(fmt.Sprintf("the text of document %s has changed since it was stored: its hash differs", d.ID))
 	}
@@ -274,7 +290,7 @@ func (x *exporter) chunks(ctx context.Context, id int64, d *documentLine) error 
 }
 
 func (x *exporter) vectors(ctx context.Context, id int64, d *documentLine) {
-	err := eachRow(ctx, x.tx, "SELECT m.name, m.revision, v.v, v.sum FROM vec v JOIN model m ON m.id=v.model WHERE v.doc=? AND v.missing=0 ORDER BY m.id", []any{id}, func(row scanner) error {
+	err := eachRow(ctx, x.tx, x.vectorQuery, []any{id}, func(row scanner) error {
 		var v vectorLine
 		var sum sql.NullInt64
 		if err := row.Scan(&v.Model, &v.Revision, &v.Data, &sum); err != nil {
@@ -291,46 +307,6 @@ func (x *exporter) vectors(ctx context.Context, id int64, d *documentLine) {
 		d.Vectors = nil
 		x.warn(fmt.Sprintf("the vectors of document %s were left out: %v", d.ID, err))
 	}
-}
-
-func (x *exporter) sessions(ctx context.Context) error {
-	ids, whole, err := rowIDs(ctx, x.tx, "session")
-	if err != nil {
-		return err
-	}
-	if !whole {
-		x.warn("the table of sessions is damaged: they were looked for one by one")
-	}
-	for _, id := range ids {
-		s, err := scanSession(x.tx.QueryRowContext(ctx, "SELECT "+sessionColumns+" FROM session s WHERE s.id=?", id))
-		if err != nil { // counting its turns may be what fails
-			s = evidence.Session{ID: x.uidOf(ctx, "session", id)}
-			x.leaveOut("title and summary of session "+s.ID, err)
-		}
-		turns, err := turnsAfter(ctx, x.tx, id, -1)
-		if err != nil {
-			turns = x.rescueTurns(ctx, id, s.ID)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		out := &sessionLine{ID: s.ID, Title: s.Title, Summary: s.Summary, SummaryTo: s.SummaryTo, Created: s.Created, Updated: s.Updated, Turns: []turnLine{}}
-		for _, t := range turns {
-			t.Used = x.used(ctx, t.Run)
-			out.Turns = append(out.Turns, turnLine(t))
-		}
-		err = x.write(line{Session: out})
-		if isWriting(err) {
-			return err
-		}
-		if err != nil {
-			x.leaveOut("session "+s.ID, err)
-			continue
-		}
-		x.moved.Sessions++
-		x.moved.Turns += len(turns)
-	}
-	return nil
 }
 
 // used returns the documents that an answer used and does not cite.

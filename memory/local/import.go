@@ -38,7 +38,8 @@ type importer struct {
 	batch   []item
 	size    int
 	end     bool
-	cleaned int // documents from which invisible characters were removed
+	cleaned int  // documents from which invisible characters were removed
+	lenient bool // the lines are of a damaged memory: as much of each as possible is stored
 }
 
 // item is a line that waits to be stored.
@@ -49,7 +50,10 @@ type item struct {
 
 // Import reads what Export wrote; see contract.Exporter.
 func (l *Local) Import(ctx context.Context, r io.Reader, opts contract.ImportOptions) (contract.Moved, error) {
-	im := &importer{l: l, opts: opts, moved: contract.Moved{Warnings: []string{}}}
+	return (&importer{l: l, opts: opts, moved: contract.Moved{Warnings: []string{}}}).run(ctx, r)
+}
+
+func (im *importer) run(ctx context.Context, r io.Reader) (contract.Moved, error) {
 	if err := ctx.Err(); err != nil {
 		return im.moved, err
 	}
@@ -200,22 +204,13 @@ func (im *importer) take(b []byte, n int) error {
 	case ln.Model != nil:
 		im.later(n, func(ctx context.Context, tx *sql.Tx, _ *contract.Moved) error { return importModel(ctx, tx, ln.Model) })
 	case ln.Document != nil:
-		if err := checkLine(ln.Document); err != nil {
-			return err
-		}
-		if ln.Document.clean() {
-			im.cleaned++
-		}
-		e, err := im.l.readyLine(ln.Document)
-		if err != nil {
-			return err
-		}
-		im.later(n, func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error {
-			return importDocument(ctx, tx, e, ln.Document, m)
-		})
+		return im.takeDocument(ln.Document, n)
 	case ln.Session != nil:
 		if ln.Session.ID == "" {
 			return errors.New("a session has no id")
+		}
+		if im.lenient {
+			im.warn(ln.Session.lenient())
 		}
 		ln.Session.clean()
 		im.later(n, func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error {
@@ -227,6 +222,32 @@ func (im *importer) take(b []byte, n int) error {
 		return errors.New("it is not a record of an export")
 	}
 	return nil
+}
+
+func (im *importer) takeDocument(d *documentLine, n int) error {
+	if im.lenient {
+		im.warn(d.lenient())
+	}
+	if err := checkLine(d); err != nil {
+		return err
+	}
+	if d.clean() {
+		im.cleaned++
+	}
+	e, err := im.l.readyLine(d)
+	if err != nil {
+		return err
+	}
+	im.later(n, func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error {
+		return importDocument(ctx, tx, e, d, im.lenient, m)
+	})
+	return nil
+}
+
+// warn adds warnings, and few enough that a report can be read.
+func (im *importer) warn(notes []string) {
+	room := max(0, maxNamed-len(im.moved.Warnings))
+	im.moved.Warnings = append(im.moved.Warnings, notes[:min(room, len(notes))]...)
 }
 
 func (im *importer) later(n int, fn func(context.Context, *sql.Tx, *contract.Moved) error) {

@@ -44,18 +44,25 @@ const (
 // checkLine refuses a document whose chunks would make storing it cost more than
 // its text does, and one that was changed since the export.
 func checkLine(d *documentLine) error {
-	switch {
-	case len(d.Chunks) > maxChunks:
-		return fmt.Errorf("document %q has %d chunks; the limit is %d", name(d.Document), len(d.Chunks), maxChunks)
-	case len(d.Sessions) > maxLinks:
+	if len(d.Sessions) > maxLinks {
 		return fmt.Errorf("document %q belongs to %d sessions; the limit is %d", name(d.Document), len(d.Sessions), maxLinks)
+	}
+	if err := checkChunks(d); err != nil {
+		return err
+	}
+	return checkHash(d)
+}
+
+func checkChunks(d *documentLine) error {
+	if len(d.Chunks) > maxChunks {
+		return fmt.Errorf("document %q has %d chunks; the limit is %d", name(d.Document), len(d.Chunks), maxChunks)
 	}
 	for i, c := range d.Chunks {
 		if i > 0 && c[0] <= d.Chunks[i-1][0] || i > 1 && c[0] < d.Chunks[i-2][1] {
 			return fmt.Errorf("document %q: chunk %d does not begin after the one before it, or overlaps more than its neighbours", name(d.Document), i)
 		}
 	}
-	return checkHash(d)
+	return nil
 }
 
 // checkHash refuses a document whose text was changed by hand, which chunks and
@@ -96,7 +103,9 @@ func mergeOwners(ctx context.Context, tx *sql.Tx, doc int64, d *documentLine) er
 	return nil
 }
 
-func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, m *contract.Moved) error {
+// importDocument stores a document. If lenient, vectors that do not fit it are left
+// out.
+func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, lenient bool, m *contract.Moved) error {
 	old, err := findDoc(ctx, tx, e.doc.ID)
 	if err != nil {
 		return err
@@ -124,12 +133,19 @@ func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, 
 	if err := mergeOwners(ctx, tx, doc, d); err != nil {
 		return err
 	}
+	with := 0
 	for _, v := range d.Vectors {
-		if err := importVectors(ctx, tx, doc, first, e, v, &r); err != nil {
+		err := importVectors(ctx, tx, doc, first, e, v, &r)
+		if err != nil && lenient && passing(err) == nil {
+			m.Warnings = append(m.Warnings, fmt.Sprintf("vectors were left out: %v", err))
+			continue
+		}
+		if err != nil {
 			return err
 		}
+		with++
 	}
-	if len(d.Vectors) > 0 {
+	if with > 0 {
 		m.Vectors++
 	}
 	m.Warnings = append(m.Warnings, r.Warnings...)

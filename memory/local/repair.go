@@ -117,7 +117,7 @@ func refill(ctx context.Context, cfg contract.Config, d *damagedFile, dir string
 		return moved, err
 	}
 	fresh := cfg
-	fresh.Dir, fresh.Keep = dir, contract.Retention{}
+	fresh.Dir, fresh.Keep, fresh.MaxText = dir, contract.Retention{}, maxLine // a stored text is kept, however long
 	m, err := Open(ctx, fresh)
 	if err != nil {
 		return moved, err
@@ -133,7 +133,7 @@ func refill(ctx context.Context, cfg contract.Config, d *damagedFile, dir string
 	})
 	g.Go(func() error {
 		var err error
-		kept, err = m.Import(ctx, lines, contract.ImportOptions{})
+		kept, err = (&importer{l: m, moved: contract.Moved{Warnings: []string{}}, lenient: true}).run(ctx, lines)
 		return errors.Join(err, lines.CloseWithError(err))
 	})
 	if err := g.Wait(); err != nil {

@@ -113,6 +113,7 @@ func (x *exporter) rescueDocument(ctx context.Context, id int64) (*documentLine,
 	if err := x.tx.QueryRowContext(ctx, "SELECT text FROM body WHERE doc=?", id).Scan(&d.Text); err != nil {
 		return nil, err
 	}
+	d.Text = validSameLength(d.Text)
 	for column, to := range map[string]any{"uid": &d.ID, "source": &d.Source, "url": &d.URL, "title": &d.Title, "language": &d.Language, "license": &d.License,
 		"revision": &d.Revision, "own": &d.Own, "pinned": &d.Pinned, "hash": &d.Hash} {
 		_ = x.tx.QueryRowContext(ctx, "SELECT "+column+" FROM doc WHERE id=?", id).Scan(to) // what cannot be read stays empty
@@ -124,37 +125,6 @@ func (x *exporter) rescueDocument(ctx context.Context, id int64) (*documentLine,
 	d.Retrieved = x.now
 	_ = x.chunks(ctx, id, d) // without them, the import makes one of the whole text
 	return d, ctx.Err()
-}
-
-// rescueTurns reads the turns of a session one by one, and those without their
-// answer whose answer cannot be read.
-func (x *exporter) rescueTurns(ctx context.Context, session int64, uid string) []evidence.Turn {
-	var seqs []int64
-	for _, order := range []string{"", " DESC"} {
-		_ = eachRow(ctx, x.tx, "SELECT seq FROM turn WHERE session=? ORDER BY seq"+order, []any{session}, func(row scanner) error {
-			var seq int64
-			err := row.Scan(&seq)
-			if err == nil {
-				seqs = append(seqs, seq)
-			}
-			return err
-		})
-	}
-	slices.Sort(seqs)
-	out := []evidence.Turn{}
-	for _, seq := range slices.Compact(seqs) {
-		turns, err := turnsOf(ctx, x.tx, "t.session=? AND t.seq=?", session, seq)
-		if err != nil || len(turns) != 1 {
-			turns, err = bareTurns(ctx, x.tx, session, seq)
-			x.leaveOut(fmt.Sprintf("the answer of turn %d of session %s", seq, uid), cause(err))
-		}
-		if err != nil {
-			x.leaveOut(fmt.Sprintf("turn %d of session %s", seq, uid), err)
-			continue
-		}
-		out = append(out, turns...)
-	}
-	return out
 }
 
 func cause(err error) error {
