@@ -9,19 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// accessOf says how the database at path can be opened: "" for writing, "ro" for
-// reading beside a process that writes, "immutable" for reading where nobody can
-// write: without the right to create its files, SQLite opens no database that has
-// a write-ahead log.
+// accessOf says how the database at path can be opened, in the words of openDB: for
+// writing, for reading beside a process that writes, or for reading where nobody
+// writes: without the right to create its files, SQLite opens no database that has a
+// write-ahead log. What such a log holds is not read; see refuseUnreadLog.
 func accessOf(path string) string {
 	file, dir := unix.Access(path, unix.W_OK), unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK)
 	if file == nil && dir == nil || unix.Access(path, unix.R_OK) != nil {
-		return ""
+		return accessWrite
 	}
 	if _, err := os.Stat(path + "-shm"); err == nil || dir == nil {
-		return "ro"
+		return accessReadOnly
 	}
-	return "immutable"
+	return accessImmutable
 }
 
 // freeBytes is the space for ordinary users on the disk with dir, if it is known.

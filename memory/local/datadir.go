@@ -46,6 +46,9 @@ func prepareDir(dir string) (string, *raw, error) {
 	if err := refuseOrphanedLog(path); err != nil {
 		return "", nil, err
 	}
+	if err := refuseUnreadLog(path, accessOf(path)); err != nil {
+		return "", nil, err
+	}
 	// Created here, with mode 0600: SQLite would let others read it, and the
 	// write-ahead log takes over the mode of the file.
 	file, err := openRaw(path)
@@ -68,7 +71,7 @@ const walHeader = 32
 func refuseOrphanedLog(path string) error {
 	wal, err := os.Stat(path + "-wal")
 	if err != nil || wal.Size() <= walHeader {
-		return nil
+		return nil //nolint:nilerr // there is none
 	}
 	if info, err := os.Stat(path); err == nil && info.Size() > 0 || err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -77,6 +80,21 @@ func refuseOrphanedLog(path string) error {
 		What: fmt.Sprintf("%s is empty, but the write-ahead log beside it has %d bytes: the database was lost or cut, and was not replaced", path, wal.Size()),
 		Try: fmt.Sprintf("move %s away, and put the newest backup from %s in the place of %s", filepath.Base(path)+"-wal",
 			filepath.Join(filepath.Dir(path), backupDir), filepath.Base(path)),
+	}
+}
+
+// refuseUnreadLog refuses a database beside a write-ahead log with data where SQLite
+// can only open the file without it: what was committed last would be missing. access
+// is that of accessOf.
+func refuseUnreadLog(path, access string) error {
+	wal, err := os.Stat(path + "-wal")
+	if access != accessImmutable || err != nil || wal.Size() <= walHeader {
+		return nil //nolint:nilerr // there is none
+	}
+	return &evidence.Problem{
+		What: fmt.Sprintf("the folder of %s is not writable, and its write-ahead log has %d bytes that cannot be read without writing beside it", path, wal.Size()),
+		Try: fmt.Sprintf("copy %s and %s into a writable folder, and name that with --data-dir; or make the folder writable once",
+			filepath.Base(path), filepath.Base(path)+"-wal"),
 	}
 }
 

@@ -99,7 +99,7 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}
-	l := &Local{cfg: cfg, log: cfg.Logger, path: path, raw: file, readOnly: accessOf(path) != "", newest: len(steps),
+	l := &Local{cfg: cfg, log: cfg.Logger, path: path, raw: file, readOnly: accessOf(path) != accessWrite, newest: len(steps),
 		copies: make(chan struct{}, 1), voc: newVocabulary(), df: newFrequencies()}
 	if l.readOnly {
 		err = wantLayout(ctx, path, len(steps))
@@ -167,16 +167,23 @@ func openUnlocked(path string) (*sql.DB, error) {
 	return sql.Open("sqlite", dsn(path, q))
 }
 
+// How accessOf says that a database can be opened.
+const (
+	accessWrite     = ""
+	accessReadOnly  = "ro"
+	accessImmutable = "immutable"
+)
+
 // openDB returns a pool; it connects at first use.
 func openDB(path string, readOnly bool) (*sql.DB, error) {
 	q := url.Values{}
 	q.Set("_busy_timeout", strconv.Itoa(int(busyTimeout.Milliseconds())))
 	q.Add("_pragma", "foreign_keys(1)")
 	switch accessOf(path) {
-	case "ro":
+	case accessReadOnly:
 		q.Set("mode", "ro")
 		readOnly = true
-	case "immutable":
+	case accessImmutable:
 		q.Set("immutable", "1")
 		readOnly = true
 	}

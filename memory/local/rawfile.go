@@ -59,7 +59,7 @@ func openRaw(path string) (*raw, error) {
 	}
 	// Asked first: a descriptor that is opened in vain and closed would release the locks.
 	flags := os.O_RDWR | os.O_CREATE
-	if accessOf(path) != "" { // the file exists and can only be read
+	if accessOf(path) != accessWrite { // the file exists and can only be read
 		flags = os.O_RDONLY
 	}
 	f, err := os.OpenFile(path, flags, 0o600)

@@ -77,7 +77,7 @@ func Repair(ctx context.Context, cfg contract.Config) (r contract.RepairReport, 
 	if info, err := os.Stat(r.Path); err != nil || !info.Mode().IsRegular() {
 		return r, evidence.BadInput(fmt.Sprintf("there is no memory in %s", dir), "name the folder of the memory with --data-dir")
 	}
-	if accessOf(r.Path) != "" {
+	if accessOf(r.Path) != accessWrite {
 		return r, notWritable(r.Path, nil)
 	}
 	d, err := openDamaged(ctx, r.Path, exclusiveWait)

@@ -34,7 +34,7 @@ func openDamaged(ctx context.Context, path string, wait time.Duration) (*damaged
 		return nil, err
 	}
 	d := &damagedFile{path: path, raw: file}
-	if accessOf(path) == "" { // else it cannot be locked
+	if accessOf(path) == accessWrite { // else it cannot be locked
 		if d.alone, err = file.lockAlone(ctx, wait); err != nil {
 			return nil, errors.Join(fmt.Errorf("locking %s: %w", path, err), file.release())
 		}
@@ -49,7 +49,7 @@ func (d *damagedFile) connect(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if !d.alone && !cut && accessOf(d.path) == "" {
+	if !d.alone && !cut && accessOf(d.path) != accessImmutable {
 		d.db, err = openDB(d.path, true) // SQLite reads beside the processes that use it
 		return err
 	}

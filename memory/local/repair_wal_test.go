@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -266,5 +267,54 @@ func TestRemoveStaleRepairs(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
 			t.Errorf("%s: %v, want left = %v", name, err, want)
 		}
+	}
+}
+
+// Where SQLite cannot read the log, a memory is not opened without what the log holds.
+func TestOpenRefusesAnUnreadLog(t *testing.T) {
+	t.Parallel()
+	dir := killed(t)
+	path := filepath.Join(dir, fileName)
+	var p *evidence.Problem
+	if err := refuseUnreadLog(path, accessImmutable); !errors.As(err, &p) || !strings.Contains(p.What, "write-ahead log") {
+		t.Errorf("refuseUnreadLog = %v", err)
+	}
+	for _, access := range []string{accessWrite, accessReadOnly} { // SQLite reads it
+		if err := refuseUnreadLog(path, access); err != nil {
+			t.Errorf("refuseUnreadLog with access %q = %v", access, err)
+		}
+	}
+	if err := os.Truncate(path+"-wal", walHeader); err != nil {
+		t.Fatal(err)
+	}
+	if err := refuseUnreadLog(path, accessImmutable); err != nil {
+		t.Errorf("refuseUnreadLog of a log without frames = %v", err)
+	}
+}
+
+// The same with a folder that is not writable: Open refuses, and an export reads a copy.
+func TestUnwritableFolderWithALog(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
+		t.Skip("needs a user whom permissions bind; TestOpenRefusesAnUnreadLog tests the refusal as root")
+	}
+	t.Parallel()
+	dir := killed(t)
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) //nolint:gosec // a folder
+	before := contents(t, dir)
+	var p *evidence.Problem
+	if _, err := Open(t.Context(), contract.Config{Dir: dir}); !errors.As(err, &p) || !strings.Contains(p.What, "write-ahead log") {
+		t.Errorf("Open = %v", err)
+	}
+	if m, err := Rescue(t.Context(), contract.Config{Dir: dir}, io.Discard, contract.ExportOptions{}); err != nil || m.Documents != 30 {
+		t.Errorf("Rescue = %+v, %v", m, err)
+	}
+	if _, err := Repair(t.Context(), contract.Config{Dir: dir}); !errors.As(err, &p) {
+		t.Errorf("Repair = %v", err)
+	}
+	if after := contents(t, dir); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Error("the files were changed")
 	}
 }
