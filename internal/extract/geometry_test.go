@@ -149,3 +149,42 @@ func TestManyCovers(t *testing.T) {
 		t.Errorf("%d texts in %d groups, want %d in 2", nodes, len(groups), 2*blocks)
 	}
 }
+
+// Text that an animation hides only for a part of the time, or at its start, is kept.
+func TestAnimationsThatShowText(t *testing.T) {
+	t.Parallel()
+	const shown = "The heron canary number forty two."
+	const out, in = "@keyframes f{to{opacity:0}}", "@keyframes f{from{opacity:0}to{opacity:1}}"
+	for name, c := range map[string][2]string{
+		"backwards":                    {out, "animation:f 1s reverse forwards"},
+		"there and back":               {out, "animation:f 1s alternate 2 forwards"},
+		"there and back, longhand":     {out, "animation:f 1s 2 forwards;animation-direction:alternate"},
+		"half of it":                   {out, "animation:f 1s 0.5 forwards"},
+		"never":                        {out, "animation:f 1s 0 forwards"},
+		"important":                    {out, "opacity:1!important;animation:f 1s forwards"},
+		"important in a frame":         {"@keyframes f{to{opacity:0!important}}", "animation:f 1s forwards"},
+		"half of the time":             {"@keyframes f{50%{opacity:1}to{opacity:0}}", "animation:f 1s step-start infinite"},
+		"with a first frame's timing":  {"@keyframes f{from{animation-timing-function:linear}to{opacity:0}}", "animation:f 9s step-start infinite"},
+		"jumping there and back":       {out, "animation:f 1s step-start infinite alternate"},
+		"jumping, once a day":          {in, "animation:f 86400s step-start"},
+		"a fill mode that is replaced": {out, "animation:f 1s forwards;animation-fill-mode:none"},
+		"by the scrolling":             {out, "animation:f linear both;animation-timeline:view()"},
+		"two":                          {out + "@keyframes g{to{opacity:1}}", "animation:f 1s forwards,g 1s forwards"},
+		"two for ever":                 {"@keyframes f{from,to{opacity:0}}@keyframes g{from,to{opacity:1}}", "animation:f 1s infinite,g 1s infinite"},
+		"after an hour":                {out, "animation:f 500s 8 forwards"},
+		"that shows it soon":           {"@keyframes f{from{opacity:0}1%,to{opacity:1}}", "animation:f 700s infinite"},
+		"paused in the middle":         {in, "animation:f 10s -9s paused"},
+		"paused before it begins":      {in, "animation:f 1s 5s paused"},
+		"from side to side":            {"@keyframes f{from{margin-left:-9999px}to{margin-left:9999px}}", "animation:f 9s infinite"},
+		"across the screen":            {"@keyframes f{from{transform:translateX(-2000px)}to{transform:translateX(2000px)}}", "animation:f 9s linear infinite"},
+		"across, by its own width":     {"@keyframes f{from{transform:translateX(-200%)}to{transform:translateX(200%)}}", "animation:f 9s infinite"},
+		"by shares of the screen":      {"@keyframes f{from{left:-100%}to{left:200%}}", "position:relative;animation:f 9s infinite"},
+		"turning":                      {"@keyframes f{from{transform:rotateY(90deg)}to{transform:rotateY(-90deg)}}", "animation:f 9s infinite"},
+		"uncovering":                   {"@keyframes f{from{clip-path:inset(0 100% 0 0)}to{clip-path:inset(0 0 0 100%)}}", "animation:f 9s infinite"},
+	} {
+		page := extracted(t, "<style>"+c[0]+"</style>", "<article>"+lorem+`<p style="`+c[1]+`">`+shown+"</p>"+lorem+"</article>")
+		if !strings.Contains(page.Text, shown) {
+			t.Errorf("%s: %q is lost", name, shown)
+		}
+	}
+}

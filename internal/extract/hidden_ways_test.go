@@ -239,6 +239,8 @@ var hiddenWays = [][3]string{
 	{"animation that begins tomorrow", `<style>@keyframes s{from{opacity:0}}.x{animation:s 1s 86400s both}</style>`, `<p class=x>$</p>`},
 	{"animation that takes a day", `<style>@keyframes s{from{opacity:0}}.x{animation-name:s;animation-duration:86400s}</style>`, `<p class=x>$</p>`},
 	{"animation that is paused", `<style>@keyframes s{from{opacity:0}}.x{animation:s 1s paused}</style>`, `<p class=x>$</p>`},
+	{"animation that ends after two times", `<style>@keyframes h{to{opacity:0}}.x{animation:h 1s 2;animation-fill-mode:forwards}</style>`, `<p class=x>$</p>`},
+	{"animation of nothing, backwards", `<style>@keyframes h{from,50%,to{opacity:0}}.x{animation:h 2s infinite reverse}</style>`, `<p class=x>$</p>`},
 	{"collapsed column", "", `<table><col><col style="visibility:collapse"><tr><td>one<td>$</tr></table>`},
 	{"collapsed columns", `<style>.x{visibility:collapse}</style>`, `<table><colgroup><colgroup class=x span=2><tr><td rowspan=2>one<td>$<td>$<tr><td colspan=2>$</table>`},
 	{"moved out of a box", "", `<div style="height:20px;overflow:hidden"><p style="margin-top:60px">$</p></div>`},

@@ -224,12 +224,15 @@ func (c *Cascade) Style(n *html.Node, env *Env, out *Style, vague bool) (hasVagu
 	return hasVague
 }
 
-const inlineOrigin = uint64(1) << 62
+const (
+	inlineOrigin = uint64(1) << 62
+	importantBit = uint64(1) << 63
+)
 
 // important raises a priority. The order of layers is reversed.
 func important(hi uint64) uint64 {
 	layer := hi >> 32 & (unlayered<<1 - 1)
-	return 1<<63 | hi&inlineOrigin | (unlayered-layer)<<32 | hi&0xFFFFFFFF
+	return importantBit | hi&inlineOrigin | (unlayered-layer)<<32 | hi&0xFFFFFFFF
 }
 
 func beats(a, b winner) bool {

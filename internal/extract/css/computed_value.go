@@ -318,6 +318,9 @@ func (f Function) Value(i int) Value {
 	return Value{tokens: f.args[i]}
 }
 
+// String returns the value as it is written.
+func (v Value) String() string { return text(v.tokens) }
+
 // Split returns the words of the value.
 func (v Value) Split() []Value {
 	var out []Value

@@ -86,6 +86,8 @@ const (
 	WritingMode
 	Direction
 	BlendMode
+	AnimationDirection
+	AnimationTimeline
 	numProps
 )
 
@@ -121,6 +123,7 @@ var propNames = map[string]Prop{
 	"animation": AnimationName, "animation-name": AnimationName, "animation-fill-mode": AnimationFill,
 	"animation-duration": AnimationDuration, "animation-delay": AnimationDelay, "animation-iteration-count": AnimationCount,
 	"animation-play-state": AnimationState, "animation-timing-function": AnimationTiming,
+	"animation-direction": AnimationDirection, "animation-timeline": AnimationTimeline,
 	"backface-visibility": BackfaceVisibility, "color-scheme": ColorScheme, "white-space": WhiteSpace,
 	"text-decoration": TextDecoration, "text-decoration-line": TextDecoration,
 	"float": Float, "columns": Columns, "column-count": Columns, "column-width": Columns, "flex": Flex, "flex-grow": Flex,
