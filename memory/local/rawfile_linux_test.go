@@ -76,3 +76,37 @@ func TestReadingKeepsTheLocks(t *testing.T) {
 		t.Error("the lock outlives the memory")
 	}
 }
+
+// A file in a folder that is not writable is opened once: closing another descriptor
+// would release the locks.
+func TestOpenRawOpensOnce(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("needs a user whom permissions bind")
+	}
+	t.Parallel()
+	dir := t.TempDir()
+	path := filepath.Join(dir, fileName)
+	write(t, path, []byte("data"))
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) //nolint:gosec // a folder
+	file, err := openRaw(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.release()
+	open := 0
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		if to, err := os.Readlink(filepath.Join("/proc/self/fd", fd.Name())); err == nil && to == path {
+			open++
+		}
+	}
+	if open != 1 {
+		t.Errorf("%d descriptors are open, want 1", open)
+	}
+}
