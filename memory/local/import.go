@@ -40,6 +40,7 @@ type importer struct {
 	end     bool
 	cleaned int  // documents from which invisible characters were removed
 	lenient bool // the lines are of a damaged memory: as much of each as possible is stored
+	silent  bool // no further warnings are added by warn
 }
 
 // item is a line that waits to be stored.
@@ -247,7 +248,13 @@ func (im *importer) takeDocument(d *documentLine, n int) error {
 // warn adds warnings, and few enough that a report can be read.
 func (im *importer) warn(notes []string) {
 	room := max(0, maxNamed-len(im.moved.Warnings))
-	im.moved.Warnings = append(im.moved.Warnings, notes[:min(room, len(notes))]...)
+	if len(notes) > room && !im.silent {
+		im.silent = true
+		notes = append(notes[:room:room], "there are more warnings than these")
+	} else {
+		notes = notes[:min(room, len(notes))]
+	}
+	im.moved.Warnings = append(im.moved.Warnings, notes...)
 }
 
 func (im *importer) later(n int, fn func(context.Context, *sql.Tx, *contract.Moved) error) {
