@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -32,7 +33,7 @@ func (e *escaper) Write(p []byte) (int, error) {
 	defer e.mu.Unlock()
 	in := p
 	if len(e.tail) > 0 {
-		in = append(e.tail, p...)
+		in = slices.Concat(e.tail, p)
 		e.tail = nil
 	}
 	var out bytes.Buffer
