@@ -72,6 +72,31 @@ func (c *computation) clipTo() {
 	c.s.clip = b
 }
 
+// size is the width or height of a box; percent is the size that it is a share of.
+func (c *computation) size(size, most, least css.Prop, percent float64) (float64, bool) {
+	u := c.s.units()
+	u.Percent = percent
+	return c.sizeIn(u, size, most, least)
+}
+
+// sizeOn is a size on a screen of a width and height in pixels.
+func (c *computation) sizeOn(screen float64, size, most, least css.Prop) (float64, bool) {
+	u := c.s.units()
+	u.Percent, u.VW, u.VH = screen, screen/100, screen/100
+	return c.sizeIn(u, size, most, least)
+}
+
+func (c *computation) sizeIn(u css.Units, size, most, least css.Prop) (float64, bool) {
+	v, ok := c.length(size, u)
+	if m, good := c.length(most, u); good && (!ok || m < v) {
+		v, ok = m, true
+	}
+	if m, good := c.length(least, u); good && ok && m > v {
+		v = m
+	}
+	return v, ok
+}
+
 // within moves the place of text in the box that clips it.
 func (c *computation) within(position string) {
 	b := &c.s.clip

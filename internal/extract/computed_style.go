@@ -369,30 +369,6 @@ func (c *computation) box() {
 	}
 }
 
-func (c *computation) size(size, most, least css.Prop, percent float64) (float64, bool) {
-	u := c.s.units()
-	u.Percent = percent
-	return c.sizeIn(u, size, most, least)
-}
-
-// sizeOn is a size on a screen of a width and height in pixels.
-func (c *computation) sizeOn(screen float64, size, most, least css.Prop) (float64, bool) {
-	u := c.s.units()
-	u.Percent, u.VW, u.VH = screen, screen/100, screen/100
-	return c.sizeIn(u, size, most, least)
-}
-
-func (c *computation) sizeIn(u css.Units, size, most, least css.Prop) (float64, bool) {
-	v, ok := c.length(size, u)
-	if m, good := c.length(most, u); good && (!ok || m < v) {
-		v, ok = m, true
-	}
-	if m, good := c.length(least, u); good && ok && m > v {
-		v = m
-	}
-	return v, ok
-}
-
 // text judges text with this state.
 func (s *state) text() verdict {
 	size := s.fontSize * s.scale

@@ -168,40 +168,13 @@ func (w *walker) element(n *html.Node, parent *state, g *group) (height float64)
 	if n.DataAtom == atom.Script || n.DataAtom == atom.Title || n.DataAtom == atom.Head {
 		return 0
 	}
-	vague := w.cascade.Style(n, parent.env, &w.style, false)
-	w.animate(n, parent)
-	if w.style.Get(css.TextDecoration).Has("line-through") {
-		w.struck = append(w.struck, n)
-	}
-	s, v := compute(n, parent, &w.style)
-	height = flowHeight(n, parent, &s, &w.style)
-	parent.follow(&s, &w.style)
-	w.note(n, &s)
-	covers := v == seen && !vague && g == nil && !w.collapsed[n] && w.coversAll(n, parent, &s)
-	if !w.behindDialog(n) {
-		v = max(v, attributeVerdict(n))
-	}
-	if vague && v != hidden {
-		w.cascade.Style(n, parent.env, &w.style, true)
-		s2, v2 := compute(n, parent, &w.style)
-		parent.follow(&s2, &w.style)
-		height = 0 // it is not known
-		if v2 != seen || s2.text() > s.text() {
-			v = doubtful
-		}
-	}
-	if w.collapsed[n] {
-		v = hidden
-	}
+	s, v, height := w.judge(n, parent, g)
 	if isRoot(n) {
 		v = seen
 		s.invisible, s.opacity, s.x, s.y = parent.invisible, parent.opacity, 0, 0
 	}
-	if covers {
-		w.cover(parent.holder)
-	}
 	if s.invisible && !parent.invisible || v == hidden {
-		s.closed = true
+		s.closed, height = true, 0
 		var control *html.Node
 		switch v2 := w.revealed(n, &control); v2 {
 		case seen, doubtful:
@@ -229,6 +202,39 @@ func (w *walker) element(n *html.Node, parent *state, g *group) (height float64)
 	}
 	w.children(n, s, g)
 	return height
+}
+
+// judge computes how an element is shown, apart from what may reveal it, and notes what it
+// does to others.
+func (w *walker) judge(n *html.Node, parent *state, g *group) (s state, v verdict, height float64) {
+	vague := w.cascade.Style(n, parent.env, &w.style, false)
+	w.animate(n, parent)
+	if w.style.Get(css.TextDecoration).Has("line-through") {
+		w.struck = append(w.struck, n)
+	}
+	s, v = compute(n, parent, &w.style)
+	height = flowHeight(n, parent, &s, &w.style)
+	parent.follow(&s, &w.style)
+	w.note(n, &s)
+	if v == seen && !vague && g == nil && !w.collapsed[n] && w.coversAll(n, parent, &s) {
+		w.cover(parent.holder)
+	}
+	if !w.behindDialog(n) {
+		v = max(v, attributeVerdict(n))
+	}
+	if vague && v != hidden {
+		w.cascade.Style(n, parent.env, &w.style, true)
+		s2, v2 := compute(n, parent, &w.style)
+		parent.follow(&s2, &w.style)
+		height = 0 // it is not known
+		if v2 != seen || s2.text() > s.text() {
+			v = doubtful
+		}
+	}
+	if w.collapsed[n] {
+		v = hidden
+	}
+	return s, v, height
 }
 
 // button notes a button that can be seen, as the control of a hidden part.

@@ -77,6 +77,7 @@ func TestTextInClippingBoxes(t *testing.T) {
 		"a box that scrolls in a box":    `<div style="height:100px;overflow:hidden"><div style="height:100px;overflow:auto"><p style="height:300px">one</p><p>$</p></div></div>`,
 		"a hanging indent":               `<div style="width:200px;overflow:hidden"><p style="padding-left:250px;text-indent:-150px">$</p></div>`,
 		"what a control shows":           `<div style="height:60px;overflow:hidden"><details><summary>one</summary><p style="height:90px">two</p></details><p>$</p></div>`,
+		"below what a button shows":      box + `<button>More</button><div style="display:none;height:90px">two</div><p>$</p></div>`,
 		"a frame":                        `<iframe style="height:200px" srcdoc="<div style='height:500px'>one</div><p>$</p>"></iframe>`,
 		"a frame whose style hides":      `<iframe style="height:200px;overflow:hidden" srcdoc="<div style='height:500px'>one</div><p>$</p>"></iframe>`,
 		"frames side by side":            box + `<iframe style="height:60px" srcdoc="<p>one</p>"></iframe><iframe style="height:60px" srcdoc="<p>$</p>"></iframe></div>`,
