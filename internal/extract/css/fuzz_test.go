@@ -17,6 +17,7 @@ func FuzzCascade(f *testing.F) {
 	f.Add("@media (min-width:1px) and (not (hover)){p:nth-child(2n+1 of .q):not(:has(> b)){opacity:calc(1 - var(--o,1))}}", "--o:var(--o)")
 	f.Add("@layer a,b;@layer a{#a{& p,:is(.x .y) > *{clip-path:inset(0 0 calc(100%))}}}@scope (.x) to (b){:scope{all:unset}}", "transform:matrix(0,0,0,0,0,0)")
 	f.Add("@supports not (display:bogus){[title~='t' i]::before{color:rgb(from red r g b / 2%)}}@keyframes k{to{opacity:0}}", "animation:k 1s forwards")
+	f.Add("@keyframes k{from,50%{opacity:0!important}to{opacity:0}}", "animation:k 1s -.5s 2 alternate both,k;animation-direction:reverse")
 	f.Add("/*<!-- \\000041 {[;}]))\"", "background:linear-gradient(oklch(1 0 0),color-mix(in srgb,red,blue))")
 	f.Fuzz(func(t *testing.T, sheet, inline string) {
 		doc, err := html.Parse(strings.NewReader(fuzzPage))
@@ -41,6 +42,11 @@ func FuzzCascade(f *testing.F) {
 					v.Image(RGBA{})
 					for _, fn := range v.Functions() {
 						fn.Points(Units{}, Units{})
+					}
+				}
+				if a, ok := c.Animation(&style); ok {
+					for frame := LastFrame; frame < c.Frames(a); frame++ {
+						c.Frame(a, frame, &style)
 					}
 				}
 			}
