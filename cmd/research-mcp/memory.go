@@ -138,9 +138,6 @@ func (c *console) printCheck(r memory.CheckReport) error {
 	var b strings.Builder
 	if r.OK {
 		sound := fmt.Sprintf("No damage: %s, %s, %s", text.Count(r.Documents, "document"), text.Count(r.Chunks, "chunk"), text.Count(r.Vectors, "vector"))
-		if r.Indexed != r.Vectors {
-			sound += fmt.Sprintf(". A search loads vectors into RAM when it needs them; loaded now: %d", r.Indexed)
-		}
 		b.WriteString(c.screen.Wrap(sound, "", "  ") + "\n")
 	}
 	for _, p := range r.Problems {
