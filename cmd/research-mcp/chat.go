@@ -102,7 +102,7 @@ func (t *conversation) converse(ctx context.Context) error {
 		line, err := lines.read(ctx)
 		switch {
 		case errors.Is(err, errDiscarded):
-			t.c.note("/quit or Ctrl-D ends the chat")
+			t.c.note(endsTheChat)
 			continue
 		case errors.Is(err, io.EOF):
 			return nil

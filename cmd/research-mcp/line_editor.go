@@ -20,6 +20,9 @@ type lineSource interface {
 	close()
 }
 
+// endsTheChat answers Ctrl-C where a question is awaited.
+const endsTheChat = "/quit or Ctrl-D ends the chat"
+
 var errDiscarded = errors.New("the line was given up")
 
 // openLines returns the lines of stdin: with an editor if somebody types them. The
@@ -29,7 +32,7 @@ func (c *console) openLines(ctx context.Context, history []string) lineSource {
 		in, done := interruptible(ctx, c.in)
 		return &pipedLines{c: c, in: bufio.NewReader(in), done: done}
 	}
-	e := &lineEditor{state: liner.NewLiner()}
+	e := &lineEditor{c: c, state: liner.NewLiner()}
 	e.state.SetCtrlCAborts(true)
 	e.state.SetMultiLineMode(true)
 	e.state.SetCompleter(completeChatCommand)
@@ -64,7 +67,10 @@ func (p *pipedLines) remember(string) {}
 func (p *pipedLines) close()          { p.done() }
 
 // lineEditor reads from a terminal, with editing keys and history.
-type lineEditor struct{ state *liner.State }
+type lineEditor struct {
+	c     *console
+	state *liner.State
+}
 
 // read returns when a line is complete or ctx has ended. In the latter case a read
 // stays blocked in the background until the end of the program.
@@ -73,6 +79,10 @@ func (e *lineEditor) read(ctx context.Context) (inputLine, error) {
 		text string
 		err  error
 	}
+	defer e.c.interrupts.atPrompt(func() {
+		e.c.note(endsTheChat)
+		fmt.Fprint(e.c.err, prompt)
+	})()
 	got := make(chan result, 1)
 	go func() {
 		text, err := e.state.Prompt(prompt)

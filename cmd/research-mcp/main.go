@@ -34,7 +34,7 @@ func start() int {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() { // until the end of the process
 		for s := range signals {
-			if s == os.Interrupt && c.interrupts.endTurn() {
+			if s == os.Interrupt && c.interrupts.handle() {
 				continue
 			}
 			signal.Stop(signals) // another signal ends the program at once
