@@ -36,7 +36,10 @@ func (h *Handler) toolHandler(d tools.Definition) mcpserver.ToolHandlerFunc {
 			defer func() { <-h.slow }()
 		}
 		p := startProgress(ctx, d, req)
-		res, err := run(ctx, log, d, arguments(req), p)
+		res, err := run(ctx, log, d, arguments(req), func(ev tools.Event) {
+			tellEvent(ctx, d.Name, ev)
+			p.observe(ev)
+		})
 		p.stop()
 		if err != nil {
 			return failed(ctx, log, d.Name, call, err), nil
@@ -65,14 +68,14 @@ func (h *Handler) acquireSlot(ctx context.Context) error {
 var errPanic = errors.New("the tool panicked")
 
 // run calls the tool and turns a panic into errPanic.
-func run(ctx context.Context, log *slog.Logger, d tools.Definition, args json.RawMessage, p *progress) (res tools.Result, err error) {
+func run(ctx context.Context, log *slog.Logger, d tools.Definition, args json.RawMessage, observe tools.Observe) (res tools.Result, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			log.Error("tool panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			err = errPanic
 		}
 	}()
-	return d.Call(ctx, args, p.observe)
+	return d.Call(ctx, args, observe)
 }
 
 // arguments returns the call's arguments as the client sent them.
@@ -103,6 +106,7 @@ func failed(ctx context.Context, log *slog.Logger, name string, call int64, err 
 	case !errors.Is(err, errPanic):
 		log.Error("tool failed", "err", err)
 	}
+	tellFailure(ctx, name, call)
 	return mcp.NewToolResultError(fmt.Sprintf("%s failed inside the server; try again, and if it fails again, look for call %d in the server's log", name, call))
 }
 

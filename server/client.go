@@ -17,6 +17,7 @@ type client struct {
 	info         mcp.Implementation
 	capabilities mcp.ClientCapabilities
 	version      string
+	logLevel     mcp.LoggingLevel // of the messages that it wants; "": none
 }
 
 func newClient(id string) *client {
@@ -64,12 +65,27 @@ func (c *client) SetProtocolVersion(v string) {
 	c.version = v
 }
 
+// SetLogLevel implements mcpserver.SessionWithLogging.
+func (c *client) SetLogLevel(level mcp.LoggingLevel) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.logLevel = level
+}
+
+// GetLogLevel implements mcpserver.SessionWithLogging.
+func (c *client) GetLogLevel() mcp.LoggingLevel {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.logLevel
+}
+
 // requestClient is the client during one request. Notifications of the request
 // go through send, as its response does: mcp-go's own channel drops
 // notifications when it is full, and lets responses overtake them.
 type requestClient struct {
 	*client
-	send func(message []byte)
+	send    func(message []byte)
+	failure *failure
 }
 
 // notify implements notifier.

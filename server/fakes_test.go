@@ -68,6 +68,14 @@ func (w world) Document(_ context.Context, id string) (evidence.Document, error)
 	return evidence.Document{ID: id, Source: "wikipedia", Title: "Go", Text: "About Go."}, nil
 }
 
+func (w world) Runs(context.Context, int) ([]library.RunInfo, error) {
+	return []library.RunInfo{{ID: "r_1", Question: "How do goroutines work?"}, {ID: "r_2", Question: "What is Go?"}}, nil
+}
+
+func (w world) Documents(context.Context, library.DocumentFilter) ([]evidence.Document, error) {
+	return []evidence.Document{{ID: "d_1", Title: "Go"}, {ID: "d_2", Title: "Goroutine"}, {ID: "d_3", Title: "The heron"}}, nil
+}
+
 func answerTo(r research.Request, observe func(research.Event)) evidence.Answer {
 	report := evidence.SourceReport{Name: "hackernews", Status: evidence.StatusOK, Documents: 4, LatencyMS: 512}
 	observe(research.Event{Kind: research.EventPlanned, Total: 1})
@@ -86,10 +94,11 @@ const reports = 5
 
 func testHandler(w world, log io.Writer) *Handler {
 	today := func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
-	d := tools.Deps{Engine: w, Library: w, Reader: w, Sources: w.sources, Now: today, Zone: time.UTC, Boundary: func() string { return "b0b0b0" }}
+	d := tools.Deps{Engine: w, Library: w, Reader: w, Sources: w.sources, Now: today, Zone: time.UTC, Boundary: func() string { return "b0b0b0" },
+		AllSources: []tools.SourceInfo{{Name: "wikipedia", About: "articles", Kinds: []string{"general"}}, {Name: "pubmed", About: "medicine", Off: "set sources.pubmed.enabled=true"}}}
 	return NewHandler(Options{
 		Name: "research-mcp", Title: "Research", Version: "1.2.3", Instructions: "Ask.",
-		Tools: tools.All(d), Resources: tools.Resources(d),
+		Tools: tools.All(d), Resources: tools.Resources(d), Prompts: tools.Prompts(d),
 		Logger:    slog.New(slog.NewTextHandler(log, nil)),
 		SlowLimit: slowLimit,
 	})

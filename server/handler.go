@@ -21,9 +21,12 @@ import (
 // network; the limit bounds the memory that they take.
 const defaultSlowLimit = 16
 
-// toolListLifetime is how long a client may cache tools/list, in milliseconds:
-// the list is fixed while the program runs.
-const toolListLifetime = 300_000
+// listLifetime is how long a client may cache the lists of tools, prompts and resources, in
+// milliseconds: they are fixed while the program runs, and the same for each client. What is
+// read of the memory may be forgotten at any time: it is private, and is not to be cached.
+const listLifetime = 300_000
+
+var fixedLists = []mcp.MCPMethod{mcp.MethodToolsList, mcp.MethodPromptsList, mcp.MethodResourcesList, mcp.MethodResourcesTemplatesList}
 
 // MaxMessage is the longest message that a transport reads, in bytes. Tools take
 // far less; a client that sends more is broken, and must not fill our memory.
@@ -40,6 +43,7 @@ type Options struct {
 	Instructions string // for the model, at most 2 KB: clients cut longer ones
 	Tools        []tools.Definition
 	Resources    []tools.Resource
+	Prompts      []tools.Prompt
 	Logger       *slog.Logger // must not write to stdout; nil discards
 	SlowLimit    int
 }
@@ -61,12 +65,13 @@ type Options struct {
 //     client has disconnected.
 //   - Notifications: send what Session.Notifications delivers, encoded by Encode.
 type Handler struct {
-	mcp      *mcpserver.MCPServer
-	log      *slog.Logger
-	names    []string      // of the tools
-	slow     chan struct{} // a slot for each slow call
-	calls    atomic.Int64  // numbers calls, to find an error in the log
-	sessions atomic.Int64  // numbers sessions
+	mcp        *mcpserver.MCPServer
+	log        *slog.Logger
+	names      []string                       // of the tools
+	completers map[completion]tools.Completer // nil: it is known, and has no proposals
+	slow       chan struct{}                  // a slot for each slow call
+	calls      atomic.Int64                   // numbers calls, to find an error in the log
+	sessions   atomic.Int64                   // numbers sessions
 }
 
 // NewHandler returns a handler that publishes o.Tools.
@@ -77,10 +82,16 @@ func NewHandler(o Options) *Handler {
 	if o.SlowLimit <= 0 {
 		o.SlowLimit = defaultSlowLimit
 	}
-	h := &Handler{log: o.Logger, slow: make(chan struct{}, o.SlowLimit)}
-	// mcp-go's task support stays off: it runs a tool in a context that has
+	h := &Handler{log: o.Logger, slow: make(chan struct{}, o.SlowLimit), completers: map[completion]tools.Completer{}}
+	hooks := &mcpserver.Hooks{}
+	hooks.AddOnError(h.explain)
+	options := []mcpserver.ServerOption{mcpserver.WithCacheHints(0, mcp.CacheScopePrivate)}
+	for _, method := range fixedLists {
+		options = append(options, mcpserver.WithMethodCacheHints(method, listLifetime, mcp.CacheScopePublic))
+	}
+	// No list changes while the program runs, so no change is announced. mcp-go's task support stays off: it runs a tool in a context that has
 	// already ended.
-	h.mcp = mcpserver.NewMCPServer(o.Name, o.Version,
+	h.mcp = mcpserver.NewMCPServer(o.Name, o.Version, append(options,
 		mcpserver.WithTitle(o.Title),
 		mcpserver.WithDescription(o.Description),
 		mcpserver.WithWebsiteURL(o.Website),
@@ -88,13 +99,19 @@ func NewHandler(o Options) *Handler {
 		mcpserver.WithInstructions(o.Instructions),
 		mcpserver.WithToolCapabilities(false),
 		mcpserver.WithResourceCapabilities(false, false), // also without templates: some clients ask for the list regardless
-		mcpserver.WithMethodCacheHints(mcp.MethodToolsList, toolListLifetime, mcp.CacheScopePublic),
-	)
+		mcpserver.WithPromptCapabilities(false),
+		mcpserver.WithCompletions(),
+		mcpserver.WithPromptCompletionProvider(h),
+		mcpserver.WithResourceCompletionProvider(h),
+		mcpserver.WithLogging(),
+		mcpserver.WithHooks(hooks),
+	)...)
 	for _, d := range o.Tools {
 		h.mcp.AddTool(published(d), h.toolHandler(d))
 		h.names = append(h.names, d.Name)
 	}
 	h.addResources(o.Resources)
+	h.addPrompts(o.Prompts)
 	return h
 }
 

@@ -124,8 +124,9 @@ func (s *Session) handle(ctx context.Context, message []byte, send func([]byte))
 		}
 	}()
 	ctx = tools.WithClient(ctx, s.client.GetClientInfo().Name)
-	ctx = s.handler.mcp.WithContext(ctx, requestClient{client: s.client, send: send})
-	return s.handler.mcp.HandleMessage(ctx, message)
+	client := requestClient{client: s.client, send: send, failure: &failure{}}
+	res = s.handler.mcp.HandleMessage(s.handler.mcp.WithContext(ctx, client), message)
+	return client.failure.replace(res)
 }
 
 // Request is a message that gets a response, unless the client cancels it.

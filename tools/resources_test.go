@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/library"
 )
 
 // stored is a Reader of one run and one document.
@@ -30,17 +31,25 @@ func (s stored) Document(_ context.Context, id string) (evidence.Document, error
 	return s.document, nil
 }
 
+func (s stored) Runs(context.Context, int) ([]library.RunInfo, error) {
+	return []library.RunInfo{{ID: s.answer.RunID, Question: s.answer.Question}}, nil
+}
+
+func (s stored) Documents(context.Context, library.DocumentFilter) ([]evidence.Document, error) {
+	return []evidence.Document{s.document}, nil
+}
+
 func TestResourcesAreWhole(t *testing.T) {
 	t.Parallel()
 	d := deps(&fake{})
-	if got := Resources(d); got != nil {
-		t.Errorf("%d resources without a reader", len(got))
+	if got := Resources(d); len(got) != 1 || got[0].Template() {
+		t.Errorf("%d resources without a reader, want the list of sources", len(got))
 	}
 	answer, _ := bigAnswer()
 	document := fullDocument()
 	document.Text = strings.Repeat("A long text. ", 50_000) + "Its end."
 	d.Reader = stored{answer, document}
-	resources := Resources(d)
+	resources := Resources(d)[1:]
 	if len(resources) != 3 {
 		t.Fatalf("%d resources", len(resources))
 	}
@@ -63,6 +72,22 @@ func TestResourcesAreWhole(t *testing.T) {
 	for _, r := range resources {
 		if _, err := r.Read(t.Context(), "x"); err == nil || !strings.Contains(err.Error(), "there is no") {
 			t.Errorf("%s: %v", r.Name, err)
+		}
+	}
+}
+
+func TestTheSourcesAreListed(t *testing.T) {
+	t.Parallel()
+	d := deps(&fake{})
+	d.AllSources = []SourceInfo{
+		{Name: "arxiv", About: "preprints", Kinds: []string{"science"}},
+		{Name: "kiwix", About: "books", Off: "set sources.kiwix.url in the settings to turn it on"},
+		{Name: "own", About: "a wiki"},
+	}
+	got, err := Resources(d)[0].Read(t.Context(), "")
+	for _, want := range []string{"# On\n\n- arxiv: preprints (asked about: science)\n- own: a wiki (asked about: only if it is named)\n", "# Off\n\n- kiwix: books; set sources.kiwix.url"} {
+		if err != nil || !strings.Contains(got, want) {
+			t.Errorf("%v, %q lacks %q", err, got, want)
 		}
 	}
 }

@@ -45,8 +45,9 @@ type Library interface {
 type Deps struct {
 	Engine     Engine
 	Library    Library
-	Reader     Reader           // for Resources; nil: there are none
+	Reader     Reader           // for Resources and completions; nil: nothing is stored
 	Sources    []string         // names that may be asked, for the descriptions; nil leaves them out
+	AllSources []SourceInfo     // also those that are off, for research://sources
 	Budget     time.Duration    // of a call that sets none, for the schemas: the setting research.budget
 	Zone       *time.Location   // of dates that name none; nil: time.Local
 	Now        func() time.Time // for dates such as yesterday; nil: time.Now

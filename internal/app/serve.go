@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/research-mcp/research-mcp/internal/config"
+	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/server"
 	"github.com/research-mcp/research-mcp/server/stdio"
 	"github.com/research-mcp/research-mcp/tools"
@@ -67,13 +69,13 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if os.Getenv("GOGC") == "" {
 		out = &firstWrite{Writer: out, then: func() { debug.SetGCPercent(gcPercent) }}
 	}
-	deps := tools.Deps{Engine: a.engine, Library: a.library, Reader: a.library, Sources: a.sourceNames(), Budget: a.cfg.Research.Budget,
+	deps := tools.Deps{Engine: a.engine, Library: a.library, Reader: a.library, Sources: a.sourceNames(), AllSources: allSources(a.cfg), Budget: a.cfg.Research.Budget,
 		Now: a.now, Structured: a.cfg.Server.Structured}
 	h := server.NewHandler(server.Options{
 		Name: "research-mcp", Title: "Research", Version: ProgramVersion, Instructions: instructions, Logger: a.log,
 		Description: "Cited answers from many sources at once, and a memory of what was read.",
 		Website:     website, Icon: icon,
-		Tools: tools.All(deps), Resources: tools.Resources(deps),
+		Tools: tools.All(deps), Resources: tools.Resources(deps), Prompts: tools.Prompts(deps),
 	})
 	maintaining, stop := context.WithCancel(ctx)
 	var maintenance sync.WaitGroup
@@ -82,4 +84,14 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	stop()
 	maintenance.Wait()
 	return err
+}
+
+// allSources describes each source that there is, for clients.
+func allSources(cfg *config.Config) []tools.SourceInfo {
+	off := SourcesOff(cfg)
+	var out []tools.SourceInfo
+	for _, spec := range sources.Registry() {
+		out = append(out, tools.SourceInfo{Name: spec.Name, About: spec.About, Kinds: spec.Kinds, Off: off[spec.Name]})
+	}
+	return out
 }

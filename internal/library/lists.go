@@ -7,6 +7,12 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
+// DocumentFilter selects documents of a list.
+type DocumentFilter = contract.DocumentFilter
+
+// RunInfo describes a stored answer.
+type RunInfo = contract.RunInfo
+
 // Documents lists documents without their texts, the newest first.
 func (l *Library) Documents(ctx context.Context, f contract.DocumentFilter) ([]evidence.Document, error) {
 	m, err := contract.Require[contract.Lister](l.deps.Memory)
