@@ -188,9 +188,14 @@ func newMemoryReindex(c *console) *cobra.Command {
 					return err
 				}
 				if c.json {
-					return c.print(r)
+					err = c.print(r)
+				} else {
+					err = c.say("%d of %s with vectors of %s", r.Done, text.Count(r.Total, "document"), r.Model)
 				}
-				return c.say("%d of %s with vectors of %s", r.Done, text.Count(r.Total, "document"), r.Model)
+				if r.Skipped > 0 {
+					err = errors.Join(err, r.Problem())
+				}
+				return err
 			})
 		},
 	}

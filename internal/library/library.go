@@ -8,6 +8,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -53,6 +55,8 @@ type Library struct {
 	deps      Deps
 	questions questions
 	kept      chan struct{} // has capacity 1: something was stored
+	skipped   atomic.Int64  // documents that the last Reindex could not read
+	said      sync.Map      // warnings that are logged once
 }
 
 // New makes a library.

@@ -2,6 +2,7 @@ package library
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -109,6 +110,7 @@ func (l *Library) followModel(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	stats.Documents -= int(l.skipped.Load())
 	if by.Model().Kind == evidence.KindTransformer {
 		if covered(stats, by.Model()) {
 			return
@@ -116,8 +118,22 @@ func (l *Library) followModel(ctx context.Context) {
 	} else if !lacksVectors(stats) || stats.Embedder != "" && stats.Embedder != contract.ModelText(by.Model()) {
 		return
 	}
-	if _, err := indexer.Reindex(ctx, by.Model(), l.yielding(by), nil); err != nil && ctx.Err() == nil {
+	p, err := indexer.Reindex(ctx, by.Model(), l.yielding(by), nil)
+	if err != nil && ctx.Err() == nil {
 		l.deps.Log.Warn("the vectors of a model are incomplete; they are continued later", "model", by.Model().Name, "err", err)
+	}
+	if err == nil {
+		l.skipped.Store(int64(p.Skipped))
+		l.warnSkipped(p)
+	}
+}
+
+// warnSkipped logs which documents cannot be read, once for each model and number.
+func (l *Library) warnSkipped(p contract.Progress) {
+	if err := p.Problem(); err != nil {
+		if _, said := l.said.LoadOrStore(fmt.Sprint(p.Model, " ", p.Skipped), true); !said {
+			l.deps.Log.Warn("some documents got no vectors; they are found by their words", "err", err)
+		}
 	}
 }
 

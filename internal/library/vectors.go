@@ -70,7 +70,8 @@ func (l *Library) writeVectors(ctx context.Context) {
 
 // fillOnce empties the queue of vectors, unless another process is at it.
 func (l *Library) fillOnce(ctx context.Context, by models.Embedder, filler contract.VectorFiller) {
-	_, err := filler.FillVectors(ctx, by.Model(), l.yielding(by), nil)
+	p, err := filler.FillVectors(ctx, by.Model(), l.yielding(by), nil)
+	l.warnSkipped(p)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, contract.ErrFilling) {
 		l.deps.Log.Warn("vectors were not written; they are continued later", "model", by.Model().Name, "err", err)
 	}

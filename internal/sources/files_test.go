@@ -121,19 +121,6 @@ func TestFilesReadsOnlyText(t *testing.T) {
 	}
 }
 
-// A user who may read everything, such as root, finds the closed file, too.
-func TestFilesSkipsAnUnreadableFile(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, dir, "b.md", "An open heron.")
-	if err := os.Chmod(write(t, dir, "a.md", "A closed heron."), 0); err != nil {
-		t.Fatal(err)
-	}
-	if got := paths(find(t, openFiles(t, dir), "heron")); got["b.md"] != 1 {
-		t.Errorf("files %v, want b.md among them", got)
-	}
-}
-
 // failingReader returns the errors in its list, one per page, and then one text.
 type failingReader struct {
 	errs  []error

@@ -72,8 +72,9 @@ type Reindexer interface {
 	// then Stats.Reindex has the progress, and a Recall in the new space warns how many
 	// documents it has. A model of no name or of another dimension than its space, and a
 	// nil embed, are Problems; an embed that returns an error or too few vectors ends it
-	// with an error; an unusable vector leaves its chunk without one. progress may be
-	// nil; Done never goes down.
+	// with an error; an unusable vector leaves its chunk without one. A document that
+	// cannot be read because the file is damaged is counted in Progress.Skipped, and the
+	// others get their vectors. progress may be nil; Done never goes down.
 	Reindex(ctx context.Context, model evidence.Model, embed EmbedFunc, progress func(Progress)) (Progress, error)
 }
 

@@ -1,9 +1,12 @@
 package contract
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // ModelStats describes one vector space: how many documents have vectors in it.
@@ -45,6 +48,25 @@ type Progress struct {
 	Model string `json:"model"`
 	Done  int    `json:"done"` // documents
 	Total int    `json:"total"`
+
+	Skipped    int      `json:"skipped,omitempty"`    // documents that cannot be read, and got no vectors
+	Unreadable []string `json:"unreadable,omitempty"` // the ids of those, as far as they are known; a few hundred at most
+}
+
+// Problem says which documents were skipped; nil if none was.
+func (p Progress) Problem() error {
+	if p.Skipped == 0 {
+		return nil
+	}
+	named := p.Unreadable[:min(len(p.Unreadable), 5)]
+	what := fmt.Sprintf("%s cannot be read and got no vectors of %s", text.Count(p.Skipped, "document"), p.Model)
+	if len(named) > 0 {
+		what += ": " + strings.Join(named, ", ")
+	}
+	if p.Skipped > len(named) && len(named) > 0 {
+		what += fmt.Sprintf(" and %d more", p.Skipped-len(named))
+	}
+	return &evidence.Problem{What: what, Try: "`research-mcp memory check` says what is damaged; `research-mcp memory repair` makes a new file of what can be read", Cause: ErrDamaged}
 }
 
 // Queue is what still lacks vectors of a model.

@@ -17,7 +17,8 @@ type VectorFiller interface {
 	// ended, in whichever process. Of several calls on one memory, also in other
 	// processes, one fills; the others return ErrFilling at once. What is put meanwhile
 	// is filled too. embed gets texts as by EmbeddedText, and decides when to go on: it
-	// may wait. Problems and unusable vectors are as of Reindex. progress may be nil.
+	// may wait. Problems, unusable vectors and damaged documents are as of Reindex.
+	// progress may be nil.
 	FillVectors(ctx context.Context, model evidence.Model, embed EmbedFunc, progress func(Progress)) (Progress, error)
 	// AddVectors stores vectors of chunks in the space of model, and returns how many
 	// are new. A chunk that was removed or changed meanwhile, or that has a vector, and

@@ -57,16 +57,18 @@ func (l *Local) FillVectors(ctx context.Context, model evidence.Model, embed con
 	if err != nil {
 		return p, err
 	}
+	e := newEmbedding(&p)
 	for {
-		gaps, err := l.nextGaps(ctx, row, &p)
+		gaps, more, err := l.nextGaps(ctx, row, e)
 		if err != nil {
 			return p, err
 		}
 		progress(p)
-		if len(gaps) == 0 {
+		if !more {
 			return p, nil
 		}
-		if err := l.fillGaps(ctx, row, gaps, embed); err != nil {
+		err = eachAlone(ctx, l, e, gaps, func(g gap) int64 { return g.doc }, func(gaps []gap) error { return l.fillGaps(ctx, row, gaps, embed) })
+		if err != nil {
 			return p, err
 		}
 	}
@@ -95,41 +97,53 @@ func (l *Local) spaceOf(ctx context.Context, model evidence.Model) (modelRow, er
 	return row, err
 }
 
-// unfilled selects the documents d that lack vectors of the model ?.
-const unfilled = ` FROM doc d WHERE NOT EXISTS(SELECT 1 FROM vec v WHERE v.doc=d.id AND v.model=? AND v.missing=0)
+// unfilled selects the documents d that lack vectors of the model ?1.
+const unfilled = ` FROM doc d WHERE NOT EXISTS(SELECT 1 FROM vec v WHERE v.doc=d.id AND v.model=?1 AND v.missing=0)
 	AND EXISTS(SELECT 1 FROM chunk c WHERE c.doc=d.id)`
 
+// unfilledIDs is unfilled for embedding.next.
+const unfilledIDs = "SELECT d.id" + unfilled + " AND d.id NOT IN (SELECT value FROM json_each(?2)) AND (?3=0 OR d.id=?3) ORDER BY d.id DESC LIMIT ?4"
+
 // nextGaps returns what to embed next: the newest document, and older ones while they
-// fit into a batch. It sets the progress.
-func (l *Local) nextGaps(ctx context.Context, row modelRow, p *contract.Progress) ([]gap, error) {
-	var out []gap
-	err := l.read(ctx, "reading what has no vectors", func(tx *sql.Tx) error {
+// fit into a batch. It sets the progress. more reports whether any document was left:
+// all that were read may be damaged.
+func (l *Local) nextGaps(ctx context.Context, row modelRow, e *embedding) (out []gap, more bool, err error) {
+	err = l.read(ctx, "reading what has no vectors", func(tx *sql.Tx) error {
 		have, total, err := coverage(ctx, tx, row.id)
 		if err != nil {
 			return err
 		}
-		p.Done, p.Total = max(p.Done, have), max(total, p.Done, have)
+		e.p.Done, e.p.Total = max(e.p.Done, have), max(total, e.p.Done, have)
 		if have >= total {
 			return nil
 		}
-		docs, err := int64s(ctx, tx, "SELECT d.id"+unfilled+" ORDER BY d.id DESC LIMIT ?", row.id, fillBatch)
+		docs, err := e.next(ctx, tx, unfilledIDs, row.id, fillBatch)
 		if err != nil {
 			return err
 		}
+		more = len(docs) > 0
 		chunks := 0
-		for _, doc := range docs {
+		for i, doc := range docs {
 			g, err := readGap(ctx, tx, row, doc)
+			if err == nil {
+				err = e.again(job{doc: g.doc, first: g.first, hash: g.hash, texts: g.texts})
+			}
+			if ofOneDocument(err) {
+				e.leaveOut(ctx, tx, doc)
+				continue
+			}
 			if err != nil {
 				return err
 			}
 			out = append(out, g)
 			if chunks += len(g.at); chunks >= fillBatch {
+				e.putBack(docs[i+1:])
 				break
 			}
 		}
 		return nil
 	})
-	return out, err
+	return out, more, err
 }
 
 // readGap reads a document's chunks that have no vector in the space of row.
@@ -313,8 +327,8 @@ func (l *Local) MissingVectors(ctx context.Context, model evidence.Model) (contr
 		if err != nil || have >= total {
 			return err
 		}
-		return tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(coalesce((SELECT v.missing FROM vec v WHERE v.doc=d.id AND v.model=?),
-			(SELECT count(*) FROM chunk c WHERE c.doc=d.id))), 0)`+unfilled, row.id, row.id).Scan(&q.Documents, &q.Chunks)
+		return tx.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(coalesce((SELECT v.missing FROM vec v WHERE v.doc=d.id AND v.model=?1),
+			(SELECT count(*) FROM chunk c WHERE c.doc=d.id))), 0)`+unfilled, row.id).Scan(&q.Documents, &q.Chunks)
 	})
 	return q, err
 }

@@ -125,6 +125,9 @@ func (l *Local) finishErasure(ctx context.Context, f *forgetting) []string {
 		return []string{fmt.Sprintf(again, "bytes of them may remain in the file", explain(l.path, err))}
 	}
 	notes, whole := l.removeUnfinishedBackups()
+	if err := l.removeUnfinishedCopies(); err != nil {
+		notes, whole = append(notes, fmt.Sprintf("a copy that a killed repair or export has left may still contain forgotten data: %v; the next `forget` or `serve` tries again, or delete it", err)), false
+	}
 	for _, d := range due {
 		if d.sel == nil {
 			continue

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/testkit/unprivileged"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -80,10 +81,11 @@ func TestReadingKeepsTheLocks(t *testing.T) {
 // A file in a folder that is not writable is opened once: closing another descriptor
 // would release the locks.
 func TestOpenRawOpensOnce(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("needs a user whom permissions bind")
-	}
 	t.Parallel()
+	if !unprivileged.Bound() {
+		unprivileged.Rerun(t)
+		return
+	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, fileName)
 	write(t, path, []byte("data"))

@@ -52,12 +52,18 @@ func (l *Local) Reindex(ctx context.Context, model evidence.Model, embed contrac
 	if err != nil {
 		return p, err
 	}
-	for done := false; !done; {
-		if err := l.fill(ctx, row, embed, &p, progress); err != nil {
+	e := newEmbedding(&p)
+	for done, vain := false, 0; !done; vain++ {
+		some, err := l.fill(ctx, row, embed, e, progress)
+		if err != nil {
 			return p, err
 		}
-		// A document may have been put since: then there is more to do.
-		if done, err = l.switchTo(ctx, row, &p); err != nil {
+		if some {
+			vain = 0
+		}
+		// A document may have been put since: then there is more to do. What is not
+		// found twice cannot be read.
+		if done, err = l.switchTo(ctx, row, &p, vain > 0); err != nil {
 			return p, err
 		}
 	}
@@ -82,81 +88,100 @@ func (l *Local) wantModel(ctx context.Context, model evidence.Model) (modelRow, 
 	return row, err
 }
 
-// fill adds the missing vectors, beginning with the oldest document.
-func (l *Local) fill(ctx context.Context, row modelRow, embed contract.EmbedFunc, p *contract.Progress, progress func(contract.Progress)) error {
-	for last := int64(0); ; {
-		var jobs []job
-		err := l.read(ctx, "reading what has no vectors", func(tx *sql.Tx) error {
-			var err error
-			if p.Done, p.Total, err = coverage(ctx, tx, row.id); err != nil {
-				return err
-			}
-			jobs, err = readJobs(ctx, tx, row.id, last)
-			return err
-		})
+// fill adds the missing vectors, beginning with the oldest document, and reports whether
+// there was any to add.
+func (l *Local) fill(ctx context.Context, row modelRow, embed contract.EmbedFunc, e *embedding, progress func(contract.Progress)) (some bool, err error) {
+	for {
+		jobs, more, err := l.nextJobs(ctx, row, e)
 		if err != nil {
-			return err
+			return some, err
 		}
-		progress(*p)
-		if len(jobs) == 0 {
-			return nil
+		progress(*e.p)
+		if !more {
+			return some, nil
 		}
+		some = some || len(jobs) > 0
 		for i := range jobs {
 			if err := jobs[i].embed(ctx, row.model, embed); err != nil {
-				return err
+				return some, err
 			}
 		}
-		err = l.write(ctx, "keeping vectors", func(tx *sql.Tx) error {
-			for _, j := range jobs {
-				if err := j.keep(ctx, tx, row.id); err != nil {
-					return err
+		err = eachAlone(ctx, l, e, jobs, func(j job) int64 { return j.doc }, func(jobs []job) error {
+			return l.write(ctx, "keeping vectors", func(tx *sql.Tx) error {
+				for _, j := range jobs {
+					if err := j.keep(ctx, tx, row.id); err != nil {
+						return err
+					}
 				}
-			}
-			return nil
+				return nil
+			})
 		})
 		if err != nil {
-			return err
+			return some, err
 		}
-		last = jobs[len(jobs)-1].doc
 	}
 }
 
-func readJobs(ctx context.Context, tx *sql.Tx, model, after int64) ([]job, error) {
-	docs, err := int64s(ctx, tx, `SELECT d.id FROM doc d WHERE d.id > ? AND NOT EXISTS(SELECT 1 FROM vec v WHERE v.doc=d.id AND v.model=? AND v.missing=0)
-		ORDER BY d.id LIMIT ?`, after, model, batchDocs)
-	if err != nil {
-		return nil, err
-	}
-	var jobs []job
-	chunks := 0
-	for _, doc := range docs {
-		j, err := readJob(ctx, tx, doc)
+// withoutVectors selects documents for embedding.next.
+const withoutVectors = `SELECT d.id FROM doc d WHERE NOT EXISTS(SELECT 1 FROM vec v WHERE v.doc=d.id AND v.model=?1 AND v.missing=0)
+	AND d.id NOT IN (SELECT value FROM json_each(?2)) AND (?3=0 OR d.id=?3) ORDER BY d.id LIMIT ?4`
+
+// nextJobs reads what is to be embedded next, and sets the progress; more is as of
+// nextGaps.
+func (l *Local) nextJobs(ctx context.Context, row modelRow, e *embedding) (jobs []job, more bool, err error) {
+	err = l.read(ctx, "reading what has no vectors", func(tx *sql.Tx) error {
+		var err error
+		if e.p.Done, e.p.Total, err = coverage(ctx, tx, row.id); err != nil {
+			return err
+		}
+		docs, err := e.next(ctx, tx, withoutVectors, row.id, batchDocs)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		jobs = append(jobs, j)
-		if chunks += len(j.texts); chunks >= batchChunks {
-			break
+		more = len(docs) > 0
+		chunks := 0
+		for i, doc := range docs {
+			j, err := readJob(ctx, tx, doc)
+			if err == nil {
+				err = e.again(j)
+			}
+			if ofOneDocument(err) {
+				e.leaveOut(ctx, tx, doc)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			jobs = append(jobs, j)
+			if chunks += len(j.texts); chunks >= batchChunks {
+				e.putBack(docs[i+1:])
+				break
+			}
 		}
-	}
-	return jobs, nil
+		return nil
+	})
+	return jobs, more, err
 }
 
 // readJob reads the texts of a document's chunks.
 func readJob(ctx context.Context, tx *sql.Tx, doc int64) (job, error) {
 	j := job{doc: doc}
 	var body string
-	if err := tx.QueryRowContext(ctx, "SELECT d.hash, b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", doc).Scan(&j.hash, &body); err != nil {
+	err := tx.QueryRowContext(ctx, "SELECT d.hash, b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", doc).Scan(&j.hash, &body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return j, errNoChunks
+	}
+	if err != nil {
 		return j, fmt.Errorf("reading a document: %w", err)
 	}
-	err := eachRow(ctx, tx, "SELECT id, start, stop FROM chunk WHERE doc=? ORDER BY ord", []any{doc}, func(row scanner) error {
+	err = eachRow(ctx, tx, "SELECT id, start, stop FROM chunk WHERE doc=? ORDER BY ord", []any{doc}, func(row scanner) error {
 		var id int64
 		var start, stop int
 		if err := row.Scan(&id, &start, &stop); err != nil {
 			return err
 		}
 		if start < 0 || stop < start || stop > len(body) {
-			return fmt.Errorf("chunk %d is not a piece of its text", id)
+			return errNotAPiece(id)
 		}
 		if j.first == 0 {
 			j.first = id
@@ -164,6 +189,9 @@ func readJob(ctx context.Context, tx *sql.Tx, doc int64) (job, error) {
 		j.texts = append(j.texts, body[start:stop])
 		return nil
 	})
+	if err == nil && len(j.texts) == 0 {
+		err = errNoChunks
+	}
 	return j, err
 }
 
@@ -236,14 +264,18 @@ func (j *job) unchanged(ctx context.Context, tx *sql.Tx, chunks int) (bool, erro
 	return err == nil && hash == j.hash && first == j.first && n == chunks, err
 }
 
-// switchTo makes the model the active one if every document has vectors of it.
-func (l *Local) switchTo(ctx context.Context, row modelRow, p *contract.Progress) (done bool, err error) {
+// switchTo makes the model the active one if every document that can be read has
+// vectors of it; vain reports that those that have none are not found.
+func (l *Local) switchTo(ctx context.Context, row modelRow, p *contract.Progress, vain bool) (done bool, err error) {
 	err = l.write(ctx, "switching the model", func(tx *sql.Tx) error {
 		var err error
 		if p.Done, p.Total, err = coverage(ctx, tx, row.id); err != nil {
 			return err
 		}
-		if done = p.Done >= p.Total; !done {
+		if vain {
+			p.Skipped = max(p.Skipped, p.Total-p.Done)
+		}
+		if done = p.Done+p.Skipped >= p.Total; !done {
 			return nil
 		}
 		return activate(ctx, tx, row.id)

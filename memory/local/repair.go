@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gofrs/flock"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
@@ -20,8 +21,10 @@ const (
 	repairPrefix = ".research-mcp-repair-" // of the folder in which the new file is made
 	// exclusiveWait is how long Repair waits for other processes to let go of the file.
 	exclusiveWait = 3 * time.Second
-	// copyKept is the age at which the copy of a killed export is removed.
-	copyKept = 24 * time.Hour
+	// copyLock is a file beside the copy that an export makes: the export holds its lock,
+	// and whoever gets it may remove the copy, if it is older than copyMade.
+	copyLock = "export.lock"
+	copyMade = time.Minute
 )
 
 // Rescue exports what can be read of a file that Open refuses, without changing
@@ -33,14 +36,18 @@ func Rescue(ctx context.Context, cfg contract.Config, w io.Writer, opts contract
 		return moved, err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	if err := removeStaleRepairs(os.TempDir(), time.Now().Add(-copyKept)); err != nil {
+	if err := removeStaleExports(os.TempDir()); err != nil {
 		cfg.Logger.Warn("a copy that a killed export has left cannot be removed", "err", err)
 	}
 	temp, err := os.MkdirTemp("", repairPrefix)
 	if err != nil {
 		return moved, fmt.Errorf("making room for a copy: %w", err)
 	}
-	defer func() { err = errors.Join(err, d.close(), os.RemoveAll(temp)) }()
+	lock := flock.New(filepath.Join(temp, copyLock), flock.SetPermissions(0o600))
+	defer func() { err = errors.Join(err, d.close(), lock.Unlock(), os.RemoveAll(temp)) }()
+	if _, err := lock.TryLock(); err != nil {
+		return moved, fmt.Errorf("locking %s: %w", lock.Path(), err)
+	}
 	if err := d.connect(ctx, temp); err != nil {
 		return moved, err
 	}

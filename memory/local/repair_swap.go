@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // swap puts the file at fresh in the place of the damaged one, which is kept in the
@@ -138,13 +140,42 @@ func carryErasures(ctx context.Context, from, to *sql.DB) (notes []string, err e
 	return notes, nil
 }
 
+// removeUnfinishedCopies removes the folders that killed repairs of this memory and
+// killed exports of damaged ones have left.
+func (l *Local) removeUnfinishedCopies() error {
+	// A repair has the file to itself, and this process has it open: none is running.
+	err := removeStaleRepairs(filepath.Dir(l.path), time.Now().Add(staleAfter))
+	return errors.Join(err, removeStaleExports(os.TempDir()))
+}
+
 // removeStaleRepairs removes the folders that killed repairs have left in dir, except
 // those that were changed after a moment.
 func removeStaleRepairs(dir string, before time.Time) error {
+	return removeRepairFolders(dir, func(_ string, changed time.Time) bool { return changed.Before(before) })
+}
+
+// removeStaleExports removes the folders in dir whose export has ended: it would have
+// the lock. One that is just being made is left alone.
+func removeStaleExports(dir string) error {
+	return removeRepairFolders(dir, func(folder string, changed time.Time) bool {
+		if changed.After(time.Now().Add(-copyMade)) {
+			return false
+		}
+		lock := flock.New(filepath.Join(folder, copyLock), flock.SetPermissions(0o600))
+		ended, err := lock.TryLock()
+		return err == nil && ended && lock.Unlock() == nil
+	})
+}
+
+func removeRepairFolders(dir string, stale func(folder string, changed time.Time) bool) error {
 	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	for _, e := range entries {
-		if info, statErr := e.Info(); statErr == nil && e.IsDir() && strings.HasPrefix(e.Name(), repairPrefix) && info.ModTime().Before(before) {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		folder := filepath.Join(dir, e.Name())
+		if info, statErr := e.Info(); statErr == nil && e.IsDir() && strings.HasPrefix(e.Name(), repairPrefix) && stale(folder, info.ModTime()) {
+			err = errors.Join(err, os.RemoveAll(folder))
 		}
 	}
 	return err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -153,44 +152,6 @@ func TestNewerLayoutStopsWriting(t *testing.T) {
 	}
 	if _, ok, err := l.Document(t.Context(), textDoc(1, secret).ID); !ok || err != nil {
 		t.Errorf("Document = %v, %v", ok, err)
-	}
-}
-
-// A folder or file that is not writable is read; a write says so.
-func TestReadOnlyMemory(t *testing.T) {
-	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
-		t.Skip("needs a user whom permissions bind; cmd's script tests and the fault cases do it as root")
-	}
-	t.Parallel()
-	for name, modes := range map[string][2]os.FileMode{"folder": {0o500, 0o600}, "file": {0o700, 0o400}, "both": {0o500, 0o400}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			readOnlyMemory(t, modes[0], modes[1])
-		})
-	}
-}
-
-func readOnlyMemory(t *testing.T, folder, file os.FileMode) {
-	t.Helper()
-	dir, _ := filled(t, 3)
-	path := filepath.Join(dir, fileName)
-	if err := errors.Join(os.Chmod(path, file), os.Chmod(dir, folder)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) //nolint:gosec // a folder
-	l := openIn(t, dir)
-	if r, err := l.Recall(t.Context(), evidence.RecallQuery{Text: "word2"}); err != nil || len(r.Hits) == 0 {
-		t.Errorf("Recall = %+v, %v", r, err)
-	}
-	if m, err := l.Export(t.Context(), &bytes.Buffer{}, contract.ExportOptions{Vectors: true}); err != nil || m.Documents != 3 {
-		t.Errorf("Export = %+v, %v", m, err)
-	}
-	if r, err := l.Check(t.Context()); err != nil || !r.OK {
-		t.Errorf("Check = %+v, %v", r, err)
-	}
-	var p *evidence.Problem
-	if _, err := l.Put(t.Context(), textDoc(9, "New."), evidence.Chunks{}); !errors.As(err, &p) || !strings.Contains(p.What, "not writable") {
-		t.Errorf("Put = %v", err)
 	}
 }
 

@@ -9,11 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
@@ -249,24 +249,58 @@ func TestUnreplaced(t *testing.T) {
 	}
 }
 
-// Folders of killed exports are removed when they are old.
-func TestRemoveStaleRepairs(t *testing.T) {
+// The copies of killed exports are removed, but not those of exports at work, and
+// nothing else.
+func TestRemoveStaleExports(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	now := time.Now()
-	for name, age := range map[string]time.Duration{repairPrefix + "old": 48 * time.Hour, repairPrefix + "new": 0, "other": 48 * time.Hour} {
-		path := filepath.Join(dir, name)
-		if err := errors.Join(os.Mkdir(path, 0o700), os.Chtimes(path, now.Add(-age), now.Add(-age))); err != nil {
+	for name, left := range map[string]bool{repairPrefix + "killed": false, repairPrefix + "working": true, repairPrefix + "new": true, "other": true} {
+		folder := filepath.Join(dir, name)
+		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
+		if name == repairPrefix+"working" {
+			lock := flock.New(filepath.Join(folder, copyLock))
+			if ok, err := lock.TryLock(); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			t.Cleanup(func() { _ = lock.Close() })
+		}
+		if name != repairPrefix+"new" {
+			before := time.Now().Add(-2 * copyMade)
+			if err := os.Chtimes(folder, before, before); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Cleanup(func() {
+			if _, err := os.Stat(folder); (err == nil) != left {
+				t.Errorf("%s: %v, want left = %v", name, err, left)
+			}
+		})
 	}
-	if err := removeStaleRepairs(dir, now.Add(-24*time.Hour)); err != nil {
+	if err := removeStaleExports(dir); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{repairPrefix + "old": false, repairPrefix + "new": true, "other": true} {
-		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
-			t.Errorf("%s: %v, want left = %v", name, err, want)
+}
+
+// Forget removes what a killed repair has left: it may hold what is to be forgotten.
+func TestForgetRemovesTheCopyOfAKilledRepair(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	keep(t, l, textDoc(1, secret))
+	for _, name := range []string{"1", "2"} {
+		folder := filepath.Join(dir, repairPrefix+name)
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
 		}
+		write(t, filepath.Join(folder, fileName), []byte(secret))
+	}
+	if r, err := l.Forget(t.Context(), contract.Selector{URL: "https://x.test/1", Confirm: true}); err != nil || r.Documents != 1 || len(r.Warnings) > 0 {
+		t.Fatalf("Forget = %+v, %v", r, err)
+	}
+	if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {
+		t.Errorf("it is still in %q", left)
 	}
 }
 
@@ -289,32 +323,5 @@ func TestOpenRefusesAnUnreadLog(t *testing.T) {
 	}
 	if err := refuseUnreadLog(path, accessImmutable); err != nil {
 		t.Errorf("refuseUnreadLog of a log without frames = %v", err)
-	}
-}
-
-// The same with a folder that is not writable: Open refuses, and an export reads a copy.
-func TestUnwritableFolderWithALog(t *testing.T) {
-	if runtime.GOOS == "windows" || os.Geteuid() == 0 {
-		t.Skip("needs a user whom permissions bind; TestOpenRefusesAnUnreadLog tests the refusal as root")
-	}
-	t.Parallel()
-	dir := killed(t)
-	if err := os.Chmod(dir, 0o500); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) //nolint:gosec // a folder
-	before := contents(t, dir)
-	var p *evidence.Problem
-	if _, err := Open(t.Context(), contract.Config{Dir: dir}); !errors.As(err, &p) || !strings.Contains(p.What, "write-ahead log") {
-		t.Errorf("Open = %v", err)
-	}
-	if m, err := Rescue(t.Context(), contract.Config{Dir: dir}, io.Discard, contract.ExportOptions{}); err != nil || m.Documents != 30 {
-		t.Errorf("Rescue = %+v, %v", m, err)
-	}
-	if _, err := Repair(t.Context(), contract.Config{Dir: dir}); !errors.As(err, &p) {
-		t.Errorf("Repair = %v", err)
-	}
-	if after := contents(t, dir); fmt.Sprint(after) != fmt.Sprint(before) {
-		t.Error("the files were changed")
 	}
 }

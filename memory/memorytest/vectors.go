@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -72,7 +73,7 @@ func (s suite) fillVectors(t *testing.T) {
 		}
 		last = p
 	})
-	if err != nil || p.Done != 7 || p.Total != 7 || p.Model != "behind@1" || p != last {
+	if err != nil || p.Done != 7 || p.Total != 7 || p.Model != "behind@1" || !reflect.DeepEqual(p, last) {
 		t.Fatalf("FillVectors = %+v, %v", p, err)
 	}
 	wantQueue(t, other, 0, 0)

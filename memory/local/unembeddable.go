@@ -1,0 +1,132 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// errNoChunks and errNotStored are damage that SQLite does not see.
+var (
+	errNoChunks  = errors.New("its text or its chunks are missing")
+	errNotStored = errors.New("its vectors cannot be stored")
+)
+
+// errNotAPiece is a chunk whose offsets are not those of its text.
+type errNotAPiece int64
+
+func (e errNotAPiece) Error() string {
+	return fmt.Sprintf("chunk %d is not a piece of its text", int64(e))
+}
+
+// ofOneDocument reports whether an error is damage that costs one document its
+// vectors, and no reason to leave out the others.
+func ofOneDocument(err error) bool {
+	var piece errNotAPiece
+	return isDamaged(err) || errors.As(err, &piece) || errors.Is(err, errNoChunks) || errors.Is(err, errNotStored)
+}
+
+// embedding is what one FillVectors or Reindex knows of the documents: those that are
+// damaged are left out and named, and the others get their vectors.
+type embedding struct {
+	p       *contract.Progress
+	left    map[int64]bool // row ids of those that are left out
+	tried   map[int64]string
+	scanned bool    // the table cannot be scanned as a whole
+	listed  []int64 // then: the ids that are left, found one by one
+}
+
+func newEmbedding(p *contract.Progress) *embedding {
+	return &embedding{p: p, left: map[int64]bool{}, tried: map[int64]string{}}
+}
+
+// leaveOut names a document that gets no vectors.
+func (e *embedding) leaveOut(ctx context.Context, tx querier, doc int64) {
+	if e.left[doc] {
+		return
+	}
+	e.left[doc] = true
+	e.p.Skipped++
+	if len(e.p.Unreadable) < maxNamed {
+		var uid string
+		if tx.QueryRowContext(ctx, "SELECT uid FROM doc WHERE id=?", doc).Scan(&uid) != nil || uid == "" {
+			uid = fmt.Sprintf("row %d", doc)
+		}
+		e.p.Unreadable = append(e.p.Unreadable, uid)
+	}
+}
+
+// again is an error if the document was given vectors before, as it is now: they were
+// not stored, and will not be.
+func (e *embedding) again(j job) error {
+	as := fmt.Sprint(j.hash, j.first, len(j.texts))
+	if e.tried[j.doc] == as {
+		return errNotStored
+	}
+	e.tried[j.doc] = as
+	return nil
+}
+
+// next returns up to most ids of documents that lack vectors of a model. query selects
+// them, without those in ?2, or a document by its id in ?3 (0: any), and most in ?4.
+func (e *embedding) next(ctx context.Context, tx *sql.Tx, query string, model int64, most int) ([]int64, error) {
+	if !e.scanned {
+		var left []int64
+		for doc := range e.left {
+			left = append(left, doc)
+		}
+		docs, err := int64s(ctx, tx, query, model, jsonIDs(left), 0, most)
+		if !isDamaged(err) {
+			return docs, err
+		}
+		e.scanned = true
+		if e.listed, _, err = rowIDs(ctx, tx, "doc"); err != nil {
+			return nil, err
+		}
+		slices.Reverse(e.listed)
+	}
+	var docs []int64
+	for len(e.listed) > 0 && len(docs) < most {
+		doc := e.listed[0]
+		e.listed = e.listed[1:]
+		one, err := int64s(ctx, tx, query, model, "[]", doc, 1)
+		if isDamaged(err) {
+			e.leaveOut(ctx, tx, doc)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, one...)
+	}
+	return docs, nil
+}
+
+// putBack returns ids of next that were not looked at.
+func (e *embedding) putBack(docs []int64) {
+	if e.scanned {
+		e.listed = append(slices.Clone(docs), e.listed...)
+	}
+}
+
+// eachAlone calls store with all jobs, and if that meets damage, with each alone: those that
+// fail alone are left out.
+func eachAlone[J any](ctx context.Context, l *Local, e *embedding, jobs []J, doc func(J) int64, store func([]J) error) error {
+	err := store(jobs)
+	if err == nil || !ofOneDocument(err) {
+		return err
+	}
+	for _, j := range jobs {
+		if err := store([]J{j}); err != nil {
+			if !ofOneDocument(err) {
+				return err
+			}
+			e.leaveOut(ctx, l.rdb, doc(j))
+		}
+	}
+	return nil
+}
