@@ -105,7 +105,7 @@ func TestCompletions(t *testing.T) {
 	}{
 		{"a title, those that begin with it first", d.completeTitle, "heron", []string{"Heron", "The grey heron nests"}},
 		{"a title by words in any order", d.completeTitle, "nests  GREY", []string{"The grey heron nests"}},
-		{"a title in another spelling", d.completeTitle, "STRASSE", []string{"Émile Zola"}},
+		{"a title in another spelling", d.completeTitle, "emile", []string{"Émile Zola"}},
 		{"the ids of a title", d.completeDocument, "heron", []string{"d_0", "d_3", "d_1"}},
 		{"an id", d.completeDocument, "d_2", []string{"d_2"}},
 		{"nothing typed", d.completeRun, "", []string{"r_0", "r_1", "r_2"}},
