@@ -108,7 +108,8 @@ type Summarizer interface {
 }
 
 // Set is the models that serve one question. Encoder, Reranker, Resolver and
-// Divider may be nil; the others never are. Only the built-in set has the last two.
+// Divider may be nil; the others never are. Only the built-in set has a Resolver. A
+// Divider of a set that was chosen is a provider's.
 type Set struct {
 	Embedder    Embedder
 	Encoder     Embedder // the built-in trained one, whose cosines have known thresholds

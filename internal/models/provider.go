@@ -31,6 +31,7 @@ type Offer struct {
 	Synthesizer Synthesizer
 	Planner     Planner
 	Summarizer  Summarizer
+	Divider     Divider
 	// Problems says what the user asked for and cannot have, or has to do to get
 	// the models that are missing.
 	Problems []*evidence.Problem
@@ -72,4 +73,6 @@ type Hooks interface {
 	Fence() string
 	// Planner returns the planner to use in place of p.
 	Planner(p Planner) Planner
+	// Divider returns the divider to use in place of d.
+	Divider(d Divider) Divider
 }

@@ -35,6 +35,7 @@ type metadata struct {
 	// Events that could differ in another run.
 	Answered bool               `json:"answered"`
 	Topics   []string           `json:"topics,omitempty"`   // with which the sources were asked
+	Parts    []string           `json:"parts,omitempty"`    // that a model made of the question
 	Late     map[string]delayed `json:"late,omitempty"`     // sources that were not waited for
 	Ollama   *ollama.State      `json:"ollama,omitempty"`   // as it was found; nil: it was not probed
 	Readable []int              `json:"readable,omitempty"` // tokens of prompts that could be read in time

@@ -52,6 +52,9 @@ func (h *recordHooks) Probe(ctx context.Context, probe func(context.Context) oll
 // Planner returns p: the topics that it led to are in the answer.
 func (h *recordHooks) Planner(p models.Planner) models.Planner { return p }
 
+// Divider returns d: an event tells which parts of the question were used.
+func (h *recordHooks) Divider(d models.Divider) models.Divider { return d }
+
 // Source returns s with its requests marked as its own.
 func (h *recordHooks) Source(s app.TracedSource) research.Source { return recordedSource{s} }
 
@@ -66,13 +69,17 @@ func (r recordedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]e
 // track names one search's requests.
 func track(source, topic string) string { return source + ": " + topic }
 
-// observe records the searches that were not waited for.
+// observe records the parts that a model made of the question, and the searches that
+// were not waited for.
 func (h *recordHooks) observe(e research.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if e.Parts != nil {
+		h.metadata.Parts = e.Parts
+	}
 	if e.GivenUp == nil {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if h.metadata.Late == nil {
 		h.metadata.Late = map[string]delayed{}
 	}

@@ -2,6 +2,7 @@ package recording
 
 import (
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -137,6 +138,42 @@ func TestReplayAsksTheModelsKeywords(t *testing.T) {
 		t.Fatalf("topics = %q", first.Topics)
 	}
 	for range 5 {
+		again := replayOf(t, file, app.Options{}, research.Request{})
+		if diff := cmp.Diff(normal(first), normal(again)); diff != "" {
+			t.Fatalf("(-recorded +replayed):\n%s", diff)
+		}
+	}
+}
+
+// A replay of a deep question has the parts that a model made of it.
+func TestReplayHasTheModelsParts(t *testing.T) {
+	t.Parallel()
+	w, s := apptest.StartWorld(t, world.Options{}), ollamakit.Start(t)
+	parts := []string{"What is the attention of a transformer?", "What tokens does a transformer process?"}
+	s.OnChat(func(c ollamakit.Call) ollamakit.Reply {
+		switch {
+		case strings.Contains(string(c.Format), "questions"):
+			return ollamakit.Reply{Tokens: []string{`{"questions": ["` + strings.Join(parts, `", "`) + `"]}`}}
+		case len(c.Format) > 0:
+			return ollamakit.Reply{Tokens: []string{`{"queries": ["BERT language model"]}`}}
+		}
+		return ollamakit.Reply{Tokens: []string{"A transformer processes all tokens of a sequence ", "side by side [1]."}}
+	})
+	cfg := apptest.Settings(t, w.URLs(), map[string]string{"ollama.enabled": "true", "ollama.host": s.Host()})
+	var file string
+	var first evidence.Answer
+	for tries, inTime := 0, false; !inTime; tries++ { // a busy machine may not divide in the time that a question gives it
+		if tries == 30 {
+			t.Fatal("the model's parts came too late in every recording")
+		}
+		file, first = recordOf(t, cfg, research.Request{Question: demo.Questions()[0], Depth: research.DepthDeep})
+		har, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inTime = strings.Contains(string(har), parts[1])
+	}
+	for range 3 {
 		again := replayOf(t, file, app.Options{}, research.Request{})
 		if diff := cmp.Diff(normal(first), normal(again)); diff != "" {
 			t.Fatalf("(-recorded +replayed):\n%s", diff)

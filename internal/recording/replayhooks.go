@@ -117,6 +117,22 @@ func (p recordedPlanner) Keywords(context.Context, string, evidence.Session, int
 	return slices.Clone(p.topics), nil
 }
 
+// Divider returns a divider into the recorded parts.
+func (h *replayHooks) Divider(d models.Divider) models.Divider {
+	if !h.same {
+		return d
+	}
+	return recordedDivider(h.metadata.Parts)
+}
+
+// recordedDivider are the parts of the question that a model found in time.
+type recordedDivider []string
+
+// Parts returns them.
+func (d recordedDivider) Parts(context.Context, string, int) ([]string, error) {
+	return slices.Clone(d), nil
+}
+
 // Source returns s, answering from the recording.
 func (h *replayHooks) Source(s app.TracedSource) research.Source {
 	out := replayedSource{TracedSource: s}

@@ -43,7 +43,8 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 	sources, rest, _ := r.e.choose(r.req.Sources, r.req.Question, first, r.depth.full) // complete has checked the names
 	r.answer.NotAsked, r.asked = rest, sources
 	r.emit(Event{Kind: EventPlanned, Total: len(sources), Sources: names(sources)})
-	gather, stop := r.newGathering(ctx, sources, r.depth.topics+len(r.parts))
+	gather, stop := r.newGathering(ctx, sources, r.depth.topics+r.mostParts())
+	gather.most = r.depth.topics + len(r.parts)
 	more := r.askAll(ctx, gather, first)
 	r.askParts(ctx, gather)
 	r.answer.Timing.PlanMS = r.since(planned)
@@ -77,10 +78,16 @@ func (r *run) keywords(ctx context.Context) []string {
 // model may plan a better one.
 const plannerPatience = 200 * time.Millisecond
 
+// plan is what a model adds to a search while it goes on.
+type plan struct {
+	keywords []string
+	parts    []string // questions that the whole one is made of
+}
+
 // askAll asks the sources with the first keyword at once. The others are those of
-// the built-in planner, or those of a model, which are sent on the channel; it is
-// nil if no model plans.
-func (r *run) askAll(ctx context.Context, gather *gathering, keywords []string) <-chan []string {
+// the built-in planner, or those of a model, which are sent on the channel, and for a
+// deep question also its parts; it is nil if no model plans.
+func (r *run) askAll(ctx context.Context, gather *gathering, keywords []string) <-chan plan {
 	gather.ask(keywords[0])
 	if r.depth.topics == 1 {
 		return nil
@@ -92,12 +99,22 @@ func (r *run) askAll(ctx context.Context, gather *gathering, keywords []string) 
 		}
 		return nil
 	}
-	more := make(chan []string, 1)
+	more := make(chan plan, 2)
+	question, divider := r.req.Question, set.Divider
+	if !r.depth.parts || len(r.parts) > 0 {
+		divider = nil
+	}
 	r.e.spawn("planning", func() {
 		defer close(more)
 		better, err := set.Planner.Keywords(ctx, r.answer.Question, r.session, r.depth.topics)
 		if err == nil {
-			more <- better
+			more <- plan{keywords: better}
+		}
+		if divider == nil {
+			return
+		}
+		if parts, err := divider.Parts(ctx, question, mostParts); err == nil && len(parts) > 1 {
+			more <- plan{parts: parts}
 		}
 	})
 	return more

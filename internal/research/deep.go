@@ -37,7 +37,8 @@ func (r *run) reserving(ctx context.Context, part float64) (context.Context, con
 	return limit.WithTimeout(ctx, time.Until(deadline)-r.share(part))
 }
 
-// divide returns the questions that a deep question is made of, or nil.
+// divide returns the questions that a deep question is made of as far as that can be told
+// without a model, or nil.
 func (r *run) divide(ctx context.Context) []string {
 	divider := r.e.deps.Models.BuiltIn().Divider
 	if !r.depth.parts || divider == nil {
@@ -48,6 +49,24 @@ func (r *run) divide(ctx context.Context) []string {
 		return nil
 	}
 	return out
+}
+
+// mostParts is how many parts the question may turn out to have.
+func (r *run) mostParts() int {
+	if !r.depth.parts {
+		return 0
+	}
+	return mostParts
+}
+
+// divide makes a model's parts those of the question, and asks the sources for them.
+func (g *gathering) divide(ctx context.Context, parts []string) {
+	if len(parts) < 2 || len(g.r.parts) > 0 {
+		return
+	}
+	g.r.parts, g.most = parts, g.most+len(parts)
+	g.r.emit(Event{Kind: EventStage, Stage: "in parts: " + strings.Join(parts, " "), Parts: parts})
+	g.r.askParts(ctx, g)
 }
 
 // part returns the run of one of the questions.

@@ -48,7 +48,7 @@ type gathering struct {
 	documents map[string]foundDocument // by id
 	answered  bool                     // some source has answered, perhaps with nothing
 	asked     map[string]bool          // keywords, in lower case
-	most      int                      // keywords
+	most      int                      // keywords; no more than newGathering was told
 	patience  time.Duration            // see evidence.Query
 }
 
@@ -198,14 +198,14 @@ func (e *Engine) search(ctx context.Context, s Source, q evidence.Query) (docs [
 }
 
 // wait passes documents on until every search has ended, the soft budget has
-// passed since the first answer, or ctx ends. topics may add keywords meanwhile.
+// passed since the first answer, or ctx ends. plans may add keywords meanwhile.
 // If everything ends without a document, it asks once more with a broader
 // keyword.
-func (g *gathering) wait(ctx context.Context, topics <-chan []string, pass func([]evidence.Document)) {
+func (g *gathering) wait(ctx context.Context, plans <-chan plan, pass func([]evidence.Document)) {
 	var soft <-chan time.Time
 	replayed := limit.ClockIsOff(ctx) // then the keywords are those that came in time
 	for {
-		planning := topics != nil && (replayed || len(g.seen) == 0)
+		planning := plans != nil && (replayed || g.r.depth.parts || len(g.seen) == 0)
 		if g.open() <= g.abandoned && !planning {
 			word := g.broader()
 			if word == "" {
@@ -219,14 +219,15 @@ func (g *gathering) wait(ctx context.Context, topics <-chan []string, pass func(
 			defer stop()
 		}
 		select {
-		case more, ok := <-topics:
+		case more, ok := <-plans:
 			if !ok {
-				topics = nil
+				plans = nil
 				continue
 			}
-			for _, t := range more {
+			for _, t := range more.keywords {
 				g.ask(t)
 			}
+			g.divide(ctx, more.parts)
 		case f := <-g.results:
 			g.record(f, pass)
 		case <-soft:

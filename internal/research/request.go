@@ -50,6 +50,7 @@ type Event struct {
 	GivenUp     *GivenUp // with Source: searches that are not waited for; nil: none
 	Stage       string
 	Sources     []string // names
+	Parts       []string // that a model divided the question into; nil: none
 	Text        string
 	Done, Total int
 }

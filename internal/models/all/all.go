@@ -124,6 +124,9 @@ func fill(set *models.Set, o models.Offer) {
 	if set.Summarizer == nil {
 		set.Summarizer = o.Summarizer
 	}
+	if set.Divider == nil {
+		set.Divider = o.Divider
+	}
 }
 
 // Status describes every provider.

@@ -26,5 +26,8 @@ func (h Hooks) Fence() string { return Fence }
 // Planner returns p.
 func (h Hooks) Planner(p models.Planner) models.Planner { return p }
 
+// Divider returns d.
+func (h Hooks) Divider(d models.Divider) models.Divider { return d }
+
 // Patience returns the setting and the provider's default.
 func (h Hooks) Patience(silence time.Duration) (between, first time.Duration) { return silence, 0 }

@@ -81,9 +81,9 @@ func (p *Provider) Offer(ctx context.Context) models.Offer {
 	if s.Chat != nil {
 		p.client.Measure(*s.Chat)
 		w := writer.New(chatModel{p.client, *s.Chat}, p.options())
-		o.Synthesizer, o.Planner, o.Summarizer = w, w, w
+		o.Synthesizer, o.Planner, o.Summarizer, o.Divider = w, w, w, w
 		if p.hooks != nil {
-			o.Planner = p.hooks.Planner(w)
+			o.Planner, o.Divider = p.hooks.Planner(w), p.hooks.Divider(w)
 		}
 	}
 	if s.Embed != nil {

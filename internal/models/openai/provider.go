@@ -59,9 +59,9 @@ func (p *Provider) Offer(ctx context.Context) models.Offer {
 	} else {
 		p.client.startMeasuring(name)
 		w := writer.New(chatModel{p.client, name}, p.opts)
-		o.Synthesizer, o.Planner, o.Summarizer = w, w, w
+		o.Synthesizer, o.Planner, o.Summarizer, o.Divider = w, w, w, w
 		if p.hooks != nil {
-			o.Planner = p.hooks.Planner(w)
+			o.Planner, o.Divider = p.hooks.Planner(w), p.hooks.Divider(w)
 		}
 	}
 	if embed := p.client.set.EmbedModel; embed != "" {

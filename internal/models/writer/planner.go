@@ -37,6 +37,23 @@ func (w *Writer) Keywords(ctx context.Context, question string, s evidence.Sessi
 	return builtin.NewPlanner().Keywords(ctx, question, s, max)
 }
 
+// Parts lets the model divide a question, for three seconds at most. A model whose
+// measured speed is too low for that time is not asked, and divides nothing. See
+// models.Divider.
+func (w *Writer) Parts(ctx context.Context, question string, most int) ([]string, error) {
+	bounded, cancel := context.WithTimeout(ctx, planLimit)
+	defer cancel()
+	if most < 2 || !w.plansInTime(bounded) {
+		return nil, ctx.Err()
+	}
+	messages, schema := prompt.Parts(question, most)
+	res, err := w.short(bounded, messages, planTokens, schema)
+	if err != nil {
+		return nil, err
+	}
+	return prompt.ParseParts(res.Text, question, most)
+}
+
 // plansInTime reports whether the model can plan before ctx ends. One that was not
 // measured may.
 func (w *Writer) plansInTime(ctx context.Context) bool {
