@@ -35,13 +35,17 @@ func (h *Handler) toolHandler(d tools.Definition) mcpserver.ToolHandlerFunc {
 			}
 			defer func() { <-h.slow }()
 		}
+		ctx, person := withAsk(ctx, req)
 		p := startProgress(ctx, d, req)
 		res, err := run(ctx, log, d, arguments(req), func(ev tools.Event) {
 			tellEvent(ctx, d.Name, ev)
 			p.observe(ev)
 		})
 		p.stop()
-		if err != nil {
+		switch {
+		case errors.Is(err, errAsked):
+			return person.result(), nil
+		case err != nil:
 			return failed(ctx, log, d.Name, call, err), nil
 		}
 		if res.Structured == nil {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"encoding/json"
 	"sync"
 	"sync/atomic"
 
@@ -18,10 +19,12 @@ type client struct {
 	capabilities mcp.ClientCapabilities
 	version      string
 	logLevel     mcp.LoggingLevel // of the messages that it wants; "": none
+	requests     int              // that were sent to it
+	expected     map[string]chan json.RawMessage
 }
 
 func newClient(id string) *client {
-	return &client{id: id, channel: make(chan mcp.JSONRPCNotification, 64)}
+	return &client{id: id, channel: make(chan mcp.JSONRPCNotification, 64), expected: map[string]chan json.RawMessage{}}
 }
 
 func (c *client) SessionID() string                                   { return c.id }

@@ -22,6 +22,7 @@ type world struct {
 	research func(ctx context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error)
 	read     func(ctx context.Context)
 	sources  []string
+	forget   func(library.ForgetRequest) (library.ForgetResult, error)
 }
 
 func (w world) Ask(ctx context.Context, r research.Request, observe func(research.Event)) (evidence.Answer, error) {
@@ -50,7 +51,10 @@ func (w world) Remember(context.Context, library.RememberRequest) (library.Remem
 	return library.RememberResult{}, errors.New("not used")
 }
 
-func (w world) Forget(context.Context, library.ForgetRequest) (library.ForgetResult, error) {
+func (w world) Forget(_ context.Context, r library.ForgetRequest) (library.ForgetResult, error) {
+	if w.forget != nil {
+		return w.forget(r)
+	}
 	return library.ForgetResult{}, errors.New("not used")
 }
 

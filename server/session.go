@@ -55,7 +55,8 @@ func (s *Session) Accept(ctx context.Context, message []byte) (reply []byte, req
 	case code != 0:
 		return refusal(env.ID, code, problem), nil
 	case env.Result != nil || env.Error != nil:
-		return nil, nil // a response, and we send no requests
+		s.client.respond(env)
+		return nil, nil
 	case env.Method == "":
 		return refusal(env.ID, mcp.INVALID_REQUEST, "the message has no method"), nil
 	case env.Method == string(mcp.MethodNotificationCancelled):

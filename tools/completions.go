@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -66,7 +67,7 @@ func (p *proposals) inName(name string) bool {
 }
 
 func (p *proposals) values() ([]string, int, error) {
-	all := append(p.first, p.other...)
+	all := slices.Concat(p.first, p.other)
 	return all[:min(len(all), MostCompletions)], len(all), nil
 }
 

@@ -2,9 +2,11 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -45,13 +47,58 @@ func forget(d Deps) Definition {
 			if err != nil {
 				return library.ForgetResult{}, err
 			}
-			return d.Library.Forget(ctx, library.ForgetRequest{IDs: in.IDs, URL: in.URL, Source: in.Source, Session: in.Session, Before: before, Confirm: in.Confirm, DryRun: in.DryRun})
+			req := library.ForgetRequest{IDs: in.IDs, URL: in.URL, Source: in.Source, Session: in.Session, Before: before, Confirm: in.Confirm, DryRun: in.DryRun}
+			if ask := askerOf(ctx); ask != nil && !in.DryRun {
+				return d.forgetIfAgreed(ctx, req, ask)
+			}
+			return d.Library.Forget(ctx, req)
 		},
 		func(_ ForgetIn, out library.ForgetResult) (string, any) {
 			out, text := shrinkForgotten(out, d.limit(nil), d.Boundary)
 			return text, ForgetOut{Notice: receipt, ForgetResult: out}
 		},
 	)
+}
+
+// forgetIfAgreed asks the person before it removes much, whatever a model confirmed: it may
+// have been told to by a page that it read.
+func (d Deps) forgetIfAgreed(ctx context.Context, req library.ForgetRequest, ask Ask) (library.ForgetResult, error) {
+	req.Confirm = false
+	out, err := d.Library.Forget(ctx, req)
+	if !errors.Is(err, evidence.ErrUnconfirmed) {
+		return out, err
+	}
+	req.DryRun = true
+	if out, err = d.Library.Forget(ctx, req); err != nil {
+		return out, err
+	}
+	agreed, err := ask(ctx, forgetQuestion(out))
+	switch {
+	case err != nil:
+		return library.ForgetResult{}, err
+	case !agreed:
+		return library.ForgetResult{}, &evidence.Problem{What: fmt.Sprintf("nothing was removed: the person was asked about %s and did not agree", text.Count(out.Documents, "document")), Try: "select fewer, or ask them first what is to go"}
+	}
+	req.DryRun, req.Confirm = false, true
+	return d.Library.Forget(ctx, req)
+}
+
+// mostAskedTitles is how many titles a question shows to a person.
+const mostAskedTitles = 5
+
+// forgetQuestion is for a person. Titles are foreign text, on one line each. It depends on
+// what is selected alone, so that an answer holds although other documents are stored.
+func forgetQuestion(out library.ForgetResult) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Remove %s and what quotes them from the memory for good?", text.Count(out.Documents, "document"))
+	for i, title := range out.Titles {
+		if i == mostAskedTitles {
+			fmt.Fprintf(&b, "\n- and %d more", out.Documents-i)
+			break
+		}
+		fmt.Fprintf(&b, "\n- %s", line(title, 120))
+	}
+	return b.String()
 }
 
 // receipt is the notice of a result without foreign text but titles.

@@ -6,6 +6,10 @@ import "errors"
 // by a time-out of its own: it may still want the result.
 var ErrCallerLeft = errors.New("the caller gave up waiting")
 
+// ErrUnconfirmed is the cause of a Problem of a request that removes more than may be
+// removed without a confirmation.
+var ErrUnconfirmed = errors.New("not confirmed")
+
 // Problem is an error for a person or a model: what is wrong, with the value,
 // and what to do next. Its text is safe to show.
 type Problem struct {

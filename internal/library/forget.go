@@ -33,8 +33,8 @@ func CheckForget(req ForgetRequest) error {
 }
 
 // Forget removes what req selects, with every trace of it. What
-// req.NeedsConfirm, without Confirm, is an *evidence.Problem that says how
-// many. With DryRun nothing is removed.
+// req.NeedsConfirm, without Confirm, is an *evidence.Problem caused by
+// evidence.ErrUnconfirmed that says how many. With DryRun nothing is removed.
 //
 // It is not known which cached answer of a source contained a document, so the
 // cache is cleared as a whole: before the removal, because nothing would start

@@ -133,7 +133,7 @@ type Store interface {
 	// was selected. IDs are the removed documents, sorted, Titles theirs in the same
 	// order; Remaining is how many are left, and Matched counts what each field that is
 	// set selects alone. Selections for which Selector.NeedsConfirm holds are refused without
-	// Selector.Confirm, with their number, and nothing is removed. With Selector.DryRun
+	// Selector.Confirm, by Unconfirmed with their number, and nothing is removed. With Selector.DryRun
 	// nothing is removed or refused: the receipt says what would be. A backend whose
 	// stored bytes can be read leaves none of what was removed in them.
 	Forget(ctx context.Context, sel Selector) (evidence.Receipt, error)
@@ -161,6 +161,11 @@ type Selector struct {
 func (s Selector) NeedsConfirm(documents, turns, total int) bool {
 	share := documents > 1 && 3*documents > total && !s.WholeSession()
 	return documents > ConfirmAbove || share || documents+turns > ConfirmTurns
+}
+
+// Unconfirmed is the refusal of a selection that NeedsConfirm.
+func Unconfirmed(what, try string) *evidence.Problem {
+	return &evidence.Problem{What: what, Try: try, Usage: true, Cause: evidence.ErrUnconfirmed}
 }
 
 // WholeSession reports whether the session itself is selected, with its turns and

@@ -180,7 +180,7 @@ func (f *forgetting) confirmed() error {
 	if each := contract.MatchedTexts(f.receipt.Matched); len(each) > 1 {
 		what += " (" + strings.Join(each, ", ") + ")"
 	}
-	return evidence.BadInput(fmt.Sprintf("%s; more than %d documents need a confirmation, and so do two or more that are over a third of the memory", what, contract.ConfirmAbove),
+	return contract.Unconfirmed(fmt.Sprintf("%s; more than %d documents need a confirmation, and so do two or more that are over a third of the memory", what, contract.ConfirmAbove),
 		"look at them with `dry_run` (on the command line --dry-run), then confirm (`confirm`, --yes), or select fewer")
 }
 

@@ -162,6 +162,9 @@ func (s suite) forgetRefuses(t *testing.T) {
 	}
 	_, err = m.Forget(t.Context(), contract.Selector{Source: "test"})
 	wantProblem(t, err, fmt.Sprint(n), "confirm")
+	if !errors.Is(err, evidence.ErrUnconfirmed) {
+		t.Errorf("the refusal %v is not caused by evidence.ErrUnconfirmed", err)
+	}
 	if st, err := m.Stats(t.Context()); err != nil || st.Documents != n {
 		t.Errorf("after a refusal: %d documents, %v", st.Documents, err)
 	}

@@ -167,7 +167,7 @@ func (m *Memory) Forget(ctx context.Context, sel contract.Selector) (evidence.Re
 		}
 	}
 	if n := len(selected); sel.NeedsConfirm(n, 0, len(m.docs)) && !sel.Confirm && !sel.DryRun {
-		return r, evidence.BadInput(fmt.Sprintf("that would forget %d documents", n), "set confirm, or select fewer")
+		return r, contract.Unconfirmed(fmt.Sprintf("that would forget %d documents", n), "set confirm, or select fewer")
 	}
 	r.Matched = m.matched(sel)
 	for _, id := range sel.IDs {
