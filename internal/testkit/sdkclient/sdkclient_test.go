@@ -67,6 +67,12 @@ func start(t *testing.T, version string) *client {
 
 func startWith(t *testing.T, version string, flags ...string) *client {
 	t.Helper()
+	return startAs(t, version, &mcp.ClientOptions{}, flags...)
+}
+
+// startAs starts a server for a client that has the handlers of options.
+func startAs(t *testing.T, version string, options *mcp.ClientOptions, flags ...string) *client {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	c := &client{cmd: exec.Command(binary, append([]string{"serve", "--demo"}, flags...)...), stderr: newLines(), progress: newLines()}
@@ -74,17 +80,16 @@ func startWith(t *testing.T, version string, flags ...string) *client {
 	c.cmd.Stderr = c.stderr
 	var mu sync.Mutex
 	seen := map[any]float64{}
-	sdk := mcp.NewClient(&mcp.Implementation{Name: "sdkclient", Version: "1"}, &mcp.ClientOptions{
-		ProgressNotificationHandler: func(_ context.Context, r *mcp.ProgressNotificationClientRequest) {
-			mu.Lock()
-			defer mu.Unlock()
-			if r.Params.Progress <= seen[r.Params.ProgressToken] {
-				t.Errorf("progress %v after %v", r.Params.Progress, seen[r.Params.ProgressToken])
-			}
-			seen[r.Params.ProgressToken] = r.Params.Progress
-			fmt.Fprintln(c.progress, r.Params.Message)
-		},
-	})
+	options.ProgressNotificationHandler = func(_ context.Context, r *mcp.ProgressNotificationClientRequest) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Params.Progress <= seen[r.Params.ProgressToken] {
+			t.Errorf("progress %v after %v", r.Params.Progress, seen[r.Params.ProgressToken])
+		}
+		seen[r.Params.ProgressToken] = r.Params.Progress
+		fmt.Fprintln(c.progress, r.Params.Message)
+	}
+	sdk := mcp.NewClient(&mcp.Implementation{Name: "sdkclient", Version: "1"}, options)
 	session, err := sdk.Connect(ctx, &mcp.CommandTransport{Command: c.cmd}, &mcp.ClientSessionOptions{ProtocolVersion: version})
 	if err != nil {
 		t.Fatalf("connecting: %v\n%s", err, c.stderr)
