@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"internal/evidence":  {},
 	"internal/limit":     {},
 	"internal/newfile":   {},
+	"internal/redact":    {},
 	"internal/text":      {"internal/evidence"},
 	"internal/config":    {},
 	"internal/fetch":     {},
@@ -72,7 +73,7 @@ var mayImport = map[string][]string{
 }
 
 // base rooms are small and import nothing but evidence.
-var base = []string{"internal/text", "internal/limit", "internal/newfile"}
+var base = []string{"internal/text", "internal/limit", "internal/newfile", "internal/redact"}
 
 // room is the longest entry of the table that the package is in. An entry that ends
 // in "/*" stands for each folder that has no entry of its own.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -18,6 +19,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/terminal"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -46,6 +48,7 @@ type console struct {
 
 	json       bool
 	interrupts interrupts
+	secrets    redact.Switch // of everything that out and err are given, once run has begun
 
 	configFile string
 	dataDir    string
@@ -56,7 +59,7 @@ type console struct {
 // run executes the command line and returns the exit code.
 func run(ctx context.Context, args []string, c *console) int {
 	c.raw = c.out
-	c.out, c.err = terminal.Escaping(c.out, c.screen.Width > 0), terminal.Escaping(c.err, c.notes.Width > 0)
+	c.out, c.err = c.secrets.Results(terminal.Escaping(c.out, c.screen.Width > 0)), c.secrets.Notes(terminal.Escaping(c.err, c.notes.Width > 0))
 	root := newRoot(c)
 	root.SetArgs(args)
 	root.SetIn(c.in)
@@ -200,7 +203,12 @@ func (c *console) settings() (*config.Config, error) {
 			in.Flags[flag], in.From[flag] = value, "--"+strings.ReplaceAll(flag, "_", "-")
 		}
 	}
-	return config.Load(in)
+	cfg, err := config.Load(in)
+	if err != nil {
+		return nil, err
+	}
+	c.secrets.Set(redact.New(cfg.Secrets()...))
+	return cfg, nil
 }
 
 // setFlags returns the settings given with --set.
@@ -209,11 +217,23 @@ func (c *console) setFlags() (map[string]string, error) {
 	for _, kv := range c.set {
 		name, value, ok := strings.Cut(kv, "=")
 		if !ok {
-			return nil, evidence.BadInput(fmt.Sprintf("--set %q has no value", kv), "write it as key=value, such as --set research.budget=60s")
+			return nil, evidence.BadInput(fmt.Sprintf("--set %q has no value", settingName(kv)), "write it as key=value, such as --set research.budget=60s")
 		}
 		out[name] = value
 	}
 	return out, nil
+}
+
+// settingName is the beginning of an argument that may be the name of a setting: what
+// follows may be a key.
+func settingName(arg string) string {
+	end := strings.IndexFunc(arg, func(r rune) bool {
+		return r != '.' && r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+	if end < 0 || redact.Shapes(arg) != arg {
+		return redact.Shapes(arg)
+	}
+	return arg[:end] + "…"
 }
 
 // settingsFile returns the path of the settings file.

@@ -21,6 +21,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/all"
 	"github.com/research-mcp/research-mcp/internal/models/pace"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/memory"
@@ -48,6 +49,7 @@ type App struct {
 	pages   extract.Isolated
 	sources []research.Source // that are on
 	closers []io.Closer       // of these
+	secrets *redact.Redactor  // of the settings
 }
 
 // New builds the parts. It makes no requests. Its error is mostly an
@@ -62,7 +64,9 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if o.NewID == nil {
 		o.NewID = NewID
 	}
-	a := &App{cfg: cfg, log: o.Log, now: o.Now}
+	secrets := redact.New(cfg.Secrets()...)
+	o.Log = secrets.Log(o.Log)
+	a := &App{cfg: cfg, log: o.Log, now: o.Now, secrets: secrets}
 	var err error
 	if a.pool, err = newPool(cfg, o.Log); err != nil {
 		return nil, err
@@ -83,10 +87,10 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if o.Hooks != nil {
 		remembered = noRecall{a.memory}
 	}
-	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: library.WebReader{Network: a.fetch.Network, Extract: a.pages},
-		Named: library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, Files: a.pages.All(), Cache: a.fetch, Location: cfg.DataDir, Now: o.Now, Log: o.Log})
+	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages}, secrets},
+		Named: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, secrets}, Files: a.pages.All(), Cache: a.fetch, Location: cfg.DataDir, Now: o.Now, Log: o.Log})
 	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: a.memory, Models: a.models, Analyst: analyst{a.pool},
+		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: cleanSessions{a.memory, secrets}, Models: a.models, Analyst: analyst{a.pool},
 		Now: o.Now, NewID: o.NewID, Log: o.Log,
 	})
 	return a, nil
@@ -175,9 +179,10 @@ func (a *App) buildSources(hooks Hooks) ([]research.Source, error) {
 		if c, ok := s.(io.Closer); ok {
 			a.closers = append(a.closers, c)
 		}
-		var asked research.Source = TracedSource{s}
+		traced := TracedSource{s, a.secrets}
+		var asked research.Source = traced
 		if hooks != nil {
-			asked = hooks.Source(TracedSource{s})
+			asked = hooks.Source(traced)
 		}
 		out = append(out, asked)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/sources"
 )
@@ -34,7 +35,7 @@ type network struct {
 func newNetwork(ctx context.Context, a *App, o Options) *network {
 	n := &network{path: filepath.Join(a.cfg.DataDir, CacheFile)}
 	n.cache = sync.OnceValues(func() (*fetch.Cache, error) { return n.open(context.WithoutCancel(ctx), a) })
-	cfg := fetch.Config{Version: ProgramVersion, Contact: a.cfg.Contact, Logger: a.log, Now: a.now}
+	cfg := fetch.Config{Version: ProgramVersion, Contact: a.cfg.Contact, Logger: a.log, Now: a.now, Secrets: a.secrets}
 	if o.Hooks != nil {
 		cfg.Cassette = o.Hooks.Cassette()
 	}
@@ -93,8 +94,18 @@ func (n *network) Close() error {
 	return err
 }
 
-// TracedSource is a source that reports where its answers come from.
-type TracedSource struct{ sources.Source }
+// TracedSource is a source that reports where its answers come from. What it finds, and
+// its errors, are without the secrets of the settings.
+type TracedSource struct {
+	sources.Source
+	secrets *redact.Redactor
+}
+
+// Search implements research.Source.
+func (t TracedSource) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
+	docs, err := t.Source.Search(ctx, q)
+	return cleanDocuments(t.secrets, docs), cleaned(t.secrets, err)
+}
 
 // Local is the source's; see research.Local.
 func (t TracedSource) Local() bool {
@@ -120,8 +131,8 @@ func (t TracedSource) SearchTraced(ctx context.Context, q evidence.Query) ([]evi
 		trace.Invalidate() // or the outage would be cached as a response
 	}
 	origin := library.OriginOf(trace)
-	origin.Warning = strings.Join(warnings, "; ")
-	return docs, origin, err
+	origin.Warning = t.secrets.Text(strings.Join(warnings, "; "))
+	return cleanDocuments(t.secrets, docs), origin, cleaned(t.secrets, err)
 }
 
 // warned is the search, with the source's warnings if it gives any.
@@ -129,6 +140,6 @@ func (t TracedSource) warned(ctx context.Context, q evidence.Query) ([]evidence.
 	if w, ok := t.Source.(sources.Warner); ok {
 		return w.SearchWarned(ctx, q)
 	}
-	docs, err := t.Search(ctx, q)
+	docs, err := t.Source.Search(ctx, q)
 	return docs, nil, err
 }

@@ -302,7 +302,7 @@ func TestThrottleInsideAGoodAnswerIsNotKept(t *testing.T) {
 	}
 	at := slices.IndexFunc(built, func(s sources.Source) bool { return s.Name() == "wikidata" })
 	search := func() ([]evidence.Document, error) {
-		docs, _, err := TracedSource{built[at]}.SearchTraced(t.Context(), evidence.Query{Text: "volcano", Limit: 3})
+		docs, _, err := TracedSource{Source: built[at]}.SearchTraced(t.Context(), evidence.Query{Text: "volcano", Limit: 3})
 		return docs, err
 	}
 	if _, err := search(); !fetch.IsKind(err, fetch.Throttled) {

@@ -69,6 +69,7 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	if os.Getenv("GOGC") == "" {
 		out = &firstWrite{Writer: out, then: func() { debug.SetGCPercent(gcPercent) }}
 	}
+	out = cleanOutput{out, a.secrets}
 	deps := tools.Deps{Engine: a.engine, Library: a.library, Reader: a.library, Sources: a.sourceNames(), AllSources: allSources(a.cfg), Budget: a.cfg.Research.Budget,
 		Now: a.now, Structured: a.cfg.Server.Structured}
 	h := server.NewHandler(server.Options{

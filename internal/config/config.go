@@ -40,6 +40,7 @@ type Config struct {
 	Sources  map[string]Source `koanf:"sources"`
 
 	settings []Setting
+	secrets  []string // values; see Secrets
 }
 
 // Research bounds a question.
@@ -270,19 +271,6 @@ func declared(sources map[string]DefaultSource) map[string]key {
 	return out
 }
 
-// WithoutPassword hides user and password in what may be a URL.
-func WithoutPassword(value string) string {
-	at := strings.LastIndex(value, "@")
-	if at < 0 || !strings.Contains(value[:at], ":") {
-		return value
-	}
-	scheme := ""
-	if i := strings.Index(value, "://"); i >= 0 && i < at {
-		scheme = value[:i+3]
-	}
-	return scheme + "…" + value[at:]
-}
-
 // EnvName is the environment variable of a setting.
 func EnvName(key string) string {
 	return EnvPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
@@ -376,10 +364,10 @@ func (c *Config) validateSources() error {
 		}
 		u, err := url.Parse(s.URL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return bad(prefix+"url", WithoutPassword(s.URL), "a URL with its scheme, such as https://wiki.example.org")
+			return bad(prefix+"url", s.URL, "a URL with its scheme, such as https://wiki.example.org")
 		}
 		if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return bad(prefix+"url", u.Redacted(), "a URL without user, query and fragment")
+			return bad(prefix+"url", s.URL, "a URL without user, query and fragment")
 		}
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
 
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -34,7 +35,7 @@ type Error struct{ What, Try string }
 func (e *Error) Error() string { return e.What + "; " + e.Try }
 
 func bad(key, value, want string) *Error {
-	return &Error{What: fmt.Sprintf("the setting %s cannot be %q", key, value), Try: "set it to " + want}
+	return &Error{What: fmt.Sprintf("the setting %s cannot be %q", key, redact.Setting(value)), Try: "set it to " + want}
 }
 
 // ollamaHostEnv is Ollama's own variable; it is read when ollama.host is not set.
@@ -91,7 +92,7 @@ func (in Inputs) file(known map[string]key) (layer, error) {
 		case errors.As(err, &path):
 			return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: %v", in.File, path.Err), Try: "look at its permissions, or name another with --config"}
 		}
-		return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: it is not YAML: %s", in.File, strings.TrimPrefix(err.Error(), "yaml: ")), Try: "fix it, or name another with --config"}
+		return l, &Error{What: fmt.Sprintf("the settings file %s cannot be read: it is not YAML: %s", in.File, withoutContent(strings.TrimPrefix(err.Error(), "yaml: "))), Try: "fix it, or name another with --config"}
 	}
 	for name, v := range k.All() {
 		if _, ok := known[name]; !ok {
@@ -104,6 +105,16 @@ func (in Inputs) file(known map[string]key) (layer, error) {
 
 // ollamaHost is the layer of OLLAMA_HOST. It is another program's variable, so
 // that all of our own settings go over it.
+// withoutContent removes the parts of a file that the error of its parser quotes, which
+// may be a key.
+func withoutContent(message string) string {
+	parts := strings.Split(message, "`")
+	for i := 1; i < len(parts); i += 2 {
+		parts[i] = "…"
+	}
+	return redact.Shapes(strings.Join(parts, "`"))
+}
+
 func (in Inputs) ollamaHost(map[string]key) (layer, error) {
 	l := layer{values: map[string]any{}, from: map[string]string{}}
 	for _, kv := range in.Environ {
@@ -191,6 +202,7 @@ func build(k *koanf.Koanf, known map[string]key, from map[string]string) (*Confi
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
+		c.secrets = append(c.secrets, known[name].secretsIn(asText(k.Get(name)))...)
 		c.settings = append(c.settings, Setting{Key: name, Value: known[name].shown(asText(k.Get(name))), From: from[name], Env: EnvName(name), About: known[name].about})
 	}
 	return &c, nil
@@ -201,7 +213,7 @@ func (k key) shown(value string) string {
 	if k.secret && value != "" {
 		return "(set)"
 	}
-	return WithoutPassword(value)
+	return redact.Setting(value)
 }
 
 // checkUnits refuses times without a unit: the decoder would take a number in the
@@ -240,7 +252,7 @@ func decodeError(k *koanf.Koanf, known map[string]key, err error) error {
 		}
 		var c Config
 		if one.Unmarshal("", &c) != nil {
-			return bad(name, asText(k.Get(name)), form(known[name].value))
+			return bad(name, known[name].shown(asText(k.Get(name))), form(known[name].value))
 		}
 	}
 	return &Error{What: "the settings cannot be read: " + err.Error(), Try: "compare them with `research-mcp config`"}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 // maxStale is how long after its last confirmation a response may replace one
@@ -110,6 +112,21 @@ func (e *entry) condition(h http.Header, asked, u *url.URL) bool {
 	return true
 }
 
+// withoutSecrets returns the entry as it may be stored, or false if its address has a
+// secret.
+func (e *entry) withoutSecrets(r *redact.Redactor) (*entry, bool) {
+	if r.Text(e.final) != e.final {
+		return nil, false
+	}
+	clean := *e
+	clean.body, clean.kind = r.Body(e.kind, e.body), r.Values(e.kind)
+	if r.Values(e.etag) != e.etag {
+		clean.etag = ""
+	}
+	clean.modified = r.Values(e.modified)
+	return &clean, true
+}
+
 // cached returns the stored response, fresh or not.
 func (c *Client) cached(ctx context.Context, cr checkedRequest) (*entry, bool) {
 	if c.network.cache() == nil || cr.lifetime <= 0 {
@@ -152,8 +169,8 @@ func (c *Client) store(cr checkedRequest, old *entry, got hopResult) Response {
 	}
 	// With Retry-After and a good status, a service says that it is too busy, so
 	// the body is no answer.
-	if store && got.RetryAfter == 0 {
-		cache.put(cr.key, e, !got.unchanged)
+	if stored, ok := e.withoutSecrets(c.network.cfg.Secrets); ok && store && got.RetryAfter == 0 {
+		cache.put(cr.key, stored, !got.unchanged)
 	} else {
 		cache.drop(cr.key)
 	}

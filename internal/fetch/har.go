@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 // The parts of HAR 1.2 that browsers' developer tools need. Fields that begin
@@ -177,7 +179,7 @@ func headerPairs(h http.Header) []harPair {
 	out := []harPair{}
 	for name, values := range h {
 		for _, v := range values {
-			out = append(out, harPair{name, strings.ToValidUTF8(redactHeader(name, v), "\uFFFD")})
+			out = append(out, harPair{name, strings.ToValidUTF8(redact.Header(name, v), "\uFFFD")})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b harPair) int { return strings.Compare(a.Name, b.Name) })

@@ -25,6 +25,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 // Bounds of every request. They protect this process, so no setting changes
@@ -53,6 +55,10 @@ type Config struct {
 	// OpenCache returns a cache that is opened on first use; it is called often
 	// and may return nil. It is not used if Cache is set.
 	OpenCache func() *Cache
+
+	// Secrets are not stored in the cache: responses that repeat them are stored
+	// without, and those whose address has one are not stored.
+	Secrets *redact.Redactor
 
 	Cassette Cassette // a *Recorder or a *Replayer; nil: neither
 

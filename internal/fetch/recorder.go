@@ -17,6 +17,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 // Cassette records or replays the requests of a Network: a *Recorder or a
@@ -32,7 +34,7 @@ type Cassette interface {
 type Recorder struct {
 	creator harName
 	now     func() time.Time
-	redact  *redactor
+	redact  *redact.Redactor
 
 	mu           sync.Mutex
 	interactions []*interaction // in the order in which they began
@@ -52,14 +54,14 @@ func NewRecorder(name, version string, now func() time.Time, secrets ...string) 
 	if now == nil {
 		now = time.Now
 	}
-	return &Recorder{creator: harName{name, version}, now: now, redact: newRedactor(secrets)}
+	return &Recorder{creator: harName{name, version}, now: now, redact: redact.New(secrets...)}
 }
 
 // SetNote sets a JSON value of the caller's in the recording.
 func (r *Recorder) SetNote(note json.RawMessage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.note = r.redact.json(note)
+	r.note = r.redact.JSON(note)
 }
 
 // HAR returns the recording so far, in the order in which requests began.
@@ -101,13 +103,13 @@ func (i *interaction) harEntry(now time.Time) harEntry {
 
 // begin starts an interaction.
 func (r *Recorder) begin(level, method string, u *url.URL, h http.Header, body []byte) *interaction {
-	clean := r.redact.text(redactURL(u))
-	body = r.redact.body(h.Get("Content-Type"), body)
+	clean := r.redact.Values(redact.URL(u.String()))
+	body = r.redact.Body(h.Get("Content-Type"), body)
 	_, query, _ := strings.Cut(clean, "?")
 	i := &interaction{entry: harEntry{
 		Level: level,
 		Request: harRequest{
-			Method: method, URL: clean, HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: r.redact.headers(headerPairs(h)),
+			Method: method, URL: clean, HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: r.headers(headerPairs(h)),
 			Query: queryPairs(query), HeadersSize: -1, BodySize: len(body),
 		},
 		Response: harResponse{HTTPVersion: "HTTP/1.1", Cookies: []struct{}{}, Headers: []harPair{}, HeadersSize: -1, BodySize: -1},
@@ -154,9 +156,9 @@ func (r *Recorder) get(ctx context.Context, cr checkedRequest, wire func() (Resp
 	i := r.begin(levelGet, http.MethodGet, cr.url, http.Header{"Accept": {cr.accept}}, nil)
 	resp, err := wire()
 	r.end(i, func(e *harEntry) {
-		e.Track = r.redact.text(trackOf(ctx))
+		e.Track = r.redact.Values(trackOf(ctx))
 		if err != nil {
-			e.Error = r.redact.failure(recordedError(err))
+			e.Error = r.failure(recordedError(err))
 			return
 		}
 		r.recordResponse(e, cr, resp)
@@ -172,15 +174,15 @@ func (r *Recorder) recordResponse(e *harEntry, cr checkedRequest, resp Response)
 			h[name] = []string{value}
 		}
 	}
-	e.Response.Headers = r.redact.headers(headerPairs(h))
+	e.Response.Headers = r.headers(headerPairs(h))
 	e.Response.BodySize = len(resp.Body)
 	e.Response.Content.MimeType = resp.FullType()
-	e.Response.Content.setBody(r.redact.body(resp.ContentType, resp.Body))
-	if final := r.redact.text(redactURLText(resp.URL)); final != e.Request.URL {
+	e.Response.Content.setBody(r.redact.Body(resp.ContentType, resp.Body))
+	if final := r.redact.Values(redact.URL(resp.URL)); final != e.Request.URL {
 		e.FinalURL = final
 	}
 	e.Answer = &harAnswer{
-		Retrieved: resp.Retrieved, ContentType: resp.ContentType, Charset: resp.Charset, ETag: r.redact.text(resp.ETag), LastModified: resp.LastModified, RetryAfter: resp.RetryAfter,
+		Retrieved: resp.Retrieved, ContentType: resp.ContentType, Charset: resp.Charset, ETag: r.redact.Values(resp.ETag), LastModified: resp.LastModified, RetryAfter: resp.RetryAfter,
 		Truncated: resp.Truncated, Cached: resp.Cached, Stale: resp.Stale, Age: resp.Age,
 	}
 }
@@ -202,6 +204,20 @@ func recordedError(err error) *harError {
 		return &harError{Kind: kindNetwork, Text: "the network gave no answer"}
 	}
 	return &harError{Kind: kindOther, Text: "the request failed"} // the text may hold addresses
+}
+
+// failure redacts a failure.
+func (r *Recorder) failure(e *harError) *harError {
+	e.Text, e.Host, e.Detail = r.redact.Text(e.Text), r.redact.Values(e.Host), r.redact.Text(e.Detail)
+	return e
+}
+
+// headers redacts secret values in header fields.
+func (r *Recorder) headers(pairs []harPair) []harPair {
+	for i := range pairs {
+		pairs[i].Value = r.redact.Values(pairs[i].Value)
+	}
+	return pairs
 }
 
 func hashOf(body []byte) string {
@@ -231,7 +247,7 @@ func (r *Recorder) Transport(base http.RoundTripper) http.RoundTripper {
 		i := r.begin(levelTransport, req.Method, req.URL, req.Header, body)
 		resp, err := base.RoundTrip(req)
 		if err != nil {
-			r.end(i, func(e *harEntry) { e.Error = r.redact.failure(recordedError(contextError(req.Context(), err))) })
+			r.end(i, func(e *harEntry) { e.Error = r.failure(recordedError(contextError(req.Context(), err))) })
 			return nil, err
 		}
 		resp.Body = &tee{ReadCloser: resp.Body, done: func(got []byte, err error) {
@@ -253,12 +269,12 @@ func contextError(ctx context.Context, err error) error {
 
 func (r *Recorder) recordExchange(e *harEntry, resp *http.Response, body []byte, err error) {
 	e.Response.Status, e.Response.StatusText = resp.StatusCode, http.StatusText(resp.StatusCode)
-	e.Response.Headers, e.Response.BodySize = r.redact.headers(headerPairs(resp.Header)), len(body)
-	e.Response.RedirectURL = r.redact.text(redactHeader("Location", resp.Header.Get("Location")))
+	e.Response.Headers, e.Response.BodySize = r.headers(headerPairs(resp.Header)), len(body)
+	e.Response.RedirectURL = r.redact.Values(redact.Header("Location", resp.Header.Get("Location")))
 	e.Response.Content.MimeType = resp.Header.Get("Content-Type")
-	e.Response.Content.setBody(r.redact.body(resp.Header.Get("Content-Type"), body))
+	e.Response.Content.setBody(r.redact.Body(resp.Header.Get("Content-Type"), body))
 	if err != nil {
-		e.Error = r.redact.failure(recordedError(err)) // after the part that arrived
+		e.Error = r.failure(recordedError(err)) // after the part that arrived
 	}
 }
 

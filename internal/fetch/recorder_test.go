@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 // recordedClient is a client of the host at base, with a recorder or a replayer.
@@ -87,7 +89,7 @@ func outcomes(t *testing.T, client *Client, base string) ([]Response, []string) 
 			r.Body = nil
 		}
 		if r.URL == base+"/page?token=SECRET1" {
-			r.URL = base + "/page?token=" + Redacted // all that a replay can know
+			r.URL = base + "/page?token=" + redact.Removed // all that a replay can know
 		}
 		rs, errs = append(rs, r), append(errs, fmt.Sprint(err))
 	}

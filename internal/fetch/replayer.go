@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 // Replayer answers from a recording and opens no connection. Equal requests get
@@ -93,7 +95,7 @@ func (e *harEntry) key() string {
 	if level != levelTransport {
 		level = levelGet
 	}
-	return replayKey(level, e.Request.Method, redactURLText(e.Request.URL), hash)
+	return replayKey(level, e.Request.Method, redact.URL(e.Request.URL), hash)
 }
 
 func replayKey(level, method, url, hash string) string {
@@ -119,7 +121,7 @@ func (r *Replayer) get(ctx context.Context, cr checkedRequest, _ func() (Respons
 	if err := ctx.Err(); err != nil {
 		return Response{}, fmt.Errorf("asking %s: %w", orAddress(cr.host), err)
 	}
-	key := replayKey(levelGet, http.MethodGet, redactURL(cr.url), hashOf(nil))
+	key := replayKey(levelGet, http.MethodGet, redact.URL(cr.url.String()), hashOf(nil))
 	e := r.next(onTrack(key, trackOf(ctx)))
 	if e == nil {
 		e = r.next(key)
@@ -198,7 +200,7 @@ func (r *Replayer) Transport() http.RoundTripper {
 		if err := req.Context().Err(); err != nil {
 			return nil, err
 		}
-		e := r.next(replayKey(levelTransport, req.Method, redactURL(req.URL), hashOf(newRedactor(nil).body(req.Header.Get("Content-Type"), body))))
+		e := r.next(replayKey(levelTransport, req.Method, redact.URL(req.URL.String()), hashOf(redact.New().Body(req.Header.Get("Content-Type"), body))))
 		if e == nil {
 			return nil, notRecorded(req.URL.Host)
 		}

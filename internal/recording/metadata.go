@@ -10,8 +10,8 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
-	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/models/ollama"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/research"
 )
 
@@ -115,7 +115,7 @@ func cleanURLs(value string) string {
 	parts := listItems(value)
 	for i, p := range parts {
 		if strings.Contains(p, "://") {
-			parts[i] = fetch.RedactURL(p)
+			parts[i] = redact.URL(p)
 		}
 	}
 	return strings.Join(parts, ",")

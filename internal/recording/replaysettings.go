@@ -9,7 +9,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 // config returns the recorded settings, whatever this machine's are, with those
@@ -40,7 +40,7 @@ func (r *Recording) config(dir string, override map[string]string) (*config.Conf
 		case key == "contact as mail":
 			flags["contact"] = "removed@localhost"
 		case known(key):
-			flags[key] = fetch.Redacted
+			flags[key] = redact.Removed
 		}
 	}
 	flags["models.builtin"], flags["models.reranker"] = "off", "" // as when it was recorded

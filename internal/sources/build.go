@@ -11,6 +11,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -145,7 +146,7 @@ func baseURL(spec Spec, specs []Spec, urlOf func(name string) string) string {
 // parseBase checks a base URL and removes its trailing slash.
 func parseBase(spec Spec, value string) (*url.URL, error) {
 	bad := func(why string) error {
-		return evidence.BadInput(fmt.Sprintf("sources.%s.url %q %s", spec.Name, withoutUser(value), why), "set it to a base URL such as "+cmp.Or(spec.DefaultURL, "http://localhost:8080"))
+		return evidence.BadInput(fmt.Sprintf("sources.%s.url %q %s", spec.Name, redact.Setting(value), why), "set it to a base URL such as "+cmp.Or(spec.DefaultURL, "http://localhost:8080"))
 	}
 	u, err := url.Parse(value)
 	switch {
@@ -162,18 +163,6 @@ func parseBase(spec Spec, value string) (*url.URL, error) {
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
 	return u, nil
-}
-
-// withoutUser keeps a password in a mistyped URL out of messages and logs.
-func withoutUser(value string) string {
-	at := strings.LastIndex(value, "@")
-	if at < 0 {
-		return value
-	}
-	if i := strings.Index(value, "://"); i >= 0 && i < at {
-		return value[:i+3] + "…" + value[at:]
-	}
-	return "…" + value[at:]
 }
 
 // isLocal reports whether the URL's host is spelled as one on loopback or in a

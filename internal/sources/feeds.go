@@ -15,6 +15,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -63,7 +64,7 @@ func newFeeds(s Settings, network *fetch.Network) (Source, error) {
 		u, err := url.Parse(name)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
 			name, _, _ = strings.Cut(name, "?") // the query may hold a key
-			return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls holds %q, which is not the address of a feed", withoutUser(name)),
+			return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls holds %q, which is not the address of a feed", redact.Setting(name)),
 				"list addresses such as https://example.org/feed.xml, with commas or spaces between them")
 		}
 		if seen[u.String()] {

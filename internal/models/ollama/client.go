@@ -23,6 +23,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/pace"
 	"github.com/research-mcp/research-mcp/internal/models/wire"
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 const (
@@ -108,7 +109,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Hooks != nil {
 		outer = cfg.Hooks.Transport(transport)
 	}
-	c.api = api.NewClient(base, wire.NewClient(outer))
+	c.api = api.NewClient(base, wire.NewClient(outer, redact.New(redact.InURL(cfg.Proxy)...)))
 	return c, nil
 }
 
@@ -132,7 +133,7 @@ func (c *Client) Close() error {
 // machine.
 func ParseHost(s string) (*url.URL, error) {
 	bad := func(what string) error {
-		return evidence.BadInput("the Ollama host "+strconv.Quote(s)+" "+what,
+		return evidence.BadInput("the Ollama host "+strconv.Quote(redact.Setting(s))+" "+what,
 			"give a host and port such as 127.0.0.1:11434, or a URL such as http://gpu-box:11434")
 	}
 	s = strings.Trim(strings.TrimSpace(s), `"'`)

@@ -14,6 +14,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models/wire"
 	"github.com/research-mcp/research-mcp/internal/models/writer"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -86,7 +87,7 @@ func (c *Client) works(name string) {
 
 // brief returns a server's message as one short line.
 func brief(s string) string {
-	s, _ = text.Clean(s)
+	s, _ = text.Clean(redact.Shapes(s))
 	s, cut := text.Cut(text.Squash(s), 200)
 	if cut {
 		s += "…"

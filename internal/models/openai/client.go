@@ -25,6 +25,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/internal/models/pace"
 	"github.com/research-mcp/research-mcp/internal/models/wire"
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 const (
@@ -84,7 +85,7 @@ func open(set config.Models, env models.Env) (*client, error) {
 	c.meter = pace.NewMeter(env.Speeds, func(f func(context.Context)) { c.work.Go(func() { f(life) }) },
 		func(err error) { c.log.Debug("the speed of a model was not stored", "err", err) })
 	settings := api.DefaultConfig(key)
-	settings.BaseURL, settings.HTTPClient = base, wire.NewClient(outer)
+	settings.BaseURL, settings.HTTPClient = base, wire.NewClient(outer, redact.New(append(redact.InURL(set.Proxy), key)...))
 	c.api = api.NewClientWithConfig(settings)
 	return c, nil
 }
@@ -99,7 +100,7 @@ func parseURL(s string) (string, error) {
 	case err != nil:
 		return "", bad("…", "is not a URL")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return "", bad(config.WithoutPassword(s), "has no scheme http or https, or no host")
+		return "", bad(redact.Setting(s), "has no scheme http or https, or no host")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return "", bad(u.Scheme+"://"+u.Host, "has a user, a query or a fragment; a key is in models.key_file")
 	}

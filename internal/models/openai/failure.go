@@ -17,6 +17,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models/wire"
 	"github.com/research-mcp/research-mcp/internal/models/writer"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -117,12 +118,9 @@ func unreachable(err error) bool {
 	return errors.As(err, &netErr)
 }
 
-// brief returns a message as one short line without the key.
+// brief returns a message as one short line without secrets.
 func (c *client) brief(s string) string {
-	if c.key != "" {
-		s = strings.ReplaceAll(s, c.key, "(key)")
-	}
-	s, _ = text.Clean(s)
+	s, _ = text.Clean(redact.New(c.key).Text(s))
 	s, cut := text.Cut(text.Squash(s), 200)
 	if cut {
 		s += "…"

@@ -88,7 +88,7 @@ func TestChatMisbehaves(t *testing.T) {
 		{"401", openaikit.Reply{Status: 401, Error: "Incorrect API key provided: " + secret}, "", "refuses the key (status 401)"},
 		{"403", openaikit.Reply{Status: 403, Error: "no"}, "", "refuses the key (status 403)"},
 		{"404", openaikit.Reply{Status: 404, Error: "The model does not exist"}, "", "lacks the model " + openaikit.ChatModel},
-		{"429", openaikit.Reply{Status: 429, Error: "You exceeded your current quota, key " + secret}, "", "allows no more requests at present: You exceeded your current quota, key (key)"},
+		{"429", openaikit.Reply{Status: 429, Error: "You exceeded your current quota, key " + secret}, "", "allows no more requests at present: You exceeded your current quota, key REMOVED"},
 		{"500", openaikit.Reply{Status: 500, Error: "CUDA out of memory"}, "", "fails with status 500: CUDA out of memory"},
 		{"503 without a message", openaikit.Reply{Status: 503}, "", "fails with status 503"},
 		{"hangs", openaikit.Reply{Hang: true}, "", "too slow for the time that was left"},

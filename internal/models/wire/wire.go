@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 // MaxBody bounds a response, in bytes.
@@ -42,19 +43,23 @@ func NewTransport(setting, proxy string) (*http.Transport, error) {
 }
 
 // NewClient returns a client over a transport that follows no redirects, so that
-// prompts and keys go to no other host, and that truncates responses at MaxBody.
-func NewClient(transport http.RoundTripper) *http.Client {
+// prompts and keys go to no other host, that truncates responses at MaxBody, and that
+// removes from them the secrets of secrets, which a server may repeat.
+func NewClient(transport http.RoundTripper, secrets *redact.Redactor) *http.Client {
 	return &http.Client{
-		Transport:     limitBody{transport},
+		Transport:     cleanBody{transport, secrets},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// limitBody truncates a response that is too long to be one: API libraries read
-// without a limit.
-type limitBody struct{ base http.RoundTripper }
+// cleanBody truncates a response that is too long to be one, as API libraries read
+// without a limit, and redacts it.
+type cleanBody struct {
+	base    http.RoundTripper
+	secrets *redact.Redactor
+}
 
-func (l limitBody) RoundTrip(r *http.Request) (*http.Response, error) {
+func (l cleanBody) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := l.base.RoundTrip(r)
 	if err != nil {
 		return nil, err
@@ -62,7 +67,9 @@ func (l limitBody) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.LimitReader(resp.Body, MaxBody), resp.Body}
+	}{l.secrets.Lines(io.LimitReader(resp.Body, MaxBody)), resp.Body}
+	resp.ContentLength = -1
+	resp.Header.Del("Content-Length")
 	return resp, nil
 }
 

@@ -1,4 +1,9 @@
-package fetch
+// Package redact removes secrets from what the program writes and shows: keys, tokens
+// and passwords of the settings by their values, wherever they stand, and others by
+// their shapes. Texts of documents are searched for values only, because pages about
+// keys have examples of them; everything that the program says itself, and errors of
+// services, is searched for shapes as well.
+package redact
 
 import (
 	"bytes"
@@ -12,22 +17,28 @@ import (
 	"unicode/utf8"
 )
 
+// Removed takes the place of a secret.
+const Removed = "REMOVED"
+
 // minSecret is the length in bytes of the shortest secret value that is searched
 // for: a shorter one would be found in ordinary words.
 const minSecret = 6
 
-// redactor removes secret values from what a recording holds. It compares
-// decoded values: a secret is found as it is, percent-encoded, as an HTML entity
-// and with JSON escapes, but not in the middle of a JSON number or field name.
-type redactor struct {
+// Redactor removes secrets. It compares decoded values: a secret is found as it is,
+// percent-encoded, as an HTML entity and with JSON escapes, but not in the middle of a
+// JSON number or field name. A nil Redactor knows no values. It is safe for concurrent
+// use.
+type Redactor struct {
 	secrets []string // the longest first, as one may contain another
 	start   [256]bool
 }
 
-func newRedactor(secrets []string) *redactor {
-	r := &redactor{}
+// New returns a Redactor of the secret values. Those of less than 6 bytes are not
+// searched for.
+func New(secrets ...string) *Redactor {
+	r := &Redactor{}
 	for _, s := range secrets {
-		if len(s) >= minSecret {
+		if s = strings.TrimSpace(s); len(s) >= minSecret && !slices.Contains(r.secrets, s) {
 			r.secrets = append(r.secrets, s)
 			r.start[s[0]] = true
 		}
@@ -39,9 +50,15 @@ func newRedactor(secrets []string) *redactor {
 	return r
 }
 
-// text redacts any text that is not JSON: a URL, a header, a page.
-func (r *redactor) text(s string) string {
-	if len(r.secrets) == 0 {
+// none reports whether there are no values to search for.
+func (r *Redactor) none() bool { return r == nil || len(r.secrets) == 0 }
+
+// Text redacts what the program says, and errors of services: by value and by shape.
+func (r *Redactor) Text(s string) string { return Shapes(r.Values(s)) }
+
+// Values redacts any text that is not JSON by value: a document, a URL, a header.
+func (r *Redactor) Values(s string) string {
+	if r.none() {
 		return s
 	}
 	var out strings.Builder
@@ -52,7 +69,7 @@ func (r *redactor) text(s string) string {
 		}
 		if n := r.match(s[i:]); n > 0 {
 			out.WriteString(s[kept:i])
-			out.WriteString(Redacted)
+			out.WriteString(Removed)
 			kept = i + n
 			i = kept - 1
 		}
@@ -65,7 +82,7 @@ func (r *redactor) text(s string) string {
 }
 
 // match returns the length of a secret at the beginning of s, 0 if there is none.
-func (r *redactor) match(s string) int {
+func (r *Redactor) match(s string) int {
 	for _, secret := range r.secrets {
 		if n, ok := matchEncoded(s, secret); ok {
 			return n
@@ -155,23 +172,23 @@ func escapedUnit(s string) (rune, bool) {
 	return rune(high)<<8 | rune(low), ok && ok2
 }
 
-// body redacts a request's or a response's body of that content type.
-func (r *redactor) body(contentType string, b []byte) []byte {
+// Body redacts a request's or a response's body of that content type.
+func (r *Redactor) Body(contentType string, b []byte) []byte {
 	if kind, _, _ := mime.ParseMediaType(contentType); kind == "application/x-www-form-urlencoded" {
 		return []byte(r.form(string(b)))
 	}
-	if len(r.secrets) == 0 {
+	if r.none() {
 		return b
 	}
 	if isJSONText(b) {
-		return r.json(b)
+		return r.JSON(b)
 	}
 	var out []byte
 	for line := range bytes.Lines(b) { // each may be JSON, as in application/x-ndjson
 		if isJSONText(line) {
-			out = append(out, r.json(line)...)
+			out = append(out, r.JSON(line)...)
 		} else {
-			out = append(out, r.text(string(line))...)
+			out = append(out, r.Values(string(line))...)
 		}
 	}
 	return out
@@ -184,19 +201,19 @@ func isJSONText(b []byte) bool {
 }
 
 // form redacts a form: fields by their names, and secret values.
-func (r *redactor) form(s string) string {
+func (r *Redactor) form(s string) string {
 	parts := strings.Split(s, "&")
 	for i, part := range parts {
-		parts[i] = redactParam(part)
+		parts[i] = param(part)
 	}
-	return r.text(strings.Join(parts, "&"))
+	return r.Values(strings.Join(parts, "&"))
 }
 
-// json redacts a valid JSON text. String values are redacted as text; a field name
+// JSON redacts a valid JSON text. String values are redacted as text; a field name
 // or a number is replaced if it is a secret as a whole. The rest stays as it is,
 // byte for byte.
-func (r *redactor) json(raw []byte) []byte {
-	if len(r.secrets) == 0 {
+func (r *Redactor) JSON(raw []byte) []byte {
+	if r.none() {
 		return raw
 	}
 	var out bytes.Buffer
@@ -218,16 +235,16 @@ func (r *redactor) json(raw []byte) []byte {
 }
 
 // jsonString redacts a string literal.
-func (r *redactor) jsonString(literal []byte, isName bool) []byte {
+func (r *Redactor) jsonString(literal []byte, isName bool) []byte {
 	var value string
 	if err := json.Unmarshal(literal, &value); err != nil {
-		return []byte(`"` + Redacted + `"`) // not reached for valid JSON
+		return []byte(`"` + Removed + `"`) // not reached for valid JSON
 	}
 	clean := value
 	if !isName {
-		clean = r.text(value)
+		clean = r.Values(value)
 	} else if slices.Contains(r.secrets, value) {
-		clean = Redacted
+		clean = Removed
 	}
 	if clean == value {
 		return literal
@@ -236,7 +253,7 @@ func (r *redactor) jsonString(literal []byte, isName bool) []byte {
 	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(clean); err != nil { // a string always encodes
-		return []byte(`"` + Redacted + `"`)
+		return []byte(`"` + Removed + `"`)
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
@@ -265,16 +282,8 @@ func tokenEnd(raw []byte, i int) int {
 	return i + 1
 }
 
-// failure redacts a failure.
-func (r *redactor) failure(e *harError) *harError {
-	e.Text, e.Host, e.Detail = r.text(e.Text), r.text(e.Host), r.text(e.Detail)
-	return e
-}
-
-// headers redacts header fields: by their names, and secret values.
-func (r *redactor) headers(pairs []harPair) []harPair {
-	for i := range pairs {
-		pairs[i].Value = r.text(pairs[i].Value)
-	}
-	return pairs
+func unhex(high, low byte) (byte, bool) {
+	const digits = "0123456789abcdef"
+	h, l := strings.IndexByte(digits, high|0x20), strings.IndexByte(digits, low|0x20)
+	return byte(max(h, 0)<<4 | max(l, 0)), h >= 0 && l >= 0 //nolint:gosec // both are below 16
 }

@@ -1,4 +1,4 @@
-package fetch
+package redact
 
 import (
 	"net/url"
@@ -9,13 +9,13 @@ import (
 func TestSecretsAreFoundByName(t *testing.T) {
 	t.Parallel()
 	for _, name := range strings.Fields("key api_key apikey API-KEY x-api-key token access_token refresh_token id_token mailto email Authorization Proxy-Authorization Cookie Set-Cookie client_secret password X-Amz-Signature sig appid_key session_id User-Agent X-Auth-Token") {
-		if !isSecretName(name) {
-			t.Errorf("isSecret(%q) = false", name)
+		if !IsSecretName(name) {
+			t.Errorf("IsSecretName(%q) = false", name)
 		}
 	}
 	for _, name := range strings.Fields("q query search keyword keywords Accept Content-Type page format site tags sort limit monkey titles author") {
-		if isSecretName(name) {
-			t.Errorf("isSecret(%q) = true", name)
+		if IsSecretName(name) {
+			t.Errorf("IsSecretName(%q) = true", name)
 		}
 	}
 	for in, want := range map[string]string{
@@ -28,8 +28,8 @@ func TestSecretsAreFoundByName(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := redactURL(u); got != want {
-			t.Errorf("cleanURL(%s) = %s, want %s", in, got, want)
+		if got := urlOf(u); got != want {
+			t.Errorf("urlOf(%s) = %s, want %s", in, got, want)
 		}
 	}
 }

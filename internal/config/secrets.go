@@ -1,0 +1,52 @@
+package config
+
+import (
+	"io"
+	"os"
+	"strings"
+	"unicode"
+
+	"github.com/research-mcp/research-mcp/internal/redact"
+)
+
+// maxKeyFile bounds what is read of a key file, in bytes.
+const maxKeyFile = 16 << 10
+
+// Secrets returns the values in the settings that nothing may show or store: those of
+// secret settings, passwords and tokens in any address, and the key in models.key_file.
+func (c *Config) Secrets() []string {
+	out := append([]string{}, c.secrets...)
+	if key := c.keyInFile(); key != "" {
+		out = append(out, key)
+	}
+	return out
+}
+
+// keyInFile is the content of models.key_file; what cannot be read is refused when the
+// models are opened.
+func (c *Config) keyInFile() string {
+	if c.Models.KeyFile == "" {
+		return ""
+	}
+	f, err := os.Open(c.Models.KeyFile)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	raw, _ := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	return strings.TrimSpace(string(raw))
+}
+
+// secretsIn returns the secrets in a value of the setting.
+func (k key) secretsIn(value string) []string {
+	var out []string
+	if value = strings.TrimSpace(value); k.secret && value != "" {
+		out = append(out, value)
+	}
+	for _, item := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		if strings.ContainsAny(item, "@?#") {
+			out = append(out, redact.InURL(item)...)
+		}
+	}
+	return out
+}
