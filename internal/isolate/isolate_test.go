@@ -104,6 +104,7 @@ func tasks() map[string]isolate.Task {
 		},
 	}
 	maps.Copy(t, unixTasks())
+	maps.Copy(t, linuxTasks())
 	maps.Copy(t, poolTasks())
 	return t
 }
