@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"internal/config":    {},
 	"internal/fetch":     {},
 	"internal/terminal":  {},
+	"internal/sealed":    {"internal/evidence"},
 	"internal/clients":   {"internal/evidence"},
 	"internal/isolate":   {},
 	"internal/extract":   {"internal/evidence", "internal/isolate"},
@@ -69,7 +70,7 @@ var mayImport = map[string][]string{
 	"internal/evaluation": {"*"},
 	"internal/diagnosis":  {"*"},
 
-	"cmd/research-mcp": {"internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/clients", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "internal/terminal", "memory", "server/stdio"},
+	"cmd/research-mcp": {"internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/clients", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "internal/sealed", "internal/terminal", "memory", "server/stdio"},
 }
 
 // base rooms are small and import nothing but evidence.

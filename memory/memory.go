@@ -32,6 +32,8 @@ type (
 	Backuper      = contract.Backuper
 	Checker       = contract.Checker
 	Exporter      = contract.Exporter
+	Sealing       = contract.Sealing
+	Seal          = contract.Seal
 	Lister        = contract.Lister
 	ErasureProver = contract.ErasureProver
 	Reindexer     = contract.Reindexer

@@ -42,6 +42,8 @@ How does attention work in a transformer?
 -- questions.txt --
 How is BERT trained?
 What is GPT?
+-- passphrase.txt --
+seven quokkas swim home
 -- notes/quillon.md --
 # Quillon
 

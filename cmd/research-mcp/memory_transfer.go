@@ -20,12 +20,17 @@ import (
 
 func newMemoryExport(c *console) *cobra.Command {
 	var vectors bool
+	var how sealing
 	cmd := &cobra.Command{
 		Use: "export [FILE|-]", Short: "Write the whole memory as JSON lines to a new file or to stdout",
 		Long: `Writes documents, chunks and sessions of one moment as JSON lines, to a file that
 does not exist yet or to stdout. With stdout the report goes to stderr, with --json
-too. What is damaged is left out and named; the exit code is 1 then.`,
+too. What is damaged is left out and named; the exit code is 1 then.
+
+With --encrypt or a recipient, the file is encrypted with age; ` + "`research-mcp memory import`" + `
+and the program age open it.`,
 		Example: `research-mcp memory export memory.jsonl
+  research-mcp memory export --encrypt memory.age
   research-mcp memory export | ssh other research-mcp memory import -`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 || len(args) == 1 && args[0] == "" {
@@ -38,16 +43,21 @@ too. What is damaged is left out and named; the exit code is 1 then.`,
 			if len(args) == 1 && args[0] != "-" {
 				file = args[0]
 			}
-			return c.export(cmd.Context(), file, vectors)
+			return c.export(cmd.Context(), file, vectors, how)
 		},
 	}
+	how.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&vectors, "vectors", false, "include the vectors: larger, but an import embeds nothing again")
 	return cmd
 }
 
 // export writes the memory to a file, or to stdout if file is empty. Of one that
 // cannot be opened because it is damaged, it writes what can be read.
-func (c *console) export(ctx context.Context, file string, vectors bool) (err error) {
+func (c *console) export(ctx context.Context, file string, vectors bool, how sealing) (err error) {
+	seal, err := c.seal(ctx, how)
+	if err != nil {
+		return err
+	}
 	var write func(w io.Writer) (memory.Moved, error)
 	a, err := c.open(ctx)
 	switch {
@@ -66,10 +76,13 @@ func (c *console) export(ctx context.Context, file string, vectors bool) (err er
 		return err
 	}
 	var moved memory.Moved
-	if file == "" {
+	switch {
+	case file != "":
+		moved, err = library.WriteExport(ctx, file, seal, write)
+	case seal != nil:
+		moved, err = exportTo(c.raw, seal, write)
+	default:
 		moved, err = write(c.raw)
-	} else {
-		moved, err = library.WriteExport(ctx, file, write)
 	}
 	if err != nil {
 		return err
@@ -78,6 +91,19 @@ func (c *console) export(ctx context.Context, file string, vectors bool) (err er
 		return errors.Join(c.sayMoved(moved), leftOut("read", moved))
 	}
 	return errors.Join(c.printMoved("Exported", moved), leftOut("read", moved))
+}
+
+// exportTo encrypts an export to a stream.
+func exportTo(w io.Writer, seal memory.Seal, write func(io.Writer) (memory.Moved, error)) (memory.Moved, error) {
+	out, err := seal(w)
+	if err != nil {
+		return memory.Moved{}, err
+	}
+	moved, err := write(out)
+	if err != nil {
+		return moved, err // without an end the stream is not opened
+	}
+	return moved, out.Close()
 }
 
 // leftOut makes the exit code show that records are missing.
@@ -90,22 +116,23 @@ func leftOut(what string, m memory.Moved) error {
 
 func newMemoryImport(c *console) *cobra.Command {
 	var opts memory.ImportOptions
+	var how opening
 	cmd := &cobra.Command{
 		Use: "import FILE|-", Short: "Add the contents of an export; existing documents are not changed", Args: one("import", "one file, or - for stdin"),
 		Long: `Adds what an export has. A line that cannot be stored is left out and named, and the
-exit code is 1 then; with --strict it ends the import.`,
-		Example: "research-mcp memory import memory.jsonl",
+exit code is 1 then; with --strict it ends the import.
+
+An export that is encrypted with age is opened with the passphrase or the private key. If
+it is cut short or altered, nothing of it is imported.`,
+		Example: "research-mcp memory import memory.jsonl\nresearch-mcp memory import --identity key.txt memory.age",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			in, err := c.openFile(cmd.Context(), args[0], how)
+			if err != nil {
+				return err
+			}
+			defer in.close() //nolint:errcheck // it was only read
 			return c.withApp(cmd.Context(), func(a *app.App) error {
-				var moved memory.Moved
-				var err error
-				if args[0] == "-" {
-					stream, done := interruptible(cmd.Context(), c.in)
-					defer done()
-					moved, err = a.Library().Import(cmd.Context(), stream, opts, c.reindexing)
-				} else {
-					moved, err = a.Library().ImportFile(cmd.Context(), args[0], opts, c.reindexing)
-				}
+				moved, err := a.Library().Import(cmd.Context(), in, opts, c.reindexing)
 				if err != nil {
 					return err
 				}
@@ -113,6 +140,7 @@ exit code is 1 then; with --strict it ends the import.`,
 			})
 		},
 	}
+	how.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&opts.Strict, "strict", false, "end at the first line that cannot be stored")
 	return cmd
 }
@@ -154,16 +182,22 @@ func (c *console) sayMoved(m memory.Moved) error {
 }
 
 func newMemoryBackup(c *console) *cobra.Command {
-	return &cobra.Command{
+	var how sealing
+	cmd := &cobra.Command{
 		Use: "backup FILE", Short: "Write a complete copy to a new file while the memory is in use", Args: one("backup", "one file that does not exist yet"),
 		Long: `Writes a complete copy to a new file while the memory is in use.
 
 To restore it, stop all servers and copy the file over memory.db, whose path ` + "`research-mcp memory stats`" + `
-prints; delete memory.db-wal and memory.db-shm if they are there.`,
-		Example: "research-mcp memory backup ~/memory-backup.db",
+prints; delete memory.db-wal and memory.db-shm if they are there. An encrypted copy
+becomes such a file by ` + "`research-mcp memory decrypt`" + `.`,
+		Example: "research-mcp memory backup ~/memory-backup.db\nresearch-mcp memory backup --recipient age1… ~/memory-backup.age",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			seal, err := c.seal(cmd.Context(), how)
+			if err != nil {
+				return err
+			}
 			return c.withApp(cmd.Context(), func(a *app.App) error {
-				r, err := a.Library().Backup(cmd.Context(), args[0])
+				r, err := backup(cmd.Context(), a, args[0], seal)
 				if err != nil {
 					return err
 				}
@@ -176,6 +210,48 @@ prints; delete memory.db-wal and memory.db-shm if they are there.`,
 			})
 		},
 	}
+	how.flags(cmd.Flags())
+	return cmd
+}
+
+func backup(ctx context.Context, a *app.App, path string, seal memory.Seal) (memory.BackupReport, error) {
+	if seal == nil {
+		return a.Library().Backup(ctx, path)
+	}
+	return a.Library().BackupSealed(ctx, path, seal)
+}
+
+func newMemoryDecrypt(c *console) *cobra.Command {
+	var how opening
+	cmd := &cobra.Command{
+		Use: "decrypt FILE NEWFILE", Short: "Decrypt an encrypted backup or export to a new file", Args: exactly(2, "an encrypted file and a file that does not exist yet"),
+		Long:    "Decrypts a file that `memory backup` or `memory export` has encrypted. Of a file that is cut\nshort or altered, nothing is written.",
+		Example: "research-mcp memory decrypt --identity key.txt memory-backup.age memory-backup.db",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in, err := c.openFile(cmd.Context(), args[0], how)
+			if err != nil {
+				return err
+			}
+			defer in.close() //nolint:errcheck // it was only read
+			if !in.sealed {
+				return evidence.BadInput(args[0]+" is not encrypted with age", "use it as it is")
+			}
+			var size int64
+			_, err = library.WriteExport(cmd.Context(), args[1], nil, func(w io.Writer) (memory.Moved, error) {
+				size, err = io.Copy(w, in)
+				return memory.Moved{}, err
+			})
+			if err != nil {
+				return err
+			}
+			if c.json {
+				return c.print(map[string]any{"path": args[1], "bytes": size})
+			}
+			return c.say("Decrypted %s to %s", text.Count(size, "byte"), args[1])
+		},
+	}
+	how.flags(cmd.Flags())
+	return cmd
 }
 
 func newMemoryReindex(c *console) *cobra.Command {

@@ -7,12 +7,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"testing"
 	"time"
 	_ "time/tzdata" // zones of scripts
 
+	"filippo.io/age"
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -42,7 +44,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, Setup: startWorld,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"grab": grab, "bytes": makeBytes, "damage": damage, "cut": cutEnd, "alike": alike, "remembermany": rememberMany,
-			"pages": servePages},
+			"pages": servePages, "agekey": ageKey, "glob": globOne},
 	})
 }
 
@@ -87,6 +89,27 @@ func servePages(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(server.Close)
 	ts.Setenv(args[0], server.URL)
 	ts.Setenv(config.EnvName("fetch.allow"), server.Listener.Addr().String())
+}
+
+// ageKey PRIVATE PUBLIC writes a new key pair of age into two files.
+func ageKey(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: agekey PRIVATE PUBLIC")
+	}
+	id, err := age.GenerateX25519Identity()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(id.String()+"\n"), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(id.Recipient().String()+"\n"), 0o600))
+}
+
+// globOne PATTERN fails unless one file matches.
+func globOne(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: glob PATTERN")
+	}
+	if found, err := filepath.Glob(ts.MkAbs(args[0])); err != nil || len(found) != 1 {
+		ts.Fatalf("%s matches %q, %v, want one file", args[0], found, err)
+	}
 }
 
 // grab NAME PATTERN sets the variable to the first group of PATTERN in the last

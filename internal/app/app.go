@@ -23,6 +23,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/models/pace"
 	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/sealed"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/memory"
 )
@@ -79,7 +80,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if a.models, err = all.New(cfg, models.Env{Log: o.Log, Hooks: o.Hooks, Speeds: pace.Open(cfg.DataDir, o.Now)}); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	a.memory, err = memory.Open(ctx, memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: a.models.BuiltIn().Ranks().Model(), Keep: retention(cfg), Logger: o.Log, Now: o.Now})
+	a.memory, err = openMemory(ctx, a.models.BuiltIn().Ranks().Model(), cfg, o)
 	if err != nil {
 		return nil, errors.Join(err, a.models.Close(), a.fetch.Close(), a.pool.Close())
 	}
@@ -151,6 +152,19 @@ func engineConfig(cfg *config.Config) research.Config {
 	c.FoldAfter, c.FoldKeep = cfg.Session.FoldAfter, cfg.Session.FoldKeep
 	c.Language = cfg.Language
 	return c
+}
+
+func openMemory(ctx context.Context, model evidence.Model, cfg *config.Config, o Options) (memory.Memory, error) {
+	to, err := sealed.Setting(cfg.Memory.BackupRecipients)
+	if err != nil {
+		p := evidence.AsProblem(err)
+		return nil, &evidence.Problem{What: "memory.backup_recipients: " + p.What, Try: p.Try, Usage: true, Cause: err}
+	}
+	m := memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: model, Keep: retention(cfg), Logger: o.Log, Now: o.Now}
+	if to != nil {
+		m.SealDaily = func(w io.Writer) (memory.Sealing, error) { return to.Seal(w) }
+	}
+	return memory.Open(ctx, m)
 }
 
 // retention is what the memory removes by age and size.

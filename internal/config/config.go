@@ -106,6 +106,8 @@ type Memory struct {
 	URL        string `koanf:"url"`
 	MaxAgeDays int    `koanf:"max_age_days"`
 	MaxTextMB  int    `koanf:"max_text_mb"`
+
+	BackupRecipients string `koanf:"backup_recipients"`
 }
 
 // Cache bounds the cache of responses; 0 turns it off.
@@ -204,6 +206,7 @@ var keys = []key{
 	{name: "language", value: "en", about: "language of the sources and answers, such as en or pt-BR"},
 	{name: "log_level", value: "warn", about: "debug, info, warn or error; the log is written to stderr"},
 	{name: "memory.backend", value: localBackend, about: "where the memory is stored: local is a file in data_dir"},
+	{name: "memory.backup_recipients", value: "", about: "automatic backups are encrypted to these: age1… or SSH public keys, or files of them, with commas between them; without, they are not encrypted"},
 	{name: "memory.max_age_days", value: "0", about: "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents are kept"},
 	{name: "memory.max_text_mb", value: "0", about: "a server forgets the oldest texts beyond this size in MiB; 0 keeps them. Pinned documents are kept"},
 	{name: "memory.url", value: "", about: "address of the memory backend's server; local has none", secret: true},

@@ -42,7 +42,7 @@ func bad(key, value, want string) *Error {
 const ollamaHostEnv = "OLLAMA_HOST"
 
 // other lists variables with our prefix that are not settings.
-var other = []string{EnvPrefix + "CONFIG"}
+var other = []string{EnvPrefix + "CONFIG", PassphraseEnv}
 
 // Load reads, merges and checks the settings. Its error is an *Error.
 func Load(in Inputs) (*Config, error) {
@@ -67,7 +67,16 @@ func Load(in Inputs) (*Config, error) {
 			return nil, &Error{What: "the settings cannot be merged: " + err.Error(), Try: "check their nesting"}
 		}
 	}
-	return build(k, known, from)
+	c, err := build(k, known, from)
+	if err != nil {
+		return nil, err
+	}
+	for _, kv := range in.Environ {
+		if value, ok := strings.CutPrefix(kv, PassphraseEnv+"="); ok && value != "" {
+			c.secrets = append(c.secrets, value)
+		}
+	}
+	return c, nil
 }
 
 // layer is what one origin sets.

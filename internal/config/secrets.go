@@ -12,6 +12,10 @@ import (
 // maxKeyFile bounds what is read of a key file, in bytes.
 const maxKeyFile = 16 << 10
 
+// PassphraseEnv is the environment variable of the passphrase of encrypted exports and
+// backups. It is no setting: a settings file is the wrong place for it.
+const PassphraseEnv = EnvPrefix + "PASSPHRASE"
+
 // Secrets returns the values in the settings that nothing may show or store: those of
 // secret settings, passwords and tokens in any address, and the key in models.key_file.
 func (c *Config) Secrets() []string {

@@ -60,6 +60,15 @@ func (l *Library) Backup(ctx context.Context, path string) (contract.BackupRepor
 	return k.Backup(ctx, path)
 }
 
+// BackupSealed is Backup to an encrypted file.
+func (l *Library) BackupSealed(ctx context.Context, path string, seal contract.Seal) (contract.BackupReport, error) {
+	k, ok := l.deps.Memory.(contract.SealedBackuper)
+	if !ok {
+		return contract.BackupReport{}, contract.Unsupported(fmt.Sprintf("the memory backend %q does not make encrypted backups", l.deps.Memory.Backend()), "make a backup without --encrypt, and encrypt the file")
+	}
+	return k.BackupSealed(ctx, path, seal)
+}
+
 // Export writes the whole memory to w as JSON lines.
 func (l *Library) Export(ctx context.Context, w io.Writer, vectors bool) (contract.Moved, error) {
 	m, err := contract.Require[contract.Exporter](l.deps.Memory)
@@ -95,17 +104,17 @@ func (l *Library) Import(ctx context.Context, r io.Reader, opts contract.ImportO
 	return moved, nil
 }
 
-// ImportFile adds what the export in a file holds.
-func (l *Library) ImportFile(ctx context.Context, path string, opts contract.ImportOptions, progress func(contract.Progress)) (contract.Moved, error) {
+// OpenExport opens the file of an export. The caller closes it.
+func OpenExport(path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return contract.Moved{}, noFile(path, err)
+		return nil, noFile(path, err)
 	}
-	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return contract.Moved{}, evidence.BadInput(path+" is a folder", "name a file that `memory export` wrote")
+		_ = f.Close() // nothing was written
+		return nil, evidence.BadInput(path+" is a folder", "name a file that `memory export` wrote")
 	}
-	return l.Import(ctx, f, opts, progress)
+	return f, nil
 }
 
 // Reindex gives every document vectors of the present embedder, and of the built-in

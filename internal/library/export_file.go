@@ -19,12 +19,13 @@ import (
 // ExportFile writes the whole memory to a new file of mode 0600. The file appears
 // under its name only when it is complete.
 func (l *Library) ExportFile(ctx context.Context, path string, vectors bool) (contract.Moved, error) {
-	return WriteExport(ctx, path, func(w io.Writer) (contract.Moved, error) { return l.Export(ctx, w, vectors) })
+	return WriteExport(ctx, path, nil, func(w io.Writer) (contract.Moved, error) { return l.Export(ctx, w, vectors) })
 }
 
 // WriteExport writes what export does to a new file of mode 0600, which appears
-// under its name only when it is complete.
-func WriteExport(ctx context.Context, path string, export func(io.Writer) (contract.Moved, error)) (moved contract.Moved, err error) {
+// under its name only when it is complete. With seal it is encrypted, and verified
+// before it appears.
+func WriteExport(ctx context.Context, path string, seal contract.Seal, export func(io.Writer) (contract.Moved, error)) (moved contract.Moved, err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return moved, exists(path)
 	}
@@ -38,7 +39,11 @@ func WriteExport(ctx context.Context, path string, export func(io.Writer) (contr
 			err = errors.Join(err, rm)
 		}
 	}()
-	moved, err = export(f)
+	if seal == nil {
+		moved, err = export(f)
+	} else {
+		moved, err = exportSealed(f, seal, export)
+	}
 	if err == nil {
 		err = f.Sync()
 	}
@@ -47,6 +52,25 @@ func WriteExport(ctx context.Context, path string, export func(io.Writer) (contr
 		err = newfile.Publish(f.Name(), path)
 	}
 	return moved, exportFailed(ctx, path, err)
+}
+
+// exportSealed encrypts an export into f, and verifies it.
+func exportSealed(f *os.File, seal contract.Seal, export func(io.Writer) (contract.Moved, error)) (contract.Moved, error) {
+	w, err := seal(f)
+	if err != nil {
+		return contract.Moved{}, err
+	}
+	moved, err := export(w)
+	if err == nil {
+		err = w.Close()
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err == nil {
+		err = w.Verify(f)
+	}
+	return moved, err
 }
 
 func exists(path string) error {

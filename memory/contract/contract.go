@@ -41,6 +41,7 @@ type Config struct {
 	ActiveModel evidence.Model   // the embedder in use now: its vectors are loaded first; zero: the memory's active model
 	MaxText     int              // most bytes of text in a document; 0 is DefaultMaxText
 	Keep        Retention        // what Retain removes; the zero value removes nothing
+	SealDaily   Seal             // of automatic backups; nil: they are not encrypted
 	Logger      *slog.Logger     // nil discards
 	Now         func() time.Time // nil is time.Now
 }

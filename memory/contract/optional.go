@@ -18,6 +18,23 @@ type Backuper interface {
 	Backup(ctx context.Context, path string) (BackupReport, error)
 }
 
+// Sealing encrypts what is written to it. Verify, after Close, reads the whole encrypted
+// file and compares it with what was written.
+type Sealing interface {
+	io.WriteCloser
+	Verify(r io.Reader) error
+}
+
+// Seal starts the encryption of a file.
+type Seal func(w io.Writer) (Sealing, error)
+
+// SealedBackuper makes encrypted backups; no capability is declared by it.
+type SealedBackuper interface {
+	// BackupSealed is Backup to a file that seal encrypts and that is verified before it
+	// appears. The copy that it is made from is in the memory's own folder until then.
+	BackupSealed(ctx context.Context, path string, seal Seal) (BackupReport, error)
+}
+
 // DailyBackuper makes backups by itself; no capability is declared by it.
 type DailyBackuper interface {
 	// BackupDaily makes a backup in a place of its own, unless it made one within a day,

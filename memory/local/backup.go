@@ -21,6 +21,11 @@ type execer interface {
 
 // Backup writes a complete copy; see contract.Backuper.
 func (l *Local) Backup(ctx context.Context, path string) (contract.BackupReport, error) {
+	return l.BackupSealed(ctx, path, nil)
+}
+
+// BackupSealed is Backup to an encrypted file; see contract.SealedBackuper.
+func (l *Local) BackupSealed(ctx context.Context, path string, seal contract.Seal) (contract.BackupReport, error) {
 	if path == "" {
 		return contract.BackupReport{}, evidence.BadInput("no file for the backup is given", "name a file that does not exist yet")
 	}
@@ -42,7 +47,7 @@ func (l *Local) Backup(ctx context.Context, path string) (contract.BackupReport,
 	if _, err := conn.ExecContext(ctx, "PRAGMA query_only=0"); err != nil {
 		return r, l.failed(ctx, "backing up", err)
 	}
-	r.Bytes, r.Documents, err = copyInto(ctx, conn, path)
+	r.Bytes, r.Documents, err = copyInto(ctx, conn, target{path: path, seal: seal, plainDir: filepath.Join(filepath.Dir(l.path), backupDir)})
 	_, back := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA query_only=1")
 	if err = errors.Join(err, back); err != nil {
 		if errors.Is(err, os.ErrExist) {
@@ -59,19 +64,27 @@ type source interface {
 	querier
 }
 
+// target is where a copy goes. With seal, it is encrypted; until then it is in plainDir,
+// which never leaves this machine and where Forget finds it.
+type target struct {
+	path     string
+	seal     contract.Seal // nil: not encrypted
+	plainDir string        // for seal
+}
+
 // copyTries is how often a copy is started again because documents were
 // forgotten meanwhile.
 const copyTries = 5
 
-// copyInto writes a complete copy of db as of one moment to path, which must
+// copyInto writes a complete copy of db as of one moment to to.path, which must
 // not exist, through a temporary file. It returns the size and the number of
 // documents. Readers and writers are not blocked. A copy during which documents
 // were forgotten is discarded and made again.
-func copyInto(ctx context.Context, db source, path string) (size int64, docs int, err error) {
-	removeStaleTemp(filepath.Dir(path), time.Now().Add(-staleAfter))
+func copyInto(ctx context.Context, db source, to target) (size int64, docs int, err error) {
+	removeStaleTemp(filepath.Dir(to.path), time.Now().Add(-staleAfter))
 	for range copyTries {
 		var again bool
-		if size, docs, again, err = copyOnce(ctx, db, path); !again {
+		if size, docs, again, err = copyOnce(ctx, db, to); !again {
 			return size, docs, err
 		}
 	}
@@ -81,24 +94,36 @@ func copyInto(ctx context.Context, db source, path string) (size int64, docs int
 // copyOnce makes one attempt. again reports that documents were forgotten
 // meanwhile: either Forget found the unfinished copy and removed it, or it ran
 // too early to find the finished one.
-func copyOnce(ctx context.Context, db source, path string) (size int64, docs int, again bool, err error) {
-	dir, err := os.MkdirTemp(filepath.Dir(path), tempPrefix) // mode 0700, so that no other user can read the copy
+func copyOnce(ctx context.Context, db source, to target) (size int64, docs int, again bool, err error) {
+	dir, err := os.MkdirTemp(filepath.Dir(to.path), tempPrefix) // mode 0700, so that no other user can read the copy
 	if err != nil {
 		return 0, 0, false, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	temp := filepath.Join(dir, tempCopy)
+	plain := dir
+	if to.seal != nil {
+		if plain, err = plainFolder(to.plainDir); err != nil {
+			return 0, 0, false, err
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(plain)) }()
+	}
+	temp := filepath.Join(plain, tempCopy)
 	size, docs, known, err := fillCopy(ctx, db, temp)
+	if err == nil && to.seal != nil {
+		sealed := filepath.Join(dir, tempSealed)
+		size, err = sealCopy(ctx, temp, sealed, to.seal)
+		temp = sealed
+	}
 	if err == nil {
-		err = newfile.Publish(temp, path)
+		err = newfile.Publish(temp, to.path)
 	}
 	if err != nil {
-		_, lost := os.Stat(dir)
+		_, lost := os.Stat(plain)
 		return 0, 0, ctx.Err() == nil && errors.Is(lost, os.ErrNotExist), err
 	}
 	now, err := removalCount(ctx, db)
 	if err != nil || now != known {
-		return 0, 0, err == nil, errors.Join(err, os.Remove(path))
+		return 0, 0, err == nil, errors.Join(err, os.Remove(to.path))
 	}
 	return size, docs, false, nil
 }
@@ -153,6 +178,7 @@ func removalCount(ctx context.Context, db querier) (n int64, err error) {
 const (
 	tempPrefix = ".research-mcp-backup-" // of temporary folders beside a backup
 	tempCopy   = "copy.db"
+	tempSealed = "copy.age"
 	// staleAfter is the age at which the temporary folder of a killed process
 	// is removed.
 	staleAfter = time.Hour
@@ -168,7 +194,7 @@ func removeStaleTemp(dir string, before time.Time) bool {
 			continue
 		}
 		old, last := filepath.Join(dir, e.Name()), time.Time{}
-		for _, p := range []string{old, filepath.Join(old, tempCopy)} {
+		for _, p := range []string{old, filepath.Join(old, tempCopy), filepath.Join(old, tempSealed)} {
 			if info, err := os.Stat(p); err == nil && info.ModTime().After(last) {
 				last = info.ModTime()
 			}
@@ -176,7 +202,7 @@ func removeStaleTemp(dir string, before time.Time) bool {
 		if !last.Before(before) {
 			continue
 		}
-		for _, name := range []string{tempCopy, tempCopy + "-journal"} {
+		for _, name := range []string{tempCopy, tempCopy + "-journal", tempSealed} {
 			if err := os.Remove(filepath.Join(old, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 				removed = false // retried by the next backup
 			}

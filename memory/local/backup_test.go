@@ -129,7 +129,7 @@ func TestBackupDuringForget(t *testing.T) {
 			}
 			m := &interrupted{DB: l.wdb, then: func() { forgetSecret(t, l) }}
 			path := filepath.Join(dir, folder, "x.db")
-			if _, docs, err := copyInto(t.Context(), m, path); err != nil || docs != 1 || m.copies != 2 {
+			if _, docs, err := copyInto(t.Context(), m, target{path: path}); err != nil || docs != 1 || m.copies != 2 {
 				t.Errorf("copyInto = %d documents, %v, after %d copies", docs, err, m.copies)
 			}
 			if left := holding(t, dir, "zanzibarquux"); len(left) > 0 {

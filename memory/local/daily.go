@@ -50,7 +50,11 @@ func (l *Local) BackupDaily(ctx context.Context, maxBytes int64) (contract.Backu
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return r, false, fmt.Errorf("creating the backup folder: %w", err)
 	}
-	r, err = l.Backup(ctx, filepath.Join(dir, dailyPrefix+now.Format(dailyStamp)+".db"))
+	name := dailyPrefix + now.Format(dailyStamp) + ".db"
+	if l.cfg.SealDaily != nil {
+		name += sealedSuffix
+	}
+	r, err = l.BackupSealed(ctx, filepath.Join(dir, name), l.cfg.SealDaily)
 	if err != nil {
 		return r, false, err
 	}
@@ -80,7 +84,7 @@ func dailies(dir string, now time.Time) ([]string, error) {
 // dailyTime is the time in the name of an automatic backup, or zero.
 func dailyTime(path string) time.Time {
 	stamp, ok := strings.CutPrefix(filepath.Base(path), dailyPrefix)
-	at, err := time.Parse(dailyStamp, strings.TrimSuffix(stamp, ".db"))
+	at, err := time.Parse(dailyStamp, strings.TrimSuffix(strings.TrimSuffix(stamp, sealedSuffix), ".db"))
 	if !ok || err != nil {
 		return time.Time{}
 	}

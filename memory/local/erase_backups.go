@@ -48,8 +48,10 @@ func (l *Local) backups() ([]string, error) {
 // changed and is deleted if it contains any of it. One that this version cannot
 // read counts as complete, with a warning: trying again would not help.
 func (l *Local) forgetInBackups(ctx context.Context, sel removal) (notes []string, whole bool) {
+	notes, whole = l.removeSealedBackups()
 	all, err := l.backups()
-	if whole = err == nil; !whole {
+	if err != nil {
+		whole = false
 		notes = append(notes, fmt.Sprintf("the backups may still contain forgotten data: %v; the next `forget` or `serve` tries again", err))
 	}
 	for _, path := range all {

@@ -204,13 +204,13 @@ func backupBefore(ctx context.Context, db *sql.DB, path string, version int, log
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("creating the backup folder: %w", err)
 	}
-	target := filepath.Join(dir, fmt.Sprintf("memory-layout%d.db", version))
-	if _, err := os.Stat(target); err == nil { // of an earlier memory, or just made by another process
-		target = filepath.Join(dir, fmt.Sprintf("memory-layout%d-%s.db", version, time.Now().UTC().Format("20060102T150405.000Z")))
+	file := filepath.Join(dir, fmt.Sprintf("memory-layout%d.db", version))
+	if _, err := os.Stat(file); err == nil { // of an earlier memory, or just made by another process
+		file = filepath.Join(dir, fmt.Sprintf("memory-layout%d-%s.db", version, time.Now().UTC().Format("20060102T150405.000Z")))
 	}
-	if _, _, err := copyInto(ctx, db, target); err != nil && !errors.Is(err, os.ErrExist) {
+	if _, _, err := copyInto(ctx, db, target{path: file}); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("backing up before a migration: %w", err)
 	}
-	log.Info("the memory was backed up before its layout changes", "path", target)
+	log.Info("the memory was backed up before its layout changes", "path", file)
 	return nil
 }
