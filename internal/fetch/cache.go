@@ -46,12 +46,13 @@ type Cache struct {
 	db   *sql.DB
 
 	reader atomic.Pointer[sql.Stmt] // of selectEntry; nil before the first use
+	times  atomic.Int64             // how often any process has cleared it, as far as this one knows
 
 	ops     chan func(context.Context)
 	stop    context.CancelFunc // cancels the write in progress
 	stopped chan struct{}
 
-	writing sync.Mutex // held for each write, and by Clear
+	writing sync.Mutex // held for each write, and by Clear and GiveUp
 
 	mu      sync.Mutex
 	pending map[cacheKey]*pendingWrite // not yet in the file
@@ -59,7 +60,10 @@ type Cache struct {
 	epoch   int                        // incremented by Clear; writes of an earlier epoch are not done
 	closed  bool
 	damaged bool
+	removed bool // the file is gone, because the disk was full
 	warned  time.Time
+
+	fullUntil time.Time // nothing is stored before
 
 	hostsAfter time.Time // hosts are not read before it
 
@@ -120,6 +124,11 @@ func OpenCache(ctx context.Context, path string, cfg CacheConfig) (*Cache, error
 		cfg: cfg, path: path, db: db, pending: map[cacheKey]*pendingWrite{},
 		ops: make(chan func(context.Context), maxPendingOps), stopped: make(chan struct{}),
 	}
+	times, err := timesCleared(ctx, db)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the cache: %w", err), db.Close())
+	}
+	c.times.Store(times)
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	c.stop = stop
 	go func() {
@@ -150,7 +159,7 @@ func (c *Cache) get(ctx context.Context, key cacheKey) (*entry, bool) {
 		found.body = bytes.Clone(found.body)
 		return &found, true
 	}
-	usable := !c.closed && !c.damaged
+	usable := !c.closed && !c.damaged && !c.removed
 	c.mu.Unlock()
 	if !usable {
 		return nil, false
@@ -185,24 +194,6 @@ func (c *Cache) read(ctx context.Context, key cacheKey) (*entry, error) {
 		}
 	}
 	return readEntry(ctx, stmt, key)
-}
-
-// Clear removes every response, so that no byte of a body remains in the file
-// or its logs, and the public hosts, whose names say what was read. Configured
-// hosts stay: their rows have no content, and a backoff still holds. Responses
-// that other processes are about to write are not prevented.
-func (c *Cache) Clear(ctx context.Context) error {
-	c.mu.Lock()
-	c.epoch++
-	clear(c.pending)
-	c.bytes = 0
-	c.mu.Unlock()
-	c.writing.Lock()
-	defer c.writing.Unlock()
-	if err := wipeStore(ctx, c.db); err != nil {
-		return fmt.Errorf("clearing the cache: %w", err)
-	}
-	return nil
 }
 
 // Stats returns the statistics. Pending writes are not counted.

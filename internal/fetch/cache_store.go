@@ -121,7 +121,7 @@ func layOut(ctx context.Context, db *sql.DB) error {
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, hostSchema); err != nil {
+	if _, err := tx.ExecContext(ctx, hostSchema+clearedSchema); err != nil {
 		return err
 	}
 	return tx.Commit()
@@ -163,13 +163,16 @@ func readEntry(ctx context.Context, read *sql.Stmt, key cacheKey) (*entry, error
 }
 
 // writeEntry stores an entry and removes the least recently used ones to make
-// room.
-func writeEntry(ctx context.Context, db *sql.DB, key cacheKey, e *entry, maxBytes int64, now time.Time) error {
+// room, unless the cache was cleared more than times.
+func writeEntry(ctx context.Context, db *sql.DB, key cacheKey, e *entry, maxBytes int64, now time.Time, times int64) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	if err := uncleared(ctx, tx, times); err != nil {
+		return err
+	}
 	size := int64(len(e.body)+len(e.final)+len(e.etag)) + rowBytes
 	body := e.body
 	if body == nil {
@@ -222,29 +225,3 @@ func dropEntry(ctx context.Context, db *sql.DB, key cacheKey) error {
 }
 
 var errReaders = errors.New("another process is reading it")
-
-// wipeStore removes all rows, rewrites the file and empties its log.
-func wipeStore(ctx context.Context, db *sql.DB) error {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout=%d", cacheClearWait.Milliseconds())); err != nil {
-		return err
-	}
-	for _, step := range []string{"DELETE FROM entries", "DELETE FROM hosts WHERE open", "VACUUM"} {
-		if _, err := conn.ExecContext(ctx, step); err != nil {
-			return err
-		}
-	}
-	var busy, frames, moved int
-	if err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &moved); err != nil {
-		return err
-	}
-	if busy != 0 {
-		return errReaders
-	}
-	_, err = conn.ExecContext(ctx, "PRAGMA busy_timeout=2000")
-	return err
-}

@@ -13,10 +13,14 @@ func (c *Cache) put(key cacheKey, e *entry, whole bool) {
 		c.drop(key)
 		return
 	}
-	kept := *e
+	kept, times := *e, c.times.Load()
 	kept.body = bytes.Clone(e.body)
 	it := &pendingWrite{entry: &kept}
 	c.mu.Lock()
+	if time.Now().Before(c.fullUntil) {
+		c.mu.Unlock()
+		return
+	}
 	old := c.pending[key]
 	if old != nil {
 		c.bytes -= old.size()
@@ -35,7 +39,7 @@ func (c *Cache) put(key cacheKey, e *entry, whole bool) {
 	c.mu.Unlock()
 	queued := c.enqueue("writing", func(ctx context.Context) error {
 		if whole {
-			return writeEntry(ctx, c.db, key, &kept, c.cfg.MaxBytes, c.now())
+			return writeEntry(ctx, c.db, key, &kept, c.cfg.MaxBytes, c.now(), times)
 		}
 		return confirmEntry(ctx, c.db, key, &kept)
 	}, func() { c.finishWrite(key, it) })
@@ -139,7 +143,7 @@ func (c *Cache) retryDrops(ctx context.Context) {
 func (c *Cache) enqueue(doing string, write func(context.Context) error, done func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed || c.damaged {
+	if c.closed || c.damaged || c.removed {
 		return false
 	}
 	epoch := c.epoch
@@ -148,13 +152,11 @@ func (c *Cache) enqueue(doing string, write func(context.Context) error, done fu
 		current := epoch == c.epoch
 		c.mu.Unlock()
 		if current {
-			ctx, cancel := context.WithTimeout(ctx, cacheWriteWait)
-			err := write(ctx)
+			bounded, cancel := context.WithTimeout(ctx, cacheWriteWait)
+			err := write(bounded)
 			cancel()
 			if err != nil {
-				c.mu.Lock()
-				c.logFailure(doing, err)
-				c.mu.Unlock()
+				c.failed(ctx, doing, err)
 			}
 		}
 		if done != nil {

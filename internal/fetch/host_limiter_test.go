@@ -201,7 +201,7 @@ func TestUnwrittenTokensCount(t *testing.T) {
 		return h.shared.spent
 	}
 	write := func(n int) { // by another process
-		if err := writeHost(t.Context(), c.db, "h:80", hostUpdate{rate: r, spent: n}, time.Now()); err != nil {
+		if err := writeHost(t.Context(), c.db, "h:80", hostUpdate{rate: r, spent: n}, time.Now(), 0); err != nil {
 			t.Fatal(err)
 		}
 	}

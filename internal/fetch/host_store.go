@@ -141,13 +141,19 @@ func readHost(ctx context.Context, db interface {
 	return r, err
 }
 
-// writeHost applies an update to a host's row, atomically between processes.
-func writeHost(ctx context.Context, db *sql.DB, host string, n hostUpdate, now time.Time) error {
+// writeHost applies an update to a host's row, atomically between processes. A public
+// host is not written if the cache was cleared more than times.
+func writeHost(ctx context.Context, db *sql.DB, host string, n hostUpdate, now time.Time, times int64) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	if n.open {
+		if err := uncleared(ctx, tx, times); err != nil {
+			return err
+		}
+	}
 	r, err := readHost(ctx, tx, host)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
@@ -169,7 +175,7 @@ func writeHost(ctx context.Context, db *sql.DB, host string, n hostUpdate, now t
 // be read at once.
 func (c *Cache) host(ctx context.Context, host string) (hostRow, bool) {
 	c.mu.Lock()
-	usable := !c.closed && !c.damaged && !time.Now().Before(c.hostsAfter)
+	usable := !c.closed && !c.damaged && !c.removed && !time.Now().Before(c.hostsAfter)
 	c.mu.Unlock()
 	if !usable {
 		return hostRow{}, false
@@ -190,10 +196,10 @@ func (c *Cache) host(ctx context.Context, host string) (hostRow, bool) {
 // called after it, with false if it was not written. If queueHostUpdate returns
 // false, neither is called.
 func (c *Cache) queueHostUpdate(host string, take func() hostUpdate, done func(written bool)) bool {
-	written := false
+	written, times := false, c.times.Load()
 	return c.enqueue("noting a host", func(ctx context.Context) error {
-		err := writeHost(ctx, c.db, host, take(), c.now())
-		written = err == nil
+		err := writeHost(ctx, c.db, host, take(), c.now(), times)
+		written = err == nil || errors.Is(err, errCleared) // that it was visited is forgotten
 		return err
 	}, func() { done(written) })
 }
