@@ -188,7 +188,7 @@ func address(id, url string) string {
 	if url != "" {
 		s += " " + line(url, longestURL)
 	}
-	return s
+	return strings.TrimSpace(s)
 }
 
 // writeWarnings renders the warnings of a result without foreign text.

@@ -85,7 +85,13 @@ func (f *answerShrinker) text() string {
 	if a.Confidence > 0 {
 		fmt.Fprintf(&b, "; confidence %.2f", a.Confidence)
 	}
-	fmt.Fprintf(&b, "; session %s (pass it on to ask further); run %s\n", a.Session, a.RunID)
+	if a.Session != "" { // else it was not stored, and a warning says why
+		fmt.Fprintf(&b, "; session %s (pass it on to ask further)", a.Session)
+	}
+	if a.RunID != "" {
+		fmt.Fprintf(&b, "; run %s", a.RunID)
+	}
+	b.WriteByte('\n')
 	if a.Answer == "" {
 		b.WriteString("Nothing that was read answers the question.\n")
 	}
@@ -140,10 +146,10 @@ func (f *answerShrinker) writeCitations(b *strings.Builder) {
 			b.WriteString("\nCitations:\n")
 		}
 		fmt.Fprintf(b, "[%d] ", c.N)
-		if n, listed := first[c.DocumentID+c.URL]; listed {
+		if n, listed := first[documentKey(c.DocumentID, c.Title)+c.URL]; listed {
 			fmt.Fprintf(b, "as [%d]", n)
 		} else {
-			first[c.DocumentID+c.URL] = c.N
+			first[documentKey(c.DocumentID, c.Title)+c.URL] = c.N
 			title := cmp.Or(line(c.Title, 160), "untitled")
 			fmt.Fprintf(b, "%s — %s%s", title, address(c.DocumentID, c.URL), details(line(c.Source, 40), day("read", c.Retrieved, f.zone)))
 		}
@@ -160,6 +166,9 @@ func (f *answerShrinker) shows(quote string) bool {
 		slices.ContainsFunc(f.out.Evidence, func(p evidence.RankedPassage) bool { return strings.Contains(p.Text, quote) })
 }
 
+// documentKey tells documents apart. One that was not stored has no id.
+func documentKey(id, otherwise string) string { return cmp.Or(id, "\x00"+otherwise) }
+
 // writePassages lists the passages under the numbers of the citations. A document that
 // the answer does not cite gets a number beyond them, and is introduced with it.
 func (f *answerShrinker) writePassages(b *strings.Builder) {
@@ -167,8 +176,8 @@ func (f *answerShrinker) writePassages(b *strings.Builder) {
 	last := 0
 	for _, c := range f.out.Citations {
 		last = max(last, c.N)
-		if number[c.DocumentID] == 0 {
-			number[c.DocumentID] = c.N
+		if key := documentKey(c.DocumentID, c.URL+"\n"+c.Title); number[key] == 0 {
+			number[key] = c.N
 		}
 	}
 	for i, p := range f.out.Evidence {
@@ -178,12 +187,13 @@ func (f *answerShrinker) writePassages(b *strings.Builder) {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		known := number[p.DocumentID] > 0
+		key := documentKey(p.DocumentID, p.URL+"\n"+p.Title)
+		known := number[key] > 0
 		if !known {
 			last++
-			number[p.DocumentID] = last
+			number[key] = last
 		}
-		fmt.Fprintf(b, "[%d] %s", number[p.DocumentID], heading(p.Title, p.Heading))
+		fmt.Fprintf(b, "[%d] %s", number[key], heading(p.Title, p.Heading))
 		if !known {
 			b.WriteString(" — " + address(p.DocumentID, p.URL))
 		}

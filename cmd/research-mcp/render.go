@@ -31,7 +31,12 @@ func (c *console) printAnswer(a evidence.Answer, shown string) error {
 	for _, w := range a.Warnings {
 		b.WriteString(c.screen.Wrap("! "+c.hint(w), "", "  ") + "\n")
 	}
-	end := fmt.Sprintf("%s in %d ms, written by %s, session %s, run %s", a.Status, a.Timing.TotalMS, a.Synthesizer, a.Session, a.RunID)
+	end := fmt.Sprintf("%s in %d ms, written by %s", a.Status, a.Timing.TotalMS, a.Synthesizer)
+	for _, id := range [][2]string{{"session", a.Session}, {"run", a.RunID}} {
+		if id[1] != "" { // else it was not stored, and a warning says why
+			end += ", " + id[0] + " " + id[1]
+		}
+	}
 	b.WriteString("\n" + c.screen.Wrap(end, "", "") + "\n")
 	_, err := fmt.Fprint(c.out, b.String())
 	return err

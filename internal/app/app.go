@@ -26,6 +26,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/sealed"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/memory"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // Options is what the settings do not contain.
@@ -80,7 +81,10 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if a.models, err = all.New(cfg, models.Env{Log: o.Log, Hooks: o.Hooks, Speeds: pace.Open(cfg.DataDir, o.Now)}); err != nil {
 		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
 	}
-	a.memory, err = openMemory(ctx, a.models.BuiltIn().Ranks().Model(), cfg, o)
+	open := func() (memory.Memory, error) { return openMemory(ctx, a.models.BuiltIn().Ranks().Model(), cfg, o) }
+	if a.memory, err = open(); errors.Is(err, contract.ErrFull) && a.fetch.GiveUp(ctx) {
+		a.memory, err = open()
+	}
 	if err != nil {
 		return nil, errors.Join(err, a.models.Close(), a.fetch.Close(), a.pool.Close())
 	}
@@ -91,7 +95,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages}, secrets},
 		Named: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, secrets}, Files: a.pages.All(), Cache: a.fetch, Location: cfg.DataDir, Now: o.Now, Log: o.Log})
 	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: cleanSessions{a.memory, secrets}, Models: a.models, Analyst: analyst{a.pool},
+		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: cleanSessions{a.library.Turns(), secrets}, Models: a.models, Analyst: analyst{a.pool},
 		Now: o.Now, NewID: o.NewID, Log: o.Log,
 	})
 	return a, nil

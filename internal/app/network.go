@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,6 +25,7 @@ const CacheFile = "cache.db"
 // network is the outbound network and its response cache.
 type network struct {
 	*fetch.Network
+	log   *slog.Logger
 	path  string                       // of the cache's file
 	cache func() (*fetch.Cache, error) // opened at the first call, whatever the settings say
 
@@ -33,7 +35,7 @@ type network struct {
 
 // newNetwork dials nothing and opens nothing: a server answers initialize first.
 func newNetwork(ctx context.Context, a *App, o Options) *network {
-	n := &network{path: filepath.Join(a.cfg.DataDir, CacheFile)}
+	n := &network{log: a.log, path: filepath.Join(a.cfg.DataDir, CacheFile)}
 	n.cache = sync.OnceValues(func() (*fetch.Cache, error) { return n.open(context.WithoutCancel(ctx), a) })
 	cfg := fetch.Config{Version: ProgramVersion, Contact: a.cfg.Contact, Logger: a.log, Now: a.now, Secrets: a.secrets}
 	if o.Hooks != nil {
@@ -81,6 +83,29 @@ func (n *network) Clear(ctx context.Context) error {
 		return fmt.Errorf("clearing %s: %w", n.path, err)
 	}
 	return nil
+}
+
+// leastGain is the size from which emptying the cache makes room for anything.
+const leastGain = 64 << 10
+
+// GiveUp implements library.Cache.
+func (n *network) GiveUp(ctx context.Context) bool {
+	var size int64
+	for _, end := range []string{"", "-wal"} {
+		if info, err := os.Lstat(n.path + end); err == nil {
+			size += info.Size()
+		}
+	}
+	if size < leastGain {
+		return false
+	}
+	if c, err := n.cache(); err != nil {
+		fetch.RemoveCache(n.path)
+	} else if err := c.GiveUp(ctx); err != nil {
+		n.log.Debug("the cache was not emptied", "err", err)
+	}
+	n.log.Warn("the disk is full: the cache of sources' answers was emptied to make room for the memory", "path", n.path)
+	return true
 }
 
 // Close ends what is under way, then closes the cache.

@@ -154,11 +154,12 @@ func TestForgetRefusesAnEmptySelection(t *testing.T) {
 
 // fakeCache counts how often it is cleared.
 type fakeCache struct {
-	cleared int
-	err     error
+	cleared, givenUp int
+	err              error
 }
 
 func (c *fakeCache) Clear(context.Context) error { c.cleared++; return c.err }
+func (c *fakeCache) GiveUp(context.Context) bool { c.givenUp++; return c.givenUp == 1 }
 
 func TestForgetClearsTheCache(t *testing.T) {
 	t.Parallel()

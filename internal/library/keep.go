@@ -3,11 +3,13 @@ package library
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // Keep chunks and stores a document, linked to session if there is one, so that it is
@@ -43,7 +45,11 @@ func (l *Library) Store(ctx context.Context, doc evidence.Document, chunks evide
 	if session != "" {
 		doc = doc.WithMeta(evidence.MetaSession, session)
 	}
-	got, err := l.deps.Memory.Put(ctx, doc, chunks)
+	var got evidence.Receipt
+	err := l.withRoom(ctx, func() (err error) {
+		got, err = l.deps.Memory.Put(ctx, doc, chunks)
+		return err
+	})
 	if err := cmp.Or(err, ctx.Err()); err != nil {
 		return evidence.Receipt{}, err
 	}
@@ -57,6 +63,30 @@ func (l *Library) Store(ctx context.Context, doc evidence.Document, chunks evide
 		}
 	}
 	return got, nil
+}
+
+// withRoom calls write, and again if the disk was full and the cache of answers has
+// made room: that only saves work.
+func (l *Library) withRoom(ctx context.Context, write func() error) error {
+	err := write()
+	if errors.Is(err, contract.ErrFull) && l.deps.Cache != nil && l.deps.Cache.GiveUp(ctx) {
+		err = write()
+	}
+	return err
+}
+
+// Turns is the sessions of the memory, for whose turns the cache makes room.
+func (l *Library) Turns() contract.Sessions { return turns{l.deps.Memory, l} }
+
+type turns struct {
+	contract.Sessions
+
+	l *Library
+}
+
+// Append implements contract.Sessions.
+func (t turns) Append(ctx context.Context, id string, said ...evidence.Turn) error {
+	return t.l.withRoom(ctx, func() error { return t.Sessions.Append(ctx, id, said...) })
 }
 
 // embed returns the chunks with by's vectors, for all of them or none.

@@ -33,6 +33,9 @@ type FileReader interface {
 type Cache interface {
 	// Clear removes all of it. Its error names the file that has to be deleted.
 	Clear(ctx context.Context) error
+	// GiveUp empties it because the disk is full, and reports whether that may have made
+	// room. Nothing is cached for a while.
+	GiveUp(ctx context.Context) bool
 }
 
 // Deps are the library's collaborators. Memory and Models are required.

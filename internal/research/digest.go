@@ -42,8 +42,10 @@ type digestion struct {
 	work sync.WaitGroup
 
 	mu   sync.Mutex
-	docs []*digested // elements are replaced, never changed: wait returns them while work continues
-	open int         // not stored yet
+	docs []*digested         // elements are replaced, never changed: wait returns them while work continues
+	open int                 // not stored yet
+	lost map[string][]string // titles of what could not be stored, by the cause
+	told bool                // the caller was told of those
 }
 
 func (r *run) newDigestion(ctx context.Context) *digestion {
@@ -89,7 +91,38 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 	ctx, cancel := e.lingering(d.like, keepWithin)
 	defer cancel()
 	if _, err := e.deps.Library.Store(ctx, doc, chunks, d.r.session.ID); err != nil {
-		d.r.warn(fmt.Sprintf("%q was read but not kept: %v", doc.Title, err))
+		d.lose(ctx, doc, err)
+	}
+}
+
+// lose notes that a document was not stored.
+func (d *digestion) lose(ctx context.Context, doc evidence.Document, err error) {
+	cause := err.Error()
+	d.r.unkept.add(ctx, d.r.e, doc.ID)
+	d.mu.Lock()
+	_, known := d.lost[cause]
+	if d.lost == nil {
+		d.lost = map[string][]string{}
+	}
+	d.lost[cause] = append(d.lost[cause], doc.Title)
+	late := d.told && !known
+	d.mu.Unlock()
+	if late {
+		d.r.warn(fmt.Sprintf("%q was read but not kept: %s", doc.Title, cause))
+	}
+}
+
+// tell warns of what was not stored, once for each cause.
+func (d *digestion) tell() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.told = true
+	for cause, titles := range d.lost {
+		what := fmt.Sprintf("%q was", titles[0])
+		if len(titles) > 1 {
+			what = text.Count(len(titles), "document") + " were"
+		}
+		d.r.warn(fmt.Sprintf("%s read but not kept: %s", what, cause))
 	}
 }
 
@@ -118,6 +151,7 @@ func (d *digestion) wait(ctx context.Context, documents map[string]foundDocument
 	case <-enough:
 	case <-ctx.Done():
 	}
+	d.tell()
 	d.mu.Lock()
 	docs, open := slices.Clone(d.docs), d.open
 	d.mu.Unlock()

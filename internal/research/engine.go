@@ -118,6 +118,7 @@ type run struct {
 	cut      bool   // a deadline or limit ended the draft early
 	unbound  bool   // the question depends on an earlier one, and there is none
 	nearest  string // what came nearest to an answer that was not given
+	unkept   unkept
 
 	mu       sync.Mutex // guards answer.Warnings and returned: steps run concurrently
 	returned bool       // the caller has the answer: later warnings go to the log
@@ -178,7 +179,9 @@ func (r *run) finish() evidence.Answer {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.returned = true
-	return r.answer.Clone()
+	out := r.answer.Clone()
+	r.unkept.hide(&out, r.req.Session == "")
+	return out
 }
 
 // snapshot returns a copy of the answer so far.
@@ -318,6 +321,7 @@ func (r *run) remember(ctx context.Context, docs []*digested) {
 			}
 		})
 	default:
+		r.unkept.addTurn()
 		r.warn("the turn was not stored: " + err.Error())
 	}
 }

@@ -3,6 +3,7 @@ package research
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -242,8 +243,41 @@ func TestAMemoryThatRefusesIsAWarning(t *testing.T) {
 		defer w.Close()
 		w.memory.err = errors.New("disk full")
 		a, err := w.Research(t.Context(), Request{Question: "What is a transformer?"}, nil)
-		if err != nil || a.Status != evidence.Answered || len(a.Warnings) != 3 || !strings.Contains(a.Warnings[0], "disk full") {
-			t.Errorf("%s, %v, warnings %q", a.Status, err, a.Warnings)
+		want := []string{"3 documents were read but not kept: disk full"} // one for a cause
+		if err != nil || a.Status != evidence.Answered || !slices.Equal(a.Warnings, want) {
+			t.Errorf("%s, %v, warnings %q, want %q", a.Status, err, a.Warnings, want)
+		}
+		for _, c := range a.Citations {
+			if c.DocumentID != "" {
+				t.Errorf("the id %s of a document that was not kept is shown", c.DocumentID)
+			}
+		}
+		read, err := w.Read(t.Context(), ReadRequest{Query: "transformer"}, nil)
+		if err != nil || len(read.Documents) == 0 || read.Documents[0].ID != "" || len(read.Warnings) != 1 {
+			t.Errorf("Read = %+v, %v, want documents without ids and one warning", read, err)
+		}
+	})
+}
+
+// A turn that is not stored has no ids, unless they are of a session that was there.
+func TestATurnThatIsNotStoredHasNoIDs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wiki, summary, news := three(0, 0, 0)
+		w := newWorld(nil, wiki, summary, news)
+		defer w.Close()
+		first, err := w.Research(t.Context(), Request{Question: "What is a transformer?"}, nil)
+		if err != nil || first.Session == "" || first.RunID == "" || len(first.Citations) == 0 || first.Citations[0].DocumentID == "" {
+			t.Fatalf("%+v, %v: want ids", first, err)
+		}
+		w.sessions.refuse(errors.New("disk full"))
+		a, err := w.Research(t.Context(), Request{Question: "What is a transformer?"}, nil)
+		if err != nil || a.Session != "" || a.RunID != "" || len(a.Warnings) != 1 {
+			t.Errorf("session %q, run %q, %v, warnings %q: want no ids and one warning", a.Session, a.RunID, err, a.Warnings)
+		}
+		a, err = w.Research(t.Context(), Request{Question: "What is attention?", Session: first.Session}, nil)
+		if err != nil || a.Session != first.Session || a.RunID != "" {
+			t.Errorf("in an older session: session %q, run %q, %v", a.Session, a.RunID, err)
 		}
 	})
 }

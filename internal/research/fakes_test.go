@@ -107,6 +107,14 @@ type fakeSessions struct {
 	mu  sync.Mutex
 	all map[string]*evidence.Session
 	seq int64
+	err error // of Append
+}
+
+// refuse makes Append fail.
+func (s *fakeSessions) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
 }
 
 func (s *fakeSessions) Open(_ context.Context, id string) (evidence.Session, error) {
@@ -128,6 +136,9 @@ func (s *fakeSessions) Open(_ context.Context, id string) (evidence.Session, err
 func (s *fakeSessions) Append(ctx context.Context, id string, turns ...evidence.Turn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
 	if s.all[id] == nil {
 		s.all[id] = &evidence.Session{ID: id}
 	}

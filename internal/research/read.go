@@ -107,6 +107,7 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 	for _, d := range out.Documents {
 		r.warnOf(d)
 	}
+	r.unkept.hideIn(out.Documents)
 	r.emit(Event{Kind: EventDone})
 	out.Warnings = append([]string{}, r.finish().Warnings...)
 	return out, nil

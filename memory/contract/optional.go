@@ -165,6 +165,13 @@ func declares(m Memory, c Capability) bool {
 // setting that the backend does not support.
 var ErrUnsupported = errors.New("not supported by the memory backend")
 
+// ErrFull is the cause of a Problem about a write for which the disk had no room. Nothing
+// of it is stored.
+var ErrFull = errors.New("the disk is full")
+
+// ErrReadOnly is the cause of a Problem about a write to a memory that can only be read.
+var ErrReadOnly = errors.New("the memory is read-only")
+
 // ErrDamaged is the cause of a Problem about stored data that are damaged.
 var ErrDamaged = errors.New("the stored data are damaged")
 

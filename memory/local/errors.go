@@ -20,12 +20,16 @@ func explain(path string, err error) error {
 	if err == nil || errors.As(err, &known) || !errors.As(err, &se) {
 		return err
 	}
-	switch se.Code() & 0xff {
+	code := se.Code() & 0xff
+	if se.Code() == sqlite3.SQLITE_IOERR_SHMSIZE { // what a full disk is called where the log's index is made
+		code = sqlite3.SQLITE_FULL
+	}
+	switch code {
 	case sqlite3.SQLITE_FULL:
 		return &evidence.Problem{
 			What:  fmt.Sprintf("the disk with %s is full; nothing was written, and the stored data are intact", path),
 			Try:   "free some space, or forget what is no longer needed",
-			Cause: err,
+			Cause: errors.Join(contract.ErrFull, err),
 		}
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return damaged(path, err)
@@ -51,7 +55,7 @@ func notWritable(path string, cause error) *evidence.Problem {
 	return &evidence.Problem{
 		What:  fmt.Sprintf("%s is not writable", path),
 		Try:   "check the owner of the file and its folder, or choose another data folder with --data-dir",
-		Cause: cause,
+		Cause: errors.Join(contract.ErrReadOnly, cause),
 	}
 }
 

@@ -101,6 +101,9 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 	}
 	l := &Local{cfg: cfg, log: cfg.Logger, path: path, raw: file, readOnly: accessOf(path) != accessWrite, newest: len(steps),
 		copies: make(chan struct{}, 1), voc: newVocabulary(), df: newFrequencies()}
+	if !l.readOnly {
+		roomToOpen(path)
+	}
 	if l.readOnly {
 		err = wantLayout(ctx, path, len(steps))
 	} else if err = migrateTo(ctx, file, path, steps, cfg.Logger); err == nil {

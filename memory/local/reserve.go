@@ -40,6 +40,23 @@ func (l *Local) keepReserve() {
 	}
 }
 
+// indexBytes is more than SQLite needs on the disk to open a database: the index of its
+// write-ahead log.
+const indexBytes = 64 << 10
+
+// roomToOpen takes from the reserve what is needed to open the memory on a full disk,
+// also if it is only to be read.
+func roomToOpen(path string) {
+	if _, err := os.Stat(path + "-shm"); err == nil {
+		return
+	}
+	info, err := os.Stat(path + reserveEnd)
+	if free, known := freeBytes(filepath.Dir(path)); err != nil || !known || free >= indexBytes || info.Size() < 2*indexBytes {
+		return
+	}
+	_ = os.Truncate(path+reserveEnd, info.Size()-2*indexBytes) // opening will tell
+}
+
 // releaseReserve removes the reserve, and reports whether there was one.
 func (l *Local) releaseReserve() bool { return os.Remove(l.path+reserveEnd) == nil }
 
