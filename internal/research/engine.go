@@ -104,6 +104,7 @@ type run struct {
 	depth   depth
 	models  *modelChoice
 	session evidence.Session
+	late    *late             // what its searches bring after the answer
 	said    string            // the question as it was asked, where req.Question was completed from the session; else empty
 	more    bool              // it asks for what the last answer did not say
 	asked   []chosen          // sources
@@ -130,34 +131,35 @@ type run struct {
 // failure of a source or a model is part of the answer. observe, if not nil, is
 // called from one goroutine at a time, in order.
 func (e *Engine) Research(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
-	return e.research(ctx, req, e.deps.NewID("r_"), observe)
+	a, _, err := e.research(ctx, req, e.deps.NewID("r_"), observe)
+	return a, err
 }
 
-// research is Research with the id of the run.
-func (e *Engine) research(ctx context.Context, req Request, id string, observe func(Event)) (evidence.Answer, error) {
+// research is Research with the id of the run. The rest is nil if no search goes on.
+func (e *Engine) research(ctx context.Context, req Request, id string, observe func(Event)) (evidence.Answer, *rest, error) {
 	if err := e.enter(); err != nil {
-		return evidence.Answer{}, err
+		return evidence.Answer{}, nil, err
 	}
 	defer e.tasks.Done()
 	defer e.deps.Library.Foreground()()
 	req, err := e.complete(req)
 	if err != nil {
-		return evidence.Answer{}, err
+		return evidence.Answer{}, nil, err
 	}
 	bounded, cancel := limit.WithTimeout(ctx, req.Budget)
 	defer cancel()
 	r, err := e.begin(bounded, req, id, observe)
 	if err != nil {
-		return evidence.Answer{}, cmp.Or(ctx.Err(), err)
+		return evidence.Answer{}, nil, cmp.Or(ctx.Err(), err)
 	}
 	docs, recalled := r.collect(bounded)
 	if err := ctx.Err(); err != nil {
-		return evidence.Answer{}, err
+		return evidence.Answer{}, nil, err
 	}
 	docs, v, answer := r.write(bounded, docs, recalled)
 	analysis := r.analyse(bounded, docs)
 	if err := ctx.Err(); err != nil {
-		return evidence.Answer{}, err
+		return evidence.Answer{}, nil, err
 	}
 	r.settle(v, answer)
 	r.showConflicts(v, v.conflicts(bounded, answer.claims))
@@ -167,10 +169,10 @@ func (e *Engine) research(ctx context.Context, req Request, id string, observe f
 	r.conclude()
 	r.remember(bounded, docs)
 	if err := ctx.Err(); err != nil {
-		return evidence.Answer{}, err
+		return evidence.Answer{}, nil, err
 	}
 	r.emit(Event{Kind: EventDone})
-	return r.finish(), nil
+	return r.finish(), restOf(r, docs), nil
 }
 
 // finish returns the answer as the caller's own. What is still stored in the
@@ -211,7 +213,7 @@ func (e *Engine) begin(ctx context.Context, req Request, id string, observe func
 	if observe == nil {
 		observe = func(Event) {}
 	}
-	r := &run{e: e, req: req, depth: depths[req.Depth], session: session, observe: ordered(observe), started: started}
+	r := &run{e: e, req: req, depth: depths[req.Depth], session: session, late: newLate(), observe: ordered(observe), started: started}
 	r.models = e.chooseModels(ctx)
 	r.answer = evidence.Answer{
 		Question: req.Question, Session: session.ID, RunID: id,

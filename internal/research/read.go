@@ -82,7 +82,7 @@ func (e *Engine) Read(ctx context.Context, req ReadRequest, observe func(Event))
 	if observe == nil {
 		observe = func(Event) {}
 	}
-	r := &run{e: e, observe: ordered(observe), started: e.deps.Now(), models: e.chooseModels(ctx),
+	r := &run{e: e, late: newLate(), observe: ordered(observe), started: e.deps.Now(), models: e.chooseModels(ctx),
 		req:   Request{Question: req.Query, Budget: req.Budget, Language: req.Language},
 		depth: depth{topics: 1, limit: req.Limit, soft: 1, full: req.FullText}}
 	if len(req.URLs) > 0 {

@@ -35,9 +35,13 @@ type runs struct {
 // record is what is known of a run beyond its stored answer.
 type record struct {
 	id        string
-	req       Request
+	key       string // keyOf its question
+	session   string // of its answer; "" before there is one
 	delivered bool   // a caller got the answer
-	continued string // the id of the run that continues it
+	follows   bool   // it has the last answer of a run that was cut off
+	spent     bool   // its budget ended before its searches did
+	rest      *rest  // its searches go on; nil: they do not, or all that they brought is in the answer
+	continued string // the id of the run that has that answer
 }
 
 func newRuns() *runs {
@@ -81,6 +85,10 @@ type asking struct {
 // its answer, and so does a request with its id in Run; nothing is asked again. If ctx
 // ends otherwise, the run ends with its last caller.
 //
+// A run whose budget is spent before its sources have answered gives what there is. It goes
+// on, for Config.RunFor at most: both ways get what has come until then at once, and its last
+// answer is stored.
+//
 // A run that waits for others longer than its budget is refused.
 func (e *Engine) Ask(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
 	if req.Run != "" {
@@ -90,57 +98,55 @@ func (e *Engine) Ask(ctx context.Context, req Request, observe func(Event)) (evi
 	if err != nil {
 		return evidence.Answer{}, err
 	}
+	if id := e.runs.continues(req); id != "" {
+		again := req
+		again.Run = id
+		return e.pickUp(ctx, again, observe)
+	}
 	if a, ok := e.finished(ctx, req); ok {
 		return a, nil
 	}
 	return e.joinAndWait(ctx, req, observe)
 }
 
-// pickUp returns the answer of a run by its id, and waits for one at work. One that was
-// cut off by its budget, and whose answer was given, is continued once with what has come
-// since, if it began its session.
+// pickUp returns the answer of a run by its id, and waits for one at work. If its searches
+// went on, the answer has what has come since.
 func (e *Engine) pickUp(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
 	budget := cmp.Or(req.Budget, e.cfg.Budget)
 	if err := CheckBudget(budget); err != nil {
 		return evidence.Answer{}, err
 	}
 	e.runs.mu.Lock()
-	id := req.Run
-	past := e.runs.record(id)
-	for past != nil && past.continued != "" {
-		id = past.continued
-		past = e.runs.record(id)
-	}
-	a := e.runs.byID[id]
+	id := e.runs.successorOf(req.Run)
+	past, a := e.runs.record(id), e.runs.byID[id]
 	working := a != nil && a.finished.IsZero()
 	if working {
 		a.waiting++
 	}
-	again := past != nil && past.delivered && past.req.Session == ""
+	var left *rest
+	if past != nil {
+		left = past.rest
+	}
 	e.runs.mu.Unlock()
 	if working {
 		return e.await(ctx, a, budget, observe)
+	}
+	if left != nil {
+		answer, err := e.renewed(ctx, past, left, budget)
+		if err == nil {
+			e.runs.give(req.Run, answer.RunID)
+		}
+		return answer, err
 	}
 	answer, ok, err := e.answerOf(ctx, id, a)
 	switch {
 	case err != nil:
 		return evidence.Answer{}, err
 	case !ok:
-		return evidence.Answer{}, evidence.BadInput(fmt.Sprintf("there is no run %q", req.Run), "take the id from an earlier result, or ask the question again")
-	case !again || !cutOff(answer):
-		e.runs.give(id)
-		return answer, nil
+		return evidence.Answer{}, unknownRun(req.Run)
 	}
-	more := past.req
-	more.Session, more.Budget, more.MaxTokens = answer.Session, budget, cmp.Or(req.MaxTokens, past.req.MaxTokens)
-	next, err := e.join(ctx, more)
-	if err != nil {
-		return evidence.Answer{}, err
-	}
-	e.runs.mu.Lock()
-	past.continued = next.id
-	e.runs.mu.Unlock()
-	return e.await(ctx, next, budget, observe)
+	e.runs.give(req.Run, id)
+	return answer, nil
 }
 
 // answerOf returns the answer of a finished run: the memory's, since it may have been
@@ -150,16 +156,6 @@ func (e *Engine) answerOf(ctx context.Context, id string, a *asking) (evidence.A
 		return a.answer.Clone(), true, nil
 	}
 	return e.deps.Sessions.Run(ctx, id)
-}
-
-// cutOff reports whether a source was still awaited when the answer was made.
-func cutOff(a evidence.Answer) bool {
-	for _, s := range a.Sources {
-		if s.Status == evidence.StatusTimeout {
-			return true
-		}
-	}
-	return false
 }
 
 // keyOf is what equal questions share.
@@ -185,15 +181,17 @@ func (e *Engine) finished(ctx context.Context, req Request) (evidence.Answer, bo
 	return answer, true
 }
 
-// give notes that a caller got the answer of a finished run.
-func (r *runs) give(id string) {
+// give notes that a caller got the answer of finished runs.
+func (r *runs) give(ids ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if a := r.byID[id]; a != nil {
-		a.taken = true
-	}
-	if past := r.record(id); past != nil {
-		past.delivered = true
+	for _, id := range ids {
+		if a := r.byID[id]; a != nil {
+			a.taken = true
+		}
+		if past := r.record(id); past != nil {
+			past.delivered = true
+		}
 	}
 }
 
@@ -227,25 +225,33 @@ func (e *Engine) join(ctx context.Context, req Request) (*asking, error) {
 	a := &asking{id: id, key: key, cancel: cancel, done: make(chan struct{}), waiting: 1, observers: map[int]func(Event){}}
 	e.runs.drop(e.deps.Now())
 	e.runs.byKey[key], e.runs.byID[a.id] = a, a
-	e.runs.past = append(e.runs.past[max(0, len(e.runs.past)-mostRecords):], &record{id: id, req: req})
+	of := &record{id: id, key: key}
+	e.runs.keep(of)
 	go func() { // Close waits for it
 		defer e.tasks.Done()
 		defer cancel()
 		defer stop()
-		answer, err := e.inTurn(run, req, a)
+		answer, left, err := e.inTurn(run, req, a)
 		stored := false
 		if err == nil {
 			if _, ok, failed := e.deps.Sessions.Run(context.WithoutCancel(run), id); failed == nil {
 				stored = ok
 			}
 		}
+		goesOn := stored && left != nil && e.runs.leaves(of, left, answer.Session)
+		if goesOn {
+			answer.Warnings = left.warn(answer.Warnings, id)
+		}
 		e.runs.finish(a, answer, err, stored, e.deps.Now())
+		if goesOn {
+			e.goOn(run, of, left)
+		}
 	}()
 	return a, nil
 }
 
 // inTurn waits for a slot within the budget, and answers in what is left of it.
-func (e *Engine) inTurn(ctx context.Context, req Request, a *asking) (answer evidence.Answer, err error) {
+func (e *Engine) inTurn(ctx context.Context, req Request, a *asking) (answer evidence.Answer, left *rest, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			e.deps.Log.Error("panic", "in", "a run", "panic", p)
@@ -262,9 +268,9 @@ func (e *Engine) inTurn(ctx context.Context, req Request, a *asking) (answer evi
 		case e.runs.slots <- struct{}{}:
 		case <-patience.Done():
 			if err := ctx.Err(); err != nil {
-				return evidence.Answer{}, err
+				return evidence.Answer{}, nil, err
 			}
-			return evidence.Answer{}, &evidence.Problem{What: fmt.Sprintf("%d questions are being answered, and none was done within the budget of %s", mostRuns, req.Budget), Try: "ask again in a moment, or allow a longer budget"}
+			return evidence.Answer{}, nil, &evidence.Problem{What: fmt.Sprintf("%d questions are being answered, and none was done within the budget of %s", mostRuns, req.Budget), Try: "ask again in a moment, or allow a longer budget"}
 		}
 	}
 	defer func() { <-e.runs.slots }()

@@ -174,37 +174,6 @@ func TestRunsThatAreNotKnown(t *testing.T) {
 	})
 }
 
-// A run that its budget cut off is continued once, with what has come since, and asks
-// the sources that it asked before.
-func TestARunThatWasCutOffIsContinued(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		wiki, summary, news := three(500*time.Millisecond, 20*time.Second, 600*time.Millisecond)
-		w := newWorld(nil, wiki, summary, news)
-		defer w.Close()
-		a, err := w.Ask(t.Context(), Request{Question: "What is a transformer?", Sources: []string{"wiki", "summary"}, Depth: DepthQuick, Budget: 4 * time.Second}, nil)
-		if err != nil || statuses(a)["summary"] != evidence.StatusTimeout {
-			t.Fatalf("statuses %v, %v, want summary to be late", statuses(a), err)
-		}
-		time.Sleep(30 * time.Second)
-		b, err := w.Ask(t.Context(), Request{Run: a.RunID, Budget: 4 * time.Second}, nil) // still late
-		synctest.Wait()
-		if err != nil || b.RunID == a.RunID || b.Session != a.Session || len(b.Sources) != 2 || len(news.asked) > 0 {
-			t.Errorf("continued: run %s of session %s, statuses %v, news was asked %q, %v", b.RunID, b.Session, statuses(b), news.asked, err)
-		}
-		time.Sleep(30 * time.Second)
-		for range 2 {
-			if c, err := w.Ask(t.Context(), Request{Run: b.RunID, Budget: 4 * time.Second}, nil); err != nil || c.Answer == "" || c.Session != a.Session {
-				t.Errorf("asked for again: run %s, %v", c.RunID, err)
-			}
-		}
-		synctest.Wait()
-		if n := len(w.sessions.all[a.Session].Turns); n > 4 {
-			t.Errorf("%d turns in the session, want those of two runs", n)
-		}
-	})
-}
-
 // The budget of a caller that waits is not cut by RunFor.
 func TestALongBudgetIsKept(t *testing.T) {
 	t.Parallel()

@@ -14,8 +14,15 @@ func (g *gathering) finish(ctx context.Context, stop func() bool) []evidence.Sou
 	if ctx.Err() == nil {
 		stop()
 	}
+	goesOn := g.open() > g.abandoned
+	if goesOn {
+		g.r.late.begin(g.pending, errors.Is(ctx.Err(), context.DeadlineExceeded))
+	}
 	g.r.e.spawn("stragglers", func() {
 		defer g.cancel()
+		if goesOn {
+			defer g.r.late.end()
+		}
 		ended := make(chan struct{})
 		g.r.e.spawn("stragglers", func() {
 			defer close(ended)
@@ -46,20 +53,21 @@ func (g *gathering) keepStragglers(ended <-chan struct{}) {
 	for {
 		select {
 		case f := <-g.results:
-			g.r.e.keepLate(f, g.r.session.ID)
+			g.r.late.add(f, g.r.e.keepLate(f, g.r.session.ID))
 		case <-ended:
 			for len(g.results) > 0 {
-				g.r.e.keepLate(<-g.results, g.r.session.ID)
+				f := <-g.results
+				g.r.late.add(f, g.r.e.keepLate(f, g.r.session.ID))
 			}
 			return
 		}
 	}
 }
 
-// keepLate stores the documents of a late result, for the next question.
-func (e *Engine) keepLate(f searchResult, session string) {
+// keepLate stores the documents of a late result, for the run and the next question.
+func (e *Engine) keepLate(f searchResult, session string) (stored []scored) {
 	if f.err != nil || e.life.Err() != nil {
-		return
+		return nil
 	}
 	for _, d := range f.docs {
 		if d.Text == "" {
@@ -68,8 +76,12 @@ func (e *Engine) keepLate(f searchResult, session string) {
 		ctx, cancel := e.lingering(e.life, keepWithin)
 		_, err := e.deps.Library.Keep(ctx, d, session)
 		cancel()
-		if err != nil && e.life.Err() == nil {
+		switch {
+		case err == nil:
+			stored = append(stored, scored{d.ID, d.Score})
+		case e.life.Err() == nil:
 			e.deps.Log.Warn("late document was not stored", "source", f.source, "url", d.URL, "err", err)
 		}
 	}
+	return stored
 }
