@@ -1,0 +1,147 @@
+package main
+
+import (
+	"embed"
+	"encoding/json"
+	"path/filepath"
+)
+
+// prompt is what the user says. The stub does not read it.
+const prompt = "How do goroutines work? Use the tools of research-mcp."
+
+//go:embed clients
+var clients embed.FS
+
+// allHosts are the hosts and clients, in the order of the table.
+func allHosts() []host {
+	return []host{
+		claudeCode(),
+		codex("codex", "never"),
+		codex("codex-on-request", "on-request"),
+		geminiCLI(),
+		opencode(),
+		copilot(),
+		script("openai-agents", "openai-agents/bin/python", "openai_agents_host.py", modelURL),
+		script("pydantic-ai", "pydantic-ai/bin/python", "pydantic_ai_host.py", modelURL),
+		reporter(script("fastmcp", "fastmcp/bin/python", "fastmcp_client.py")),
+		reporter(script("inspector", "inspector/node_modules/.bin/mcp-inspector", "inspector.mjs", installedFolder)),
+		reporter(script("openai-agents-5s", "openai-agents/bin/python", "openai_agents_time_out.py", sourceURL)),
+		reporter(script("python-sdk", "pysdk/bin/python", "sdk.py", sourceURL)),
+		reporter(script("typescript-sdk", "tssdk/node_modules/@modelcontextprotocol/client/package.json", "sdk.mjs", sourceURL, installedFolder)),
+	}
+}
+
+func claudeCode() host {
+	return host{
+		name: "claude-code", program: "claude-code/node_modules/.bin/claude", client: "claude-code", config: ".claude.json",
+		launch: func(s setting) start {
+			return start{
+				args: []string{"-p", prompt, "--model", "stub", "--allowedTools", "mcp__research-mcp"},
+				env: []string{"ANTHROPIC_BASE_URL=" + s.url, "ANTHROPIC_API_KEY=stub", "MCP_CONNECTION_NONBLOCKING=0",
+					"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "DISABLE_AUTOUPDATER=1"},
+			}
+		},
+	}
+}
+
+// codex has no person to ask: what its policy does not let through, it refuses.
+func codex(name, policy string) host {
+	return host{
+		name: name, program: "codex/node_modules/.bin/codex", client: "codex", config: ".codex/config.toml",
+		refuses: []string{"forget"},
+		launch: func(s setting) start {
+			config := "model = \"stub\"\nmodel_provider = \"stub\"\napproval_policy = \"" + policy + "\"\n\n" +
+				"[model_providers.stub]\nname = \"stub\"\nbase_url = \"" + s.url + "/v1\"\nwire_api = \"responses\"\n"
+			return start{
+				args:  []string{"exec", "--skip-git-repo-check", "-c", "mcp_servers.research-mcp.required=true", prompt},
+				env:   []string{"CODEX_HOME=" + filepath.Join(s.home, ".codex")},
+				files: map[string]string{".codex/config.toml": config},
+			}
+		},
+	}
+}
+
+func geminiCLI() host {
+	return host{
+		name: "gemini", program: "gemini/node_modules/.bin/gemini", client: "gemini", config: ".gemini/settings.json",
+		launch: func(s setting) start {
+			settings := object{"security": object{"auth": object{"selectedType": "gemini-api-key"}}, "privacy": object{"usageStatisticsEnabled": false}}
+			return start{
+				args:  []string{"-p", prompt, "-m", "gemini-2.5-flash", "--approval-mode", "yolo", "--skip-trust"},
+				env:   []string{"GOOGLE_GEMINI_BASE_URL=" + s.url, "GEMINI_API_KEY=stub"},
+				files: map[string]string{".gemini/settings.json": encoded(settings)},
+			}
+		},
+	}
+}
+
+func opencode() host {
+	return host{
+		name: "opencode", program: "opencode/node_modules/.bin/opencode", client: "opencode", config: ".config/opencode/opencode.json",
+		launch: func(s setting) start {
+			provider := object{"npm": "@ai-sdk/openai-compatible", "name": "stub", "options": object{"baseURL": s.url + "/v1", "apiKey": "stub"},
+				"models": object{"stub": object{"name": "stub", "tool_call": true}}}
+			config := object{"provider": object{"stub": provider}, "model": "stub/stub", "small_model": "stub/stub", "autoupdate": false, "share": "disabled"}
+			return start{
+				args:  []string{"run", "--model", "stub/stub", prompt},
+				env:   []string{"OPENCODE_DISABLE_AUTOUPDATE=1", "OPENCODE_DISABLE_MODELS_FETCH=1", "OPENCODE_DISABLE_LSP_DOWNLOAD=1"},
+				files: map[string]string{".config/opencode/opencode.json": encoded(config)},
+			}
+		},
+	}
+}
+
+func copilot() host {
+	return host{
+		name: "copilot", program: "copilot/node_modules/.bin/copilot",
+		launch: func(s setting) start {
+			servers := object{"mcpServers": object{"research-mcp": object{"type": "local", "command": s.binary, "args": []string{"serve", "--demo"}, "tools": []string{"*"}}}}
+			return start{
+				args: []string{"-p", prompt, "--allow-all-tools", "--disable-builtin-mcps", "--additional-mcp-config", encoded(servers)},
+				env: []string{"COPILOT_PROVIDER_BASE_URL=" + s.url + "/v1", "COPILOT_PROVIDER_API_KEY=stub", "COPILOT_MODEL=stub",
+					"COPILOT_OFFLINE=true", "COPILOT_AUTO_UPDATE=false"},
+			}
+		},
+	}
+}
+
+func modelURL(s setting) string        { return s.url }
+func sourceURL(s setting) string       { return s.source.url() }
+func installedFolder(s setting) string { return s.installed }
+
+// script is one of the programs in the folder clients, run by the interpreter of its
+// language with the binary and the values of more as arguments. What must be there is
+// needs; for Python it is the interpreter.
+func script(name, needs, file string, more ...func(setting) string) host {
+	interpreter := needs
+	if filepath.Ext(file) == ".mjs" {
+		interpreter = "node/node_modules/.bin/node"
+	}
+	return host{
+		name: name, program: interpreter, needs: needs,
+		launch: func(s setting) start {
+			source, err := clients.ReadFile("clients/" + file)
+			if err != nil {
+				panic(err) // it is embedded
+			}
+			args := []string{filepath.Join(s.home, file), s.binary}
+			for _, value := range more {
+				args = append(args, value(s))
+			}
+			return start{args: args, files: map[string]string{file: string(source)}}
+		},
+	}
+}
+
+func reporter(h host) host {
+	h.reports = true
+	return h
+}
+
+func encoded(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and booleans
+	}
+	return string(b)
+}
