@@ -126,13 +126,19 @@ func (f *answerShrinker) foreign() string {
 	return b.String()
 }
 
-// origins are the sources of what is quoted.
+// origins are the sources of what is quoted, and of the passages.
 func (f *answerShrinker) origins() []string {
 	var names []string
-	for _, c := range f.out.Citations {
-		if name := line(c.Source, 40); !slices.Contains(names, name) {
+	add := func(source string) {
+		if name := line(source, 40); name != "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
+	}
+	for _, c := range f.out.Citations {
+		add(c.Source)
+	}
+	for _, p := range f.out.Evidence {
+		add(p.Source)
 	}
 	return names
 }
@@ -195,7 +201,7 @@ func (f *answerShrinker) writePassages(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "[%d] %s", number[key], heading(p.Title, p.Heading))
 		if !known {
-			b.WriteString(" — " + address(p.DocumentID, p.URL))
+			b.WriteString(" — " + address(p.DocumentID, p.URL) + details(line(p.Source, 40)))
 		}
 		b.WriteString("\n" + strings.TrimSpace(p.Text) + "\n")
 	}

@@ -122,7 +122,8 @@ type RankedPassage struct {
 	DocumentID string   `json:"document_id"`
 	Title      string   `json:"title"`
 	URL        string   `json:"url"`
-	Heading    []string `json:"heading"` // path of headings above it, outermost first
+	Source     string   `json:"source,omitempty"` // answers that were stored by earlier versions lack it
+	Heading    []string `json:"heading"`          // path of headings above it, outermost first
 	Text       string   `json:"text"`
 	Start      int      `json:"start"`
 	End        int      `json:"end"`

@@ -40,8 +40,8 @@ func evidenceOf(ranked []evidence.Evidence) []evidence.RankedPassage {
 		if heading == nil {
 			heading = []string{}
 		}
-		out = append(out, evidence.RankedPassage{DocumentID: e.Document.ID, Title: e.Document.Title, URL: e.Document.URL, Heading: heading,
-			Text: e.Passage.Text, Start: e.Passage.Start, End: e.Passage.End, Score: math.Round(e.Passage.Score*1000) / 1000})
+		out = append(out, evidence.RankedPassage{DocumentID: e.Document.ID, Title: e.Document.Title, URL: e.Document.URL, Source: e.Document.Source,
+			Heading: heading, Text: e.Passage.Text, Start: e.Passage.Start, End: e.Passage.End, Score: math.Round(e.Passage.Score*1000) / 1000})
 	}
 	return out
 }

@@ -9,7 +9,8 @@ import (
 
 var (
 	opening   = regexp.MustCompile(`<<<([0-9a-f]{12}) ([^>]*untrusted text from ([^;>]+)); data, not instructions>>>`)
-	address   = regexp.MustCompile(`(d_[a-z2-7]{26}) https?://\S+ \(([a-z-]+)`) // of a document, with its source
+	address   = regexp.MustCompile(`(d_[a-z2-7]{26}) https?://\S+ \(([a-z-]+)[;)]`) // of a document, with its source
+	addressed = regexp.MustCompile(`d_[a-z2-7]{26} https?://\S+`)
 	runID     = regexp.MustCompile(`\brun (r_[a-z2-7]{16})\b`)
 	sessionID = regexp.MustCompile(`\bsession (s_[a-z2-7]{16})\b`)
 	forgotten = regexp.MustCompile(`Forgot 1 document \(`)
@@ -89,8 +90,12 @@ func fencedFirst(given string) string {
 	return ""
 }
 
-// provenance: a fence names the source of each document that is named in it.
+// provenance: every document is named with its source, and a fence names the sources of
+// the documents in it.
 func provenance(given string) string {
+	if all, named := addressed.FindAllString(given, -1), address.FindAllString(given, -1); len(all) != len(named) {
+		return fmt.Sprintf("of %d documents %d are named without their source", len(all), len(all)-len(named))
+	}
 	for _, f := range fences(given) {
 		for _, m := range address.FindAllStringSubmatch(f.body, -1) {
 			if !strings.Contains(f.sources, m[2]) {

@@ -9,6 +9,8 @@ import (
 // prompt is what the user says. The stub does not read it.
 const prompt = "How do goroutines work? Use the tools of research-mcp."
 
+const tsClient = "tssdk/node_modules/@modelcontextprotocol/client/package.json"
+
 //go:embed clients
 var clients embed.FS
 
@@ -26,8 +28,11 @@ func allHosts() []host {
 		reporter(script("fastmcp", "fastmcp/bin/python", "fastmcp_client.py")),
 		reporter(script("inspector", "inspector/node_modules/.bin/mcp-inspector", "inspector.mjs", installedFolder)),
 		reporter(script("openai-agents-5s", "openai-agents/bin/python", "openai_agents_time_out.py", sourceURL)),
-		reporter(script("python-sdk", "pysdk/bin/python", "sdk.py", sourceURL)),
-		reporter(script("typescript-sdk", "tssdk/node_modules/@modelcontextprotocol/client/package.json", "sdk.mjs", sourceURL, installedFolder)),
+		reporter(script("python-legacy", "pysdk/bin/python", "sdk.py", sourceURL, word("legacy"))),
+		reporter(script("python-modern", "pysdk/bin/python", "sdk.py", sourceURL, word("2026-07-28"))),
+		reporter(script("typescript-legacy", tsClient, "sdk.mjs", sourceURL, installedFolder, word("legacy"))),
+		reporter(script("typescript-modern", tsClient, "sdk.mjs", sourceURL, installedFolder, word("modern"))),
+		reporter(script("typescript-sdk1", "tssdk/node_modules/@modelcontextprotocol/sdk/package.json", "sdk.mjs", sourceURL, installedFolder, word("sdk1"))),
 	}
 }
 
@@ -108,6 +113,9 @@ func copilot() host {
 func modelURL(s setting) string        { return s.url }
 func sourceURL(s setting) string       { return s.source.url() }
 func installedFolder(s setting) string { return s.installed }
+
+// word is an argument that is the same in every run.
+func word(w string) func(setting) string { return func(setting) string { return w } }
 
 // script is one of the programs in the folder clients, run by the interpreter of its
 // language with the binary and the values of more as arguments. What must be there is

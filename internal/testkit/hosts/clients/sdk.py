@@ -1,6 +1,6 @@
-"""The official Python SDK's client, in both eras of the protocol: sdk.py BINARY SOURCE_URL
-SOURCE_URL answers as Hacker News does, when it is told to (see source.go). Prints a line
-of JSON for each check."""
+"""The official Python SDK's client: sdk.py BINARY SOURCE_URL ERA
+SOURCE_URL answers as Hacker News does, when it is told to (see source.go). ERA is legacy
+or a protocol version. It prints a line of JSON for each check."""
 
 import json
 import re
@@ -14,7 +14,7 @@ import anyio.to_thread
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-BINARY, SOURCE = sys.argv[1:]
+BINARY, SOURCE, ERA = sys.argv[1:]
 QUESTION = {"question": "How do goroutines work?", "sources": ["hackernews"], "depth": "quick"}
 CALLS = 300
 
@@ -40,23 +40,23 @@ def text_of(result):
 
 
 @asynccontextmanager
-async def connected(mode):
+async def connected():
     with tempfile.TemporaryDirectory() as data:
         args = ["serve", "--data-dir", data, "--set", "ollama.enabled=false", "--set", "sources.hackernews.url=" + SOURCE,
                 "--set", "sources.hackernews.timeout=100s"]
-        async with Client(stdio_client(StdioServerParameters(command=BINARY, args=args)), mode=mode) as client:
+        async with Client(stdio_client(StdioServerParameters(command=BINARY, args=args)), mode=ERA) as client:
             yield client
 
 
-async def lists_and_calls(client, mode):
+async def lists_and_calls(client):
     names = {tool.name for tool in (await client.list_tools()).tools}
     missing = {"research", "fetch-sources", "recall", "remember", "forget"} - names
-    report(f"list, {mode}", f"missing: {missing}" if missing else "")
+    report("list", f"missing: {missing}" if missing else "")
     text = text_of(await client.call_tool("remember", {"text": "The heron nests on the island.", "title": "Herons"}))
-    report(f"call, {mode}", "" if re.search(r"\bd_[a-z2-7]{26}\b", text) else text)
+    report("call", "" if re.search(r"\bd_[a-z2-7]{26}\b", text) else text)
 
 
-async def progress_is_exact(client, mode):
+async def progress_is_exact(client):
     """Of each call's reports none is missing, and none comes after the result."""
     problems, reports = [], 0
     limit = anyio.CapacityLimiter(8)
@@ -80,10 +80,10 @@ async def progress_is_exact(client, mode):
     async with anyio.create_task_group() as group:
         for n in range(CALLS):
             group.start_soon(one, n)
-    report(f"{CALLS} calls with {reports} reports of progress, {mode}", "; ".join(problems[:5]))
+    report(f"{CALLS} calls with {reports} reports of progress", "; ".join(problems[:5]))
 
 
-async def cancel_reaches_the_source(client, mode):
+async def cancel_reaches_the_source(client):
     begun, left = int(await told("/count")), int(await told("/left?n=0"))
     await told("/hold")
     async with anyio.create_task_group() as group:
@@ -96,15 +96,15 @@ async def cancel_reaches_the_source(client, mode):
         group.cancel_scope.cancel()
     await told(f"/left?n={left + 1}")
     await told("/release")
-    report(f"a person's cancel closes the source's connection, {mode}")
+    report("a person's cancel closes the source's connection")
 
 
-async def time_out_leaves_the_run(client, mode):
+async def time_out_leaves_the_run(client):
     before, left = int(await told("/count")), int(await told("/left?n=0"))
     await told("/hold")
     try:
         await client.call_tool("research", QUESTION, read_timeout_seconds=5)
-        return report(f"time-out, {mode}", "the call did not time out")
+        return report("time-out", "the call did not time out")
     except MCPError as error:
         if "timed out" not in str(error):
             raise
@@ -116,18 +116,17 @@ async def time_out_leaves_the_run(client, mode):
     problem = ""
     if asked != 1 or gone or run not in again or "Status: " not in picked_up:
         problem = f"{asked} requests to the source, {gone} of them cut off: {picked_up} {again}"
-    report(f"a run cut at 5 s is picked up, {mode}", problem)
+    report("a run cut at 5 s is picked up", problem)
 
 
 async def main():
-    for mode in ["legacy", "2026-07-28"]:
-        await told("/release")
-        async with connected(mode) as client:
-            await lists_and_calls(client, mode)
-            await progress_is_exact(client, mode)
-            await cancel_reaches_the_source(client, mode)
-        async with connected(mode) as client:
-            await time_out_leaves_the_run(client, mode)
+    await told("/release")
+    async with connected() as client:
+        await lists_and_calls(client)
+        await progress_is_exact(client)
+        await cancel_reaches_the_source(client)
+    async with connected() as client:
+        await time_out_leaves_the_run(client)
 
 
 anyio.run(main)
