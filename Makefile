@@ -3,7 +3,7 @@ GO ?= go
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 
-.PHONY: help build test race linter lint fmt bench sdk soak reliability arm64 ollama ci clean
+.PHONY: help build test race linter lint fmt bench sdk hosts soak reliability arm64 ollama ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ sdk: ## drive the built binary with the official MCP SDK's client
 
 soak: build ## ask one server 10,000 things at random, with cancellations and killed children
 	SOAK_BINARY=$(CURDIR)/bin/research-mcp SOAK_CALLS=$${SOAK_CALLS:-10000} $(GO) test -count=1 -v -timeout 3h -run 'TestSoak$$' ./cmd/research-mcp
+
+hosts: build ## have real hosts and SDK clients from npm and PyPI call the tools
+	internal/testkit/scripts/hosts.sh bin/research-mcp
 
 bench: build ## measure, and write docs/BENCHMARKS.md anew
 	internal/testkit/scripts/bench.sh docs/BENCHMARKS.md

@@ -150,7 +150,7 @@ func environment(s setting) []string {
 // the command that stands there to that of the demo.
 func (h host) install(ctx context.Context, s setting, env []string) error {
 	cmd := exec.CommandContext(ctx, s.binary, "install", h.client)
-	cmd.Env = env
+	cmd.Dir, cmd.Env = s.home, env
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("install %s: %w: %s", h.client, err, said)
 	}

@@ -14,6 +14,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -33,7 +34,7 @@ func main() {
 	only := flag.String("only", "", "names of hosts, with commas between them; all if empty")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code, err := run(ctx, *binary, *installed, *only)
+	code, err := run(ctx, os.Stdout, *binary, *installed, *only)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "hosts:", err)
@@ -42,7 +43,7 @@ func main() {
 	os.Exit(code)
 }
 
-func run(ctx context.Context, binary, installed, only string) (int, error) {
+func run(ctx context.Context, stdout io.Writer, binary, installed, only string) (int, error) {
 	binary, err := filepath.Abs(binary)
 	if err != nil {
 		return 0, err
@@ -66,7 +67,9 @@ func run(ctx context.Context, binary, installed, only string) (int, error) {
 		})
 	}
 	running.Wait()
-	fmt.Print(table(outcomes))
+	if _, err := io.WriteString(stdout, table(outcomes)); err != nil {
+		return 0, err
+	}
 	return exitCode(outcomes), ctx.Err()
 }
 

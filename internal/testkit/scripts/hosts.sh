@@ -28,7 +28,7 @@ packages=(
   "tssdk|npm|@modelcontextprotocol/client@2.4.0 @modelcontextprotocol/sdk@1.32.2"
   "pysdk|pypi|mcp==2.3.0"
   "openai-agents|pypi|openai-agents==0.24.0"
-  "pydantic-ai|pypi|pydantic-ai-slim[openai,mcp]==2.68.0 fastmcp==4.2.3"
+  "pydantic-ai|pypi|pydantic-ai-slim[openai,mcp]==2.68.0"
   "fastmcp|pypi|fastmcp==4.2.3"
 )
 
@@ -66,15 +66,22 @@ installed() {
   fi
 }
 
+# install_from REGISTRY installs what comes from there, in the order of the list.
+install_from() {
+  local entry folder registry names
+  for entry in "${packages[@]}"; do
+    IFS='|' read -r folder registry names <<<"$entry"
+    [[ $registry != "$1" ]] || installed "$folder" "$registry" "$names"
+  done
+}
+
 install_all() {
   mkdir -p "$root"
   exec 9>"$root/lock"
   flock 9 # one run at a time
-  local entry folder registry names
-  for entry in "${packages[@]}"; do
-    IFS='|' read -r folder registry names <<<"$entry"
-    installed "$folder" "$registry" "$names"
-  done
+  install_from npm &
+  install_from pypi
+  wait
 }
 
 case ${1:-} in
