@@ -12,7 +12,8 @@ func TestInterruptAtThePrompt(t *testing.T) {
 	}
 	given := 0
 	done := i.atPrompt(func() { given++ })
-	if !i.handle() || !i.handle() || given != 2 {
+	first, second := i.handle(), i.handle()
+	if !first || !second || given != 2 {
 		t.Errorf("at the prompt %d of 2 interrupts gave the line up", given)
 	}
 	done()

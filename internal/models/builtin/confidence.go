@@ -9,13 +9,14 @@ import (
 
 // leastAnswerable is the probability that there is an answer below which none is
 // given.
-const leastAnswerable = 0.7
+const leastAnswerable = 0.35
 
 // confidence returns the probability that what was read holds an answer, and that
 // the picked units are one. Both are logistic functions, fitted on questions about
-// documentation with and without an answer. What is asked is matched word by word
-// and as a whole, of a comparison each half by itself (named); a unit that words alone rank lower is more often a wrong one.
-func confidence(picked, pool []unit, encoded, named bool) (answerable, right float64) {
+// documentation with and without an answer. What is asked is matched word by word, the
+// telling ones above all, and as a whole; a unit that words alone rank lower is more
+// often a wrong one. Of a comparison each half is matched by itself (named).
+func confidence(q query, picked, pool []unit, encoded, named bool) (answerable, right float64) {
 	best := picked[0]
 	if !encoded {
 		z := -1.6 + 1.5*best.coverage + 1.5*best.grams
@@ -27,7 +28,7 @@ func confidence(picked, pool []unit, encoded, named bool) (answerable, right flo
 	}
 	cosine := 0.0
 	for _, u := range picked {
-		cosine = max(cosine, u.cosine)
+		cosine = max(cosine, u.like.cosine)
 	}
 	lower := 0 // units that words rank above the best one
 	for _, u := range pool {
@@ -35,27 +36,26 @@ func confidence(picked, pool []unit, encoded, named bool) (answerable, right flo
 			lower++
 		}
 	}
-	z := -7.3 + 9.4*best.match + 4.9*cosine
-	if best.form == strictForm {
-		z += hasForm
-	}
+	sides := 0.0
 	if named {
-		z += namesSides
+		sides, lower = namesSides, 0
 	}
-	answerable = logistic(z)
-	if named {
-		lower = 0
+	if !q.english { // its function words are not known as such
+		z := -7.3 + 9.4*best.like.words + 4.9*cosine + sides
+		return logistic(z + logit(leastAnswerable) - logit(leastForeign)), logistic(-3.9 + 3.9*best.like.words + 3.5*cosine - 0.21*float64(lower))
 	}
-	right = logistic(-3.9 + 3.9*best.match + 3.5*cosine - 0.21*float64(lower))
-	return answerable, right
+	z := -13.5 + 11.5*best.like.telling + 1.2*cosine + 8.0*best.like.function + 0.45*float64(min(len(q.terms), mostTerms))
+	return logistic(z + sides), logistic(-8.8 + 4.7*best.like.words + 10.3*best.like.function - 0.15*float64(lower))
 }
 
-// Added in logits where the best unit has what can hardly be missing, and where each
-// thing that is compared is spoken of under its name.
-const (
-	hasForm    = 1.0
-	namesSides = 2.0
-)
+// namesSides is added in logits where each thing that is compared is spoken of under its
+// name.
+const namesSides = 2.0
+
+// leastForeign takes the place of leastAnswerable for questions that are not English.
+const leastForeign = 0.7
+
+func logit(p float64) float64 { return math.Log(p / (1 - p)) }
 
 // noNumber is the probability that there is an answer where what was asked is spoken of,
 // but not its number.

@@ -26,6 +26,8 @@ const (
 	unitWord   = 1.0 // BM25 and coverage, each, where there is no encoder
 	unitForm   = 0.8 // in points: it has the form that the question asks for
 
+	unitFunction = 0.6 // of function words
+
 	unitAnnounces = -4.0 // in points: it says what other text is about
 )
 
@@ -74,11 +76,14 @@ func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 	slices.SortStableFunc(pool, func(a, b unit) int { return cmp.Compare(b.score, a.score) })
 	picked, named := pickSides(q, pool)
 	if picked == nil {
-		picked = pickUnits(asked, pool)
+		picked = wholeLists(asked, q, in, pickUnits(asked, pool), pool)
 	}
-	answerable, sure := confidence(picked, pool, encoded, named)
+	answerable, sure := confidence(q, picked, pool, encoded, named)
 	if q.counts && !slices.ContainsFunc(picked, func(u unit) bool { return u.form == strictForm || q.quantity.in(u.head+"\n\n"+u.text) }) {
 		answerable = noNumber
+	}
+	if encoded && namesUnknown(q, asked, in.Evidence) {
+		answerable = min(answerable, noName)
 	}
 	if answerable < leastAnswerable {
 		return evidence.Draft{Abstain: true, Confidence: min(sure, answerable), Why: cameNearest(pool[0].head, in.Evidence[pool[0].evidence].Document)}, nil
@@ -187,7 +192,7 @@ func scoreUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 		u := &pool[i]
 		u.grams = grams[i]
 		if similar != nil {
-			u.cosine, u.match, u.least = similar[i].cosine, similar[i].words, similar[i].least
+			u.like = similar[i]
 		}
 		u.lexical, u.coverage = unitWords(q, idf, terms[i], text.IndexTerms(u.head, languages[u.evidence]))
 	}
@@ -203,8 +208,11 @@ func scoreUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 	feature(unitPrior, func(u unit) float64 { return u.prior })
 	feature(unitGrams, func(u unit) float64 { return u.grams })
 	if similar != nil {
-		feature(unitCosine, func(u unit) float64 { return u.cosine })
-		feature(unitMatch, func(u unit) float64 { return u.match })
+		feature(unitCosine, func(u unit) float64 { return u.like.cosine })
+		feature(unitMatch, func(u unit) float64 { return u.like.words })
+		if q.english {
+			feature(unitFunction, func(u unit) float64 { return u.like.function })
+		}
 	} else {
 		feature(unitWord, func(u unit) float64 { return u.lexical })
 		feature(unitWord, func(u unit) float64 { return u.coverage })
@@ -324,7 +332,7 @@ func pickUnits(asked string, pool []unit) []unit {
 		if pool[0].form == strictForm && u.form < strictForm && !parts {
 			continue
 		}
-		if u.cosine < nextCosine*pool[0].cosine && !parts {
+		if u.like.cosine < nextCosine*pool[0].like.cosine && !parts {
 			continue
 		}
 		if !slices.ContainsFunc(out, func(have unit) bool { return overlap(text.Terms(have.text), text.Terms(u.text)) >= alikeUnits }) {

@@ -78,6 +78,7 @@ type query struct {
 	quantity quantity // which
 	defines  *text.Definition
 	sides    *text.Sides
+	english  bool // or not known to be another language
 }
 
 type queryTerm struct {
@@ -94,7 +95,7 @@ const aspectWeight = 0.3
 
 // newQuery parses a question. context is text that the question depends on, or "".
 func newQuery(question, context string) query {
-	q := query{kind: kindOf(question)}
+	q := query{kind: kindOf(question), english: inEnglish(question)}
 	q.quantity, q.counts = askedQuantity(question)
 	q.defines, q.sides = text.DefinitionOf(question), text.SidesOf(question)
 	for _, t := range text.QueryTerms(question) {

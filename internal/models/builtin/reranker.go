@@ -54,7 +54,13 @@ type likeness struct {
 	cosine float64
 	words  float64 // mean over the words of the question, a rare word counting more
 	least  float64 // of the two content words that are matched worst
-	known  float64 // as words, where a rare word that stands in the text itself is matched
+	// telling is as words, where a word counts less the better all texts match it: what
+	// each of them speaks of tells nothing.
+	telling float64
+	// function is the mean over the function words, whose vectors in context say what
+	// kind of thing is asked and of what.
+	function float64
+	known    float64 // as words, where a rare word that stands in the text itself is matched
 }
 
 // literalMatch is the similarity of a word that the encoder has no entry for to the same
@@ -80,6 +86,7 @@ func compare(ctx context.Context, encoder models.Matcher, question string, texts
 		}
 	}
 	unknown := unknownStems(encoder, words)
+	tells := telling(weight, found)
 	out := make([]likeness, len(texts))
 	for i, m := range found {
 		out[i].cosine = m.Cosine
@@ -105,8 +112,52 @@ func compare(ctx context.Context, encoder models.Matcher, question string, texts
 			}
 		}
 		out[i].least = (least[0] + least[1]) / 2
+		out[i].telling, out[i].function = mean(tells, m.Words), mean(others(weight), m.Words)
 	}
 	return out, nil
+}
+
+// telling returns the weights of words, each times how far the mean text is from matching
+// it. It returns weight if all are matched by all.
+func telling(weight []float64, found []models.Match) []float64 {
+	out, all := make([]float64, len(weight)), 0.0
+	for j, w := range weight {
+		apart := 0.0
+		for _, m := range found {
+			apart += (1 - m.Words[j]) / float64(len(found))
+		}
+		out[j] = w * max(0, apart)
+		all += out[j]
+	}
+	if all == 0 {
+		return weight
+	}
+	return out
+}
+
+// others returns the weights of the words that weight leaves out; all count the same. If
+// there are none, all words do.
+func others(weight []float64) []float64 {
+	none := !slices.Contains(weight, 0)
+	out := make([]float64, len(weight))
+	for j, w := range weight {
+		if w == 0 || none {
+			out[j] = 1
+		}
+	}
+	return out
+}
+
+// mean returns the weighted mean of x, or 0 if nothing has a weight.
+func mean(weight, x []float64) float64 {
+	sum, all := 0.0, 0.0
+	for j, w := range weight {
+		sum, all = sum+w*x[j], all+w
+	}
+	if all == 0 {
+		return 0
+	}
+	return sum / all
 }
 
 // unknownStems returns the stems of the words that the encoder has no entry for, by their

@@ -51,7 +51,7 @@ func (s *Synthesizer) Write(ctx context.Context, in evidence.Brief, stream func(
 		return evidence.Draft{}, err
 	}
 	picked := choose(q, pool, wanted(q.kind, in.MaxTokens), in.MaxTokens)
-	answers, sure := sentenceConfidence(q, picked, pool, encoded && inEnglish(in.Question))
+	answers, sure := sentenceConfidence(q, picked, pool, encoded && q.english)
 	if !answers {
 		d := in.Evidence[picked[0].doc].Document
 		return evidence.Draft{Abstain: true, Confidence: sure, Why: cameNearest(cmp.Or(d.Title, d.Source), d)}, nil

@@ -21,8 +21,9 @@ type unit struct {
 	entry    bool            // it is one entry of a listing of options
 	lead     bool            // it is the first text below its heading
 
-	prior, cosine, match, least, lexical, coverage, grams, form float64
-	score                                                       float64
+	prior, lexical, coverage, grams, form float64
+	like                                  likeness // where the encoder took part
+	score                                 float64
 }
 
 // Sizes in bytes.
