@@ -21,13 +21,15 @@ func newDemo(c *console) *cobra.Command {
 		Use: "demo", Short: "See it work: bundled local sources, no network, nothing installed", Args: none,
 		Long: `Starts local servers that imitate Wikipedia and HackerNews, with latencies of 0.8,
 1.2 and 0.5 s, and asks three questions in one session. It does not touch your
-settings or your memory.`,
+settings or your memory; settings given with --set apply.`,
 		Example: `research-mcp demo
   research-mcp demo --fault wikipedia=hang
   research-mcp demo --latency hackernews=2s --json`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := demo.Options{Log: c.logger("warn")}
-			var err error
+			o, err := c.demoOptions()
+			if err != nil {
+				return err
+			}
 			if o.Faults, err = pairs(faults, "--fault wikipedia=fail"); err != nil {
 				return err
 			}
@@ -44,6 +46,13 @@ settings or your memory.`,
 	cmd.Flags().StringArrayVar(&faults, "fault", nil, "make a source fail: SOURCE=fail|hang|garbage (repeatable)")
 	cmd.Flags().StringArrayVar(&latencies, "latency", nil, "set the latency of a source: SOURCE=1.2s (repeatable)")
 	return cmd
+}
+
+// demoOptions are those of a demo with the settings of the command line, and none of the
+// user's others.
+func (c *console) demoOptions() (demo.Options, error) {
+	set, err := c.setFlags()
+	return demo.Options{Log: c.logger("warn"), Settings: set}, err
 }
 
 const demoEnd = "This was all local: the pages exist only in this program, so the links open nothing. Next:"

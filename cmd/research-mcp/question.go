@@ -51,7 +51,11 @@ const demoUsage = "ask the demo's local sources, without a network or your memor
 // openFor builds the App, or the demo's. end closes it.
 func (c *console) openFor(ctx context.Context, withDemo bool) (a *app.App, end func() error, err error) {
 	if withDemo {
-		d, err := demo.Start(ctx, demo.Options{Log: c.logger("warn")})
+		o, err := c.demoOptions()
+		if err != nil {
+			return nil, nil, err
+		}
+		d, err := demo.Start(ctx, o)
 		if err != nil {
 			return nil, nil, err
 		}

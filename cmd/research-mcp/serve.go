@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"os"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -28,16 +27,20 @@ Logs go to stderr. It ends with its input or on SIGTERM.`,
 				c.note("waiting for an MCP client on standard input; an assistant starts this command itself; Ctrl-C ends it")
 			}
 			const setting = "server.structured"
+			if structured {
+				c.set = append(c.set, setting+"=true")
+			}
 			if withDemo {
-				settings := map[string]string{setting: strconv.FormatBool(structured)}
-				d, err := demo.Start(cmd.Context(), demo.Options{Log: c.logger("warn"), WorldLog: c.logger("info"), Settings: settings})
+				o, err := c.demoOptions()
+				if err != nil {
+					return err
+				}
+				o.WorldLog = c.logger("info")
+				d, err := demo.Start(cmd.Context(), o)
 				if err != nil {
 					return err
 				}
 				return errors.Join(d.App.Serve(cmd.Context(), c.in, out), d.Close())
-			}
-			if structured {
-				c.set = append(c.set, setting+"=true")
 			}
 			a, err := c.open(cmd.Context())
 			if err != nil {

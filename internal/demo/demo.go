@@ -25,7 +25,7 @@ type Options struct {
 	Latency map[string]time.Duration // source to latency
 	Log     *slog.Logger
 
-	Settings map[string]string // of the program, by name, over the demo's own
+	Settings map[string]string // of the program, by name, over the demo's own, but data_dir
 
 	WorldLog *slog.Logger // for requests that their client cancelled; nil: Log
 }
@@ -75,7 +75,9 @@ func Start(ctx context.Context, o Options) (*Demo, error) {
 			flags["sources."+name+".enabled"], flags["sources."+name+".url"] = "true", url
 		}
 	}
+	own := flags["data_dir"]
 	maps.Copy(flags, o.Settings)
+	flags["data_dir"] = own // never a memory of the user's
 	cfg, err := config.Load(config.Inputs{Sources: app.SourceDefaults(), Flags: flags})
 	if err == nil {
 		d.App, err = app.New(ctx, cfg, app.Options{Log: o.Log})
