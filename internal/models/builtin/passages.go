@@ -26,8 +26,6 @@ const (
 	unitWord   = 1.0 // BM25 and coverage, each, where there is no encoder
 	unitForm   = 0.8 // in points: it has the form that the question asks for
 
-	unitFunction = 0.6 // of function words
-
 	unitAnnounces = -4.0 // in points: it says what other text is about
 )
 
@@ -210,9 +208,6 @@ func scoreUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 	if similar != nil {
 		feature(unitCosine, func(u unit) float64 { return u.like.cosine })
 		feature(unitMatch, func(u unit) float64 { return u.like.words })
-		if q.english {
-			feature(unitFunction, func(u unit) float64 { return u.like.function })
-		}
 	} else {
 		feature(unitWord, func(u unit) float64 { return u.lexical })
 		feature(unitWord, func(u unit) float64 { return u.coverage })
