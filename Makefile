@@ -40,6 +40,9 @@ soak: build ## ask one server 10,000 things at random, with cancellations and ki
 hosts: build ## have real hosts and SDK clients from npm and PyPI call the tools
 	internal/testkit/scripts/hosts.sh bin/research-mcp
 
+reliability: ## attack the program for up to ten minutes, and write docs/RELIABILITY.md anew
+	internal/testkit/scripts/reliability.sh docs/RELIABILITY.md
+
 bench: build ## measure, and write docs/BENCHMARKS.md anew
 	internal/testkit/scripts/bench.sh docs/BENCHMARKS.md
 
