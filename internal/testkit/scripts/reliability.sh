@@ -23,7 +23,7 @@ try() {
   fi
   grep -q '^--- PASS' "$raw/log" || [ "$verdict" != passed ] || verdict='NOT RUN'
   if [ -n "$pattern" ]; then
-    figures=$(grep -E "$pattern" "$raw/log" | sed -E 's/^ *([a-z_0-9]+\.go:[0-9]+: )?//' | paste -sd';' | sed 's/;/; /g; s/|/\\|/g')
+    figures=$(grep -E "$pattern" "$raw/log" | sed -E 's/^ *([a-z_0-9]+\.go:[0-9]+: )?//' | paste -sd';' | sed 's/; */; /g; s/|/\\|/g')
   else
     figures="$(grep -c '^--- PASS' "$raw/log") tests"
   fi
