@@ -4,6 +4,6 @@
 //
 //	cd internal/testkit/sdkclient && go test ./...
 //
-// The tests build cmd/research-mcp and start "serve --demo": no network is
-// used. SDKCLIENT_BINARY names a binary to test instead.
+// The tests build cmd/research-mcp and start "serve --demo", or "serve" with one source on
+// loopback: no network is used. SDKCLIENT_BINARY names a binary to test instead.
 package sdkclient
