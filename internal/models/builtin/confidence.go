@@ -40,12 +40,17 @@ func confidence(q query, picked, pool []unit, encoded, named bool) (answerable, 
 	if named {
 		sides, lower = namesSides, 0
 	}
+	byContent := logistic(-3.9 + 3.9*best.like.words + 3.5*cosine - 0.21*float64(lower))
 	if !q.english { // its function words are not known as such
 		z := -7.3 + 9.4*best.like.words + 4.9*cosine + sides
-		return logistic(z + logit(leastAnswerable) - logit(leastForeign)), logistic(-3.9 + 3.9*best.like.words + 3.5*cosine - 0.21*float64(lower))
+		return logistic(z + logit(leastAnswerable) - logit(leastForeign)), byContent
 	}
 	z := -13.5 + 11.5*best.like.telling + 1.2*cosine + 8.0*best.like.function + 0.45*float64(min(len(q.terms), mostTerms))
-	return logistic(z + sides), logistic(-8.5 + 4.7*best.like.words + 10.3*best.like.function - 0.15*float64(lower))
+	right = logistic(-8.5 + 4.7*best.like.words + 10.3*best.like.function - 0.15*float64(lower))
+	if q.composite { // it says how things are asked for, and little of which
+		right = min(right, byContent)
+	}
+	return logistic(z + sides), right
 }
 
 // namesSides is added in logits where each thing that is compared is spoken of under its

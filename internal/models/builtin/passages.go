@@ -76,6 +76,7 @@ func quoteUnits(ctx context.Context, encoder models.Matcher, q query, in evidenc
 	if picked == nil {
 		picked = wholeLists(asked, q, in, pickUnits(asked, pool), pool)
 	}
+	q.composite = in.Asked != "" || asksSeveral(asked)
 	answerable, sure := confidence(q, picked, pool, encoded, named)
 	if q.counts && !slices.ContainsFunc(picked, func(u unit) bool { return u.form == strictForm || q.quantity.in(u.head+"\n\n"+u.text) }) {
 		answerable = noNumber
@@ -311,7 +312,7 @@ func form(asked string, q query, u unit) float64 {
 //
 // Beside one that has what can hardly be missing, only others that have it answer, too.
 func pickUnits(asked string, pool []unit) []unit {
-	parts := asksCompare().MatchString(asked) || asksParts().MatchString(asked) || asksList().MatchString(asked)
+	parts := asksSeveral(asked)
 	out := []unit{pool[0]}
 	for _, u := range pool[1:] {
 		both := pool[0].form == strictForm && u.form == strictForm
@@ -335,6 +336,11 @@ func pickUnits(asked string, pool []unit) []unit {
 		}
 	}
 	return out
+}
+
+// asksSeveral reports whether a question asks for a comparison, a list or several things.
+func asksSeveral(asked string) bool {
+	return asksCompare().MatchString(asked) || asksParts().MatchString(asked) || asksList().MatchString(asked)
 }
 
 // quoteUnit is a unit as a sentence of the draft. A long paragraph is cut to the

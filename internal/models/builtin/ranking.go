@@ -79,6 +79,8 @@ type query struct {
 	defines  *text.Definition
 	sides    *text.Sides
 	english  bool // or not known to be another language
+
+	composite bool // it asks for several things, or was completed from the conversation
 }
 
 type queryTerm struct {
