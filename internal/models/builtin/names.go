@@ -22,14 +22,26 @@ func namesUnknown(q query, asked string, list []evidence.Evidence) bool {
 	if len(runs) == 0 {
 		return false
 	}
-	var texts []string
+	var texts []spoken
+	seen := map[string]bool{} // a document may have several of the passages
 	for _, e := range list {
-		texts = append(texts, e.Document.Title+"\n"+strings.Join(e.Passage.Heading, "\n")+"\n"+e.Document.Text)
+		s := strings.Join(e.Passage.Heading, "\n")
+		if !seen[e.Document.ID] {
+			s += "\n" + e.Document.Title + "\n" + e.Document.Text
+		}
+		seen[e.Document.ID] = true
+		texts = append(texts, spoken{s, text.Fold(s)})
 	}
-	return slices.ContainsFunc(runs, func(run []string) bool {
-		return !slices.ContainsFunc(texts, func(s string) bool { return speaksOf(s, run) })
+	return slices.ContainsFunc(runs[:min(mostNames, len(runs))], func(run []string) bool {
+		return !slices.ContainsFunc(texts, func(s spoken) bool { return s.of(run) })
 	})
 }
+
+// mostNames of a question are looked for: a pasted log has hundreds.
+const mostNames = 8
+
+// spoken is a text as it is written, and folded.
+type spoken struct{ written, folded string }
 
 // nameRuns returns the names in a question, each as the words that stand side by side:
 // words with a capital letter that does not begin the sentence; in another language than
@@ -67,21 +79,21 @@ func nameRuns(asked string, english bool) [][]string {
 	return runs
 }
 
-// speaksOf reports whether s has a word of a name, also as a part of another word, or the
+// of reports whether a text has a word of a name, also as a part of another word, or the
 // name's abbreviation, or the words that it abbreviates.
-func speaksOf(s string, run []string) bool {
-	folded, initials := text.Fold(s), ""
+func (s spoken) of(run []string) bool {
+	initials := ""
 	for _, word := range run {
-		if strings.Contains(folded, singular(text.Fold(word))) {
+		if strings.Contains(s.folded, singular(text.Fold(word))) {
 			return true
 		}
 		first, _ := utf8.DecodeRuneInString(word)
 		initials += string(first)
 	}
 	if len(run) > 1 {
-		return strings.Contains(s, initials)
+		return strings.Contains(s.written, initials)
 	}
-	return strings.ToUpper(run[0]) == run[0] && spelledOut(s, strings.ToLower(run[0]))
+	return strings.ToUpper(run[0]) == run[0] && spelledOut(s.folded, strings.ToLower(run[0]))
 }
 
 // singular takes a plural's s away.

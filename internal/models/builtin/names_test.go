@@ -34,7 +34,7 @@ func TestNameRuns(t *testing.T) {
 func TestNamesUnknown(t *testing.T) {
 	t.Parallel()
 	doc := func(title, body string) evidence.Evidence {
-		return evidence.Evidence{Document: evidence.Document{Title: title, Text: body}}
+		return evidence.Evidence{Document: evidence.Document{ID: title, Title: title, Text: body}}
 	}
 	list := []evidence.Evidence{
 		doc("Backends", "The repository can be on a virtual machine, in an S3 bucket, or on an NFS share."),
