@@ -11,8 +11,8 @@ import (
 )
 
 // noName is the probability that there is an answer where the question names something
-// that nothing that was found speaks of: of 48 such questions about documentation none had
-// an answer, and of those with an answer one in 139 was such a one.
+// that nothing that was found speaks of: of 48 questions about documentation without an
+// answer five were such ones, of 139 with an answer one, whose answer was not found.
 const noName = 0.25
 
 // namesUnknown reports whether a question names something that none of the documents has,
