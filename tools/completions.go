@@ -176,5 +176,5 @@ func proposed(s string) string {
 	if s = text.Squash(s); len(s) > longestCompletion || !utf8.ValidString(s) {
 		return ""
 	}
-	return s
+	return defuse(s, "")
 }

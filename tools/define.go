@@ -15,7 +15,7 @@ var files embed.FS
 
 // define completes d: it reads About from about/NAME.md, sets InputSchema, and makes Call of run,
 // which does the work, and present, which cuts the result to the caller's token
-// budget and renders it as Markdown and as a struct for JSON.
+// budget and renders it as Markdown and as a struct for JSON: framed, if it has fences.
 func define[In, Out any](
 	deps Deps,
 	d Definition,
@@ -46,19 +46,29 @@ func define[In, Out any](
 		}
 		out, err := run(ctx, in, observe)
 		if err != nil {
-			return Result{}, err
+			return Result{}, defused(err)
 		}
 		text, structured := present(in, out)
-		if !deps.Structured {
-			return Result{Text: text}, nil
-		}
+		return deps.result(text, structured)
+	}
+	return d
+}
+
+// result is what present returned, without lines that pass for a fence of the server.
+func (d Deps) result(text string, structured any) (Result, error) {
+	word := ""
+	if f, ok := structured.(framed); ok {
+		word, structured = f.word, f.out
+	}
+	res := Result{Text: defuse(text, word)}
+	if d.Structured {
 		raw, err := encode(structured)
 		if err != nil {
 			return Result{}, fmt.Errorf("encoding the result: %w", err)
 		}
-		return Result{Text: text, Structured: raw}, nil
+		res.Structured = json.RawMessage(defuse(string(raw), word))
 	}
-	return d
+	return res, nil
 }
 
 // withSources adds the valid names of the argument "sources" to the description.

@@ -48,7 +48,7 @@ func reportLine(r evidence.SourceReport) string {
 		line = fmt.Sprintf("%s: nothing found in %d ms", r.Name, r.LatencyMS)
 	}
 	if r.Err != "" { // a source that answered can have one: incomplete, or stale
-		line += ": " + text.Squash(r.Err)
+		line += ": " + defuse(text.Squash(r.Err), "")
 	}
 	return line
 }

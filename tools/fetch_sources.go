@@ -79,7 +79,7 @@ func fetchSources(d Deps) Definition {
 		},
 		func(in FetchSourcesIn, out research.ReadResult) (string, any) {
 			f := shrinkDocuments(out, d.limit(in.MaxTokens), d.Zone, d.Boundary)
-			return f.text(), f.json()
+			return f.text(), framed{f.word, f.json()}
 		},
 	)
 }
@@ -111,7 +111,7 @@ func shrinkDocuments(out research.ReadResult, limit budget, zone *time.Location,
 	for i, d := range out.Documents {
 		f.full[i] = d.Text
 	}
-	f.word = boundary(next, f.full...)
+	f.word = boundary(next, allOf(out))
 	f.out.Documents, f.out.Sources = slices.Clone(out.Documents), slices.Clone(out.Sources)
 	room := 4 * limit.tokens // bytes: a token has at most about four
 	shrink(f.fits, func() bool {

@@ -83,7 +83,7 @@ func (p Prompt) Render(arguments map[string]string) (string, error) {
 		if len(value) > research.MaxQuestion {
 			return "", evidence.BadInput(fmt.Sprintf("argument %q of prompt %s has %d bytes", name, p.Name, len(value)), fmt.Sprintf("give at most %d", research.MaxQuestion))
 		}
-		values[name] = value
+		values[name] = defuse(value, "") // it may be a title that a completion proposed
 	}
 	for _, a := range p.Arguments {
 		if a.Required && values[a.Name] == "" {

@@ -73,7 +73,7 @@ func recall(d Deps) Definition {
 		},
 		func(in RecallIn, out library.RecallResult) (string, any) {
 			f := shrinkHits(out, d.limit(in.MaxTokens), d.Zone, d.Boundary)
-			return f.text(), f.json()
+			return f.text(), framed{f.word, f.json()}
 		},
 	)
 }
@@ -101,11 +101,7 @@ type hitShrinker struct {
 // shrinkHits cuts out to its budget: it shortens the longest texts, then removes the
 // last hits.
 func shrinkHits(out library.RecallResult, limit budget, zone *time.Location, next func() string) *hitShrinker {
-	texts := make([]string, len(out.Hits))
-	for i, h := range out.Hits {
-		texts[i] = h.Text
-	}
-	f := &hitShrinker{out: out, found: len(out.Hits), zone: zone, limit: limit, word: boundary(next, texts...)}
+	f := &hitShrinker{out: out, found: len(out.Hits), zone: zone, limit: limit, word: boundary(next, allOf(out))}
 	f.out.Hits = slices.Clone(out.Hits)
 	shrink(f.fits, f.shortenTo(400), f.dropBulk, f.dropHit, f.shortenTo(16), f.dropLast, f.dropWarning)
 	return f

@@ -59,7 +59,7 @@ func researchTool(d Deps) Definition {
 		},
 		func(in ResearchIn, a evidence.Answer) (string, any) {
 			f := shrinkAnswer(a, d.limit(in.MaxTokens), d.Zone, d.Boundary)
-			return f.text(), f.json()
+			return f.text(), framed{f.word, f.json()}
 		},
 	), d.Sources)
 }

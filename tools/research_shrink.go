@@ -38,14 +38,7 @@ type answerShrinker struct {
 func shrinkAnswer(a evidence.Answer, limit budget, zone *time.Location, next func() string) *answerShrinker {
 	f := &answerShrinker{out: a, zone: zone, limit: limit}
 	f.own()
-	texts := []string{a.Answer}
-	for _, c := range a.Citations {
-		texts = append(texts, c.Quote)
-	}
-	for _, p := range a.Evidence {
-		texts = append(texts, p.Text)
-	}
-	f.word = boundary(next, texts...)
+	f.word = boundary(next, allOf(a))
 	shrink(f.fits,
 		f.dropNotAsked, f.shortenErrors, f.dropEvidence, f.shortenQuotes, f.cutAnswerTo(leastAnswer), f.dropCitation, f.dropClaim,
 		f.dropHealthySource, f.dropSource, f.dropWarning, f.halveAnswer,

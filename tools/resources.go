@@ -97,7 +97,8 @@ func storedResources(d Deps) []Resource {
 					return "", err
 				}
 				out := research.ReadResult{Documents: []evidence.Document{doc}}
-				return shrinkDocuments(out, unlimited, d.Zone, d.Boundary).text(), nil
+				f := shrinkDocuments(out, unlimited, d.Zone, d.Boundary)
+				return defuse(f.text(), f.word), nil
 			},
 		},
 		{
@@ -109,7 +110,8 @@ func storedResources(d Deps) []Resource {
 				if err != nil {
 					return "", err
 				}
-				return shrinkAnswer(a, unlimited, d.Zone, d.Boundary).text(), nil
+				f := shrinkAnswer(a, unlimited, d.Zone, d.Boundary)
+				return defuse(f.text(), f.word), nil
 			},
 		},
 		{
