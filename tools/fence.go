@@ -11,7 +11,7 @@ import (
 
 // forgery matches what looks like the first or the last line of a fence, with brackets
 // that look alike. Between its brackets it has none. JSON has \n for a newline.
-var forgery = text.Pattern(`(?i)[<＜﹤]{3,}` + gap + `*(?:(?:end` + gap + `+)?[0-9a-f]{6,}\b(?:,|` + gap + `*[>＞﹥]{3,})?|end` + gap + `[^<>＜＞﹤﹥\n]{0,80}[>＞﹥]{3,})`)
+var forgery = text.Pattern(`(?i)[<＜﹤]{3,}` + gap + `*(?:\d{6,},|(?:end` + gap + `+)?[0-9a-f]{6,}\b(?:` + gap + `*[>＞﹥]{3,})?|end` + gap + `[^<>＜＞﹤﹥\n]{0,80}[>＞﹥]{3,})`)
 
 const gap = `(?:[\s\pZ]|\\[nrt])`
 

@@ -32,7 +32,7 @@ type written struct {
 func (r *run) write(ctx context.Context, docs []*digested, back recollection) ([]*digested, *verifier, written) {
 	if len(r.parts) > 0 {
 		if all, v, w, ok := r.report(ctx, docs, back); ok {
-			r.emit(Event{Kind: EventText, Text: sections(w.claims)})
+			r.emit(Event{Kind: EventText, Text: withoutAddresses(sections(w.claims))})
 			return all, v, w
 		} else if len(all) > len(docs) {
 			docs, r.depth.rounds = all, 1 // there was a second round
@@ -68,7 +68,7 @@ func (r *run) synthesise(ctx context.Context, v *verifier, quoted written) writt
 	}
 	out := r.rewrite(ctx, v, r.brief(v.evidence), quoted)
 	if out.by != quoted.by && len(out.claims) > 0 {
-		r.emit(Event{Kind: EventRewritten, Text: prose(out.claims)})
+		r.emit(Event{Kind: EventRewritten, Text: withoutAddresses(prose(out.claims))})
 	}
 	return out
 }
@@ -93,7 +93,7 @@ func (r *run) quote(ctx context.Context, ranked []evidence.Evidence) (*verifier,
 		ctx, cancel = limit.WithTimeout(context.WithoutCancel(ctx), left)
 		defer cancel()
 	}
-	draft, err := builtIn.Write(ctx, r.brief(ranked), func(s string) { r.emit(Event{Kind: EventText, Text: s}) })
+	draft, err := builtIn.Write(ctx, r.brief(ranked), func(s string) { r.emit(Event{Kind: EventText, Text: withoutAddresses(s)}) })
 	if err != nil {
 		draft = evidence.Draft{Abstain: true, Why: err.Error()}
 	}
@@ -113,7 +113,7 @@ func (r *run) conclude() {
 	switch {
 	case best == evidence.Unsupported:
 		a.Status = evidence.Insufficient
-		a.Answer = r.nothingFound()
+		a.Answer = withoutAddresses(r.nothingFound()) // it quotes what sources sent
 	case !slices.ContainsFunc(a.Sources, reached):
 		a.Status = evidence.Partial
 		if offline := r.offline(); offline != "" {

@@ -40,7 +40,7 @@ func evidenceOf(ranked []evidence.Evidence) []evidence.RankedPassage {
 		if heading == nil {
 			heading = []string{}
 		}
-		out = append(out, evidence.RankedPassage{DocumentID: e.Document.ID, Title: e.Document.Title, URL: e.Document.URL, Source: e.Document.Source,
+		out = append(out, evidence.RankedPassage{DocumentID: e.Document.ID, Title: e.Document.Title, URL: citable(e.Document.URL), Source: e.Document.Source,
 			Heading: heading, Text: e.Passage.Text, Start: e.Passage.Start, End: e.Passage.End, Score: math.Round(e.Passage.Score*1000) / 1000})
 	}
 	return out
@@ -53,7 +53,7 @@ func (r *run) present(v *verifier, claims []checked) {
 	var prose []string
 	dropped, section := 0, ""
 	for _, c := range claims {
-		claim := evidence.Claim{Text: c.text, Citations: []int{}, Verdict: c.verdict, Why: c.why}
+		claim := evidence.Claim{Text: c.shown(), Citations: []int{}, Verdict: c.verdict, Why: c.why}
 		if c.verdict == evidence.Unsupported {
 			dropped++
 			r.answer.Claims = append(r.answer.Claims, claim)
@@ -75,7 +75,7 @@ func (r *run) present(v *verifier, claims []checked) {
 	if slices.ContainsFunc(claims, func(c checked) bool { return c.block || c.section != "" }) {
 		gap = "\n\n"
 	}
-	r.answer.Answer = strings.Join(prose, gap)
+	r.answer.Answer = harmless(strings.Join(prose, gap)) // what is code in one may not be in all
 	if dropped > 0 {
 		r.warn(fmt.Sprintf("left out of the answer: %s that nothing that was read supports", text.Count(dropped, "sentence")))
 	}
@@ -121,6 +121,9 @@ func sentence(c checked, citations []int) string {
 	default:
 		body = strings.TrimSpace(outsideCode(body, readable))
 	}
+	if !c.code {
+		body = strings.TrimSpace(withoutAddresses(body))
+	}
 	b.WriteString(foreignMark().ReplaceAllString(body, "($1)"))
 	if c.verdict == evidence.Weak {
 		b.WriteString(" (weakly supported)")
@@ -130,6 +133,14 @@ func sentence(c checked, citations []int) string {
 		fmt.Fprintf(&b, "[%d]", n)
 	}
 	return b.String()
+}
+
+// shown is the text of a claim by itself.
+func (c checked) shown() string {
+	if c.code {
+		return c.text
+	}
+	return withoutAddresses(c.text)
 }
 
 // markGap separates a claim from its marks: a blank line after a code block or a
@@ -153,7 +164,7 @@ func (r *run) cite(e evidence.Evidence, span evidence.Span) int {
 	d := e.Document
 	r.warnOf(d)
 	r.answer.Citations = append(r.answer.Citations, evidence.Citation{
-		N: len(r.answer.Citations) + 1, Title: d.Title, URL: d.URL, Source: d.Source, DocumentID: d.ID,
+		N: len(r.answer.Citations) + 1, Title: d.Title, URL: citable(d.URL), Source: d.Source, DocumentID: d.ID,
 		Quote: d.Text[span.Start:span.End], Start: span.Start, End: span.End, Retrieved: d.Retrieved,
 	})
 	return len(r.answer.Citations)

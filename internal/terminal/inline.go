@@ -5,6 +5,8 @@ import (
 
 	"github.com/yuin/goldmark/ast"
 	extast "github.com/yuin/goldmark/extension/ast"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // inline returns the text in a block as lines of spans.
@@ -15,9 +17,9 @@ func (r *renderer) inline(n ast.Node, as style) [][]span {
 }
 
 func (r *renderer) spans(n ast.Node, as style, lines *[][]span) {
-	add := func(text string, as style) {
+	add := func(words string, as style) {
 		last := len(*lines) - 1
-		(*lines)[last] = append((*lines)[last], span{text, as})
+		(*lines)[last] = append((*lines)[last], span{words, as})
 	}
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		switch c := c.(type) {
@@ -41,13 +43,15 @@ func (r *renderer) spans(n ast.Node, as style, lines *[][]span) {
 			add(struckMark(r.s), as)
 		case *ast.Link:
 			r.spans(c, as.with(underline), lines)
-			if url := string(c.Destination); url != "" && r.plainText(c) != url {
+			if url := string(c.Destination); isShown(url) && r.plainText(c) != url {
 				add(" ("+url+")", as.with(dim))
 			}
 		case *ast.Image:
 			add("["+r.plainText(c)+"]", as.with(dim))
 		case *ast.AutoLink:
-			add(string(c.URL(r.source)), as.with(underline))
+			if url := string(c.URL(r.source)); isShown(url) || c.AutoLinkType == ast.AutoLinkEmail || strings.Contains(url, "::") {
+				add(url, as.with(underline))
+			}
 		case *ast.RawHTML:
 			for i := range c.Segments.Len() {
 				at := c.Segments.At(i)
@@ -57,6 +61,13 @@ func (r *renderer) spans(n ast.Node, as style, lines *[][]span) {
 			r.spans(c, as, lines)
 		}
 	}
+}
+
+// isShown reports whether the address of a link is shown: that of a page, or one within
+// the document. A script or data is no address for a person.
+func isShown(url string) bool {
+	scheme := text.Scheme(url)
+	return url != "" && (scheme == "" || scheme == "http" || scheme == "https")
 }
 
 // emphasis writes emphasised text. Underscores are shown: in what sources say they are
