@@ -26,8 +26,8 @@ var (
 	addressed = text.Pattern(`(?i)[\s"'/](?:href|src|srcset|srcdoc|action|formaction|poster|background|cite|longdesc|manifest|ping|usemap|xlink:href|style|content|data|to|values|on[a-z]+)\s*=`)
 
 	// opener matches the beginning of a tag whose end is missing or hidden. Group 1 is its
-	// first letter.
-	opener = text.Pattern(`</?([a-zA-Z])[^<]*`)
+	// name.
+	opener = text.Pattern(`</?([a-zA-Z][\w:-]*)[^<]*`)
 
 	// uri matches an address that stands in the text as such and is none of a page.
 	uri = text.Pattern(`(?i)\b(?:(?:javascript|vbscript|livescript):[^\s<>"]+|data:(?:[\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+(?:=[\w.+-]+)?)*,[^\s<>"]*)`)

@@ -109,11 +109,11 @@ func withoutTags(prose string) string {
 		}
 		return m
 	})
-	return replaceUnescaped(opener(), prose, func(m, _ string) string {
-		if !addressed().MatchString(m) {
-			return m
+	return replaceUnescaped(opener(), prose, func(m, name string) string {
+		if addressed().MatchString(m) || active[strings.ToLower(name)] {
+			return `\` + m
 		}
-		return `\` + m
+		return m
 	})
 }
 
