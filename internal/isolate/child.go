@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 )
 
@@ -19,7 +20,7 @@ const (
 // environment. Otherwise isChild is false and nothing was changed. Call it first
 // thing in main, and exit with the code that it returns.
 //
-// It limits the process's memory, enters the sandbox (see Pool.Sandbox) and
+// It limits the process's memory, closes descriptors that it inherited, enters the sandbox (see Pool.Sandbox) and
 // points os.Stdout at stderr, so that a library that prints cannot corrupt an
 // answer. At the end of stdin the parent is dead: the process kills its group
 // and itself.
@@ -39,10 +40,16 @@ func confine() ([]string, error) {
 	if err := limitMemory(); err != nil {
 		return nil, err
 	}
+	inherited := closeInherited()
 	if os.Getenv(envSandbox) == "off" {
 		return []string{}, nil
 	}
-	return enterSandbox(), nil
+	holding := enterSandbox()
+	if inherited == nil {
+		holding = append(holding, SandboxDescriptors)
+	}
+	slices.Sort(holding)
+	return holding, nil
 }
 
 // limitMemory sets the limit that the parent gave: the garbage collector works

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,7 +16,7 @@ const (
 	DefaultMaxOutput = 8 << 20
 	DefaultMaxMemory = 512 << 20
 	DefaultParallel  = 2
-	DefaultMaxTasks  = 100
+	DefaultMaxTasks  = 20 // of which a child that a page has taken over can answer those that follow
 	DefaultMaxBytes  = 256 << 20
 )
 
@@ -44,10 +45,12 @@ type Options struct {
 	MaxMemory int64                    // bytes of heap of one child; default 512 MiB
 	Parallel  int                      // children at once; further calls wait; default 2
 	Extra     int                      // further children, each started for one task that has waited for extraDelay; default 0
-	MaxTasks  int                      // tasks after which a child is replaced; default 100
+	MaxTasks  int                      // tasks after which a child is replaced; default 20
 	MaxBytes  int64                    // bytes of input and output together after which a child is replaced; default 256 MiB
 	NoSandbox bool                     // leave the child its files, sockets and programs
 	Logger    *slog.Logger             // gets the stderr of children that failed; default: none
+
+	noNamespaces *atomic.Bool // the kernel has refused them
 }
 
 // complete sets the defaults and returns argv[0] of a child.
@@ -65,6 +68,7 @@ func (o *Options) complete() (name string, err error) {
 	setDefault(&o.Parallel, DefaultParallel)
 	setDefault(&o.MaxTasks, DefaultMaxTasks)
 	setDefault(&o.MaxBytes, DefaultMaxBytes)
+	o.noNamespaces = new(atomic.Bool)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -85,14 +89,23 @@ func setDefault[T int | int64 | time.Duration](v *T, d T) {
 	}
 }
 
-// command is a child that has not been started.
-func (o *Options) command(name string) *exec.Cmd {
+// command is a child that has not been started, with or without namespaces of its own.
+func (o *Options) command(name string, namespaces bool) *exec.Cmd {
 	cmd := exec.Command(o.Exe, append(append([]string{}, o.Args...), Command)...) //nolint:gosec,noctx // our own image; worker.cut kills it and its group
 	cmd.Args[0] = name
 	cmd.Env = o.environment()
 	cmd.WaitDelay = pipeDelay
 	ownGroup(cmd)
+	dieWithParent(cmd)
+	if namespaces {
+		ownNamespaces(cmd)
+	}
 	return cmd
+}
+
+// wantsNamespaces reports whether to start the next child in namespaces of its own.
+func (o *Options) wantsNamespaces() bool {
+	return !o.NoSandbox && !o.noNamespaces.Load() && forkIsCheap()
 }
 
 func (o *Options) environment() []string {

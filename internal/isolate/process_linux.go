@@ -49,14 +49,17 @@ const (
 	addressSlack = 192 << 20
 )
 
+// openFiles is where the system lists the descriptors of a process.
+const openFiles = "/proc/self/fd"
+
 // limitKernel makes allocations well above limit fail, which ends a Go process.
 // RLIMIT_DATA counts writable private memory, such as the heap. RLIMIT_AS counts
 // all address space, of which the runtime reserves over a gigabyte before main,
 // so it is set relative to that.
 func limitKernel(limit int64) error {
-	size, err := addressSpace()
+	now, err := readStatm()
 	if err != nil {
-		size = unix.RLIM_INFINITY / 2 // without /proc, addresses are not limited
+		now.size = unix.RLIM_INFINITY / 2 // without /proc, addresses are not limited
 	}
 	heap := uint64(limit)
 	for _, l := range []struct {
@@ -66,7 +69,7 @@ func limitKernel(limit int64) error {
 	}{
 		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0},
 		{"RLIMIT_DATA", unix.RLIMIT_DATA, shadow * (heap + dataSlack)},
-		{"RLIMIT_AS", unix.RLIMIT_AS, size + shadow*(heap+addressSlack)},
+		{"RLIMIT_AS", unix.RLIMIT_AS, now.size + shadow*(heap+addressSlack)},
 	} {
 		if err := lower(l.resource, l.max); err != nil {
 			return fmt.Errorf("%s: %w", l.name, err)
@@ -85,14 +88,18 @@ func lower(resource int, limit uint64) error {
 	return unix.Setrlimit(resource, &unix.Rlimit{Cur: min(limit, now.Cur), Max: limit})
 }
 
-func addressSpace() (uint64, error) {
+// statm are sizes of this process's memory in bytes.
+type statm struct{ size, resident, shared uint64 }
+
+func readStatm() (statm, error) {
 	raw, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
-		return 0, err
+		return statm{}, err
 	}
-	var pages uint64
-	if _, err := fmt.Sscan(string(raw), &pages); err != nil {
-		return 0, fmt.Errorf("reading /proc/self/statm: %w", err)
+	var m statm
+	if _, err := fmt.Sscan(string(raw), &m.size, &m.resident, &m.shared); err != nil {
+		return statm{}, fmt.Errorf("reading /proc/self/statm: %w", err)
 	}
-	return pages * uint64(os.Getpagesize()), nil
+	page := uint64(os.Getpagesize()) //nolint:gosec // positive
+	return statm{m.size * page, m.resident * page, m.shared * page}, nil
 }

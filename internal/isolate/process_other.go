@@ -14,6 +14,14 @@ func ownImage() (string, error) { return os.Executable() }
 
 func ownGroup(*exec.Cmd) {}
 
+// ownNamespaces does nothing here: there are none.
+func ownNamespaces(*exec.Cmd) {}
+
+func forkIsCheap() bool { return false }
+
+// closeInherited does nothing here: a child inherits what it is given by name.
+func closeInherited() error { return nil }
+
 // child is a single process here: processes that it starts are not killed with it.
 type child struct{ cmd *exec.Cmd }
 

@@ -89,7 +89,7 @@ func unreaped() string {
 
 func TestSignals(t *testing.T) {
 	t.Parallel()
-	err := newPool(t, isolate.Options{}).Run(bound(t), "killself", note{}, &note{})
+	err := newOpenPool(t, isolate.Options{}).Run(bound(t), "killself", note{}, &note{})
 	if !errors.Is(err, isolate.ErrCrashed) || !strings.Contains(err.Error(), "signal: killed") {
 		t.Errorf("Run(killself) = %v, want ErrCrashed by a signal", err)
 	}

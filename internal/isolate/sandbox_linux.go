@@ -15,7 +15,7 @@ import (
 const maxOpen = 32
 
 // enterSandbox restricts all threads of the process for the rest of its life, as
-// far as the kernel can, and returns the restrictions that hold, sorted. It does
+// far as the kernel can, and returns the restrictions that hold. It does
 // not fail: a child without a sandbox still has a deadline and a memory limit.
 func enterSandbox() []string {
 	runtime.LockOSThread() // no-new-privs is per thread until the filter is set on all of them
@@ -23,6 +23,12 @@ func enterSandbox() []string {
 	holding := []string{}
 	if limitFiles() == nil {
 		holding = append(holding, SandboxLimits)
+	}
+	if inNamespaces() {
+		holding = append(holding, SandboxNamespaces)
+	}
+	if emptyRoot() == nil && errors.Is(unix.Access("/proc", unix.F_OK), unix.ENOENT) {
+		holding = append(holding, SandboxEmptyRoot)
 	}
 	nnp := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == nil
 	version, _ := llsys.LandlockGetABIVersion()
@@ -39,7 +45,6 @@ func enterSandbox() []string {
 	if nnp && (slices.Contains(holding, SandboxSeccomp) || slices.Contains(holding, SandboxLandlock)) {
 		holding = append(holding, SandboxNoNewPrivs)
 	}
-	slices.Sort(holding)
 	return holding
 }
 

@@ -4,6 +4,9 @@ package isolate
 
 import "golang.org/x/sys/unix"
 
+// cLibrary: threads are the C library's.
+const cLibrary = true
+
 // cloneExtra are the flags with which the C library may start a thread, besides those
 // of Go. A program that is built with cgo, as for the race detector, has it start all
 // threads.

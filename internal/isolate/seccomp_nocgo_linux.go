@@ -2,6 +2,9 @@
 
 package isolate
 
+// cLibrary: threads are those of the Go runtime.
+const cLibrary = false
+
 // cloneExtra are flags with which a thread may be started besides those of Go.
 const cloneExtra = 0
 

@@ -41,10 +41,29 @@ type worker struct {
 	waitErr error // from Wait; valid once exited is closed
 }
 
-// startWorker starts a child and waits for its hello.
+// startWorker starts a child and waits for its hello. A kernel that refuses namespaces
+// is not asked for them again.
 func startWorker(ctx context.Context, o *Options, name string) (*worker, error) {
-	cmd := o.command(name)
-	dieWithParent(cmd)
+	namespaces := o.wantsNamespaces()
+	w, err := launch(o, name, namespaces)
+	if err != nil && namespaces {
+		if w, err = launch(o, name, false); err == nil {
+			o.noNamespaces.Store(true)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("starting an isolated process: %w", err)
+	}
+	if err := w.handshake(ctx); err != nil {
+		w.stop()
+		return nil, fmt.Errorf("starting an isolated process: %w", err)
+	}
+	return w, nil
+}
+
+// launch starts a child.
+func launch(o *Options, name string, namespaces bool) (*worker, error) {
+	cmd := o.command(name, namespaces)
 	out, childOut, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("opening a pipe: %w", err)
@@ -58,16 +77,12 @@ func startWorker(ctx context.Context, o *Options, name string) (*worker, error) 
 	_ = childOut.Close() // the child has a copy
 	if err != nil {
 		_ = out.Close()
-		return nil, fmt.Errorf("starting an isolated process: %w", err)
+		return nil, err
 	}
 	go func() { // stop waits for it
 		w.waitErr = w.child.wait()
 		close(w.exited)
 	}()
-	if err := w.handshake(ctx); err != nil {
-		w.stop()
-		return nil, fmt.Errorf("starting an isolated process: %w", err)
-	}
 	return w, nil
 }
 
