@@ -19,6 +19,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/fetch"
+	"github.com/research-mcp/research-mcp/internal/isolate"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
@@ -116,9 +117,13 @@ func isolationCheck(ctx context.Context, a *app.App) Check {
 	took := time.Since(begun).Milliseconds()
 	sandbox, err := a.Sandbox(ctx)
 	if err != nil || len(sandbox) == 0 {
-		sandbox = []string{"none; a deadline and a memory limit hold"}
+		sandbox = []string{"none"}
 	}
-	return Check{Name: "isolation", Status: checkOK, What: fmt.Sprintf("an isolated process answers in %d ms; its sandbox: %s", took, strings.Join(sandbox, ", "))}
+	what := fmt.Sprintf("an isolated process answers in %d ms; its sandbox: %s", took, strings.Join(sandbox, ", "))
+	if missing := isolate.Shortfall(sandbox); missing != "" {
+		what += "; " + missing
+	}
+	return Check{Name: "isolation", Status: checkOK, What: what}
 }
 
 func modelChecks(ctx context.Context, a *app.App) []Check {

@@ -89,4 +89,10 @@ func (i Isolated) run(ctx context.Context, task string, in any, slow, failed str
 	return Page{}, err
 }
 
+// Interrupted reports whether a page was not read because its child process ran out of
+// time or crashed: it may be read at another time. Any other Problem is the page's own.
+func Interrupted(err error) bool {
+	return errors.Is(err, isolate.ErrTimeout) || errors.Is(err, isolate.ErrCrashed)
+}
+
 const anotherPage = "look for another page that says the same"

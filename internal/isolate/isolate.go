@@ -14,7 +14,9 @@
 // task; see Pool.Sandbox.
 //
 // Limits: a child that was taken over by one input can give wrong results for
-// later ones, until it is replaced. Where there is no sandbox, a child can open
+// later ones, until it is replaced: after 20 tasks, or at once when one fails, takes
+// most of its time or breaks the protocol. Each task has a random number, which its
+// answer repeats. Where there is no sandbox, a child can open
 // files and sockets with the rights of the user who runs the server.
 package isolate
 

@@ -53,6 +53,9 @@ type Options struct {
 	noNamespaces *atomic.Bool // the kernel has refused them
 }
 
+// PoolOptions is Options under its former name, for programs outside of this repository.
+type PoolOptions = Options
+
 // complete sets the defaults and returns argv[0] of a child.
 func (o *Options) complete() (name string, err error) {
 	name = o.Exe

@@ -76,7 +76,7 @@ func (p *Pool) Run(ctx context.Context, task string, in, out any) error {
 		p.log(w, task, err)
 		w.stop()
 		<-slot
-	case reusable(err) && !w.cutOff && w.seq < uint64(p.opts.MaxTasks) && w.bytes < p.opts.MaxBytes: //nolint:gosec // positive
+	case reusable(err) && w.sound() && w.done < p.opts.MaxTasks && w.bytes < p.opts.MaxBytes:
 		p.put(w)
 		<-slot
 	default:
@@ -173,6 +173,9 @@ func (p *Pool) Sandbox(ctx context.Context) ([]string, error) {
 	p.put(w)
 	return append([]string{}, w.sandbox...), nil
 }
+
+// Walls is Sandbox under its former name, for programs outside of this repository.
+func (p *Pool) Walls(ctx context.Context) ([]string, error) { return p.Sandbox(ctx) }
 
 // Close ends running tasks with ErrClosed, kills all children and returns once
 // they are reaped. It may be called more than once.

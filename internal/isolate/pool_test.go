@@ -71,7 +71,7 @@ func TestPoolReplacesAChildThatMisbehaves(t *testing.T) {
 		{task: "wrongseq", want: isolate.ErrOutput, text: "request 999"},
 		{task: "unknownfield", want: isolate.ErrOutput, text: "unknown field"},
 		{task: "twovalues", want: isolate.ErrOutput, text: "follows"},
-		{task: "empty", want: isolate.ErrOutput, text: "an empty answer"},
+		{task: "empty", want: isolate.ErrOutput, text: "request 2, not"},
 		{task: "flood", want: isolate.ErrOutput, text: "more than"},
 		{task: "noisy", want: isolate.ErrCrashed, text: "exit status 4"},
 		{task: "notjson", want: isolate.ErrOutput, text: "invalid character"},

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -27,6 +28,16 @@ func unixTasks() map[string]isolate.Task {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			return hang()
 		},
+		"inherited": isolate.JSON(func(context.Context, note) (int, error) {
+			files := 0
+			for fd := 3; fd < 40; fd++ {
+				var is syscall.Stat_t
+				if syscall.Fstat(fd, &is) == nil && is.Mode&syscall.S_IFMT == syscall.S_IFREG && is.Size == int64(len(secret)) {
+					files++
+				}
+			}
+			return files, nil
+		}),
 		"stubborn": func(context.Context, []byte) ([]byte, error) {
 			signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 			return hang()
@@ -215,6 +226,47 @@ func TestChildEndsWhenStdinDoes(t *testing.T) {
 			}
 		})
 	}
+}
+
+const secret = "a secret of the parent"
+
+// Whoever starts the server may leave files open in it, which its children inherit.
+func TestChildClosesWhatItInherits(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(name, []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	cmd := childCommand(t)
+	for range 20 {
+		cmd.ExtraFiles = append(cmd.ExtraFiles, file)
+	}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	want := frame(`{"version":1,"sandbox":[]}`+"\n") + frame(`{"seq":7}`+"\n") + frame("0\n")
+	got := make([]byte, len(want))
+	if _, err := io.WriteString(stdin, frame(`{"seq":7,"task":"inherited","millis":60000}`)+frame(`{}`)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(stdout, got); err != nil || string(got) != want {
+		t.Errorf("stdout = %q, %v, want %q: no file of the parent's", got, err, want)
+	}
+	_ = stdin.Close()
+	_ = cmd.Wait()
 }
 
 func TestChildMainKeepsTheProtocol(t *testing.T) {

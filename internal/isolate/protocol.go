@@ -69,7 +69,7 @@ func parseHello(raw []byte) (hello, error) {
 // request is the head of a task. Its input follows in a second frame, so that
 // only the task parses it.
 type request struct {
-	Seq    uint64 `json:"seq"`
+	Seq    uint64 `json:"seq"` // drawn at random
 	Task   string `json:"task"`
 	Millis int64  `json:"millis"` // to the deadline
 }

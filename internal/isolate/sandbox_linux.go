@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	llsys "github.com/landlock-lsm/go-landlock/landlock/syscall"
@@ -46,6 +47,29 @@ func enterSandbox() []string {
 		holding = append(holding, SandboxNoNewPrivs)
 	}
 	return holding
+}
+
+// Shortfall says which restrictions are not among those held, and why; "" if all hold.
+func Shortfall(held []string) string {
+	var missing []string
+	for _, r := range []struct{ name, why string }{
+		{SandboxDescriptors, "a descriptor could not be closed"},
+		{SandboxNamespaces, "the kernel or the container refuses user namespaces, or this process is too large"},
+		{SandboxEmptyRoot, "it needs namespaces and a program built without cgo"},
+		{SandboxLandlock, "the kernel is older than 5.13 or does not have it turned on"},
+		{SandboxLandlockNet, "the kernel is older than 6.7"},
+		{SandboxSeccomp, "the kernel does not have it, or there is no list of system calls for " + runtime.GOARCH},
+		{SandboxNoNewPrivs, "the kernel refuses it"},
+		{SandboxLimits, "the kernel refuses them"},
+	} {
+		if !slices.Contains(held, r.name) {
+			missing = append(missing, r.name+" ("+r.why+")")
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	return "not in force: " + strings.Join(missing, ", ")
 }
 
 func limitFiles() error {

@@ -3,6 +3,8 @@ package isolate
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -33,10 +35,12 @@ type worker struct {
 	reader  *bufio.Reader
 	stderr  *tail // may be read once exited is closed
 	sandbox []string
-	seq     uint64
+	done    int           // tasks
+	id      uint64        // of the last task, drawn for it: a child cannot have answered it before it was asked
 	allowed time.Duration // the deadline of the last task
 	bytes   int64         // sent and received
 	cutOff  bool          // cut was called although the last task ended well
+	slow    bool          // the last task took more than half of its time
 	exited  chan struct{}
 	waitErr error // from Wait; valid once exited is closed
 }
@@ -111,16 +115,18 @@ func (w *worker) do(parent context.Context, task string, in []byte) (result, err
 	defer cancel()
 	stop := context.AfterFunc(ctx, w.cut)
 	defer stop()
-	w.seq++
+	w.done++
+	w.id = newID()
 	deadline, _ := ctx.Deadline()
-	message, err := encodeMessage(request{Seq: w.seq, Task: task, Millis: time.Until(deadline).Milliseconds()}, in)
+	begun := time.Now()
+	message, err := encodeMessage(request{Seq: w.id, Task: task, Millis: time.Until(deadline).Milliseconds()}, in)
 	if err != nil {
 		return result{}, err
 	}
 	_, err = w.in.Write(message)
 	// Read even if the write failed: a child that stopped reading may have said
 	// why. If it did not, the read fails too.
-	answer, readErr := readReply(w.reader, w.seq, w.opts.MaxOutput)
+	answer, readErr := readReply(w.reader, w.id, w.opts.MaxOutput)
 	w.bytes += int64(len(message) + len(answer.out))
 	if errors.Is(readErr, ErrOutput) {
 		return result{}, readErr
@@ -128,9 +134,21 @@ func (w *worker) do(parent context.Context, task string, in []byte) (result, err
 	if err = errors.Join(err, readErr); err != nil {
 		return result{}, w.explain(ctx, parent, err)
 	}
+	w.slow = time.Since(begun) > w.allowed/2
 	w.cutOff = !stop() // ctx ended together with the answer: the child is being killed
 	return answer, nil
 }
+
+// newID draws a number that a child cannot guess.
+func newID() uint64 {
+	var raw [8]byte
+	_, _ = rand.Read(raw[:]) // it never fails
+	return binary.BigEndian.Uint64(raw[:])
+}
+
+// sound reports whether the child may be given another task after one that ended well:
+// it was not cut off, had time to spare, and has sent nothing but its answer.
+func (w *worker) sound() bool { return !w.cutOff && !w.slow && w.reader.Buffered() == 0 }
 
 // explain turns the failure of a read or write into an error that says why:
 // because ctx ended, or by how the child ended. It stops the child.

@@ -75,7 +75,7 @@ func (x *folder) read(ctx context.Context, root *os.Root, it listedFile) outcome
 	page, err := reader.Page(ctx, raw, kind, path.Base(it.path))
 	var refused *evidence.Problem
 	switch {
-	case errors.As(err, &refused): // not a text, whatever its extension
+	case errors.As(err, &refused) && !extract.Interrupted(err): // not a text, whatever its extension
 		page = extract.Page{}
 	case err != nil:
 		page, f.Failed = extract.Page{}, it.failed+1
