@@ -24,8 +24,15 @@ func ownNamespaces(cmd *exec.Cmd) {
 	cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 }
 
-// forkIsCheap reports whether this process is small enough for ownNamespaces.
-func forkIsCheap() bool {
+// canNamespace reports whether this process may start children with ownNamespaces: it is
+// small, and without the C library. With that, all threads are reached by their list in
+// /proc/PID/task (psx, which landlock uses too). The number of a child in a namespace of
+// its own is another process's there, and the child would wait for threads that are not
+// its own.
+func canNamespace() bool {
+	if cLibrary {
+		return false
+	}
 	m, err := readStatm()
 	return err == nil && m.resident-min(m.shared, m.resident) <= maxForked
 }
@@ -39,9 +46,6 @@ func inNamespaces() bool { return os.Getpid() == 1 }
 func emptyRoot() error {
 	if !inNamespaces() {
 		return errors.ErrUnsupported
-	}
-	if cLibrary { // its threads are found in /proc, by landlock after this
-		return errors.Join(errors.ErrUnsupported, dropCapabilities())
 	}
 	err := errors.ErrUnsupported
 	for _, at := range []string{"/tmp", "/proc", "/dev"} { // whichever there is

@@ -108,7 +108,7 @@ func (o *Options) command(name string, namespaces bool) *exec.Cmd {
 
 // wantsNamespaces reports whether to start the next child in namespaces of its own.
 func (o *Options) wantsNamespaces() bool {
-	return !o.NoSandbox && !o.noNamespaces.Load() && forkIsCheap()
+	return !o.NoSandbox && !o.noNamespaces.Load() && canNamespace()
 }
 
 func (o *Options) environment() []string {

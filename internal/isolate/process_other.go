@@ -17,7 +17,7 @@ func ownGroup(*exec.Cmd) {}
 // ownNamespaces does nothing here: there are none.
 func ownNamespaces(*exec.Cmd) {}
 
-func forkIsCheap() bool { return false }
+func canNamespace() bool { return false }
 
 // closeInherited does nothing here: a child inherits what it is given by name.
 func closeInherited() error { return nil }

@@ -32,7 +32,7 @@ const openFiles = "/dev/fd"
 // ownNamespaces does nothing here: there are none.
 func ownNamespaces(*exec.Cmd) {}
 
-func forkIsCheap() bool { return false }
+func canNamespace() bool { return false }
 
 // limitKernel forbids core dumps. Memory is limited by the Go runtime alone: these
 // kernels do not count the kind of memory that a Go heap consists of.

@@ -54,8 +54,8 @@ func Shortfall(held []string) string {
 	var missing []string
 	for _, r := range []struct{ name, why string }{
 		{SandboxDescriptors, "a descriptor could not be closed"},
-		{SandboxNamespaces, "the kernel or the container refuses user namespaces, or this process is too large"},
-		{SandboxEmptyRoot, "it needs namespaces and a program built without cgo"},
+		{SandboxNamespaces, "the kernel or the container refuses user namespaces, this process is too large, or it was built with cgo"},
+		{SandboxEmptyRoot, "it needs namespaces and the right to mount in them"},
 		{SandboxLandlock, "the kernel is older than 5.13 or does not have it turned on"},
 		{SandboxLandlockNet, "the kernel is older than 6.7"},
 		{SandboxSeccomp, "the kernel does not have it, or there is no list of system calls for " + runtime.GOARCH},
