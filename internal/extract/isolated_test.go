@@ -59,6 +59,35 @@ func sections(n int) string {
 	return b.String()
 }
 
+// failingRunner ends each task with an error.
+type failingRunner struct{ err error }
+
+func (r failingRunner) Run(context.Context, string, any, any) error { return r.err }
+
+// What interrupted the reading is told apart from what the page is to blame for.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		runner Runner
+		raw    string
+		want   bool
+	}{
+		"a crash":          {failingRunner{fmt.Errorf("task extract: %w: exit status 2", isolate.ErrCrashed)}, "<p>a", true},
+		"a time-out":       {failingRunner{fmt.Errorf("task extract: %w: killed after 3s", isolate.ErrTimeout)}, "<p>a", true},
+		"a broken answer":  {failingRunner{isolate.ErrOutput}, "<p>a", false},
+		"a picture":        {failingRunner{isolate.ErrCrashed}, "\x89PNG\r\n\x1a\n", false},
+		"a child, no text": {newPool(t, isolate.Options{}), "<html><body></body></html>", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Isolated{Runner: c.runner}.HTML(t.Context(), []byte(c.raw), "", "https://example.org/a")
+			if Interrupted(err) != c.want {
+				t.Errorf("Interrupted(%v) = %v, want %v", err, !c.want, c.want)
+			}
+		})
+	}
+}
+
 // BenchmarkIsolatedPage200kB measures a page in a child that is running (warm), and
 // in a pool that starts one for it (cold).
 func BenchmarkIsolatedPage200kB(b *testing.B) {

@@ -30,7 +30,7 @@ func pidOf(t *testing.T, p *isolate.Pool) int {
 
 func TestPoolServesManyTasksWithOneProcess(t *testing.T) {
 	t.Parallel()
-	p := newPool(t, isolate.Options{MaxTasks: 100})
+	p := newPool(t, isolate.Options{MaxTasks: 100, Deadline: time.Hour})
 	first := pidOf(t, p)
 	for i := range 20 {
 		var got note
@@ -79,7 +79,11 @@ func TestPoolReplacesAChildThatMisbehaves(t *testing.T) {
 	} {
 		t.Run(c.task, func(t *testing.T) {
 			t.Parallel()
-			p := newPool(t, isolate.Options{Deadline: c.deadline, Parallel: 1})
+			o := isolate.Options{Deadline: time.Hour, Parallel: 1}
+			if c.deadline > 0 { // the other tasks have time on a busy machine
+				o.Deadlines = map[string]time.Duration{c.task: c.deadline}
+			}
+			p := newPool(t, o)
 			first := pidOf(t, p)
 			var out any
 			err := p.Run(bound(t), c.task, note{}, &out)
@@ -115,6 +119,24 @@ func TestPoolRetiresItsChildren(t *testing.T) {
 				t.Errorf("process %d has not retired", first)
 			}
 		})
+	}
+}
+
+// By default a child does 20 tasks, of whatever kind, and the next is another's.
+func TestPoolRetiresAChildAfterTwentyTasks(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, isolate.Options{Parallel: 1, Deadline: time.Hour})
+	first := pidOf(t, p)
+	for i := range 18 {
+		if err := p.Run(bound(t), []string{"echo", "fail"}[i%2], note{}, &note{}); err != nil && i%2 == 0 {
+			t.Fatal(err)
+		}
+	}
+	if twentieth := pidOf(t, p); twentieth != first {
+		t.Errorf("the 20th task is done by %d, want %d, as the first", twentieth, first)
+	}
+	if next := pidOf(t, p); next == first {
+		t.Errorf("process %d does a 21st task", first)
 	}
 }
 
