@@ -105,7 +105,7 @@ func recipient(s string) (age.Recipient, error) {
 	}
 	list, err := age.ParseRecipients(strings.NewReader(s))
 	if err != nil || len(list) != 1 {
-		return nil, errors.New("it is no key of age or SSH")
+		return nil, errors.New("it is neither an age nor an SSH key")
 	}
 	return list[0], nil
 }

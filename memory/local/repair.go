@@ -21,8 +21,8 @@ const (
 	repairPrefix = ".research-mcp-repair-" // of the folder in which the new file is made
 	// exclusiveWait is how long Repair waits for other processes to let go of the file.
 	exclusiveWait = 3 * time.Second
-	// copyLock is a file beside the copy that an export makes: the export holds its lock,
-	// and whoever gets it may remove the copy, if it is older than copyMade.
+	// copyLock is a file beside the copy that an export makes. The export holds its lock.
+	// A process that can take the lock removes the copy if it is older than copyMade.
 	copyLock = "export.lock"
 	copyMade = time.Minute
 )

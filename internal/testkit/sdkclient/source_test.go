@@ -164,7 +164,11 @@ func checkProgress(t *testing.T, wire string, calls int) {
 	if len(reports) != calls || len(tokens) != calls {
 		t.Errorf("%d calls, %d with reports; want %d of both", len(tokens), len(reports), calls)
 	}
+	const least = 2 // the search begins, and the source has answered; a slow one is told of in between
 	for token, seen := range reports {
+		if len(seen) < least {
+			t.Errorf("%s: reports %v, want %d at least", token, seen, least)
+		}
 		for i, n := range seen {
 			if n != i+1 {
 				t.Errorf("%s: reports %v, want 1, 2, 3, …", token, seen)
