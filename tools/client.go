@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -10,7 +11,8 @@ import (
 // longer: many give up after 60 seconds, and some after 50.
 const unknownPatience = 45 * time.Second
 
-// patientClients are parts of the names of clients that wait for minutes.
+// patientClients are the names of clients that wait for minutes. Some add words to them:
+// codex-mcp-client, Visual Studio Code - Insiders.
 var patientClients = []string{"claude-code", "visual studio code", "vscode", "codex", "gemini-cli", "opencode"}
 
 type clientKey struct{}
@@ -27,10 +29,18 @@ func (d Deps) defaultBudget(ctx context.Context) time.Duration {
 	if !known || d.Budget <= unknownPatience {
 		return 0
 	}
-	for _, patient := range patientClients {
-		if strings.Contains(strings.ToLower(name), patient) {
-			return 0
-		}
+	if isPatient(name) {
+		return 0
 	}
 	return unknownPatience
+}
+
+// isPatient reports whether a client has one of the names, as the whole of its own or as its
+// first words.
+func isPatient(name string) bool {
+	name = strings.ToLower(strings.TrimSpace(name))
+	return slices.ContainsFunc(patientClients, func(patient string) bool {
+		rest, ok := strings.CutPrefix(name, patient)
+		return ok && (rest == "" || strings.ContainsRune(" -_/", rune(rest[0])))
+	})
 }

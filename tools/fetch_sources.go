@@ -75,6 +75,9 @@ func fetchSources(d Deps) Definition {
 			if err != nil {
 				return research.ReadResult{}, err
 			}
+			if in.BudgetSeconds == nil {
+				req.Budget = d.defaultBudget(ctx)
+			}
 			return d.Engine.Read(ctx, req, observe)
 		},
 		func(in FetchSourcesIn, out research.ReadResult) (string, any) {

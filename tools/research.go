@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/research"
@@ -41,7 +42,7 @@ func researchTool(d Deps) Definition {
 			),
 			OutputSchema: output[ResearchOut](
 				require("", "notice", "session", "status", "answer", "citations", "sources"),
-				oneOf("status", evidence.Answered, evidence.Partial, evidence.Insufficient),
+				oneOf("status", evidence.Answered, evidence.Partial, evidence.Insufficient, evidence.Pending),
 				describeField("answer", "Markdown with [n] marks, between fences"),
 				describeField("claims", "Only those that are not supported"),
 				oneOf("claims[].verdict", evidence.Weak, evidence.Unsupported),
@@ -55,7 +56,12 @@ func researchTool(d Deps) Definition {
 			if in.BudgetSeconds == nil {
 				req.Budget = d.defaultBudget(ctx)
 			}
-			return d.Engine.Ask(ctx, req, observe)
+			a, err := d.Engine.Ask(ctx, req, observe)
+			var pending *research.Pending
+			if errors.As(err, &pending) { // no failure: the next step leads to the answer
+				return evidence.Answer{Question: in.Question, RunID: pending.Run, Status: evidence.Pending}, nil
+			}
+			return a, err
 		},
 		func(in ResearchIn, a evidence.Answer) (string, any) {
 			f := shrinkAnswer(a, d.limit(in.MaxTokens), d.Zone, d.Boundary)

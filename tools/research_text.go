@@ -62,6 +62,9 @@ func (f *answerShrinker) json() any {
 		Evidence: nonNil(slices.Clone(a.Evidence)), Sources: nonNil(a.Sources), NotAsked: a.NotAsked,
 		Analysis: Analysed{a.Analysis.Status, a.Analysis.Documents}, Timing: Timed{a.Timing.TotalMS},
 		Warnings: nonNil(f.omitted.with(a.Warnings, f.limit.tokens))}
+	if a.Status == evidence.Pending {
+		out.Warnings = append(out.Warnings, nextStep(a.RunID))
+	}
 	for i, c := range out.Claims {
 		out.Claims[i].Text, out.Claims[i].Citations = fenced(f.word, c.Text), nonNil(c.Citations)
 	}
@@ -73,6 +76,11 @@ func (f *answerShrinker) json() any {
 		out.Evidence[i].Text, out.Evidence[i].Heading = fenced(f.word, p.Text), nonNil(p.Heading)
 	}
 	return out
+}
+
+// nextStep leads to the answer of a run that is not finished.
+func nextStep(run string) string {
+	return fmt.Sprintf("There is no answer yet: the question is still being worked on. Call research with run_id %s for the answer.", run)
 }
 
 // text renders an answer for a model that sees only this text: the answer, what is
@@ -92,7 +100,10 @@ func (f *answerShrinker) text() string {
 		fmt.Fprintf(&b, "; run %s", a.RunID)
 	}
 	b.WriteByte('\n')
-	if a.Answer == "" {
+	switch {
+	case a.Status == evidence.Pending:
+		b.WriteString(nextStep(a.RunID) + "\n")
+	case a.Answer == "":
 		b.WriteString("Nothing that was read answers the question.\n")
 	}
 	if body := strings.TrimLeft(f.foreign(), "\n"); body != "" {

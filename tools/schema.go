@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -209,16 +210,22 @@ func require(path string, names ...string) edit {
 	}
 }
 
-// budget bounds budget_seconds; its default is the setting. It replaces %d in the
+// budget bounds budget_seconds; its default is the setting, as far as an unknown
+// client waits for it. It replaces %d in the
 // description: some clients do not show the model the schema's keywords.
 func (d Deps) budget() edit {
 	const name = "budget_seconds"
 	seconds := func(t time.Duration) int { return int(t.Round(time.Second) / time.Second) }
-	bounds := numberOf(name, seconds(research.MinBudget), seconds(research.MaxBudget), seconds(d.Budget))
+	usual := min(d.Budget, unknownPatience)
+	words := strconv.Itoa(seconds(usual))
+	if usual < d.Budget {
+		words += fmt.Sprintf(" (%d for clients known to wait)", seconds(d.Budget))
+	}
+	bounds := numberOf(name, seconds(research.MinBudget), seconds(research.MaxBudget), seconds(usual))
 	return func(root *jsonschema.Schema) {
 		bounds(root)
 		s := at(root, name)
-		s.Description = strings.Replace(s.Description, "%d", string(s.Default), 1)
+		s.Description = strings.Replace(s.Description, "%d", words, 1)
 	}
 }
 

@@ -89,26 +89,31 @@ func TestToolsAreComplete(t *testing.T) {
 }
 
 // TestBudgetIsTheSetting: a call without budget_seconds leaves the budget to the
-// engine, and the schema shows the value that the engine takes.
+// engine, and the schema shows the value that the engine takes, or that of an unknown client
+// and in words that of one known to wait.
 func TestBudgetIsTheSetting(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
 	d := deps(f)
 	d.Budget = 90 * time.Second
+	const words = "default 45 (90 for clients known to wait)"
 	for _, def := range All(d) {
 		if def.Name != "research" && def.Name != "fetch-sources" {
 			continue
 		}
 		var schema struct {
 			Properties struct {
-				Budget struct{ Default int } `json:"budget_seconds"`
+				Budget struct {
+					Default     int
+					Description string
+				} `json:"budget_seconds"`
 			}
 		}
 		if err := json.Unmarshal(def.InputSchema, &schema); err != nil {
 			t.Fatal(err)
 		}
-		if got := schema.Properties.Budget.Default; got != 90 {
-			t.Errorf("%s: default of budget_seconds = %d, want 90", def.Name, got)
+		if got := schema.Properties.Budget; got.Default != 45 || !strings.Contains(got.Description, words) {
+			t.Errorf("%s: budget_seconds is %+v, want 45 and %q", def.Name, got, words)
 		}
 	}
 	if _, err := call(t, f, "research", `{"question":"q"}`); err != nil || f.research.Budget != 0 {

@@ -115,9 +115,7 @@ func (s *soak) round(t *testing.T, n int) {
 			s.killChild()
 		}
 	}
-	for len(s.peer.pending) > 0 {
-		s.peer.await(t)
-	}
+	s.peer.awaitAll(t)
 }
 
 var soakQuestions = []string{

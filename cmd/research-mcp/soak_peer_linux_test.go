@@ -24,6 +24,7 @@ type peer struct {
 	pending map[int]string // calls without an answer: what was asked
 	failed  int            // calls that an error was the answer to, of the protocol or a tool
 	ids     []string       // of documents that the server named
+	seen    func([]byte)   // gets each response; nil: nobody does
 }
 
 // startPeer starts a server and greets it.
@@ -130,11 +131,22 @@ func (p *peer) await(t *testing.T) {
 		}
 		if _, waiting := p.pending[*m.ID]; waiting {
 			delete(p.pending, *m.ID)
+			if p.seen != nil {
+				p.seen(line)
+			}
 			if m.Error != nil || m.Result.IsError {
 				p.failed++
 			}
 			return
 		}
+	}
+}
+
+// awaitAll returns after the answers to all pending requests.
+func (p *peer) awaitAll(t *testing.T) {
+	t.Helper()
+	for len(p.pending) > 0 {
+		p.await(t)
 	}
 }
 

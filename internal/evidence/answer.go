@@ -14,6 +14,7 @@ const (
 	Answered     = "answered"
 	Partial      = "partial"      // an answer, but something that was asked for is missing: see Warnings
 	Insufficient = "insufficient" // nothing that was read answers the question
+	Pending      = "pending"      // of a result in an answer's place: its run is still being worked on
 )
 
 // Statuses of a source in a report.

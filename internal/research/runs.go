@@ -16,7 +16,7 @@ import (
 
 // Bounds of runs.
 const (
-	mostRuns     = 16               // that work at the same time; others wait within their budget
+	mostRuns     = 16               // that work at the same time; others wait
 	mostWaiting  = 100              // that work or wait
 	keepFinished = 10 * time.Minute // how long the answer of a run that nobody waited for is kept at hand
 	mostFinished = 64
@@ -70,7 +70,7 @@ type asking struct {
 	// Guarded by runs.mu.
 	waiting  int
 	working  bool // it has a slot
-	kept     bool // somebody left without it: it goes on
+	kept     bool // somebody gave up waiting: it goes on
 	taken    bool // somebody got the answer
 	finished time.Time
 
@@ -89,7 +89,8 @@ type asking struct {
 // on, for Config.RunFor at most: both ways get what has come until then at once, and its last
 // answer is stored.
 //
-// A run that waits for others longer than its budget is refused.
+// At most mostRuns work at once, and others wait. A caller whose budget ends before the run
+// gets *Pending, with the id by which the answer is had later.
 func (e *Engine) Ask(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
 	if req.Run != "" {
 		return e.pickUp(ctx, req, observe)
@@ -213,7 +214,7 @@ func (e *Engine) join(ctx context.Context, req Request) (*asking, error) {
 		a.waiting++
 		return a, nil
 	}
-	if e.runs.unfinished() >= mostWaiting {
+	if e.runs.unfinished() >= mostWaiting && !e.runs.endForsaken() {
 		return nil, &evidence.Problem{What: fmt.Sprintf("%d questions are being answered or wait", mostWaiting), Try: "ask again when some have their answers"}
 	}
 	if err := e.enter(); err != nil {
@@ -250,7 +251,8 @@ func (e *Engine) join(ctx context.Context, req Request) (*asking, error) {
 	return a, nil
 }
 
-// inTurn waits for a slot within the budget, and answers in what is left of it.
+// inTurn waits for a slot, and answers in what is left of the budget. If less than a quarter
+// is left, the answer is for a caller who comes back, and has the whole budget.
 func (e *Engine) inTurn(ctx context.Context, req Request, a *asking) (answer evidence.Answer, left *rest, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -259,25 +261,18 @@ func (e *Engine) inTurn(ctx context.Context, req Request, a *asking) (answer evi
 		}
 	}()
 	begun := e.deps.Now()
-	patience, cancel := limit.WithTimeout(ctx, req.Budget-MinBudget)
-	defer cancel()
 	select {
 	case e.runs.slots <- struct{}{}:
-	default:
-		select {
-		case e.runs.slots <- struct{}{}:
-		case <-patience.Done():
-			if err := ctx.Err(); err != nil {
-				return evidence.Answer{}, nil, err
-			}
-			return evidence.Answer{}, nil, &evidence.Problem{What: fmt.Sprintf("%d questions are being answered, and none was done within the budget of %s", mostRuns, req.Budget), Try: "ask again in a moment, or allow a longer budget"}
-		}
+		defer func() { <-e.runs.slots }()
+	case <-ctx.Done():
+		return evidence.Answer{}, nil, ctx.Err()
 	}
-	defer func() { <-e.runs.slots }()
 	e.runs.mu.Lock()
 	a.working = true
 	e.runs.mu.Unlock()
-	req.Budget = max(MinBudget, req.Budget-e.deps.Now().Sub(begun))
+	if rest := req.Budget - e.deps.Now().Sub(begun); rest >= max(MinBudget, req.Budget/4) {
+		req.Budget = rest
+	}
 	return e.research(ctx, req, a.id, a.broadcast)
 }
 
@@ -323,6 +318,19 @@ func (r *runs) unfinished() int {
 	return n
 }
 
+// endForsaken ends the oldest run that waits for others and that nobody waits for, and reports
+// whether there is one.
+func (r *runs) endForsaken() bool {
+	for _, past := range r.past {
+		if a := r.byID[past.id]; a != nil && a.finished.IsZero() && !a.working && a.waiting == 0 {
+			a.cancel()
+			r.forget(a)
+			return true
+		}
+	}
+	return false
+}
+
 func (r *runs) forget(a *asking) {
 	delete(r.byID, a.id)
 	if r.byKey[a.key] == a {
@@ -360,21 +368,29 @@ func (e *Engine) await(ctx context.Context, a *asking, budget time.Duration, obs
 // comes up to half a second after it.
 const awaitGrace = time.Second
 
-// leave counts a caller out. The run ends with its last one, unless that gave up waiting.
+// leave counts a caller out. The run ends with its last one, unless one gave up waiting.
 func (r *runs) leave(ctx context.Context, a *asking) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a.waiting--
 	gaveUp := ctx.Err() == nil || errors.Is(context.Cause(ctx), evidence.ErrCallerLeft)
 	a.kept = a.kept || gaveUp
-	if a.waiting == 0 && (!a.kept || !a.working) {
+	if a.waiting == 0 && !a.kept {
 		a.cancel()
 		r.forget(a)
 	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return &evidence.Problem{What: fmt.Sprintf("the question is still being worked on, as run %s", a.id), Try: fmt.Sprintf("call research with run_id %s for its answer", a.id)}
+	return &Pending{Run: a.id}
+}
+
+// Pending is what a caller gets whose budget ended before its run did, at work or waiting for
+// others. The run goes on.
+type Pending struct{ Run string }
+
+func (p *Pending) Error() string {
+	return "the question is still being worked on, as run " + p.Run
 }
 
 // watch adds an observer, and returns what removes it.

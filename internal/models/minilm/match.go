@@ -25,7 +25,7 @@ func (e *Encoder) Match(ctx context.Context, question string, texts []string) ([
 	for _, t := range texts {
 		inputs = append(inputs, l.words.Encode(t, e.maxTokens))
 	}
-	states, err := each(ctx, inputs, l.model.States)
+	states, err := l.each(ctx, inputs, l.model.States)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -58,6 +58,7 @@ const mostRecent = 256
 type loaded struct {
 	model *bert.Model
 	words *bert.WordPiece
+	turns chan struct{} // one for each pass at work: more would only keep others from the processors
 }
 
 // load is shared by all encoders: the weights are opened once.
@@ -70,7 +71,7 @@ var load = sync.OnceValues(func() (*loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the built-in encoder: %w", err)
 	}
-	return &loaded{m, w}, nil
+	return &loaded{m, w, make(chan struct{}, max(1, runtime.GOMAXPROCS(0)))}, nil
 })
 
 // Available reports whether this processor runs the encoder fast enough for the
@@ -104,7 +105,7 @@ func (e *Encoder) Embed(ctx context.Context, texts []string) ([][]float32, error
 	for i, n := range missing {
 		inputs[i] = l.words.Encode(texts[n], e.maxTokens)
 	}
-	vectors, err := each(ctx, inputs, l.model.Embed)
+	vectors, err := l.each(ctx, inputs, l.model.Embed)
 	if err != nil {
 		return nil, err
 	}
@@ -129,13 +130,19 @@ func (e *Encoder) Rest() {
 	}
 }
 
-// each runs a pass over all inputs, in batches side by side.
-func each(ctx context.Context, inputs []bert.Input, pass func([]bert.Input) ([][]float32, error)) ([][]float32, error) {
+// each runs a pass over all inputs, in batches side by side, each in its turn: many questions
+// at once share the processors with what is quick, such as a recall.
+func (l *loaded) each(ctx context.Context, inputs []bert.Input, pass func([]bert.Input) ([][]float32, error)) ([][]float32, error) {
 	out := make([][]float32, len(inputs))
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, runtime.GOMAXPROCS(0)))
+	group.SetLimit(cap(l.turns))
 	for _, batch := range batches(inputs) {
 		group.Go(func() error {
+			select {
+			case l.turns <- struct{}{}:
+				defer func() { <-l.turns }()
+			case <-ctx.Done():
+			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}
