@@ -40,7 +40,11 @@ func withSettings(file []byte, values map[string]string) ([]byte, error) {
 	if err := yaml.Unmarshal(file, &doc); err != nil {
 		return nil, err
 	}
-	if doc.Kind == 0 { // empty
+	var out bytes.Buffer
+	if doc.Kind == 0 { // empty, or comments alone, which yaml does not give back
+		if comments := bytes.TrimSpace(file); len(comments) > 0 {
+			out.Write(append(bytes.Clone(comments), '\n'))
+		}
 		doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
 	}
 	keys := make([]string, 0, len(values))
@@ -53,7 +57,6 @@ func withSettings(file []byte, values map[string]string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
 	if err := errors.Join(enc.Encode(&doc), enc.Close()); err != nil {

@@ -7,6 +7,9 @@ func TestWithSettings(t *testing.T) {
 	for _, c := range []struct{ name, before, want string }{
 		{"no file", "", "contact: a@b.example\nsources:\n  files:\n    dir: /n\n"},
 		{"comments and other settings", "# mine\ncontact: old # c\nresearch:\n  budget: 30s\n", "# mine\ncontact: a@b.example # c\nresearch:\n  budget: 30s\nsources:\n  files:\n    dir: /n\n"},
+		{"comments alone", "# mine\n\n# contact: me\n", "# mine\n\n# contact: me\ncontact: a@b.example\nsources:\n  files:\n    dir: /n\n"},
+		{"comments alone, lines of Windows", "# mine\r\n", "# mine\ncontact: a@b.example\nsources:\n  files:\n    dir: /n\n"},
+		{"a byte order mark and a comment", "\ufeff# mine", "\ufeff# mine\ncontact: a@b.example\nsources:\n  files:\n    dir: /n\n"},
 		{"a section without settings", "sources:\n", "sources:\n  files:\n    dir: /n\ncontact: a@b.example\n"},
 		{"a value in place of a section", "sources: [a]\n", ""},
 		{"a list", "- a\n", ""},

@@ -90,18 +90,11 @@ func parseJSON(body []byte, servers string) (hujson.Value, error) {
 	if err != nil {
 		return root, notJSON(err)
 	}
-	object, ok := root.Value.(*hujson.Object)
-	if !ok {
+	if _, ok := root.Value.(*hujson.Object); !ok {
 		return root, fmt.Errorf("it is not an object: %w", errShape)
 	}
-	n := 0
-	for _, m := range object.Members {
-		if name, ok := m.Name.Value.(hujson.Literal); ok && name.String() == servers {
-			n++
-		}
-	}
-	if n > 1 {
-		return root, fmt.Errorf("it has %q %d times: %w", servers, n, errShape)
+	if key := twice(&root); key != "" {
+		return root, fmt.Errorf("an object in it has %q twice: %w", key, errShape)
 	}
 	if found := root.Find("/" + servers); found != nil {
 		if _, ok := found.Value.(*hujson.Object); !ok {
@@ -109,6 +102,29 @@ func parseJSON(body []byte, servers string) (hujson.Value, error) {
 		}
 	}
 	return root, nil
+}
+
+// twice returns a key that an object has more than once, or "". Readers differ in which one
+// counts.
+func twice(root *hujson.Value) (key string) {
+	for v := range root.All() {
+		object, ok := v.Value.(*hujson.Object)
+		if !ok {
+			continue
+		}
+		seen := map[string]bool{}
+		for _, m := range object.Members {
+			name, ok := m.Name.Value.(hujson.Literal)
+			if !ok {
+				continue
+			}
+			if seen[name.String()] {
+				return name.String()
+			}
+			seen[name.String()] = true
+		}
+	}
+	return ""
 }
 
 // addMember sets a member of the object at a JSON pointer. A new one gets a line of its

@@ -31,7 +31,12 @@ type Change struct {
 // Install adds the server to the client's configuration, or corrects its command there.
 // Other servers, settings and comments stay. With dryRun nothing is written.
 func Install(c Client, s System, server Server, dryRun bool, now time.Time) (Change, error) {
-	return edit(c, s, dryRun, now, func(config []byte) ([]byte, error) { return c.set(config, server) })
+	return edit(c, s, dryRun, now, func(config []byte) ([]byte, error) {
+		if err := c.checkLocal(config); err != nil {
+			return nil, err
+		}
+		return c.set(config, server)
+	})
 }
 
 // Uninstall removes the server from the client's configuration.
@@ -55,25 +60,71 @@ func edit(c Client, s System, dryRun bool, now time.Time, change func([]byte) ([
 	if !out.Changed || dryRun {
 		return out, nil
 	}
-	if out.Backup, err = Replace(file, after, now); err != nil {
+	out.Backup, err = replaceFrom(file, before, after, now)
+	switch {
+	case errors.Is(err, errMeanwhile):
+		return out, &evidence.Problem{What: fmt.Sprintf("the configuration of %s, %s, was changed by another program meanwhile, and was not changed here", c.Title, file), Try: "run the command again", Cause: err}
+	case err != nil:
 		return out, unwritable(c, file, err)
 	}
 	return out, nil
+}
+
+// errMeanwhile reports that a file is not as it was when it was read.
+var errMeanwhile = errors.New("another program has changed it meanwhile; try again")
+
+// checkLocal refuses to give a command to an entry of ours that names the address of a
+// server: somebody else's words, which would go on to count in some clients.
+func (c Client) checkLocal(config []byte) error {
+	entry, err := c.ownEntry(config)
+	if err != nil {
+		return err
+	}
+	for _, key := range []string{"url", "httpUrl", "serverUrl"} {
+		if address, ok := entry[key]; ok {
+			return fmt.Errorf("%q in it has the %s %q: remove that entry first", ServerName, key, fmt.Sprint(address))
+		}
+	}
+	return nil
+}
+
+// ownEntry returns our server as it stands in a configuration, or nil.
+func (c Client) ownEntry(config []byte) (map[string]any, error) {
+	decode := decodeJSON
+	if c.format == tomlFile {
+		decode = decodeTOML
+	}
+	all, err := decode(config)
+	if err != nil {
+		return nil, err
+	}
+	servers, _ := all[c.servers].(map[string]any)
+	entry, _ := servers[ServerName].(map[string]any)
+	return entry, nil
 }
 
 // Replace writes a configuration in one step, and returns where the one before is kept;
 // empty if there was none.
 func Replace(file string, content []byte, now time.Time) (kept string, err error) {
 	before, err := readConfig(file)
-	switch {
-	case err == nil:
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return replaceFrom(file, before, content, now)
+}
+
+// replaceFrom is Replace of a file whose content was before; nil if there was none. It
+// returns errMeanwhile if that has changed.
+func replaceFrom(file string, before, content []byte, now time.Time) (kept string, err error) {
+	if before != nil {
 		if kept, err = backup(file, before, now); err != nil {
 			return "", err
 		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return "", err
 	}
-	return kept, replace(file, content)
+	if err = replace(file, before, content); err != nil && kept != "" {
+		err = errors.Join(err, os.Remove(kept)) // nothing was replaced
+	}
+	return kept, err
 }
 
 // Configured returns the server as it stands in the client's configuration, whether it
@@ -84,20 +135,14 @@ func Configured(c Client, s System) (server Server, found, exists bool, err erro
 	if errors.Is(err, fs.ErrNotExist) {
 		return Server{}, false, false, nil
 	}
-	var all map[string]any
+	var entry map[string]any
 	if err == nil {
-		if c.format == tomlFile {
-			all, err = decodeTOML(config)
-		} else {
-			all, err = decodeJSON(config)
-		}
+		entry, err = c.ownEntry(config)
 	}
 	if err != nil {
 		return Server{}, false, true, unreadable(c, file, err)
 	}
-	servers, _ := all[c.servers].(map[string]any)
-	entry, found := servers[ServerName].(map[string]any)
-	if !found {
+	if entry == nil {
 		return Server{}, false, true, nil
 	}
 	return readEntry(entry), true, true, nil
@@ -133,6 +178,9 @@ func readEntry(entry map[string]any) Server {
 
 func readConfig(file string) ([]byte, error) {
 	info, err := os.Stat(file)
+	if target, link := os.Readlink(file); link == nil && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("it is a symbolic link to %s, which does not exist", target)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -160,22 +208,38 @@ func backup(file string, content []byte, now time.Time) (string, error) {
 	}
 }
 
-// replace writes a file in one step. A symbolic link stays one.
-func replace(file string, content []byte) error {
+// replace writes a file in one step, if it is still as before; nil: if there is none. A
+// symbolic link stays one.
+func replace(file string, before, content []byte) error {
 	if target, err := filepath.EvalSymlinks(file); err == nil {
 		file = target
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return err
 	}
-	return write(file, content, func(temp string) error { return os.Rename(temp, file) })
+	return write(file, content, func(temp string) error {
+		is, err := readConfig(file)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && before == nil:
+			return newfile.Publish(temp, file)
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return err
+		case err != nil || before == nil || !bytes.Equal(is, before):
+			return errMeanwhile
+		}
+		return os.Rename(temp, file)
+	})
 }
 
-// write writes a temporary file beside file, with its permissions, and gives it its name.
+// write writes a temporary file beside file, with its permissions and its owner, and gives
+// it its name. The owner of a new file is that of its folder, also if root runs this.
 func write(file string, content []byte, name func(temp string) error) error {
 	mode := fs.FileMode(0o600) // it may hold keys of other servers
-	if info, err := os.Stat(file); err == nil {
-		mode = info.Mode().Perm()
+	owned, err := os.Stat(file)
+	if err == nil {
+		mode = owned.Mode().Perm()
+	} else if owned, err = os.Stat(filepath.Dir(file)); err != nil {
+		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(file), ".research-mcp-*")
 	if err != nil {
@@ -183,7 +247,7 @@ func write(file string, content []byte, name func(temp string) error) error {
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(content)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	err = errors.Join(err, own(f, owned), f.Chmod(mode), f.Sync(), f.Close())
 	if err != nil {
 		return err
 	}

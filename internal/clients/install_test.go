@@ -171,6 +171,82 @@ func TestBrokenConfiguration(t *testing.T) {
 	}
 }
 
+// A configuration that another program changes while it is edited stays as that left it.
+func TestChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	const theirs = `{"mcpServers": {"theirs": {"command": "t"}}}`
+	for _, before := range []string{"", `{"mcpServers": {}}`} {
+		s, c := home(t), client(t, "cursor")
+		if err := os.MkdirAll(filepath.Dir(c.File(s)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if before != "" {
+			if err := os.WriteFile(c.File(s), []byte(before), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := edit(c, s, false, moment, func(config []byte) ([]byte, error) {
+			if err := os.WriteFile(c.File(s), []byte(theirs), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return c.set(config, server)
+		})
+		var p *evidence.Problem
+		if !errors.As(err, &p) || !strings.Contains(p.What, "meanwhile") || !strings.Contains(p.Try, "again") {
+			t.Errorf("edit = %v, want a problem", err)
+		}
+		files, err := os.ReadDir(filepath.Dir(c.File(s)))
+		if raw, failed := os.ReadFile(c.File(s)); err != nil || failed != nil || len(files) != 1 || string(raw) != theirs {
+			t.Errorf("the folder has %v, %v, and the file is %q, %v", files, err, raw, failed)
+		}
+	}
+}
+
+func TestDanglingLink(t *testing.T) {
+	t.Parallel()
+	s, c := home(t), client(t, "cursor")
+	if err := os.MkdirAll(filepath.Dir(c.File(s)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("/nonexistent/dotfiles.json", c.File(s)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Install(c, s, server, false, moment)
+	var p *evidence.Problem
+	if !errors.As(err, &p) || !strings.Contains(p.What, "link to /nonexistent/dotfiles.json, which does not exist") {
+		t.Errorf("Install = %v, want a problem that names the target", err)
+	}
+	if target, err := os.Readlink(c.File(s)); err != nil || target != "/nonexistent/dotfiles.json" {
+		t.Errorf("the link leads to %q, %v", target, err)
+	}
+}
+
+// An entry of ours that names an address is told, and stays.
+func TestEntryWithAnAddress(t *testing.T) {
+	t.Parallel()
+	for name, config := range map[string]string{
+		"cursor": `{"mcpServers": {"research-mcp": {"url": "https://example.org/mcp"}}}`,
+		"gemini": `{"mcpServers": {"research-mcp": {"httpUrl": "https://example.org/mcp", "command": "x"}}}`,
+		"codex":  "[mcp_servers.research-mcp]\nurl = \"https://example.org/mcp\"\n",
+	} {
+		s, c := home(t), client(t, name)
+		if err := os.MkdirAll(filepath.Dir(c.File(s)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(c.File(s), []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Install(c, s, server, false, moment)
+		var p *evidence.Problem
+		if !errors.As(err, &p) || !strings.Contains(p.What, "https://example.org/mcp") {
+			t.Errorf("%s: Install = %v, want a problem that names the address", name, err)
+		}
+		if raw, err := os.ReadFile(c.File(s)); err != nil || string(raw) != config {
+			t.Errorf("%s: the file is %q, %v", name, raw, err)
+		}
+	}
+}
+
 func TestFind(t *testing.T) {
 	t.Parallel()
 	if c, err := Find("VSCode"); err != nil || c.Name != "vscode" {

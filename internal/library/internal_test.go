@@ -82,3 +82,21 @@ func TestBackgroundWaitsForQuestions(t *testing.T) {
 		}
 	})
 }
+
+// Beside other questions, recall does not wait long for vectors.
+func TestCandidatePatience(t *testing.T) {
+	t.Parallel()
+	l := &Library{}
+	defer l.Foreground()() // the recall itself
+	if got := l.candidatePatience(); got != CandidatePatience {
+		t.Errorf("patience alone = %v, want %v", got, CandidatePatience)
+	}
+	done := l.Foreground()
+	if got := l.candidatePatience(); got != busyPatience {
+		t.Errorf("patience beside a question = %v, want %v", got, busyPatience)
+	}
+	done()
+	if got := l.candidatePatience(); got != CandidatePatience {
+		t.Errorf("patience after it = %v, want %v", got, CandidatePatience)
+	}
+}

@@ -131,7 +131,7 @@ func (l *Library) Search(ctx, patience context.Context, q evidence.RecallQuery, 
 	res, err := l.deps.Memory.Recall(ctx, q)
 	if err == nil && q.Lexical != nil && q.Mode != evidence.ModeVector {
 		if patience == nil {
-			bounded, cancel := limit.WithTimeout(ctx, CandidatePatience)
+			bounded, cancel := limit.WithTimeout(ctx, l.candidatePatience())
 			defer cancel()
 			patience = bounded
 		}

@@ -19,6 +19,9 @@ const (
 	candidates        = 24
 	candidatesAtOnce  = 2
 	CandidatePatience = 500 * time.Millisecond
+	// busyPatience is in its place beside other questions, which need the encoder: recall is
+	// quick at any time.
+	busyPatience = 20 * time.Millisecond
 	// storePatience is how long a recall waits for the memory to store their vectors:
 	// another process may have locked it.
 	storePatience = 300 * time.Millisecond
@@ -137,6 +140,14 @@ func (l *Library) embedCandidates(ctx, patience context.Context, q evidence.Reca
 	return again
 }
 
+// candidatePatience is that of a recall, which is one of the questions.
+func (l *Library) candidatePatience() time.Duration {
+	if l.questions.count() > 1 {
+		return busyPatience
+	}
+	return CandidatePatience
+}
+
 // queue counts the vectors that are still to be written, or returns nil if none are
 // written in the background.
 func (l *Library) queue(ctx context.Context) (*contract.Queue, error) {
@@ -173,10 +184,12 @@ func (q *questions) enter() (leave func()) {
 	})
 }
 
-func (q *questions) idle() bool {
+func (q *questions) idle() bool { return q.count() == 0 }
+
+func (q *questions) count() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.n == 0
+	return q.n
 }
 
 // wait returns when there is no question, or ctx's error.

@@ -130,18 +130,24 @@ func (e *Encoder) Rest() {
 	}
 }
 
+// quickTokens are those of a text whose pass waits for no turn if it is the only one: a question.
+const quickTokens = 48
+
 // each runs a pass over all inputs, in batches side by side, each in its turn: many questions
 // at once share the processors with what is quick, such as a recall.
 func (l *loaded) each(ctx context.Context, inputs []bert.Input, pass func([]bert.Input) ([][]float32, error)) ([][]float32, error) {
 	out := make([][]float32, len(inputs))
+	quick := len(inputs) == 1 && len(inputs[0].IDs) <= quickTokens
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(cap(l.turns))
 	for _, batch := range batches(inputs) {
 		group.Go(func() error {
-			select {
-			case l.turns <- struct{}{}:
-				defer func() { <-l.turns }()
-			case <-ctx.Done():
+			if !quick {
+				select {
+				case l.turns <- struct{}{}:
+					defer func() { <-l.turns }()
+				case <-ctx.Done():
+				}
 			}
 			if err := ctx.Err(); err != nil {
 				return err
