@@ -9,10 +9,24 @@ trap 'rm -f "$raw"' EXIT
 export BENCH_BINARY=$PWD/bin/research-mcp
 
 run() { go test -run '^$' -bench "$1" -benchtime "$2" "$3" | tee -a "$raw" >&2; }
+# rivals installs other servers outside of the tree, and names them in RIVALS.
+rivals() {
+  local root=${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/rivals
+  local node=$root/node/node_modules/.bin/mcp-server-memory python=$root/python/bin/web-researcher-mcp
+  mkdir -p "$root/node" "$root/python"
+  [ -x "$node" ] || (cd "$root/node" && npm install --no-audit --no-fund --loglevel=error --prefix . @modelcontextprotocol/server-memory) >&2 || true
+  [ -x "$python" ] || (cd "$root/python" && python3 -m venv . && bin/pip install -q --disable-pip-version-check web-researcher-mcp) >&2 || true
+  export RIVALS=""
+  if [ -x "$node" ]; then RIVALS+=" server-memory=$node"; else echo "NOT RUN: server-memory could not be installed" >&2; fi
+  if [ -x "$python" ]; then RIVALS+=" web-researcher-mcp=$python"; else echo "NOT RUN: web-researcher-mcp could not be installed" >&2; fi
+}
+
 run 'FanOut|Answer|Hang' 3x ./internal/app
 run 'Isolated|Start' 30x ./internal/app
 MEMORY_BENCH=100k run ServeLarge 10x ./internal/app
 run ServeIdle 1x ./internal/app
+rivals
+run Servers 10x ./internal/app
 run 'Busy|Beside|Cache' 20x ./internal/fetch
 run 'Page200kB' 40x ./internal/extract
 run Start 100x ./internal/isolate
@@ -46,6 +60,9 @@ cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
       through the tool, and its resident memory after them.
     - **ServeIdle**: the resident memory of a server that does nothing, after `initialize`
       and 30 s after a question that the encoder ranked.
+    - **Servers**: from starting a server to its answer to `initialize`, and its resident
+      memory two seconds later, beside npm's @modelcontextprotocol/server-memory and PyPI's
+      web-researcher-mcp, in the versions that were installed.
     - **Page200kB**: extraction of a page in an isolated process that is ready (warm)
       or is started for it (cold).
     - **Start**: from starting the process to its answer to `initialize`, and its end.
