@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"internal/limit":     {},
 	"internal/newfile":   {},
 	"internal/redact":    {},
+	"internal/span":      {},
 	"internal/text":      {"internal/evidence"},
 	"internal/config":    {},
 	"internal/fetch":     {},
@@ -59,6 +60,7 @@ var mayImport = map[string][]string{
 	"internal/testkit":  {"internal/evidence"},
 	"tools":             {"internal/evidence", "internal/library", "internal/research"},
 	"server":            {"tools", "internal/evidence"},
+	"internal/watch":    {"internal/evidence", "memory/contract", "server"},
 	"server/stdio":      {"server"},
 	"internal/app":      {"*"},
 
@@ -74,7 +76,7 @@ var mayImport = map[string][]string{
 }
 
 // base rooms are small and import nothing but evidence.
-var base = []string{"internal/text", "internal/limit", "internal/newfile", "internal/redact"}
+var base = []string{"internal/text", "internal/limit", "internal/newfile", "internal/redact", "internal/span"}
 
 // room is the longest entry of the table that the package is in. An entry that ends
 // in "/*" stands for each folder that has no entry of its own.

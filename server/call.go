@@ -29,8 +29,10 @@ func (h *Handler) toolHandler(d tools.Definition) mcpserver.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		call := h.calls.Add(1)
 		log := h.log.With("tool", d.Name, "call", call)
+		ctx, end := h.watch(ctx, d.Name, req)
 		if d.Slow && !d.Queues {
 			if err := h.acquireSlot(ctx); err != nil {
+				end(outcomeOf(ctx, err))
 				return failed(ctx, log, d.Name, call, err), nil
 			}
 			defer func() { <-h.slow }()
@@ -42,6 +44,7 @@ func (h *Handler) toolHandler(d tools.Definition) mcpserver.ToolHandlerFunc {
 			p.observe(ev)
 		})
 		p.stop()
+		end(outcomeOf(ctx, err))
 		switch {
 		case errors.Is(err, errAsked):
 			return person.result(), nil

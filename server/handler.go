@@ -46,6 +46,7 @@ type Options struct {
 	Prompts      []tools.Prompt
 	Logger       *slog.Logger // must not write to stdout; nil discards
 	SlowLimit    int
+	Watcher      Watcher // nil: nobody sees the calls
 }
 
 // Handler publishes tools to any number of clients over any number of
@@ -67,6 +68,7 @@ type Options struct {
 type Handler struct {
 	mcp        *mcpserver.MCPServer
 	log        *slog.Logger
+	watcher    Watcher                        // may be nil
 	names      []string                       // of the tools
 	completers map[completion]tools.Completer // nil: it is known, and has no proposals
 	slow       chan struct{}                  // a slot for each slow call
@@ -82,7 +84,7 @@ func NewHandler(o Options) *Handler {
 	if o.SlowLimit <= 0 {
 		o.SlowLimit = defaultSlowLimit
 	}
-	h := &Handler{log: o.Logger, slow: make(chan struct{}, o.SlowLimit), completers: map[completion]tools.Completer{}}
+	h := &Handler{log: o.Logger, watcher: o.Watcher, slow: make(chan struct{}, o.SlowLimit), completers: map[completion]tools.Completer{}}
 	hooks := &mcpserver.Hooks{}
 	hooks.AddOnError(h.explain)
 	options := []mcpserver.ServerOption{mcpserver.WithCacheHints(0, mcp.CacheScopePrivate)}

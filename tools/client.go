@@ -22,6 +22,13 @@ func WithClient(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, clientKey{}, name)
 }
 
+// ClientOf returns the name of the client whose call ctx is of, as it names itself; empty:
+// there is none.
+func ClientOf(ctx context.Context) string {
+	name, _ := ctx.Value(clientKey{}).(string)
+	return name
+}
+
 // defaultBudget is the budget of a call that names none: the setting, as far as the
 // client waits for it. 0 is the setting.
 func (d Deps) defaultBudget(ctx context.Context) time.Duration {

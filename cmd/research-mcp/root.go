@@ -53,6 +53,7 @@ type console struct {
 	configFile string
 	dataDir    string
 	logLevel   string
+	logFormat  string // of the settings
 	set        []string
 }
 
@@ -207,6 +208,7 @@ func (c *console) settings() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.logFormat = cfg.LogFormat
 	c.secrets.Set(redact.New(cfg.Secrets()...))
 	return cfg, nil
 }
@@ -264,7 +266,11 @@ func (c *console) logger(level string) *slog.Logger {
 	if l.UnmarshalText([]byte(level)) != nil {
 		l = slog.LevelWarn // settings are checked; this is the level of a demo
 	}
-	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: l}))
+	options := &slog.HandlerOptions{Level: l}
+	if c.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(c.err, options))
+	}
+	return slog.New(slog.NewTextHandler(c.err, options))
 }
 
 // print writes v as one indented JSON object.

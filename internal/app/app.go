@@ -52,6 +52,7 @@ type App struct {
 	sources []research.Source // that are on
 	closers []io.Closer       // of these
 	secrets *redact.Redactor  // of the settings
+	watched watched
 }
 
 // New builds the parts. It makes no requests. Its error is mostly an
@@ -73,6 +74,10 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if a.pool, err = newPool(cfg, o.Log); err != nil {
 		return nil, err
 	}
+	audit, err := openAudit(cfg, o)
+	if err != nil {
+		return nil, errors.Join(err, a.pool.Close())
+	}
 	a.pages = extract.Isolated{Runner: a.pool, ReadPDF: cfg.Fetch.PDF, ReadDocuments: cfg.Fetch.Documents}
 	a.fetch = newNetwork(ctx, a, o)
 	if a.sources, err = a.buildSources(o.Hooks); err != nil {
@@ -93,9 +98,9 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 		remembered = noRecall{a.memory}
 	}
 	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages}, secrets},
-		Named: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, secrets}, Files: a.pages.All(), Cache: a.fetch, Location: cfg.DataDir, Now: o.Now, Log: o.Log})
+		Named: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, secrets}, Files: a.pages.All(), Cache: a.fetch, Journal: audit, Location: cfg.DataDir, Now: o.Now, Log: o.Log})
 	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: cleanSessions{a.library.Turns(), secrets}, Models: a.models, Analyst: analyst{a.pool},
+		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: cleanSessions{a.library.Turns(), secrets}, Models: a.models, Analyst: analyst{a.pool}, Searched: a.watched.searched,
 		Now: o.Now, NewID: o.NewID, Log: o.Log,
 	})
 	return a, nil

@@ -24,20 +24,22 @@ const EnvPrefix = "RESEARCH_MCP_"
 
 // Config is the settings' values, valid after Load.
 type Config struct {
-	DataDir  string            `koanf:"data_dir"`
-	LogLevel string            `koanf:"log_level"`
-	Contact  string            `koanf:"contact"`
-	Language string            `koanf:"language"`
-	Research Research          `koanf:"research"`
-	Session  Session           `koanf:"session"`
-	Analysis Analysis          `koanf:"analysis"`
-	Ollama   Ollama            `koanf:"ollama"`
-	Memory   Memory            `koanf:"memory"`
-	Models   Models            `koanf:"models"`
-	Cache    Cache             `koanf:"cache"`
-	Fetch    Fetch             `koanf:"fetch"`
-	Server   Server            `koanf:"server"`
-	Sources  map[string]Source `koanf:"sources"`
+	DataDir   string            `koanf:"data_dir"`
+	LogLevel  string            `koanf:"log_level"`
+	LogFormat string            `koanf:"log_format"`
+	Contact   string            `koanf:"contact"`
+	Language  string            `koanf:"language"`
+	Research  Research          `koanf:"research"`
+	Session   Session           `koanf:"session"`
+	Analysis  Analysis          `koanf:"analysis"`
+	Ollama    Ollama            `koanf:"ollama"`
+	Memory    Memory            `koanf:"memory"`
+	Models    Models            `koanf:"models"`
+	Cache     Cache             `koanf:"cache"`
+	Fetch     Fetch             `koanf:"fetch"`
+	Server    Server            `koanf:"server"`
+	Watch     Watch             `koanf:"watch"`
+	Sources   map[string]Source `koanf:"sources"`
 
 	settings []Setting
 	secrets  []string // values; see Secrets
@@ -55,6 +57,16 @@ type Research struct {
 // Server says how the MCP server answers.
 type Server struct {
 	Structured bool `koanf:"structured"`
+}
+
+// Watch says what an operator can see.
+type Watch struct {
+	AuditLog       string `koanf:"audit_log"` // a path; empty: none
+	AuditRequired  bool   `koanf:"audit_required"`
+	AuditMaxMB     int    `koanf:"audit_max_mb"`
+	AuditKeep      int    `koanf:"audit_keep"`
+	TenantLabels   bool   `koanf:"tenant_labels"`
+	TraceQuestions bool   `koanf:"trace_questions"`
 }
 
 // Session says when turns are folded into the summary.
@@ -204,6 +216,7 @@ var keys = []key{
 	{name: "fetch.documents", value: "false", about: "read Office files, EPUB books, web archives and zipped pages of the net; your own files are always read"},
 	{name: "fetch.pdf", value: "false", about: "read PDF files of the net; your own files are always read"},
 	{name: "language", value: "en", about: "language of the sources and answers, such as en or pt-BR"},
+	{name: "log_format", value: "text", about: "text or json"},
 	{name: "log_level", value: "warn", about: "debug, info, warn or error; the log is written to stderr"},
 	{name: "memory.backend", value: localBackend, about: "where the memory is stored: local is a file in data_dir"},
 	{name: "memory.backup_recipients", value: "", about: "automatic backups are encrypted to these: age1… or SSH public keys, or files of them, with commas between them; without, they are not encrypted"},
@@ -234,6 +247,12 @@ var keys = []key{
 	{name: "server.structured", value: "false", about: "tools have output schemas, and results are JSON beside their text; for programs. Clients that get both often show the model only one"},
 	{name: "session.fold_after", value: "6", about: "messages in a session before the older ones are folded into a summary"},
 	{name: "session.fold_keep", value: "3", about: "messages that are not folded"},
+	{name: "watch.audit_keep", value: "8", about: "how many rotated audit logs are kept"},
+	{name: "watch.audit_log", value: "", about: "file that says who remembered and forgot which documents, and when; without their contents. An absolute path; none when empty"},
+	{name: "watch.audit_max_mb", value: "16", about: "size from which the audit log is rotated, in MiB"},
+	{name: "watch.audit_required", value: "true", about: "true: nothing is remembered or forgotten if the audit log cannot be written; false: the log warns"},
+	{name: "watch.tenant_labels", value: "false", about: "metrics of calls have the tenant as a label"},
+	{name: "watch.trace_questions", value: "false", about: "traces have the texts of questions and keywords"},
 }
 
 // DefaultSource is what a source's settings start from.
@@ -315,6 +334,12 @@ func (c *Config) validate() error {
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
 		return bad("log_level", c.LogLevel, "one of debug, info, warn, error")
 	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		return bad("log_format", c.LogFormat, "text or json")
+	}
+	if c.Watch.AuditLog != "" && !filepath.IsAbs(c.Watch.AuditLog) {
+		return bad("watch.audit_log", c.Watch.AuditLog, "an absolute path, such as /var/log/research-mcp/audit.log")
+	}
 	for name, d := range map[string]time.Duration{
 		"analysis.timeout": c.Analysis.Timeout, "ollama.silence": c.Ollama.Silence, "research.soft_budget": c.Research.SoftBudget,
 		"research.run_for": c.Research.RunFor,
@@ -332,6 +357,7 @@ func (c *Config) validate() error {
 		"models.context":          {c.Models.Context, 1024, 10_000_000},
 		"research.passage_tokens": {c.Research.Passages, 200, 100_000},
 		"session.fold_after":      {c.Session.FoldAfter, 1, 1000}, "session.fold_keep": {c.Session.FoldKeep, 0, 1000},
+		"watch.audit_max_mb": {c.Watch.AuditMaxMB, 1, 1 << 10}, "watch.audit_keep": {c.Watch.AuditKeep, 0, 1000},
 	} {
 		if b[0] < b[1] || b[0] > b[2] {
 			return bad(name, fmt.Sprint(b[0]), fmt.Sprintf("a number from %d to %d", b[1], b[2]))

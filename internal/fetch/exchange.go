@@ -42,7 +42,11 @@ type hopResult struct {
 func (c *Client) resolve(cl *call, cr checkedRequest) (Response, error) {
 	n := c.network
 	old, have := c.cached(cl.ctx, cr)
-	if have && old.fresh(cr.lifetime, n.cache().now()) {
+	fresh := have && old.fresh(cr.lifetime, n.cache().now())
+	if cr.lifetime > 0 {
+		n.lookedUp(fresh)
+	}
+	if fresh {
 		n.cache().touch(cr.key, old)
 		return old.response(cr.url, n.cache().now(), false), nil
 	}
@@ -56,6 +60,7 @@ func (c *Client) resolve(cl *call, cr checkedRequest) (Response, error) {
 	var e *Error
 	if errors.As(err, &e) && e.passing() {
 		if stale, ok := n.coalescer.staleFor(cl); ok {
+			n.counters.stale.Add(1)
 			n.cfg.Logger.Debug("using a stale response", "host", cr.url.Host, "age", stale.Age, "err", e.text())
 			return stale, nil
 		}
@@ -148,12 +153,16 @@ func (c *Client) exchange(cl *call, u *url.URL, cr checkedRequest, old *entry, p
 		}
 	}()
 	cl.sent.Add(1)
+	n.counters.sent.Add(1)
 	stop := n.coalescer.runClocks(cl)
 	start := time.Now()
 	got, err := c.send(cl.ctx, u, cr, old)
 	stop()
 	took := time.Since(start)
 	n.cfg.Logger.Debug("request", "host", u.Host, "took", took, "bytes", len(got.Body), "ok", err == nil)
+	if err != nil {
+		n.counters.failed.Add(1)
+	}
 	if neverSent(err) {
 		pass.refund()
 	}

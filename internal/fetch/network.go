@@ -90,6 +90,8 @@ type Network struct {
 	configured map[string]bool // host:port pairs that the operator configured
 	closed     bool
 	inFlight   sync.WaitGroup // requests under way
+
+	counters counters
 }
 
 // New makes a Network. It opens no connection.

@@ -22,6 +22,8 @@ type Pool struct {
 	end   context.CancelFunc
 	work  sync.WaitGroup // calls of Run, Warm and Sandbox, and replacements
 
+	counters counters
+
 	mu     sync.Mutex
 	closed bool
 	idle   []*worker // the one used last is at the end, because it is the warmest
@@ -71,6 +73,7 @@ func (p *Pool) Run(ctx context.Context, task string, in, out any) error {
 	}
 	answer, err := w.do(ctx, task, raw)
 	err = decode(task, answer, err, out)
+	p.counters.ended(err)
 	switch {
 	case slot == p.extra:
 		p.log(w, task, err)
@@ -291,6 +294,7 @@ func (p *Pool) start(ctx context.Context) (*worker, error) {
 		}
 		return nil, err
 	}
+	p.counters.started.Add(1)
 	return w, nil
 }
 

@@ -44,10 +44,16 @@ func (l *Library) Forget(ctx context.Context, req ForgetRequest) (ForgetResult, 
 	if err := CheckForget(req); err != nil {
 		return ForgetResult{}, err
 	}
+	end := func(Change) error { return nil }
 	if !req.DryRun {
+		var err error
+		if end, err = l.journal(ctx, "forget", selectors(req)); err != nil {
+			return ForgetResult{}, err
+		}
 		_ = l.clearCache(ctx) // the second time reports the error
 	}
 	got, err := l.deps.Memory.Forget(ctx, req)
+	unwritten := end(Change{IDs: got.IDs, Documents: got.Documents, Err: err})
 	if err != nil {
 		return ForgetResult{}, err
 	}
@@ -55,6 +61,9 @@ func (l *Library) Forget(ctx context.Context, req ForgetRequest) (ForgetResult, 
 		Matched: contract.MatchedTexts(got.Matched), DryRun: req.DryRun, Warnings: append([]string{}, got.Warnings...)}
 	if req.DryRun {
 		return out, nil
+	}
+	if unwritten != nil {
+		out.Warnings = append(out.Warnings, "it was removed, but "+unwritten.Error())
 	}
 	if err := l.clearCache(ctx); err != nil {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("cached answers of sources may still contain it (%v): stop other research-mcp processes and delete that file", err))

@@ -46,6 +46,7 @@ type Deps struct {
 	Named    PageReader                         // of pages that are to be remembered; nil: Pages
 	Files    FileReader                         // nil: only plain text is read
 	Cache    Cache                              // nil: there is none
+	Journal  Journal                            // nil: there is none
 	Location string                             // of the memory, for messages
 	Chunk    func(text string) []evidence.Chunk // nil: extract.Chunks
 	Now      func() time.Time                   // nil: time.Now

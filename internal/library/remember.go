@@ -142,9 +142,17 @@ func (l *Library) rememberText(ctx context.Context, n note) (RememberResult, err
 
 func (l *Library) remember(ctx context.Context, doc evidence.Document, warnings []string) (RememberResult, error) {
 	doc.Title, doc.Tags = visible(doc.Title), visibleTags(doc.Tags)
-	got, err := l.Keep(ctx, doc, "")
+	end, err := l.journal(ctx, "remember", nil)
 	if err != nil {
 		return RememberResult{}, err
+	}
+	got, err := l.Keep(ctx, doc, "")
+	if err != nil {
+		_ = end(Change{Err: err}) // the journal has logged why
+		return RememberResult{}, err
+	}
+	if err := end(Change{IDs: []string{got.DocumentID}, Documents: 1, Unchanged: got.Deduplicated}); err != nil {
+		warnings = append(warnings, "it was kept, but "+err.Error())
 	}
 	return RememberResult{DocumentID: got.DocumentID, Chunks: got.Chunks, Deduplicated: got.Deduplicated,
 		Warnings: append(append([]string{}, warnings...), got.Warnings...)}, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/span"
 )
 
 // Shares of a question's budget.
@@ -38,6 +39,7 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 
 	pipeline := r.newDigestion(whole)
 	planned := r.e.deps.Now()
+	_, planning := span.Start(ctx, "plan")
 	first := r.keywords(ctx)
 	r.parts = r.divide(ctx)
 	sources, rest, _ := r.e.choose(r.req.Sources, r.req.Question, first, r.depth.full) // complete has checked the names
@@ -48,6 +50,10 @@ func (r *run) collect(whole context.Context) ([]*digested, recollection) {
 	more := r.askAll(ctx, gather, first)
 	r.askParts(ctx, gather)
 	r.answer.Timing.PlanMS = r.since(planned)
+	planning.Set("sources", len(sources))
+	planning.Set("keywords", len(r.answer.Topics))
+	planning.Set("parts", len(r.parts))
+	planning.End(nil)
 	gather.wait(ctx, more, pipeline.add)
 	arrived()
 	r.answer.Sources = gather.finish(ctx, stop)
@@ -124,6 +130,8 @@ func (r *run) askAll(ctx context.Context, gather *gathering, keywords []string) 
 // of the answer, which can still be made from the sources. Passages that have no
 // vector yet are embedded while sources are awaited.
 func (r *run) recall(ctx, awaiting context.Context) recollection {
+	ctx, step := span.Start(ctx, "recall")
+	defer step.End(nil)
 	var out recollection
 	q := evidence.RecallQuery{Text: r.req.Question, K: r.e.cfg.RecallK}
 	res, err := r.e.deps.Library.Search(ctx, awaiting, q, r.embedder(ctx))
@@ -137,6 +145,7 @@ func (r *run) recall(ctx, awaiting context.Context) recollection {
 	r.answer.Memory.Index = res.Index
 	out.hits = r.texts(ctx, res.Hits)
 	r.answer.Memory.Hits = len(out.hits)
+	step.Set("hits", len(out.hits))
 	out.carried = r.carried(ctx)
 	return out
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/span"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -39,6 +40,7 @@ type digestion struct {
 	r    *run
 	like context.Context // of the question: work that outlives it has its clock
 	busy *semaphore.Weighted
+	step span.Span
 	work sync.WaitGroup
 
 	mu   sync.Mutex
@@ -49,7 +51,8 @@ type digestion struct {
 }
 
 func (r *run) newDigestion(ctx context.Context) *digestion {
-	return &digestion{r: r, like: ctx, busy: semaphore.NewWeighted(digesters)}
+	_, step := span.Start(ctx, "digest")
+	return &digestion{r: r, like: ctx, step: step, busy: semaphore.NewWeighted(digesters)}
 }
 
 // add starts the digestion of docs. It never blocks the gathering.
@@ -134,7 +137,8 @@ func (d *digestion) set(i int, out *digested) {
 
 // wait returns all documents, ordered by the scores of their sources, then by
 // id. documents are their final versions, by id.
-func (d *digestion) wait(ctx context.Context, documents map[string]foundDocument) []*digested {
+func (d *digestion) wait(ctx context.Context, documents map[string]foundDocument) (out []*digested) {
+	defer func() { endDigest(d.step, out) }()
 	left := keepWithin
 	if deadline, ok := ctx.Deadline(); ok {
 		left = time.Until(deadline)

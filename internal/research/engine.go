@@ -13,6 +13,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/models"
+	"github.com/research-mcp/research-mcp/internal/span"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -49,6 +50,10 @@ type Deps struct {
 	Now      func() time.Time
 	NewID    func(prefix string) string
 	Log      *slog.Logger
+
+	// Searched is told of each search of a source, with one of the statuses of its report.
+	// It is called concurrently and returns at once; nil: nobody is told.
+	Searched func(source, status string, took time.Duration)
 }
 
 // Engine answers questions. It is safe for concurrent use.
@@ -148,6 +153,15 @@ func (e *Engine) research(ctx context.Context, req Request, id string, observe f
 	}
 	bounded, cancel := limit.WithTimeout(ctx, req.Budget)
 	defer cancel()
+	bounded, step := span.Start(bounded, "research")
+	a, left, err := e.answer(ctx, bounded, req, id, observe)
+	describe(step, req, a)
+	step.End(err)
+	return a, left, err
+}
+
+// answer does the steps of a question in order; bounded is ctx with the question's budget.
+func (e *Engine) answer(ctx, bounded context.Context, req Request, id string, observe func(Event)) (evidence.Answer, *rest, error) {
 	r, err := e.begin(bounded, req, id, observe)
 	if err != nil {
 		return evidence.Answer{}, nil, cmp.Or(ctx.Err(), err)
@@ -161,8 +175,7 @@ func (e *Engine) research(ctx context.Context, req Request, id string, observe f
 	if err := ctx.Err(); err != nil {
 		return evidence.Answer{}, nil, err
 	}
-	r.settle(v, answer)
-	r.showConflicts(v, v.conflicts(bounded, answer.claims))
+	r.verify(bounded, v, answer)
 	if r.answer.Analysis = <-analysis; r.answer.Analysis.Status == "" {
 		r.answer.Analysis = evidence.Analysis{Status: "error", Err: "the analysis panicked", BySource: map[string]int{}}
 	}
@@ -296,6 +309,8 @@ func idsOf(docs []*digested) []string {
 // for longer than the budget, the answer is returned with a warning, and the turn
 // is stored in the background.
 func (r *run) remember(ctx context.Context, docs []*digested) {
+	ctx, step := span.Start(ctx, "store")
+	defer step.End(nil)
 	r.answer.Timing.TotalMS = r.since(r.started)
 	kept := r.snapshot() // the caller may change its own while this is stored
 	turns := []evidence.Turn{

@@ -14,6 +14,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/span"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -56,7 +57,7 @@ func (r *run) newGathering(ctx context.Context, sources []chosen, most int) (*ga
 	g := &gathering{r: r, sources: sources, most: most, begun: r.e.deps.Now(), group: new(errgroup.Group),
 		results: make(chan searchResult, 2*len(sources)*most), // so that no search blocks
 		pending: map[string]int{}, tallies: map[string]*tally{}, seen: map[string]bool{}, documents: map[string]foundDocument{}, asked: map[string]bool{}}
-	g.ctx, g.cancel = limit.WithTimeout(limit.LikeClock(r.e.life, ctx), r.e.sourceDeadline(sources))
+	g.ctx, g.cancel = limit.WithTimeout(span.Carry(limit.LikeClock(r.e.life, ctx), ctx), r.e.sourceDeadline(sources))
 	g.patience = r.patience(ctx, len(sources))
 	for _, s := range sources {
 		g.tallies[s.Name()] = &tally{failures: map[int]error{}, waiting: map[int]bool{}, report: evidence.SourceReport{Name: s.Name(), Why: s.why}}
@@ -184,6 +185,8 @@ func (g *gathering) merge(topic int, d evidence.Document) {
 
 // search calls a source and turns its panic into an error.
 func (e *Engine) search(ctx context.Context, s Source, q evidence.Query) (docs []evidence.Document, origin evidence.Origin, err error) {
+	ctx, seen := e.seeSearch(ctx, s, q)
+	defer func() { seen(docs, origin, err) }()
 	defer func() {
 		if p := recover(); p != nil {
 			e.deps.Log.Error("source panicked", "source", s.Name(), "panic", p, "stack", string(debug.Stack()))

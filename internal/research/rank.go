@@ -10,6 +10,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/span"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -46,8 +47,11 @@ func (r *run) rank(ctx context.Context, docs []*digested, back recollection) []e
 	begun := r.e.deps.Now()
 	defer func() { r.answer.Timing.RankMS = r.since(begun) }()
 	r.emit(Event{Kind: EventStage, Stage: "rank"})
+	ctx, step := span.Start(ctx, "rank")
+	defer step.End(nil)
 
 	pool := candidates(docs, back)
+	step.Set("candidates", len(pool))
 	r.score(pool)
 	r.favourSides(pool)
 	pool = dropNearDuplicates(pool[:min(len(pool), contenders)])

@@ -30,6 +30,7 @@ type runs struct {
 	byID  map[string]*asking
 	past  []*record     // the last runs of this process, the newest last
 	slots chan struct{} // one for each run at work
+	ended map[string]uint64
 }
 
 // record is what is known of a run beyond its stored answer.
@@ -45,7 +46,7 @@ type record struct {
 }
 
 func newRuns() *runs {
-	return &runs{byKey: map[string]*asking{}, byID: map[string]*asking{}, slots: make(chan struct{}, mostRuns)}
+	return &runs{byKey: map[string]*asking{}, byID: map[string]*asking{}, slots: make(chan struct{}, mostRuns), ended: map[string]uint64{}}
 }
 
 // record returns what is known of a run, or nil.
@@ -281,6 +282,7 @@ func (r *runs) finish(a *asking, answer evidence.Answer, err error, stored bool,
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a.err, a.stored, a.finished = err, stored, now
+	r.count(answer, err)
 	if a.waiting > 0 || !stored {
 		a.answer = answer
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/limit"
+	"github.com/research-mcp/research-mcp/internal/span"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -66,7 +67,9 @@ func (r *run) synthesise(ctx context.Context, v *verifier, quoted written) writt
 	if len(v.evidence) == 0 {
 		return quoted
 	}
+	ctx, step := span.Start(ctx, "write")
 	out := r.rewrite(ctx, v, r.brief(v.evidence), quoted)
+	endWrite(step, out)
 	if out.by != quoted.by && len(out.claims) > 0 {
 		r.emit(Event{Kind: EventRewritten, Text: withoutAddresses(prose(out.claims))})
 	}
@@ -93,11 +96,14 @@ func (r *run) quote(ctx context.Context, ranked []evidence.Evidence) (*verifier,
 		ctx, cancel = limit.WithTimeout(context.WithoutCancel(ctx), left)
 		defer cancel()
 	}
+	ctx, step := span.Start(ctx, "write")
 	draft, err := builtIn.Write(ctx, r.brief(ranked), func(s string) { r.emit(Event{Kind: EventText, Text: withoutAddresses(s)}) })
 	if err != nil {
 		draft = evidence.Draft{Abstain: true, Why: err.Error()}
 	}
-	return v, written{by: builtIn.Name(), draft: draft, claims: v.check(ctx, draft)}
+	out := written{by: builtIn.Name(), draft: draft, claims: v.check(ctx, draft)}
+	endWrite(step, out)
+	return v, out
 }
 
 // conclude sets the answer's status and, if there is no answer, says what was
