@@ -29,6 +29,11 @@ func TestMain(m *testing.M) {
 // start is the program in a world without latencies, with further settings.
 func start(t *testing.T, w *world.World, dir string, more map[string]string) *App {
 	t.Helper()
+	return startWith(t, w, dir, more, Options{})
+}
+
+func startWith(t *testing.T, w *world.World, dir string, more map[string]string, o Options) *App {
+	t.Helper()
 	flags := map[string]string{"data_dir": dir, "ollama.enabled": "false"}
 	for name, d := range SourceDefaults() {
 		if d.URL != "" { // a host on the network, unless the world serves it
@@ -45,7 +50,7 @@ func start(t *testing.T, w *world.World, dir string, more map[string]string) *Ap
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := New(t.Context(), cfg, Options{})
+	a, err := New(t.Context(), cfg, o)
 	if err != nil {
 		t.Fatal(err)
 	}

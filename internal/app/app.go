@@ -35,6 +35,8 @@ type Options struct {
 	Now   func() time.Time           // nil: time.Now
 	NewID func(prefix string) string // nil: random ids
 	Hooks Hooks                      // of a question that is recorded or replayed; nil: neither
+	// Getenv reads the variables of OpenTelemetry; nil: os.Getenv.
+	Getenv func(string) string
 }
 
 // App is the program, ready to work. It is safe for concurrent use. Close it.
@@ -42,6 +44,7 @@ type App struct {
 	cfg     *config.Config
 	log     *slog.Logger
 	now     func() time.Time
+	getenv  func(string) string
 	fetch   *network
 	memory  memory.Memory
 	models  *all.Chooser
@@ -64,12 +67,15 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
 	if o.NewID == nil {
 		o.NewID = NewID
 	}
 	secrets := redact.New(cfg.Secrets()...)
 	o.Log = secrets.Log(o.Log)
-	a := &App{cfg: cfg, log: o.Log, now: o.Now, secrets: secrets}
+	a := &App{cfg: cfg, log: o.Log, now: o.Now, getenv: o.Getenv, secrets: secrets}
 	var err error
 	if a.pool, err = newPool(cfg, o.Log); err != nil {
 		return nil, err

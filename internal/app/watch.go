@@ -24,7 +24,7 @@ func (w *watched) searched(source, status string, took time.Duration) {
 // openTraces returns nil unless the OTEL_ variables ask for traces. Wrong ones cost the
 // traces, and not the server.
 func (a *App) openTraces() *watch.Traces {
-	t, err := watch.OpenTraces(watch.TraceOptions{Getenv: os.Getenv, Version: ProgramVersion, Contents: a.cfg.Watch.TraceQuestions, Stderr: os.Stderr, Log: a.log})
+	t, err := watch.OpenTraces(watch.TraceOptions{Getenv: a.getenv, Version: ProgramVersion, Contents: a.cfg.Watch.TraceQuestions, Stderr: os.Stderr, Log: a.log})
 	if err != nil {
 		a.log.Error("nothing is traced", "err", err)
 		return nil

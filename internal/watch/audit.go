@@ -74,8 +74,8 @@ type record struct {
 const (
 	idsInRecord  = 1000
 	longestLabel = 200 // runes of a name in a record
-	auditWithin  = 2 * time.Second
-	lockEvery    = 10 * time.Millisecond
+	auditWithin  = 5 * time.Second
+	lockEvery    = 2 * time.Millisecond
 )
 
 // OpenAudit checks that records can be written. Its error is an *evidence.Problem.

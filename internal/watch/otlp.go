@@ -57,7 +57,8 @@ func (env otlpEnv) of(name string) (key, value string) {
 
 // newOTLP makes a client of the OTEL_EXPORTER_OTLP variables. Its error is an
 // *evidence.Problem that names the variable, and no value of a secret one.
-func newOTLP(env otlpEnv) (*otlpClient, error) {
+func newOTLP(getenv func(string) string) (*otlpClient, error) {
+	env := otlpEnv(getenv)
 	if key, p := env.of("PROTOCOL"); p != "" && p != "http/protobuf" {
 		return nil, badVariable(key, p, "http/protobuf; collectors listen for it on port 4318")
 	}

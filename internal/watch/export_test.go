@@ -1,0 +1,4 @@
+package watch
+
+// NewOTLP is newOTLP, for tests.
+var NewOTLP = newOTLP
