@@ -133,7 +133,7 @@ func TestMetricsOfARunningProgram(t *testing.T) {
 		}
 	}
 	page := httptest.NewRecorder()
-	m.Handler().ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	watchRoutes(a.health(), m)["/metrics"].ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 	text := page.Body.String()
 	for source := range w.URLs() {
 		for _, line := range []string{

@@ -252,7 +252,7 @@ var keys = []key{
 	{name: "watch.audit_max_mb", value: "16", about: "size from which the audit log is rotated, in MiB"},
 	{name: "watch.audit_required", value: "true", about: "true: nothing is remembered or forgotten if the audit log cannot be written; false: the log warns"},
 	{name: "watch.tenant_labels", value: "false", about: "metrics of calls have the tenant as a label"},
-	{name: "watch.trace_questions", value: "false", about: "traces have the texts of questions and keywords"},
+	{name: "watch.trace_questions", value: "false", about: "traces have the texts of questions and of what is searched for"},
 }
 
 // DefaultSource is what a source's settings start from.

@@ -307,7 +307,7 @@ func TestWhichVariablesTrace(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			traces, err := watch.OpenTraces(watch.TraceOptions{Getenv: env(c.env...), Stderr: io.Discard, Log: discard})
-			defer traces.Close()
+			t.Cleanup(traces.Close) // of nil, too
 			var p *evidence.Problem
 			switch {
 			case c.bad == "" && err != nil, (traces != nil) != c.on:
