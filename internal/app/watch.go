@@ -43,7 +43,7 @@ func watcher(m *watch.Metrics, t *watch.Traces) server.Watcher {
 // openMetrics starts to count.
 func (a *App) openMetrics(all []tools.Definition) *watch.Metrics {
 	build, of := Version(), a.hostsOf()
-	o := watch.MetricsOptions{Version: build.Version, Revision: build.Revision, Tenants: a.cfg.Watch.TenantLabels, Log: a.log, Read: watch.Readings{
+	o := watch.MetricsOptions{Version: build.Version, Revision: build.Revision, Sources: a.sourceNames(), Tenants: a.cfg.Watch.TenantLabels, Log: a.log, Read: watch.Readings{
 		Runs: func() watch.Runs { return watch.Runs(a.engine.Runs()) }, Sources: func() []watch.SourceState { return a.sourceStates(of) }, Requests: a.requests,
 		Memory: a.memory.Stats, Children: a.children,
 	}}

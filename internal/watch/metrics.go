@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/server"
 )
 
@@ -28,6 +29,7 @@ const other = "other"
 type MetricsOptions struct {
 	Version, Revision string
 	Tools             []string // names; calls of others are counted as "other"
+	Sources           []string // names of those that are on
 	Tenants           bool     // the tenant is a label of calls
 	Read              Readings
 	Log               *slog.Logger
@@ -67,17 +69,29 @@ func NewMetrics(o MetricsOptions) *Metrics {
 		Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}}, []string{"source"})
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "The version that runs; always 1.", ConstLabels: prometheus.Labels{"version": o.Version, "revision": o.Revision}})
 	info.Set(1)
-	for _, tool := range o.Tools { // a rate needs a series before its first event
+	m.prepare(o)
+	m.registry.MustRegister(m.calls, m.took, m.inFlight, m.searches, m.searched, info, newReader(o.Read, o.Log),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// prepare makes the series that are known: a rate needs one before its first event.
+func (m *Metrics) prepare(o MetricsOptions) {
+	for _, tool := range o.Tools {
 		m.inFlight.WithLabelValues(tool)
 		for _, outcome := range server.Outcomes() {
 			if !o.Tenants {
 				m.calls.WithLabelValues(tool, outcome)
 			}
 		}
+		m.took.WithLabelValues(tool, server.OutcomeOK)
 	}
-	m.registry.MustRegister(m.calls, m.took, m.inFlight, m.searches, m.searched, info, newReader(o.Read, o.Log),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return m
+	for _, source := range o.Sources {
+		for _, status := range []string{evidence.StatusOK, evidence.StatusEmpty, evidence.StatusCached, evidence.StatusTimeout, evidence.StatusThrottled, evidence.StatusError} {
+			m.searches.WithLabelValues(source, status)
+		}
+		m.searched.WithLabelValues(source)
+	}
 }
 
 // Handler serves the metrics.
