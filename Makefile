@@ -3,7 +3,7 @@ GO ?= go
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 
-.PHONY: help build test race linter lint fmt bench sdk hosts soak reliability arm64 ollama ci clean
+.PHONY: help build test race linter lint fmt bench sdk hosts dashboard soak reliability arm64 ollama ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ $(TOOLS)/golangci-lint-$(LINT_VERSION):
 
 sdk: ## drive the built binary with the official MCP SDK's client
 	cd internal/testkit/sdkclient && $(GO) test -count=1 ./...
+
+dashboard: build ## check the Grafana dashboard against the metrics of a server that works
+	bash internal/testkit/scripts/dashboard.sh bin/research-mcp
 
 soak: build ## ask one server 10,000 things at random, with cancellations and killed children
 	SOAK_BINARY=$(CURDIR)/bin/research-mcp SOAK_CALLS=$${SOAK_CALLS:-10000} $(GO) test -count=1 -v -timeout 3h -run 'TestSoak$$' ./cmd/research-mcp

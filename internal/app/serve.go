@@ -70,15 +70,16 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		out = &firstWrite{Writer: out, then: func() { debug.SetGCPercent(gcPercent) }}
 	}
 	out = cleanOutput{out, a.secrets}
-	traces := a.openTraces()
-	defer traces.Close()
 	deps := tools.Deps{Engine: a.engine, Library: a.library, Reader: a.library, Sources: a.sourceNames(), AllSources: allSources(a.cfg), Budget: a.cfg.Research.Budget,
 		Now: a.now, Structured: a.cfg.Server.Structured}
+	all := tools.All(deps)
+	w := a.startWatching(ctx, all, false)
+	defer w.Close()
 	h := server.NewHandler(server.Options{
 		Name: "research-mcp", Title: "Research", Version: ProgramVersion, Instructions: instructions, Logger: a.log,
 		Description: "Cited answers from many sources at once, and a memory of what was read.",
 		Website:     website, Icon: icon,
-		Tools: tools.All(deps), Resources: tools.Resources(deps), Prompts: tools.Prompts(deps), Watcher: watcher(nil, traces),
+		Tools: all, Resources: tools.Resources(deps), Prompts: tools.Prompts(deps), Watcher: w.watcher(),
 	})
 	maintaining, stop := context.WithCancel(ctx)
 	var maintenance sync.WaitGroup

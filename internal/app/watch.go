@@ -2,8 +2,11 @@ package app
 
 import (
 	"context"
+	"log/slog"
+	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +24,70 @@ func (w *watched) searched(source, status string, took time.Duration) {
 	w.metrics.Load().Searched(source, status, took)
 }
 
+// watching is what watches a server. Close it.
+type watching struct {
+	traces  *watch.Traces  // nil: nothing is traced
+	metrics *watch.Metrics // nil: nobody can read them
+	health  *watch.Health
+	server  *http.Server // at watch.address; nil: none
+	serving sync.WaitGroup
+}
+
+// startWatching starts what the settings and the environment ask for. published says
+// that the caller serves routes itself, unless watch.address is another place for them.
+func (a *App) startWatching(ctx context.Context, all []tools.Definition, published bool) *watching {
+	w := &watching{traces: a.openTraces(), health: a.health()}
+	if published || a.cfg.Watch.Address != "" {
+		w.metrics = a.openMetrics(all)
+	}
+	if a.cfg.Watch.Address == "" {
+		return w
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.Watch.Address)
+	if err != nil { // another server on this machine may have it
+		a.log.Error("metrics and health are not served: watch.address cannot be used", "address", a.cfg.Watch.Address, "err", err)
+		return w
+	}
+	mux := http.NewServeMux()
+	for path, h := range w.allRoutes() {
+		mux.Handle(path, h)
+	}
+	w.server = &http.Server{Handler: mux, ReadTimeout: watchReadWithin, WriteTimeout: watchWriteWithin, IdleTimeout: time.Minute, MaxHeaderBytes: watchHeader,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)}
+	w.serving.Go(func() { _ = w.server.Serve(listener) }) // it ends with Close
+	a.log.Info("serving metrics and health", "address", listener.Addr().String())
+	return w
+}
+
+// Bounds of requests at watch.address.
+const (
+	watchReadWithin  = 5 * time.Second
+	watchWriteWithin = 15 * time.Second
+	watchHeader      = 8 << 10
+)
+
+// watcher sees the calls; nil if nobody wants to.
+func (w *watching) watcher() server.Watcher {
+	if w.metrics == nil && w.traces == nil {
+		return nil
+	}
+	return watch.Calls{Metrics: w.metrics, Traces: w.traces}
+}
+
+// allRoutes are the paths by which a server is watched.
+func (w *watching) allRoutes() map[string]http.Handler {
+	return map[string]http.Handler{"/healthz": w.health.Live(), "/readyz": w.health.Ready(), "/metrics": w.metrics.Handler()}
+}
+
+// Close ends the watching within a second.
+func (w *watching) Close() {
+	if w.server != nil {
+		_ = w.server.Close() // scrapes and probes are repeated
+		w.serving.Wait()
+	}
+	w.traces.Close()
+}
+
 // openTraces returns nil unless the OTEL_ variables ask for traces. Wrong ones cost the
 // traces, and not the server.
 func (a *App) openTraces() *watch.Traces {
@@ -30,14 +97,6 @@ func (a *App) openTraces() *watch.Traces {
 		return nil
 	}
 	return t
-}
-
-// watcher sees the calls; nil if nobody wants to.
-func watcher(m *watch.Metrics, t *watch.Traces) server.Watcher {
-	if m == nil && t == nil {
-		return nil
-	}
-	return watch.Calls{Metrics: m, Traces: t}
 }
 
 // openMetrics starts to count.
@@ -128,9 +187,4 @@ func (a *App) health() *watch.Health {
 		}},
 		watch.DiskRoom(a.cfg.DataDir),
 	)
-}
-
-// watchRoutes are the paths by which a server is watched.
-func watchRoutes(h *watch.Health, m *watch.Metrics) map[string]http.Handler {
-	return map[string]http.Handler{"/healthz": h.Live(), "/readyz": h.Ready(), "/metrics": m.Handler()}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -126,14 +128,15 @@ func TestMetricsOfARunningProgram(t *testing.T) {
 	w := startWorld(t, world.Options{})
 	a := start(t, w, t.TempDir(), nil)
 	defer a.Close()
-	m := a.openMetrics(tools.All(tools.Deps{Engine: a.engine, Library: a.library}))
+	watched := a.startWatching(t.Context(), tools.All(tools.Deps{Engine: a.engine, Library: a.library}), true)
+	defer watched.Close()
 	for range 2 {
 		if _, err := a.engine.Ask(t.Context(), research.Request{Question: attentionQuestion}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	page := httptest.NewRecorder()
-	watchRoutes(a.health(), m)["/metrics"].ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+	watched.allRoutes()["/metrics"].ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
 	text := page.Body.String()
 	for source := range w.URLs() {
 		for _, line := range []string{
@@ -168,6 +171,98 @@ func TestMetricsOfARunningProgram(t *testing.T) {
 		if strings.Contains(text, private) {
 			t.Errorf("/metrics contains %q", private)
 		}
+	}
+}
+
+// addressLog passes on the address at which a server is watched.
+type addressLog struct{ at chan string }
+
+func (l addressLog) Write(line []byte) (int, error) {
+	if _, at, ok := strings.Cut(string(line), "msg=\"serving metrics and health\" address="); ok {
+		l.at <- strings.TrimSpace(at)
+	}
+	return len(line), nil
+}
+
+// TestAServerOnStdioIsWatched scrapes a server while it works.
+func TestAServerOnStdioIsWatched(t *testing.T) {
+	t.Parallel()
+	at := make(chan string, 1)
+	a := startWith(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"watch.address": "127.0.0.1:0"}, Options{Log: slog.New(slog.NewTextHandler(addressLog{at}, nil))})
+	defer a.Close()
+	in, send := io.Pipe()
+	receive, out := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- a.Serve(t.Context(), in, out)
+		out.Close()
+	}()
+	address := <-at
+	page := func(path string) (int, string) {
+		resp, err := http.Get("http://" + address + path) //nolint:noctx // loopback, in a test
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		raw, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(raw)
+	}
+	replies := json.NewDecoder(receive)
+	for i, message := range []string{
+		`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"remember","arguments":{"text":"The quokka sleeps at noon."}}}`,
+		`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"recall","arguments":{"query":"quokka"}}}`,
+		`{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"recall","arguments":{"k":"many"}}}`,
+	} {
+		if _, err := io.WriteString(send, message+"\n"); err != nil {
+			t.Fatal(err)
+		}
+		var reply struct{ ID int }
+		if err := replies.Decode(&reply); err != nil || reply.ID != i {
+			t.Fatalf("reply %d has id %d: %v", i, reply.ID, err)
+		}
+	}
+	if code, said := page("/healthz"); code != http.StatusOK {
+		t.Errorf("GET /healthz = %d %s", code, said)
+	}
+	if code, said := page("/readyz"); !strings.Contains(said, `{"name":"memory","ok":true}`) {
+		t.Errorf("GET /readyz = %d %s", code, said)
+	}
+	if code, _ := page("/mcp"); code != http.StatusNotFound {
+		t.Errorf("GET /mcp = %d, want 404", code)
+	}
+	_, metrics := page("/metrics")
+	for _, line := range []string{
+		`research_mcp_tool_calls_total{outcome="ok",tool="remember"} 1`,
+		`research_mcp_tool_calls_total{outcome="ok",tool="recall"} 1`,
+		`research_mcp_tool_calls_total{outcome="refused",tool="recall"} 1`,
+		`research_mcp_memory_documents 1`,
+	} {
+		if !strings.Contains(metrics, "\n"+line) {
+			t.Errorf("/metrics has no line %s", line)
+		}
+	}
+	if problems, err := promlint.New(strings.NewReader(metrics)).Lint(); err != nil || len(problems) > 0 {
+		t.Errorf("promlint: %v %v", problems, err)
+	}
+	send.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAnAddressThatIsTaken costs the metrics, not the server.
+func TestAnAddressThatIsTaken(t *testing.T) {
+	t.Parallel()
+	taken := httptest.NewServer(http.NotFoundHandler())
+	defer taken.Close()
+	a := startWith(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"watch.address": strings.TrimPrefix(taken.URL, "http://")}, Options{})
+	defer a.Close()
+	if out := askOverStdio(t, a, attentionQuestion); !strings.Contains(out, `"id":2,"result"`) {
+		t.Errorf("the call got no result: %s", out)
 	}
 }
 

@@ -6,6 +6,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -61,6 +62,7 @@ type Server struct {
 
 // Watch says what an operator can see.
 type Watch struct {
+	Address        string `koanf:"address"`   // host:port; empty: none
 	AuditLog       string `koanf:"audit_log"` // a path; empty: none
 	AuditRequired  bool   `koanf:"audit_required"`
 	AuditMaxMB     int    `koanf:"audit_max_mb"`
@@ -247,6 +249,7 @@ var keys = []key{
 	{name: "server.structured", value: "false", about: "tools have output schemas, and results are JSON beside their text; for programs. Clients that get both often show the model only one"},
 	{name: "session.fold_after", value: "6", about: "messages in a session before the older ones are folded into a summary"},
 	{name: "session.fold_keep", value: "3", about: "messages that are not folded"},
+	{name: "watch.address", value: "", about: "address such as 127.0.0.1:9464 at which a server shows /metrics, /healthz and /readyz; none when empty"},
 	{name: "watch.audit_keep", value: "8", about: "how many rotated audit logs are kept"},
 	{name: "watch.audit_log", value: "", about: "file that says who remembered and forgot which documents, and when; without their contents. An absolute path; none when empty"},
 	{name: "watch.audit_max_mb", value: "16", about: "size from which the audit log is rotated, in MiB"},
@@ -339,6 +342,9 @@ func (c *Config) validate() error {
 	}
 	if c.Watch.AuditLog != "" && !filepath.IsAbs(c.Watch.AuditLog) {
 		return bad("watch.audit_log", c.Watch.AuditLog, "an absolute path, such as /var/log/research-mcp/audit.log")
+	}
+	if _, _, err := net.SplitHostPort(c.Watch.Address); c.Watch.Address != "" && err != nil {
+		return bad("watch.address", c.Watch.Address, "a host and a port, such as 127.0.0.1:9464")
 	}
 	for name, d := range map[string]time.Duration{
 		"analysis.timeout": c.Analysis.Timeout, "ollama.silence": c.Ollama.Silence, "research.soft_budget": c.Research.SoftBudget,

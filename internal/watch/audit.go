@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -78,10 +79,15 @@ const (
 	lockEvery    = 2 * time.Millisecond
 )
 
-// OpenAudit checks that records can be written. Its error is an *evidence.Problem.
+// OpenAudit checks that records can be written, and makes the folder of the file if it is
+// missing. Its error is an *evidence.Problem.
 func OpenAudit(o AuditOptions) (*Audit, error) {
 	a := &Audit{o: o, lock: flock.New(o.Path+".lock", flock.SetPermissions(0o600))}
-	if err := a.append(nil); err != nil {
+	err := os.MkdirAll(filepath.Dir(o.Path), 0o700)
+	if err == nil {
+		err = a.append(nil)
+	}
+	if err != nil {
 		return nil, a.problem(err)
 	}
 	return a, nil

@@ -68,7 +68,7 @@ func lines(t *testing.T, path string) []map[string]any {
 
 func TestWhatTheAuditLogSays(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "audit.log")
+	path := filepath.Join(t.TempDir(), "new", "audit.log")
 	a := openAudit(t, auditOptions(path))
 	operation(t, a, watch.Operation{Event: "remember", Caller: "alice", Client: "claude-code", Tenant: "blue"}, watch.Outcome{IDs: []string{"d_1"}, Documents: 1, Unchanged: true})
 	operation(t, a, watch.Operation{Event: "forget", Caller: "bob", By: []string{"source"}}, watch.Outcome{Err: evidence.BadInput("too many", "confirm")})

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,9 +66,10 @@ func TestReadyHidesTheReason(t *testing.T) {
 func TestACheckThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		running, release := 0, make(chan struct{})
+		var running atomic.Int32
+		release := make(chan struct{})
 		h := watch.NewHealth(discard, watch.Check{Name: "memory", Run: func(context.Context) error {
-			running++
+			running.Add(1)
 			<-release
 			return nil
 		}})
@@ -81,8 +83,8 @@ func TestACheckThatHangs(t *testing.T) {
 				t.Errorf("GET /readyz of a memory that hangs = %d", code)
 			}
 		}
-		if took := time.Since(begun); took > 3*time.Second || running != 1 {
-			t.Errorf("50 requests took %s, and the check ran %d times", took, running)
+		if took := time.Since(begun); took > 3*time.Second || running.Load() != 1 {
+			t.Errorf("50 requests took %s, and the check ran %d times", took, running.Load())
 		}
 		close(release)
 		synctest.Wait()

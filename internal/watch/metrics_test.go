@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,11 +134,11 @@ type tenantKey struct{}
 func TestAScrapeIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
+		var asked atomic.Int32
 		release := make(chan struct{})
 		read := readings()
 		read.Memory = func(context.Context) (contract.Stats, error) {
-			asked++
+			asked.Add(1)
 			<-release
 			return contract.Stats{Documents: 99}, nil
 		}
@@ -148,8 +149,8 @@ func TestAScrapeIsBounded(t *testing.T) {
 				t.Errorf("with a memory that hangs, /metrics = %s", page)
 			}
 		}
-		if took := time.Since(begun); took > 7*time.Second || asked != 1 {
-			t.Errorf("three scrapes took %s and asked the memory %d times", took, asked)
+		if took := time.Since(begun); took > 7*time.Second || asked.Load() != 1 {
+			t.Errorf("three scrapes took %s and asked the memory %d times", took, asked.Load())
 		}
 		close(release)
 		synctest.Wait()
@@ -162,17 +163,17 @@ func TestAScrapeIsBounded(t *testing.T) {
 func TestSizesAreReadSeldom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		asked := 0
+		var asked atomic.Int32
 		m := watch.NewMetrics(watch.MetricsOptions{Log: discard, Read: watch.Readings{Memory: func(context.Context) (contract.Stats, error) {
-			asked++
+			asked.Add(1)
 			return contract.Stats{}, nil
 		}}})
 		for range 10 {
 			scrape(t, m)
 			time.Sleep(2 * time.Second)
 		}
-		if asked != 2 {
-			t.Errorf("ten scrapes in 20 s asked the memory %d times, want 2", asked)
+		if asked.Load() != 2 {
+			t.Errorf("ten scrapes in 20 s asked the memory %d times, want 2", asked.Load())
 		}
 	})
 }

@@ -72,11 +72,12 @@ func OpenTraces(o TraceOptions) (*Traces, error) {
 	if err != nil {
 		return nil, err
 	}
+	q := &quiet{SpanExporter: exporter, log: o.Log}
 	provider := sdk.NewTracerProvider(
-		sdk.WithBatcher(&quiet{SpanExporter: exporter, log: o.Log}),
+		sdk.WithBatcher(q),
 		sdk.WithResource(describe(o)),
 	)
-	return &Traces{provider: provider, tracer: provider.Tracer("github.com/research-mcp/research-mcp", trace.WithInstrumentationVersion(o.Version)), stop: stop, contents: o.Contents}, nil
+	return &Traces{provider: provider, tracer: provider.Tracer("github.com/research-mcp/research-mcp", trace.WithInstrumentationVersion(o.Version)), stop: func() { stop(); q.close() }, contents: o.Contents}, nil
 }
 
 func newExporter(o TraceOptions) (exporter sdk.SpanExporter, stop func(), err error) {
@@ -223,14 +224,38 @@ type quiet struct {
 	sdk.SpanExporter
 	log *slog.Logger
 
-	mu   sync.Mutex
-	next time.Time
-	lost int // spans since the last line of the log
+	mu      sync.Mutex
+	next    time.Time
+	lost    int // spans since the last line of the log
+	closed  bool
+	exports sync.WaitGroup // under way
+}
+
+// close waits for the exports under way, which have been cut short. Later ones do nothing.
+func (q *quiet) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.exports.Wait()
+}
+
+// begin reports whether spans are still exported.
+func (q *quiet) begin() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.exports.Add(1)
+	}
+	return !q.closed
 }
 
 // ExportSpans implements sdk.SpanExporter. It returns no error: the SDK would write it to
 // a log of its own.
 func (q *quiet) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
+	if !q.begin() {
+		return nil
+	}
+	defer q.exports.Done()
 	err := q.SpanExporter.ExportSpans(ctx, spans)
 	if err == nil {
 		return nil

@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
 )
@@ -38,7 +38,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	fmt.Printf("%s: %d queries, each finds something\n", os.Args[1], n)
+	fmt.Fprintf(os.Stdout, "%s: %d queries, each finds something\n", os.Args[1], n)
 }
 
 // query is one of a panel, or of a variable.
@@ -50,7 +50,7 @@ func check(file string, scrapes []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var strict dashboard.Dashboard
+	var strict dashboard.Dashboard //nolint:staticcheck // files of dashboards are in this form; its successor is that of an API
 	if err := strict.UnmarshalJSONStrict(raw); err != nil && err.Error() != "" { // it returns an empty list as well
 		return 0, fmt.Errorf("%s: Grafana's schema: %w", file, err)
 	}
@@ -150,7 +150,7 @@ func (s *store) knows(expr parser.Expr) error {
 		switch n := n.(type) {
 		case *parser.VectorSelector:
 			for _, m := range n.LabelMatchers {
-				if m.Name != labels.MetricName && !s.labels[m.Name] {
+				if m.Name != model.MetricNameLabel && !s.labels[m.Name] {
 					errs = append(errs, fmt.Errorf("no scrape has the label %s", m.Name))
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 	"github.com/prometheus/prometheus/promql"
@@ -80,7 +81,7 @@ func (s *store) append(name string, at time.Time) error {
 			return errors.Join(err, app.Rollback())
 		}
 		samples++
-		s.metrics[all.Get(labels.MetricName)] = true
+		s.metrics[all.Get(model.MetricNameLabel)] = true
 		all.Range(func(l labels.Label) { s.labels[l.Name] = true })
 	}
 	if samples == 0 {
