@@ -62,6 +62,7 @@ var mayImport = map[string][]string{
 	"server":            {"tools", "internal/evidence"},
 	"internal/watch":    {"internal/evidence", "memory/contract", "server"},
 	"server/stdio":      {"server"},
+	"server/http":       {"server", "internal/evidence"},
 	"internal/app":      {"*"},
 
 	"internal/testkit/apptest": {"*"},
@@ -72,7 +73,7 @@ var mayImport = map[string][]string{
 	"internal/evaluation": {"*"},
 	"internal/diagnosis":  {"*"},
 
-	"cmd/research-mcp": {"internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/clients", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "internal/sealed", "internal/terminal", "memory", "server/stdio"},
+	"cmd/research-mcp": {"internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/clients", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "internal/sealed", "internal/terminal", "memory", "server/http", "server/stdio"},
 }
 
 // base rooms are small and import nothing but evidence.

@@ -2,11 +2,11 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"strconv"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
@@ -107,8 +107,7 @@ func (c requestClient) RequestElicitation(ctx context.Context, request mcp.Elici
 func (c *client) expect() (id string, result <-chan json.RawMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.requests++
-	id = "ask-" + strconv.Itoa(c.requests)
+	id = "ask-" + rand.Text() // no other replica that serves the session asks by the same one
 	arrives := make(chan json.RawMessage, 1)
 	c.expected[id] = arrives
 	return id, arrives
@@ -118,6 +117,17 @@ func (c *client) forgetResponse(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.expected, id)
+}
+
+// expects reports whether the response to a request of ours is awaited.
+func (c *client) expects(raw json.RawMessage) bool {
+	var id string
+	if json.Unmarshal(raw, &id) != nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.expected[id] != nil
 }
 
 // respond takes a response of the client. One that nobody expects is ignored.

@@ -18,9 +18,8 @@ type client struct {
 	info         mcp.Implementation
 	capabilities mcp.ClientCapabilities
 	version      string
-	logLevel     mcp.LoggingLevel // of the messages that it wants; "": none
-	requests     int              // that were sent to it
-	expected     map[string]chan json.RawMessage
+	logLevel     mcp.LoggingLevel                // of the messages that it wants; "": none
+	expected     map[string]chan json.RawMessage // responses to requests of ours, by id
 }
 
 func newClient(id string) *client {

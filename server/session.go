@@ -115,6 +115,16 @@ func (s *Session) cancel(params json.RawMessage) {
 	}
 }
 
+// Runs reports whether the request of an id, as the client wrote it, is in flight.
+func (s *Session) Runs(id []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.inFlight[string(id)] != nil
+}
+
+// Expects reports whether a response to a request of ours with this id is awaited.
+func (s *Session) Expects(id []byte) bool { return s.client.expects(id) }
+
 // handle passes a message to mcp-go. Panics of tools are recovered in run; this
 // recovers from any other.
 func (s *Session) handle(ctx context.Context, message []byte, send func([]byte)) (res mcp.JSONRPCMessage) {

@@ -70,24 +70,39 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 		out = &firstWrite{Writer: out, then: func() { debug.SetGCPercent(gcPercent) }}
 	}
 	out = cleanOutput{out, a.secrets}
-	deps := tools.Deps{Engine: a.engine, Library: a.library, Reader: a.library, Sources: a.sourceNames(), AllSources: allSources(a.cfg), Budget: a.cfg.Research.Budget,
-		Now: a.now, Structured: a.cfg.Server.Structured}
+	deps := a.toolDeps()
 	all := tools.All(deps)
 	w := a.startWatching(ctx, all, false)
 	defer w.Close()
-	h := server.NewHandler(server.Options{
+	defer a.maintain(ctx)()
+	return stdio.Serve(ctx, a.handler(deps, all, w.watcher()), in, out, a.log)
+}
+
+// toolDeps are what the tools work with.
+func (a *App) toolDeps() tools.Deps {
+	return tools.Deps{Engine: a.engine, Library: a.library, Reader: a.library, Sources: a.sourceNames(), AllSources: allSources(a.cfg), Budget: a.cfg.Research.Budget,
+		Now: a.now, Structured: a.cfg.Server.Structured}
+}
+
+// handler publishes the tools.
+func (a *App) handler(deps tools.Deps, all []tools.Definition, w server.Watcher) *server.Handler {
+	return server.NewHandler(server.Options{
 		Name: "research-mcp", Title: "Research", Version: ProgramVersion, Instructions: instructions, Logger: a.log,
 		Description: "Cited answers from many sources at once, and a memory of what was read.",
 		Website:     website, Icon: icon,
-		Tools: all, Resources: tools.Resources(deps), Prompts: tools.Prompts(deps), Watcher: w.watcher(),
+		Tools: all, Resources: tools.Resources(deps), Prompts: tools.Prompts(deps), Watcher: w,
 	})
-	maintaining, stop := context.WithCancel(ctx)
+}
+
+// maintain looks after the memory in the background until stop is called.
+func (a *App) maintain(ctx context.Context) (stop func()) {
+	maintaining, end := context.WithCancel(ctx)
 	var maintenance sync.WaitGroup
 	maintenance.Go(func() { a.library.Maintain(maintaining) })
-	err := stdio.Serve(ctx, h, in, out, a.log)
-	stop()
-	maintenance.Wait()
-	return err
+	return func() {
+		end()
+		maintenance.Wait()
+	}
 }
 
 // allSources describes each source that there is, for clients.

@@ -58,6 +58,17 @@ type Research struct {
 // Server says how the MCP server answers.
 type Server struct {
 	Structured bool `koanf:"structured"`
+	HTTP       HTTP `koanf:"http"`
+}
+
+// HTTP says where a server for a team listens, and to whom. Lists are separated by commas
+// or spaces.
+type HTTP struct {
+	Address        string `koanf:"address"` // empty: standard input and output
+	Hosts          string `koanf:"hosts"`
+	Origins        string `koanf:"origins"`
+	MaxConnections int    `koanf:"max_connections"` // of one address
+	MaxRequests    int    `koanf:"max_requests"`    // of one caller
 }
 
 // Watch says what an operator can see.
@@ -246,6 +257,11 @@ var keys = []key{
 	{name: "research.recall_k", value: "12", about: "most passages from the memory that are considered for an answer"},
 	{name: "research.run_for", value: "3m", about: "how long a question is worked on after the client that asked it gave up waiting"},
 	{name: "research.soft_budget", value: "2.5s", about: "how long slow sources are waited for after the first good answer"},
+	{name: "server.http.address", value: "", about: "address to serve MCP at over HTTP, such as 127.0.0.1:8931; standard input and output when empty. serve --http goes over it"},
+	{name: "server.http.hosts", value: "", about: "names by which clients may call the server, beside localhost and its own address; separated by commas"},
+	{name: "server.http.max_connections", value: "512", about: "most connections of one address"},
+	{name: "server.http.max_requests", value: "256", about: "most requests of one caller at once"},
+	{name: "server.http.origins", value: "", about: "origins of web pages that may call the server, such as https://app.example, beside pages on this machine; separated by commas"},
 	{name: "server.structured", value: "false", about: "tools have output schemas, and results are JSON beside their text; for programs. Clients that get both often show the model only one"},
 	{name: "session.fold_after", value: "6", about: "messages in a session before the older ones are folded into a summary"},
 	{name: "session.fold_keep", value: "3", about: "messages that are not folded"},

@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/server"
+	"github.com/research-mcp/research-mcp/server/http"
+	"github.com/research-mcp/research-mcp/tools"
+)
+
+// relayFolder is where the servers on a data folder pass on what a balancer gave to the
+// wrong one.
+const relayFolder = "http-relay"
+
+// ListenHTTP opens the address of server.http.address. One that is reached from other
+// machines needs a way to know who calls.
+func (a *App) ListenHTTP(ctx context.Context) (net.Listener, error) {
+	addr := a.cfg.Server.HTTP.Address
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, evidence.BadInput(fmt.Sprintf("server.http.address (--http) is %q", addr), "give a host and a port, such as 127.0.0.1:8931")
+	}
+	if host == "" || !http.IsLoopback(addr) {
+		if err := a.guarded(); err != nil {
+			return nil, err
+		}
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, &evidence.Problem{What: fmt.Sprintf("the server cannot listen at %s: %v", addr, err), Try: "give another address with --http, or end the program that listens there", Cause: err}
+	}
+	return l, nil
+}
+
+// guarded is nil if the server asks who calls.
+func (a *App) guarded() error {
+	return &evidence.Problem{What: fmt.Sprintf("%s is reached from other machines, and nothing says who may call the server", a.cfg.Server.HTTP.Address),
+		Try: "listen at 127.0.0.1 and let a proxy with a login in front of it"}
+}
+
+// ServeHTTP speaks MCP over HTTP on l until ctx ends.
+func (a *App) ServeHTTP(ctx context.Context, l net.Listener) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	deps := a.toolDeps()
+	all := tools.All(deps)
+	w := a.startWatching(ctx, all, true)
+	defer w.Close()
+	defer a.maintain(ctx)()
+	h := a.handler(deps, all, w.watcher())
+	routes := w.allRoutes()
+	if a.cfg.Watch.Address != "" { // they are there
+		routes = nil
+	}
+	s := http.New(http.Options{
+		Handler: func(context.Context) (*server.Handler, error) { return h, nil },
+		Routes:  routes,
+		Hosts:   listed(a.cfg.Server.HTTP.Hosts), Origins: listed(a.cfg.Server.HTTP.Origins),
+		MaxConnections: a.cfg.Server.HTTP.MaxConnections, MaxRequests: a.cfg.Server.HTTP.MaxRequests,
+		Relay: filepath.Join(a.cfg.DataDir, relayFolder), Clean: func(m []byte) []byte { return a.secrets.Body("", m) }, Log: a.log,
+	})
+	defer context.AfterFunc(ctx, w.health.Ending)()
+	if err := s.Serve(ctx, l); err != nil {
+		return errors.Join(err, l.Close())
+	}
+	return nil
+}
+
+// listed splits a setting that is a list.
+func listed(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\n' })
+}

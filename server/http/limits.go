@@ -1,0 +1,93 @@
+package http
+
+import (
+	"net"
+	"sync"
+)
+
+// limited is a listener that closes connections of an address that has atMost of them.
+func limited(l net.Listener, atMost int) net.Listener {
+	return &limitedListener{Listener: l, atMost: atMost, open: map[string]int{}}
+}
+
+type limitedListener struct {
+	net.Listener
+	atMost int
+
+	mu   sync.Mutex
+	open map[string]int // connections by address
+}
+
+// Accept implements net.Listener.
+func (l *limitedListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		from := hostname(conn.RemoteAddr().String())
+		if !l.enter(from) {
+			conn.Close() // a connection too many: its error does not matter
+			continue
+		}
+		return &countedConn{Conn: conn, leave: sync.OnceFunc(func() { l.exit(from) })}, nil
+	}
+}
+
+func (l *limitedListener) enter(from string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[from] >= l.atMost {
+		return false
+	}
+	l.open[from]++
+	return true
+}
+
+func (l *limitedListener) exit(from string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[from]--; l.open[from] == 0 {
+		delete(l.open, from)
+	}
+}
+
+type countedConn struct {
+	net.Conn
+	leave func()
+}
+
+// Close implements net.Conn.
+func (c *countedConn) Close() error {
+	c.leave()
+	return c.Conn.Close()
+}
+
+// callers counts the requests under way of each caller.
+type callers struct {
+	atMost int
+
+	mu   sync.Mutex
+	busy map[string]int
+}
+
+func newCallers(atMost int) *callers { return &callers{atMost: atMost, busy: map[string]int{}} }
+
+// enter reports whether one more request of a caller may run; then exit is called.
+func (c *callers) enter(caller string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.busy[caller] >= c.atMost {
+		return false
+	}
+	c.busy[caller]++
+	return true
+}
+
+func (c *callers) exit(caller string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.busy[caller]--; c.busy[caller] == 0 {
+		delete(c.busy, caller)
+	}
+}

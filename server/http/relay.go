@@ -1,0 +1,174 @@
+package http
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/research-mcp/research-mcp/server"
+)
+
+const (
+	relayEvery = 100 * time.Millisecond
+	// relayKept is how long a message waits for the replica that it is for. One for a call
+	// that has ended is never taken.
+	relayKept = time.Minute
+	// relayMost bounds the messages that wait for one session.
+	relayMost = 100
+)
+
+// relay passes messages of a session between the replicas that share a folder: with a
+// balancer before them, the cancellation of a call, or the answer to a question of ours,
+// arrives at any of them. A nil relay passes nothing.
+type relay struct{ dir string }
+
+func newRelay(dir string) *relay {
+	if dir == "" {
+		return nil
+	}
+	return &relay{dir}
+}
+
+func (r *relay) folder(key sessionKey) string {
+	sum := sha256.Sum256([]byte(key.caller + "\x00" + key.id))
+	return filepath.Join(r.dir, hex.EncodeToString(sum[:16]))
+}
+
+// put leaves a message for the replica that runs the call.
+func (r *relay) put(key sessionKey, message []byte) error {
+	dir := r.folder(key)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("passing a message to another replica: %w", err)
+	}
+	waiting, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("passing a message to another replica: %w", err)
+	}
+	if len(waiting) >= relayMost {
+		return nil // nobody takes them
+	}
+	// It gets its name when it is complete.
+	name := filepath.Join(dir, fmt.Sprintf("%020d-%s", time.Now().UnixNano(), rand.Text()[:8]))
+	if err := os.WriteFile(name+".part", message, 0o600); err != nil {
+		return fmt.Errorf("passing a message to another replica: %w", err)
+	}
+	if err := os.Rename(name+".part", name+".json"); err != nil {
+		return fmt.Errorf("passing a message to another replica: %w", err)
+	}
+	return nil
+}
+
+// take calls accept with the messages for a session, the oldest first, until ctx ends.
+// accept reports whether the message was for a call of this replica; others stay.
+func (r *relay) take(ctx context.Context, key sessionKey, accept func(message []byte) bool) {
+	tick := time.NewTicker(relayEvery)
+	defer tick.Stop()
+	dir := r.folder(key)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		names, _ := filepath.Glob(filepath.Join(dir, "*.json"))
+		slices.Sort(names)
+		for _, name := range names {
+			message, err := os.ReadFile(name)
+			if err == nil && accept(message) {
+				os.Remove(name) // if that fails, it is not accepted a second time
+			}
+		}
+	}
+}
+
+// sweep removes what nobody took.
+func (r *relay) sweep(now time.Time) error {
+	if r == nil {
+		return nil
+	}
+	dirs, err := os.ReadDir(r.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	for _, d := range dirs {
+		dir := filepath.Join(r.dir, d.Name())
+		files, _ := os.ReadDir(dir)
+		for _, f := range files {
+			if info, err := f.Info(); err == nil && now.Sub(info.ModTime()) > relayKept {
+				os.Remove(filepath.Join(dir, f.Name())) // another replica may have
+			}
+		}
+		os.Remove(dir) // fails unless it is empty
+	}
+	return err
+}
+
+// subject is what a message is about that another replica may have to get: the id of the
+// call that it cancels, or of the question that it answers.
+func subject(env envelope) (cancels, answers json.RawMessage) {
+	switch {
+	case env.Method == mcp.MethodNotificationCancelled:
+		var p struct {
+			RequestID json.RawMessage `json:"requestId"`
+		}
+		_ = json.Unmarshal(env.Params, &p)
+		return p.RequestID, nil
+	case env.Method == "" && len(env.ID) > 0:
+		return nil, env.ID
+	}
+	return nil, nil
+}
+
+// concerns reports whether a message is about a call that to runs.
+func concerns(to *server.Session, message []byte) bool {
+	var env envelope
+	if json.Unmarshal(message, &env) != nil {
+		return false
+	}
+	cancels, answers := subject(env)
+	return cancels != nil && to.Runs(cancels) || answers != nil && to.Expects(answers)
+}
+
+// pass hands on a message about a call that this replica does not run.
+func (s *Server) pass(one *session, env envelope, message []byte) {
+	cancels, answers := subject(env)
+	if s.relay == nil || cancels == nil && answers == nil || concerns(one.Session, message) {
+		return
+	}
+	if err := s.relay.put(one.key, message); err != nil {
+		s.log.Warn("a message could not be passed on", "err", err)
+	}
+}
+
+// follow takes what other replicas got for the calls of a session, until stop is called.
+func (s *Server) follow(one *session) (stop func()) {
+	if s.relay == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.relay.take(ctx, one.key, func(message []byte) bool {
+			if !concerns(one.Session, message) {
+				return false
+			}
+			one.Accept(ctx, message)
+			return true
+		})
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
