@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/terminal"
+	words "github.com/research-mcp/research-mcp/internal/text"
 )
 
 // printAnswer writes an answer for a person. shown is what of its text is on the screen
@@ -65,8 +65,8 @@ func (c *console) citation(cite evidence.Citation, answer string) string {
 }
 
 var (
-	citationMark = regexp.MustCompile(`\[\d+\]`)
-	notWords     = regexp.MustCompile(`[^\pL\pN]+`)
+	citationMark = words.Pattern(`\[\d+\]`)
+	notWords     = words.Pattern(`[^\pL\pN]+`)
 )
 
 // contains reports whether text has all the words of part in their order, whatever
@@ -77,7 +77,7 @@ func contains(text, part string) bool {
 }
 
 func wordsOnly(text string) string {
-	return " " + strings.TrimSpace(notWords.ReplaceAllString(citationMark.ReplaceAllString(text, " "), " ")) + " "
+	return " " + strings.TrimSpace(notWords().ReplaceAllString(citationMark().ReplaceAllString(text, " "), " ")) + " "
 }
 
 // askedLine lists the sources that were asked, grouped by the reason, and those

@@ -358,36 +358,38 @@ func prefixed(long, short string) bool {
 }
 
 // irregular maps forms to a base that the stemmer does not find.
-var irregular = map[string]string{
-	"began": "begin", "begun": "begin", "bought": "buy", "broke": "break", "broken": "break", "built": "build",
-	"came": "come", "chose": "choose", "chosen": "choose", "died": "die", "dies": "die", "drew": "draw", "drawn": "draw",
-	"fell": "fall", "fallen": "fall", "forbade": "forbid", "found": "find", "forgot": "forget", "forgotten": "forget",
-	"froze": "freeze", "frozen": "freeze", "gave": "give", "given": "give", "grew": "grow", "grown": "grow",
-	"hidden": "hide", "hid": "hide", "held": "hold", "kept": "keep", "led": "lead", "learnt": "learn", "left": "leave",
-	"lent": "lend", "made": "make", "men": "man", "women": "woman", "met": "meet", "paid": "pay",
-	"ran": "run", "risen": "rise", "rose": "rise", "said": "say", "sank": "sink", "sunk": "sink", "sent": "send",
-	"shown": "show", "shrank": "shrink", "shrunk": "shrink", "shut": "close", "sold": "sell", "spent": "spend", "spoke": "speak",
-	"stood": "stand", "taught": "teach", "took": "take", "taken": "take", "told": "tell", "thought": "think",
-	"went": "go", "withdrew": "withdraw", "withdrawn": "withdraw", "worn": "wear", "wrote": "write", "written": "write",
-	"children": "child", "feet": "foot", "teeth": "tooth", "mice": "mouse", "people": "person",
-	"bigger": "big", "biggest": "big", "larger": "large", "largest": "large", "smaller": "small", "smallest": "small",
-	"greater": "great", "greatest": "great", "easier": "easy", "easiest": "easy", "cheaper": "cheap", "cheapest": "cheap",
-	"safer": "safe", "safest": "safe", "wider": "wide", "widest": "wide", "deeper": "deep", "deepest": "deep",
-	"newer": "new", "newest": "new", "harder": "hard", "hardest": "hard", "brighter": "bright", "brightest": "bright",
-	"darker": "dark", "darkest": "dark", "thicker": "thick", "thinner": "thin", "denser": "dense", "simpler": "simple",
-	"richer": "rich", "poorer": "poor", "quieter": "quiet", "louder": "loud", "fewest": "few", "softer": "soft",
-	"fastest": "fast", "slowest": "slow", "older": "old", "oldest": "old", "youngest": "young", "colder": "cold", "coldest": "cold",
-	"hotter": "hot", "hottest": "hot", "warmer": "warm", "warmest": "warm", "cooler": "cool", "coolest": "cool",
-	"higher": "high", "highest": "high", "lowest": "low", "taller": "tall", "tallest": "tall", "shorter": "short",
-	"shortest": "short", "longer": "long", "longest": "long", "stronger": "strong", "strongest": "strong", "weaker": "weak",
-	"weakest": "weak", "heavier": "heavy", "heaviest": "heavy", "lighter": "light", "lightest": "light", "nearer": "near",
-	"nearest": "near", "closer": "close", "closest": "close", "farther": "far", "farthest": "far", "faster": "fast", "slower": "slow",
-	"earlier": "early", "earliest": "early", "later": "late", "latest": "late", "fewer": "few", "quicker": "quick",
-}
+var irregular = sync.OnceValue(func() map[string]string {
+	return map[string]string{
+		"began": "begin", "begun": "begin", "bought": "buy", "broke": "break", "broken": "break", "built": "build",
+		"came": "come", "chose": "choose", "chosen": "choose", "died": "die", "dies": "die", "drew": "draw", "drawn": "draw",
+		"fell": "fall", "fallen": "fall", "forbade": "forbid", "found": "find", "forgot": "forget", "forgotten": "forget",
+		"froze": "freeze", "frozen": "freeze", "gave": "give", "given": "give", "grew": "grow", "grown": "grow",
+		"hidden": "hide", "hid": "hide", "held": "hold", "kept": "keep", "led": "lead", "learnt": "learn", "left": "leave",
+		"lent": "lend", "made": "make", "men": "man", "women": "woman", "met": "meet", "paid": "pay",
+		"ran": "run", "risen": "rise", "rose": "rise", "said": "say", "sank": "sink", "sunk": "sink", "sent": "send",
+		"shown": "show", "shrank": "shrink", "shrunk": "shrink", "shut": "close", "sold": "sell", "spent": "spend", "spoke": "speak",
+		"stood": "stand", "taught": "teach", "took": "take", "taken": "take", "told": "tell", "thought": "think",
+		"went": "go", "withdrew": "withdraw", "withdrawn": "withdraw", "worn": "wear", "wrote": "write", "written": "write",
+		"children": "child", "feet": "foot", "teeth": "tooth", "mice": "mouse", "people": "person",
+		"bigger": "big", "biggest": "big", "larger": "large", "largest": "large", "smaller": "small", "smallest": "small",
+		"greater": "great", "greatest": "great", "easier": "easy", "easiest": "easy", "cheaper": "cheap", "cheapest": "cheap",
+		"safer": "safe", "safest": "safe", "wider": "wide", "widest": "wide", "deeper": "deep", "deepest": "deep",
+		"newer": "new", "newest": "new", "harder": "hard", "hardest": "hard", "brighter": "bright", "brightest": "bright",
+		"darker": "dark", "darkest": "dark", "thicker": "thick", "thinner": "thin", "denser": "dense", "simpler": "simple",
+		"richer": "rich", "poorer": "poor", "quieter": "quiet", "louder": "loud", "fewest": "few", "softer": "soft",
+		"fastest": "fast", "slowest": "slow", "older": "old", "oldest": "old", "youngest": "young", "colder": "cold", "coldest": "cold",
+		"hotter": "hot", "hottest": "hot", "warmer": "warm", "warmest": "warm", "cooler": "cool", "coolest": "cool",
+		"higher": "high", "highest": "high", "lowest": "low", "taller": "tall", "tallest": "tall", "shorter": "short",
+		"shortest": "short", "longer": "long", "longest": "long", "stronger": "strong", "strongest": "strong", "weaker": "weak",
+		"weakest": "weak", "heavier": "heavy", "heaviest": "heavy", "lighter": "light", "lightest": "light", "nearer": "near",
+		"nearest": "near", "closer": "close", "closest": "close", "farther": "far", "farthest": "far", "faster": "fast", "slower": "slow",
+		"earlier": "early", "earliest": "early", "later": "late", "latest": "late", "fewer": "few", "quicker": "quick",
+	}
+})
 
 // stem returns what the forms of a word have in common.
 func stem(w string) string {
-	if base, ok := irregular[w]; ok {
+	if base, ok := irregular()[w]; ok {
 		w = base
 	}
 	tokens := text.Tokenize(w)

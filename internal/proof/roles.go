@@ -116,12 +116,12 @@ func (s *statement) verb(i int) bool {
 // the past.
 func (s *statement) inflected(i int) bool {
 	w := s.words[i].text
-	return !s.words[i].stop && (strings.HasSuffix(w, "s") || strings.HasSuffix(w, "ed") || irregular[w] != "")
+	return !s.words[i].stop && (strings.HasSuffix(w, "s") || strings.HasSuffix(w, "ed") || irregular()[w] != "")
 }
 
 func (s *statement) participle(i int) bool {
 	w := s.words[i].text
-	return strings.HasSuffix(w, "ed") || strings.HasSuffix(w, "en") || irregular[w] != ""
+	return strings.HasSuffix(w, "ed") || strings.HasSuffix(w, "en") || irregular()[w] != ""
 }
 
 // turnedAround compares the subject and the object of a verb of the claim with those

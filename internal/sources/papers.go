@@ -8,6 +8,7 @@ import (
 	"net/mail"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/html/atom"
@@ -166,14 +167,14 @@ func escapeLoose(s string) string {
 // one that abstracts have.
 func isMarkup(name, attributes string) bool {
 	name = strings.ToLower(name)
-	if strings.HasPrefix(name, "jats:") || strings.HasPrefix(name, "mml:") || mathML[name] {
+	if strings.HasPrefix(name, "jats:") || strings.HasPrefix(name, "mml:") || mathML()[name] {
 		return true
 	}
 	attributes = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(attributes), "/"))
 	return atom.Lookup([]byte(name)) != 0 && (attributes == "" || strings.Contains(attributes, "=") || attributes == "hidden")
 }
 
-var mathML = func() map[string]bool {
+var mathML = sync.OnceValue(func() map[string]bool {
 	out := map[string]bool{}
 	for name := range strings.FieldsSeq(`math semantics annotation annotation-xml mrow mi mo mn mtext mspace msup msub msubsup mfrac msqrt mroot
 		munder mover munderover mfenced mtable mtr mtd mstyle mpadded mphantom mmultiscripts mprescripts none menclose merror maction ms
@@ -181,7 +182,7 @@ var mathML = func() map[string]bool {
 		out[name] = true
 	}
 	return out
-}()
+})
 
 // email is the operator's e-mail address, or empty.
 func email(network *fetch.Network) string {

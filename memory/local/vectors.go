@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
+	"sync"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
@@ -204,8 +205,9 @@ func ensureModel(ctx context.Context, tx *sql.Tx, m evidence.Model) (modelRow, e
 	return row, err
 }
 
-// castagnoli is the table of the checksum of stored vectors.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// castagnoli is the table of the checksum of stored vectors. Making it takes longer than
+// all else that this package does before main.
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) })
 
 // checksum is the CRC-32C of an encoded vector, as stored beside it.
-func checksum(blob []byte) int64 { return int64(crc32.Checksum(blob, castagnoli)) }
+func checksum(blob []byte) int64 { return int64(crc32.Checksum(blob, castagnoli())) }

@@ -113,7 +113,7 @@ func namedColor(name string, current RGBA) (RGBA, ColorState) {
 	case "inherit", "initial", "unset", "revert", "revert-layer":
 		return RGBA{}, Unknown // resolved by the caller
 	}
-	if v, ok := colorNames[name]; ok {
+	if v, ok := colorNames()[name]; ok {
 		return RGBA{float64(v>>16) / 255, float64(v>>8&255) / 255, float64(v&255) / 255, 1}, Known
 	}
 	return RGBA{}, Invalid

@@ -50,7 +50,7 @@ func check(file string, scrapes []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	var strict dashboard.Dashboard //nolint:staticcheck // files of dashboards are in this form; its successor is that of an API
+	var strict dashboard.Dashboard                                               //nolint:staticcheck // files of dashboards are in this form; its successor is that of an API
 	if err := strict.UnmarshalJSONStrict(raw); err != nil && err.Error() != "" { // it returns an empty list as well
 		return 0, fmt.Errorf("%s: Grafana's schema: %w", file, err)
 	}
