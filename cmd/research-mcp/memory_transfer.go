@@ -14,6 +14,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/diagnosis"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
+	"github.com/research-mcp/research-mcp/internal/terminal"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory"
 )
@@ -284,6 +285,7 @@ func (c *console) reindexing(p memory.Progress) {
 		if p.Done >= p.Total {
 			end = "\n"
 		}
-		fmt.Fprintf(c.err, "\r%s: %d of %s%s", p.Model, p.Done, text.Count(p.Total, "document"), end)
+		line := fmt.Sprintf("%s: %d of %s", p.Model, p.Done, text.Count(p.Total, "document"))
+		fmt.Fprint(c.err, c.notes.Redraw(terminal.Cut(line, c.notes.Width-1)+end))
 	}
 }

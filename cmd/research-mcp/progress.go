@@ -18,16 +18,13 @@ import (
 // refresh is how often the clock on a terminal is redrawn.
 const refresh = 100 * time.Millisecond
 
-// clearLine erases the line that the cursor is in.
-const clearLine = "\r\x1b[K"
-
 // progress shows on stderr what a question waits for: on a terminal in one line that is
 // redrawn, elsewhere a line for each source that has answered.
 type progress struct {
-	out   io.Writer
-	width int  // of the line
-	live  bool // it can be redrawn
-	begun time.Time
+	out    io.Writer
+	screen terminal.Screen // of the line
+	live   bool            // it can be redrawn
+	begun  time.Time
 	// show prints the answer that is quoted from the sources while a model is still
 	// writing its own. nil: the answer is shown when it is complete.
 	show func(text string)
@@ -45,7 +42,7 @@ type progress struct {
 }
 
 func newProgress(c *console) *progress {
-	p := &progress{out: c.err, width: c.notes.Width, live: c.live(), begun: time.Now(), stop: make(chan struct{}), stage: "planning"}
+	p := &progress{out: c.err, screen: c.notes, live: c.live(), begun: time.Now(), stop: make(chan struct{}), stage: "planning"}
 	if p.live && c.screen.Width > 0 && !c.json {
 		p.show = func(text string) { fmt.Fprintln(c.out, c.screen.Markdown(text, "")+"\n") }
 	}
@@ -62,7 +59,7 @@ func (p *progress) redraw() {
 		select {
 		case <-p.ticker.C:
 			p.mu.Lock()
-			fmt.Fprint(p.out, clearLine+p.line(time.Since(p.begun)))
+			fmt.Fprint(p.out, p.screen.Redraw(p.line(time.Since(p.begun))))
 			p.mu.Unlock()
 		case <-p.stop:
 			return
@@ -80,7 +77,7 @@ func (p *progress) line(since time.Duration) string {
 			status += fmt.Sprintf("; %d of %d done", p.done, p.total)
 		}
 	}
-	return "  " + terminal.Cut(fmt.Sprintf("%.1f s  %s", since.Seconds(), status), max(p.width-3, 1))
+	return "  " + terminal.Cut(fmt.Sprintf("%.1f s  %s", since.Seconds(), status), max(p.screen.Width-3, 1))
 }
 
 // stages are what is shown for the engine's names of its steps.
@@ -110,7 +107,7 @@ func (p *progress) observe(e research.Event) {
 	case research.EventWriting:
 		p.stage = "quoted from the sources; " + e.Stage + " writes its own answer"
 		if quoted := strings.TrimSpace(p.quoted.String()); p.show != nil && quoted != "" {
-			fmt.Fprint(p.out, clearLine)
+			fmt.Fprint(p.out, p.screen.Redraw(""))
 			p.show(quoted)
 			p.shown = quoted
 		}
@@ -124,7 +121,7 @@ func (p *progress) close() (shown string) {
 	}
 	close(p.stop)
 	p.ended.Wait()
-	fmt.Fprint(p.out, clearLine)
+	fmt.Fprint(p.out, p.screen.Redraw(""))
 	return p.shown
 }
 

@@ -60,7 +60,7 @@ type console struct {
 // run executes the command line and returns the exit code.
 func run(ctx context.Context, args []string, c *console) int {
 	c.raw = c.out
-	c.out, c.err = c.secrets.Results(terminal.Escaping(c.out, c.screen.Width > 0)), c.secrets.Notes(terminal.Escaping(c.err, c.notes.Width > 0))
+	c.out, c.err = c.secrets.Results(terminal.Escaping(c.out, c.screen)), c.secrets.Notes(terminal.Escaping(c.err, c.notes))
 	root := newRoot(c)
 	root.SetArgs(args)
 	root.SetIn(c.in)

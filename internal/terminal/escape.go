@@ -10,21 +10,26 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// Escaping returns a writer for everything that a person sees: control and format
-// characters that are written to it are shown escaped as \u009b, but newline and
-// tab, and the joiners and signs that letters and numbers need. With styles, the
-// codes of this package pass too. The escapes are those of JSON, so that JSON stays
-// the same value. It is safe for concurrent use.
-func Escaping(w io.Writer, styles bool) io.Writer { return &escaper{w: w, styles: styles} }
+// Escaping returns a writer for everything that a person sees: what acts on a terminal
+// or is not seen (control and format characters, selectors of variants that there are
+// none of, and other characters without a glyph) is shown escaped as \u009b, but newline
+// and tab, and the joiners and signs that letters and numbers need. The codes of
+// screen's own texts pass too, on one line with its Redraw; codes that others wrote do
+// not, whatever they are. The escapes are those of JSON, so that JSON stays the same
+// value. It is safe for concurrent use.
+func Escaping(w io.Writer, screen Screen) io.Writer { return &escaper{w: w, key: screen.key} }
 
 type escaper struct {
-	w      io.Writer
-	styles bool
+	w   io.Writer
+	key string // of the codes that pass; empty: none
 
 	mu   sync.Mutex
 	tail []byte // of the last write: the beginning of a character or of a code
+	last rune   // the last character that was shown as it is
 }
 
 // Write implements io.Writer.
@@ -54,9 +59,8 @@ func (e *escaper) Write(p []byte) (int, error) {
 // next writes the first character or code of in and returns its length. whole is
 // false if in ends within it.
 func (e *escaper) next(out *bytes.Buffer, in []byte) (n int, whole bool) {
-	if e.styles && in[0] == '\x1b' {
-		if n, whole := code(in); n > 0 || !whole {
-			out.Write(in[:n])
+	if e.key != "" && in[0] == '\x1b' {
+		if n, whole := e.code(out, in); n > 0 || !whole {
 			return n, whole
 		}
 	}
@@ -67,53 +71,57 @@ func (e *escaper) next(out *bytes.Buffer, in []byte) (n int, whole bool) {
 	switch {
 	case r == utf8.RuneError && n == 1:
 		out.WriteRune(utf8.RuneError)
-	case e.styles && r == '\r', !escaped(r):
-		out.Write(in[:n])
-	default:
+	case escaped(e.last, r):
 		writeEscape(out, r)
+		e.last = 0
+		return n, true
+	default:
+		out.Write(in[:n])
 	}
+	e.last = r
 	return n, true
 }
 
-// longestCode bounds a code that this program writes.
-const longestCode = 20
+// longestCode bounds what follows the key in a code of this package.
+const longestCode = 16
 
-// code returns the length of the code of ECMA-48 that in begins with, 0 if it is
-// none that this program writes: the end of a line removed, or its own styles.
-// whole is false if in may be the beginning of one.
-func code(in []byte) (n int, whole bool) {
-	for i, b := range in[:min(len(in), longestCode)] {
-		switch {
-		case i == 0, i == 1 && b == '[', i > 1 && (b >= '0' && b <= '9' || b == ';'):
-		case i == 2 && b == 'K':
-			return i + 1, true
-		case i > 2 && b == 'm' && ours(string(in[2:i])):
-			return i + 1, true
+// code writes the code that in begins with, without the key, and returns its length in
+// in, 0 if it has not the key. whole is false if in may be the beginning of one.
+func (e *escaper) code(out *bytes.Buffer, in []byte) (n int, whole bool) {
+	begin := "\x1b[" + e.key
+	if len(in) < len(begin) {
+		return 0, !strings.HasPrefix(begin, string(in))
+	}
+	if !bytes.HasPrefix(in, []byte(begin)) {
+		return 0, true
+	}
+	for i, b := range in[len(begin):min(len(in), len(begin)+longestCode)] {
+		switch n = len(begin) + i + 1; {
+		case b >= '0' && b <= '9' || b == ';':
+		case i == 0 && b == 'K':
+			out.WriteString("\r\x1b[K")
+			return n, true
+		case i > 1 && b == 'm':
+			out.WriteString("\x1b[")
+			out.Write(in[len(begin)+1 : n]) // without the separator behind the key
+			return n, true
 		default:
 			return 0, true
 		}
 	}
-	return 0, len(in) >= longestCode
+	return 0, len(in) >= len(begin)+longestCode
 }
 
-// ours reports whether the parameters of a style are all of this package.
-func ours(parameters string) bool {
-	for _, p := range strings.Split(parameters, ";") {
-		switch style(p) {
-		case "0", bold, dim, italic, underline, struck, cyan:
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// escaped reports whether a character is shown escaped.
-func escaped(r rune) bool {
+// escaped reports whether a character is shown escaped behind the one before it.
+func escaped(before, r rune) bool {
 	switch {
-	case r == '\n' || r == '\t' || r == 0x200C || r == 0x200D: // joiners of Persian words and of emoji
+	case r == '\n' || r == '\t':
 		return false
-	case unicode.Is(unicode.Cc, r), r == 0x2028, r == 0x2029:
+	case r == 0x200C || r == 0x200D: // joiners of Persian words and of emoji: a row of them is a message
+		return before <= unicode.MaxASCII || before == 0x200C || before == 0x200D || unicode.IsSpace(before)
+	case unicode.Is(unicode.Variation_Selector, r):
+		return !text.HasVariant(before, r, 0x20E3) // a keycap may follow: the stream is not read ahead
+	case unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point):
 		return true
 	}
 	return unicode.Is(unicode.Cf, r) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)

@@ -3,14 +3,22 @@ package terminal
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"unicode"
 )
 
+// testKey is what newKey returns in production.
+const testKey = "4294967296"
+
 func escapedText(t *testing.T, styles bool, parts ...string) string {
 	t.Helper()
 	var out bytes.Buffer
-	w := Escaping(&out, styles)
+	var screen Screen
+	if styles {
+		screen = Screen{Width: 80, Bold: true, Color: true, key: testKey}
+	}
+	w := Escaping(&out, screen)
 	for _, p := range parts {
 		if n, err := w.Write([]byte(p)); err != nil || n != len(p) {
 			t.Fatalf("Write(%q) = %d, %v", p, n, err)
@@ -21,16 +29,26 @@ func escapedText(t *testing.T, styles bool, parts ...string) string {
 
 func TestEscaping(t *testing.T) {
 	t.Parallel()
+	ours := Screen{Bold: true, Color: true, key: testKey}
 	for _, c := range []struct {
 		name, in, piped, styled string
 	}{
 		{"plain text", "Ünïcode 日本 a\tb\n", "Ünïcode 日本 a\tb\n", "Ünïcode 日本 a\tb\n"},
 		{"a colour that is not ours", "\x1b[31mred", `\u001b[31mred`, `\u001b[31mred`},
-		{"a style of ours", "\x1b[1mbold\x1b[0m", `\u001b[1mbold\u001b[0m`, "\x1b[1mbold\x1b[0m"},
-		{"styles of ours together", "\x1b[1;36mx\x1b[0m", `\u001b[1;36mx\u001b[0m`, "\x1b[1;36mx\x1b[0m"},
-		{"a colour among styles of ours", "\x1b[1;31mx", `\u001b[1;31mx`, `\u001b[1;31mx`},
+		{"a style of ours", ours.Heading("bold"), `\u001b[4294967296;1mbold\u001b[4294967296;0m`, "\x1b[1mbold\x1b[0m"},
+		{"styles of ours together", ours.show("x", bold.with(cyan)), `\u001b[4294967296;1;36mx\u001b[4294967296;0m`, "\x1b[1;36mx\x1b[0m"},
+		{"a style of ours, written by others", "\x1b[1mbold\x1b[0m", `\u001b[1mbold\u001b[0m`, `\u001b[1mbold\u001b[0m`},
+		{"the key of another process", "\x1b[4294967297;1mx\x1b[429496729;1m", `\u001b[4294967297;1mx\u001b[429496729;1m`, `\u001b[4294967297;1mx\u001b[429496729;1m`},
+		{"an unfinished code of ours", "\x1b[4294967296;" + strings.Repeat("1;", 20) + "m", `\u001b[4294967296;` + strings.Repeat("1;", 20) + "m", `\u001b[4294967296;` + strings.Repeat("1;", 20) + "m"},
 		{"the screen cleared", "\x1b[2Jx\x1b[12;3Hy", `\u001b[2Jx\u001b[12;3Hy`, `\u001b[2Jx\u001b[12;3Hy`},
-		{"progress", "\r\x1b[K", `\u000d\u001b[K`, "\r\x1b[K"},
+		{"progress", ours.Redraw("1 of 2"), `\u001b[4294967296K1 of 2`, "\r\x1b[K1 of 2"},
+		{"a line that others would redraw", "failed: x\r\x1b[Kall is well\rok", `failed: x\u000d\u001b[Kall is well\u000dok`, `failed: x\u000d\u001b[Kall is well\u000dok`},
+		{"lines of Windows and printers", "a\r\nb\vc\fd\u0085e", `a\u000d` + "\n" + `b\u000bc\u000cd\u0085e`, `a\u000d` + "\n" + `b\u000bc\u000cd\u0085e`},
+		{"separators of lines, and the mark of order", "a\u2028b\u2029\ufeffc", `a\u2028b\u2029\ufeffc`, `a\u2028b\u2029\ufeffc`},
+		{"variants that there are", "❤\ufe0f 葛\U000E0100 1\ufe0f\u20e3", "❤\ufe0f 葛\U000E0100 1\ufe0f\u20e3", "❤\ufe0f 葛\U000E0100 1\ufe0f\u20e3"},
+		{"a message in selectors", "x\ufe00 😀\ufe0f\ufe01\U000E0120", `x\ufe00 😀` + "\ufe0f" + `\ufe01\udb40\udd20`, `x\ufe00 😀` + "\ufe0f" + `\ufe01\udb40\udd20`},
+		{"a message in joiners", "a\u200c می\u200c\u200d\u200dx", `a\u200c می` + "\u200c" + `\u200d` + "\u200d" + `x`, `a\u200c می` + "\u200c" + `\u200d` + "\u200d" + `x`},
+		{"letters without a glyph", "a\u3164\u115f\u034f\uffa0\ufdd0", `a\u3164\u115f\u034f\uffa0\ufdd0`, `a\u3164\u115f\u034f\uffa0\ufdd0`},
 		{"a hyperlink", "\x1b]8;;http://evil\x07x", `\u001b]8;;http://evil\u0007x`, `\u001b]8;;http://evil\u0007x`},
 		{"the clipboard", "\x1b]52;c;ZXZpbA==\x1b\\", `\u001b]52;c;ZXZpbA==\u001b\`, `\u001b]52;c;ZXZpbA==\u001b\`},
 		{"C1 as a character", "\u009b2J", `\u009b2J`, `\u009b2J`},

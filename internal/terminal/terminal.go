@@ -3,7 +3,10 @@
 package terminal
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/clipperhouse/displaywidth"
@@ -16,6 +19,8 @@ type Screen struct {
 	Width int  // in columns; 0: lines may have any length
 	Bold  bool // bold, italic and underlined text can be shown
 	Color bool
+
+	key string // is in every code of this package, so that Escaping knows them; see Of
 }
 
 // Widths that are used: a narrower terminal gets longer lines than it has columns, a
@@ -38,7 +43,7 @@ func Of(f *os.File, environ []string) Screen {
 	if columns <= 0 {
 		columns = plainWidth // a terminal that does not know its size
 	}
-	s := Screen{Width: min(max(columns, minWidth), maxWidth), Bold: true, Color: true}
+	s := Screen{Width: min(max(columns, minWidth), maxWidth), Bold: true, Color: true, key: newKey()}
 	for _, kv := range environ {
 		switch name, value, _ := strings.Cut(kv, "="); {
 		case name == "TERM" && value == "dumb":
@@ -49,6 +54,21 @@ func Of(f *os.File, environ []string) Screen {
 	}
 	s.Color = s.Color && s.Bold
 	return s
+}
+
+// newKey returns digits that no text can know: few enough not to look like a secret.
+func newKey() string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return strconv.FormatUint(1<<32+uint64(binary.BigEndian.Uint32(b[:])), 10)
+}
+
+// Redraw is a line that takes the place of what the cursor's line shows.
+func (s Screen) Redraw(line string) string {
+	if s.key == "" {
+		return "\r\x1b[K" + line
+	}
+	return "\x1b[" + s.key + "K" + line
 }
 
 // Prose is the screen with a width even if it is a file or a pipe.
@@ -101,7 +121,11 @@ func (s Screen) show(text string, as style) string {
 			return text
 		}
 	}
-	return "\x1b[" + string(as) + "m" + text + "\x1b[0m"
+	begin := "\x1b["
+	if s.key != "" {
+		begin += s.key + ";"
+	}
+	return begin + string(as) + "m" + text + begin + "0m"
 }
 
 // Heading is text that stands out.

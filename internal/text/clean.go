@@ -63,7 +63,7 @@ func (c *cleaner) take(r rune) {
 		c.last = r
 		return
 	case unicode.Is(unicode.Variation_Selector, r):
-		if c.last != c.base || !hasVariant(c.base, r, c.next()) {
+		if c.last != c.base || !HasVariant(c.base, r, c.next()) {
 			return
 		}
 		c.out.WriteRune(r)

@@ -53,9 +53,9 @@ func isPictograph(r rune) bool {
 	return r > 0x7F && r != unicode.ReplacementChar && unicode.Is(unicode.So, r) || r >= 0x1F3FB && r <= 0x1F3FF || r == 0x2194 || r == 0x2195 || r >= 0x25FB && r <= 0x25FE
 }
 
-// hasVariant reports whether base is drawn differently with the variation selector.
+// HasVariant reports whether base is drawn differently with the variation selector.
 // next is the character behind the selector.
-func hasVariant(base, selector, next rune) bool {
+func HasVariant(base, selector, next rune) bool {
 	switch {
 	case selector >= 0xE0100:
 		return unicode.Is(unicode.Unified_Ideograph, base)
