@@ -14,7 +14,7 @@ import (
 // TestProgressLine: the line names who is awaited, and is never longer than the terminal.
 func TestProgressLine(t *testing.T) {
 	t.Parallel()
-	p := &progress{out: &bytes.Buffer{}, width: 50, live: true}
+	p := &progress{out: &bytes.Buffer{}, screen: terminal.Screen{Width: 50}, live: true}
 	steps := []struct {
 		event research.Event
 		want  string
@@ -27,7 +27,7 @@ func TestProgressLine(t *testing.T) {
 	}
 	for _, step := range steps {
 		p.observe(step.event)
-		if got := p.line(1200 * time.Millisecond); got != step.want || terminal.Columns(got) >= p.width {
+		if got := p.line(1200 * time.Millisecond); got != step.want || terminal.Columns(got) >= p.screen.Width {
 			t.Errorf("after %s the line is %q, want %q", step.event.Kind, got, step.want)
 		}
 	}
