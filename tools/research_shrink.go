@@ -40,7 +40,7 @@ func shrinkAnswer(a evidence.Answer, limit budget, zone *time.Location, next fun
 	f.own()
 	f.word = boundary(next, allOf(a))
 	shrink(f.fits,
-		f.dropNotAsked, f.shortenErrors, f.dropEvidence, f.shortenQuotes, f.cutAnswerTo(leastAnswer), f.dropCitation, f.dropClaim,
+		f.dropStatistics, f.dropNotAsked, f.shortenErrors, f.dropEvidence, f.shortenQuotes, f.cutAnswerTo(leastAnswer), f.dropCitation, f.dropClaim,
 		f.dropHealthySource, f.dropSource, f.dropWarning, f.halveAnswer,
 	)
 	return f
@@ -61,6 +61,18 @@ func (f *answerShrinker) fits() bool { return f.limit.holds(f.text(), f.json) }
 // dropEvidence drops the last of the ranked passages: the answer quotes the best.
 func (f *answerShrinker) dropEvidence() bool {
 	return dropLast(&f.out.Evidence, &f.omitted, "passages")
+}
+
+// dropStatistics drops what only the structured result has: the resource of the run has
+// it, too.
+func (f *answerShrinker) dropStatistics() bool {
+	a := &f.out.Analysis
+	if !f.limit.structured || len(a.Keywords)+len(a.TopDocuments)+len(f.out.Topics) == 0 {
+		return false
+	}
+	a.Keywords, a.TopDocuments, f.out.Topics = nil, nil, nil
+	f.omitted.add("statistics", 1)
+	return true
 }
 
 func (f *answerShrinker) dropNotAsked() bool {

@@ -23,16 +23,19 @@ type ResearchOut struct {
 	Evidence   []evidence.RankedPassage `json:"evidence"`
 	Sources    []evidence.SourceReport  `json:"sources"`
 	NotAsked   []evidence.NotAsked      `json:"not_asked,omitempty"`
+	Topics     []string                 `json:"topics,omitempty"`
 	Analysis   Analysed                 `json:"analysis"`
 	Timing     Timed                    `json:"timing"`
 	Warnings   []string                 `json:"warnings"`
 }
 
-// Analysed is how the analysis of what was read ended, and of how many documents; the
-// resource of the run has the rest.
+// Analysed is how the analysis of what was read ended, of how many documents, and as
+// far as there is room, what it found; the resource of the run has the rest.
 type Analysed struct {
-	Status    string `json:"status"`
-	Documents int    `json:"documents"`
+	Status       string                 `json:"status"`
+	Documents    int                    `json:"documents"`
+	Keywords     []evidence.TermCount   `json:"keywords,omitempty"`
+	TopDocuments []evidence.TopDocument `json:"top_documents,omitempty"`
 }
 
 // Timed is the time that the answer took.
@@ -60,7 +63,8 @@ func (f *answerShrinker) json() any {
 	out := ResearchOut{Notice: noticeOf(f.word), Status: a.Status, Session: a.Session, RunID: a.RunID, Confidence: a.Confidence,
 		Answer: fenced(f.word, a.Answer), Claims: nonNil(slices.Clone(a.Claims)), Citations: []Cited{},
 		Evidence: nonNil(slices.Clone(a.Evidence)), Sources: nonNil(a.Sources), NotAsked: a.NotAsked,
-		Analysis: Analysed{a.Analysis.Status, a.Analysis.Documents}, Timing: Timed{a.Timing.TotalMS},
+		Topics:   a.Topics,
+		Analysis: Analysed{a.Analysis.Status, a.Analysis.Documents, a.Analysis.Keywords, a.Analysis.TopDocuments}, Timing: Timed{a.Timing.TotalMS},
 		Warnings: nonNil(f.omitted.with(a.Warnings, f.limit.tokens))}
 	if a.Status == evidence.Pending {
 		out.Warnings = append(out.Warnings, nextStep(a.RunID))

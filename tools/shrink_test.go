@@ -84,6 +84,9 @@ func TestResearchKeepsMaxTokens(t *testing.T) {
 			if err := json.Unmarshal(res.Structured, &got); err != nil {
 				t.Fatal(err)
 			}
+			if has := len(got.Analysis.Keywords) > 0 && len(got.Analysis.TopDocuments) > 0 && len(got.Topics) > 0; has != (maxTokens == 50000) {
+				t.Errorf("statistics %+v, topics %q: they are the first to go", got.Analysis, got.Topics)
+			}
 			if got.Answer == "" || got.Session != "s_1" {
 				t.Errorf("answer %q, session %q", got.Answer, got.Session)
 			}
@@ -181,7 +184,8 @@ Not asked, unless named in sources: pubmed
 		`{"n":2,"title":"Go","url":"https://go.dev","source":"wikipedia","quote":"<<<b0b0b0>>>It is compiled.<<<end b0b0b0>>>","start":0,"end":0,"document_id":"d_1","retrieved_at":"2026-11-22"}],` +
 		`"evidence":[{"document_id":"d_1","title":"Go","url":"https://go.dev","heading":["Go"],"text":"<<<b0b0b0>>>Go is a language.<<<end b0b0b0>>>","start":3,"end":20,"score":1},` +
 		`{"document_id":"d_2","title":"Install","url":"https://go.dev/doc","source":"hackernews","heading":["Install","Linux"],"text":"<<<b0b0b0>>>Unpack it.<<<end b0b0b0>>>","start":0,"end":0,"score":0}],` +
-		`"sources":[{"name":"wikipedia","why":"general","status":"ok","documents":3,"latency_ms":812,"error":""}],"not_asked":[{"name":"pubmed","why":"for questions about medicine"}],"analysis":{"status":"ok","documents":3},"timing":{"total_ms":1290},"warnings":["wikidata is off"]}`
+		`"sources":[{"name":"wikipedia","why":"general","status":"ok","documents":3,"latency_ms":812,"error":""}],"not_asked":[{"name":"pubmed","why":"for questions about medicine"}],` +
+		`"topics":["go language"],"analysis":{"status":"ok","documents":3,"keywords":[{"term":"go","count":7}],"top_documents":[{"title":"Go","url":"u","source":"s","score":1}]},"timing":{"total_ms":1290},"warnings":["wikidata is off"]}`
 	if diff := cmp.Diff(wantJSON, string(res.Structured)); diff != "" {
 		t.Errorf("structured (-want +got):\n%s", diff)
 	}
