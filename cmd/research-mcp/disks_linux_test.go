@@ -223,6 +223,82 @@ func TestFolderOfAnotherUser(t *testing.T) {
 	readOnlyFolder(t, in, run)
 }
 
+// fillDisk leaves so many bytes of the disk with dir free.
+func fillDisk(t *testing.T, dir string, free int64) {
+	t.Helper()
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, fmt.Sprint("filler", time.Now().UnixNano()))
+	if err := os.WriteFile(name, make([]byte, max(0, int64(st.Bavail)*st.Bsize-free)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// On a full disk the cache makes room for what moves the whole memory, too. Without it,
+// the error says what was done and what was not, and nothing is lost.
+func TestFullDiskMovesTheMemory(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("A long text about the lighthouse of Lindau and its keeper. ", 3000)
+	elsewhere := &binary{env: []string{asProgram + "=1", "PATH=/nonexistent", config.EnvName("data_dir") + "=" + t.TempDir()}}
+	for i := range 12 {
+		elsewhere.must(t, fmt.Sprint(text, "It is number ", i, " of them. ", strings.Repeat(fmt.Sprint("word", i, " "), 9000)), "remember", "-")
+	}
+	export := filepath.Join(t.TempDir(), "memory.jsonl")
+	elsewhere.must(t, "", "memory", "export", export)
+	for name, args := range map[string][]string{"import": {"memory", "import", export}, "backup": {"memory", "backup", "COPY"}, "repair": {"memory", "repair"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			mount(t, dir, "48m")
+			data := filepath.Join(dir, "data")
+			in, _ := filledFolder(t, data)
+			if name != "import" {
+				in.must(t, text+strings.Repeat("other words ", 60_000), "remember", "-")
+			}
+			if name == "repair" { // the others have no use for it
+				if err := os.Remove(filepath.Join(data, "memory.db-reserve")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cache := filepath.Join(data, "cache.db")
+			do := func(copied string) (out, diag string, code int) {
+				return in.run(t, "", slices.Replace(slices.Clone(args), len(args)-1, len(args), strings.ReplaceAll(args[len(args)-1], "COPY", filepath.Join(dir, copied)))...)
+			}
+			fillDisk(t, dir, 0)
+			out, diag, code := do("none.db")
+			if code != 1 || !strings.Contains(diag, "is full") || !strings.Contains(diag, map[string]string{"import": "stored: ", "backup": "not made", "repair": "as it was"}[name]) {
+				t.Errorf("%s without room: exit code %d, %q %q", name, code, out, diag)
+			}
+			for _, filler := range glob(t, filepath.Join(dir, "filler*")) {
+				if err := os.Remove(filler); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if out := in.must(t, "", "recall", "harbour lions"); !strings.Contains(out, "Lindau") {
+				t.Errorf("recall = %q", out)
+			}
+			in.ask(t, asked) // makes the cache again, if it was given up
+			grow(t, cache, 14<<20)
+			fillDisk(t, dir, 512<<10) // enough to open the memory
+			if out, diag, code := do("copy.db"); code != 0 || !strings.Contains(diag, "cache") {
+				t.Errorf("%s: exit code %d, %q %q; want that the cache made room, and said so", name, code, out, diag)
+			}
+			in.must(t, "", "memory", "check")
+		})
+	}
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
 // On a full disk the cache makes room for the memory; when there is none left, an answer
 // comes nevertheless, with one warning for a cause.
 func TestFullDataFolder(t *testing.T) {
@@ -232,16 +308,7 @@ func TestFullDataFolder(t *testing.T) {
 	data := filepath.Join(dir, "data")
 	in, _ := filledFolder(t, data)
 	cache := filepath.Join(data, "cache.db")
-	fill := func(free int64) {
-		var st syscall.Statfs_t
-		if err := syscall.Statfs(dir, &st); err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Join(dir, fmt.Sprint("filler", time.Now().UnixNano()))
-		if err := os.WriteFile(name, make([]byte, max(0, int64(st.Bavail)*st.Bsize-free)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	fill := func(free int64) { fillDisk(t, dir, free) }
 	grow(t, cache, 3<<20)
 	fill(16 << 10)
 	text := strings.Repeat("A long text about the lighthouse of Lindau and its keeper. ", 2000)

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/research-mcp/research-mcp/internal/app"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/memory"
 )
 
@@ -18,9 +21,20 @@ func memoryConfig(cfg *config.Config, log *slog.Logger) memory.Config {
 	return memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, Logger: log}
 }
 
-// RepairMemory replaces a damaged memory by what can be read of it.
+// RepairMemory replaces a damaged memory by what can be read of it. On a full disk, the
+// cache of sources' answers is removed to make room.
 func RepairMemory(ctx context.Context, cfg *config.Config, log *slog.Logger) (memory.RepairReport, error) {
-	return memory.Repair(ctx, memoryConfig(cfg, log))
+	opened := memoryConfig(cfg, log)
+	opened.MakeRoom = func(context.Context) bool {
+		cache := filepath.Join(cfg.DataDir, app.CacheFile)
+		if _, err := os.Lstat(cache); err != nil {
+			return false
+		}
+		fetch.RemoveCache(cache) // no server has it open: it would have the memory open, too
+		log.Warn("the disk is full: the cache of sources' answers was removed to make room for the repair", "path", cache)
+		return true
+	}
+	return memory.Repair(ctx, opened)
 }
 
 // RescueMemory exports what can be read of a memory that cannot be opened.

@@ -57,7 +57,9 @@ func (l *Library) Backup(ctx context.Context, path string) (contract.BackupRepor
 	if err != nil {
 		return contract.BackupReport{}, err
 	}
-	return k.Backup(ctx, path)
+	var r contract.BackupReport
+	err = l.withRoom(ctx, func() error { r, err = k.Backup(ctx, path); return err })
+	return r, err
 }
 
 // BackupSealed is Backup to an encrypted file.
@@ -66,7 +68,9 @@ func (l *Library) BackupSealed(ctx context.Context, path string, seal contract.S
 	if !ok {
 		return contract.BackupReport{}, contract.Unsupported(fmt.Sprintf("the memory backend %q does not make encrypted backups", l.deps.Memory.Backend()), "make a backup without --encrypt, and encrypt the file")
 	}
-	return k.BackupSealed(ctx, path, seal)
+	var r contract.BackupReport
+	err := l.withRoom(ctx, func() (err error) { r, err = k.BackupSealed(ctx, path, seal); return err })
+	return r, err
 }
 
 // Export writes the whole memory to w as JSON lines.
@@ -86,6 +90,9 @@ func (l *Library) Import(ctx context.Context, r io.Reader, opts contract.ImportO
 	m, err := contract.Require[contract.Exporter](l.deps.Memory)
 	if err != nil {
 		return contract.Moved{}, err
+	}
+	if l.deps.Cache != nil {
+		opts.MakeRoom = l.deps.Cache.GiveUp
 	}
 	moved, err := m.Import(ctx, r, opts)
 	if err != nil {
@@ -126,7 +133,7 @@ func (l *Library) Reindex(ctx context.Context, progress func(contract.Progress))
 	if err != nil || by == nil {
 		return p, err
 	}
-	p, err = filler.FillVectors(ctx, by.Model(), embedFunc(by), progress)
+	err = l.withRoom(ctx, func() error { p, err = filler.FillVectors(ctx, by.Model(), embedFunc(by), progress); return err })
 	if errors.Is(err, contract.ErrFilling) {
 		err = nil
 	}
@@ -146,5 +153,7 @@ func (l *Library) reindex(ctx context.Context, by models.Embedder, progress func
 	if _, err := vectorsOf(ctx, by, []string{"dimension"}); err != nil {
 		return contract.Progress{}, err
 	}
-	return m.Reindex(ctx, by.Model(), embedFunc(by), progress)
+	var p contract.Progress
+	err = l.withRoom(ctx, func() error { p, err = m.Reindex(ctx, by.Model(), embedFunc(by), progress); return err })
+	return p, err
 }

@@ -44,6 +44,10 @@ type Config struct {
 	SealDaily   Seal             // of automatic backups; nil: they are not encrypted
 	Logger      *slog.Logger     // nil discards
 	Now         func() time.Time // nil is time.Now
+
+	// MakeRoom is called when the disk is full for a repair, and reports whether it may
+	// have made room. nil: nothing can.
+	MakeRoom func(ctx context.Context) bool
 }
 
 // Retention limits what is kept. Pinned documents are exempt.

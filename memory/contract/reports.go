@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -117,6 +118,9 @@ type ExportOptions struct {
 // ImportOptions choose how an import treats lines that cannot be stored.
 type ImportOptions struct {
 	Strict bool // the first one ends it
+	// MakeRoom is called when the disk is full, and reports whether it may have made
+	// room: then what was not stored is stored again. nil: nothing can.
+	MakeRoom func(ctx context.Context) bool
 }
 
 // Moved counts what an export wrote or an import stored.

@@ -32,3 +32,9 @@ func freeBytes(dir string) (int64, bool) {
 	}
 	return int64(st.Bavail) * int64(st.Bsize), true //nolint:gosec,unconvert // the types differ by platform
 }
+
+// sameDisk reports whether two folders are in one file system, as far as that is known.
+func sameDisk(a, b string) bool {
+	var of [2]unix.Stat_t
+	return unix.Stat(a, &of[0]) == nil && unix.Stat(b, &of[1]) == nil && of[0].Dev == of[1].Dev
+}

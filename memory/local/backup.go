@@ -53,9 +53,28 @@ func (l *Local) BackupSealed(ctx context.Context, path string, seal contract.Sea
 		if errors.Is(err, os.ErrExist) {
 			return r, evidence.BadInput(fmt.Sprintf("%s already exists", path), "name a file that does not exist yet")
 		}
+		if isFullDisk(err) && ctx.Err() == nil {
+			return r, l.noRoomFor(path, seal != nil, err)
+		}
 		return r, l.failed(ctx, "backing up", err)
 	}
 	return r, nil
+}
+
+// noRoomFor is the error of a backup that does not fit its disk. It is a
+// contract.ErrFull only if that is the disk of the memory, where a sealed one is made.
+func (l *Local) noRoomFor(path string, sealed bool, cause error) error {
+	dir, ours := filepath.Dir(path), filepath.Dir(l.path)
+	there, _ := freeBytes(dir)
+	if here, known := freeBytes(ours); sealed && known && here < there {
+		dir = ours
+	}
+	p := &evidence.Problem{What: fmt.Sprintf("the disk with %s is full; the backup was not made, and nothing of it is left", dir),
+		Try: "free some space, or name a file on another disk", Cause: cause}
+	if sameDisk(dir, ours) {
+		p.Cause = errors.Join(contract.ErrFull, cause)
+	}
+	return p
 }
 
 // source is the database that is copied.

@@ -12,10 +12,6 @@ import (
 	"maps"
 	"slices"
 
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
-
-	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
@@ -76,7 +72,7 @@ func (im *importer) run(ctx context.Context, r io.Reader) (contract.Moved, error
 			if kept != nil || ctx.Err() != nil {
 				return im.moved, errors.Join(ctx.Err(), kept)
 			}
-			return im.moved, badLine(n, err)
+			return im.moved, im.ended(n, err)
 		}
 		if len(im.batch) >= batchLines || im.size >= batchBytes {
 			if err := im.flush(ctx); err != nil {
@@ -114,43 +110,6 @@ func (im *importer) leaveOut(n int, err error) {
 	case im.moved.Failed == maxNamed+1:
 		im.moved.Warnings = append(im.moved.Warnings, "further lines that were not imported are only counted")
 	}
-}
-
-// badLine returns the error for line n. An error of the disk, of a lock or of
-// reading is not blamed on the line.
-func badLine(n int, err error) error {
-	if ours := passing(err); ours != nil {
-		return &evidence.Problem{What: fmt.Sprintf("the import ended at line %d: %s", n, ours.What),
-			Try: ours.Try + "; then import again: existing records are skipped", Cause: err}
-	}
-	try := "the lines before it are stored; fix or remove the line and import again: existing records are skipped"
-	if n == 1 && errors.Is(err, errNoExport) {
-		try = "name a file that `research-mcp memory export` wrote"
-	}
-	p := evidence.BadInput(fmt.Sprintf("line %d of the export cannot be imported: %v", n, err), try)
-	p.Cause = err
-	return p
-}
-
-// errReading is an error of the reader that was given to Import.
-var errReading = errors.New("reading the export")
-
-// passing returns the error that a later attempt may not meet, or nil.
-func passing(err error) *evidence.Problem {
-	var se *sqlite.Error
-	if errors.As(err, &se) {
-		switch se.Code() & 0xff {
-		case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE:
-			return nil
-		}
-	} else if !errors.Is(err, errReading) {
-		return nil
-	}
-	var p *evidence.Problem
-	if errors.As(err, &p) {
-		return p
-	}
-	return &evidence.Problem{What: err.Error(), Try: "check that the export is readable and the data folder is writable"}
 }
 
 // readLine returns the next line without its end, or io.EOF after the last one.
@@ -268,16 +227,19 @@ func (im *importer) flush(ctx context.Context) error {
 	batch := im.batch
 	im.batch, im.size = nil, 0
 	failed, err := im.storeAll(ctx, batch)
+	if isFullDisk(err) && im.opts.MakeRoom != nil && im.opts.MakeRoom(ctx) {
+		failed, err = im.storeAll(ctx, batch)
+	}
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	if failed < 0 { // no line is to blame
-		return badLine(batch[0].line, err)
+		return im.ended(batch[0].line, err)
 	}
 	if _, again := im.storeAll(ctx, batch[:failed]); again != nil {
-		return badLine(batch[0].line, again)
+		return im.ended(batch[0].line, again)
 	}
-	return badLine(batch[failed].line, err)
+	return im.ended(batch[failed].line, err)
 }
 
 // storeAll writes items in one transaction, and returns the index of the item

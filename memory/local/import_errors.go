@@ -5,6 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // notALine says what is wrong with a line of size bytes that cannot be decoded.
@@ -20,4 +26,55 @@ func notALine(err error, size int) error {
 		return fmt.Errorf("%s cannot be a JSON %s", cmp.Or(typed.Field, "it"), typed.Value)
 	}
 	return err
+}
+
+// ended returns the error of an import that ends at line n, and says what is stored. An
+// error of the disk, of a lock or of reading is not blamed on the line.
+func (im *importer) ended(n int, err error) error {
+	if ours := passing(err); ours != nil {
+		what := ours.What
+		if isFullDisk(err) {
+			what = fmt.Sprintf("the disk with %s is full", im.l.path)
+		}
+		return &evidence.Problem{What: fmt.Sprintf("the import ended at line %d: %s; %s of the lines before it, and nothing of the others", n, what, im.stored()),
+			Try: ours.Try + "; then import again: existing records are skipped", Cause: err}
+	}
+	try := "the lines before it are stored; fix or remove the line and import again: existing records are skipped"
+	if n == 1 && errors.Is(err, errNoExport) {
+		try = "name a file that `research-mcp memory export` wrote"
+	}
+	p := evidence.BadInput(fmt.Sprintf("line %d of the export cannot be imported: %v", n, err), try)
+	p.Cause = err
+	return p
+}
+
+// stored says what the memory has of the lines before the one that ended the import.
+func (im *importer) stored() string {
+	m := im.moved
+	out := fmt.Sprintf("stored: %s and %s", text.Count(m.Documents, "document"), text.Count(m.Sessions, "session"))
+	if m.Skipped > 0 {
+		out += fmt.Sprintf(", beside %d that were there already,", m.Skipped)
+	}
+	return out
+}
+
+// errReading is an error of the reader that was given to Import.
+var errReading = errors.New("reading the export")
+
+// passing returns the error that a later attempt may not meet, or nil.
+func passing(err error) *evidence.Problem {
+	var se *sqlite.Error
+	if errors.As(err, &se) {
+		switch se.Code() & 0xff {
+		case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE:
+			return nil
+		}
+	} else if !errors.Is(err, errReading) {
+		return nil
+	}
+	var p *evidence.Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	return &evidence.Problem{What: err.Error(), Try: "check that the export is readable and the data folder is writable"}
 }

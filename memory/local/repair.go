@@ -74,8 +74,34 @@ func rescueFrom(ctx context.Context, cfg contract.Config, db *sql.DB, path strin
 // puts it in its place. The old file is kept among the backups. While another
 // process has the memory open, it is an *evidence.Problem; so is a file of which
 // nothing can be read, and nothing is changed then.
-func Repair(ctx context.Context, cfg contract.Config) (r contract.RepairReport, err error) {
+//
+// On a full disk, what cfg.MakeRoom gives up goes first, then the reserve of the memory.
+func Repair(ctx context.Context, cfg contract.Config) (contract.RepairReport, error) {
 	cfg = withDefaults(cfg)
+	r, err := repairOnce(ctx, cfg)
+	if isFullDisk(err) && cfg.MakeRoom != nil && cfg.MakeRoom(ctx) {
+		r, err = repairOnce(ctx, cfg)
+	}
+	if isFullDisk(err) && os.Remove(filepath.Join(cfg.Dir, fileName)+reserveEnd) == nil {
+		r, err = repairOnce(ctx, cfg)
+	}
+	if isFullDisk(err) {
+		err = noRoomToRepair(filepath.Join(cfg.Dir, fileName), err)
+	}
+	return r, err
+}
+
+// noRoomToRepair says how much room the new file needs: about as much as the old one.
+func noRoomToRepair(path string, cause error) error {
+	need := "about as much space as it has"
+	if info, err := os.Stat(path); err == nil {
+		need = fmt.Sprintf("about %d MB", info.Size()>>20+1)
+	}
+	return &evidence.Problem{What: fmt.Sprintf("the disk is full: %s was not repaired, and is as it was", path),
+		Try: "free " + need + " on the disk with it, then repair again", Cause: errors.Join(contract.ErrFull, cause)}
+}
+
+func repairOnce(ctx context.Context, cfg contract.Config) (r contract.RepairReport, err error) {
 	dir, err := filepath.Abs(cfg.Dir)
 	if err != nil {
 		return r, fmt.Errorf("resolving the data folder: %w", err)
@@ -130,6 +156,7 @@ func refill(ctx context.Context, cfg contract.Config, d *damagedFile, dir string
 		return moved, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
+	opts := contract.ImportOptions{MakeRoom: func(context.Context) bool { return m.releaseReserve() }} // nobody needs that of the new file now
 	lines, to := io.Pipe()
 	var read, kept contract.Moved
 	var g errgroup.Group
@@ -140,7 +167,7 @@ func refill(ctx context.Context, cfg contract.Config, d *damagedFile, dir string
 	})
 	g.Go(func() error {
 		var err error
-		kept, err = (&importer{l: m, moved: contract.Moved{Warnings: []string{}}, lenient: true}).run(ctx, lines)
+		kept, err = (&importer{l: m, opts: opts, moved: contract.Moved{Warnings: []string{}}, lenient: true}).run(ctx, lines)
 		return errors.Join(err, lines.CloseWithError(err))
 	})
 	if err := g.Wait(); err != nil {

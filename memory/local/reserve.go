@@ -5,9 +5,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // The reserve is a file beside the memory that is removed when the disk is full and
@@ -73,6 +76,14 @@ func (l *Local) returnSpace(ctx context.Context) {
 	if err = errors.Join(err, l.truncateWAL(ctx)); err != nil {
 		l.log.Debug("the space of forgotten documents was not returned to the disk", "err", err)
 	}
+}
+
+// isFullDisk reports whether a disk was full, also one with other files than the
+// memory's, such as those of a backup.
+func isFullDisk(err error) bool {
+	var se *sqlite.Error
+	return errors.Is(err, contract.ErrFull) || isFull(err) || errors.Is(err, syscall.ENOSPC) ||
+		errors.As(err, &se) && se.Code() == sqlite3.SQLITE_IOERR_SHMSIZE // where the log's index is made
 }
 
 func isFull(err error) bool {
