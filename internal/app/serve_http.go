@@ -63,6 +63,7 @@ func (a *App) ServeHTTP(ctx context.Context, l net.Listener) error {
 	}
 	s := http.New(http.Options{
 		Handler: func(context.Context) (*server.Handler, error) { return h, nil },
+		Guard:   w.traces.Headers,
 		Routes:  routes,
 		Hosts:   listed(a.cfg.Server.HTTP.Hosts), Origins: listed(a.cfg.Server.HTTP.Origins),
 		MaxConnections: a.cfg.Server.HTTP.MaxConnections, MaxRequests: a.cfg.Server.HTTP.MaxRequests,

@@ -265,7 +265,7 @@ var keys = []key{
 	{name: "server.structured", value: "false", about: "tools have output schemas, and results are JSON beside their text; for programs. Clients that get both often show the model only one"},
 	{name: "session.fold_after", value: "6", about: "messages in a session before the older ones are folded into a summary"},
 	{name: "session.fold_keep", value: "3", about: "messages that are not folded"},
-	{name: "watch.address", value: "", about: "address such as 127.0.0.1:9464 at which a server shows /metrics, /healthz and /readyz; none when empty"},
+	{name: "watch.address", value: "", about: "address such as 127.0.0.1:9464 at which a server shows /metrics, /healthz and /readyz; when empty, a server over HTTP shows them at its own address, and one on stdio nowhere"},
 	{name: "watch.audit_keep", value: "8", about: "how many rotated audit logs are kept"},
 	{name: "watch.audit_log", value: "", about: "file that says who remembered and forgot which documents, and when; without their contents. An absolute path; none when empty"},
 	{name: "watch.audit_max_mb", value: "16", about: "size from which the audit log is rotated, in MiB"},

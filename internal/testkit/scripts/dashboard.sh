@@ -11,6 +11,7 @@ work=$(mktemp -d)
 server=
 stop() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true
+	wait
 	rm -rf "$work"
 }
 trap stop EXIT
@@ -22,40 +23,34 @@ if [ -z "$bin" ]; then
 fi
 (cd internal/testkit/dashboardcheck && go build -o "$work/check" .)
 
-# pubmed is on, and not asked: its rate limit is that of the public service.
-mkfifo "$work/in"
-at=127.0.0.1:$((20000 + RANDOM % 12000)) # below the ports that the kernel gives away
-"$bin" serve --demo --set watch.address=$at --set sources.pubmed.enabled=true \
-	<"$work/in" >"$work/out" 2>"$work/log" &
-server=$!
-exec 3>"$work/in"
-
-# until_line PATTERN FILE waits for a line.
-until_line() {
+# start serves at a free port. pubmed is on, and not asked: its rate limit is that of the
+# public service.
+start() {
+	at=127.0.0.1:$((20000 + RANDOM % 12000)) # below the ports that the kernel gives away
+	"$bin" serve --demo --http $at --set sources.pubmed.enabled=true 2>"$work/log" &
+	server=$!
 	for _ in $(seq 600); do
-		grep -q -- "$1" "$2" && return 0
+		curl -sf "http://$at/healthz" >"$work/health" && return 0
 		kill -0 "$server" 2>/dev/null || break
 		sleep 0.1
 	done
-	echo "no line with $1 in $2:" >&2
-	cat "$work/log" "$2" >&2
+	cat "$work/log" >&2
 	return 1
 }
+start || start || start # the port may be taken
 
-call() { # call ID TOOL ARGUMENTS
-	printf '{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"%s","arguments":%s}}\n' "$1" "$2" "$3" >&3
-	until_line "\"id\":$1[,}]" "$work/out"
+call() { # call TOOL ARGUMENTS
+	curl -sS --fail-with-body "http://$at/mcp" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -H 'Mcp-Protocol-Version: 2025-11-25' \
+		-d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"'"$1"'","arguments":'"$2"'}}' >"$work/reply"
+	grep -q '"result"' "$work/reply" || { cat "$work/reply" >&2; return 1; }
 }
 
-printf '%s\n' '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"dashboard","version":"1"}}}' >&3
-until_line '"id":0[,}]' "$work/out"
 curl -sSf "http://$at/metrics" >"$work/before"
-call 1 research '{"question":"How does attention work in a transformer?","sources":["wikipedia","hackernews"]}'
-call 2 remember '{"text":"The quokka sleeps at noon."}'
-call 3 recall '{"query":"quokka"}'
-call 4 recall '{"k":"many"}'
-call 5 forget '{"source":"note"}'
-curl -sSf "http://$at/healthz" >/dev/null
+call research '{"question":"How does attention work in a transformer?","sources":["wikipedia","hackernews"]}'
+call remember '{"text":"The quokka sleeps at noon."}'
+call recall '{"query":"quokka"}'
+call recall '{"k":"many"}'
+call forget '{"source":"note"}'
 curl -sS "http://$at/readyz"
 curl -sSf "http://$at/metrics" >"$work/after"
 "$work/check" deploy/grafana/research-mcp.json "$work/before" "$work/after"
