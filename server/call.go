@@ -27,6 +27,9 @@ const slowPatience = 5 * time.Second
 // so that the model reads it; the protocol's own errors are for broken messages.
 func (h *Handler) toolHandler(d tools.Definition) mcpserver.ToolHandlerFunc {
 	return func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		if info := mcpserver.RequestProtocolInfoFromContext(ctx); info != nil && info.ClientInfo != nil { // of the newest revision
+			ctx = tools.WithClient(ctx, info.ClientInfo.Name)
+		}
 		call := h.calls.Add(1)
 		log := h.log.With("tool", d.Name, "call", call)
 		ctx, end := h.watch(ctx, d.Name, req)

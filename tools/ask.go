@@ -13,8 +13,8 @@ func WithAsk(ctx context.Context, ask Ask) context.Context {
 	return context.WithValue(ctx, askKey{}, ask)
 }
 
-// askerOf returns nil for a client that cannot ask.
-func askerOf(ctx context.Context) Ask {
+// AskOf returns how to ask the person of the client whose call ctx is of; nil if it cannot.
+func AskOf(ctx context.Context) Ask {
 	ask, _ := ctx.Value(askKey{}).(Ask)
 	return ask
 }

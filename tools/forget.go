@@ -48,7 +48,7 @@ func forget(d Deps) Definition {
 				return library.ForgetResult{}, err
 			}
 			req := library.ForgetRequest{IDs: in.IDs, URL: in.URL, Source: in.Source, Session: in.Session, Before: before, Confirm: in.Confirm, DryRun: in.DryRun}
-			if ask := askerOf(ctx); ask != nil && !in.DryRun {
+			if ask := AskOf(ctx); ask != nil && !in.DryRun {
 				return d.forgetIfAgreed(ctx, req, ask)
 			}
 			return d.Library.Forget(ctx, req)

@@ -147,7 +147,7 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request, h *server.Handle
 	defer context.AfterFunc(one.ended, end)()
 	out := s.newReplier(w, true, legacyStatus, end)
 	out.keepAlive() // the header at once: clients wait for it
-	s.forward(ctx, out, one.Notifications())
+	s.forward(ctx, out, one.Notifications(), nil)
 	out.close()
 }
 
@@ -161,20 +161,22 @@ func (s *Server) subscribe(ctx context.Context, w http.ResponseWriter, one *serv
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	out := s.newReplier(w, streams, modernStatus, cancel)
-	ended := make(chan struct{})
+	defer out.close()
+	sent := make(chan []byte)
 	go func() {
-		defer close(ended)
-		defer cancel()
-		request.Run(ctx, out.send)
+		defer close(sent)
+		request.Run(ctx, func(m []byte) { sent <- m })
 	}()
-	s.forward(ctx, out, one.Notifications())
+	s.forward(ctx, out, one.Notifications(), sent)
 	cancel()
-	<-ended
-	out.close()
+	for message := range sent {
+		out.send(message)
+	}
 }
 
-// forward writes notifications until ctx or the server ends.
-func (s *Server) forward(ctx context.Context, out *replier, notifications <-chan mcp.JSONRPCNotification) {
+// forward writes notifications, and what comes by sent, until ctx or the server ends or
+// sent is closed. What was notified before a message was sent is written before it.
+func (s *Server) forward(ctx context.Context, out *replier, notifications <-chan mcp.JSONRPCNotification, sent <-chan []byte) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -182,12 +184,24 @@ func (s *Server) forward(ctx context.Context, out *replier, notifications <-chan
 		case <-s.stop:
 			return
 		case n := <-notifications:
-			message, err := server.Encode(n)
-			if err != nil {
-				s.log.Error("encoding a notification", "method", n.Method, "err", err)
-				continue
+			s.notify(out, n)
+		case message, more := <-sent:
+			for len(notifications) > 0 {
+				s.notify(out, <-notifications)
+			}
+			if !more {
+				return
 			}
 			out.send(message)
 		}
 	}
+}
+
+func (s *Server) notify(out *replier, n mcp.JSONRPCNotification) {
+	message, err := server.Encode(n)
+	if err != nil {
+		s.log.Error("encoding a notification", "method", n.Method, "err", err)
+		return
+	}
+	out.send(message)
 }
