@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 )
 
 func lowered(list []string) map[string]bool {
@@ -21,6 +22,8 @@ func lowered(list []string) map[string]bool {
 // looked up (DNS rebinding).
 func (s *Server) checked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A connection keeps the deadline of its last response.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeWithin)) // httptest's recorder has none
 		switch {
 		case !s.hostAllowed(r):
 			refuseHTTP(w, http.StatusForbidden, "this host name is not allowed; add it to the setting server.http.hosts, or call the server by its own address")

@@ -24,6 +24,7 @@ const (
 )
 
 func (s *Server) serveMCP(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // each message gets one; httptest's recorder has none
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	if s.Closing() {
@@ -118,11 +119,16 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, h *server.Handler)
 func (s *Server) read(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(readBodyWithin)) // httptest's recorder has none
-	message, err := io.ReadAll(http.MaxBytesReader(w, r.Body, server.MaxMessage))
+	message, err := s.readAll(r.Context(), http.MaxBytesReader(w, r.Body, server.MaxMessage))
 	var long *http.MaxBytesError
 	switch {
 	case errors.As(err, &long):
 		writeJSON(w, http.StatusRequestEntityTooLarge, rpcError(nil, mcp.INVALID_REQUEST, fmt.Sprintf("the message is longer than %d bytes and was not read", server.MaxMessage)))
+		return nil, false
+	case errors.Is(err, errBusy):
+		w.Header().Set("Connection", "close")
+		w.Header().Set("Retry-After", "1")
+		writeJSON(w, http.StatusServiceUnavailable, rpcError(nil, mcp.INTERNAL_ERROR, err.Error()))
 		return nil, false
 	case err != nil:
 		writeJSON(w, http.StatusBadRequest, rpcError(nil, mcp.PARSE_ERROR, "the message did not arrive as a whole"))
@@ -133,6 +139,27 @@ func (s *Server) read(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	return message, true
+}
+
+var errBusy = errors.New("many long messages are being read; send it again in a moment")
+
+// readAll reads a body. What is longer than smallBody waits until few others are as long:
+// connections alone would allow gigabytes.
+func (s *Server) readAll(ctx context.Context, body io.Reader) ([]byte, error) {
+	message, err := io.ReadAll(io.LimitReader(body, smallBody))
+	if err != nil || len(message) < smallBody {
+		return message, err
+	}
+	patience, cancel := context.WithTimeout(ctx, longWithin)
+	defer cancel()
+	select {
+	case s.long <- struct{}{}:
+		defer func() { <-s.long }()
+	case <-patience.Done():
+		return nil, errBusy
+	}
+	rest, err := io.ReadAll(body)
+	return append(message, rest...), err
 }
 
 // accepts reports whether a client takes streams, and whether it takes any answer of ours.

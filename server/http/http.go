@@ -32,6 +32,11 @@ const (
 	readBodyWithin   = 30 * time.Second
 	idleConnection   = 2 * time.Minute
 	maxHeader        = 32 << 10
+	// A message longer than smallBody is read beside at most mostLong others, for which it
+	// waits longWithin.
+	smallBody  = 256 << 10
+	mostLong   = 8
+	longWithin = 10 * time.Second
 	// writeWithin is how long one message may take to be written: a client that reads
 	// more slowly is cut off.
 	writeWithin = 30 * time.Second
@@ -91,6 +96,7 @@ type Server struct {
 	sessions *sessions
 	callers  *callers
 	relay    *relay
+	long     chan struct{} // a slot for each long message that is read
 
 	stop    chan struct{} // closed when Serve ends: streams without calls end
 	left    context.Context
@@ -118,7 +124,7 @@ func New(o Options) *Server {
 	if o.MaxRequests <= 0 {
 		o.MaxRequests = DefaultMaxRequests
 	}
-	s := &Server{o: o, log: o.Log, hosts: lowered(o.Hosts), origins: lowered(o.Origins), sessions: newSessions(), callers: newCallers(o.MaxRequests), relay: newRelay(o.Relay), stop: make(chan struct{})}
+	s := &Server{o: o, log: o.Log, hosts: lowered(o.Hosts), origins: lowered(o.Origins), sessions: newSessions(), callers: newCallers(o.MaxRequests), relay: newRelay(o.Relay), long: make(chan struct{}, mostLong), stop: make(chan struct{})}
 	s.left, s.leave = context.WithCancelCause(context.Background())
 	return s
 }
