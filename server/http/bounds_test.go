@@ -1,7 +1,6 @@
 package http_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -17,59 +16,71 @@ import (
 	"github.com/research-mcp/research-mcp/tools"
 )
 
-// deadlines is a listener whose connections note the deadline of each write.
-type deadlines struct {
+// watchedListener notes what its connections read, and the deadlines of their writes.
+type watchedListener struct {
 	net.Listener
 	mu     sync.Mutex
-	writes []time.Time
+	change *sync.Cond
+	read   map[*watchedConn]int // bytes
+	last   time.Time            // deadline of the last write
 }
 
-func (l *deadlines) Accept() (net.Conn, error) {
+func (l *watchedListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
 	}
-	return &deadlineConn{Conn: c, of: l}, nil
+	return &watchedConn{Conn: c, of: l}, nil
 }
 
-func (l *deadlines) last() time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.writes[len(l.writes)-1]
+// haveRead counts the connections of which at least n bytes were read; l.mu is held.
+func (l *watchedListener) haveRead(n int) (count int) {
+	for _, read := range l.read {
+		if read >= n {
+			count++
+		}
+	}
+	return count
 }
 
-type deadlineConn struct {
+type watchedConn struct {
 	net.Conn
-	of *deadlines
-	mu sync.Mutex
-	at time.Time
+	of       *watchedListener
+	deadline time.Time // guarded by of.mu
 }
 
-func (c *deadlineConn) SetWriteDeadline(t time.Time) error {
-	c.mu.Lock()
-	c.at = t
-	c.mu.Unlock()
+func (c *watchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.of.mu.Lock()
+	defer c.of.mu.Unlock()
+	c.of.read[c] += n
+	c.of.change.Broadcast()
+	return n, err
+}
+
+func (c *watchedConn) SetWriteDeadline(t time.Time) error {
+	c.of.mu.Lock()
+	c.deadline = t
+	c.of.mu.Unlock()
 	return c.Conn.SetWriteDeadline(t)
 }
 
-func (c *deadlineConn) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	at := c.at
-	c.mu.Unlock()
+func (c *watchedConn) Write(p []byte) (int, error) {
 	c.of.mu.Lock()
-	c.of.writes = append(c.of.writes, at)
+	c.of.last = c.deadline
 	c.of.mu.Unlock()
 	return c.Conn.Write(p)
 }
 
-// bounded starts a server without tools, and returns its address.
-func bounded(t *testing.T) *deadlines {
+// serveWatched serves no tools, and a further path.
+func serveWatched(t *testing.T) *watchedListener {
 	t.Helper()
 	inner, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &deadlines{Listener: inner}
+	l := &watchedListener{Listener: inner, read: map[*watchedConn]int{}}
+	l.change = sync.NewCond(&l.mu)
 	h := server.NewHandler(server.Options{Name: "test", Version: "1", Tools: []tools.Definition{}})
 	s := mcphttp.New(mcphttp.Options{
 		Handler: func(context.Context) (*server.Handler, error) { return h, nil },
@@ -87,89 +98,86 @@ func bounded(t *testing.T) *deadlines {
 	return l
 }
 
-// A connection that is used again must not have the deadline of its last response: after
-// half a minute, nothing could be written any more.
-func TestDeadlineOfTheLastResponse(t *testing.T) {
+// A client that does not read holds no response for ever, on any path.
+func TestEveryPathHasADeadlineForWriting(t *testing.T) {
 	t.Parallel()
-	l := bounded(t)
-	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	in := bufio.NewReader(conn)
-	send := func(request string) int {
-		t.Helper()
-		if _, err := io.WriteString(conn, request); err != nil {
-			t.Fatal(err)
-		}
-		res, err := http.ReadResponse(in, nil)
+	l := serveWatched(t)
+	for _, c := range []struct {
+		name, path, host, body string
+		status                 int
+	}{
+		{"a response", "/mcp", "localhost", `{"jsonrpc":"2.0","id":1,"method":"ping"}`, http.StatusOK},
+		{"another path", "/other", "localhost", "", http.StatusOK},
+		{"a foreign host", "/other", "elsewhere.example", "", http.StatusForbidden},
+		{"no such path", "/nowhere", "localhost", "", http.StatusNotFound},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+c.path, strings.NewReader(c.body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer res.Body.Close()
+		req.Host = c.host
+		req.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, err := io.Copy(io.Discard, res.Body); err != nil {
 			t.Fatal(err)
 		}
-		return res.StatusCode
-	}
-	message := func(body string) string {
-		return fmt.Sprintf("POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	}
-	for _, c := range []struct {
-		name, request string
-		status        int
-	}{
-		{"notification", message(`{"jsonrpc":"2.0","method":"notifications/initialized"}`), http.StatusAccepted},
-		{"another path", "GET /other HTTP/1.1\r\nHost: localhost\r\n\r\n", http.StatusOK},
-		{"method", "PUT /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n", http.StatusMethodNotAllowed},
-		{"host", "GET /other HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n", http.StatusForbidden},
-		{"end of a session", "DELETE /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: x\r\n\r\n", http.StatusNoContent},
-	} {
-		if got := send(message(`{"jsonrpc":"2.0","id":1,"method":"ping"}`)); got != http.StatusOK {
-			t.Fatalf("ping before %s: status %d, want 200", c.name, got)
-		}
-		before := l.last()
-		if got := send(c.request); got != c.status {
-			t.Errorf("%s: status %d, want %d", c.name, got, c.status)
-		}
-		if after := l.last(); !after.IsZero() && !after.After(before) {
-			t.Errorf("%s: written with the deadline of the response before it", c.name)
+		res.Body.Close()
+		l.mu.Lock()
+		last := l.last
+		l.mu.Unlock()
+		if res.StatusCode != c.status || last.IsZero() {
+			t.Errorf("%s: status %d and deadline %v, want %d and one", c.name, res.StatusCode, last, c.status)
 		}
 	}
 }
 
-// Long messages that do not end wait for a slot; short ones do not.
+// Of many long messages that do not end, few are held as a whole; a short one is read at
+// once.
 func TestLongMessagesAreReadInTurn(t *testing.T) {
 	t.Parallel()
-	l := bounded(t)
-	const long = 1 << 20
-	part := strings.Repeat(" ", long/2)
-	for range 20 { // more than there are slots
+	l := serveWatched(t)
+	const (
+		clients = 20
+		slots   = 8
+		held    = 256 << 10 // of a message without a slot
+		sent    = 1 << 20
+	)
+	var senders sync.WaitGroup
+	defer senders.Wait()
+	for range clients {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		if _, err := fmt.Fprintf(conn, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", long, part); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(conn, ""); err != nil {
-			t.Fatal(err)
-		}
+		senders.Go(func() { // it blocks where nothing is read, until the connection is closed
+			_, _ = fmt.Fprintf(conn, "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", 2*sent, strings.Repeat(" ", sent))
+		})
 	}
-	body := `{"jsonrpc":"2.0","id":1,"method":"ping"}`
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+"/mcp", strings.NewReader(body))
+	l.mu.Lock()
+	for l.haveRead(held) < clients || l.haveRead(sent) < slots {
+		l.change.Wait()
+	}
+	l.mu.Unlock()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.Addr().String()+"/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"ping"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
+	res, err := http.DefaultTransport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		t.Errorf("a short message beside long ones: status %d, want 200", res.StatusCode)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if got := l.haveRead(2 * held); got > slots {
+		t.Errorf("%d long messages were read at the same time, want at most %d", got, slots)
 	}
 }

@@ -36,7 +36,7 @@ const (
 	// waits longWithin.
 	smallBody  = 256 << 10
 	mostLong   = 8
-	longWithin = 10 * time.Second
+	longWithin = 5 * time.Second
 	// writeWithin is how long one message may take to be written: a client that reads
 	// more slowly is cut off.
 	writeWithin = 30 * time.Second
