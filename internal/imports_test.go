@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"internal/terminal":  {},
 	"internal/sealed":    {"internal/evidence"},
 	"internal/clients":   {"internal/evidence"},
+	"internal/access":    {"internal/evidence"},
 	"internal/isolate":   {},
 	"internal/extract":   {"internal/evidence", "internal/isolate"},
 	"internal/fileindex": {"internal/evidence"},
@@ -73,7 +74,7 @@ var mayImport = map[string][]string{
 	"internal/evaluation": {"*"},
 	"internal/diagnosis":  {"*"},
 
-	"cmd/research-mcp": {"internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/clients", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "internal/sealed", "internal/terminal", "memory", "server/http", "server/stdio"},
+	"cmd/research-mcp": {"internal/access", "internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/clients", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "internal/sealed", "internal/terminal", "memory", "server/http", "server/stdio"},
 }
 
 // base rooms are small and import nothing but evidence.

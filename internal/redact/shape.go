@@ -27,6 +27,7 @@ var (
 		`npm_\w{30,}`, `pypi-[\w-]{30,}`, `dckr_pat_[\w-]{20,}`, `SG\.[\w-]{16,}\.[\w-]{16,}`,
 		`eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+`, // JSON Web Tokens
 		`AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{20,}`,
+		`rmcp_[\w-]{20,}`, // our own, see internal/access
 	}, "|") + `)`)
 	privateKey = text.Pattern(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|$)`)
 )
