@@ -42,6 +42,8 @@ type Options struct {
 // App is the program, ready to work. It is safe for concurrent use. Close it.
 type App struct {
 	cfg     *config.Config
+	options Options
+	parent  *App // of a tenant's: it owns pool, models and limits of hosts; nil: it is the process's
 	log     *slog.Logger
 	now     func() time.Time
 	getenv  func(string) string
@@ -55,6 +57,7 @@ type App struct {
 	sources []research.Source // that are on
 	closers []io.Closer       // of these
 	secrets *redact.Redactor  // of the settings
+	audit   library.Journal   // nil: none
 	watched watched
 }
 
@@ -75,7 +78,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	}
 	secrets := redact.New(cfg.Secrets()...)
 	o.Log = secrets.Log(o.Log)
-	a := &App{cfg: cfg, log: o.Log, now: o.Now, getenv: o.Getenv, secrets: secrets}
+	a := &App{cfg: cfg, options: o, log: o.Log, now: o.Now, getenv: o.Getenv, secrets: secrets}
 	var err error
 	if a.pool, err = newPool(cfg, o.Log); err != nil {
 		return nil, err
@@ -85,31 +88,46 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 		return nil, errors.Join(err, a.pool.Close())
 	}
 	a.pages = extract.Isolated{Runner: a.pool, ReadPDF: cfg.Fetch.PDF, ReadDocuments: cfg.Fetch.Documents}
-	a.fetch = newNetwork(ctx, a, o)
-	if a.sources, err = a.buildSources(o.Hooks); err != nil {
-		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
-	}
 	if a.models, err = all.New(cfg, models.Env{Log: o.Log, Hooks: o.Hooks, Speeds: pace.Open(cfg.DataDir, o.Now)}); err != nil {
-		return nil, errors.Join(err, a.fetch.Close(), a.pool.Close())
+		return nil, errors.Join(err, a.pool.Close())
 	}
-	open := func() (memory.Memory, error) { return openMemory(ctx, a.models.BuiltIn().Ranks().Model(), cfg, o) }
+	a.audit = audit
+	if err := a.assemble(ctx); err != nil {
+		return nil, errors.Join(err, a.models.Close(), a.pool.Close())
+	}
+	return a, nil
+}
+
+// assemble builds what each tenant has of its own: network, sources, memory, library and
+// engine. After an error, nothing of them is open.
+func (a *App) assemble(ctx context.Context) error {
+	o := a.options
+	a.fetch = newNetwork(ctx, a, o)
+	var err error
+	if a.sources, err = a.buildSources(o.Hooks); err != nil {
+		return errors.Join(err, a.fetch.Close())
+	}
+	open := func() (memory.Memory, error) { return openMemory(ctx, a.models.BuiltIn().Ranks().Model(), a.cfg, o) }
 	if a.memory, err = open(); errors.Is(err, contract.ErrFull) && a.fetch.GiveUp(ctx) {
 		a.memory, err = open()
 	}
 	if err != nil {
-		return nil, errors.Join(err, a.models.Close(), a.fetch.Close(), a.pool.Close())
+		return errors.Join(err, a.closeSources(), a.fetch.Close())
 	}
-	remembered := a.memory
+	location, remembered := a.cfg.DataDir, a.memory
+	if a.parent != nil {
+		location = "" // it is the operator's
+	}
 	if o.Hooks != nil {
 		remembered = noRecall{a.memory}
 	}
-	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages}, secrets},
-		Named: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, secrets}, Files: a.pages.All(), Cache: a.fetch, Journal: audit, Location: cfg.DataDir, Now: o.Now, Log: o.Log})
-	a.engine = research.New(engineConfig(cfg), research.Deps{
-		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(cfg), Library: a.library, Sessions: cleanSessions{a.library.Turns(), secrets}, Models: a.models, Analyst: analyst{a.pool}, Searched: a.watched.searched,
+	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages}, a.secrets},
+		Named: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, a.secrets}, Files: a.pages.All(), Cache: a.fetch, Journal: a.audit, Location: location, Now: o.Now, Log: o.Log})
+	a.engine = research.New(engineConfig(a.cfg), research.Deps{
+		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(a.cfg), Library: a.library, Sessions: cleanSessions{a.library.Turns(), a.secrets}, Models: a.models, Analyst: analyst{a.pool}, Searched: a.watched.searched,
 		Now: o.Now, NewID: o.NewID, Log: o.Log,
 	})
-	return a, nil
+	return nil
 }
 
 // A small memory is backed up, once a day, when a command or a server ends; a
@@ -126,6 +144,9 @@ func (a *App) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closingBackup)
 	a.library.BackupDaily(ctx, closingBackupBytes)
 	cancel()
+	if a.parent != nil {
+		return errors.Join(a.closeSources(), a.memory.Close(), a.fetch.Close())
+	}
 	return errors.Join(a.closeSources(), a.pool.Close(), a.models.Close(), a.memory.Close(), a.fetch.Close())
 }
 

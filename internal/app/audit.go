@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/research-mcp/research-mcp/internal/access"
 	"github.com/research-mcp/research-mcp/internal/config"
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/watch"
@@ -37,7 +38,11 @@ func openAudit(cfg *config.Config, o Options) (library.Journal, error) {
 
 // Begin implements library.Journal.
 func (j journal) Begin(ctx context.Context, event string, by []string) (func(library.Change) error, error) {
-	end, err := j.audit.Begin(watch.Operation{Event: event, Caller: localCaller, Client: tools.ClientOf(ctx), By: by})
+	op := watch.Operation{Event: event, Caller: localCaller, Client: tools.ClientOf(ctx), By: by}
+	if id, ok := access.From(ctx); ok {
+		op.Caller, op.Tenant = id.Name, id.Tenant
+	}
+	end, err := j.audit.Begin(op)
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,9 @@ func newNetwork(ctx context.Context, a *App, o Options) *network {
 	n := &network{log: a.log, path: filepath.Join(a.cfg.DataDir, CacheFile)}
 	n.cache = sync.OnceValues(func() (*fetch.Cache, error) { return n.open(context.WithoutCancel(ctx), a) })
 	cfg := fetch.Config{Version: ProgramVersion, Contact: a.cfg.Contact, Logger: a.log, Now: a.now, Secrets: a.secrets}
+	if a.parent != nil {
+		cfg.Limits = a.parent.fetch.Network
+	}
 	if o.Hooks != nil {
 		cfg.Cassette = o.Hooks.Cassette()
 	}

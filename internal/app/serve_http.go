@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/research-mcp/research-mcp/internal/access"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/server"
 	"github.com/research-mcp/research-mcp/server/http"
@@ -42,14 +43,30 @@ func (a *App) ListenHTTP(ctx context.Context) (net.Listener, error) {
 
 // guarded is nil if the server asks who calls.
 func (a *App) guarded() error {
+	d, err := a.openDoor()
+	if err != nil {
+		return err
+	}
+	d.close()
+	if d.guard != nil {
+		return nil
+	}
 	return &evidence.Problem{What: fmt.Sprintf("%s is reached from other machines, and nothing says who may call the server", a.cfg.Server.HTTP.Address),
-		Try: "listen at 127.0.0.1 and let a proxy with a login in front of it"}
+		Try: "make a token with `research-mcp token add NAME`, set server.http.issuer, or listen at 127.0.0.1"}
 }
 
 // ServeHTTP speaks MCP over HTTP on l until ctx ends.
 func (a *App) ServeHTTP(ctx context.Context, l net.Listener) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	d, err := a.openDoor()
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	defer d.close()
+	if d.tls == nil && d.guard != nil && !http.IsLoopback(l.Addr().String()) {
+		a.log.Warn("tokens are sent in clear unless a proxy in front of this server speaks TLS: see server.http.tls_cert", "address", l.Addr().String())
 	}
 	deps := a.toolDeps()
 	all := tools.All(deps)
@@ -61,11 +78,17 @@ func (a *App) ServeHTTP(ctx context.Context, l net.Listener) error {
 	if a.cfg.Watch.Address != "" { // they are there
 		routes = nil
 	}
+	tenants := a.newTenants(ctx, w.watcher())
+	defer tenants.Close()
 	s := http.New(http.Options{
-		Handler: func(context.Context) (*server.Handler, error) { return h, nil },
-		Guard:   w.traces.Headers,
-		Routes:  routes,
-		Hosts:   listed(a.cfg.Server.HTTP.Hosts), Origins: listed(a.cfg.Server.HTTP.Origins),
+		Handler: func(ctx context.Context) (*server.Handler, error) {
+			if name := access.Tenant(ctx); name != "" {
+				return tenants.handler(name)
+			}
+			return h, nil
+		},
+		Guard: d.wrap(w.traces.Headers), Caller: caller, TLS: d.tls, Routes: d.routes(routes),
+		Hosts: listed(a.cfg.Server.HTTP.Hosts), Origins: listed(a.cfg.Server.HTTP.Origins),
 		MaxConnections: a.cfg.Server.HTTP.MaxConnections, MaxRequests: a.cfg.Server.HTTP.MaxRequests,
 		Relay: filepath.Join(a.cfg.DataDir, relayFolder), Clean: func(m []byte) []byte { return a.secrets.Body("", m) }, Log: a.log,
 	})

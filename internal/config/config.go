@@ -69,6 +69,17 @@ type HTTP struct {
 	Origins        string `koanf:"origins"`
 	MaxConnections int    `koanf:"max_connections"` // of one address
 	MaxRequests    int    `koanf:"max_requests"`    // of one caller
+
+	TokensFile  string `koanf:"tokens_file"` // see Config.TokensFile
+	URL         string `koanf:"url"`         // of the endpoint, as clients know it
+	Issuer      string `koanf:"issuer"`      // of JSON Web Tokens; empty: none
+	Audience    string `koanf:"audience"`
+	KeysURL     string `koanf:"jwks_url"`
+	TenantClaim string `koanf:"tenant_claim"`
+	Scopes      string `koanf:"scopes"`
+	MaxTenants  int    `koanf:"max_tenants"` // that are open at once
+	TLSCert     string `koanf:"tls_cert"`
+	TLSKey      string `koanf:"tls_key"`
 }
 
 // Watch says what an operator can see.
@@ -208,6 +219,14 @@ func (c *Config) WithLocalMemory(dir string) *Config {
 	return &out
 }
 
+// TokensFile is the path of the file of bearer tokens, which need not exist.
+func (c *Config) TokensFile() string {
+	if c.Server.HTTP.TokensFile != "" {
+		return c.Server.HTTP.TokensFile
+	}
+	return filepath.Join(c.DataDir, "tokens.json")
+}
+
 // Settings returns all settings, sorted by key.
 func (c *Config) Settings() []Setting { return c.settings }
 
@@ -258,10 +277,20 @@ var keys = []key{
 	{name: "research.run_for", value: "3m", about: "how long a question is worked on after the client that asked it gave up waiting"},
 	{name: "research.soft_budget", value: "2.5s", about: "how long slow sources are waited for after the first good answer"},
 	{name: "server.http.address", value: "", about: "address to serve MCP at over HTTP, such as 127.0.0.1:8931; standard input and output when empty. serve --http goes over it"},
+	{name: "server.http.audience", value: "", about: "audience that JSON Web Tokens must be for; server.http.url when empty"},
 	{name: "server.http.hosts", value: "", about: "names by which clients may call the server, beside localhost and its own address; separated by commas"},
+	{name: "server.http.issuer", value: "", about: "URL of an OAuth or OpenID Connect issuer whose JSON Web Tokens are accepted, exactly as in their iss"},
+	{name: "server.http.jwks_url", value: "", about: "address of the issuer's public keys; when empty, as its metadata say"},
 	{name: "server.http.max_connections", value: "512", about: "most connections of one address"},
 	{name: "server.http.max_requests", value: "256", about: "most requests of one caller at once"},
+	{name: "server.http.max_tenants", value: "32", about: "most tenants whose memories are open at once; one that is not used for a while is closed"},
 	{name: "server.http.origins", value: "", about: "origins of web pages that may call the server, such as https://app.example, beside pages on this machine; separated by commas"},
+	{name: "server.http.scopes", value: "", about: "scopes that every token must have, separated by spaces; a token of the file that was made without scopes has all"},
+	{name: "server.http.tenant_claim", value: "", about: "claim of a JSON Web Token that names its tenant, and without which it is refused; when empty, all of them use the memory of the data folder"},
+	{name: "server.http.tls_cert", value: "", about: "PEM file of the server's certificate with those between it and the authority; read again when it changes"},
+	{name: "server.http.tls_key", value: "", about: "PEM file of the certificate's private key"},
+	{name: "server.http.tokens_file", value: "", about: "file of the bearer tokens that `research-mcp token` makes; when empty, tokens.json in data_dir, if there is one"},
+	{name: "server.http.url", value: "", about: "public URL of the endpoint, such as https://research.example/mcp, where a proxy is in front of it"},
 	{name: "server.structured", value: "false", about: "tools have output schemas, and results are JSON beside their text; for programs. Clients that get both often show the model only one"},
 	{name: "session.fold_after", value: "6", about: "messages in a session before the older ones are folded into a summary"},
 	{name: "session.fold_keep", value: "3", about: "messages that are not folded"},

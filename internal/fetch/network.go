@@ -60,6 +60,10 @@ type Config struct {
 	// without, and those whose address has one are not stored.
 	Secrets *redact.Redactor
 
+	// Limits is a Network whose limits and health of hosts hold for this one as well;
+	// caches, requests under way and connections stay apart. nil: it has its own.
+	Limits *Network
+
 	Cassette Cassette // a *Recorder or a *Replayer; nil: neither
 
 	MaxBody int64 // bytes of a body after decompression; 0: DefaultMaxBody
@@ -115,7 +119,9 @@ func New(cfg Config) *Network {
 	if !n.Identified() {
 		n.cfg.PublicRate = n.cfg.PublicRate.halved()
 	}
-	if cfg.Cassette == nil { // a recording says nothing about the present state of hosts
+	if cfg.Limits != nil {
+		n.limiters = cfg.Limits.limiters
+	} else if cfg.Cassette == nil { // a recording says nothing about the present state of hosts
 		n.limiters.cache = n.cache
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
