@@ -48,7 +48,7 @@ func (k key) secretsIn(value string) []string {
 		out = append(out, value)
 	}
 	for _, item := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
-		if strings.ContainsAny(item, "@?#") {
+		if strings.ContainsAny(item, "@?#") || strings.Contains(item, "://") {
 			out = append(out, redact.InURL(item)...)
 		}
 	}

@@ -50,15 +50,18 @@ func URL(s string) string {
 	return urlOf(u)
 }
 
-// InURL returns the secret values in a URL: passwords, tokens in the place of a user,
-// those of parameters whose names say so, and what HTTP's basic authentication makes of
-// them. Of a text that is no URL there are none.
+// InURL returns the secret values in a URL: passwords, tokens in the place of a user or in
+// the path, those of parameters whose names say so, and what HTTP's basic authentication
+// makes of them. Of a text that is no URL there are none.
 func InURL(address string) []string {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil {
 		return coarseUser(address)
 	}
 	var out []string
+	if u.Host != "" {
+		out = inPath(u)
+	}
 	for name, values := range u.Query() {
 		if IsSecretName(name) {
 			out = append(out, values...)
@@ -99,7 +102,7 @@ func coarseUser(s string) []string {
 }
 
 // Setting returns the value of a setting as it is shown: of each address in it, without
-// user and password, and without the values of parameters and fragments that are secret.
+// user and password, and without what is secret in its path, parameters and fragment.
 func Setting(value string) string {
 	var out strings.Builder
 	rest := value
@@ -108,7 +111,7 @@ func Setting(value string) string {
 		if end < 0 {
 			end = len(rest)
 		}
-		out.WriteString(settingItem(rest[:end]))
+		out.WriteString(settingItem(withoutPathTokens(rest[:end])))
 		if end < len(rest) {
 			_, n := utf8.DecodeRuneInString(rest[end:])
 			out.WriteString(rest[end : end+n])

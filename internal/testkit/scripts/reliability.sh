@@ -38,7 +38,7 @@ try 'Writers and lost' ./memory/local 'TestThreeWritersOneReader' '3 writers'
 try 'Power loss' ./memory/local 'TestPowerLossInTheLog|TestPowerLossWhileWriting' 'power loss' MEMORY_TRIES=50
 try 'Damages told and rescued' ./memory/local 'TestRandomDamages' 'random damages' MEMORY_TRIES=50
 try 'Disk full' ./memory/local 'TestFullDisk|TestFullDiskWhileErasing|TestForgetOnAFullDisk'
-try 'Disk full or read-only, whole program' ./cmd/research-mcp 'TestFullDataFolder|TestReadOnlyMount|TestFolderOfAnotherUser'
+try 'Disk full or read-only, whole program' ./cmd/research-mcp 'TestFullDataFolder|TestFullDiskMovesTheMemory|TestReadOnlyMount|TestFolderOfAnotherUser'
 try 'Forgotten bytes found in the memory' ./memory/local 'TestForgetLeavesNoCopyInSplitPages' 'forgotten bytes'
 try 'Forgotten bytes found in answers, backups, the copy of a killed repair' ./memory/local 'TestForgetScrubsAnswersThatUsedIt|TestForgetSelectsAgainInBackups|TestForgetRemovesSealedDailyBackups|TestForgetRemovesTheCopyOfAKilledRepair'
 try 'Forgotten bytes found in the cache, of other processes too' ./internal/fetch 'TestClearLeavesNoBytes|TestClearHoldsForOtherProcesses'
@@ -46,6 +46,7 @@ try 'Addresses reached (SSRF)' ./internal/fetch 'TestForbiddenAddressesAreNeverR
 try 'Hidden ways that reach' ./internal/extract 'TestHiddenWays' 'ways reach'
 try 'Invisible characters that reach' ./internal/text 'TestNoInvisibleCharacterPasses' 'invisible characters'
 try 'Escapes that reach a terminal' ./internal/terminal 'TestNoControlCharacterReachesATerminal' 'escapes:'
+try 'Escapes of hostile names that reach one' ./cmd/research-mcp 'TestHostileNamesOnATerminal'
 try 'Canaries found' ./cmd/research-mcp 'TestNoSettingShowsACanary|TestCanariesReachNothing' 'secrets,'
 try 'Soak' ./cmd/research-mcp 'TestSoak' 'soak, seed' SOAK_CALLS=1000 "SOAK_BINARY=$PWD/bin/research-mcp"
 try 'Restrictions of the isolated child' ./internal/isolate 'TestSandboxHolds' 'restrict'
