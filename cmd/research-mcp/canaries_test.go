@@ -97,7 +97,11 @@ func TestNoSettingShowsACanary(t *testing.T) {
 	secret := 0
 	for i, s := range everySetting(t) {
 		password, token, fragment := c.plant(s.Key), c.plant(s.Key), c.plant(s.Key)
-		value := fmt.Sprintf("https://user:%s@127.0.0.1:9/"+c.plant(s.Key)+"Wq3zT9/x?access_token=%s#key=%s", password, token, fragment)
+		inPath := "x"
+		if s.Key != "data_dir" { // a folder, whose name is shown
+			inPath = c.plant(s.Key) + "Wq3zT9"
+		}
+		value := fmt.Sprintf("https://user:%s@127.0.0.1:9/"+inPath+"/x?access_token=%s#key=%s", password, token, fragment)
 		file := filepath.Join(dir, fmt.Sprintf("%d.yaml", i))
 		if err := os.WriteFile(file, []byte(s.Key+": "+value+"\n"), 0o600); err != nil {
 			t.Fatal(err)

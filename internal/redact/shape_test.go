@@ -67,7 +67,7 @@ func TestInURL(t *testing.T) {
 		"https://h/private/Zk39xQpL77mWv2RtY8bN/feed.xml":                    "Zk39xQpL77mWv2RtY8bN",
 		"https://h/rss/0f8fad5b-d9cb-469f-a165-70867728950e":                 "0f8fad5b-d9cb-469f-a165-70867728950e",
 		"https://h/u/9b74c9897bac770ffc029102a200c5de.rss":                   "9b74c9897bac770ffc029102a200c5de",
-		"https://h/services/T00A/B00C/aB3-x9_Qm2kZ7wLr8vC1tY5p":                        "aB3-x9_Qm2kZ7wLr8vC1tY5p",
+		"https://h/services/T00A/B00C/aB3-x9_Qm2kZ7wLr8vC1tY5p":              "aB3-x9_Qm2kZ7wLr8vC1tY5p",
 		"https://h/feed/token=hunter2/all":                                   "hunter2",
 		"https://h/2026/11/my-2-cents-on-go-1-22-and-3-more-things/feed.xml": "",
 		"https://www.ebi.ac.uk/europepmc/webservices/rest":                   "",
