@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/research-mcp/research-mcp/internal/access"
 	"github.com/research-mcp/research-mcp/internal/fetch"
 	"github.com/research-mcp/research-mcp/internal/sources"
 	"github.com/research-mcp/research-mcp/internal/watch"
@@ -71,7 +72,7 @@ func (w *watching) watcher() server.Watcher {
 	if w.metrics == nil && w.traces == nil {
 		return nil
 	}
-	return watch.Calls{Metrics: w.metrics, Traces: w.traces}
+	return watch.Calls{Metrics: w.metrics, Traces: w.traces, Tenant: access.Tenant}
 }
 
 // allRoutes are the paths by which a server is watched.

@@ -4,10 +4,14 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/research-mcp/research-mcp/internal/access"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
+	"github.com/research-mcp/research-mcp/server"
+	"github.com/research-mcp/research-mcp/tools"
 )
 
 // client sends requests to a server that runs in this process.
@@ -84,5 +88,25 @@ func TestAServerOverHTTPIsWatched(t *testing.T) {
 	defer got.mu.Unlock()
 	if got.names["tools/call remember"] != 1 || got.names["tools/call recall"] != 1 || got.trace["\x0a\xf7\x65\x19\x16\xcd\x43\xdd\x84\x48\xeb\x21\x1c\x80\x31\x9c"] != 1 {
 		t.Errorf("the collector got %v in the traces %v, want recall in that of its header", got.names, got.trace)
+	}
+}
+
+// TestTheTenantOfACall is a label only if a setting says so.
+func TestTheTenantOfACall(t *testing.T) {
+	t.Parallel()
+	for _, labels := range []string{"false", "true"} {
+		a := start(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"watch.tenant_labels": labels})
+		w := a.startWatching(t.Context(), tools.All(tools.Deps{Engine: a.engine, Library: a.library}), true)
+		_, end := w.watcher().Begin(access.With(t.Context(), access.Identity{Name: "alice", Tenant: "blue"}), "recall", nil)
+		end(server.OutcomeOK, nil)
+		page := httptest.NewRecorder()
+		w.allRoutes()["/metrics"].ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
+		if got := strings.Contains(page.Body.String(), `tenant="blue"`); got != (labels == "true") || strings.Contains(page.Body.String(), "alice") {
+			t.Errorf("tenant_labels %s: the tenant is a label: %v", labels, got)
+		}
+		w.Close()
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
