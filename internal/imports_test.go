@@ -66,6 +66,8 @@ var mayImport = map[string][]string{
 	"server/http":       {"server", "internal/evidence"},
 	"internal/app":      {"*"},
 
+	"internal/testkit/conformance": {"server", "server/http"},
+
 	"internal/testkit/apptest": {"*"},
 
 	// Above app.
