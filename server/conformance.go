@@ -89,6 +89,7 @@ func clientOf(ctx context.Context) requestClient {
 func (h *Handler) addAskingFixtures() {
 	h.addFixture(mcp.NewTool("test_sampling", mcp.WithDescription("Asks the client's model"), mcp.WithString("prompt", mcp.Required())),
 		func(ctx context.Context, req mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			//nolint:staticcheck // the suite tests it as long as it is a part of earlier revisions
 			result, err := h.mcp.RequestSampling(ctx, mcp.CreateMessageRequest{CreateMessageParams: mcp.CreateMessageParams{MaxTokens: 100,
 				Messages: []mcp.SamplingMessage{{Role: mcp.RoleUser, Content: mcp.NewTextContent(req.GetString("prompt", ""))}}}})
 			if err != nil {

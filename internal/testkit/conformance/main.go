@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/signal"
@@ -17,20 +18,20 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	if err := serve(ctx); err != nil {
+	if err := serve(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func serve(ctx context.Context) error {
+func serve(out io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	fmt.Printf("http://%s%s\n", l.Addr(), mcphttp.Path)
+	fmt.Fprintf(out, "http://%s%s\n", l.Addr(), mcphttp.Path)
 	h := server.NewConformanceHandler()
 	return mcphttp.New(mcphttp.Options{Handler: func(context.Context) (*server.Handler, error) { return h, nil }}).Serve(ctx, l)
 }
