@@ -64,6 +64,7 @@ var mayImport = map[string][]string{
 	"internal/watch":    {"internal/evidence", "memory/contract", "server"},
 	"server/stdio":      {"server"},
 	"server/http":       {"server", "internal/evidence"},
+	"internal/bridge":   {"server", "server/stdio", "internal/evidence"},
 	"internal/app":      {"*"},
 
 	"internal/testkit/conformance": {"server", "server/http"},
@@ -76,7 +77,7 @@ var mayImport = map[string][]string{
 	"internal/evaluation": {"*"},
 	"internal/diagnosis":  {"*"},
 
-	"cmd/research-mcp": {"internal/access", "internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/clients", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "internal/sealed", "internal/terminal", "memory", "server/http", "server/stdio"},
+	"cmd/research-mcp": {"internal/access", "internal/app", "internal/demo", "internal/recording", "internal/evaluation", "internal/diagnosis", "internal/bridge", "internal/clients", "internal/config", "internal/evidence", "internal/fetch", "internal/library", "internal/research", "internal/sealed", "internal/terminal", "memory", "server/http", "server/stdio"},
 }
 
 // base rooms are small and import nothing but evidence.

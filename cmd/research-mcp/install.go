@@ -21,6 +21,7 @@ const printOnly = "print"
 
 func newInstall(c *console) *cobra.Command {
 	var dryRun bool
+	var remote remoteFlags
 	cmd := &cobra.Command{
 		Use: "install CLIENT", Short: "Add the MCP server to the configuration of an AI client", Args: oneClient,
 		Long: `Adds the server to the user's configuration of a client, or corrects the command
@@ -31,12 +32,19 @@ clients.
 ` + "`research-mcp doctor`" + ` then tries the command in each configuration.
 --data-dir, --config and --set of this call become part of the command.
 
+With --url the client uses a server over HTTP, by the command connect. The token stays in
+its file; the configuration names the file only.
+
 Clients: ` + strings.Join(clients.Names(), ", ") + ", " + printOnly,
 		Example: `research-mcp install claude-code
 research-mcp install vscode --dry-run
+research-mcp install codex --url https://research.example.org/mcp --token-file ~/.research-token
 research-mcp install print`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			server, err := c.ownServer()
+			if err == nil {
+				err = remote.apply(c, &server)
+			}
 			if err != nil {
 				return err
 			}
@@ -59,6 +67,7 @@ research-mcp install print`,
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing: show what would be written")
+	remote.add(cmd)
 	cmd.ValidArgsFunction = cobra.FixedCompletions(append(clients.Names(), printOnly), noFiles)
 	return cmd
 }

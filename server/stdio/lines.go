@@ -3,7 +3,9 @@ package stdio
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -21,12 +23,9 @@ type inbound struct {
 // readLines sends the lines of in until it ends or stop is closed. The last
 // value that it sends has err set.
 func readLines(in io.Reader, lines chan<- inbound, stop <-chan struct{}) {
-	r := bufio.NewReaderSize(in, 64<<10)
-	for first := true; ; first = false {
-		got := readLine(r)
-		if first { // some shells and runtimes of Windows begin a stream with a byte order mark
-			got.line = bytes.TrimPrefix(got.line, []byte("\uFEFF"))
-		}
+	r := NewReader(in)
+	for {
+		got := r.next()
 		select {
 		case lines <- got:
 		case <-stop:
@@ -96,3 +95,39 @@ func idOf(head, tail []byte) []byte {
 	}
 	return nil
 }
+
+// Reader reads the messages of a client, each on a line. It is not safe for concurrent
+// use.
+type Reader struct {
+	r     *bufio.Reader
+	begun bool
+}
+
+// NewReader returns a Reader of in.
+func NewReader(in io.Reader) *Reader { return &Reader{r: bufio.NewReaderSize(in, 64<<10)} }
+
+// Next returns the next line, or the refusal to send for one that was too long to be
+// read. A last line without an end counts. The error is that of the input.
+func (r *Reader) Next() (line, refusal []byte, err error) {
+	got := r.next()
+	if got.tooLong {
+		return nil, refuseLong(got.id), nil
+	}
+	return got.line, nil, got.err
+}
+
+func (r *Reader) next() inbound {
+	got := readLine(r.r)
+	if !r.begun { // some shells and runtimes of Windows begin a stream with a byte order mark
+		r.begun = true
+		got.line = bytes.TrimPrefix(got.line, []byte("\uFEFF"))
+	}
+	return got
+}
+
+func refuseLong(id []byte) []byte {
+	return server.Refuse(json.RawMessage(id), fmt.Sprintf("the message is longer than %d bytes and was not read", server.MaxMessage))
+}
+
+// ReaderGone reports whether nobody can read out any more; false where it cannot be known.
+func ReaderGone(out io.Writer) bool { return readerGone(out) }

@@ -4,7 +4,6 @@ package stdio
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -104,7 +103,7 @@ func (c *connection) read(ctx, requests context.Context, lines <-chan inbound) (
 			case in.err != nil:
 				return 0, fmt.Errorf("reading from the client: %w", in.err)
 			case in.tooLong:
-				c.out.putUntil(ctx.Done(), server.Refuse(json.RawMessage(in.id), fmt.Sprintf("the message is longer than %d bytes and was not read", server.MaxMessage)))
+				c.out.putUntil(ctx.Done(), refuseLong(in.id))
 			default:
 				c.accept(ctx, requests, in.line)
 			}
