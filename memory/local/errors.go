@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -33,6 +34,10 @@ func explain(path string, err error) error {
 		}
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return damaged(path, err)
+	case sqlite3.SQLITE_ERROR:
+		if strings.Contains(se.Error(), "unsupported file format") {
+			return damaged(path, err)
+		}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return &evidence.Problem{
 			What:  fmt.Sprintf("another process has kept %s busy for %s", path, busyTimeout),
@@ -49,6 +54,13 @@ func explain(path string, err error) error {
 		}
 	}
 	return err
+}
+
+// isLogic reports whether SQLite refused a statement because the tables are others than
+// it names, or the file is of a format that it does not know.
+func isLogic(err error) bool {
+	var se *sqlite.Error
+	return errors.As(err, &se) && se.Code() == sqlite3.SQLITE_ERROR
 }
 
 func notWritable(path string, cause error) *evidence.Problem {

@@ -181,7 +181,9 @@ func applySteps(ctx context.Context, db *sql.DB, path string, steps []string) er
 		return err
 	}
 	for v := have; v < len(steps); v++ {
-		if _, err := tx.ExecContext(ctx, steps[v]); err != nil {
+		if _, err := tx.ExecContext(ctx, steps[v]); isLogic(err) { // its tables are not those of its layout's number
+			return damaged(path, fmt.Errorf("migrating to layout %d: %w", v+1, err))
+		} else if err != nil {
 			return fmt.Errorf("migrating to layout %d: %w", v+1, err)
 		}
 	}

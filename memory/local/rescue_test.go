@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -131,6 +132,33 @@ func TestRescueOldLayouts(t *testing.T) {
 		if err != nil || m.Documents != 3 || m.Vectors != 3 || len(m.Warnings) > 0 {
 			t.Errorf("layout %d: Rescue = %+v, %v", version, m, err)
 		}
+	}
+}
+
+// A file whose number of the layout is damaged is not taken for an old one: it is told,
+// exported and repaired in full.
+func TestRescueOfAWrongLayoutNumber(t *testing.T) {
+	t.Parallel()
+	for _, layout := range []int{0, 1, 3} {
+		t.Run(fmt.Sprint(layout), func(t *testing.T) {
+			t.Parallel()
+			dir := talked(t, 3)
+			execOn(t, filepath.Join(dir, fileName), fmt.Sprintf("PRAGMA user_version=%d", layout))
+			if _, err := Open(t.Context(), contract.Config{Dir: dir}); !errors.Is(err, contract.ErrDamaged) {
+				t.Fatalf("Open = %v, want that it is damaged", err)
+			}
+			var out bytes.Buffer
+			if m, err := Rescue(t.Context(), contract.Config{Dir: dir}, &out, contract.ExportOptions{}); err != nil || m.Sessions != 3 {
+				t.Errorf("Rescue = %+v, %v", m, err)
+			}
+			if r, err := Repair(t.Context(), contract.Config{Dir: dir}); err != nil || r.Moved.Sessions != 3 {
+				t.Errorf("Repair = %+v, %v", r, err)
+			}
+			l := openIn(t, dir)
+			if rep, err := l.Check(t.Context()); err != nil || !rep.OK {
+				t.Errorf("Check = %+v, %v", rep, err)
+			}
+		})
 	}
 }
 
