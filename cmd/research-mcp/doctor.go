@@ -7,15 +7,33 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/diagnosis"
+	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
 func newDoctor(c *console) *cobra.Command {
 	var offline bool
+	var from remoteFlags
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "What works, what does not, and how to fix it", Args: none,
 		Long: `Checks the memory, the isolated processes, the models, every source, and the AI clients:
-the server is started by the very command that stands in a client's configuration.`,
+the server is started by the very command that stands in a client's configuration.
+
+With --url it looks at a running server from outside instead: its certificate, whom it
+lets in, both eras of the protocol, the tools and a recall. Without a token nothing is
+looked at that needs one, so that it serves as the health check of a container.`,
+		Example: `research-mcp doctor
+research-mcp doctor --url https://mcp.example/mcp --token-file ~/.config/research-mcp/token`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if from.url != "" {
+				report, err := diagnosis.Remote(cmd.Context(), from.url, diagnosis.RemoteOptions{TokenFile: from.tokenFile, CAFile: from.caFile})
+				if err != nil {
+					return err
+				}
+				return c.tellReport(report)
+			}
+			if from.tokenFile != "" || from.caFile != "" {
+				return evidence.BadInput("--token-file and --ca-file belong to a server over HTTP", "give its address with --url")
+			}
 			cfg, err := c.settings()
 			if err != nil {
 				return err
@@ -25,23 +43,33 @@ the server is started by the very command that stands in a client's configuratio
 			if err := cmd.Context().Err(); err != nil {
 				return err
 			}
-			if c.json {
-				err = c.print(report)
-			} else {
-				err = c.printReport(report)
-			}
-			if err == nil && !report.OK {
-				return errDoctor
-			}
-			return err
+			return c.tellReport(report)
 		},
 	}
 	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask the sources")
+	cmd.Flags().StringVar(&from.url, "url", "", "look at the server at this URL from outside")
+	cmd.Flags().StringVar(&from.tokenFile, "token-file", "", "with --url: file that holds the bearer token")
+	cmd.Flags().StringVar(&from.caFile, "ca-file", "", "with --url: certificates to trust beside the system's, in PEM format")
 	return cmd
 }
 
 // errDoctor makes the exit code show that something has to be fixed.
 var errDoctor = errors.New("something that is needed does not work: see above")
+
+// tellReport prints a report, and is errDoctor if something failed.
+func (c *console) tellReport(report diagnosis.Report) error {
+	show := c.printReport
+	if c.json {
+		show = func(r diagnosis.Report) error { return c.print(r) }
+	}
+	if err := show(report); err != nil {
+		return err
+	}
+	if !report.OK {
+		return errDoctor
+	}
+	return nil
+}
 
 func (c *console) printReport(r diagnosis.Report) error {
 	var rows [][]string
