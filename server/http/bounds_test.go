@@ -23,6 +23,7 @@ type watchedListener struct {
 	change *sync.Cond
 	read   map[*watchedConn]int // bytes
 	last   time.Time            // deadline of the last write
+	waits  map[*watchedConn]int // bytes that were read before the last Read began
 }
 
 func (l *watchedListener) Accept() (net.Conn, error) {
@@ -46,16 +47,28 @@ func (l *watchedListener) haveRead(n int) (count int) {
 type watchedConn struct {
 	net.Conn
 	of       *watchedListener
-	deadline time.Time // guarded by of.mu
+	deadline time.Time // of writes; guarded by of.mu
+	within   time.Time // deadline of reads; guarded by of.mu
 }
 
 func (c *watchedConn) Read(p []byte) (int, error) {
+	c.of.mu.Lock()
+	c.of.waits[c] = c.of.read[c]
+	c.of.change.Broadcast()
+	c.of.mu.Unlock()
 	n, err := c.Conn.Read(p)
 	c.of.mu.Lock()
 	defer c.of.mu.Unlock()
 	c.of.read[c] += n
 	c.of.change.Broadcast()
 	return n, err
+}
+
+func (c *watchedConn) SetReadDeadline(t time.Time) error {
+	c.of.mu.Lock()
+	c.within = t
+	c.of.mu.Unlock()
+	return c.Conn.SetReadDeadline(t)
 }
 
 func (c *watchedConn) SetWriteDeadline(t time.Time) error {
@@ -79,7 +92,7 @@ func serveWatched(t *testing.T) *watchedListener {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &watchedListener{Listener: inner, read: map[*watchedConn]int{}}
+	l := &watchedListener{Listener: inner, read: map[*watchedConn]int{}, waits: map[*watchedConn]int{}}
 	l.change = sync.NewCond(&l.mu)
 	h := server.NewHandler(server.Options{Name: "test", Version: "1", Tools: []tools.Definition{}})
 	s := mcphttp.New(mcphttp.Options{
@@ -179,5 +192,55 @@ func TestLongMessagesAreReadInTurn(t *testing.T) {
 	defer l.mu.Unlock()
 	if got := l.haveRead(2 * held); got > slots {
 		t.Errorf("%d long messages were read at the same time, want at most %d", got, slots)
+	}
+}
+
+// A body that does not come holds no connection for ever, not even where the request is
+// refused before it is read; a stream of a session has no deadline.
+func TestEveryPathHasADeadlineForReading(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, head string
+		forever    bool
+	}{
+		{"a message", "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n", false},
+		{"another type", "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", false},
+		{"a foreign host", "POST /mcp HTTP/1.1\r\nHost: elsewhere.example\r\nContent-Length: 10\r\n\r\n", false},
+		{"no such path", "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n", false},
+		{"a stream", "GET /mcp HTTP/1.1\r\nHost: localhost\r\nMcp-Session-Id: one\r\nAccept: text/event-stream\r\n\r\n", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			l := serveWatched(t)
+			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", l.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, c.head); err != nil {
+				t.Fatal(err)
+			}
+			if c.forever { // its header has come
+				if _, err := conn.Read(make([]byte, 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			var found *watchedConn
+			for found == nil {
+				for one, before := range l.waits {
+					if before >= len(c.head) {
+						found = one
+					}
+				}
+				if found == nil {
+					l.change.Wait()
+				}
+			}
+			if found.within.IsZero() != c.forever {
+				t.Errorf("the deadline is %v, want none: %v", found.within, c.forever)
+			}
+		})
 	}
 }

@@ -22,8 +22,11 @@ func lowered(list []string) map[string]bool {
 // looked up (DNS rebinding).
 func (s *Server) checked(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A connection keeps the deadline of its last response.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeWithin)) // httptest's recorder has none
+		// A connection keeps the deadline of its last response. The body of a request that is
+		// refused is read, too, before the response is written.
+		control := http.NewResponseController(w)
+		_ = control.SetWriteDeadline(time.Now().Add(writeWithin)) // httptest's recorder has no deadlines
+		_ = control.SetReadDeadline(time.Now().Add(readBodyWithin))
 		switch {
 		case !s.hostAllowed(r):
 			refuseHTTP(w, http.StatusForbidden, "this host name is not allowed; add it to the setting server.http.hosts, or call the server by its own address")

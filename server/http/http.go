@@ -154,7 +154,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	sweeping, stopSweeping := context.WithCancel(ctx)
+	// Sessions are closed after their calls: that would cancel them.
+	sweeping, stopSweeping := context.WithCancel(context.WithoutCancel(ctx))
 	var sweep sync.WaitGroup
 	sweep.Go(func() { s.sweep(sweeping) })
 	defer sweep.Wait()

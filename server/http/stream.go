@@ -145,6 +145,7 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request, h *server.Handle
 	ctx, end := s.requestContext(r, context.Canceled)
 	defer end()
 	defer context.AfterFunc(one.ended, end)()
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the stream has no end; httptest's recorder has none
 	out := s.newReplier(w, true, legacyStatus, end)
 	out.keepAlive() // the header at once: clients wait for it
 	s.forward(ctx, out, one.Notifications(), nil)
