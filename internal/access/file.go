@@ -25,9 +25,9 @@ import (
 
 const (
 	fileVersion = 1
-	maxFile     = 8 << 20         // bytes of a token file
-	maxTokens   = 10_000          // each request compares with all of them
-	lockWait    = 5 * time.Second // for another process that writes the file
+	maxFile     = 8 << 20          // bytes of a token file
+	maxTokens   = 10_000           // each request compares with all of them
+	lockWait    = 15 * time.Second // for another process that writes the file
 	lockRetry   = 20 * time.Millisecond
 
 	// secretPrefix makes tokens recognizable in logs and repositories; redact knows it.

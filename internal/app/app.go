@@ -59,6 +59,8 @@ type App struct {
 	secrets *redact.Redactor  // of the settings
 	audit   library.Journal   // nil: none
 	watched watched
+	// traceEnd is watch.TraceOptions.CloseWithin.
+	traceEnd time.Duration
 }
 
 // New builds the parts. It makes no requests. Its error is mostly an

@@ -92,7 +92,7 @@ func (w *watching) Close() {
 // openTraces returns nil unless the OTEL_ variables ask for traces. Wrong ones cost the
 // traces, and not the server.
 func (a *App) openTraces() *watch.Traces {
-	t, err := watch.OpenTraces(watch.TraceOptions{Getenv: a.getenv, Version: ProgramVersion, Contents: a.cfg.Watch.TraceQuestions, Stderr: os.Stderr, Log: a.log})
+	t, err := watch.OpenTraces(watch.TraceOptions{Getenv: a.getenv, Version: ProgramVersion, Contents: a.cfg.Watch.TraceQuestions, Stderr: os.Stderr, Log: a.log, CloseWithin: a.traceEnd})
 	if err != nil {
 		a.log.Error("nothing is traced", "err", err)
 		return nil

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/access"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
@@ -58,6 +59,7 @@ func TestAServerOverHTTPIsWatched(t *testing.T) {
 	a := startWith(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"server.http.address": "127.0.0.1:0"}, Options{Getenv: func(name string) string {
 		return map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": collector}[name]
 	}})
+	a.traceEnd = time.Minute // for failure only
 	defer a.Close()
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -84,6 +85,7 @@ func TestACallIsTracedOverStdio(t *testing.T) {
 	a := startWith(t, w, t.TempDir(), nil, Options{Getenv: func(name string) string {
 		return map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": url}[name]
 	}})
+	a.traceEnd = time.Minute // for failure only
 	defer a.Close()
 	if out := askOverStdio(t, a, attentionQuestion); !strings.Contains(out, `"id":2,"result"`) {
 		t.Fatalf("the call got no result: %s", out)
@@ -114,6 +116,7 @@ func TestQuestionsAreInTracesIfASettingSaysSo(t *testing.T) {
 	a := startWith(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"watch.trace_questions": "true"}, Options{Getenv: func(name string) string {
 		return map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": url}[name]
 	}})
+	a.traceEnd = time.Minute // for failure only
 	defer a.Close()
 	askOverStdio(t, a, attentionQuestion)
 	c.mu.Lock()

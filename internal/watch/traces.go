@@ -25,7 +25,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/span"
 )
 
-// closeWithin bounds what the end of the program waits for the last spans.
+// closeWithin is TraceOptions.CloseWithin where it is 0.
 const closeWithin = 900 * time.Millisecond
 
 // exportErrorsEvery is how often the log names a failing export.
@@ -38,6 +38,9 @@ type TraceOptions struct {
 	Contents bool                // spans have questions, too
 	Stderr   io.Writer           // for OTEL_TRACES_EXPORTER=console
 	Log      *slog.Logger
+
+	// CloseWithin bounds what the end of the program waits for the last spans; 0: 900 ms.
+	CloseWithin time.Duration
 }
 
 // Traces exports the spans of calls. Spans wait in a bounded queue; what a collector
@@ -48,6 +51,7 @@ type Traces struct {
 	tracer   trace.Tracer
 	stop     func() // cuts exports short
 	contents bool
+	within   time.Duration // of Close
 }
 
 // TracesWanted reports whether the environment asks for traces.
@@ -77,7 +81,7 @@ func OpenTraces(o TraceOptions) (*Traces, error) {
 		sdk.WithBatcher(q),
 		sdk.WithResource(describe(o)),
 	)
-	return &Traces{provider: provider, tracer: provider.Tracer("github.com/research-mcp/research-mcp", trace.WithInstrumentationVersion(o.Version)), stop: func() { stop(); q.close() }, contents: o.Contents}, nil
+	return &Traces{provider: provider, tracer: provider.Tracer("github.com/research-mcp/research-mcp", trace.WithInstrumentationVersion(o.Version)), stop: func() { stop(); q.close() }, contents: o.Contents, within: cmp.Or(o.CloseWithin, closeWithin)}, nil
 }
 
 func newExporter(o TraceOptions) (exporter sdk.SpanExporter, stop func(), err error) {
@@ -116,12 +120,12 @@ func describe(o TraceOptions) *resource.Resource {
 	return merged
 }
 
-// Close sends what is left and ends the export, within a second.
+// Close sends what is left and ends the export, within CloseWithin.
 func (t *Traces) Close() {
 	if t == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	ctx, cancel := context.WithTimeout(context.Background(), t.within)
 	defer cancel()
 	_ = t.provider.Shutdown(ctx) // quiet has logged why
 	t.stop()

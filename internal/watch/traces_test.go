@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
@@ -106,6 +107,9 @@ func open(t *testing.T, o watch.TraceOptions) *watch.Traces {
 	t.Helper()
 	if o.Log == nil {
 		o.Log = discard
+	}
+	if o.CloseWithin == 0 {
+		o.CloseWithin = time.Minute // for failure only
 	}
 	traces, err := watch.OpenTraces(o)
 	if err != nil || traces == nil {
@@ -231,7 +235,7 @@ func TestACollectorThatHangs(t *testing.T) {
 	}))
 	defer hung.Close()
 	defer close(release)
-	traces := open(t, watch.TraceOptions{Getenv: env("OTEL_EXPORTER_OTLP_ENDPOINT", hung.URL)})
+	traces := open(t, watch.TraceOptions{Getenv: env("OTEL_EXPORTER_OTLP_ENDPOINT", hung.URL), CloseWithin: time.Second})
 	for range 3000 { // more than the queue holds
 		work(t, traces, t.Context(), nil)
 	}
@@ -245,7 +249,7 @@ func TestACollectorThatIsDown(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	var log bytes.Buffer
-	traces := open(t, watch.TraceOptions{Getenv: env("OTEL_EXPORTER_OTLP_ENDPOINT", gone.URL, "OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20t0psecret"), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	traces := open(t, watch.TraceOptions{Getenv: env("OTEL_EXPORTER_OTLP_ENDPOINT", gone.URL, "OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20t0psecret"), Log: slog.New(slog.NewTextHandler(&log, nil)), CloseWithin: time.Second})
 	work(t, traces, t.Context(), nil)
 	traces.Close()
 	if strings.Contains(log.String(), "t0psecret") {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,20 +24,26 @@ const (
 	// relayKept is how long a message waits for the replica that it is for. One for a call
 	// that has ended is never taken.
 	relayKept = time.Minute
-	// relayMost bounds the messages that wait for one session.
-	relayMost = 100
+	// relayMost bounds the messages that wait for one session, relaySessions these sessions,
+	// and relayLongest a message in bytes: cancellations and answers to forms are short.
+	relayMost     = 100
+	relaySessions = 1000
+	relayLongest  = 16 << 10
 )
 
 // relay passes messages of a session between the replicas that share a folder: with a
 // balancer before them, the cancellation of a call, or the answer to a question of ours,
 // arrives at any of them. A nil relay passes nothing.
-type relay struct{ dir string }
+type relay struct {
+	dir      string
+	sessions int // that messages may wait for
+}
 
 func newRelay(dir string) *relay {
 	if dir == "" {
 		return nil
 	}
-	return &relay{dir}
+	return &relay{dir, relaySessions}
 }
 
 func (r *relay) folder(key sessionKey) string {
@@ -44,15 +51,30 @@ func (r *relay) folder(key sessionKey) string {
 	return filepath.Join(r.dir, hex.EncodeToString(sum[:16]))
 }
 
-// put leaves a message for the replica that runs the call.
+// put leaves a message for the replica that runs the call. What the bounds of a relay do
+// not allow is an error.
 func (r *relay) put(key sessionKey, message []byte) error {
-	dir := r.folder(key)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if len(message) > relayLongest {
+		return fmt.Errorf("passing a message to another replica: it has %d bytes, and the most is %d", len(message), relayLongest)
+	}
+	err := r.write(key, message)
+	if errors.Is(err, fs.ErrNotExist) { // a sweep has just removed the empty folder
+		err = r.write(key, message)
+	}
+	if err != nil {
 		return fmt.Errorf("passing a message to another replica: %w", err)
+	}
+	return nil
+}
+
+func (r *relay) write(key sessionKey, message []byte) error {
+	dir := r.folder(key)
+	if err := r.makeFolder(dir); err != nil {
+		return err
 	}
 	waiting, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("passing a message to another replica: %w", err)
+		return err
 	}
 	if len(waiting) >= relayMost {
 		return nil // nobody takes them
@@ -60,12 +82,24 @@ func (r *relay) put(key sessionKey, message []byte) error {
 	// It gets its name when it is complete.
 	name := filepath.Join(dir, fmt.Sprintf("%020d-%s", time.Now().UnixNano(), rand.Text()[:8]))
 	if err := os.WriteFile(name+".part", message, 0o600); err != nil {
-		return fmt.Errorf("passing a message to another replica: %w", err)
+		return err
 	}
-	if err := os.Rename(name+".part", name+".json"); err != nil {
-		return fmt.Errorf("passing a message to another replica: %w", err)
+	return os.Rename(name+".part", name+".json")
+}
+
+// makeFolder makes the folder of a session, unless there are too many.
+func (r *relay) makeFolder(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
 	}
-	return nil
+	all, err := os.ReadDir(r.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(all) >= r.sessions {
+		return fmt.Errorf("messages for %d sessions wait already", len(all))
+	}
+	return os.MkdirAll(dir, 0o700)
 }
 
 // take calls accept with the messages for a session, the oldest first, until ctx ends.

@@ -1,0 +1,37 @@
+package http
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// What a client sends for others cannot fill the disk: neither by its length nor by its
+// number, in one session or in many.
+func TestRelayIsBounded(t *testing.T) {
+	t.Parallel()
+	r := newRelay(filepath.Join(t.TempDir(), "relay"))
+	r.sessions = 2
+	one := sessionKey{"ada", "one"}
+	if err := r.put(one, bytes.Repeat([]byte("x"), relayLongest+1)); err == nil {
+		t.Error("a long message was kept")
+	}
+	for range relayMost + 2 {
+		if err := r.put(one, []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept, err := os.ReadDir(r.folder(one)); err != nil || len(kept) != relayMost {
+		t.Errorf("%d messages of one session wait, %v, want %d", len(kept), err, relayMost)
+	}
+	if err := r.put(sessionKey{"ada", "two"}, []byte("{}")); err != nil {
+		t.Errorf("the last session that may wait: %v", err)
+	}
+	if err := r.put(sessionKey{"ada", "three"}, []byte("{}")); err == nil {
+		t.Error("messages for more sessions than may be wait")
+	}
+	if err := r.put(one, []byte("{}")); err != nil {
+		t.Errorf("a session that has its folder: %v", err)
+	}
+}
