@@ -124,7 +124,7 @@ func (a *App) assemble(ctx context.Context) error {
 		remembered = noRecall{a.memory}
 	}
 	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages}, a.secrets},
-		Named: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, a.secrets}, Files: a.pages.All(), Cache: a.fetch, Journal: a.audit, Location: location, Now: o.Now, Log: o.Log})
+		Named: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, a.secrets}, Files: a.pages.All(), Cache: a.fetch, Journal: a.audit, Quota: a.quota(), Location: location, Now: o.Now, Log: o.Log})
 	a.engine = research.New(engineConfig(a.cfg), research.Deps{
 		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(a.cfg), Library: a.library, Sessions: cleanSessions{a.library.Turns(), a.secrets}, Models: a.models, Analyst: analyst{a.pool}, Searched: a.watched.searched,
 		Now: o.Now, NewID: o.NewID, Log: o.Log,

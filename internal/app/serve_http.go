@@ -90,6 +90,7 @@ func (a *App) ServeHTTP(ctx context.Context, l net.Listener) error {
 		Guard: d.wrap(w.traces.Headers), Caller: caller, TLS: d.tls, Routes: d.routes(routes),
 		Hosts: listed(a.cfg.Server.HTTP.Hosts), Origins: listed(a.cfg.Server.HTTP.Origins),
 		MaxConnections: a.cfg.Server.HTTP.MaxConnections, MaxRequests: a.cfg.Server.HTTP.MaxRequests,
+		Tenant: access.Tenant, PerMinute: a.cfg.Server.HTTP.TenantRequestsPerMinute,
 		Relay: filepath.Join(a.cfg.DataDir, relayFolder), Clean: func(m []byte) []byte { return a.secrets.Body("", m) }, Log: a.log,
 	})
 	defer context.AfterFunc(ctx, w.health.Ending)()

@@ -196,6 +196,15 @@ func (a *App) forTenant(ctx context.Context, name string) (*App, error) {
 	return own, own.assemble(ctx)
 }
 
+// quota is how much the memory of a tenant may keep; that of the data folder has none.
+func (a *App) quota() library.Quota {
+	if a.parent == nil {
+		return library.Quota{}
+	}
+	s := a.cfg.Server.HTTP
+	return library.Quota{Documents: s.TenantDocuments, Bytes: int64(s.TenantMB) << 20}
+}
+
 // with calls f with the tenant's parts.
 func with[Out any](ctx context.Context, one *tenant, f func(a *App) (Out, error)) (Out, error) {
 	a, done, err := one.use(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -39,10 +40,17 @@ func (m member) tool(name, arguments string) string {
 // team starts a server with a token for each of blue, red and nobody's tenant.
 func team(t *testing.T) (blue, red, plain member, dir string) {
 	t.Helper()
+	return teamWith(t, nil)
+}
+
+// teamWith is team with further settings.
+func teamWith(t *testing.T, more map[string]string) (blue, red, plain member, dir string) {
+	t.Helper()
 	dir = t.TempDir()
 	file := access.NewFile(filepath.Join(dir, "tokens.json"), time.Now)
-	a := startWith(t, startWorld(t, world.Options{}), dir, map[string]string{"server.http.address": "127.0.0.1:0", "watch.tenant_labels": "true",
-		"watch.audit_log": filepath.Join(dir, "audit.log")}, Options{})
+	settings := map[string]string{"server.http.address": "127.0.0.1:0", "watch.tenant_labels": "true", "watch.audit_log": filepath.Join(dir, "audit.log")}
+	maps.Copy(settings, more)
+	a := startWith(t, startWorld(t, world.Options{}), dir, settings, Options{})
 	members := make([]member, 3)
 	for i, tenant := range []string{"blue", "red", ""} {
 		secret, err := file.Add(t.Context(), access.Token{Name: fmt.Sprintf("member%d", i), Tenant: tenant})

@@ -5,19 +5,13 @@ package config
 
 import (
 	"fmt"
-	"maps"
-	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/adrg/xdg"
-	"github.com/research-mcp/research-mcp/internal/limit"
-	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // EnvPrefix begins the environment variable of every setting.
@@ -78,8 +72,14 @@ type HTTP struct {
 	TenantClaim string `koanf:"tenant_claim"`
 	Scopes      string `koanf:"scopes"`
 	MaxTenants  int    `koanf:"max_tenants"` // that are open at once
-	TLSCert     string `koanf:"tls_cert"`
-	TLSKey      string `koanf:"tls_key"`
+
+	// Of each tenant; 0 is no limit.
+	TenantDocuments         int `koanf:"tenant_documents"`
+	TenantMB                int `koanf:"tenant_mb"` // MiB of text
+	TenantRequestsPerMinute int `koanf:"tenant_requests_per_minute"`
+
+	TLSCert string `koanf:"tls_cert"`
+	TLSKey  string `koanf:"tls_key"`
 }
 
 // Watch says what an operator can see.
@@ -287,6 +287,9 @@ var keys = []key{
 	{name: "server.http.origins", value: "", about: "origins of web pages that may call the server, such as https://app.example, beside pages on this machine; separated by commas"},
 	{name: "server.http.scopes", value: "", about: "scopes that every token must have, separated by spaces; a token of the file that was made without scopes has all"},
 	{name: "server.http.tenant_claim", value: "", about: "claim of a JSON Web Token that names its tenant, and without which it is refused; when empty, all of them use the memory of the data folder"},
+	{name: "server.http.tenant_documents", value: "100000", about: "most documents that the memory of one tenant keeps; 0: no limit"},
+	{name: "server.http.tenant_mb", value: "1024", about: "most text that the memory of one tenant keeps, in MiB; 0: no limit"},
+	{name: "server.http.tenant_requests_per_minute", value: "600", about: "most requests of one tenant in a minute, as many of them at once; 0: no limit"},
 	{name: "server.http.tls_cert", value: "", about: "PEM file of the server's certificate with those between it and the authority; read again when it changes"},
 	{name: "server.http.tls_key", value: "", about: "PEM file of the certificate's private key"},
 	{name: "server.http.tokens_file", value: "", about: "file of the bearer tokens that `research-mcp token` makes; when empty, tokens.json in data_dir, if there is one"},
@@ -375,80 +378,4 @@ func dataDir(named string) (string, error) {
 		return "", bad("data_dir", named, "an absolute path")
 	}
 	return abs, nil
-}
-
-// validate refuses values that no part of the program could work with.
-func (c *Config) validate() error {
-	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel) {
-		return bad("log_level", c.LogLevel, "one of debug, info, warn, error")
-	}
-	if c.LogFormat != "text" && c.LogFormat != "json" {
-		return bad("log_format", c.LogFormat, "text or json")
-	}
-	if c.Watch.AuditLog != "" && !filepath.IsAbs(c.Watch.AuditLog) {
-		return bad("watch.audit_log", c.Watch.AuditLog, "an absolute path, such as /var/log/research-mcp/audit.log")
-	}
-	if _, _, err := net.SplitHostPort(c.Watch.Address); c.Watch.Address != "" && err != nil {
-		return bad("watch.address", c.Watch.Address, "a host and a port, such as 127.0.0.1:9464")
-	}
-	for name, d := range map[string]time.Duration{
-		"analysis.timeout": c.Analysis.Timeout, "ollama.silence": c.Ollama.Silence, "research.soft_budget": c.Research.SoftBudget,
-		"research.run_for": c.Research.RunFor,
-	} {
-		if d < 10*time.Millisecond || d > time.Hour {
-			return bad(name, d.String(), "a time from 10ms to 1h, such as 2.5s")
-		}
-	}
-	if c.Research.Budget < limit.MinBudget || c.Research.Budget > limit.MaxBudget {
-		return bad("research.budget", c.Research.Budget.String(), fmt.Sprintf("a time from %s to %s, such as 45s", limit.MinBudget, limit.MaxBudget))
-	}
-	for name, b := range map[string][3]int{
-		"analysis.memory_mb": {c.Analysis.MemoryMB, 64, 65536}, "research.recall_k": {c.Research.RecallK, 0, 100},
-		"cache.max_mb": {c.Cache.MaxMB, 0, 1 << 20}, "memory.max_age_days": {c.Memory.MaxAgeDays, 0, 36500}, "memory.max_text_mb": {c.Memory.MaxTextMB, 0, 1 << 20},
-		"models.context":          {c.Models.Context, 1024, 10_000_000},
-		"research.passage_tokens": {c.Research.Passages, 200, 100_000},
-		"session.fold_after":      {c.Session.FoldAfter, 1, 1000}, "session.fold_keep": {c.Session.FoldKeep, 0, 1000},
-		"watch.audit_max_mb": {c.Watch.AuditMaxMB, 1, 1 << 10}, "watch.audit_keep": {c.Watch.AuditKeep, 0, 1000},
-	} {
-		if b[0] < b[1] || b[0] > b[2] {
-			return bad(name, fmt.Sprint(b[0]), fmt.Sprintf("a number from %d to %d", b[1], b[2]))
-		}
-	}
-	if c.Session.FoldKeep >= c.Session.FoldAfter {
-		return bad("session.fold_keep", fmt.Sprint(c.Session.FoldKeep), fmt.Sprintf("less than session.fold_after, which is %d", c.Session.FoldAfter))
-	}
-	if text.PrimaryLanguage(c.Language) == "" {
-		return bad("language", c.Language, "a language tag such as en or pt-BR")
-	}
-	if c.Models.BuiltIn != "on" && c.Models.BuiltIn != "off" {
-		return bad("models.builtin", c.Models.BuiltIn, "on or off")
-	}
-	if !isContact(c.Contact) {
-		return bad("contact", c.Contact, "an e-mail address or the URL of a page, such as you@example.org or https://example.org/bot; or leave it empty")
-	}
-	if _, err := c.Fetch.Allowed(); err != nil {
-		return err
-	}
-	return c.validateSources()
-}
-
-func (c *Config) validateSources() error {
-	for _, name := range slices.Sorted(maps.Keys(c.Sources)) {
-		s := c.Sources[name]
-		prefix := "sources." + name + "."
-		if s.Timeout < 10*time.Millisecond || s.Timeout > 10*time.Minute {
-			return bad(prefix+"timeout", s.Timeout.String(), "a time from 10ms to 10m, such as 8s")
-		}
-		if s.URL == "" {
-			continue
-		}
-		u, err := url.Parse(s.URL)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return bad(prefix+"url", s.URL, "a URL with its scheme, such as https://wiki.example.org")
-		}
-		if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			return bad(prefix+"url", s.URL, "a URL without user, query and fragment")
-		}
-	}
-	return nil
 }

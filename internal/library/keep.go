@@ -40,15 +40,17 @@ func (l *Library) Embed(ctx context.Context, chunks evidence.Chunks) (evidence.C
 }
 
 // Store puts a chunked document into the memory and links it to session, if
-// there is one.
+// there is one. Without room in the quota its error is a Problem with ErrQuota.
 func (l *Library) Store(ctx context.Context, doc evidence.Document, chunks evidence.Chunks, session string) (evidence.Receipt, error) {
 	if session != "" {
 		doc = doc.WithMeta(evidence.MetaSession, session)
 	}
 	var got evidence.Receipt
-	err := l.withRoom(ctx, func() (err error) {
-		got, err = l.deps.Memory.Put(ctx, doc, chunks)
-		return err
+	err := l.withinQuota(ctx, doc, func() error {
+		return l.withRoom(ctx, func() (err error) {
+			got, err = l.deps.Memory.Put(ctx, doc, chunks)
+			return err
+		})
 	})
 	if err := cmp.Or(err, ctx.Err()); err != nil {
 		return evidence.Receipt{}, err

@@ -47,6 +47,7 @@ type Deps struct {
 	Files    FileReader                         // nil: only plain text is read
 	Cache    Cache                              // nil: there is none
 	Journal  Journal                            // nil: there is none
+	Quota    Quota                              // of the memory; zero: no limit
 	Location string                             // of the memory, for messages
 	Chunk    func(text string) []evidence.Chunk // nil: extract.Chunks
 	Now      func() time.Time                   // nil: time.Now
@@ -58,6 +59,7 @@ type Deps struct {
 type Library struct {
 	deps      Deps
 	questions questions
+	counted   counted
 	kept      chan struct{} // has capacity 1: something was stored
 	skipped   atomic.Int64  // documents that the last Reindex could not read
 	said      sync.Map      // warnings that are logged once
@@ -77,7 +79,7 @@ func New(deps Deps) *Library {
 	if deps.Location == "" {
 		deps.Location = "the memory"
 	}
-	return &Library{deps: deps, kept: make(chan struct{}, 1)}
+	return &Library{deps: deps, kept: make(chan struct{}, 1), counted: counted{turn: make(chan struct{}, 1)}}
 }
 
 // ReadPage reads the page at url without storing it.

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -96,6 +98,12 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, h *server.Handler)
 	var env envelope
 	_ = json.Unmarshal(message, &env) // server.Session reports what is wrong
 	env.meta = metaVersion(env.Params)
+	if wait := s.rates.wait(s.o.Tenant(r.Context()), env, time.Now()); wait > 0 {
+		seconds := int64(math.Ceil(wait.Seconds()))
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+		writeJSON(w, http.StatusTooManyRequests, rpcError(env.ID, mcp.INTERNAL_ERROR, fmt.Sprintf("this tenant has sent the %d requests that it may send in a minute; send this one again in %d s, or ask the operator of the server for a higher server.http.tenant_requests_per_minute", s.o.PerMinute, seconds)))
+		return
+	}
 	caller := s.o.Caller(r.Context())
 	if !s.callers.enter(caller) {
 		w.Header().Set("Retry-After", "1")

@@ -79,6 +79,12 @@ type Options struct {
 	MaxConnections int
 	// MaxRequests is how many requests of one caller run at once; 0 is DefaultMaxRequests.
 	MaxRequests int
+	// Tenant names whom a request is for: requests of one tenant share PerMinute; "" has no
+	// limit. nil is always "".
+	Tenant func(ctx context.Context) string
+	// PerMinute is how many requests one tenant may send in a minute, as many of them at
+	// once. Notifications do not count: a call can always be cancelled. 0 is no limit.
+	PerMinute int
 	// Relay is a folder that all replicas share, by which they pass on what a balancer
 	// gave to the wrong one; "" if there is one replica.
 	Relay string
@@ -95,6 +101,7 @@ type Server struct {
 	origins  map[string]bool
 	sessions *sessions
 	callers  *callers
+	rates    *rates
 	relay    *relay
 	long     chan struct{} // a slot for each long message that is read
 
@@ -112,6 +119,9 @@ func New(o Options) *Server {
 	if o.Caller == nil {
 		o.Caller = func(context.Context) string { return "" }
 	}
+	if o.Tenant == nil {
+		o.Tenant = func(context.Context) string { return "" }
+	}
 	if o.Clean == nil {
 		o.Clean = func(m []byte) []byte { return m }
 	}
@@ -124,7 +134,7 @@ func New(o Options) *Server {
 	if o.MaxRequests <= 0 {
 		o.MaxRequests = DefaultMaxRequests
 	}
-	s := &Server{o: o, log: o.Log, hosts: lowered(o.Hosts), origins: lowered(o.Origins), sessions: newSessions(), callers: newCallers(o.MaxRequests), relay: newRelay(o.Relay), long: make(chan struct{}, mostLong), stop: make(chan struct{})}
+	s := &Server{o: o, log: o.Log, hosts: lowered(o.Hosts), origins: lowered(o.Origins), sessions: newSessions(), callers: newCallers(o.MaxRequests), rates: newRates(o.PerMinute), relay: newRelay(o.Relay), long: make(chan struct{}, mostLong), stop: make(chan struct{})}
 	s.left, s.leave = context.WithCancelCause(context.Background())
 	return s
 }

@@ -2,7 +2,11 @@ package http
 
 import (
 	"net"
+	"strings"
 	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // limited is a listener that closes connections of an address that has atMost of them.
@@ -90,4 +94,37 @@ func (c *callers) exit(caller string) {
 	if c.busy[caller]--; c.busy[caller] == 0 {
 		delete(c.busy, caller)
 	}
+}
+
+// rates limit the requests that each tenant sends in a minute.
+type rates struct {
+	perMinute int
+
+	mu       sync.Mutex
+	limiters map[string]*rate.Limiter // as many as tenants have handlers
+}
+
+func newRates(perMinute int) *rates {
+	return &rates{perMinute: perMinute, limiters: map[string]*rate.Limiter{}}
+}
+
+// wait counts a message of a tenant, or returns after how long there is room for it.
+func (r *rates) wait(tenant string, env envelope, now time.Time) time.Duration {
+	notification := strings.HasPrefix(string(env.Method), "notifications/") && !env.isRequest()
+	if r.perMinute <= 0 || tenant == "" || notification {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.limiters[tenant]
+	if l == nil {
+		l = rate.NewLimiter(rate.Every(time.Minute/time.Duration(r.perMinute)), r.perMinute)
+		r.limiters[tenant] = l
+	}
+	booked := l.ReserveN(now, 1)
+	wait := booked.DelayFrom(now)
+	if wait > 0 {
+		booked.CancelAt(now)
+	}
+	return wait
 }
