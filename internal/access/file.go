@@ -40,7 +40,7 @@ const (
 type Token struct {
 	Name    string    `json:"name"`
 	Tenant  string    `json:"tenant,omitempty"`
-	Scopes  []string  `json:"scopes,omitempty"` // none: all
+	Scopes  []string  `json:"scopes,omitzero"` // nil: all
 	Created time.Time `json:"created_at"`
 	Expires time.Time `json:"expires_at,omitzero"`
 	Revoked time.Time `json:"revoked_at,omitzero"`
@@ -89,6 +89,9 @@ func (f *File) List() ([]Token, error) {
 func (f *File) Add(ctx context.Context, t Token) (secret string, err error) {
 	if err := t.check(f.now()); err != nil {
 		return "", err
+	}
+	if len(t.Scopes) == 0 {
+		t.Scopes = nil
 	}
 	err = f.change(ctx, func(tokens []Token) ([]Token, error) {
 		if i := find(tokens, t.Name); i >= 0 {

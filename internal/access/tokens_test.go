@@ -2,6 +2,7 @@ package access
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -157,6 +158,37 @@ func TestReadTokensRefuses(t *testing.T) {
 	}
 	if _, err := OpenTokens(path, slog.Default(), noon); err == nil && runtime.GOOS != "windows" {
 		t.Error("a file that others can write is accepted")
+	}
+}
+
+// A token whose list of scopes is empty has none, also after the file was written again: it
+// does not become one that has all.
+func TestNoScopesAreNotAllScopes(t *testing.T) {
+	t.Parallel()
+	f := newFile(t)
+	secret := mustAdd(t, f, Token{Name: "ci", Scopes: []string{"use"}})
+	raw, err := os.ReadFile(f.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var content tokenFile
+	if err := json.Unmarshal(raw, &content); err != nil {
+		t.Fatal(err)
+	}
+	content.Tokens[0].Scopes = []string{}
+	if err := replace(f.Path(), content.Tokens); err != nil {
+		t.Fatal(err)
+	}
+	all := mustAdd(t, f, Token{Name: "other", Scopes: []string{}}) // as a command without --scope may
+	g := NewGuard(Options{Tokens: open(t, f)})
+	for _, c := range []struct {
+		secret string
+		has    bool
+	}{{secret, false}, {all, true}} {
+		id, err := g.byFile(c.secret)
+		if err != nil || id.has("use") != c.has {
+			t.Errorf("%+v, %v: has the scope, want %v", id, err, c.has)
+		}
 	}
 }
 
