@@ -249,16 +249,29 @@ func (s *Server) postLegacy(w http.ResponseWriter, r *http.Request, h *server.Ha
 }
 
 // requestContext is the context of a call. It ends with cause when the client closes the
-// connection, and with ErrCallerLeft when the server ends.
+// connection, if the cause is ErrCallerLeft some time after that, and with ErrCallerLeft
+// when the server ends.
 func (s *Server) requestContext(r *http.Request, cause error) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
-	gone := context.AfterFunc(r.Context(), func() { cancel(cause) })
+	gone := context.AfterFunc(r.Context(), func() {
+		if errors.Is(cause, evidence.ErrCallerLeft) {
+			soon(ctx, func() { cancel(cause) })
+			return
+		}
+		cancel(cause)
+	})
 	over := context.AfterFunc(s.left, func() { cancel(evidence.ErrCallerLeft) })
 	return ctx, func() {
 		gone()
 		over()
 		cancel(context.Canceled)
 	}
+}
+
+// soon calls leave after cancelWithin, unless ctx ends sooner.
+func soon(ctx context.Context, leave func()) {
+	timer := time.AfterFunc(cancelWithin, leave)
+	context.AfterFunc(ctx, func() { timer.Stop() })
 }
 
 // answer passes a message to its session and writes what comes back. status is the HTTP
@@ -275,7 +288,7 @@ func (s *Server) answer(ctx context.Context, w http.ResponseWriter, to *server.S
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	out := s.newReplier(w, streams, status, func() { cancel(evidence.ErrCallerLeft) })
+	out := s.newReplier(w, streams, status, func() { soon(ctx, func() { cancel(evidence.ErrCallerLeft) }) })
 	request.Run(ctx, out.send)
 	out.close()
 }

@@ -42,6 +42,10 @@ const (
 	writeWithin = 30 * time.Second
 	// keepAliveEvery is the longest silence of a stream; proxies close one after a minute.
 	keepAliveEvery = 15 * time.Second
+	// cancelWithin is how much later than the end of its connection the cancellation of a
+	// call may come, perhaps by another replica: clients close the one before they send the
+	// other. Only then the caller has left, and its run goes on without it.
+	cancelWithin = 5 * time.Second
 	// endWithin is how long Serve takes to end, and finishWithin how much of it the calls
 	// under way have before they are told that their caller has left.
 	endWithin    = 10 * time.Second
