@@ -87,6 +87,9 @@ func (f *File) List() ([]Token, error) {
 // Add makes a token and returns its secret, which is nowhere else. The name of a revoked
 // token can be given again.
 func (f *File) Add(ctx context.Context, t Token) (secret string, err error) {
+	if isSecret(t.Name) { // the name is stored and shown
+		return "", evidence.BadInput("the name of the new token begins with "+secretPrefix+", as tokens themselves do", "name who uses it, such as laptop")
+	}
 	if err := t.check(f.now()); err != nil {
 		return "", err
 	}
