@@ -93,6 +93,10 @@ func clone(from, to string) error {
 		return err
 	}
 	defer in.Close()
+	// A process that another test starts meanwhile would inherit the file, open for
+	// writing, and the kernel runs no such file ("text file busy").
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
 	if err != nil {
 		return err
