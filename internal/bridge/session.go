@@ -142,7 +142,7 @@ func (b *bridge) listen(ctx context.Context) {
 	}
 }
 
-// hear opens the stream once, and reports whether anything came by it.
+// hear opens the stream once, and reports whether it brought a message.
 func (b *bridge) hear(ctx context.Context, s session) (heard bool, err error) {
 	req, err := b.newRequest(ctx, http.MethodGet, nil, s)
 	if err != nil {
