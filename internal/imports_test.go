@@ -42,7 +42,9 @@ var mayImport = map[string][]string{
 	"memory":            {"internal/evidence", "memory/contract", "memory/*"},
 	"memory/contract":   {"internal/evidence"},
 	"memory/memorytest": {"internal/evidence", "memory/contract"},
-	"memory/*":          {"internal/evidence", "memory/contract"}, // each backend
+	"memory/rank":       {"internal/evidence"},
+	"memory/traces":     {"internal/evidence"},
+	"memory/*":          {"internal/evidence", "memory/contract", "memory/rank", "memory/traces"}, // each backend
 
 	"internal/models/pace":         {},
 	"internal/models/conversation": {},

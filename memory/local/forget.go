@@ -12,6 +12,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/traces"
 )
 
 // forgotten replaces the text of a turn that quoted a forgotten document. The
@@ -106,7 +107,7 @@ type forgetting struct {
 	voc         *vocabulary
 	docs        []selectedDoc
 	keep        func(context.Context, []string) (map[string]bool, error) // in a backup: the documents that the memory still stores; nil: none
-	traces      traces                                                   // of the selected documents in answers
+	traces      traces.Traces                                            // of the selected documents in answers
 	knowing     map[string]bool                                          // answers that used them without citing them
 	scrubbed    int                                                      // of those, the ones that were cleaned
 	needles     *needles                                                 // pieces of what was removed, to be searched for in the file
@@ -119,7 +120,7 @@ type forgetting struct {
 }
 
 func newForgetting(sel contract.Selector, voc *vocabulary) *forgetting {
-	return &forgetting{sel: sel, voc: voc, needles: newNeedles(), traces: newTraces(), knowing: map[string]bool{}, sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
+	return &forgetting{sel: sel, voc: voc, needles: newNeedles(), traces: traces.New(), knowing: map[string]bool{}, sessions: map[int64]bool{}, receipt: evidence.Receipt{IDs: []string{}}}
 }
 
 // plan reads what is selected and finds what quotes it. It writes nothing.
@@ -148,7 +149,7 @@ func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 		if err := f.readDoc(ctx, tx, d); err != nil {
 			return err
 		}
-		if len(f.quotes.phrases.hashes) > maxPhrases {
+		if f.quotes.phrases.Len() > traces.MaxPhrases {
 			if err := f.quotes.search(ctx, tx); err != nil {
 				return err
 			}
@@ -242,8 +243,8 @@ func (f *forgetting) readDoc(ctx context.Context, tx *sql.Tx, c selectedDoc) err
 	for _, s := range d.Meta {
 		f.needles.add(s)
 	}
-	f.quotes.phrases.add(body)
-	f.traces.add(c.uid, d, body)
+	f.quotes.phrases.Add(body)
+	f.traces.Add(c.uid, d, body)
 	return nil
 }
 

@@ -24,6 +24,7 @@ import (
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/rank"
 )
 
 const (
@@ -53,7 +54,7 @@ type Local struct {
 
 	index *index
 	voc   *vocabulary
-	df    *frequencies
+	df    *rank.Frequencies
 
 	stopWords func() // ends the work on the word index
 
@@ -100,7 +101,7 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}
 	l := &Local{cfg: cfg, log: cfg.Logger, path: path, raw: file, readOnly: accessOf(path) != accessWrite, newest: len(steps),
-		copies: make(chan struct{}, 1), voc: newVocabulary(), df: newFrequencies()}
+		copies: make(chan struct{}, 1), voc: newVocabulary(), df: rank.NewFrequencies()}
 	if !l.readOnly {
 		roomToOpen(path)
 	}

@@ -178,14 +178,14 @@ func (e *entry) splitChunks(voc *vocabulary, items []evidence.Chunk) error {
 		items = []evidence.Chunk{{Start: 0, End: len(e.doc.Text)}}
 	}
 	language := text.DetectLanguage(e.doc.Text)
-	title := voc.documentTerms(indexedHead(e.doc.Title, e.doc.Published, e.turn.Valid), language)
+	title := voc.Document(indexedHead(e.doc.Title, e.doc.Published, e.turn.Valid), language)
 	for i, c := range items {
 		if c.Start < 0 || c.End < c.Start || c.End > len(e.doc.Text) || !onRunes(e.doc.Text, c.Start) || !onRunes(e.doc.Text, c.End) {
 			return evidence.BadInput(fmt.Sprintf("chunk %d of %q is not a piece of its text: bytes %d to %d of %d", i, name(e.doc), c.Start, c.End, len(e.doc.Text)),
 				"cut the text of the document, on rune boundaries")
 		}
 		body := e.doc.Text[c.Start:c.End]
-		terms := append(slices.Clone(title), voc.documentTerms(body, language)...)
+		terms := append(slices.Clone(title), voc.Document(body, language)...)
 		e.chunks = append(e.chunks, chunkRow{start: c.Start, end: c.End, simhash: fingerprint(body), terms: strings.Join(terms, " "), n: len(terms)})
 	}
 	return nil

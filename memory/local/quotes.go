@@ -3,11 +3,9 @@ package local
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/traces"
 )
 
 // supporters is how many passages of other documents are checked for a phrase.
@@ -22,7 +20,7 @@ type turnKey struct{ session, seq int64 }
 type quoteSearch struct {
 	voc       *vocabulary
 	without   string // JSON of the row ids of the selected documents
-	phrases   phrases
+	phrases   traces.Phrases
 	supported map[string]bool
 	known     map[int64]int64 // last turn that was searched, by session
 	folded    map[int64]int64 // summary_to of the summaries that were searched
@@ -38,8 +36,8 @@ func newQuoteSearch(voc *vocabulary, docs []int64) *quoteSearch {
 
 // search searches what was added since the last call.
 func (q *quoteSearch) search(ctx context.Context, tx *sql.Tx) error {
-	q.phrases.seal()
-	if len(q.phrases.hashes) == 0 {
+	q.phrases.Seal()
+	if q.phrases.Len() == 0 {
 		return nil
 	}
 	var grown []turnKey // each with its last known turn
@@ -84,7 +82,7 @@ func (q *quoteSearch) searchTurns(ctx context.Context, tx *sql.Tx, after turnKey
 			return nil
 		}
 		if !quoted {
-			quoted, err = q.isQuote(ctx, tx, plainAnswer(body))
+			quoted, err = q.isQuote(ctx, tx, traces.PlainAnswer(body))
 		}
 		if quoted {
 			q.runs[run] = true
@@ -116,7 +114,7 @@ func (q *quoteSearch) searchSummaries(ctx context.Context, tx *sql.Tx) error {
 // contain. A phrase that occurs in other documents too, such as "It was
 // released in 2009.", is not a trace of them.
 func (q *quoteSearch) isQuote(ctx context.Context, tx *sql.Tx, s string) (bool, error) {
-	for _, p := range q.phrases.in(s) {
+	for _, p := range q.phrases.In(s) {
 		also, ok := q.supported[p]
 		if !ok {
 			var err error
@@ -135,7 +133,7 @@ func (q *quoteSearch) isQuote(ctx context.Context, tx *sql.Tx, s string) (bool, 
 // inOtherDocument reports whether a document that is not selected contains the
 // words of phrase in this order.
 func (q *quoteSearch) inOtherDocument(ctx context.Context, tx *sql.Tx, phrase string) (bool, error) {
-	terms := q.voc.terms(joined(strings.Fields(phrase)))
+	terms := q.voc.Stems(traces.Joined(strings.Fields(phrase)))
 	if len(terms) == 0 {
 		return false, nil
 	}
@@ -149,30 +147,8 @@ func (q *quoteSearch) inOtherDocument(ctx context.Context, tx *sql.Tx, phrase st
 		[]any{strings.Join(terms, " AND "), q.without, supporters}, func(row scanner) error {
 			var b []byte
 			err := row.Scan(&b)
-			found = found || strings.Contains(" "+strings.Join(words(string(b)), " ")+" ", want)
+			found = found || strings.Contains(" "+strings.Join(traces.Words(string(b)), " ")+" ", want)
 			return err
 		})
 	return found, err
-}
-
-// joined joins words to a text: no spaces within scripts that have none.
-func joined(w []string) string {
-	var b strings.Builder
-	for i, s := range w {
-		r, _ := utf8.DecodeRuneInString(s)
-		if i > 0 && !unspaced(r) {
-			b.WriteByte(' ')
-		}
-		b.WriteString(s)
-	}
-	return b.String()
-}
-
-// plainAnswer returns the text of a stored answer.
-func plainAnswer(body string) string {
-	var a evidence.Answer
-	if json.Unmarshal([]byte(body), &a) != nil {
-		return body
-	}
-	return answerText(a)
 }

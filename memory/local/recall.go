@@ -1,7 +1,6 @@
 package local
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/rank"
 )
 
 // depth is the fewest chunks that each kind of search contributes.
@@ -81,7 +81,7 @@ func (l *Local) prepareQuery(rq evidence.RecallQuery) (*preparedQuery, error) {
 	q.K = min(q.K, contract.MaxK)
 	q.depth = max(depth, 4*q.K)
 	if q.Mode != evidence.ModeVector {
-		q.terms = l.voc.queryTerms(strings.ToValidUTF8(q.Text, " "))
+		q.terms = l.voc.Query(strings.ToValidUTF8(q.Text, " "))
 	}
 	if q.Mode == evidence.ModeBM25 {
 		return q, nil
@@ -142,7 +142,7 @@ func (q *preparedQuery) noVectors(why, try string) error {
 
 // candidates searches by words and by vectors at the same time and ranks what
 // they find.
-func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *semantics) ([]candidate, error) {
+func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *semantics) ([]rank.Candidate, error) {
 	warming := sem.state == evidence.IndexWarming && q.Mode == evidence.ModeHybrid
 	if warming { // the first recall of a process should not take longer
 		q.depth = max(rerank, 4*q.K)
@@ -162,18 +162,27 @@ func (l *Local) candidates(ctx context.Context, tx *sql.Tx, q *preparedQuery, se
 	if err != nil {
 		return nil, err
 	}
-	scoreWords(cands, stats)
+	rank.ScoreWords(cands, stats)
 	if warming {
-		cands = bestWords(cands, q.depth)
+		cands = rank.BestWords(cands, q.depth)
 	}
-	table, err := l.compareGrams(ctx, tx, q, cands, stats.chunks)
+	table, err := l.compareGrams(ctx, tx, q, cands, stats.Chunks)
 	if err != nil {
 		return nil, err
 	}
-	if err := sem.score(ctx, tx, q, cands); err != nil {
+	if err := compareVectors(ctx, tx, q, sem, cands); err != nil {
 		return nil, err
 	}
-	return rank(ctx, tx, q, cands, sem, table)
+	cands = rank.Scored(q.ranked(), cands, table != nil)
+	if cands, err = addNeighbours(ctx, tx, q, cands, sem); err != nil {
+		return nil, err
+	}
+	return rank.Best(cands, q.K), nil
+}
+
+// ranked is the query as it is scored.
+func (q *preparedQuery) ranked() rank.Query {
+	return rank.Query{Text: q.Text, Mode: q.Mode, Vector: q.vector != nil, Trained: q.Model.Kind == evidence.KindTransformer, Depth: q.depth}
 }
 
 // search returns the chunks that the words find, and those that the vectors find,
@@ -218,7 +227,7 @@ func (l *Local) search(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *s
 
 // compareGrams scores the candidates by character n-grams. The table is nil if there is
 // none yet.
-func (l *Local) compareGrams(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate, chunks int64) (*gramTable, error) {
+func (l *Local) compareGrams(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []rank.Candidate, chunks int64) (*rank.GramTable, error) {
 	if q.vector == nil || q.Mode != evidence.ModeHybrid {
 		return nil, nil
 	}
@@ -232,14 +241,8 @@ func (l *Local) compareGrams(ctx context.Context, tx *sql.Tx, q *preparedQuery, 
 	if err := readSurfaces(ctx, tx, cands, true); err != nil {
 		return nil, fmt.Errorf("reading the candidates: %w", err)
 	}
-	table.scoreGrams(cands, q.Text)
+	table.Score(cands, q.Text)
 	return table, nil
-}
-
-// bestWords returns the n candidates with the best BM25.
-func bestWords(cands []candidate, n int) []candidate {
-	slices.SortStableFunc(cands, func(a, b candidate) int { return cmp.Compare(b.words, a.words) })
-	return cands[:min(n, len(cands))]
 }
 
 // filter is the filters of a query as part of a WHERE clause, over doc as d.
@@ -273,32 +276,32 @@ func newFilter(q evidence.RecallQuery) filter {
 func (f filter) empty() bool { return f.where == "" }
 
 // hits reads the text of the best candidates.
-func hits(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []candidate) ([]evidence.Hit, error) {
+func hits(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []rank.Candidate) ([]evidence.Hit, error) {
 	out := []evidence.Hit{}
 	texts := map[int64]string{}
 	docs := map[int64]evidence.Document{}
 	for _, c := range cands[:min(q.K, len(cands))] {
-		if _, ok := docs[c.doc]; !ok {
+		if _, ok := docs[c.Doc]; !ok {
 			var body string
-			d, err := scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", c.doc), &body)
+			d, err := scanDoc(tx.QueryRowContext(ctx, "SELECT "+docColumns+", b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", c.Doc), &body)
 			if err != nil {
 				return nil, fmt.Errorf("reading a document: %w", err)
 			}
-			docs[c.doc], texts[c.doc] = d, body
+			docs[c.Doc], texts[c.Doc] = d, body
 		}
-		body := texts[c.doc]
-		if err := c.within(len(body)); err != nil {
+		body := texts[c.Doc]
+		if err := c.Within(len(body)); err != nil {
 			return nil, err
 		}
 		if q.hidden {
-			c.vector = nil
+			c.Vector = nil
 		}
-		d := docs[c.doc]
+		d := docs[c.Doc]
 		d.Tags, d.Meta = slices.Clone(d.Tags), cloneMap(d.Meta)
 		out = append(out, evidence.Hit{
 			Document: d,
-			Passage:  evidence.Passage{DocumentID: d.ID, Start: c.start, End: c.stop, Text: body[c.start:c.stop], Score: c.score},
-			Vector:   slices.Clone(c.vector),
+			Passage:  evidence.Passage{DocumentID: d.ID, Start: c.Start, End: c.Stop, Text: body[c.Start:c.Stop], Score: c.Score},
+			Vector:   slices.Clone(c.Vector),
 		})
 	}
 	return out, nil

@@ -46,13 +46,13 @@ func (f *forgetting) findCiting(ctx context.Context, tx *sql.Tx) ([]string, erro
 		return nil, err
 	}
 	for _, id := range f.uids() {
-		f.traces.ids[id] = true
+		f.traces.AddID(id)
 	}
 	var citing []string
 	for _, run := range runs {
 		var body string
 		var a evidence.Answer
-		if tx.QueryRowContext(ctx, "SELECT body FROM run WHERE uid=?", run).Scan(&body) == nil && json.Unmarshal([]byte(body), &a) == nil && !f.traces.cited(a) {
+		if tx.QueryRowContext(ctx, "SELECT body FROM run WHERE uid=?", run).Scan(&body) == nil && json.Unmarshal([]byte(body), &a) == nil && !f.traces.Cited(a) {
 			f.knowing[run] = true
 			continue
 		}
@@ -206,7 +206,7 @@ func (f *forgetting) resetSummaries(ctx context.Context, tx *sql.Tx) error {
 			continue
 		}
 		title := texts[1]
-		if len(f.quotes.phrases.in(title)) > 0 {
+		if len(f.quotes.phrases.In(title)) > 0 {
 			title = ""
 		}
 		if _, err := tx.ExecContext(ctx, "UPDATE session SET summary='', summary_to=min(0, summary_to)-1, title=? WHERE id=?", title, id); err != nil {

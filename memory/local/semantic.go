@@ -99,7 +99,7 @@ func (l *Local) addLexical(ctx context.Context, tx *sql.Tx, q *preparedQuery, se
 		return nil
 	}
 	have, total, err := coverage(ctx, tx, sem.model.id)
-	if err != nil || have >= total && !stats.unknown {
+	if err != nil || have >= total && !stats.Unknown {
 		return err
 	}
 	row, ok, err := findModel(ctx, tx, q.LexicalModel)

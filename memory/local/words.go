@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/memory/rank"
 )
 
 const (
@@ -24,6 +25,11 @@ const (
 	wordsPause = 20 * time.Millisecond
 )
 
+// vocabulary is that of all backends, which this one can follow to a newer version.
+type vocabulary struct{ *rank.Vocabulary }
+
+func newVocabulary() *vocabulary { return &vocabulary{rank.NewVocabulary()} }
+
 // rebuildWords makes the terms of documents anew that were put by an older program,
 // beginning with the oldest, until at least limit chunks are done. Recalls find these
 // documents meanwhile, but not by the forms of words that are new. done reports
@@ -33,7 +39,7 @@ func (v *vocabulary) rebuildWords(ctx context.Context, tx *sql.Tx, limit int) (d
 	if err := tx.QueryRowContext(ctx, "SELECT version, upto, since FROM words").Scan(&version, &upto, &since); err != nil {
 		return false, err
 	}
-	if version < wordsVersion {
+	if version < rank.WordsVersion {
 		if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM doc").Scan(&since); err != nil {
 			return false, err
 		}
@@ -54,7 +60,7 @@ func (v *vocabulary) rebuildWords(ctx context.Context, tx *sql.Tx, limit int) (d
 		}
 		upto, limit = docs[0], limit-max(n, 1)
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE words SET version=?, upto=?, since=?", max(version, wordsVersion), upto, since)
+	_, err = tx.ExecContext(ctx, "UPDATE words SET version=?, upto=?, since=?", max(version, rank.WordsVersion), upto, since)
 	return upto >= since, err
 }
 
@@ -92,9 +98,9 @@ func (v *vocabulary) rebuildDocument(ctx context.Context, tx *sql.Tx, doc int64)
 		return 0, err
 	}
 	language := text.DetectLanguage(body)
-	head := v.documentTerms(indexedHead(title, fromMicros(published), turn.Valid), language)
+	head := v.Document(indexedHead(title, fromMicros(published), turn.Valid), language)
 	for _, c := range chunks {
-		terms := strings.Join(append(head[:len(head):len(head)], v.documentTerms(body[c.start:c.stop], language)...), " ")
+		terms := strings.Join(append(head[:len(head):len(head)], v.Document(body[c.start:c.stop], language)...), " ")
 		if terms == c.terms {
 			continue
 		}
@@ -125,7 +131,7 @@ func replaceTerms(ctx context.Context, tx *sql.Tx, chunk int64, old, terms strin
 // wordsLeft reports whether documents have terms of an older version.
 func (l *Local) wordsLeft(ctx context.Context) bool {
 	var left bool
-	err := l.rdb.QueryRowContext(ctx, "SELECT version < ? OR upto < since FROM words", wordsVersion).Scan(&left)
+	err := l.rdb.QueryRowContext(ctx, "SELECT version < ? OR upto < since FROM words", rank.WordsVersion).Scan(&left)
 	return err == nil && left
 }
 

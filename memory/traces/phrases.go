@@ -1,6 +1,9 @@
-package local
+// Package traces finds what conversations and answers have of documents that are to be
+// forgotten: quotations, titles, addresses, words. Backends read and remove it.
+package traces
 
 import (
+	"encoding/json"
 	"fmt"
 	"hash/maphash"
 	"slices"
@@ -19,20 +22,21 @@ const (
 	// Scripts without spaces count characters instead.
 	quoteRunes    = 14
 	shortestRunes = 8
-	// maxPhrases limits the phrases in RAM; beyond it the conversations are
+	// MaxPhrases limits the phrases in RAM; beyond it the conversations are
 	// searched once per batch.
-	maxPhrases = 8_000_000
+	MaxPhrases = 8_000_000
 )
 
 var phraseSeed = maphash.MakeSeed() // of this process: hashes are not stored
 
-// phrases are the sentences of forgotten documents, as hashes of their words.
-// seal sorts them for in.
-type phrases struct{ hashes []uint64 }
+// Phrases are the sentences of forgotten documents, as hashes of their words.
+// Seal sorts them for In.
+type Phrases struct{ hashes []uint64 }
 
-func (p *phrases) add(s string) {
+// Add adds the sentences of s.
+func (p *Phrases) Add(s string) {
 	for _, sp := range text.Sentences(s) {
-		w := words(s[sp.Start:sp.End])
+		w := Words(s[sp.Start:sp.End])
 		for i := range w {
 			least, most := quoteLength(w[i])
 			switch {
@@ -45,19 +49,23 @@ func (p *phrases) add(s string) {
 	}
 }
 
-func (p *phrases) seal() {
+// Len is how many there are.
+func (p *Phrases) Len() int { return len(p.hashes) }
+
+// Seal is to be called after the last Add.
+func (p *Phrases) Seal() {
 	slices.Sort(p.hashes)
 	p.hashes = slices.Compact(p.hashes)
 }
 
-// in returns the pieces of s that quote a phrase. A piece within the one before
+// In returns the pieces of s that quote a phrase. A piece within the one before
 // is left out.
-func (p *phrases) in(s string) []string {
+func (p *Phrases) In(s string) []string {
 	if len(p.hashes) == 0 {
 		return nil
 	}
 	var out []string
-	w := words(s)
+	w := Words(s)
 	for i := range w {
 		least, most := quoteLength(w[i])
 		var h maphash.Hash
@@ -79,20 +87,15 @@ func (p *phrases) in(s string) []string {
 // quoteLength returns how many words from this one on are a quotation: least
 // for a whole sentence, most for part of one.
 func quoteLength(word string) (least, most int) {
-	if r, n := utf8.DecodeRuneInString(word); n == len(word) && unspaced(r) {
+	if r, n := utf8.DecodeRuneInString(word); n == len(word) && text.Unspaced(r) {
 		return shortestRunes, quoteRunes
 	}
 	return shortestQuote, quoteWords
 }
 
-// unspaced reports whether the script of r has no spaces between words.
-func unspaced(r rune) bool {
-	return r >= 0x0E00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tibetan)
-}
-
-// words returns the words of s in lower case; in a script without spaces each
+// Words returns the words of s in lower case; in a script without spaces each
 // letter is a word, combining marks excluded.
-func words(s string) []string {
+func Words(s string) []string {
 	var out []string
 	start := -1
 	s = strings.ToLower(s)
@@ -104,7 +107,7 @@ func words(s string) []string {
 	}
 	for i, r := range s {
 		switch {
-		case unicode.IsLetter(r) && unspaced(r):
+		case unicode.IsLetter(r) && text.Unspaced(r):
 			end(i)
 			out = append(out, string(r))
 		case unicode.IsLetter(r), unicode.IsNumber(r):
@@ -133,8 +136,8 @@ func hashWords(w []string) uint64 {
 	return h.Sum64()
 }
 
-// answerText returns the parts of an answer that may quote.
-func answerText(a evidence.Answer) string {
+// AnswerText returns the parts of an answer that may quote.
+func AnswerText(a evidence.Answer) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n%s\n", a.Question, a.Answer)
 	for _, c := range a.Claims {
@@ -142,6 +145,28 @@ func answerText(a evidence.Answer) string {
 	}
 	for _, c := range a.Citations {
 		fmt.Fprintf(&b, "%s\n", c.Quote)
+	}
+	return b.String()
+}
+
+// PlainAnswer returns the text of a stored answer.
+func PlainAnswer(body string) string {
+	var a evidence.Answer
+	if json.Unmarshal([]byte(body), &a) != nil {
+		return body
+	}
+	return AnswerText(a)
+}
+
+// Joined joins words to a text: no spaces within scripts that have none.
+func Joined(w []string) string {
+	var b strings.Builder
+	for i, s := range w {
+		r, _ := utf8.DecodeRuneInString(s)
+		if i > 0 && !text.Unspaced(r) {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s)
 	}
 	return b.String()
 }

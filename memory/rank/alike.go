@@ -1,4 +1,4 @@
-package local
+package rank
 
 import (
 	"slices"
@@ -26,7 +26,7 @@ type form struct {
 }
 
 func newForm(word string) form {
-	return form{word, pairs(word), strings.ContainsFunc(word, unspaced)}
+	return form{word, pairs(word), strings.ContainsFunc(word, text.Unspaced)}
 }
 
 // soughtForms are the words of a question that can be recognized in another form:
@@ -50,7 +50,7 @@ func soughtForms(question string) []form {
 // word that is a form of one of its words: n-grams of any two long texts have
 // something in common. Those that keep selects stay, unless it is nil; without it,
 // candidates without their surface stay too.
-func dropUnlike(cands []candidate, question string, keep func(candidate) bool) []candidate {
+func dropUnlike(cands []Candidate, question string, keep func(Candidate) bool) []Candidate {
 	sought := soughtForms(question)
 	if len(sought) == 0 && keep == nil {
 		return cands
@@ -65,14 +65,14 @@ func dropUnlike(cands []candidate, question string, keep func(candidate) bool) [
 		}
 		return is
 	}
-	return slices.DeleteFunc(cands, func(c candidate) bool {
+	return slices.DeleteFunc(cands, func(c Candidate) bool {
 		switch {
-		case c.words > 0 || keep != nil && keep(c):
+		case c.Words > 0 || keep != nil && keep(c):
 			return false
-		case c.surface == "":
+		case c.Surface == "":
 			return keep != nil
 		}
-		return !slices.ContainsFunc(surfaceWords(c.surface), isForm)
+		return !slices.ContainsFunc(surfaceWords(c.Surface), isForm)
 	})
 }
 

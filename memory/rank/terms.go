@@ -1,4 +1,4 @@
-package local
+package rank
 
 import (
 	"strings"
@@ -20,25 +20,26 @@ const functionWords = `a an the this that these those
 	what which who whom whose when where why how
 	all any both each few more most other some just now`
 
-// vocabulary turns texts into the terms of the word index.
-type vocabulary struct{ stop map[string]bool }
+// Vocabulary turns texts into the terms of the word index.
+type Vocabulary struct{ stop map[string]bool }
 
-func newVocabulary() *vocabulary {
-	v := &vocabulary{stop: map[string]bool{}}
+// NewVocabulary returns the vocabulary that every backend uses.
+func NewVocabulary() *Vocabulary {
+	v := &Vocabulary{stop: map[string]bool{}}
 	for w := range strings.FieldsSeq(functionWords) {
 		v.stop[w] = true
 	}
 	return v
 }
 
-// wordsVersion is that of documentTerms: a memory whose words were made by an older
-// one is made anew, see rebuildWords.
-const wordsVersion = 2
+// WordsVersion is that of Document: a memory whose words were made by an older
+// one has to be made anew.
+const WordsVersion = 2
 
-// documentTerms returns the terms of a piece of a document: those of terms, and the
+// Document returns the terms of a piece of a document: those of Stems, and the
 // other forms of its words, by which they are found too. language is the document's.
-// Whatever the language, the result has all of terms.
-func (v *vocabulary) documentTerms(s, language string) []string {
+// Whatever the language, the result has all of Stems.
+func (v *Vocabulary) Document(s, language string) []string {
 	tokens := text.Tokenize(s)
 	out := make([]string, 0, len(tokens))
 	for _, t := range tokens {
@@ -53,12 +54,12 @@ func (v *vocabulary) documentTerms(s, language string) []string {
 	if len(out) > 0 {
 		return out
 	}
-	return v.terms(s)
+	return v.Stems(s)
 }
 
-// queryTerms returns the terms to look for, without the function words of the
+// Query returns the terms to look for, without the function words of the
 // question's language.
-func (v *vocabulary) queryTerms(s string) []string {
+func (v *Vocabulary) Query(s string) []string {
 	language := text.DetectLanguage(s)
 	var out []string
 	for _, t := range text.Tokenize(s) {
@@ -73,12 +74,12 @@ func (v *vocabulary) queryTerms(s string) []string {
 	if len(out) > 0 {
 		return out
 	}
-	return v.terms(s)
+	return v.Stems(s)
 }
 
-// terms returns the stems of s without function words. A text that has no
+// Stems returns the stems of s without function words. A text that has no
 // others keeps them: "The Who" must be found by its name.
-func (v *vocabulary) terms(s string) []string {
+func (v *Vocabulary) Stems(s string) []string {
 	tokens := text.Tokenize(s)
 	out := make([]string, 0, len(tokens))
 	for _, t := range tokens {
@@ -96,7 +97,7 @@ func (v *vocabulary) terms(s string) []string {
 }
 
 // isStop also recognizes contractions: "don't" is one, "we'll" is "we".
-func (v *vocabulary) isStop(word string) bool {
+func (v *Vocabulary) isStop(word string) bool {
 	head, _, _ := strings.Cut(word, "'")
 	return v.stop[head] || strings.HasSuffix(word, "n't")
 }
