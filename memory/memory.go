@@ -38,6 +38,7 @@ type (
 	ErasureProver = contract.ErasureProver
 	Reindexer     = contract.Reindexer
 	Retainer      = contract.Retainer
+	RunClaimer    = contract.RunClaimer
 	VectorFiller  = contract.VectorFiller
 
 	EmbedFunc     = contract.EmbedFunc
@@ -52,6 +53,7 @@ type (
 
 	DocumentFilter = contract.DocumentFilter
 	RunInfo        = contract.RunInfo
+	ClaimedRun     = contract.ClaimedRun
 	Moved          = contract.Moved
 )
 

@@ -47,6 +47,7 @@ func TestRequire(t *testing.T) {
 	for want, err := range map[contract.Capability]error{
 		contract.CapBackup:    missing[Backuper](bare),
 		contract.CapCheck:     missing[Checker](bare),
+		contract.CapClaims:    missing[RunClaimer](bare),
 		contract.CapExport:    missing[Exporter](bare),
 		contract.CapErasure:   missing[ErasureProver](bare),
 		contract.CapReindex:   missing[Reindexer](bare),

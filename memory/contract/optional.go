@@ -113,6 +113,7 @@ type Capability string
 const (
 	CapBackup    Capability = "backup"           // Backuper
 	CapCheck     Capability = "check"            // Checker
+	CapClaims    Capability = "claims of runs"   // RunClaimer
 	CapErasure   Capability = "proof of erasure" // ErasureProver
 	CapExport    Capability = "export"           // Exporter
 	CapLists     Capability = "lists"            // Lister
@@ -123,7 +124,7 @@ const (
 
 // AllCapabilities returns every capability, sorted.
 func AllCapabilities() []Capability {
-	return []Capability{CapBackup, CapCheck, CapExport, CapLists, CapErasure, CapReindex, CapRetention, CapVectors}
+	return []Capability{CapBackup, CapCheck, CapClaims, CapExport, CapLists, CapErasure, CapReindex, CapRetention, CapVectors}
 }
 
 // Capabilities returns what m declares, sorted; it is never nil.
@@ -146,6 +147,8 @@ func declares(m Memory, c Capability) bool {
 		_, ok = m.(Checker)
 	case CapErasure:
 		_, ok = m.(ErasureProver)
+	case CapClaims:
+		_, ok = m.(RunClaimer)
 	case CapExport:
 		_, ok = m.(Exporter)
 	case CapLists:
@@ -201,6 +204,8 @@ func capabilityOf[T any]() Capability {
 		return CapCheck
 	case *ErasureProver:
 		return CapErasure
+	case *RunClaimer:
+		return CapClaims
 	case *Exporter:
 		return CapExport
 	case *Lister:

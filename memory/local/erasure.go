@@ -48,6 +48,11 @@ func (l *Local) ProveErased(ctx context.Context, id string) (contract.ErasureRep
 				r.Found = append(r.Found, c.place)
 			}
 		}
+		if claimed, err := l.claimsHold(id); err != nil {
+			return err
+		} else if claimed {
+			r.Found = append(r.Found, "the questions that are being worked on")
+		}
 		if !looksLikeID(id) {
 			return nil
 		}

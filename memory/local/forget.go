@@ -81,6 +81,9 @@ func (l *Local) forgetRows(ctx context.Context, sel contract.Selector) (*forgett
 					return err
 				}
 			}
+			if err := l.forgetClaims(ctx, tx, f); err != nil {
+				return err
+			}
 			// The backups are always included: one may be in progress.
 			return f.run(ctx, tx, l.now().UnixMicro(), true)
 		})

@@ -57,6 +57,7 @@ type Local struct {
 	df    *rank.Frequencies
 
 	stopWords func() // ends the work on the word index
+	claims    claims
 
 	closing sync.Once
 	closed  error
@@ -70,6 +71,7 @@ var _ interface {
 	contract.Exporter
 	contract.Reindexer
 	contract.Retainer
+	contract.RunClaimer
 	contract.Lister
 	contract.VectorFiller
 } = (*Local)(nil)
@@ -268,7 +270,7 @@ func (l *Local) failed(ctx context.Context, doing string, err error) error {
 func (l *Local) Close() error {
 	l.closing.Do(func() {
 		l.stopWords()
-		err := l.index.close()
+		err := errors.Join(l.index.close(), l.claims.close())
 		l.closed = errors.Join(err, l.rdb.Close(), l.wdb.Close())
 		l.closed = errors.Join(l.closed, l.raw.release()) // after all connections
 	})

@@ -18,6 +18,7 @@ const batchRetained = 200
 func (l *Local) Retain(ctx context.Context) (evidence.Receipt, error) {
 	r := evidence.Receipt{IDs: []string{}}
 	r.Warnings, r.Resumed = l.finishInterrupted(ctx)
+	l.sweepClaims(ctx)
 	more := false // without work nothing is written
 	err := l.read(ctx, "looking for old documents", func(tx *sql.Tx) error {
 		docs, err := l.tooOld(ctx, tx)

@@ -127,7 +127,7 @@ func (l *Local) Append(ctx context.Context, id string, turns ...evidence.Turn) e
 	if id == "" || len(id) > maxTitle {
 		return evidence.BadInput(fmt.Sprintf("a session id cannot have %d bytes", len(id)), "use the id that Open returned")
 	}
-	return l.write(ctx, "storing a turn", func(tx *sql.Tx) error {
+	err := l.write(ctx, "storing a turn", func(tx *sql.Tx) error {
 		now := l.now().UnixMicro()
 		var wasForgotten bool // the session was forgotten while an answer was in progress
 		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=? AND at > ?) AND NOT EXISTS(SELECT 1 FROM session WHERE uid=?)",
@@ -159,6 +159,15 @@ func (l *Local) Append(ctx context.Context, id string, turns ...evidence.Turn) e
 		_, err = tx.ExecContext(ctx, "UPDATE session SET updated=? WHERE id=?", l.now().UnixMicro(), row)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	for _, t := range turns {
+		if t.Run != nil {
+			l.claims.release(l.path, t.Run.RunID)
+		}
+	}
+	return nil
 }
 
 func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id string, seq int64, t evidence.Turn) error {

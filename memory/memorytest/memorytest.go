@@ -124,8 +124,10 @@ func (s suite) required() []test {
 
 func (s suite) optional() map[contract.Capability][]test {
 	return map[contract.Capability][]test{
-		contract.CapBackup:    {{"Backup", s.backup}, {"BackupRefuses", s.backupRefuses}},
-		contract.CapCheck:     {{"Check", s.check}, {"CheckFindsDamage", s.checkFindsDamage}},
+		contract.CapBackup: {{"Backup", s.backup}, {"BackupRefuses", s.backupRefuses}},
+		contract.CapCheck:  {{"Check", s.check}, {"CheckFindsDamage", s.checkFindsDamage}},
+		contract.CapClaims: {{"Claims", s.claims}, {"EndWithTheAnswer", s.claimsEndWithTheAnswer}, {"OutliveTheirMemory", s.claimsOutliveTheirMemory},
+			{"Expire", s.claimsExpire}, {"AreForgotten", s.claimsAreForgotten}},
 		contract.CapErasure:   {{"ProveErased", s.proveErased}},
 		contract.CapExport:    {{"ExportImport", s.exportImport}, {"ExportWithoutVectors", s.exportWithoutVectors}, {"ExportLongTitle", s.exportLongTitle}, {"ImportBadInput", s.importBadInput}},
 		contract.CapLists:     {{"ListDocuments", s.listDocuments}, {"ListSessionsAndRuns", s.listSessionsAndRuns}},
