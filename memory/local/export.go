@@ -12,9 +12,11 @@ import (
 	"slices"
 	"time"
 
+	"modernc.org/sqlite"
+
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
-	"modernc.org/sqlite"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // exportFormat is the version of the format that Export writes.
@@ -245,7 +247,7 @@ func (x *exporter) document(ctx context.Context, id int64) (*documentLine, error
 	if err != nil {
 		return nil, unreadable("reading a document", err)
 	}
-	d.Text = validSameLength(body) // a damaged byte would move what is after it, and the chunks with it
+	d.Text = intake.SameLength(body) // a damaged byte would move what is after it, and the chunks with it
 	if d.Hash != evidence.ContentHash(d.Title, d.Text) {
 		x.warn(fmt.Sprintf("the text of document %s has changed since it was stored: its hash differs", d.ID))
 	}
@@ -277,7 +279,7 @@ func (x *exporter) chunks(ctx context.Context, id int64, d *documentLine) error 
 	err := eachRow(ctx, x.tx, "SELECT start, stop FROM chunk WHERE doc=? ORDER BY ord", []any{id}, func(row scanner) error {
 		var c [2]int
 		err := row.Scan(&c[0], &c[1])
-		if err == nil && (c[0] < 0 || c[1] < c[0] || c[1] > len(d.Text) || !onRunes(d.Text, c[0]) || !onRunes(d.Text, c[1])) {
+		if err == nil && (!intake.IsPiece(d.Text, c[0], c[1])) {
 			err = errUnreadable
 		}
 		d.Chunks = append(d.Chunks, c)

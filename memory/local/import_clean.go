@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // clean removes what a reader cannot see from a document of an export, which anyone
@@ -20,7 +21,7 @@ func (d *documentLine) clean() bool {
 	}
 	moved := map[int]int{0: 0, len(d.Text): 0} // offsets of chunks to those in the clean text
 	for _, c := range d.Chunks {
-		if c[0] < 0 || c[1] < c[0] || c[1] > len(d.Text) || !onRunes(d.Text, c[0]) || !onRunes(d.Text, c[1]) {
+		if !intake.IsPiece(d.Text, c[0], c[1]) {
 			return false
 		}
 		moved[c[0]], moved[c[1]] = 0, 0

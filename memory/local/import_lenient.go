@@ -5,6 +5,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // lenient changes a document of a damaged memory so that it can be stored: what does
@@ -28,7 +29,7 @@ func (d *documentLine) lenient() (notes []string) {
 	}
 	err := checkChunks(d)
 	for _, c := range d.Chunks {
-		if c[0] < 0 || c[1] < c[0] || c[1] > len(d.Text) || !onRunes(d.Text, c[0]) || !onRunes(d.Text, c[1]) {
+		if !intake.IsPiece(d.Text, c[0], c[1]) {
 			err = fmt.Errorf("bytes %d to %d are not a piece of its text", c[0], c[1])
 		}
 	}

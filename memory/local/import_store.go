@@ -7,6 +7,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 func importModel(ctx context.Context, tx *sql.Tx, m *modelLine) error {
@@ -45,7 +46,7 @@ const (
 // its text does, and one that was changed since the export.
 func checkLine(d *documentLine) error {
 	if len(d.Sessions) > maxLinks {
-		return fmt.Errorf("document %q belongs to %d sessions; the limit is %d", name(d.Document), len(d.Sessions), maxLinks)
+		return fmt.Errorf("document %q belongs to %d sessions; the limit is %d", intake.Name(d.Document), len(d.Sessions), maxLinks)
 	}
 	if err := checkChunks(d); err != nil {
 		return err
@@ -55,11 +56,11 @@ func checkLine(d *documentLine) error {
 
 func checkChunks(d *documentLine) error {
 	if len(d.Chunks) > maxChunks {
-		return fmt.Errorf("document %q has %d chunks; the limit is %d", name(d.Document), len(d.Chunks), maxChunks)
+		return fmt.Errorf("document %q has %d chunks; the limit is %d", intake.Name(d.Document), len(d.Chunks), maxChunks)
 	}
 	for i, c := range d.Chunks {
 		if i > 0 && c[0] <= d.Chunks[i-1][0] || i > 1 && c[0] < d.Chunks[i-2][1] {
-			return fmt.Errorf("document %q: chunk %d does not begin after the one before it, or overlaps more than its neighbours", name(d.Document), i)
+			return fmt.Errorf("document %q: chunk %d does not begin after the one before it, or overlaps more than its neighbours", intake.Name(d.Document), i)
 		}
 	}
 	return nil
@@ -69,8 +70,8 @@ func checkChunks(d *documentLine) error {
 // vectors do not follow.
 func checkHash(d *documentLine) error {
 	// A long title was cut, and invalid bytes were replaced; the hash may be that of either.
-	if kept := cleaned(d.Document); d.Hash != "" && d.Hash != evidence.ContentHash(kept.Title, kept.Text) && d.Hash != evidence.ContentHash(d.Title, d.Text) {
-		return fmt.Errorf("the text of %q has changed since the export: its hash differs", name(d.Document))
+	if kept := intake.Clean(d.Document); d.Hash != "" && d.Hash != evidence.ContentHash(kept.Title, kept.Text) && d.Hash != evidence.ContentHash(d.Title, d.Text) {
+		return fmt.Errorf("the text of %q has changed since the export: its hash differs", intake.Name(d.Document))
 	}
 	return nil
 }
@@ -158,7 +159,7 @@ func importVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, 
 		return err
 	}
 	if !ok {
-		return fmt.Errorf("document %q has vectors of the model %q, which no earlier line describes", name(e.doc), v.Model)
+		return fmt.Errorf("document %q has vectors of the model %q, which no earlier line describes", intake.Name(e.doc), v.Model)
 	}
 	dims := len(v.Data) / 4 / len(e.chunks)
 	if dims != row.model.Dims {
@@ -171,7 +172,7 @@ func importVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, 
 	}
 	for at := 0; at < len(all); at += dims {
 		if err := checkUnit(all[at : at+dims]); err != nil {
-			return fmt.Errorf("document %q: %w", name(e.doc), err)
+			return fmt.Errorf("document %q: %w", intake.Name(e.doc), err)
 		}
 	}
 	with := *e

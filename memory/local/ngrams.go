@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/research-mcp/research-mcp/memory/intake"
 	"github.com/research-mcp/research-mcp/memory/rank"
 )
 
@@ -138,7 +139,7 @@ func readSurfaces(ctx context.Context, tx *sql.Tx, cands []rank.Candidate, title
 			}
 			c.Surface = string(body[c.Start:c.Stop])
 			if titled {
-				c.Surface = titleHead(title) + " " + c.Surface
+				c.Surface = intake.TitleHead(title) + " " + c.Surface
 			}
 		}
 	}

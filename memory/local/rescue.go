@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 const (
@@ -113,7 +114,7 @@ func (x *exporter) rescueDocument(ctx context.Context, id int64) (*documentLine,
 	if err := x.tx.QueryRowContext(ctx, "SELECT text FROM body WHERE doc=?", id).Scan(&d.Text); err != nil {
 		return nil, err
 	}
-	d.Text = validSameLength(d.Text)
+	d.Text = intake.SameLength(d.Text)
 	for column, to := range map[string]any{"uid": &d.ID, "source": &d.Source, "url": &d.URL, "title": &d.Title, "language": &d.Language, "license": &d.License,
 		"revision": &d.Revision, "own": &d.Own, "pinned": &d.Pinned, "hash": &d.Hash} {
 		_ = x.tx.QueryRowContext(ctx, "SELECT "+column+" FROM doc WHERE id=?", id).Scan(to) // what cannot be read stays empty

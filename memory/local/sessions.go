@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 const maxTitle = 80 // bytes of the first question that become the title
@@ -178,7 +179,7 @@ func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id st
 	if at.IsZero() {
 		at = l.now()
 	}
-	body := validSameLength(t.Text)
+	body := intake.SameLength(t.Text)
 	if quotes, err := citesForgotten(ctx, tx, t.Run); err != nil {
 		return err
 	} else if quotes { // its document was forgotten while it was in progress
@@ -270,7 +271,7 @@ func (l *Local) Fold(ctx context.Context, id string, from, to int64, summary str
 			return err
 		}
 		res, err := tx.ExecContext(ctx, `UPDATE session SET summary=?, summary_to=? WHERE id=? AND summary_to=?
-			AND ? <= (SELECT coalesce(max(seq), 0) FROM turn WHERE session=?)`, validSameLength(summary), to, row, from, to, row)
+			AND ? <= (SELECT coalesce(max(seq), 0) FROM turn WHERE session=?)`, intake.SameLength(summary), to, row, from, to, row)
 		if err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/memory/intake"
 	"github.com/research-mcp/research-mcp/memory/rank"
 )
 
@@ -98,7 +99,7 @@ func (v *vocabulary) rebuildDocument(ctx context.Context, tx *sql.Tx, doc int64)
 		return 0, err
 	}
 	language := text.DetectLanguage(body)
-	head := v.Document(indexedHead(title, fromMicros(published), turn.Valid), language)
+	head := v.Document(intake.IndexedHead(title, fromMicros(published), turn.Valid), language)
 	for _, c := range chunks {
 		terms := strings.Join(append(head[:len(head):len(head)], v.Document(body[c.start:c.stop], language)...), " ")
 		if terms == c.terms {
