@@ -126,10 +126,20 @@ func (a *App) assemble(ctx context.Context) error {
 	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages}, a.secrets},
 		Named: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, a.secrets}, Files: a.pages.All(), Cache: a.fetch, Journal: a.audit, Quota: a.quota(), Location: location, Now: o.Now, Log: o.Log})
 	a.engine = research.New(engineConfig(a.cfg), research.Deps{
-		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(a.cfg), Library: a.library, Sessions: cleanSessions{a.library.Turns(), a.secrets}, Models: a.models, Analyst: analyst{a.pool}, Searched: a.watched.searched,
+		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(a.cfg), Library: a.library, Sessions: cleanSessions{a.library.Turns(), a.secrets}, Models: a.models, Analyst: analyst{a.pool}, Claims: a.claims(), Searched: a.watched.searched,
 		Now: o.Now, NewID: o.NewID, Log: o.Log,
 	})
 	return nil
+}
+
+// claims are those of the memory; nil if its backend has none. A question that is recorded
+// or replayed is not another process's.
+func (a *App) claims() contract.RunClaimer {
+	claims, ok := a.memory.(contract.RunClaimer)
+	if !ok || a.options.Hooks != nil {
+		return nil
+	}
+	return cleanClaims{claims, a.secrets}
 }
 
 // A small memory is backed up, once a day, when a command or a server ends; a

@@ -112,6 +112,18 @@ func (s cleanSessions) Fold(ctx context.Context, id string, from, to int64, summ
 	return s.Sessions.Fold(ctx, id, from, to, s.secrets.Values(summary))
 }
 
+// cleanClaims stores no secrets of the settings that a question has.
+type cleanClaims struct {
+	memory.RunClaimer
+	secrets *redact.Redactor
+}
+
+// ClaimRun implements memory.RunClaimer.
+func (c cleanClaims) ClaimRun(ctx context.Context, run memory.ClaimedRun) (bool, error) {
+	run.Question, run.Request = c.secrets.Values(run.Question), c.secrets.JSON(run.Request)
+	return c.RunClaimer.ClaimRun(ctx, run)
+}
+
 // cleanAnswer returns the answer without secrets, the same one if it has none.
 func cleanAnswer(r *redact.Redactor, a *evidence.Answer) *evidence.Answer {
 	raw, err := json.Marshal(a)

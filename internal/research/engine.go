@@ -38,7 +38,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// Deps are the engine's collaborators; all are required but Log.
+// Deps are the engine's collaborators; all are required but Claims and Log.
 type Deps struct {
 	Sources  []Source            // those that are on; their names are the valid ones
 	Kinds    map[string][]string // of questions that a source is for, by its name; a source that is not in the map is asked about everything, one without kinds only by name
@@ -47,6 +47,7 @@ type Deps struct {
 	Sessions contract.Sessions
 	Models   models.Chooser
 	Analyst  Analyst
+	Claims   contract.RunClaimer // of the memory; nil: a run is known to others when it is answered
 	Now      func() time.Time
 	NewID    func(prefix string) string
 	Log      *slog.Logger

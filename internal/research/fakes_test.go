@@ -108,6 +108,15 @@ type fakeSessions struct {
 	all map[string]*evidence.Session
 	seq int64
 	err error // of Append
+
+	notFrom string // the first Append of a run with this id is lost, as that of a killed process
+}
+
+// refuseFrom loses the first answer of a run.
+func (s *fakeSessions) refuseFrom(run string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.notFrom = run
 }
 
 // refuse makes Append fail.
@@ -138,6 +147,10 @@ func (s *fakeSessions) Append(ctx context.Context, id string, turns ...evidence.
 	defer s.mu.Unlock()
 	if s.err != nil {
 		return s.err
+	}
+	if last := turns[len(turns)-1].Run; last != nil && last.RunID == s.notFrom {
+		s.notFrom = ""
+		return errDown
 	}
 	if s.all[id] == nil {
 		s.all[id] = &evidence.Session{ID: id}
@@ -178,6 +191,58 @@ func (s *fakeSessions) Fold(ctx context.Context, id string, from, to int64, summ
 	}
 	got.Turns, got.Summary, got.SummaryTo = keep, summary, to
 	return true, ctx.Err()
+}
+
+// fakeClaims are the claims of one process.
+type fakeClaims struct {
+	*sharedClaims
+	dead bool // the process has ended: guarded by mu
+}
+
+type sharedClaims struct {
+	mu       sync.Mutex
+	sessions *fakeSessions
+	all      map[string]contract.ClaimedRun
+	by       map[string]*fakeClaims
+}
+
+func (c *fakeClaims) ClaimRun(ctx context.Context, run contract.ClaimedRun) (bool, error) {
+	_, stored, _ := c.sessions.Run(ctx, run.ID)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if by := c.by[run.ID]; stored || by != nil && !by.dead {
+		return false, ctx.Err()
+	}
+	c.all[run.ID], c.by[run.ID] = run, c
+	return true, ctx.Err()
+}
+
+func (c *fakeClaims) ReleaseRun(_ context.Context, id string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.by[id] == c || c.by[id] != nil && c.by[id].dead {
+		delete(c.by, id)
+		delete(c.all, id)
+	}
+	return nil
+}
+
+func (c *fakeClaims) ClaimedRuns(ctx context.Context) ([]contract.ClaimedRun, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := []contract.ClaimedRun{}
+	for id, run := range c.all {
+		run.Alive = !c.by[id].dead
+		out = append(out, run)
+	}
+	return out, ctx.Err()
+}
+
+// die ends the process as a kill does, as far as others see it.
+func (c *fakeClaims) die() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dead = true
 }
 
 // fakeModel is every kind of language work at once.

@@ -84,7 +84,8 @@ type asking struct {
 // evidence.ErrCallerLeft, a run that is at work goes on, for Config.RunFor at most, and its answer is
 // stored as any other. The same question in the same session then joins the run or gets
 // its answer, and so does a request with its id in Run; nothing is asked again. If ctx
-// ends otherwise, the run ends with its last caller.
+// ends otherwise, the run ends with its last caller. Both ways lead to runs of other
+// processes on the same memory, too; if that process ends, the run is begun anew here.
 //
 // A run whose budget is spent before its sources have answered gives what there is. It goes
 // on, for Config.RunFor at most: both ways get what has come until then at once, and its last
@@ -107,6 +108,11 @@ func (e *Engine) Ask(ctx context.Context, req Request, observe func(Event)) (evi
 	}
 	if a, ok := e.finished(ctx, req); ok {
 		return a, nil
+	}
+	if run := e.claimedLike(ctx, req); run != nil {
+		if a, err := e.elsewhere(ctx, *run, req.Budget, observe); !errors.Is(err, errLeft) {
+			return a, err
+		}
 	}
 	return e.joinAndWait(ctx, req, observe)
 }
@@ -145,7 +151,7 @@ func (e *Engine) pickUp(ctx context.Context, req Request, observe func(Event)) (
 	case err != nil:
 		return evidence.Answer{}, err
 	case !ok:
-		return evidence.Answer{}, unknownRun(req.Run)
+		return e.pickUpElsewhere(ctx, id, budget, observe)
 	}
 	e.runs.give(req.Run, id)
 	return answer, nil
@@ -208,20 +214,24 @@ func (e *Engine) joinAndWait(ctx context.Context, req Request, observe func(Even
 // join returns the run of the question that is at work, or starts one. The caller is
 // counted as waiting.
 func (e *Engine) join(ctx context.Context, req Request) (*asking, error) {
-	key := keyOf(req)
 	e.runs.mu.Lock()
 	defer e.runs.mu.Unlock()
-	if a := e.runs.byKey[key]; a != nil && a.finished.IsZero() {
+	if a := e.runs.byKey[keyOf(req)]; a != nil && a.finished.IsZero() {
 		a.waiting++
 		return a, nil
 	}
+	return e.start(ctx, req, e.deps.NewID("r_"))
+}
+
+// start begins a run; runs.mu is held. The caller is counted as waiting.
+func (e *Engine) start(ctx context.Context, req Request, id string) (*asking, error) {
+	key := keyOf(req)
 	if e.runs.unfinished() >= mostWaiting && !e.runs.endForsaken() {
 		return nil, &evidence.Problem{What: fmt.Sprintf("%d questions are being answered or wait", mostWaiting), Try: "ask again when some have their answers"}
 	}
 	if err := e.enter(); err != nil {
 		return nil, err
 	}
-	id := e.deps.NewID("r_")
 	run, cancel := limit.WithTimeout(context.WithoutCancel(ctx), max(cmp.Or(e.cfg.RunFor, DefaultConfig().RunFor), req.Budget+awaitGrace))
 	stop := context.AfterFunc(e.life, cancel)
 	a := &asking{id: id, key: key, cancel: cancel, done: make(chan struct{}), waiting: 1, observers: map[int]func(Event){}}
@@ -233,23 +243,30 @@ func (e *Engine) join(ctx context.Context, req Request) (*asking, error) {
 		defer e.tasks.Done()
 		defer cancel()
 		defer stop()
-		answer, left, err := e.inTurn(run, req, a)
-		stored := false
-		if err == nil {
-			if _, ok, failed := e.deps.Sessions.Run(context.WithoutCancel(run), id); failed == nil {
-				stored = ok
-			}
-		}
-		goesOn := stored && left != nil && e.runs.leaves(of, left, answer.Session)
-		if goesOn {
-			answer.Warnings = left.warn(answer.Warnings, id)
-		}
-		e.runs.finish(a, answer, err, stored, e.deps.Now())
-		if goesOn {
-			e.goOn(run, of, left)
-		}
+		e.work(run, req, a, of)
 	}()
 	return a, nil
+}
+
+// work answers the question of a run, and goes on with what its budget cut off.
+func (e *Engine) work(ctx context.Context, req Request, a *asking, of *record) {
+	endClaim := e.claim(ctx, a.id, req)
+	answer, left, err := e.inTurn(ctx, req, a)
+	stored := false
+	if err == nil {
+		if _, ok, failed := e.deps.Sessions.Run(context.WithoutCancel(ctx), a.id); failed == nil {
+			stored = ok
+		}
+	}
+	endClaim(err != nil && e.life.Err() != nil) // this program ends: another may answer
+	goesOn := stored && left != nil && e.runs.leaves(of, left, answer.Session)
+	if goesOn {
+		answer.Warnings = left.warn(answer.Warnings, a.id)
+	}
+	e.runs.finish(a, answer, err, stored, e.deps.Now())
+	if goesOn {
+		e.goOn(ctx, of, left)
+	}
 }
 
 // inTurn waits for a slot, and answers in what is left of the budget. If less than a quarter
@@ -337,82 +354,5 @@ func (r *runs) forget(a *asking) {
 	delete(r.byID, a.id)
 	if r.byKey[a.key] == a {
 		delete(r.byKey, a.key)
-	}
-}
-
-// await waits for a run that the caller has joined, until the budget or ctx ends.
-func (e *Engine) await(ctx context.Context, a *asking, budget time.Duration, observe func(Event)) (evidence.Answer, error) {
-	if observe != nil {
-		defer a.watch(observe)()
-	}
-	bounded, cancel := limit.WithTimeout(ctx, budget+awaitGrace)
-	defer cancel()
-	select {
-	case <-a.done:
-	case <-bounded.Done():
-		select {
-		case <-a.done: // at the same moment
-		default:
-			return evidence.Answer{}, e.runs.leave(ctx, a)
-		}
-	}
-	e.runs.mu.Lock()
-	a.waiting--
-	e.runs.mu.Unlock()
-	if err := ctx.Err(); err != nil { // it ended at the same moment: the answer is still to be given
-		return evidence.Answer{}, err
-	}
-	e.runs.give(a.id)
-	return a.answer.Clone(), a.err
-}
-
-// awaitGrace is how much longer a caller waits for a run than its budget: an answer
-// comes up to half a second after it.
-const awaitGrace = time.Second
-
-// leave counts a caller out. The run ends with its last one, unless one gave up waiting.
-func (r *runs) leave(ctx context.Context, a *asking) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	a.waiting--
-	gaveUp := ctx.Err() == nil || errors.Is(context.Cause(ctx), evidence.ErrCallerLeft)
-	a.kept = a.kept || gaveUp
-	if a.waiting == 0 && !a.kept {
-		a.cancel()
-		r.forget(a)
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return &Pending{Run: a.id}
-}
-
-// Pending is what a caller gets whose budget ended before its run did, at work or waiting for
-// others. The run goes on.
-type Pending struct{ Run string }
-
-func (p *Pending) Error() string {
-	return "the question is still being worked on, as run " + p.Run
-}
-
-// watch adds an observer, and returns what removes it.
-func (a *asking) watch(observe func(Event)) (end func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	n := a.next
-	a.next++
-	a.observers[n] = observe
-	return func() {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		delete(a.observers, n)
-	}
-}
-
-func (a *asking) broadcast(ev Event) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, observe := range a.observers {
-		observe(ev)
 	}
 }

@@ -103,37 +103,37 @@ func TestBalancer(t *testing.T) {
 	if nginx == "" {
 		t.Skip("BALANCER_NGINX names no nginx; internal/testkit/scripts/balancer.sh does")
 	}
-	pair := func(t *testing.T, release <-chan struct{}) (*source, string, map[string]*replica) {
+	pair := func(t *testing.T, release <-chan struct{}) (*source, string, map[string]*replica, string) {
 		t.Helper()
 		s, data := newSource(t, release), t.TempDir()
 		one := s.serve(t, data)
 		two := s.serve(t, data)
 		url := "http://" + balance(t, nginx, one, two) + "/mcp"
-		return s, url, map[string]*replica{one.address(): one, two.address(): two}
+		return s, url, map[string]*replica{one.address(): one, two.address(): two}, data
 	}
 	for i, era := range eras[:2] {
 		t.Run(era, func(t *testing.T) {
 			t.Run("progress", func(t *testing.T) {
-				_, url, _ := pair(t, released())
+				_, url, _, _ := pair(t, released())
 				callWithProgress(t, url, era, 40)
 			})
 			t.Run("cancel", func(t *testing.T) {
-				s, url, _ := pair(t, nil)
+				s, url, _, _ := pair(t, nil)
 				s.cancelOne(t, era, connectHTTP(t, url, era, io.Discard, nil))
 			})
 			t.Run("run", func(t *testing.T) {
 				release := make(chan struct{})
-				s, url, _ := pair(t, release)
+				s, url, _, _ := pair(t, release)
 				s.pickUp(t, connectHTTP(t, url, era, io.Discard, nil), 2*time.Second, func() { close(release) })
 				t.Logf("asked again: the source saw %d searches", s.searches.Load())
 			})
 			t.Run("killed", func(t *testing.T) {
 				release := make(chan struct{})
-				s, url, replicas := pair(t, release)
+				s, url, replicas, data := pair(t, release)
 				taken := make(upstreams, 10)
 				session := connectHTTP(t, url, era, io.Discard, &http.Client{Transport: taken})
-				ask := func() (string, error) {
-					params := &mcp.CallToolParams{Name: "research", Arguments: tides}
+				ask := func(args map[string]any) (string, error) {
+					params := &mcp.CallToolParams{Name: "research", Arguments: args}
 					params.SetProgressToken(fmt.Sprint("token", i))
 					ctx, cancel := context.WithTimeout(t.Context(), patience)
 					defer cancel()
@@ -145,19 +145,19 @@ func TestBalancer(t *testing.T) {
 				}
 				cut := make(chan error, 1)
 				go func() {
-					_, err := ask()
+					_, err := ask(tides)
 					cut <- err
 				}()
 				receive(t, s.begun, "the search")
-				first := receive(t, taken, "the replica")
+				first, id := receive(t, taken, "the replica"), claimedRun(t, data)
 				replicas[first].kill()
 				if err := receive(t, cut, "the end of the cut call"); err == nil {
 					t.Error("a call whose replica was killed has a result")
 				}
 				close(release)
-				text, err := ask()
-				if err != nil || !strings.Contains(text, "gravity of the moon") {
-					t.Errorf("asked again: %s, %v", text, err)
+				text, err := ask(map[string]any{"run_id": id})
+				if err != nil || !strings.Contains(text, "gravity of the moon") || !strings.Contains(text, id) {
+					t.Errorf("run %s at the other: %s, %v", id, text, err)
 				}
 				// nginx may name the dead one that it tried first.
 				if second := receive(t, taken, "the replica"); strings.HasSuffix(second, first) {

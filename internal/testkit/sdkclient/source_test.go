@@ -56,7 +56,14 @@ func newSource(t *testing.T, released <-chan struct{}) *source {
 // connect starts a server whose only useful source is s, and logs its messages to wire.
 func (s *source) connect(t *testing.T, version string, wire io.Writer) *mcp.ClientSession {
 	t.Helper()
-	cmd := exec.Command(binary, "serve", "--data-dir", t.TempDir(), "--set", "ollama.enabled=false",
+	session, _ := s.connectIn(t, t.TempDir(), version, wire)
+	return session
+}
+
+// connectIn is connect with a data folder.
+func (s *source) connectIn(t *testing.T, data, version string, wire io.Writer) (*mcp.ClientSession, *os.Process) {
+	t.Helper()
+	cmd := exec.Command(binary, "serve", "--data-dir", data, "--set", "ollama.enabled=false",
 		"--set", "sources.hackernews.url="+s.url, "--set", "sources.hackernews.timeout=100s")
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 	transport := &mcp.LoggingTransport{Transport: &mcp.CommandTransport{Command: cmd}, Writer: wire}
@@ -66,7 +73,7 @@ func (s *source) connect(t *testing.T, version string, wire io.Writer) *mcp.Clie
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = session.Close() }) // the tests of client check how it ends
-	return session
+	return session, cmd.Process
 }
 
 // log is a buffer that the SDK's reader may still write to while it is read.
