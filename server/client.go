@@ -14,6 +14,8 @@ type client struct {
 	channel chan mcp.JSONRPCNotification // for notifications that mcp-go sends itself
 	ready   atomic.Bool
 
+	subscriptions *subscriptions
+
 	mu           sync.Mutex
 	info         mcp.Implementation
 	capabilities mcp.ClientCapabilities
@@ -88,6 +90,7 @@ type requestClient struct {
 	*client
 	send    func(message []byte)
 	failure *failure
+	by      string // the id of a subscriptions/listen, whose subscriptions end with it
 }
 
 // notify implements notifier.

@@ -16,7 +16,6 @@ import (
 // conformance suite calls, by the Handler that publishes ours.
 func NewConformanceHandler() *Handler {
 	h := NewHandler(Options{Name: "conformance", Version: "1"})
-	mcpserver.WithResourceCapabilities(true, false)(h.mcp)
 	h.mcp.EnableSampling()
 	h.addPlainFixtures()
 	h.addAskingFixtures()

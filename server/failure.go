@@ -20,7 +20,7 @@ type failure struct {
 }
 
 // explained are the methods whose handlers are ours, besides tools, whose errors are results.
-var explained = []mcp.MCPMethod{mcp.MethodResourcesRead, mcp.MethodPromptsGet, mcp.MethodCompletionComplete}
+var explained = []mcp.MCPMethod{mcp.MethodResourcesRead, mcp.MethodPromptsGet, mcp.MethodCompletionComplete, mcp.MethodResourcesSubscribe, mcp.MethodSubscriptionsListen}
 
 // explain is called by mcp-go for each request that failed. mcp-go reports an error of a
 // handler as an internal one, which clients take for a bug of ours: what the client asked
@@ -42,6 +42,7 @@ func (h *Handler) explain(ctx context.Context, _ any, method mcp.MCPMethod, requ
 		}
 	case isProblem:
 		*client.failure = failure{code: mcp.INVALID_PARAMS, message: p.Error()}
+	case method == mcp.MethodResourcesSubscribe, method == mcp.MethodSubscriptionsListen: // mcp-go's own: the era has no such method
 	case ctx.Err() != nil, errors.Is(err, mcpserver.ErrPromptNotFound), isUnparsable(err):
 	default:
 		h.log.Error("a request failed", "method", string(method), "err", err)

@@ -80,6 +80,8 @@ func (w world) Documents(context.Context, library.DocumentFilter) ([]evidence.Do
 	return []evidence.Document{{ID: "d_1", Title: "Go"}, {ID: "d_2", Title: "Goroutine"}, {ID: "d_3", Title: "The heron"}}, nil
 }
 
+func (w world) Position(context.Context) (string, error) { return "1", nil }
+
 func answerTo(r research.Request, observe func(research.Event)) evidence.Answer {
 	report := evidence.SourceReport{Name: "hackernews", Status: evidence.StatusOK, Documents: 4, LatencyMS: 512}
 	observe(research.Event{Kind: research.EventPlanned, Total: 1})

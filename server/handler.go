@@ -74,6 +74,8 @@ type Handler struct {
 	slow       chan struct{}                  // a slot for each slow call
 	calls      atomic.Int64                   // numbers calls, to find an error in the log
 	sessions   atomic.Int64                   // numbers sessions
+	watched    []tools.Resource               // that change
+	subscribed atomic.Int64                   // subscriptions of all sessions
 }
 
 // NewHandler returns a handler that publishes o.Tools.
@@ -100,7 +102,7 @@ func NewHandler(o Options) *Handler {
 		mcpserver.WithIcons(icons(o.Icon)...),
 		mcpserver.WithInstructions(o.Instructions),
 		mcpserver.WithToolCapabilities(false),
-		mcpserver.WithResourceCapabilities(false, false), // also without templates: some clients ask for the list regardless
+		mcpserver.WithResourceCapabilities(true, false), // also without templates: some clients ask for the list regardless
 		mcpserver.WithPromptCapabilities(false),
 		mcpserver.WithCompletions(),
 		mcpserver.WithPromptCompletionProvider(h),
@@ -167,6 +169,7 @@ func (h *Handler) Open(ctx context.Context, transport string) (*Session, error) 
 		client:   newClient(fmt.Sprintf("%s-%d", transport, h.sessions.Add(1))),
 		inFlight: map[string]*Request{},
 	}
+	s.client.subscriptions = newSubscriptions(h, s.client.channel)
 	if err := h.mcp.RegisterSession(ctx, s.client); err != nil {
 		return nil, fmt.Errorf("registering the session: %w", err)
 	}

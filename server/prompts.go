@@ -46,6 +46,9 @@ func (h *Handler) CompleteResourceArgument(ctx context.Context, uri string, argu
 
 func (h *Handler) complete(ctx context.Context, kind, of string, argument mcp.CompleteArgument) (*mcp.Completion, error) {
 	propose, ok := h.completers[completion{of, argument.Name}]
+	if !ok && !h.completes(of) { // nothing can be proposed; the person sees no list, and no error at each key
+		return &mcp.Completion{Values: []string{}}, nil
+	}
 	if !ok {
 		of, _ := text.Cut(of, 100)
 		name, _ := text.Cut(argument.Name, 60)
@@ -59,4 +62,14 @@ func (h *Handler) complete(ctx context.Context, kind, of string, argument mcp.Co
 		return nil, err
 	}
 	return &mcp.Completion{Values: slices.Concat([]string{}, values), Total: total, HasMore: total > len(values)}, nil
+}
+
+// completes reports whether a prompt or a template has arguments.
+func (h *Handler) completes(of string) bool {
+	for known := range h.completers {
+		if known.of == of {
+			return true
+		}
+	}
+	return false
 }

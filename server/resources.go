@@ -29,6 +29,9 @@ func (h *Handler) addResources(resources []tools.Resource) {
 			}
 			return []mcp.ResourceContents{mcp.TextResourceContents{URI: req.Params.URI, MIMEType: r.Type, Text: content}}, nil
 		}
+		if r.Watch != nil {
+			h.watched = append(h.watched, r)
+		}
 		if r.Template() {
 			h.mcp.AddResourceTemplate(mcp.NewResourceTemplate(r.Address, r.Name, mcp.WithTemplateTitle(r.Title), mcp.WithTemplateDescription(r.About),
 				mcp.WithTemplateMIMEType(r.Type)), read)

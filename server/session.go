@@ -35,6 +35,7 @@ func (s *Session) ID() string { return s.client.id }
 // Close unregisters the client. The session is not used afterwards.
 func (s *Session) Close(ctx context.Context) {
 	s.handler.mcp.UnregisterSession(ctx, s.client.id)
+	s.client.subscriptions.close()
 }
 
 // Notifications delivers the notifications that belong to no request.
@@ -63,13 +64,17 @@ func (s *Session) Accept(ctx context.Context, message []byte) (reply []byte, req
 		s.cancel(env.Params)
 		return nil, nil
 	case len(env.ID) == 0:
-		s.handle(ctx, message, func([]byte) {})
+		s.handle(ctx, message, "", func([]byte) {})
 		return nil, nil
 	}
 	if problem := s.handler.unknownTool(env); problem != "" {
 		return refusal(env.ID, mcp.INVALID_PARAMS, problem), nil
 	}
-	return s.register(&Request{session: s, id: env.ID, message: message})
+	r := &Request{session: s, id: env.ID, message: message}
+	if env.Method == string(mcp.MethodSubscriptionsListen) {
+		r.listens = string(env.ID)
+	}
+	return s.register(r)
 }
 
 // register puts r in flight, or returns a refusal.
@@ -126,8 +131,8 @@ func (s *Session) Runs(id []byte) bool {
 func (s *Session) Expects(id []byte) bool { return s.client.expects(id) }
 
 // handle passes a message to mcp-go. Panics of tools are recovered in run; this
-// recovers from any other.
-func (s *Session) handle(ctx context.Context, message []byte, send func([]byte)) (res mcp.JSONRPCMessage) {
+// recovers from any other. listens is the id of a subscriptions/listen.
+func (s *Session) handle(ctx context.Context, message []byte, listens string, send func([]byte)) (res mcp.JSONRPCMessage) {
 	defer func() {
 		if r := recover(); r != nil {
 			s.handler.log.Error("handling a message panicked", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
@@ -135,7 +140,7 @@ func (s *Session) handle(ctx context.Context, message []byte, send func([]byte))
 		}
 	}()
 	ctx = tools.WithClient(ctx, s.client.GetClientInfo().Name)
-	client := requestClient{client: s.client, send: send, failure: &failure{}}
+	client := requestClient{client: s.client, send: send, failure: &failure{}, by: listens}
 	res = s.handler.mcp.HandleMessage(s.handler.mcp.WithContext(ctx, client), message)
 	return client.failure.replace(res)
 }
@@ -145,6 +150,7 @@ type Request struct {
 	session *Session
 	id      json.RawMessage
 	message []byte
+	listens string // its id, if it is a subscriptions/listen
 
 	// Guarded by session.mu.
 	cancelled error                   // why the client cancelled it, and must get no response; nil if it did not
@@ -159,7 +165,7 @@ func (r *Request) Run(ctx context.Context, send func(message []byte)) {
 	defer end(nil)
 	var response mcp.JSONRPCMessage
 	if r.begin(end) {
-		response = r.session.handle(ctx, r.message, send)
+		response = r.session.handle(ctx, r.message, r.listens, send)
 	}
 	if r.finish() && response != nil {
 		send(r.encode(response))

@@ -19,6 +19,8 @@ type Reader interface {
 	Document(ctx context.Context, id string) (evidence.Document, error)
 	Runs(ctx context.Context, limit int) ([]library.RunInfo, error)
 	Documents(ctx context.Context, filter library.DocumentFilter) ([]evidence.Document, error)
+	// Position is another one after each change of a document.
+	Position(ctx context.Context) (string, error)
 }
 
 // SourceInfo is a source as research://sources lists it.
@@ -40,6 +42,7 @@ type Resource struct {
 
 	Read     func(ctx context.Context, id string) (string, error) // id is "" without {id}
 	Complete Completer                                            // of the id; nil without {id}
+	Watch    func(id string) Watch                                // nil: it does not change
 }
 
 // Template reports whether there is one for each id.
@@ -90,7 +93,7 @@ func storedResources(d Deps) []Resource {
 		{
 			Address: "memory://documents/{id}", Name: "document", Title: "A document of the memory", Type: "text/markdown",
 			About:    "The whole text of a document by its id (d_…), which results name",
-			Complete: d.completeDocument,
+			Complete: d.completeDocument, Watch: d.watchDocument,
 			Read: func(ctx context.Context, id string) (string, error) {
 				doc, err := d.Reader.Document(ctx, id)
 				if err != nil {
@@ -104,7 +107,7 @@ func storedResources(d Deps) []Resource {
 		{
 			Address: "research://runs/{id}", Name: "run", Title: "An answer with its passages", Type: "text/markdown",
 			About:    "An answer of research by its run (r_…), with all passages that it was made from",
-			Complete: d.completeRun,
+			Complete: d.completeRun, Watch: d.watchRun,
 			Read: func(ctx context.Context, id string) (string, error) {
 				a, err := d.Reader.Run(ctx, id)
 				if err != nil {
@@ -117,7 +120,7 @@ func storedResources(d Deps) []Resource {
 		{
 			Address: "research://runs/{id}/json", Name: "run-json", Title: "An answer, for programs", Type: "application/json",
 			About:    "The same with every claim, verdict, offset and figure, as `run --format json` prints it; texts are not fenced",
-			Complete: d.completeRun,
+			Complete: d.completeRun, Watch: d.watchRun,
 			Read: func(ctx context.Context, id string) (string, error) {
 				a, err := d.Reader.Run(ctx, id)
 				if err != nil {

@@ -39,6 +39,8 @@ func (s stored) Documents(context.Context, library.DocumentFilter) ([]evidence.D
 	return []evidence.Document{s.document}, nil
 }
 
+func (s stored) Position(context.Context) (string, error) { return "1", nil }
+
 func TestResourcesAreWhole(t *testing.T) {
 	t.Parallel()
 	d := deps(&fake{})

@@ -260,3 +260,8 @@ func (one *tenant) Runs(ctx context.Context, limit int) ([]library.RunInfo, erro
 func (one *tenant) Documents(ctx context.Context, filter library.DocumentFilter) ([]evidence.Document, error) {
 	return with(ctx, one, func(a *App) ([]evidence.Document, error) { return a.library.Documents(ctx, filter) })
 }
+
+// Position implements tools.Reader.
+func (one *tenant) Position(ctx context.Context) (string, error) {
+	return with(ctx, one, func(a *App) (string, error) { return a.library.Position(ctx) })
+}

@@ -31,6 +31,13 @@ func (l *Library) Sessions(ctx context.Context, limit int) ([]evidence.Session, 
 	return m.ListSessions(ctx, limit)
 }
 
+// Position is the place in the memory's change feed: another one after each change of a
+// document, by any process.
+func (l *Library) Position(ctx context.Context) (string, error) {
+	changes, err := l.deps.Memory.Changes(ctx, "")
+	return string(changes.Next), err
+}
+
 // Runs lists the latest answers; a limit of 0 is for all.
 func (l *Library) Runs(ctx context.Context, limit int) ([]contract.RunInfo, error) {
 	m, err := contract.Require[contract.Lister](l.deps.Memory)

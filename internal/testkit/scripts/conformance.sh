@@ -16,18 +16,18 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 # What has to pass: of our own tools, all that needs no fixture; of the fixtures, all but
 # what asks for tools that mcp-go's example does not have either.
 ours_stable="server-initialize logging-set-level ping tools-list resources-list prompts-list
-  server-sse-multiple-streams dns-rebinding-protection"
-ours_next="server-stateless tools-list resources-list prompts-list sep-2164-resource-not-found
+  server-sse-multiple-streams dns-rebinding-protection completion-complete
+  resources-subscribe resources-unsubscribe"
+ours_next="server-stateless completion-complete tools-list resources-list prompts-list sep-2164-resource-not-found
   caching http-header-validation dns-rebinding-protection server-sse-multiple-streams
   input-required-result-unsupported-methods"
-calls="completion-complete tools-call-simple-text tools-call-image tools-call-audio
+calls="tools-call-simple-text tools-call-image tools-call-audio
   tools-call-embedded-resource tools-call-mixed-content tools-call-error
   tools-call-with-progress json-schema-2020-12 resources-read-text resources-read-binary
   resources-templates-read prompts-get-simple prompts-get-with-args
   prompts-get-embedded-resource prompts-get-with-image"
 fixtures_stable="$ours_stable $calls tools-call-with-logging tools-call-sampling
-  tools-call-elicitation elicitation-sep1034-defaults elicitation-sep1330-enums
-  resources-subscribe resources-unsubscribe"
+  tools-call-elicitation elicitation-sep1034-defaults elicitation-sep1330-enums"
 fixtures_next="$ours_next $calls input-required-result-missing-input-response
   input-required-result-ignore-extra-params input-required-result-validate-input"
 
