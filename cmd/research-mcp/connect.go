@@ -5,14 +5,11 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/research-mcp/research-mcp/internal/bridge"
-	"github.com/research-mcp/research-mcp/internal/clients"
-	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/server/stdio"
 )
 
@@ -41,8 +38,8 @@ research-mcp connect http://127.0.0.1:8931/mcp`,
 				if _, err := o.Token(); err != nil {
 					return err
 				}
-				if u.Scheme == "http" && !onLoopback(u) {
-					o.Note(fmt.Sprintf("the token is sent to %s in clear; use https:// if others can listen on the way", u.Host))
+				if inClear(u) {
+					o.Note(clearToken(u))
 				}
 			}
 			out := c.raw
@@ -61,55 +58,16 @@ research-mcp connect http://127.0.0.1:8931/mcp`,
 	return cmd
 }
 
+// inClear reports whether others can read what is sent to a URL.
+func inClear(u *url.URL) bool { return u.Scheme == "http" && !onLoopback(u) }
+
+func clearToken(u *url.URL) string {
+	return fmt.Sprintf("the token is sent to %s in clear; use https:// if others can listen on the way", u.Host)
+}
+
 // onLoopback reports whether a URL is that of a server on this machine.
 func onLoopback(u *url.URL) bool {
 	name := strings.ToLower(u.Hostname())
 	ip := net.ParseIP(name)
 	return name == "localhost" || strings.HasSuffix(name, ".localhost") || ip != nil && ip.IsLoopback()
-}
-
-// remoteFlags say that a client uses a server over HTTP.
-type remoteFlags struct{ url, tokenFile, caFile string }
-
-func (f *remoteFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.url, "url", "", "use the server at this URL instead of starting one")
-	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "with --url: file that holds the bearer token")
-	cmd.Flags().StringVar(&f.caFile, "ca-file", "", "with --url: certificates to trust beside the system's, in PEM format")
-}
-
-// apply makes a server of a configuration the one over HTTP.
-func (f *remoteFlags) apply(c *console, s *clients.Server) error {
-	if f.url == "" {
-		if f.tokenFile != "" || f.caFile != "" {
-			return evidence.BadInput("--token-file and --ca-file belong to a server over HTTP", "give its address with --url")
-		}
-		return nil
-	}
-	if c.configFile != "" || c.dataDir != "" || len(c.set) > 0 {
-		return evidence.BadInput("--config, --data-dir and --set do not reach a server over HTTP", "set them where that server runs")
-	}
-	u, err := bridge.ParseURL(f.url)
-	if err != nil {
-		return err
-	}
-	if f.tokenFile != "" {
-		if _, err := bridge.TokenFile(f.tokenFile)(); err != nil {
-			return err
-		}
-	}
-	if _, err := bridge.NewClient(f.caFile); err != nil {
-		return err
-	}
-	s.Args = []string{"connect", u.String()}
-	for _, file := range []struct{ flag, name string }{{"--token-file", f.tokenFile}, {"--ca-file", f.caFile}} {
-		if file.name == "" {
-			continue
-		}
-		full, err := filepath.Abs(file.name) // clients start it in other folders
-		if err != nil {
-			return err
-		}
-		s.Args = append(s.Args, file.flag+"="+full)
-	}
-	return nil
 }

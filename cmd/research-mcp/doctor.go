@@ -16,7 +16,8 @@ func newDoctor(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "What works, what does not, and how to fix it", Args: none,
 		Long: `Checks the memory, the isolated processes, the models, every source, and the AI clients:
-the server is started by the very command that stands in a client's configuration.
+the server is started by the very command that stands in a client's configuration, or
+greeted at the address that stands there.
 
 With --url it looks at a running server from outside instead: its certificate, whom it
 lets in, both eras of the protocol, the tools and a recall. Without a token nothing is

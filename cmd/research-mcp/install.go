@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -29,47 +30,65 @@ there. The previous file is kept beside it. Other servers, settings and comments
 they are; a file that is broken is not changed. print shows what to write into other
 clients.
 
-` + "`research-mcp doctor`" + ` then tries the command in each configuration.
+` + "`research-mcp doctor`" + ` then tries what stands in each configuration.
 --data-dir, --config and --set of this call become part of the command.
 
-With --url the client uses a server over HTTP, by the command connect. The token stays in
-its file; the configuration names the file only.
+With --url the client uses a server over HTTP: by itself if it speaks HTTP and no token is
+needed, otherwise by the command connect, which reads the token from its file. With
+--native it goes by itself also with a token, which it takes from the variable
+` + clients.TokenVariable + `, and opencode from the file. No configuration ever holds the token.
 
 Clients: ` + strings.Join(clients.Names(), ", ") + ", " + printOnly,
 		Example: `research-mcp install claude-code
 research-mcp install vscode --dry-run
 research-mcp install codex --url https://research.example.org/mcp --token-file ~/.research-token
 research-mcp install print`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			remote.nativeGiven = cmd.Flags().Changed("native")
 			server, err := c.ownServer()
-			if err == nil {
-				err = remote.apply(c, &server)
+			if err != nil {
+				return err
 			}
+			at, err := remote.server(c, server)
 			if err != nil {
 				return err
 			}
 			if args[0] == printOnly {
-				return c.printServer(server)
+				return c.printServer(server, at)
 			}
-			client, err := clients.Find(args[0])
-			if err != nil {
-				return err
-			}
-			change, err := clients.Install(client, c.system(), server, dryRun, time.Now())
-			if err != nil {
-				return err
-			}
-			words := changeWords{did: "added to", is: "is already in", next: client.Next + ". " + c.hint("`research-mcp doctor` tries the command.")}
-			if change.Had {
-				words.did = "changed in"
-			}
-			return c.printChange(client, change, words, server)
+			return c.install(args[0], server, at, dryRun)
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing: show what would be written")
 	remote.add(cmd)
 	cmd.ValidArgsFunction = cobra.FixedCompletions(append(clients.Names(), printOnly), noFiles)
 	return cmd
+}
+
+// install adds the server, or the one at an address, to the configuration of a client.
+func (c *console) install(name string, server clients.Server, at *remoteServer, dryRun bool) error {
+	client, err := clients.Find(name)
+	if err != nil {
+		return err
+	}
+	words := changeWords{did: "added to", is: "is already in", next: client.Next + ". " + c.hint("`research-mcp doctor` tries it.")}
+	if at != nil {
+		if server, err = at.of(client); err != nil {
+			return err
+		}
+		words.notes = at.notes(client, server)
+	}
+	change, err := clients.Install(client, c.system(), server, dryRun, time.Now())
+	if err != nil {
+		return err
+	}
+	if change.Had {
+		words.did = "changed in"
+	}
+	if change.HadURL != "" && change.HadURL != server.URL {
+		words.notes = append(words.notes, "before, it led to "+shownAddress(change.HadURL))
+	}
+	return c.printChange(client, change, words, server)
 }
 
 func newUninstall(c *console) *cobra.Command {
@@ -153,11 +172,23 @@ func (c *console) ownServer() (clients.Server, error) {
 	return out, nil
 }
 
+// shownAddress is an address without what may be secret in it.
+func shownAddress(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "another address"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}
+
 // changeWords say what a command does to a configuration.
 type changeWords struct {
 	did  string // such as "added to"
 	is   string // if there was nothing to do
 	next string // what the user does next
+
+	notes []string // what else there is to know
 }
 
 // printChange says what was done to a configuration.
@@ -173,8 +204,11 @@ func (c *console) printChange(client clients.Client, change clients.Change, word
 		return c.say("Nothing to do: %s %s the configuration of %s, %s.", clients.ServerName, words.is, client.Title, change.File)
 	case change.DryRun:
 		c.note(fmt.Sprintf("Nothing was written. %s would be %s %s, which would then be:", clients.ServerName, words.did, change.File))
-		_, err := fmt.Fprintln(c.out, strings.TrimRight(change.After, "\n"))
-		return err
+		if _, err := fmt.Fprintln(c.out, strings.TrimRight(change.After, "\n")); err != nil {
+			return err
+		}
+		c.noteAll(words.notes)
+		return nil
 	}
 	if err := c.say("%s was %s the configuration of %s: %s", clients.ServerName, words.did, client.Title, change.File); err != nil {
 		return err
@@ -182,43 +216,79 @@ func (c *console) printChange(client clients.Client, change clients.Change, word
 	if change.Backup != "" {
 		c.note("The previous file is kept as " + change.Backup)
 	}
+	c.noteAll(words.notes)
 	c.note("Next: " + words.next)
 	return nil
 }
 
+func (c *console) noteAll(notes []string) {
+	for _, n := range notes {
+		c.note(n)
+	}
+}
+
 func serverOrNone(s clients.Server) *clients.Server {
-	if s.Command == "" {
+	if s.Command == "" && s.URL == "" {
 		return nil
 	}
 	return &s
 }
 
-// printServer prints the server in each form that clients want.
-func (c *console) printServer(server clients.Server) error {
-	if c.json {
-		return c.print(map[string]any{"name": clients.ServerName, "command": server.Command, "args": server.Args})
-	}
-	for i, form := range []struct{ title, client string }{
+// form is a form of configurations: that of a client.
+type form struct{ title, client string }
+
+// localForms have all clients; direct ones are for clients that speak HTTP.
+var (
+	localForms = []form{
 		{"Most clients (Claude Desktop, Cursor, LM Studio, Gemini CLI, …):", "cursor"},
 		{"VS Code, mcp.json:", "vscode"},
 		{"opencode, opencode.json:", "opencode"},
 		{"Codex, config.toml:", "codex"},
-	} {
-		client, err := clients.Find(form.client)
+	}
+	remoteForms = []form{
+		{"Claude Code, .claude.json:", "claude-code"},
+		{"Claude Desktop, and others that speak no HTTP:", "claude-desktop"},
+		{"Cursor, mcp.json:", "cursor"},
+		{"Gemini CLI, settings.json:", "gemini"},
+		{"LM Studio, mcp.json:", "lmstudio"},
+		{"VS Code, mcp.json:", "vscode"},
+		{"opencode, opencode.json:", "opencode"},
+		{"Codex, config.toml:", "codex"},
+	}
+)
+
+// printServer prints the server, or the one at an address, in each form that clients want.
+func (c *console) printServer(server clients.Server, at *remoteServer) error {
+	forms := localForms
+	if at != nil {
+		forms, server = remoteForms, at.bridge
+	}
+	if c.json {
+		out := map[string]any{"name": clients.ServerName, "command": server.Command, "args": server.Args}
+		if at != nil {
+			out["url"] = at.direct.URL
+		}
+		return c.print(out)
+	}
+	gap := ""
+	for _, f := range forms {
+		client, err := clients.Find(f.client)
 		if err != nil {
 			return err
+		}
+		if at != nil {
+			if server, err = at.of(client); err != nil {
+				server = at.bridge // it cannot do what --native asks for
+			}
 		}
 		snippet, err := client.Snippet(server)
 		if err != nil {
 			return err
 		}
-		gap := "\n"
-		if i == 0 {
-			gap = ""
-		}
-		if _, err := fmt.Fprintf(c.out, "%s%s\n\n%s", gap, c.screen.Wrap(form.title, "", ""), snippet); err != nil {
+		if _, err := fmt.Fprintf(c.out, "%s%s\n\n%s", gap, c.screen.Wrap(f.title, "", ""), snippet); err != nil {
 			return err
 		}
+		gap = "\n"
 	}
 	return nil
 }

@@ -15,11 +15,19 @@ import (
 // ServerName is the name of our server in every configuration.
 const ServerName = "research-mcp"
 
-// Server is how a client starts an MCP server.
+// Server is how a client starts an MCP server, or reaches one over HTTP.
 type Server struct {
-	Command string            `json:"command"`
-	Args    []string          `json:"args"`
+	Command string            `json:"command,omitempty"`
+	Args    []string          `json:"args,omitempty"`
 	Env     map[string]string `json:"env,omitempty"` // beside the client's own environment
+
+	URL       string `json:"url,omitempty"`        // of a server over HTTP, in place of a command
+	TokenFile string `json:"token_file,omitempty"` // where its token is; empty: it wants none
+
+	// Headers are those that the client would send, with their secrets, and Unknown are the
+	// variables and files in them whose values are not known here. Both are only read.
+	Headers map[string]string `json:"-"`
+	Unknown []string          `json:"-"`
 }
 
 // System is the machine on which the clients are. Paths have the separators of OS.
@@ -84,6 +92,7 @@ type Client struct {
 	Title   string
 	format  format
 	servers string // the key of all servers in its configuration
+	remote  remote // how it reaches a server over HTTP
 	files   func(System) []string
 	// Next is what makes the client notice the change.
 	Next string
@@ -92,28 +101,28 @@ type Client struct {
 // All returns the clients, sorted by name.
 func All() []Client {
 	return []Client{
-		{"claude-code", "Claude Code", typedJSON, "mcpServers", func(s System) []string {
+		{"claude-code", "Claude Code", typedJSON, "mcpServers", remote{kind: "http", address: "url", bearer: "Bearer ${%s}", variable: dollarBraces}, func(s System) []string {
 			return []string{s.join(s.env("CLAUDE_CONFIG_DIR", s.Home), ".claude.json")}
 		}, "restart Claude Code; /mcp shows the server. If a one-shot `claude -p` begins without it, set MCP_CONNECTION_NONBLOCKING=0"},
-		{"claude-desktop", "Claude Desktop", jsonFile, "mcpServers", func(s System) []string {
+		{"claude-desktop", "Claude Desktop", jsonFile, "mcpServers", remote{}, func(s System) []string {
 			return []string{s.join(s.config(), "Claude", "claude_desktop_config.json")}
 		}, "quit Claude Desktop completely and start it again"},
-		{"codex", "Codex", tomlFile, "mcp_servers", func(s System) []string {
+		{"codex", "Codex", tomlFile, "mcp_servers", remote{address: "url"}, func(s System) []string {
 			return []string{s.join(s.env("CODEX_HOME", s.join(s.Home, ".codex")), "config.toml")}
 		}, "restart Codex; /mcp shows the server"},
-		{"cursor", "Cursor", jsonFile, "mcpServers", func(s System) []string {
+		{"cursor", "Cursor", jsonFile, "mcpServers", remote{address: "url", bearer: "Bearer ${env:%s}", variable: dollarEnv}, func(s System) []string {
 			return []string{s.join(s.Home, ".cursor", "mcp.json")}
 		}, "turn the server on in Cursor's settings under MCP, if it is off"},
-		{"gemini", "Gemini CLI", jsonFile, "mcpServers", func(s System) []string {
+		{"gemini", "Gemini CLI", jsonFile, "mcpServers", remote{address: "httpUrl", bearer: "Bearer ${%s}", variable: dollar}, func(s System) []string {
 			return []string{s.join(s.Home, ".gemini", "settings.json")}
 		}, "restart Gemini CLI; /mcp shows the server"},
-		{"lmstudio", "LM Studio", jsonFile, "mcpServers", func(s System) []string {
+		{"lmstudio", "LM Studio", jsonFile, "mcpServers", remote{address: "url"}, func(s System) []string {
 			return []string{s.join(s.Home, ".lmstudio", "mcp.json"), s.join(s.Home, ".cache", "lm-studio", "mcp.json")}
 		}, "turn the server on in LM Studio's Program tab"},
-		{"opencode", "opencode", opencodeJS, "mcp", func(s System) []string {
+		{"opencode", "opencode", opencodeJS, "mcp", remote{kind: "remote", address: "url", bearer: "Bearer {file:%s}", variable: bracesEnv, file: bracesFile}, func(s System) []string {
 			return []string{s.join(s.xdg(), "opencode", "opencode.json"), s.join(s.xdg(), "opencode", "opencode.jsonc")}
 		}, "restart opencode"},
-		{"vscode", "VS Code", typedJSON, "servers", func(s System) []string {
+		{"vscode", "VS Code", typedJSON, "servers", remote{kind: "http", address: "url", variable: dollarInput}, func(s System) []string {
 			return []string{s.join(s.config(), "Code", "User", "mcp.json")}
 		}, "start the server from the command MCP: List Servers, if VS Code asks"},
 	}
@@ -154,8 +163,11 @@ func (c Client) File(s System) string {
 	return files[0]
 }
 
-// entry is a server in the form that the client wants.
-func (c Client) entry(s Server) []member {
+// entry is a server in the form that the client wants, beside what have has already.
+func (c Client) entry(s Server, have map[string]any) []member {
+	if s.URL != "" {
+		return c.remoteEntry(s, have)
+	}
 	args := s.Args
 	if args == nil {
 		args = []string{}
@@ -178,10 +190,15 @@ type member struct {
 // set returns a configuration with the server in it, unset one without it. Neither
 // changes anything else. What cannot be read is an *evidence.Problem.
 func (c Client) set(config []byte, s Server) ([]byte, error) {
-	if c.format == tomlFile {
-		return setTOML(config, c.servers, c.entry(s))
+	have, err := c.ownEntry(config)
+	if err != nil {
+		return nil, err
 	}
-	return setJSON(config, c.servers, c.entry(s))
+	entry := c.entry(s, have)
+	if c.format == tomlFile {
+		return setTOML(config, c.servers, entry, unfit(entry, have))
+	}
+	return setJSON(config, c.servers, entry, unfit(entry, have))
 }
 
 func (c Client) unset(config []byte) ([]byte, error) {
@@ -191,7 +208,7 @@ func (c Client) unset(config []byte) ([]byte, error) {
 	return unsetJSON(config, c.servers)
 }
 
-// Snippet is the part of a configuration that starts the server.
+// Snippet is the part of a configuration that has the server.
 func (c Client) Snippet(s Server) (string, error) {
 	out, err := c.set(nil, s)
 	return string(out), err

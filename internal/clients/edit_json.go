@@ -18,9 +18,10 @@ var errShape = errors.New("this program does not know its form")
 
 const byteOrderMark = "\ufeff"
 
-// setJSON sets members of the server in the object called servers. Comments, order and
-// layout of everything else stay, and so do other members of the server.
-func setJSON(config []byte, servers string, entry []member) ([]byte, error) {
+// setJSON sets members of the server in the object called servers, and removes those in
+// drop. Comments, order and layout of everything else stay, and so do other members of the
+// server.
+func setJSON(config []byte, servers string, entry []member, drop []string) ([]byte, error) {
 	body, isMarked := bytes.CutPrefix(config, []byte(byteOrderMark))
 	if len(bytes.TrimSpace(body)) == 0 {
 		body = []byte("{}\n")
@@ -44,6 +45,11 @@ func setJSON(config []byte, servers string, entry []member) ([]byte, error) {
 	at += "/" + ServerName
 	if _, ok := root.Find(at).Value.(*hujson.Object); !ok {
 		return nil, fmt.Errorf("%q in it is not an object: %w", ServerName, errShape)
+	}
+	for _, key := range drop {
+		if err := removeMember(&root, at, key); err != nil {
+			return nil, err
+		}
 	}
 	for _, m := range entry {
 		value, err := json.Marshal(m.value)
@@ -73,15 +79,27 @@ func unsetJSON(config []byte, servers string) ([]byte, error) {
 	if root.Find("/"+servers+"/"+ServerName) == nil {
 		return config, nil
 	}
-	object := root.Find("/" + servers).Value.(*hujson.Object)
-	end := object.AfterExtra
-	if err := root.Patch(fmt.Appendf(nil, `[{"op":"remove","path":%q}]`, "/"+servers+"/"+ServerName)); err != nil {
+	if err := removeMember(&root, "/"+servers, ServerName); err != nil {
 		return nil, err
+	}
+	return finishJSON(config, root.Pack(), isMarked, servers)
+}
+
+// removeMember removes a member of the object at a JSON pointer, if it is there. The end of
+// the object stays on its line.
+func removeMember(root *hujson.Value, at, key string) error {
+	if root.Find(at+"/"+key) == nil {
+		return nil
+	}
+	object := root.Find(at).Value.(*hujson.Object)
+	end := object.AfterExtra
+	if err := root.Patch(fmt.Appendf(nil, `[{"op":"remove","path":%q}]`, at+"/"+key)); err != nil {
+		return err
 	}
 	if i := bytes.LastIndexByte(end, '\n'); i >= 0 && bytes.ContainsRune(object.AfterExtra, '\n') {
 		object.AfterExtra = onNewLine(object.AfterExtra, string(end[i+1:]))
 	}
-	return finishJSON(config, root.Pack(), isMarked, servers)
+	return nil
 }
 
 // parseJSON parses a configuration whose servers, if it has them, are an object.

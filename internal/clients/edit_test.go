@@ -161,13 +161,20 @@ func TestRefused(t *testing.T) {
 // fuzzEdit: an edit is refused, or gives a configuration with our server and without it
 // that differs in nothing else; a second edit changes nothing.
 func fuzzEdit(t *testing.T, c Client, config []byte, decode func([]byte) (map[string]any, error)) {
-	set, err := c.set(config, server)
-	if err != nil {
-		return
-	}
-	again, err := c.set(set, server)
-	if err != nil || string(again) != string(set) {
-		t.Errorf("set again: %v\n%q\n%q", err, set, again)
+	set := config
+	for _, s := range []Server{server, {URL: "https://a.example/mcp?a=1&b=2", TokenFile: "/t"}, server} {
+		var err error
+		if set, err = c.set(set, s); err != nil {
+			return
+		}
+		again, err := c.set(set, s)
+		if err != nil || string(again) != string(set) {
+			t.Errorf("set again: %v\n%q\n%q", err, set, again)
+		}
+		entry, err := c.ownEntry(set)
+		if _, local := entry["command"]; err != nil || local != (s.URL == "") || (addressIn(entry) == "") != local {
+			t.Errorf("the entry is %v, %v, want one way to the server", entry, err)
+		}
 	}
 	unset, err := c.unset(set)
 	if err != nil {

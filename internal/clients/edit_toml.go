@@ -24,9 +24,21 @@ func (i tomlItem) ours(servers string) bool {
 	return len(i.table) >= 2 && i.table[0] == servers && i.table[1] == ServerName
 }
 
-// setTOML sets keys of our server's table; a new table is written behind all others.
-// Comments and everything else stay.
-func setTOML(config []byte, servers string, entry []member) ([]byte, error) {
+// dropped reports whether the item is one of these keys of our server, or in a table of
+// that name.
+func (i tomlItem) dropped(servers string, keys []string) bool {
+	switch {
+	case !i.ours(servers):
+		return false
+	case len(i.table) > 2:
+		return slices.Contains(keys, i.table[2])
+	}
+	return i.key != nil && slices.Contains(keys, i.key[0])
+}
+
+// setTOML sets keys of our server's table, and removes those in drop; a new table is
+// written behind all others. Comments and everything else stay.
+func setTOML(config []byte, servers string, entry []member, drop []string) ([]byte, error) {
 	items, err := parseTOML(config)
 	if err != nil {
 		return nil, err
@@ -54,12 +66,11 @@ func setTOML(config []byte, servers string, entry []member) ([]byte, error) {
 			out = append(out, '\n')
 		}
 		out = append(out, lines.String()...)
-		at := end
+		at, inTable := end, true
 		for _, i := range items[header+1:] {
-			if i.key == nil {
-				break
-			}
-			if len(i.key) == 1 && slices.ContainsFunc(entry, func(m member) bool { return m.key == i.key[0] }) {
+			inTable = inTable && i.key != nil
+			again := inTable && len(i.key) == 1 && slices.ContainsFunc(entry, func(m member) bool { return m.key == i.key[0] })
+			if again || i.dropped(servers, drop) {
 				out = append(out, config[at:i.start]...)
 				at = i.end
 			}

@@ -25,16 +25,14 @@ type Change struct {
 	Backup  string `json:"backup"`  // the previous file; empty if there was none
 	DryRun  bool   `json:"dry_run"`
 	Had     bool   `json:"-"` // the server was in it before
+	HadURL  string `json:"-"` // at this address
 	After   string `json:"-"` // the content of the file afterwards
 }
 
-// Install adds the server to the client's configuration, or corrects its command there.
-// Other servers, settings and comments stay. With dryRun nothing is written.
+// Install adds the server to the client's configuration, or corrects how it is reached
+// there. Other servers, settings and comments stay. With dryRun nothing is written.
 func Install(c Client, s System, server Server, dryRun bool, now time.Time) (Change, error) {
 	return edit(c, s, dryRun, now, func(config []byte) ([]byte, error) {
-		if err := c.checkLocal(config); err != nil {
-			return nil, err
-		}
 		return c.set(config, server)
 	})
 }
@@ -47,20 +45,21 @@ func Uninstall(c Client, s System, dryRun bool, now time.Time) (Change, error) {
 func edit(c Client, s System, dryRun bool, now time.Time, change func([]byte) ([]byte, error)) (Change, error) {
 	file := c.File(s)
 	out := Change{Client: c.Name, File: file, DryRun: dryRun}
-	_, out.Had, _, _ = Configured(c, s) // what cannot be read is reported below
-	before, err := readConfig(file)
+	before, had, _, _ := Configured(c, s) // what cannot be read is reported below
+	out.Had, out.HadURL = had, before.URL
+	config, err := readConfig(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return out, unreadable(c, file, err)
 	}
-	after, err := change(before)
+	after, err := change(config)
 	if err != nil {
 		return out, unreadable(c, file, err)
 	}
-	out.After, out.Changed = string(after), !bytes.Equal(before, after)
+	out.After, out.Changed = string(after), !bytes.Equal(config, after)
 	if !out.Changed || dryRun {
 		return out, nil
 	}
-	out.Backup, err = replaceFrom(file, before, after, now)
+	out.Backup, err = replaceFrom(file, config, after, now)
 	switch {
 	case errors.Is(err, errMeanwhile):
 		return out, &evidence.Problem{What: fmt.Sprintf("the configuration of %s, %s, was changed by another program meanwhile, and was not changed here", c.Title, file), Try: "run the command again", Cause: err}
@@ -72,21 +71,6 @@ func edit(c Client, s System, dryRun bool, now time.Time, change func([]byte) ([
 
 // errMeanwhile reports that a file is not as it was when it was read.
 var errMeanwhile = errors.New("another program has changed it meanwhile; try again")
-
-// checkLocal refuses to give a command to an entry of ours that names the address of a
-// server: somebody else's words, which would go on to count in some clients.
-func (c Client) checkLocal(config []byte) error {
-	entry, err := c.ownEntry(config)
-	if err != nil {
-		return err
-	}
-	for _, key := range []string{"url", "httpUrl", "serverUrl"} {
-		if address, ok := entry[key]; ok {
-			return fmt.Errorf("%q in it has the %s %q: remove that entry first", ServerName, key, fmt.Sprint(address))
-		}
-	}
-	return nil
-}
 
 // ownEntry returns our server as it stands in a configuration, or nil.
 func (c Client) ownEntry(config []byte) (map[string]any, error) {
@@ -145,11 +129,14 @@ func Configured(c Client, s System) (server Server, found, exists bool, err erro
 	if entry == nil {
 		return Server{}, false, true, nil
 	}
-	return readEntry(entry), true, true, nil
+	return c.readEntry(s, entry), true, true, nil
 }
 
 // readEntry reads a server in any of the forms.
-func readEntry(entry map[string]any) Server {
+func (c Client) readEntry(s System, entry map[string]any) Server {
+	if at := addressIn(entry); at != "" {
+		return c.readRemote(s, at, entry)
+	}
 	out := Server{Env: map[string]string{}}
 	switch command := entry["command"].(type) {
 	case string:

@@ -221,13 +221,14 @@ func TestDanglingLink(t *testing.T) {
 	}
 }
 
-// An entry of ours that names an address is told, and stays.
+// An entry of ours that names an address gets a command in its place, and what belongs to
+// the address goes: some clients would let it count, and Codex refuses the mixture.
 func TestEntryWithAnAddress(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]string{
-		"cursor": `{"mcpServers": {"research-mcp": {"url": "https://example.org/mcp"}}}`,
-		"gemini": `{"mcpServers": {"research-mcp": {"httpUrl": "https://example.org/mcp", "command": "x"}}}`,
-		"codex":  "[mcp_servers.research-mcp]\nurl = \"https://example.org/mcp\"\n",
+		"cursor": `{"mcpServers": {"research-mcp": {"url": "https://example.org/mcp", "headers": {"Authorization": "Bearer x"}, "timeout": 9}}}`,
+		"gemini": `{"mcpServers": {"research-mcp": {"httpUrl": "https://example.org/mcp", "command": "x", "type": "http", "timeout": 9}}}`,
+		"codex":  "[mcp_servers.research-mcp]\nurl = \"https://example.org/mcp\"\ntimeout = 9\n[mcp_servers.research-mcp.http_headers]\nA = 'x'\n",
 	} {
 		s, c := home(t), client(t, name)
 		if err := os.MkdirAll(filepath.Dir(c.File(s)), 0o700); err != nil {
@@ -236,13 +237,21 @@ func TestEntryWithAnAddress(t *testing.T) {
 		if err := os.WriteFile(c.File(s), []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := Install(c, s, server, false, moment)
-		var p *evidence.Problem
-		if !errors.As(err, &p) || !strings.Contains(p.What, "https://example.org/mcp") {
-			t.Errorf("%s: Install = %v, want a problem that names the address", name, err)
+		change, err := Install(c, s, server, false, moment)
+		if err != nil || change.HadURL != "https://example.org/mcp" {
+			t.Errorf("%s: Install = %+v, %v, want the address that was there", name, change, err)
 		}
-		if raw, err := os.ReadFile(c.File(s)); err != nil || string(raw) != config {
-			t.Errorf("%s: the file is %q, %v", name, raw, err)
+		if raw, err := os.ReadFile(change.Backup); err != nil || string(raw) != config {
+			t.Errorf("%s: the backup is %q, %v", name, raw, err)
+		}
+		raw, err := os.ReadFile(c.File(s))
+		if err != nil || !strings.Contains(string(raw), "timeout") {
+			t.Errorf("%s: the file is %q, %v, want the user's timeout in it", name, raw, err)
+		}
+		for _, gone := range []string{"example.org", "eaders", "http"} {
+			if strings.Contains(string(raw), gone) {
+				t.Errorf("%s: %q is still in it: %s", name, gone, raw)
+			}
 		}
 	}
 }

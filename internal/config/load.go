@@ -42,7 +42,7 @@ func bad(key, value, want string) *Error {
 const ollamaHostEnv = "OLLAMA_HOST"
 
 // other lists variables with our prefix that are not settings.
-var other = []string{EnvPrefix + "CONFIG", PassphraseEnv}
+var other = []string{EnvPrefix + "CONFIG", EnvPrefix + "TOKEN", PassphraseEnv} // TOKEN is for clients, see clients.TokenVariable
 
 // Load reads, merges and checks the settings. Its error is an *Error.
 func Load(in Inputs) (*Config, error) {

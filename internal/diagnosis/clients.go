@@ -3,15 +3,20 @@ package diagnosis
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/research-mcp/research-mcp/internal/bridge"
 	"github.com/research-mcp/research-mcp/internal/clients"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
-// clientChecks starts the server as each client's configuration says, and looks whether it
-// answers. Clients without a configuration are left out.
+// clientChecks starts the server, or reaches it, as each client's configuration says, and
+// looks whether it answers. Clients without a configuration are left out.
 func clientChecks(ctx context.Context, s clients.System) []Check {
 	all := clients.All()
 	found := make([]*Check, len(all))
@@ -47,10 +52,59 @@ func clientChecks(ctx context.Context, s clients.System) []Check {
 }
 
 func clientCheck(ctx context.Context, c clients.Client, s clients.System, server clients.Server) *Check {
+	if server.URL != "" {
+		return addressCheck(ctx, c, s, server)
+	}
 	name, err := clients.Handshake(ctx, server)
 	if err != nil {
 		return &Check{Name: c.Name, Status: checkFail, What: fmt.Sprintf("%s cannot start the server: %s in %s: %v", c.Title, server.Command, c.File(s), err),
 			Try: fmt.Sprintf("`research-mcp install %s` corrects the command", c.Name)}
 	}
 	return &Check{Name: c.Name, Status: checkOK, What: fmt.Sprintf("%s starts %s: %s in %s", c.Title, name, server.Command, c.File(s))}
+}
+
+// addressCheck greets the server over HTTP as the client would.
+func addressCheck(ctx context.Context, c clients.Client, s clients.System, server clients.Server) *Check {
+	check := func(status, what, try string) *Check {
+		return &Check{Name: c.Name, Status: status, What: what, Try: try}
+	}
+	again := fmt.Sprintf("`research-mcp install %s --url URL` corrects it", c.Name)
+	u, err := url.Parse(server.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return check(checkFail, fmt.Sprintf("%s has an address that is not the URL of a server, in %s", c.Title, c.File(s)), again)
+	}
+	at := *u
+	at.User, at.RawQuery, at.Fragment = nil, "", ""
+	there := fmt.Sprintf("%s in %s", &at, c.File(s))
+	if !c.SpeaksHTTP() {
+		return check(checkFail, fmt.Sprintf("%s does not reach servers over HTTP by its configuration: %s", c.Title, there), again)
+	}
+	if len(server.Unknown) > 0 {
+		return check(checkWarn, fmt.Sprintf("%s was not tried as %s does: the value of %s is not known here", there, c.Title, strings.Join(server.Unknown, ", ")),
+			fmt.Sprintf("set it where %s starts, and here for this check", c.Title))
+	}
+	client, err := bridge.NewClient("")
+	if err != nil {
+		return check(checkFail, evidence.AsProblem(err).What, "")
+	}
+	defer client.CloseIdleConnections()
+	r := &remote{url: u, client: client}
+	got, err := r.do(ctx, u, olderHello, server.Headers)
+	var who struct {
+		Server struct{ Name, Version string } `json:"serverInfo"`
+	}
+	closer := fmt.Sprintf("`research-mcp doctor --url %s` looks closer", &at)
+	switch {
+	case err != nil:
+		return check(checkFail, fmt.Sprintf("%s does not reach the server: %s: %v", c.Title, there, bareError(err)), "see whether the server runs; "+closer)
+	case got.status == http.StatusUnauthorized && len(server.Headers) == 0:
+		return check(checkFail, fmt.Sprintf("%s asks for a token, which %s does not send", there, c.Title),
+			fmt.Sprintf("`research-mcp install %s --url URL --token-file FILE` gives it one, unless the client signs in itself", c.Name))
+	case got.status == http.StatusUnauthorized:
+		return check(checkFail, fmt.Sprintf("%s does not take the token that %s sends", there, c.Title), "`research-mcp token list` where it runs says whether it was revoked or has expired")
+	}
+	if why := resultOf(got, nil, &who); why != "" {
+		return check(checkFail, fmt.Sprintf("%s does not reach the server: %s: %s", c.Title, there, why), closer)
+	}
+	return check(checkOK, text.Squash(fmt.Sprintf("%s reaches %s %s: %s", c.Title, who.Server.Name, who.Server.Version, there)), "")
 }

@@ -153,12 +153,7 @@ const olderHello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"pro
 func (s *remote) reach(ctx context.Context) []Check {
 	got, err := s.do(ctx, s.url, olderHello, nil)
 	if err != nil {
-		why := err
-		var u *url.Error
-		if errors.As(err, &u) {
-			why = u.Err // without the address, which may have a secret
-		}
-		c := Check{Name: "address", Status: checkFail, What: fmt.Sprintf("%s does not answer: %v", s.url.Redacted(), why), Try: "see whether the server runs there, and whether a firewall or proxy lets requests through"}
+		c := Check{Name: "address", Status: checkFail, What: fmt.Sprintf("%s does not answer: %v", s.url.Redacted(), bareError(err)), Try: "see whether the server runs there, and whether a firewall or proxy lets requests through"}
 		var untrusted *tls.CertificateVerificationError
 		if errors.As(err, &untrusted) {
 			c.Try = "if the certificate is your own, name its authority with --ca-file"
@@ -179,6 +174,15 @@ func (s *remote) reach(ctx context.Context) []Check {
 		c.Status, c.Try = checkWarn, "renew it; the server reads the files again by itself"
 	}
 	return append(checks, c)
+}
+
+// bareError is the error of a request without its address, which may have a secret.
+func bareError(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
 }
 
 // health looks at a path beside the endpoint.
