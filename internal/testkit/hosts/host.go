@@ -29,6 +29,7 @@ type host struct {
 	client  string                // what "research-mcp install" calls it, if that configures it
 	config  string                // the file that install writes, below the home folder
 	launch  func(s setting) start // how it is started for one question
+	reach   reach
 	// refuses are the tools that it does not call without a person's consent.
 	refuses []string
 	// reports is set if it is a client without a model, whose standard output has lines of
@@ -45,6 +46,7 @@ type setting struct {
 	home   string // empty, and removed after the run
 	url    string // of the model's API
 	source *source
+	served *served // the server, if the host does not start it
 }
 
 // start is a command line. Its environment has no more than what try adds.
@@ -87,7 +89,19 @@ func (h host) once(ctx context.Context, p place, o *outcome) (again bool) {
 	defer model.close()
 	defer held.close()
 	o.notRun, o.problems, o.given, o.notes = "", nil, map[string]string{}, nil
-	output, failure := h.run(ctx, setting{place: p, home: home, url: model.url(), source: held})
+	s := setting{place: p, home: home, url: model.url(), source: held}
+	if h.reach != byCommand {
+		if s.served, err = serve(ctx, s); err != nil {
+			o.problems = append(o.problems, err.Error())
+			return false
+		}
+	}
+	output, failure := h.run(ctx, s)
+	if s.served != nil {
+		if err := s.served.end(); err != nil {
+			o.problems = append(o.problems, err.Error())
+		}
+	}
 	if h.reports {
 		h.judgeReport(output, failure, o)
 	} else {
@@ -110,9 +124,12 @@ func (h host) run(ctx context.Context, s setting) (printed output, err error) {
 		}
 	}
 	env := append(environment(s), begin.env...)
+	if h.reach == byURL {
+		env = append(env, tokenVariable+"="+s.served.token)
+	}
 	if h.client != "" {
 		if err := h.install(ctx, s, env); err != nil {
-			return printed, err
+			return printed, errors.Join(errInstall, err)
 		}
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(s.installed, h.program), begin.args...)
@@ -125,6 +142,9 @@ func (h host) run(ctx context.Context, s setting) (printed output, err error) {
 	}
 	return printed, err
 }
+
+// errInstall is a fault of ours, and not of the host.
+var errInstall = errors.New("its configuration is wrong")
 
 // output is what a program printed.
 type output struct{ out, err bytes.Buffer }
@@ -147,9 +167,13 @@ func environment(s setting) []string {
 }
 
 // install lets the binary write the host's configuration, as a user would, and changes
-// the command that stands there to that of the demo.
+// a command that stands there to that of the demo.
 func (h host) install(ctx context.Context, s setting, env []string) error {
-	cmd := exec.CommandContext(ctx, s.binary, "install", h.client)
+	args := []string{"install", h.client}
+	if s.served != nil {
+		args = append(args, s.served.arguments(h.reach)...)
+	}
+	cmd := exec.CommandContext(ctx, s.binary, args...)
 	cmd.Dir, cmd.Env = s.home, env
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("install %s: %w: %s", h.client, err, said)
@@ -158,6 +182,12 @@ func (h host) install(ctx context.Context, s setting, env []string) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return err
+	}
+	if s.served != nil {
+		if err := s.served.installed(h.reach, content); err != nil {
+			return fmt.Errorf("install %s: %s: %w:\n%s", h.client, file, err, content)
+		}
+		return nil
 	}
 	for _, quote := range []string{`"`, `'`} {
 		serve := quote + "serve" + quote
@@ -172,6 +202,10 @@ func (h host) install(ctx context.Context, s setting, env []string) error {
 func (h host) judge(model *stub, printed output, failure error, o *outcome) {
 	model.mu.Lock()
 	defer model.mu.Unlock()
+	if errors.Is(failure, errInstall) {
+		o.problems = append(o.problems, failure.Error())
+		return
+	}
 	if !model.offered {
 		o.notRun = "it asked its model nothing: " + printed.lastLines()
 		if failure != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,6 +80,18 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// A configuration of ours that is wrong is a failure, and no host that cannot be run.
+func TestJudgeOfInstall(t *testing.T) {
+	t.Parallel()
+	model := newStub()
+	defer model.close()
+	o := outcome{given: map[string]string{}}
+	host{}.judge(model, output{}, errors.Join(errInstall, errors.New("no address")), &o)
+	if o.notRun != "" || exitCode([]outcome{o}) != 1 || !strings.Contains(o.verdict(), "no address") {
+		t.Errorf("outcome = %+v", o)
+	}
+}
+
 // TestReports: a client without a model prints what it was given, and its own checks.
 func TestReports(t *testing.T) {
 	t.Parallel()
@@ -154,7 +167,7 @@ func TestInstallBecomesTheDemo(t *testing.T) {
 func TestEmbeddedScripts(t *testing.T) {
 	t.Parallel()
 	for _, h := range allHosts() {
-		s := setting{place: place{binary: "b", installed: "i"}, home: "h", url: "u", source: newSource()}
+		s := setting{place: place{binary: "b", installed: "i"}, home: "h", url: "u", source: newSource(), served: &served{}}
 		if begin := h.launch(s); len(begin.args) == 0 {
 			t.Errorf("%s has no arguments", h.name)
 		}

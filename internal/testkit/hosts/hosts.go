@@ -27,6 +27,18 @@ func allHosts() []host {
 		script("pydantic-ai", "pydantic-ai/bin/python", "pydantic_ai_host.py", modelURL),
 		reporter(script("fastmcp", "fastmcp/bin/python", "fastmcp_client.py")),
 		reporter(script("inspector", "inspector/node_modules/.bin/mcp-inspector", "inspector.mjs", installedFolder)),
+		reaching(byURL, claudeCode()),
+		reaching(byConnect, claudeCode()),
+		reaching(byURL, codex("codex", "never")),
+		reaching(byURL, codex("codex-on-request", "on-request")),
+		reaching(byConnect, codex("codex", "never")),
+		reaching(byURL, geminiCLI()),
+		reaching(byURL, opencode()),
+		reaching(byURL, copilot()),
+		reaching(byURL, script("openai-agents", "openai-agents/bin/python", "openai_agents_host.py", modelURL, servedURL)),
+		reaching(byURL, script("pydantic-ai", "pydantic-ai/bin/python", "pydantic_ai_host.py", modelURL, servedURL)),
+		reaching(byURL, reporter(script("fastmcp", "fastmcp/bin/python", "fastmcp_client.py", servedURL))),
+		reaching(byURL, reporter(script("inspector", "inspector/node_modules/.bin/mcp-inspector", "inspector.mjs", installedFolder, servedURL))),
 		reporter(script("openai-agents-5s", "openai-agents/bin/python", "openai_agents_time_out.py", sourceURL)),
 		reporter(script("python-legacy", "pysdk/bin/python", "sdk.py", sourceURL, word("legacy"))),
 		reporter(script("python-modern", "pysdk/bin/python", "sdk.py", sourceURL, word("2026-07-28"))),
@@ -100,7 +112,11 @@ func copilot() host {
 	return host{
 		name: "copilot", program: "copilot/node_modules/.bin/copilot",
 		launch: func(s setting) start {
-			servers := object{"mcpServers": object{"research-mcp": object{"type": "local", "command": s.binary, "args": []string{"serve", "--demo"}, "tools": []string{"*"}}}}
+			server := object{"type": "local", "command": s.binary, "args": []string{"serve", "--demo"}, "tools": []string{"*"}}
+			if s.served != nil {
+				server = object{"type": "http", "url": s.served.url, "headers": object{"Authorization": "Bearer " + s.served.token}, "tools": []string{"*"}}
+			}
+			servers := object{"mcpServers": object{"research-mcp": server}}
 			return start{
 				args: []string{"-p", prompt, "--allow-all-tools", "--disable-builtin-mcps", "--additional-mcp-config", encoded(servers)},
 				env: []string{"COPILOT_PROVIDER_BASE_URL=" + s.url + "/v1", "COPILOT_PROVIDER_API_KEY=stub", "COPILOT_MODEL=stub",
@@ -112,6 +128,7 @@ func copilot() host {
 
 func modelURL(s setting) string        { return s.url }
 func sourceURL(s setting) string       { return s.source.url() }
+func servedURL(s setting) string       { return s.served.url }
 func installedFolder(s setting) string { return s.installed }
 
 // word is an argument that is the same in every run.

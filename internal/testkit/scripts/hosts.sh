@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The host matrix: real hosts and SDK clients from npm and PyPI call the tools of the
-# binary, and what each gives its model is checked (see internal/testkit/hosts).
+# binary, and what each gives its model is checked (see internal/testkit/hosts). Most start
+# the server; those named -url reach a running one over HTTP, with a token, and those named
+# -connect do so by the command connect.
 #
 #   hosts.sh BINARY [NAME...]   install what is missing, run all of them or the named ones
 #   hosts.sh install            install only

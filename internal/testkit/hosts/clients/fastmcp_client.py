@@ -1,17 +1,25 @@
-"""FastMCP's client, which has no model: fastmcp_client.py BINARY. It prints a line of
-JSON for the result of each tool."""
+"""FastMCP's client, which has no model: fastmcp_client.py BINARY [SERVER_URL]. It prints
+a line of JSON for the result of each tool. With SERVER_URL it uses the server there, with the
+token in RESEARCH_MCP_TOKEN."""
 
 import asyncio
 import json
+import os
 import re
 import sys
 
 from fastmcp import Client
-from fastmcp.client.transports import StdioTransport
+from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 
 
-async def main(binary):
-    async with Client(StdioTransport(binary, ["serve", "--demo"]), timeout=60) as client:
+def research_mcp(binary, at):
+    if at:
+        return StreamableHttpTransport(at, headers={"Authorization": "Bearer " + os.environ["RESEARCH_MCP_TOKEN"]})
+    return StdioTransport(binary, ["serve", "--demo"])
+
+
+async def main(binary, at=""):
+    async with Client(research_mcp(binary, at), timeout=60) as client:
         given = ""
 
         async def call(tool, **arguments):

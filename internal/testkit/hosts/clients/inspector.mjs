@@ -1,14 +1,19 @@
-// The command line of MCP Inspector: inspector.mjs BINARY INSTALLED. Each run is a process
-// and a server of its own. It prints a line of JSON for each.
+// The command line of MCP Inspector: inspector.mjs BINARY INSTALLED [SERVER_URL]. Each run is
+// a process, with a server of its own or with the one at SERVER_URL and the token in
+// RESEARCH_MCP_TOKEN. It prints a line of JSON for each.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 
-const [binary, installed] = process.argv.slice(2);
+const [binary, installed, at] = process.argv.slice(2);
 const program = join(installed, 'inspector/node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js');
+
+const server = at
+  ? [at, '--transport', 'http', '--header', `Authorization: Bearer ${process.env.RESEARCH_MCP_TOKEN}`]
+  : [binary, 'serve', '--demo'];
 
 function inspect(...args) {
   return new Promise(done => {
-    const all = [program, '--cli', binary, 'serve', '--demo', ...args];
+    const all = [program, '--cli', ...server, ...args];
     execFile(process.execPath, all, { maxBuffer: 1 << 26 }, (error, stdout, stderr) =>
       done({ code: error ? error.code ?? error.signal : 0, stdout, stderr }));
   });
