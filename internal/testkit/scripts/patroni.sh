@@ -35,7 +35,7 @@ pid_of() { cat "$root/$1.pid" 2>/dev/null || true; }
 runs() {
   local pid
   pid=$(pid_of "$1")
-  [[ -n $pid ]] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "/srv/patroni/$1"
+  [[ -n $pid ]] && { tr "\0" " " <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF -- "/srv/patroni/$1"
 }
 
 # background NAME COMMAND... runs it in the chroot, without the script's lock.
@@ -130,7 +130,7 @@ run() {
 postmaster() {
   local pid
   pid=$(head -n 1 "$data/$1/postmaster.pid" 2>/dev/null || true)
-  if [[ -n $pid ]] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "/srv/patroni/$1"; then printf '%s' "$pid"; fi
+  if [[ -n $pid ]] && { tr "\0" " " <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF "/srv/patroni/$1"; then printf '%s' "$pid"; fi
 }
 
 # end NAME SIGNAL signals the Patroni of a node, its server, and the children of that.
