@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/research-mcp/research-mcp/memory/local"
+	"github.com/research-mcp/research-mcp/memory/postgres"
 )
 
 type backend struct {
@@ -16,6 +17,7 @@ type backend struct {
 func backends() []backend {
 	return []backend{
 		{"local", opens(local.Open)},
+		{"postgres", opens(postgres.Open)},
 	}
 }
 

@@ -120,7 +120,8 @@ type Receipt struct {
 	Matched      []Matched `json:"matched,omitempty"` // what each selector of a removal selects alone
 	Remaining    int       `json:"remaining,omitempty"`
 	Warnings     []string  `json:"warnings,omitempty"`
-	Resumed      bool      `json:"-"` // a removal that was broken off earlier was taken up
+	Later        string    `json:"later,omitempty"` // what of a removal is not gone yet, and when it will be
+	Resumed      bool      `json:"-"`               // a removal that was broken off earlier was taken up
 }
 
 // Matched counts the documents that one selector of a removal selects alone.

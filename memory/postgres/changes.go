@@ -1,0 +1,103 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// keepChanges is how many changes are kept for followers. One that missed more reads
+// everything again.
+const keepChanges = 50_000
+
+// A position is the feed's id and the snapshot of a call. What the snapshot does not see
+// has changed since: the numbers of changes are given before their transactions end, so
+// that a number alone would skip the slower of two writers.
+var positionForm = regexp.MustCompile(`^([0-9a-f-]{36})/([0-9]+:[0-9]+:[0-9,]*)$`)
+
+// Changes returns the documents that changed after since; see contract.ChangeFeed.
+func (m *Memory) Changes(ctx context.Context, since contract.Position) (contract.Changes, error) {
+	out := contract.Changes{Documents: []contract.Change{}}
+	var feed, snapshot string
+	if since != "" {
+		parts := positionForm.FindStringSubmatch(string(since))
+		if parts == nil {
+			return out, evidence.BadInput(fmt.Sprintf("%q is no position in the change feed", string(since)), "use the position of an earlier call, or none to begin")
+		}
+		feed, snapshot = parts[1], parts[2]
+	}
+	err := m.read(ctx, "reading the changes", func(tx pgx.Tx) error {
+		out = contract.Changes{Documents: []contract.Change{}}
+		var now string
+		if err := tx.QueryRow(ctx, "select pg_current_snapshot()::text").Scan(&now); err != nil {
+			return err
+		}
+		next := contract.Position(m.server.feed + "/" + now)
+		if since == "" {
+			out.Next = next
+			return nil
+		}
+		if feed != m.server.feed || !snapshotOf(now).reaches(snapshot) {
+			out.Next, out.Reset = next, true
+			return nil
+		}
+		var lost bool
+		if err := tx.QueryRow(ctx, "select exists(select 1 from feed where tenant = $1 and floor >= pg_snapshot_xmin($2::text::pg_snapshot))", m.tenant, snapshot).Scan(&lost); err != nil {
+			return err
+		}
+		if lost {
+			out.Next, out.Reset = next, true
+			return nil
+		}
+		err := eachRow(ctx, tx, func(row pgx.Row) error {
+			var doc int64
+			var c contract.Change
+			err := row.Scan(&doc, &c.ID)
+			c.Key = strconv.FormatInt(doc, 10)
+			out.Documents = append(out.Documents, c)
+			return err
+		}, `select c.doc, coalesce(d.uid, '') from (select doc, max(seq) seq from change where tenant = $1 and xid >= pg_snapshot_xmin($2::text::pg_snapshot)
+				and not pg_visible_in_snapshot(xid, $2::text::pg_snapshot) group by doc) c
+			left join doc d on d.tenant = $1 and d.id = c.doc order by c.seq`, m.tenant, snapshot)
+		out.Next = since
+		if len(out.Documents) > 0 {
+			out.Next = next
+		}
+		return err
+	})
+	return out, err
+}
+
+// snapshotOf is the text form of a snapshot: xmin:xmax:in progress.
+type snapshotOf string
+
+// reaches reports whether an earlier snapshot can be of the same server: after a restore,
+// transactions that it knows of have not been yet.
+func (s snapshotOf) reaches(earlier string) bool {
+	end := func(text string) uint64 {
+		parts := strings.Split(text, ":")
+		n, err := strconv.ParseUint(parts[1], 10, 64)
+		if err != nil {
+			return 1<<64 - 1
+		}
+		return n
+	}
+	return end(earlier) <= end(string(s))
+}
+
+// trimChanges shortens the log.
+func (m *Memory) trimChanges(ctx context.Context) error {
+	return m.write(ctx, "shortening the log of changes", func(tx attempt) error {
+		_, err := tx.Exec(ctx, `with cut as (delete from change where tenant = $1 and seq <= (select coalesce(max(seq), 0) - $2 from change where tenant = $1) returning xid)
+			insert into feed(tenant, floor) select $1, xid from cut order by xid desc limit 1
+			on conflict(tenant) do update set floor = greatest(feed.floor, excluded.floor)`, m.tenant, keepChanges)
+		return err
+	})
+}

@@ -1,0 +1,158 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+const (
+	oldestServer = 150000 // PostgreSQL 15
+	oldestVector = "0.8"  // pgvector: filtered searches go on until they have enough
+	connectWait  = 5 * time.Second
+	mostConns    = 10 // of one process; the URL may say another number
+)
+
+const urlForm = "set memory.url to postgres://USER:PASSWORD@HOST1,HOST2/DATABASE?target_session_attrs=read-write"
+
+// server is what is known of the database before anything is asked of it.
+type server struct {
+	name     string // for messages: without the password
+	database string
+	user     string
+	schema   string // of our tables
+	path     string // search_path: the schema, and those of the extensions
+	bm25     bool   // the words are indexed by pg_textsearch
+	feed     string // identifies the change feed
+}
+
+// parse reads the URL, which messages must not repeat: it may have a password.
+func parse(text string) (*pgxpool.Config, error) {
+	if text == "" {
+		return nil, contract.Unsupported(`the memory backend "postgres" has no server: memory.url is not set`, urlForm)
+	}
+	if !strings.HasPrefix(text, "postgres://") && !strings.HasPrefix(text, "postgresql://") {
+		return nil, evidence.BadInput("memory.url is not the address of a PostgreSQL database", urlForm)
+	}
+	cfg, err := pgxpool.ParseConfig(text)
+	if err != nil {
+		return nil, evidence.BadInput("memory.url cannot be used: "+parseReason(err), urlForm)
+	}
+	conn := cfg.ConnConfig
+	given := func(setting string) bool {
+		u, err := url.Parse(text)
+		return err != nil && strings.Contains(text, setting+"=") || err == nil && u.Query().Has(setting)
+	}
+	if conn.ConnectTimeout == 0 {
+		conn.ConnectTimeout = connectWait
+	}
+	if !given("target_session_attrs") { // a standby would refuse every write
+		conn.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	if !given("pool_max_conns") {
+		cfg.MaxConns = mostConns
+	}
+	for name, value := range map[string]string{
+		"application_name":     "research-mcp",
+		"timezone":             "UTC",
+		"plan_cache_mode":      "force_custom_plan", // a filter decides which plan is good
+		"jit":                  "off",
+		"hnsw.ef_search":       strconv.Itoa(depth),
+		"hnsw.iterative_scan":  "relaxed_order",
+		"hnsw.max_scan_tuples": "200000",
+	} {
+		if _, set := conn.RuntimeParams[name]; !set {
+			conn.RuntimeParams[name] = value
+		}
+	}
+	return cfg, nil
+}
+
+// parseReason is what is wrong with a URL, without the URL.
+func parseReason(err error) string {
+	_, reason, ok := strings.Cut(err.Error(), "`: ")
+	if !ok {
+		return "it is malformed"
+	}
+	return reason
+}
+
+// prepare looks at the database, and makes or updates the layout.
+func prepare(ctx context.Context, cfg *pgx.ConnConfig, log *slog.Logger) (server, error) {
+	s := server{name: hostsOf(cfg) + "/" + cfg.Database, database: cfg.Database, user: cfg.User}
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		if ctx.Err() != nil {
+			return s, ctx.Err()
+		}
+		return s, s.explain(err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // nothing is lost by it
+	if err := s.look(ctx, conn); err != nil {
+		return s, s.explain(err)
+	}
+	if err := s.migrate(ctx, conn, log); err != nil {
+		return s, s.explain(err)
+	}
+	return s, nil
+}
+
+// hostsOf names the servers.
+func hostsOf(cfg *pgx.ConnConfig) string {
+	hosts := []string{fmt.Sprintf("%s:%d", cfg.Host, cfg.Port)}
+	for _, f := range cfg.Fallbacks {
+		h := fmt.Sprintf("%s:%d", f.Host, f.Port)
+		if h != hosts[len(hosts)-1] { // the same host with and without TLS is listed twice
+			hosts = append(hosts, h)
+		}
+	}
+	return strings.Join(hosts, ",")
+}
+
+// look checks what cannot be mended by a migration.
+func (s *server) look(ctx context.Context, conn *pgx.Conn) error {
+	var version int
+	var encoding string
+	var schema *string
+	var standby bool
+	err := conn.QueryRow(ctx, `select current_setting('server_version_num')::int, pg_encoding_to_char(encoding), current_schema(), pg_is_in_recovery()
+		from pg_database where datname = current_database()`).Scan(&version, &encoding, &schema, &standby)
+	if err != nil {
+		return err
+	}
+	switch {
+	case standby:
+		return isStandby(*s, nil)
+	case version < oldestServer:
+		return tooOld(*s, version)
+	case encoding != "UTF8":
+		return &evidence.Problem{What: fmt.Sprintf("the database %s has the encoding %s, which cannot hold every text", s.name, encoding),
+			Try: fmt.Sprintf("make another one: CREATE DATABASE %s ENCODING 'UTF8' TEMPLATE template0", pgx.Identifier{s.database + "_utf8"}.Sanitize())}
+	case schema == nil:
+		return &evidence.Problem{What: fmt.Sprintf("no schema of search_path exists in the database %s", s.name),
+			Try: "make it with CREATE SCHEMA, or take search_path out of memory.url"}
+	}
+	s.schema = *schema
+	return nil
+}
+
+func tooOld(s server, version int) *evidence.Problem {
+	return &evidence.Problem{What: fmt.Sprintf("the server of %s is PostgreSQL %d; %d or newer is needed", s.name, version/10000, oldestServer/10000),
+		Try: "update the server, or set memory.url to a newer one"}
+}
+
+// configure makes every connection find our tables and the extensions.
+func (s *server) configure(cfg *pgxpool.Config) {
+	cfg.ConnConfig.RuntimeParams["search_path"] = s.path
+}

@@ -1,0 +1,371 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+const (
+	// fillBatch is how many passages are embedded before they are stored: a kill loses
+	// about a second of work.
+	fillBatch = 8
+	// Reindex embeds more at once: it is waited for.
+	reindexDocs   = 32
+	reindexChunks = 128
+)
+
+// gap is the passages of a document that have no vector yet.
+type gap struct {
+	doc    int64
+	hash   string
+	chunks int // of the document
+	ords   []int32
+	texts  []string // to be embedded
+	found  vectors  // for each of ords; zero where it cannot be used
+}
+
+// FillVectors embeds what has no vector of model; see contract.VectorFiller.
+func (m *Memory) FillVectors(ctx context.Context, model evidence.Model, embed contract.EmbedFunc, progress func(contract.Progress)) (contract.Progress, error) {
+	p := contract.Progress{Model: contract.ModelText(model)}
+	if err := ctx.Err(); err != nil {
+		return p, err
+	}
+	if model.IsZero() || model.Dims <= 0 || embed == nil {
+		return p, evidence.BadInput("no embedding model is given", "name the embedding model and its dimensions")
+	}
+	release, err := m.tryLock(ctx, lockFill+model.Key())
+	if err != nil {
+		return p, err
+	}
+	defer release()
+	s, err := m.spaceFor(ctx, model, false)
+	if err != nil {
+		return p, err
+	}
+	f := &filling{m: m, space: s, embed: embed, p: &p, progress: progress, docs: fillBatch, chunks: fillBatch, newest: true, titled: true}
+	return p, f.run(ctx)
+}
+
+// tryLock takes a lock of the cluster, which the end of its connection frees: that of a
+// killed process too. It returns ErrFilling if another one has it.
+func (m *Memory) tryLock(ctx context.Context, purpose string) (release func(), err error) {
+	conn, err := m.pool.Acquire(ctx)
+	if err != nil {
+		return nil, m.failed("taking a lock", err)
+	}
+	var got bool
+	if err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", m.key(purpose)).Scan(&got); err != nil || !got {
+		conn.Release()
+		if err == nil {
+			return nil, contract.ErrFilling
+		}
+		return nil, m.failed("taking a lock", err)
+	}
+	return func() {
+		ctx := context.WithoutCancel(ctx)
+		if _, err := conn.Exec(ctx, "select pg_advisory_unlock($1)", m.key(purpose)); err != nil {
+			_ = conn.Conn().Close(ctx) // with it, the lock is gone
+		}
+		conn.Release()
+	}, nil
+}
+
+// spaceFor returns the space of a model, of which the dimensions are those given.
+func (m *Memory) spaceFor(ctx context.Context, model evidence.Model, activate bool) (space, error) {
+	s, err := m.ensureSpace(ctx, storableModel(model), activate)
+	if err == nil && s.model.Dims != model.Dims {
+		err = &evidence.Problem{What: otherDims(s.model, model.Dims), Try: "give the model another revision"}
+	}
+	return s, err
+}
+
+// filling embeds what has no vector of a space, in batches.
+type filling struct {
+	m        *Memory
+	space    space
+	embed    contract.EmbedFunc
+	p        *contract.Progress
+	progress func(contract.Progress)
+	docs     int  // read at once, at most
+	chunks   int  // embedded before they are stored, about
+	newest   bool // the newest document first
+	titled   bool // texts are as by contract.EmbeddedText
+
+	tried map[int64]string // documents that were embedded before, as they were
+}
+
+func (f *filling) run(ctx context.Context) error {
+	if f.progress == nil {
+		f.progress = func(contract.Progress) {}
+	}
+	f.tried = map[int64]string{}
+	for {
+		gaps, err := f.next(ctx)
+		if err != nil {
+			return err
+		}
+		f.progress(*f.p)
+		if len(gaps) == 0 {
+			return nil
+		}
+		if err := f.fill(ctx, gaps); err != nil {
+			return err
+		}
+	}
+}
+
+// next returns what to embed next, and sets the progress.
+func (f *filling) next(ctx context.Context) (out []gap, err error) {
+	m := f.m
+	err = m.read(ctx, "reading what has no vectors", func(tx pgx.Tx) error {
+		out = nil
+		have, err := m.counted(ctx, tx, f.space.id)
+		if err != nil {
+			return err
+		}
+		total, err := m.counted(ctx, tx, 0)
+		if err != nil {
+			return err
+		}
+		f.p.Done = max(f.p.Done, int(have.documents))
+		f.p.Total = max(int(total.documents), f.p.Done)
+		if have.documents >= total.documents {
+			return nil
+		}
+		order := "id"
+		if f.newest {
+			order = "id desc"
+		}
+		docs, err := column[int64](ctx, tx, `select d.id from doc d where d.tenant = $1 and not exists(select 1 from embedded e
+			where e.tenant = $1 and e.model = $2 and e.doc = d.id and e.missing = 0) order by `+order+" limit $3", m.tenant, f.space.id, f.docs)
+		if err != nil {
+			return err
+		}
+		n := 0
+		for _, doc := range docs {
+			g, err := f.readGap(ctx, tx, doc)
+			if err != nil {
+				return err
+			}
+			if as := fmt.Sprint(g.hash, g.ords); f.tried[doc] == as {
+				return fmt.Errorf("the vectors of document %d were not stored", doc)
+			} else { //nolint:revive // as belongs to both
+				f.tried[doc] = as
+			}
+			out = append(out, g)
+			if n += len(g.ords); n >= f.chunks {
+				break
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// readGap reads the passages of a document that have no vector.
+func (f *filling) readGap(ctx context.Context, tx pgx.Tx, doc int64) (gap, error) {
+	g := gap{doc: doc}
+	var title string
+	var turn bool
+	if err := tx.QueryRow(ctx, "select hash, chunks, title, turn is not null from doc where tenant = $1 and id = $2", f.m.tenant, doc).Scan(&g.hash, &g.chunks, &title, &turn); err != nil {
+		return g, fmt.Errorf("reading a document: %w", err)
+	}
+	err := eachRow(ctx, tx, func(row pgx.Row) error {
+		var ord int32
+		var text []byte
+		err := row.Scan(&ord, &text)
+		s := string(text)
+		if f.titled {
+			s = contract.EmbeddedText(title, turn, s)
+		}
+		g.ords, g.texts = append(g.ords, ord), append(g.texts, s)
+		return err
+	}, fmt.Sprintf(`select p.ord, substring(b.text from p.start + 1 for p.stop - p.start) from passage p join body b on b.tenant = p.tenant and b.doc = p.doc
+		where p.tenant = $1 and p.doc = $2 and not exists(select 1 from %s v where v.tenant = $1 and v.doc = p.doc and v.ord = p.ord) order by p.ord`, f.space.table()), f.m.tenant, doc)
+	return g, err
+}
+
+// fill embeds gaps and stores their vectors: of a document of very many passages in parts,
+// and of others together.
+func (f *filling) fill(ctx context.Context, gaps []gap) error {
+	if len(gaps) > 1 || len(gaps[0].ords) <= f.chunks {
+		return f.fillPart(ctx, gaps, 0)
+	}
+	whole := gaps[0]
+	for from := 0; from < len(whole.ords); from += f.chunks {
+		to := min(from+f.chunks, len(whole.ords))
+		part := whole
+		part.ords, part.texts = whole.ords[from:to], whole.texts[from:to]
+		if err := f.fillPart(ctx, []gap{part}, len(whole.ords)-to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillPart embeds all gaps and stores them in one transaction. left is how many passages
+// of the document are still to be embedded.
+func (f *filling) fillPart(ctx context.Context, gaps []gap, left int) error {
+	var texts []string
+	for _, g := range gaps {
+		texts = append(texts, g.texts...)
+	}
+	found, err := embedAll(ctx, f.embed, texts, f.space.model)
+	if err != nil {
+		return err
+	}
+	for i := range gaps {
+		n := len(gaps[i].ords) * f.space.model.Dims
+		gaps[i].found, found = found[:n], found[n:]
+	}
+	return f.m.write(ctx, "storing vectors", func(tx attempt) error {
+		for _, g := range gaps {
+			if _, err := f.m.keepVectors(ctx, tx, f.space, g, left); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// embedAll returns vectors of unit length, one after the other. One that cannot be used is
+// zero: its passage is found by words.
+func embedAll(ctx context.Context, embed contract.EmbedFunc, texts []string, m evidence.Model) (vectors, error) {
+	out := make(vectors, 0, len(texts)*m.Dims)
+	for at := 0; at < len(texts); at += reindexChunks {
+		part := texts[at:min(at+reindexChunks, len(texts))]
+		vs, err := embed(ctx, part)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("embedding: %w", err)
+		}
+		if len(vs) != len(part) {
+			return nil, fmt.Errorf("embedding: got %d vectors for %d texts", len(vs), len(part))
+		}
+		for _, v := range vs {
+			if len(v) != m.Dims {
+				return nil, &evidence.Problem{What: otherDims(m, len(v)), Try: "give the model another revision"}
+			}
+			dst := make(vectors, m.Dims)
+			if unit(dst, v) != nil {
+				clear(dst)
+			}
+			out = append(out, dst...)
+		}
+	}
+	return out, nil
+}
+
+// keepVectors stores the vectors of a gap, unless its document was changed or removed
+// meanwhile, and returns how many are new. left is how many of its other passages are still
+// to be embedded.
+func (m *Memory) keepVectors(ctx context.Context, tx pgx.Tx, s space, g gap, left int) (int, error) {
+	var hash string
+	var chunks int
+	err := tx.QueryRow(ctx, "select hash, chunks from doc where tenant = $1 and id = $2 for update", m.tenant, g.doc).Scan(&hash, &chunks)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && (hash != g.hash || chunks != g.chunks) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	was, err := m.setEmbedded(ctx, tx, s, g.doc, int64(chunks), left)
+	if err != nil || !was { // another process has completed it
+		return 0, err
+	}
+	var ords []int32
+	var some []float32
+	for i, ord := range g.ords {
+		if v := g.found[i*s.model.Dims : (i+1)*s.model.Dims]; !isZero(v) {
+			ords, some = append(ords, ord), append(some, v...)
+		}
+	}
+	b := &pgx.Batch{}
+	added := 0
+	if len(ords) > 0 {
+		queueSome(b, s, m.tenant, g.doc, ords, some)
+		added = len(ords)
+	}
+	queueStored(b, s, m.tenant, g.doc)
+	b.Queue("insert into change(tenant, doc) values($1, $2)", m.tenant, g.doc)
+	return added, tx.SendBatch(ctx, b).Close()
+}
+
+// AddVectors stores vectors of single passages; see contract.VectorFiller.
+func (m *Memory) AddVectors(ctx context.Context, model evidence.Model, vs []contract.ChunkVector) (int, error) {
+	if len(vs) == 0 {
+		return 0, ctx.Err()
+	}
+	s, err := m.spaceFor(ctx, model, false)
+	if err != nil {
+		return 0, err
+	}
+	added := 0
+	err = m.write(ctx, "storing vectors", func(tx attempt) error {
+		added = 0
+		for _, v := range vs {
+			n, err := m.addVector(ctx, tx, s, v)
+			if err != nil {
+				return err
+			}
+			added += n
+		}
+		return nil
+	})
+	return added, err
+}
+
+// addVector stores a vector whose passage is stored as it has it and has none.
+func (m *Memory) addVector(ctx context.Context, tx pgx.Tx, s space, v contract.ChunkVector) (int, error) {
+	g := gap{found: make(vectors, s.model.Dims)}
+	if unit(g.found, v.Vector) != nil {
+		return 0, nil // such a vector is left out
+	}
+	var ord int32
+	var body []byte
+	var left int
+	err := tx.QueryRow(ctx, fmt.Sprintf(`select d.id, d.hash, d.chunks, p.ord, substring(b.text from p.start + 1 for p.stop - p.start),
+			coalesce((select missing from embedded e where e.tenant = $1 and e.model = $5 and e.doc = d.id), d.chunks)
+		from doc d join passage p on p.tenant = $1 and p.doc = d.id join body b on b.tenant = $1 and b.doc = d.id
+		where d.tenant = $1 and d.uid = $2 and p.start = $3 and p.stop = $4
+			and not exists(select 1 from %s v where v.tenant = $1 and v.doc = d.id and v.ord = p.ord) for update of d`, s.table()),
+		m.tenant, storableID(v.Passage.DocumentID), v.Passage.Start, v.Passage.End, s.id).Scan(&g.doc, &g.hash, &g.chunks, &ord, &body, &left)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && string(body) != v.Passage.Text {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	g.ords = []int32{ord}
+	return m.keepVectors(ctx, tx, s, g, max(0, left-1))
+}
+
+// MissingVectors counts what has no vector of model; see contract.VectorFiller.
+func (m *Memory) MissingVectors(ctx context.Context, model evidence.Model) (contract.Queue, error) {
+	q := contract.Queue{Model: contract.ModelText(model)}
+	err := m.read(ctx, "counting", func(tx pgx.Tx) error {
+		s, _, err := m.findSpace(ctx, tx, storableModel(model)) // an unknown one has id 0, and no vectors
+		if err != nil {
+			return err
+		}
+		have, err := m.counted(ctx, tx, s.id)
+		if err != nil {
+			return err
+		}
+		total, err := m.counted(ctx, tx, 0)
+		if err != nil || s.id != 0 && have.documents >= total.documents {
+			return err
+		}
+		return tx.QueryRow(ctx, `select count(*), coalesce(sum(coalesce(e.missing, d.chunks)), 0) from doc d
+			left join embedded e on e.tenant = $1 and e.model = $2 and e.doc = d.id where d.tenant = $1 and coalesce(e.missing, 1) > 0`, m.tenant, s.id).Scan(&q.Documents, &q.Chunks)
+	})
+	return q, err
+}

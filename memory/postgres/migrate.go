@@ -1,0 +1,266 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// steps are the migrations in order: the layout n is that after the first n.
+func steps() []string {
+	entries, err := migrationFiles.ReadDir("migrations")
+	if err != nil {
+		panic(err) // embedded
+	}
+	var out []string
+	for _, e := range entries { // sorted by name
+		b, err := migrationFiles.ReadFile("migrations/" + e.Name())
+		if err != nil {
+			panic(err)
+		}
+		out = append(out, string(b))
+	}
+	return out
+}
+
+// newest is the layout that this program knows.
+func newest() int {
+	entries, _ := migrationFiles.ReadDir("migrations")
+	return len(entries)
+}
+
+// migrate makes or updates the layout. Of several processes, one does: the others wait.
+func (s *server) migrate(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
+	if version, err := s.layout(ctx, conn); err != nil {
+		return err
+	} else if version < newest() {
+		key := lockKey(s.schema, "", lockMigrate)
+		if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", key); err != nil {
+			return err
+		}
+		defer conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", key) //nolint:errcheck // the end of the connection frees it
+		if err := s.update(ctx, conn, log); err != nil {
+			return err
+		}
+	}
+	if err := s.findExtensions(ctx, conn); err != nil {
+		return err
+	}
+	s.indexWords(ctx, conn, log)
+	return conn.QueryRow(ctx, "select feed from memory_layout").Scan(&s.feed)
+}
+
+// layout returns the version of the stored layout, 0 if there is none. A schema with
+// tables of another program, and a layout of a newer one, are Problems.
+func (s *server) layout(ctx context.Context, conn *pgx.Conn) (int, error) {
+	var ours bool
+	var others []string
+	err := conn.QueryRow(ctx, `select exists(select 1 from pg_class where relnamespace = $1::regnamespace and relname = 'memory_layout' and relkind = 'r'),
+		array(select relname::text from pg_class c where relnamespace = $1::regnamespace and relkind in ('r', 'p', 'f', 'v', 'm')
+			and not exists(select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e') order by relname limit 4)`,
+		pgx.Identifier{s.schema}.Sanitize()).Scan(&ours, &others)
+	if err != nil {
+		return 0, err
+	}
+	if !ours {
+		if len(others) == 0 {
+			return 0, nil
+		}
+		return 0, s.notOurs(others)
+	}
+	var version int
+	var program string
+	err = conn.QueryRow(ctx, "select version, program from "+pgx.Identifier{s.schema, "memory_layout"}.Sanitize()).Scan(&version, &program)
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &pg) && pg.Code == undefinedColumn, errors.Is(err, pgx.ErrNoRows), err == nil && program != programName:
+		return 0, s.notOurs(others)
+	case err != nil:
+		return 0, err
+	case version > newest():
+		return 0, newerLayout(*s, version)
+	}
+	return version, nil
+}
+
+const programName = "research-mcp"
+
+func (s *server) notOurs(tables []string) *evidence.Problem {
+	return &evidence.Problem{
+		What: fmt.Sprintf("the schema %s of the database %s belongs to another program: it has %s", s.schema, s.name, strings.Join(tables, ", ")),
+		Try: fmt.Sprintf("make a database for the memory (CREATE DATABASE research OWNER %s) and name it in memory.url, or a schema (CREATE SCHEMA research) and add ?search_path=research",
+			pgx.Identifier{s.user}.Sanitize()),
+	}
+}
+
+func newerLayout(s server, version int) *evidence.Problem {
+	return &evidence.Problem{What: fmt.Sprintf("the memory in %s has the layout %d of a newer program; this one knows %d", s.name, version, newest()),
+		Try: "update research-mcp on this machine; nothing was changed"}
+}
+
+// update runs the missing migrations, each in a transaction.
+func (s *server) update(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
+	if err := s.makeExtensions(ctx, conn, log); err != nil {
+		return err
+	}
+	for i, step := range steps() {
+		version, err := s.layout(ctx, conn) // as another process has left it
+		if err != nil {
+			return err
+		}
+		if i < version {
+			continue
+		}
+		err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			if i == 0 {
+				const first = `create table memory_layout(version int not null, program text not null, feed text not null default gen_random_uuid()::text);
+					insert into memory_layout(version, program) values(0, '` + programName + "')"
+				if _, err := tx.Exec(ctx, first); err != nil {
+					return err
+				}
+			}
+			if _, err := tx.Exec(ctx, step); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, "update memory_layout set version = $1", i+1)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("updating the layout to %d: %w", i+1, err)
+		}
+		log.Info("the layout of the memory was updated", "database", s.name, "version", i+1)
+	}
+	return nil
+}
+
+// makeExtensions adds pgvector, which is needed, and pg_textsearch, which is not.
+func (s *server) makeExtensions(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
+	if err := s.findExtensions(ctx, conn); err == nil {
+		return nil
+	}
+	if _, err := conn.Exec(ctx, "create extension if not exists vector"); err != nil {
+		return s.noVector(err)
+	}
+	if err := s.findExtensions(ctx, conn); err != nil {
+		return err
+	}
+	var available bool
+	if err := conn.QueryRow(ctx, "select exists(select 1 from pg_available_extensions where name = 'pg_textsearch')").Scan(&available); err != nil {
+		return err
+	}
+	if available {
+		if _, err := conn.Exec(ctx, "create extension if not exists pg_textsearch"); err != nil {
+			log.Warn("pg_textsearch cannot be used; words are searched without it", "err", err)
+		}
+	}
+	return s.findExtensions(ctx, conn)
+}
+
+// noVector explains why pgvector could not be added.
+func (s *server) noVector(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err
+	}
+	switch pg.Code {
+	case insufficientPrivilege:
+		return &evidence.Problem{What: fmt.Sprintf("the database %s does not have the extension pgvector, and the user %s may not add it", s.name, s.user),
+			Try: fmt.Sprintf(`let a superuser run: psql -d %s -c 'CREATE EXTENSION vector'`, s.database), Cause: err}
+	case undefinedFile, featureNotSupported:
+		return &evidence.Problem{What: fmt.Sprintf("the server of %s does not have the extension pgvector", s.name),
+			Try: "install it on the server (Debian: apt install postgresql-18-pgvector; others: https://github.com/pgvector/pgvector), then start again", Cause: err}
+	}
+	return err
+}
+
+// findExtensions finds the schemas of the extensions. That pgvector is missing or too old
+// is a Problem.
+func (s *server) findExtensions(ctx context.Context, conn *pgx.Conn) error {
+	rows, err := conn.Query(ctx, `select e.extname, e.extversion, n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+		where e.extname in ('vector', 'pg_textsearch') order by e.extname`)
+	if err != nil {
+		return err
+	}
+	var name, version, schema string
+	vector := ""
+	path := []string{pgx.Identifier{s.schema}.Sanitize()}
+	s.bm25 = false
+	_, err = pgx.ForEachRow(rows, []any{&name, &version, &schema}, func() error {
+		switch name {
+		case "vector":
+			vector = version
+		case "pg_textsearch":
+			s.bm25 = true
+		}
+		path = append(path, pgx.Identifier{schema}.Sanitize())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.path = strings.Join(path, ", ")
+	switch {
+	case vector == "":
+		return &evidence.Problem{What: fmt.Sprintf("the database %s does not have the extension pgvector", s.name),
+			Try: fmt.Sprintf(`let a superuser run: psql -d %s -c 'CREATE EXTENSION vector'`, s.database)}
+	case older(vector, oldestVector):
+		return &evidence.Problem{What: fmt.Sprintf("the database %s has pgvector %s; %s or newer is needed", s.name, vector, oldestVector),
+			Try: fmt.Sprintf(`install the newer one on the server, then: psql -d %s -c 'ALTER EXTENSION vector UPDATE'`, s.database)}
+	}
+	_, err = conn.Exec(ctx, "select set_config('search_path', $1, false)", s.path)
+	return err
+}
+
+// older compares versions such as 0.8.1 number by number.
+func older(a, b string) bool {
+	x, y := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range min(len(x), len(y)) {
+		m, _ := strconv.Atoi(x[i])
+		n, _ := strconv.Atoi(y[i])
+		if m != n {
+			return m < n
+		}
+	}
+	return len(x) < len(y)
+}
+
+// bmIndex is the index of pg_textsearch over the stems.
+const bmIndex = "passage_bm"
+
+// indexWords adds the index of pg_textsearch to a memory that is small or has none: for a
+// large one it takes long, and the administrator chooses the time.
+func (s *server) indexWords(ctx context.Context, conn *pgx.Conn, log *slog.Logger) {
+	if !s.bm25 {
+		return
+	}
+	var there, large bool
+	err := conn.QueryRow(ctx, `select to_regclass($1) is not null, (select count(*) = 10000 from (select 1 from passage limit 10000) top)`, bmIndex).Scan(&there, &large)
+	switch {
+	case err == nil && there:
+		return
+	case err == nil && large:
+		log.Warn("words are searched without pg_textsearch until its index is made", "command", "CREATE INDEX CONCURRENTLY "+bmIndex+" ON passage "+bmForm)
+	case err == nil:
+		if _, err = conn.Exec(ctx, "create index if not exists "+bmIndex+" on passage "+bmForm); err == nil {
+			return
+		}
+	}
+	if err != nil {
+		log.Warn("pg_textsearch cannot be used; words are searched without it", "err", err)
+	}
+	s.bm25 = false
+}
+
+const bmForm = "using bm25(stems) with (text_config = 'simple', k1 = 1.2, b = 0.75)"

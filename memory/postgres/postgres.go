@@ -1,0 +1,230 @@
+// Package postgres is the memory in a PostgreSQL database that several servers share.
+// pgvector indexes the vectors; pg_textsearch the words, or GIN where it is missing. The
+// scores are those of package rank, as in every backend.
+//
+// Reading order: postgres.go (open, transactions), connect.go and migrate.go (what the
+// database must be), put.go, recall.go with words.go, vectors.go and candidates.go,
+// sessions.go, forget.go, changes.go, then the optional parts of the contract.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/rank"
+)
+
+const backendName = "postgres"
+
+const (
+	// writeFor is how long a write is tried again while the server is lost or another one
+	// takes its place; its context may end it earlier.
+	writeFor = 60 * time.Second
+	// readFor is the same for reads: a question would rather go on without.
+	readFor = 5 * time.Second
+)
+
+// Memory is a memory in a database, opened by Open.
+type Memory struct {
+	cfg    contract.Config
+	log    *slog.Logger
+	pool   *pgxpool.Pool
+	server server
+	tenant string
+
+	mostExact int // of exactRows, in tests; 0: the usual
+
+	voc    *rank.Vocabulary
+	df     *rank.Frequencies
+	grams  grams
+	claims claims
+
+	spaces sync.Map // model key to space: they are never removed
+
+	background sync.WaitGroup
+	stop       context.CancelFunc
+	ctx        context.Context // of background work
+	closing    sync.Once
+}
+
+var _ interface {
+	contract.Memory
+	contract.Checker
+	contract.Lister
+	contract.Reindexer
+	contract.Retainer
+	contract.RunClaimer
+	contract.VectorFiller
+} = (*Memory)(nil)
+
+// Open opens or creates the memory in the database of cfg.URL. It is an
+// *evidence.Problem if the database cannot be used; it is not changed then.
+func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
+	cfg = withDefaults(cfg)
+	pool, err := parse(cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	m := &Memory{cfg: cfg, log: cfg.Logger, voc: rank.NewVocabulary(), df: rank.NewFrequencies(), claims: claims{holder: mint("h_")}}
+	if m.server, err = prepare(ctx, pool.ConnConfig, cfg.Logger); err != nil {
+		return nil, err
+	}
+	m.server.configure(pool)
+	if m.pool, err = pgxpool.NewWithConfig(ctx, pool); err != nil {
+		return nil, m.server.explain(err)
+	}
+	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
+	return m, nil
+}
+
+func withDefaults(cfg contract.Config) contract.Config {
+	if cfg.MaxText <= 0 {
+		cfg.MaxText = contract.DefaultMaxText
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return cfg
+}
+
+// Backend returns "postgres".
+func (m *Memory) Backend() string { return backendName }
+
+// Close stops background work and waits for it.
+func (m *Memory) Close() error {
+	m.closing.Do(func() {
+		m.stop()
+		m.background.Wait()
+		m.endClaims()
+		m.pool.Close()
+	})
+	return nil
+}
+
+func (m *Memory) now() time.Time { return m.cfg.Now().UTC().Truncate(time.Microsecond) }
+
+// Purposes of advisory locks.
+const (
+	lockMigrate = "migrate"
+	lockWrite   = "write" // writers share it; what must see a still memory has it alone
+	lockRetain  = "retain"
+	lockFill    = "fill "
+	lockDoc     = "doc "
+)
+
+// key is an advisory lock of this memory: of its schema and tenant.
+func (m *Memory) key(purpose string) int64 { return lockKey(m.server.schema, m.tenant, purpose) }
+
+func lockKey(schema, tenant, purpose string) int64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "research-mcp\x00%s\x00%s\x00%s", schema, tenant, purpose)
+	return int64(h.Sum64()) //nolint:gosec // bits, not a number
+}
+
+// attempt is one try of a write. again reports that an earlier one may have been
+// committed although its answer was lost.
+type attempt struct {
+	pgx.Tx
+	again bool
+}
+
+// write runs fn in a transaction, and again while the server is lost, restarts or is
+// replaced: fn must not depend on what an earlier run did outside of the transaction, and
+// what it stores must have the same keys each time.
+func (m *Memory) write(ctx context.Context, doing string, fn func(tx attempt) error) error {
+	return m.locked(ctx, doing, "pg_advisory_xact_lock_shared", fn)
+}
+
+// alone is write while no other transaction writes to the memory.
+func (m *Memory) alone(ctx context.Context, doing string, fn func(tx attempt) error) error {
+	return m.locked(ctx, doing, "pg_advisory_xact_lock", fn)
+}
+
+func (m *Memory) locked(ctx context.Context, doing, lock string, fn func(tx attempt) error) error {
+	unknown := false
+	return m.retried(ctx, doing, writeFor, func() error {
+		tx, err := m.pool.Begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer rollback(ctx, tx)
+		var version int
+		// Another process may have updated the layout since this one connected.
+		if err := tx.QueryRow(ctx, "select version, "+lock+"($1) is null from memory_layout", m.key(lockWrite)).Scan(&version, new(bool)); err != nil {
+			return err
+		}
+		if version > newest() {
+			return newerLayout(m.server, version)
+		}
+		if err := fn(attempt{tx, unknown}); err != nil {
+			return err
+		}
+		err = tx.Commit(ctx)
+		unknown = unknown || isLost(err)
+		return err
+	})
+}
+
+// read runs fn on one snapshot of the data.
+func (m *Memory) read(ctx context.Context, doing string, fn func(tx pgx.Tx) error) error {
+	return m.retried(ctx, doing, readFor, func() error {
+		tx, err := m.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+		if err != nil {
+			return err
+		}
+		defer rollback(ctx, tx)
+		return fn(tx)
+	})
+}
+
+// rollback also works when the context has ended; after a commit it does nothing.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = tx.Rollback(ctx)
+}
+
+// retried calls fn until it succeeds, fails for good, or has been failing for too long.
+func (m *Memory) retried(ctx context.Context, doing string, most time.Duration, fn func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	began, pause := time.Now(), 50*time.Millisecond
+	for {
+		err := fn()
+		if err == nil {
+			return ctx.Err()
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", doing, ctx.Err())
+		}
+		if !passes(err) || time.Since(began)+pause > most {
+			return m.failed(doing, err)
+		}
+		m.log.Warn("the database has interrupted a call; it is tried again", "doing", doing, "err", m.server.explain(err))
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, 2*time.Second)
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", doing, ctx.Err())
+		case <-m.ctx.Done():
+			return errors.New(doing + ": the memory is closed")
+		}
+	}
+}
+
+func (m *Memory) failed(doing string, err error) error {
+	return m.server.explain(fmt.Errorf("%s: %w", doing, err))
+}

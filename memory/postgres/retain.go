@@ -1,0 +1,86 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// batchRetained is how many documents one transaction removes; others write
+// between two.
+const batchRetained = 200
+
+// Retain removes what is older than Config.Keep allows, and then the oldest of what is too
+// much; see contract.Retainer. Pinned documents are kept, and count. Answers that cite
+// removed documents are kept. Of several processes, one removes at a time.
+func (m *Memory) Retain(ctx context.Context) (evidence.Receipt, error) {
+	r := evidence.Receipt{IDs: []string{}}
+	for more := true; more; {
+		var removed []aged
+		var total tally
+		err := m.write(ctx, "removing old documents", func(tx attempt) error {
+			if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", m.key(lockRetain)); err != nil {
+				return err
+			}
+			var err error
+			if removed, err = m.tooOld(ctx, tx); err != nil {
+				return err
+			}
+			ids := make([]int64, 0, len(removed))
+			for _, d := range removed {
+				ids = append(ids, d.id)
+			}
+			if err := m.removeDocs(ctx, tx, ids); err != nil {
+				return err
+			}
+			total, err = m.counted(ctx, tx, 0)
+			return err
+		})
+		if err != nil {
+			return r, err
+		}
+		for _, d := range removed {
+			r.IDs, r.Chunks, r.Documents = append(r.IDs, d.uid), r.Chunks+d.chunks, r.Documents+1
+		}
+		r.Remaining = int(total.documents)
+		more = len(removed) == batchRetained
+	}
+	return r, m.trimChanges(ctx)
+}
+
+type aged struct {
+	id     int64
+	uid    string
+	chunks int
+}
+
+// tooOld returns the next documents to remove, oldest first.
+func (m *Memory) tooOld(ctx context.Context, tx pgx.Tx) ([]aged, error) {
+	keep := m.cfg.Keep
+	if keep.IsZero() {
+		return nil, ctx.Err()
+	}
+	t, err := m.counted(ctx, tx, 0)
+	if err != nil {
+		return nil, err
+	}
+	total, oldest := t.bytes, m.now().Add(-keep.MaxAge)
+	var out []aged
+	err = eachRow(ctx, tx, func(row pgx.Row) error {
+		var a aged
+		var bytes int64
+		var at time.Time
+		if err := row.Scan(&a.id, &a.uid, &bytes, &at, &a.chunks); err != nil {
+			return err
+		}
+		if keep.MaxAge > 0 && at.Before(oldest) || keep.MaxBytes > 0 && total > keep.MaxBytes {
+			out = append(out, a)
+			total -= bytes
+		}
+		return nil
+	}, "select id, uid, bytes, retrieved, chunks from doc where tenant = $1 and not pinned order by retrieved, id limit $2 for update", m.tenant, batchRetained)
+	return out, err
+}

@@ -1,0 +1,155 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/research-mcp/research-mcp/memory/rank"
+)
+
+const (
+	// manyChunks is how many passages a memory has in which the frequency of a common
+	// term is taken from the sample of the n-grams: counting would read much of it.
+	manyChunks = 20_000
+	// mostCounted bounds counting where the sample knows nothing of a term.
+	mostCounted = 20_000
+	// foundByTerm is how many passages are compared by BM25 that have the rarest terms:
+	// those of which the sum of the weights is highest.
+	foundByTerm = 1000
+)
+
+// stemsArray is the expression that passage_stems indexes.
+const stemsArray = "string_to_array(p.stems, ' ')"
+
+// termStats looks up what BM25 needs of the terms.
+func (m *Memory) termStats(ctx context.Context, tx pgx.Tx, terms []string, total tally) (*rank.TermStats, error) {
+	return rank.NewTermStats(terms, total.chunks, total.terms, func(term string) (int64, error) {
+		if df, ok := m.df.Get(term, total.chunks); ok {
+			return df, nil
+		}
+		df, ok := int64(0), false
+		if total.chunks > manyChunks {
+			df, ok = m.grams.frequency(term, total.chunks)
+		}
+		if !ok {
+			err := tx.QueryRow(ctx, "select count(*) from (select 1 from passage p where p.tenant = $1 and "+stemsArray+" @> $2::text[] limit $3) top",
+				m.tenant, []string{coded(term)}, mostCounted).Scan(&df)
+			if err != nil {
+				return 0, err
+			}
+		}
+		m.df.Set(term, df)
+		return df, nil
+	})
+}
+
+// filterJoin is what a query of passages p adds for the filters.
+func (m *Memory) filterJoin(q *preparedQuery, p *params) (join, where string) {
+	if !q.filtered {
+		return "", ""
+	}
+	return " join doc d on d.tenant = p.tenant and d.id = p.doc", " and " + filterOf(q.RecallQuery, m.tenant, p)
+}
+
+// matching returns the passages with the best BM25.
+func (m *Memory) matching(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats) ([]place, error) {
+	if len(s.Terms) == 0 {
+		return nil, nil
+	}
+	if m.server.bm25 {
+		return m.matchingIndexed(ctx, tx, q, s)
+	}
+	return m.matchingTerms(ctx, tx, q, s)
+}
+
+// matchingIndexed asks pg_textsearch. Repeated terms count repeatedly, as in the score.
+func (m *Memory) matchingIndexed(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats) ([]place, error) {
+	var words []string
+	for _, t := range q.terms {
+		if s.Weight[t] > 0 {
+			words = append(words, coded(t))
+		}
+	}
+	p := params{m.tenant, strings.Join(words, " "), q.depth}
+	join, where := m.filterJoin(q, &p)
+	var out []place
+	err := eachRow(ctx, tx, func(row pgx.Row) error {
+		var at place
+		var score float64
+		err := row.Scan(&at.Doc, &at.Ord, &score)
+		if score < 0 { // of those that have none of the words it is 0
+			out = append(out, at)
+		}
+		return err
+	}, `select p.doc, p.ord, p.stems <@> to_bm25query($2, '`+bmIndex+`') score from passage p`+join+` where p.tenant = $1`+where+` order by score limit $3`, p...)
+	return out, err
+}
+
+// matchingTerms finds the passages that have the rarest terms, and of those the ones with
+// the best BM25, as far as it is known without their other terms.
+func (m *Memory) matchingTerms(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats) ([]place, error) {
+	b := &pgx.Batch{}
+	weights := map[place]float64{}
+	for _, t := range s.Sought() {
+		p := params{m.tenant, []string{coded(t)}, 2 * rank.MatchBudget}
+		join, where := m.filterJoin(q, &p)
+		b.Queue("select p.doc, p.ord from passage p"+join+" where p.tenant = $1 and "+stemsArray+" @> $2::text[]"+where+" limit $3", p...).Query(func(rows pgx.Rows) error {
+			var at place
+			_, err := pgx.ForEachRow(rows, []any{&at.Doc, &at.Ord}, func() error {
+				weights[at] += s.Weight[t]
+				return nil
+			})
+			return err
+		})
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, err
+	}
+	found := make([]place, 0, len(weights))
+	for at := range weights {
+		found = append(found, at)
+	}
+	slices.SortFunc(found, func(a, b place) int {
+		return cmp.Or(cmp.Compare(weights[b], weights[a]), cmp.Compare(a.Doc, b.Doc), cmp.Compare(a.Ord, b.Ord))
+	})
+	if len(found) <= q.depth {
+		return found, nil
+	}
+	return m.bestOf(ctx, tx, q, s, found[:min(len(found), max(foundByTerm, q.depth))])
+}
+
+// bestOf returns those of the passages that have the best BM25.
+func (m *Memory) bestOf(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats, found []place) ([]place, error) {
+	docs, ords := columnsOf(found)
+	var cands []rank.Candidate
+	err := eachRow(ctx, tx, func(row pgx.Row) error {
+		var c rank.Candidate
+		err := row.Scan(&c.Doc, &c.Ord, &c.Terms)
+		c.Terms = decodedAll(c.Terms)
+		cands = append(cands, c)
+		return err
+	}, `select p.doc, p.ord, p.stems from unnest($2::bigint[], $3::int[]) k(doc, ord) join passage p on p.tenant = $1 and p.doc = k.doc and p.ord = k.ord`,
+		m.tenant, docs, ords)
+	if err != nil {
+		return nil, fmt.Errorf("reading the words of passages: %w", err)
+	}
+	rank.ScoreWords(cands, s)
+	out := make([]place, 0, q.depth)
+	for _, c := range rank.BestWords(cands, q.depth) {
+		out = append(out, place{c.Doc, c.Ord})
+	}
+	return out, nil
+}
+
+func columnsOf(places []place) (docs []int64, ords []int32) {
+	docs, ords = make([]int64, len(places)), make([]int32, len(places))
+	for i, at := range places {
+		docs[i], ords[i] = at.Doc, int32(at.Ord) //nolint:gosec // MaxText is smaller
+	}
+	return docs, ords
+}
