@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -279,29 +278,6 @@ func TestCancel(t *testing.T) {
 	if rest := c.end(); rest != "" {
 		t.Errorf("a cancelled call was answered: %s", rest)
 	}
-}
-
-// A server that is not there yet is waited for.
-func TestServerStartsLater(t *testing.T) {
-	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := l.Addr().String()
-	l.Close()
-	told := make(chan string, 10)
-	c := connect(t, "http://"+at, func(o *Options) { o.Note = func(s string) { told <- s } })
-	c.send(hello)
-	wants(t, <-told, "cannot be reached")
-	if l, err = net.Listen("tcp", at); err != nil {
-		t.Skipf("another program took the port meanwhile: %v", err)
-	}
-	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: peer()}}
-	s.Start()
-	defer s.Close()
-	wants(t, c.receive(), `"serverInfo"`)
-	c.end()
 }
 
 func TestUnreachable(t *testing.T) {

@@ -75,28 +75,34 @@ func TestForgettingMuchAsksThePerson(t *testing.T) {
 	for _, era := range eras[:3] { // the last one has no elicitation
 		t.Run(era, func(t *testing.T) {
 			t.Parallel()
-			var questions []string
-			action := "decline"
-			c := startAs(t, era, &mcp.ClientOptions{ElicitationHandler: func(_ context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
-				questions = append(questions, r.Params.Message)
-				return &mcp.ElicitResult{Action: action}, nil
-			}})
-			for i := range 12 {
-				if res, err := c.CallTool(t.Context(), &mcp.CallToolParams{Name: "remember", Arguments: map[string]any{"text": fmt.Sprintf("Heron number %d.", i), "title": fmt.Sprintf("Heron %d", i)}}); err != nil || res.IsError {
-					t.Fatalf("%+v, %v", res, err)
-				}
-			}
-			for _, want := range []string{"did not agree", "Forgot 12 documents"} {
-				res, err := c.CallTool(t.Context(), &mcp.CallToolParams{Name: "forget", Arguments: map[string]any{"source": "note", "confirm": true}})
-				if err != nil || !strings.Contains(textOf(res), want) {
-					t.Errorf("%s: %+v, %v, want %q", action, res, err, want)
-				}
-				action = "accept"
-			}
-			if len(questions) != 2 || !strings.Contains(questions[0], "Remove 12 documents") || !strings.Contains(questions[0], "Heron 1") {
-				t.Errorf("questions %q", questions)
-			}
+			forgetMuch(t, func(o *mcp.ClientOptions) *mcp.ClientSession { return startAs(t, era, o).ClientSession })
 		})
+	}
+}
+
+// forgetMuch forgets many notes of a server without any, whose person first declines.
+func forgetMuch(t *testing.T, start func(*mcp.ClientOptions) *mcp.ClientSession) {
+	t.Helper()
+	var questions []string
+	action := "decline"
+	c := start(&mcp.ClientOptions{ElicitationHandler: func(_ context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+		questions = append(questions, r.Params.Message)
+		return &mcp.ElicitResult{Action: action}, nil
+	}})
+	for i := range 12 {
+		if res, err := c.CallTool(t.Context(), &mcp.CallToolParams{Name: "remember", Arguments: map[string]any{"text": fmt.Sprintf("Heron number %d.", i), "title": fmt.Sprintf("Heron %d", i)}}); err != nil || res.IsError {
+			t.Fatalf("%+v, %v", res, err)
+		}
+	}
+	for _, want := range []string{"did not agree", "Forgot 12 documents"} {
+		res, err := c.CallTool(t.Context(), &mcp.CallToolParams{Name: "forget", Arguments: map[string]any{"source": "note", "confirm": true}})
+		if err != nil || !strings.Contains(textOf(res), want) {
+			t.Errorf("%s: %+v, %v, want %q", action, res, err, want)
+		}
+		action = "accept"
+	}
+	if len(questions) != 2 || !strings.Contains(questions[0], "Remove 12 documents") || !strings.Contains(questions[0], "Heron 1") {
+		t.Errorf("questions %q", questions)
 	}
 }
 
