@@ -43,9 +43,10 @@ var mayImport = map[string][]string{
 	"memory/contract":   {"internal/evidence"},
 	"memory/memorytest": {"internal/evidence", "memory/contract"},
 	"memory/rank":       {"internal/evidence"},
+	"memory/cells":      {},
 	"memory/intake":     {"internal/evidence", "memory/contract", "memory/rank"},
 	"memory/traces":     {"internal/evidence"},
-	"memory/*":          {"internal/evidence", "memory/contract", "memory/intake", "memory/rank", "memory/traces"}, // each backend
+	"memory/*":          {"internal/evidence", "memory/cells", "memory/contract", "memory/intake", "memory/rank", "memory/traces"}, // each backend
 
 	"internal/models/pace":         {},
 	"internal/models/conversation": {},

@@ -45,6 +45,7 @@ type (
 	ModelStats    = contract.ModelStats
 	Progress      = contract.Progress
 	CheckReport   = contract.CheckReport
+	CellsReport   = contract.CellsReport
 	ErasureReport = contract.ErasureReport
 	BackupReport  = contract.BackupReport
 	RepairReport  = contract.RepairReport

@@ -140,6 +140,14 @@ func (c *console) printCheck(r memory.CheckReport) error {
 		sound := fmt.Sprintf("No damage: %s, %s, %s", text.Count(r.Documents, "document"), text.Count(r.Chunks, "chunk"), text.Count(r.Vectors, "vector"))
 		b.WriteString(c.screen.Wrap(sound, "", "  ") + "\n")
 	}
+	for _, v := range r.Cells {
+		read := fmt.Sprintf("a search reads %d of %d cells", v.Probes, v.Cells)
+		if v.Probes == 0 {
+			read = "a search compares all of them"
+		}
+		line := fmt.Sprintf("%s of %s: %s and finds %.1f %% of the nearest", text.Count(v.Vectors, "vector"), v.Model, read, 100*v.Recall)
+		b.WriteString(c.screen.Wrap(line, "", "  ") + "\n")
+	}
 	for _, p := range r.Problems {
 		b.WriteString(c.screen.Wrap("! "+p, "", "  ") + "\n")
 	}

@@ -86,6 +86,17 @@ type CheckReport struct {
 	Indexed   int      `json:"indexed"` // vectors in the index in RAM
 	Problems  []string `json:"problems"`
 	Try       string   `json:"try,omitempty"`
+	// Cells are the cells of the vectors, where a backend divides them.
+	Cells []CellsReport `json:"cells,omitempty"`
+}
+
+// CellsReport tells how well a search among the cells of a model's vectors does.
+type CellsReport struct {
+	Model   string  `json:"model"`
+	Vectors int     `json:"vectors"`
+	Cells   int     `json:"cells"`
+	Probes  int     `json:"probes"` // cells that a search reads; 0: all vectors are compared
+	Recall  float64 `json:"recall"` // the part of the ten nearest vectors that is found
 }
 
 // ErasureReport tells where an id still occurs, if anywhere.

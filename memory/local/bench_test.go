@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -25,15 +26,41 @@ func benchSizes() []int {
 	return sizes
 }
 
-// benchWords draws words with the frequencies of a natural language.
+const benchTopics, benchThemes = 40, 2000
+
+// benchWords draws words with the frequencies of a natural language, and vectors like
+// those of an encoder: around themes, which lie around topics. Two vectors of a theme have
+// a cosine of about 0.6, two of a topic 0.2.
 type benchWords struct {
-	r    *rand.Rand
-	zipf *rand.Zipf
+	r      *rand.Rand
+	zipf   *rand.Zipf
+	themes [][]float32
 }
 
 func newBenchWords(seed uint64) *benchWords {
 	r := rand.New(rand.NewPCG(seed, 11))
-	return &benchWords{r, rand.NewZipf(r, 1.1, 4, 50_000)}
+	w := &benchWords{r: r, zipf: rand.NewZipf(r, 1.1, 4, 50_000)}
+	of := rand.New(rand.NewPCG(1, 12)) // the same themes whatever the seed
+	var topics [][]float32
+	for range benchTopics {
+		topics = append(topics, direction(of))
+	}
+	for i := range benchThemes {
+		theme := direction(of)
+		for j, x := range topics[i%benchTopics] {
+			theme[j] = 0.8*theme[j] + 0.5*x
+		}
+		w.themes = append(w.themes, theme)
+	}
+	return w
+}
+
+func direction(r *rand.Rand) []float32 {
+	v := make([]float32, benchDims)
+	for i := range v {
+		v[i] = float32(r.NormFloat64() / math.Sqrt(benchDims))
+	}
+	return v
 }
 
 func (w *benchWords) text(n int) string {
@@ -45,9 +72,10 @@ func (w *benchWords) text(n int) string {
 }
 
 func (w *benchWords) vector() []float32 {
-	v := make([]float32, benchDims)
-	for i := range v {
-		v[i] = float32(w.r.NormFloat64())
+	v := direction(w.r)
+	theme := w.themes[w.r.IntN(len(w.themes))]
+	for i, x := range theme {
+		v[i] = 0.8*v[i] + x
 	}
 	return v
 }

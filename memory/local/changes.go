@@ -162,8 +162,8 @@ func (ix *index) apply(ctx context.Context, h *spaceSlot, last int64) error {
 	}
 	for _, doc := range docs {
 		found := false
-		err := eachVec(ctx, ix.pin, "SELECT doc, first, n, v FROM vec WHERE doc=? AND model=?", []any{doc, h.row.id}, func(doc, first int64, n int, blob []byte) error {
-			err := h.space.addBlob(ctx, doc, first, n, blob)
+		err := eachVec(ctx, ix.pin, "SELECT doc, first, n, v, NULL FROM vec WHERE doc=? AND model=?", []any{doc, h.row.id}, func(r vecRow) error {
+			err := h.space.addRow(ctx, r)
 			if err != nil && ctx.Err() == nil {
 				ix.log.Warn("vectors of a document cannot be indexed", "doc", doc, "err", err)
 				return nil // the document is still found by its words
@@ -179,6 +179,7 @@ func (ix *index) apply(ctx context.Context, h *spaceSlot, last int64) error {
 		}
 	}
 	h.seq = last
+	ix.wakeTidy()
 	return nil
 }
 

@@ -24,6 +24,9 @@ func (l *Local) Check(ctx context.Context) (contract.CheckReport, error) {
 	if err == nil {
 		err = l.checkIndex(ctx, &r)
 	}
+	if err == nil {
+		err = l.checkCells(ctx, &r)
+	}
 	if err != nil {
 		return contract.CheckReport{Problems: []string{}}, err
 	}

@@ -10,8 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
@@ -50,7 +48,9 @@ type index struct {
 	version int64
 	bulk    atomic.Bool // many changes are being applied: recalls should not wait
 
-	recalls atomic.Int32 // in progress
+	recalls atomic.Int32  // in progress
+	held    atomic.Int64  // bytes of vectors, as weigh has counted them
+	tidy    chan struct{} // capacity 1: cells may have to be learned or stored; see followCells
 	grams   grams
 }
 
@@ -77,7 +77,7 @@ func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, e
 		return nil, errors.Join(fmt.Errorf("opening a connection for the index: %w", err), rdb.Close())
 	}
 	ix := &index{rdb: rdb, log: log, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
-		spaces: map[int64]*spaceSlot{}, follow: make(chan struct{}, 1), pin: pin, version: -1}
+		spaces: map[int64]*spaceSlot{}, follow: make(chan struct{}, 1), tidy: make(chan struct{}, 1), pin: pin, version: -1}
 	go ix.run(ctx, prefer)
 	return ix, nil
 }
@@ -86,6 +86,7 @@ func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, e
 func (ix *index) close() error {
 	ix.cancel()
 	<-ix.done
+	ix.weigh(true)
 	return errors.Join(ix.pin.Close(), ix.rdb.Close())
 }
 
@@ -108,6 +109,7 @@ func (ix *index) run(ctx context.Context, prefer evidence.Model) {
 	}
 	for {
 		ix.loadWanted(ctx)
+		ix.weigh(false)
 		if _, err := ix.catchUp(ctx, 0); err != nil {
 			ix.warn(ctx, "applying the changes of the memory", err)
 		}
@@ -209,6 +211,14 @@ func (ix *index) loadWanted(ctx context.Context) {
 		ix.version = -1 // changes made while it was loaded are not in it
 		close(h.loaded)
 		<-ix.follow
+		ix.wakeTidy()
+	}
+}
+
+func (ix *index) wakeTidy() {
+	select {
+	case ix.tidy <- struct{}{}:
+	default: // already awake
 	}
 }
 
@@ -231,87 +241,4 @@ func (ix *index) yield(ctx context.Context, patience time.Duration) time.Duratio
 		}
 	}
 	return patience
-}
-
-// load reads a whole space as of one moment; seq is the last change in it.
-func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, err error) {
-	if s, err = newSpace(row.model); err != nil {
-		return nil, 0, err
-	}
-	tx, err := ix.rdb.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return nil, 0, err
-	}
-	defer tx.Rollback() //nolint:errcheck // nothing was written
-	if seq, err = lastChange(ctx, tx); err != nil {
-		return nil, 0, err
-	}
-	type job struct {
-		doc, first int64
-		v          []float32
-	}
-	jobs := make(chan job, loaders)
-	patience := loadPatience
-	if small, err := isSmall(ctx, tx); err != nil || small { // recalls wait for it instead
-		patience = 0
-	}
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(jobs)
-		return eachVec(gctx, tx, "SELECT doc, first, n, v FROM vec WHERE model=?", []any{row.id}, func(doc, first int64, n int, blob []byte) error {
-			patience = ix.yield(gctx, patience)
-			v, err := decode(blob, n, row.model.Dims)
-			if err != nil {
-				ix.log.Warn("vectors of a document cannot be read", "doc", doc, "err", err)
-				return nil // the document is still found by its words
-			}
-			select {
-			case jobs <- job{doc, first, v}:
-				return nil
-			case <-gctx.Done():
-				return gctx.Err()
-			}
-		})
-	})
-	for range loaders {
-		g.Go(func() error {
-			for j := range jobs {
-				if err := s.add(gctx, j.doc, j.first, j.v); err != nil && gctx.Err() == nil {
-					ix.log.Warn("vectors of a document cannot be indexed", "doc", j.doc, "err", err)
-				}
-			}
-			return nil
-		})
-	}
-	return s, seq, errors.Join(g.Wait(), ctx.Err())
-}
-
-func (s *space) addBlob(ctx context.Context, doc, first int64, n int, blob []byte) error {
-	v, err := decode(blob, n, s.model.Dims)
-	if err != nil {
-		return err
-	}
-	return s.add(ctx, doc, first, v)
-}
-
-// eachVec calls fn for each row of doc, first, n and v. The blob is valid until
-// fn returns: copies would double the memory that loading needs.
-func eachVec(ctx context.Context, q rowsQuerier, query string, args []any, fn func(doc, first int64, n int, blob []byte) error) error {
-	rows, err := q.QueryContext(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var doc, first int64
-		var n int
-		var blob sql.RawBytes
-		if err := rows.Scan(&doc, &first, &n, &blob); err != nil {
-			return err
-		}
-		if err := fn(doc, first, n, blob); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

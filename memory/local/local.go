@@ -5,8 +5,8 @@
 //
 // Reading order: local.go (open and close), datadir.go and migrate.go (folder
 // and file), put.go, recall.go with lexical.go, semantic.go and fuse.go,
-// words.go (terms of an older program), index.go with vectorspace.go and changes.go
-// (the index in RAM), fill.go (vectors that are written behind), sessions.go, forget.go with erase.go, then the optional parts of the contract.
+// words.go (terms of an older program), index.go with load.go, vectorspace.go, vectorsearch.go and changes.go
+// (the index in RAM), divide.go with cellspace.go (its cells), fill.go (vectors that are written behind), sessions.go, forget.go with erase.go, then the optional parts of the contract.
 package local
 
 import (
@@ -57,6 +57,7 @@ type Local struct {
 	df    *rank.Frequencies
 
 	stopWords func() // ends the work on the word index
+	stopCells func() // ends the work on the cells of vectors
 	claims    claims
 
 	closing sync.Once
@@ -129,6 +130,7 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 		l.keepReserve()
 		l.stopWords = l.followWords()
 	}
+	l.stopCells = l.followCells()
 	return l, nil
 }
 
@@ -198,12 +200,12 @@ func openDB(path string, readOnly bool) (*sql.DB, error) {
 	q.Add("_error_rc", "1")
 	if readOnly {
 		q.Set("_query_only", "1")
-		q.Add("_pragma", "cache_size(-4096)")
+		q.Add("_pragma", "cache_size(-12288)") // FTS5 reads the length of each chunk that matches
 	} else {
 		q.Set("_txlock", "immediate") // a deferred transaction fails at once after a commit of another process
 		q.Add("_pragma", "synchronous(2)")
 		q.Add("_pragma", "journal_size_limit(33554432)")
-		q.Add("_pragma", "cache_size(-8192)")
+		q.Add("_pragma", "cache_size(-12288)") // FTS5 reads the length of each chunk that matches
 	}
 	return sql.Open("sqlite", dsn(path, q))
 }
@@ -270,6 +272,7 @@ func (l *Local) failed(ctx context.Context, doing string, err error) error {
 func (l *Local) Close() error {
 	l.closing.Do(func() {
 		l.stopWords()
+		l.stopCells()
 		err := errors.Join(l.index.close(), l.claims.close())
 		l.closed = errors.Join(err, l.rdb.Close(), l.wdb.Close())
 		l.closed = errors.Join(l.closed, l.raw.release()) // after all connections

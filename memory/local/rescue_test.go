@@ -123,7 +123,7 @@ func TestRescueOldLayouts(t *testing.T) {
 	t.Parallel()
 	for version, drop := range map[int]string{
 		4: "ALTER TABLE vec DROP COLUMN sum",
-		3: "ALTER TABLE vec DROP COLUMN sum; DROP INDEX vec_missing; ALTER TABLE vec DROP COLUMN missing",
+		3: "DROP TABLE cell; DROP TABLE codebook; ALTER TABLE vec DROP COLUMN sum; DROP INDEX vec_missing; ALTER TABLE vec DROP COLUMN missing",
 	} {
 		dir, _ := filled(t, 3)
 		execOn(t, filepath.Join(dir, fileName), fmt.Sprintf("%s; PRAGMA user_version=%d", drop, version))

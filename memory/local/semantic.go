@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/cells"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -165,24 +166,21 @@ func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *preparedQ
 
 // scanFile finds the nearest chunks without the index, by reading all vectors.
 func (s *semantics) scanFile(ctx context.Context, tx *sql.Tx, q *preparedQuery) ([]near, error) {
-	query, args := "SELECT doc, first, n, v FROM vec WHERE model=?", []any{s.model.id}
+	query, args := "SELECT doc, first, n, v, NULL FROM vec WHERE model=?", []any{s.model.id}
 	if !q.filter.empty() {
 		query += " AND doc IN (SELECT d.id FROM doc d WHERE " + q.filter.where + ")"
 		args = append(args, q.filter.args...)
 	}
-	var out []near
-	err := eachVec(ctx, tx, query, args, func(doc, first int64, n int, blob []byte) error {
-		v, err := decode(blob, n, s.model.model.Dims)
+	out := topNear{k: q.depth}
+	err := eachVec(ctx, tx, query, args, func(r vecRow) error {
+		v, err := decode(r.v, r.n, s.model.model.Dims)
 		if err != nil {
 			return fmt.Errorf("reading the vectors of a document: %w", err)
 		}
-		out = appendNear(out, doc, slab{first, v}, q.vector)
-		if len(out) > 8*q.depth {
-			out = nearest(out, q.depth)
-		}
+		out.compare(r.doc, slab{first: r.first, v: v}, q.vector, nil)
 		return nil
 	})
-	return nearest(out, q.depth), err
+	return out.nearest(), err
 }
 
 // score sets the exact similarity of each candidate that has a vector.
@@ -200,7 +198,7 @@ func (s *semantics) score(ctx context.Context, tx *sql.Tx, q *preparedQuery, can
 	for i := range cands {
 		c := &cands[i]
 		if v := find(*c); v != nil && !isZero(v) {
-			c.vector, c.cos = v, float64(dot(q.vector, v))
+			c.vector, c.cos = v, float64(cells.Dot(q.vector, v))
 		}
 	}
 	return nil
@@ -211,9 +209,9 @@ func (s *semantics) inRAM(cands []candidate) func(candidate) []float32 {
 	if s.space == nil {
 		return nil
 	}
-	docs := make(map[int64]bool, len(cands))
+	docs := make([]int64, 0, len(cands))
 	for _, c := range cands {
-		docs[c.doc] = true
+		docs = append(docs, c.doc)
 	}
 	slabs, dims := s.space.slabs(docs), s.model.model.Dims
 	return func(c candidate) []float32 {

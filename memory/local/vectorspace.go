@@ -6,32 +6,48 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
 
 	"github.com/philippgille/chromem-go"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/cells"
 )
 
-// space is the index in RAM of the vectors of one model: a chromem-go
-// collection, and the vectors by document. It checks what chromem does not: a
-// vector of another length or with a NaN would spoil every later query, asking
-// for too many results is an error, deleting an empty selection deletes
+// space is the index in RAM of the vectors of one model: chromem-go collections, and
+// the vectors by document. A small space is one collection. A large one is divided into
+// cells, each a collection, of which a query reads the nearest ones: see memory/cells. It
+// checks what chromem does not: a vector of another length or with a NaN would spoil every
+// later query, asking for too many results is an error, deleting an empty selection deletes
 // everything, and a cancelled query returns no results without an error.
 type space struct {
 	model evidence.Model
-	col   *chromem.Collection
 
-	mu   sync.RWMutex // read-locked while a query runs, so that n does not change
-	docs map[int64]slab
-	n    int // vectors
+	mu    sync.RWMutex // read-locked while a query runs, so that nothing below changes
+	docs  map[int64]slab
+	n     int         // vectors
+	cells collection  // by cell; a space without a book has one
+	book  *cells.Book // nil: not learned
+	fresh drift       // what came since the book was learned
+
+	version  int64          // of the book
+	unstored map[int64]bool // documents whose cells are not in the file
 }
 
-// slab holds the vectors of one document; the collection shares its memory.
+type collection []*chromem.Collection
+
+// slab holds the vectors of one document; the collections share its memory.
 type slab struct {
 	first int64 // id of the first chunk
 	v     []float32
+	cells []uint16 // of each vector; nil: the space is not divided
+}
+
+func (sl slab) cell(i int) int {
+	if sl.cells == nil {
+		return 0
+	}
+	return int(sl.cells[i])
 }
 
 // near is a chunk and its cosine similarity to the query.
@@ -46,12 +62,21 @@ func newSpace(m evidence.Model) (*space, error) {
 	if m.Dims <= 0 {
 		return nil, fmt.Errorf("the model %s has %d dimensions", m.Name, m.Dims)
 	}
+	cols, err := newCollections(1)
+	return &space{model: m, cells: cols, docs: map[int64]slab{}, unstored: map[int64]bool{}}, err
+}
+
+func newCollections(n int) (collection, error) {
 	refuse := func(context.Context, string) ([]float32, error) { return nil, errNoText }
-	col, err := chromem.NewDB().CreateCollection("chunks", nil, refuse)
-	if err != nil {
-		return nil, fmt.Errorf("creating the index: %w", err)
+	out := make(collection, n)
+	for i := range out {
+		col, err := chromem.NewDB().CreateCollection("chunks", nil, refuse)
+		if err != nil {
+			return nil, fmt.Errorf("creating the index: %w", err)
+		}
+		out[i] = col
 	}
-	return &space{model: m, col: col, docs: map[int64]slab{}}, nil
+	return out, nil
 }
 
 // key returns the id of a chunk in chromem: the whole ids, so that there are no
@@ -70,8 +95,9 @@ func unkey(id string) (doc, chunk int64) {
 
 // add adds or replaces the vectors of a document, and takes ownership of v. A
 // zero vector stands for a chunk without one; any other vector that is not of
-// unit length is an error.
-func (s *space) add(ctx context.Context, doc, first int64, v []float32) error {
+// unit length is an error. known is the cell of each, if the space is divided and they
+// are known.
+func (s *space) add(ctx context.Context, doc, first int64, v []float32, known []uint16) error {
 	dims := s.model.Dims
 	if len(v)%dims != 0 {
 		return fmt.Errorf("%d numbers cannot be vectors of %d dimensions", len(v), dims)
@@ -89,19 +115,68 @@ func (s *space) add(ctx context.Context, doc, first int64, v []float32) error {
 	if err := s.drop(doc); err != nil {
 		return err
 	}
-	s.docs[doc] = slab{first: first, v: v}
-	for at := 0; at < len(v); at += dims {
-		if isZero(v[at : at+dims]) {
+	return s.put(doc, slab{first: first, v: v}, known)
+}
+
+// put adds a document that is not in the space. known is as of add.
+func (s *space) put(doc int64, sl slab, known []uint16) error {
+	if sl.cells = nil; s.divided() {
+		if sl.cells = known; !fits(known, sl, s.book) {
+			sl.cells = s.fresh.assign(s.book, sl.v)
+			s.unstored[doc] = true
+		}
+	}
+	s.docs[doc] = sl
+	n, err := s.cells.add(doc, sl, s.model.Dims)
+	s.n += n
+	return err
+}
+
+// fits reports whether cells are those of the vectors of a slab.
+func fits(known []uint16, sl slab, book *cells.Book) bool {
+	if known == nil || len(known) != len(sl.v)/book.Dims {
+		return false
+	}
+	for i, c := range known {
+		if none := isZero(sl.v[i*book.Dims : (i+1)*book.Dims]); none != (c == cells.None) || !none && int(c) >= book.Cells() {
+			return false
+		}
+	}
+	return true
+}
+
+// add adds the vectors of a document, and returns how many there were. The caller checked
+// whether to go on: a document is added as a whole.
+func (cols collection) add(doc int64, sl slab, dims int) (n int, err error) {
+	for i := range len(sl.v) / dims {
+		v := sl.v[i*dims : (i+1)*dims : (i+1)*dims]
+		if isZero(v) {
 			continue
 		}
-		// The context was checked above: a document is added as a whole.
-		d := chromem.Document{ID: key(doc, first+int64(at/dims)), Embedding: v[at : at+dims : at+dims]}
-		if err := s.col.AddDocument(context.WithoutCancel(ctx), d); err != nil {
-			return fmt.Errorf("indexing chunk %d: %w", first+int64(at/dims), err)
+		d := chromem.Document{ID: key(doc, sl.first+int64(i)), Embedding: v}
+		if err := cols[sl.cell(i)].AddDocument(context.Background(), d); err != nil {
+			return n, fmt.Errorf("indexing chunk %d: %w", sl.first+int64(i), err)
 		}
-		s.n++
+		n++
 	}
-	return nil
+	return n, nil
+}
+
+// drop removes the vectors of a document, and returns how many there were.
+func (cols collection) drop(doc int64, sl slab, dims int) (n int, err error) {
+	ids := map[int][]string{}
+	for i := range len(sl.v) / dims {
+		if !isZero(sl.v[i*dims : (i+1)*dims]) {
+			ids[sl.cell(i)] = append(ids[sl.cell(i)], key(doc, sl.first+int64(i)))
+			n++
+		}
+	}
+	for cell, some := range ids { // never an empty one: chromem would delete all documents
+		if err := cols[cell].Delete(context.Background(), nil, nil, some...); err != nil {
+			return n, fmt.Errorf("removing a document from the index: %w", err)
+		}
+	}
+	return n, nil
 }
 
 func checkUnit(v []float32) error {
@@ -128,21 +203,10 @@ func (s *space) drop(doc int64) error {
 		return nil
 	}
 	delete(s.docs, doc)
-	dims := s.model.Dims
-	ids := make([]string, 0, len(old.v)/dims)
-	for at := 0; at < len(old.v); at += dims {
-		if !isZero(old.v[at : at+dims]) {
-			ids = append(ids, key(doc, old.first+int64(at/dims)))
-		}
-	}
-	if len(ids) == 0 { // chromem would delete all documents
-		return nil
-	}
-	if err := s.col.Delete(context.Background(), nil, nil, ids...); err != nil {
-		return fmt.Errorf("removing a document from the index: %w", err)
-	}
-	s.n -= len(ids)
-	return nil
+	delete(s.unstored, doc)
+	n, err := s.cells.drop(doc, old, s.model.Dims)
+	s.n -= n
+	return err
 }
 
 // size returns how many vectors and documents are indexed.
@@ -152,77 +216,12 @@ func (s *space) size() (vectors, docs int) {
 	return s.n, len(s.docs)
 }
 
-// query returns the k chunks nearest to the unit vector q, nearest first.
-func (s *space) query(ctx context.Context, q []float32, k int) ([]near, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if k = min(k, s.n); k <= 0 {
-		return nil, ctx.Err()
-	}
-	found, err := s.col.QueryEmbedding(ctx, q, k, nil, nil)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("searching the index: %w", err)
-	}
-	out := make([]near, 0, len(found))
-	for _, f := range found {
-		doc, chunk := unkey(f.ID)
-		out = append(out, near{chunk: chunk, doc: doc, cos: float64(f.Similarity)})
-	}
-	return out, nil
-}
-
-// scan is query over the documents in allowed only. The filters of chromem
-// support equality of metadata only, at almost the cost of no filter.
-func (s *space) scan(ctx context.Context, q []float32, k int, allowed map[int64]bool) ([]near, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	var out []near
-	for doc := range allowed {
-		sl, ok := s.docs[doc]
-		if !ok {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		out = appendNear(out, doc, sl, q)
-	}
-	return nearest(out, k), ctx.Err()
-}
-
-func appendNear(out []near, doc int64, sl slab, q []float32) []near {
-	for at := 0; at+len(q) <= len(sl.v); at += len(q) {
-		v := sl.v[at : at+len(q)]
-		if !isZero(v) {
-			out = append(out, near{chunk: sl.first + int64(at/len(q)), doc: doc, cos: float64(dot(q, v))})
-		}
-	}
-	return out
-}
-
-// nearest sorts, and returns the first k; equal ones are ordered by age.
-func nearest(all []near, k int) []near {
-	slices.SortFunc(all, func(a, b near) int {
-		switch {
-		case a.cos > b.cos:
-			return -1
-		case a.cos < b.cos:
-			return 1
-		}
-		return int(a.chunk - b.chunk)
-	})
-	return all[:min(k, len(all))]
-}
-
 // slabs returns the vectors of documents; they are read-only.
-func (s *space) slabs(docs map[int64]bool) map[int64]slab {
+func (s *space) slabs(docs []int64) map[int64]slab {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	out := make(map[int64]slab, len(docs))
-	for doc := range docs {
+	for _, doc := range docs {
 		if sl, ok := s.docs[doc]; ok {
 			out[doc] = sl
 		}

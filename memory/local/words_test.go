@@ -17,7 +17,7 @@ func olderWords(t *testing.T, dir string) {
 	execOn(t, filepath.Join(dir, fileName), `UPDATE chunk SET terms='t ' || CASE doc WHEN 1 THEN 'getuserbyid load row' WHEN 2 THEN 'c librari' ELSE 'glacier move' END;
 		UPDATE tally SET n=(SELECT sum(length(terms) - length(replace(terms, ' ', '')) + 1) FROM chunk) WHERE name='terms';
 		INSERT INTO fts(fts) VALUES('rebuild');
-		DROP TABLE words; DROP INDEX vec_missing; ALTER TABLE vec DROP COLUMN missing; ALTER TABLE vec DROP COLUMN sum; PRAGMA user_version=2`)
+		DROP TABLE words; DROP TABLE cell; DROP TABLE codebook; DROP INDEX vec_missing; ALTER TABLE vec DROP COLUMN missing; ALTER TABLE vec DROP COLUMN sum; PRAGMA user_version=2`)
 }
 
 func foundBy(t *testing.T, l *Local, query string) string {

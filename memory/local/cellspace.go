@@ -1,0 +1,127 @@
+package local
+
+import (
+	"context"
+	"maps"
+
+	"github.com/research-mcp/research-mcp/memory/cells"
+)
+
+// work is what is to be done for the cells of a space.
+type work int
+
+const (
+	nothingToDo work = iota
+	learnCells
+	storeCells
+)
+
+func (s *space) divided() bool { return s.book != nil && s.book.Probes > 0 }
+
+// tidyWork reports what is to be done for the cells.
+func (s *space) tidyWork() work {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	switch {
+	case s.n < divideFrom:
+		return nothingToDo
+	case s.book == nil || s.fresh.stale(s.book, s.n):
+		return learnCells
+	case len(s.unstored) >= storeFrom:
+		return storeCells
+	}
+	return nothingToDo
+}
+
+func (s *space) bookVersion() int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.version
+}
+
+// use sets the book of an empty space.
+func (s *space) use(book *cells.Book, version int64) error {
+	if book == nil {
+		return nil
+	}
+	s.book, s.version = book, version
+	var err error
+	if s.divided() {
+		s.cells, err = newCollections(book.Cells())
+	}
+	return err
+}
+
+// snapshot returns the documents of this moment. The vectors are read-only.
+func (s *space) snapshot() map[int64]slab {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return maps.Clone(s.docs)
+}
+
+// divide distributes the vectors to the cells of book. known are the cells of documents,
+// as far as they are known; stored tells whether they are so in the file. The collections are made beside those in use; what changes
+// meanwhile is brought up to date at the end, while queries wait.
+func (s *space) divide(ctx context.Context, book *cells.Book, version int64, known map[int64][]uint16, stored bool, pause func()) error {
+	next := &space{model: s.model, docs: map[int64]slab{}, unstored: map[int64]bool{}}
+	var err error
+	if next.cells, err = newCollections(1); err != nil {
+		return err
+	}
+	if err := next.use(book, version); err != nil {
+		return err
+	}
+	before := s.snapshot()
+	for doc, sl := range before {
+		if pause(); ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := next.put(doc, sl, known[doc]); err != nil {
+			return err
+		}
+		if !stored && next.divided() {
+			next.unstored[doc] = true
+		}
+	}
+	next.fresh = drift{} // these are not new
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for doc := range before {
+		if _, ok := s.docs[doc]; !ok {
+			if err := next.drop(doc); err != nil {
+				return err
+			}
+		}
+	}
+	for doc, sl := range s.docs {
+		if old, ok := before[doc]; ok && sameSlab(old, sl) {
+			continue
+		}
+		if err := next.drop(doc); err != nil {
+			return err
+		}
+		if err := next.put(doc, sl, nil); err != nil {
+			return err
+		}
+	}
+	s.docs, s.n, s.cells, s.book, s.version, s.fresh, s.unstored = next.docs, next.n, next.cells, next.book, next.version, next.fresh, next.unstored
+	return nil
+}
+
+func sameSlab(a, b slab) bool {
+	return a.first == b.first && len(a.v) == len(b.v) && (len(a.v) == 0 || &a.v[0] == &b.v[0])
+}
+
+// takeUnstored returns the documents whose cells are not stored, and the version of the
+// cells. They count as stored from now on: if storing fails, the next load finds their
+// cells again.
+func (s *space) takeUnstored() ([]int64, int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]int64, 0, len(s.unstored))
+	for doc := range s.unstored {
+		out = append(out, doc)
+	}
+	clear(s.unstored)
+	return out, s.version
+}

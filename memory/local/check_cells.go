@@ -1,0 +1,91 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+
+	"github.com/research-mcp/research-mcp/memory/cells"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// checkCells measures how many of the nearest vectors the cells of each loaded space find.
+// If that are too few, a search reads more cells from now on.
+func (l *Local) checkCells(ctx context.Context, r *contract.CheckReport) error {
+	for _, h := range l.index.all() {
+		if !h.isReady() || h.err != nil {
+			continue
+		}
+		book, version, report, err := l.measureCells(ctx, h)
+		if err != nil {
+			return err
+		}
+		if book == nil {
+			continue
+		}
+		if report.Recall < cells.Wanted && !l.readOnly {
+			err := l.write(ctx, "storing the cells of vectors", func(tx *sql.Tx) error {
+				_, err := tx.ExecContext(ctx, "UPDATE codebook SET probes=?, recall=? WHERE model=? AND version=?", book.Probes, book.Recall, h.row.id, version)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			h.space.readMore(book, version)
+			report.Probes, report.Recall = book.Probes, book.Recall
+		}
+		r.Cells = append(r.Cells, report)
+	}
+	return nil
+}
+
+// measureCells returns the report of a space, and its book with as many probes as it needs.
+// Without cells there is none.
+func (l *Local) measureCells(ctx context.Context, h *spaceSlot) (*cells.Book, int64, contract.CellsReport, error) {
+	s := h.space
+	s.mu.RLock()
+	book, version, n, docs := s.book, s.version, s.n, maps.Clone(s.docs) // of one moment
+	s.mu.RUnlock()
+	report := contract.CellsReport{Model: contract.ModelText(h.row.model), Vectors: n}
+	if book == nil {
+		return nil, 0, report, nil
+	}
+	report.Cells, report.Probes, report.Recall = book.Cells(), book.Probes, 1
+	if book.Probes == 0 {
+		return book, version, report, nil
+	}
+	dims := s.model.Dims
+	assigned := make(map[int64][]uint16, len(docs))
+	var all [][]float32
+	for doc, sl := range docs {
+		assigned[doc] = sl.cells
+		for at := 0; at < len(sl.v); at += dims {
+			if v := sl.v[at : at+dims]; !isZero(v) {
+				all = append(all, v)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return book, version, report, nil
+	}
+	found, err := book.Measure(ctx, cells.Questions(all, measureWith), vectorsIn(docs, assigned, dims), l.pause(ctx))
+	if err != nil {
+		return nil, 0, report, err
+	}
+	report.Recall = found.Recall(book.Probes)
+	return book.WithProbes(found), version, report, nil
+}
+
+// readMore has searches read as many cells as book says, if it is of the same version. A
+// space whose vectors would all be read keeps its cells until they are learned anew.
+func (s *space) readMore(book *cells.Book, version int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.version == version && s.divided() {
+		more := *book
+		if more.Probes == 0 {
+			more.Probes = more.Cells()
+		}
+		s.book = &more
+	}
+}

@@ -1,0 +1,238 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/research-mcp/research-mcp/memory/cells"
+)
+
+const (
+	// divideFrom is how many vectors are too few to be divided into cells.
+	divideFrom = 20_000
+	// measureWith is how many questions measure the recall of cells.
+	measureWith = 64
+	// storeFrom is how many documents with cells that are not stored are stored at once,
+	// storeBatch how many in one transaction.
+	storeFrom  = 256
+	storeBatch = 500
+	// cellsLock is the file whose lock the process holds that learns cells; it stays empty.
+	cellsLock = fileName + "-cells.lock"
+	// divideAgain is when a process tries again that found the lock taken.
+	divideAgain = 20 * time.Second
+)
+
+// followCells learns and stores cells in the background until stop is called.
+func (l *Local) followCells() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		again := time.NewTimer(0)
+		if !again.Stop() {
+			<-again.C
+		}
+		defer again.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-l.index.tidy:
+			case <-again.C:
+			}
+			busy, err := l.tidyCells(ctx)
+			if err != nil && ctx.Err() == nil {
+				l.log.Warn("the vectors are not divided into cells; recalls are slower", "err", err)
+			}
+			if busy {
+				again.Reset(divideAgain)
+			}
+		}
+	}()
+	return func() { cancel(); <-ended }
+}
+
+// tidyCells divides the loaded spaces that need it. busy reports that another process
+// does so.
+func (l *Local) tidyCells(ctx context.Context) (busy bool, err error) {
+	for _, h := range l.index.all() {
+		if !h.isReady() || h.err != nil || h.space.tidyWork() == nothingToDo {
+			continue
+		}
+		if l.readOnly {
+			if h.space.tidyWork() == learnCells {
+				err = errors.Join(err, l.learn(ctx, h, false))
+			}
+			continue
+		}
+		lock := flock.New(filepath.Join(filepath.Dir(l.path), cellsLock), flock.SetPermissions(0o600))
+		got, failed := lock.TryLock()
+		if failed != nil {
+			return false, fmt.Errorf("locking %s: %w", lock.Path(), failed)
+		}
+		if !got {
+			return true, err
+		}
+		err = errors.Join(err, l.tidySpace(ctx, h), lock.Unlock())
+	}
+	return false, err
+}
+
+func (l *Local) tidySpace(ctx context.Context, h *spaceSlot) error {
+	book, version, err := readBook(ctx, l.rdb, h.row)
+	if err != nil {
+		l.log.Warn("the cells of the vectors cannot be read and are learned anew", "err", err)
+	}
+	if book != nil && version > h.space.bookVersion() { // another process was first
+		known, err := l.storedCells(ctx, h.row, version)
+		if err != nil {
+			return err
+		}
+		if err := h.space.divide(ctx, book, version, known, true, l.pause(ctx)); err != nil {
+			return err
+		}
+	}
+	switch h.space.tidyWork() {
+	case learnCells:
+		return l.learn(ctx, h, true)
+	case storeCells:
+		return l.storeCells(ctx, h)
+	}
+	return nil
+}
+
+// pause returns a function that waits while recalls are in progress, for a bounded time.
+func (l *Local) pause(ctx context.Context) func() {
+	return func() { l.index.yield(ctx, 5*time.Millisecond) }
+}
+
+// learn divides a space into new cells, and stores them.
+func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
+	s, pause := h.space, l.pause(ctx)
+	docs := s.snapshot()
+	dims := s.model.Dims
+	var all [][]float32
+	for _, doc := range slices.Sorted(maps.Keys(docs)) { // in one order: the result depends on it
+		sl := docs[doc]
+		for at := 0; at < len(sl.v); at += dims {
+			if v := sl.v[at : at+dims]; !isZero(v) {
+				all = append(all, v)
+			}
+		}
+	}
+	if len(all) < divideFrom {
+		return nil
+	}
+	k := cells.Count(len(all))
+	book, err := cells.Learn(ctx, every(all, k*cells.SampleOf), dims, k, pause)
+	if err != nil || book == nil {
+		return err
+	}
+	book.Learned = len(all)
+	assigned := make(map[int64][]uint16, len(docs))
+	var none drift
+	for doc, sl := range docs {
+		if pause(); ctx.Err() != nil {
+			return ctx.Err()
+		}
+		assigned[doc] = none.assign(book, sl.v)
+	}
+	found, err := book.Measure(ctx, cells.Questions(all, measureWith), vectorsIn(docs, assigned, dims), pause)
+	if err != nil {
+		return err
+	}
+	book, version := book.WithProbes(found), l.now().UnixMicro()
+	if version <= s.bookVersion() {
+		version = s.bookVersion() + 1
+	}
+	if err := s.divide(ctx, book, version, assigned, false, pause); err != nil || !store {
+		return err
+	}
+	l.log.Debug("vectors divided into cells", "vectors", len(all), "cells", book.Cells(), "probes", book.Probes, "recall", book.Recall)
+	err = l.write(ctx, "storing the cells of vectors", func(tx *sql.Tx) error { return storeBook(ctx, tx, h.row.id, version, book) })
+	if err != nil {
+		return err
+	}
+	return l.storeCells(ctx, h)
+}
+
+// every returns about n of all, evenly.
+func every(all [][]float32, n int) [][]float32 {
+	if len(all) <= n {
+		return all
+	}
+	out := make([][]float32, n)
+	for i := range out {
+		out[i] = all[i*len(all)/n]
+	}
+	return out
+}
+
+func vectorsIn(docs map[int64]slab, assigned map[int64][]uint16, dims int) cells.Vectors {
+	return func(yield func([]float32, uint16) bool) {
+		for doc, sl := range docs {
+			for i, c := range assigned[doc] {
+				if c != cells.None && !yield(sl.v[i*dims:(i+1)*dims], c) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func storeBook(ctx context.Context, tx *sql.Tx, model, version int64, b *cells.Book) error {
+	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO codebook(model, version, vectors, probes, spread, recall, centres) VALUES(?, ?, ?, ?, ?, ?, ?)",
+		model, version, b.Learned, b.Probes, b.Spread, b.Recall, b.Encode())
+	return err
+}
+
+// storedCells returns the cells of documents by the stored codebook of that version.
+func (l *Local) storedCells(ctx context.Context, row modelRow, version int64) (map[int64][]uint16, error) {
+	out := map[int64][]uint16{}
+	err := l.read(ctx, "reading the cells of vectors", func(tx *sql.Tx) error {
+		return eachRow(ctx, tx, "SELECT c.doc, c.cells FROM cell c JOIN vec v ON v.doc=c.doc AND v.model=c.model AND v.sum=c.sum WHERE c.model=? AND c.version=?",
+			[]any{row.id, version}, func(r scanner) error {
+				var doc int64
+				var blob []byte
+				err := r.Scan(&doc, &blob)
+				out[doc] = decodeCells(blob)
+				return err
+			})
+	})
+	return out, err
+}
+
+// storeCells stores the cells of the documents that have none in the file. Rows of
+// documents whose vectors were replaced or removed meanwhile are left out.
+func (l *Local) storeCells(ctx context.Context, h *spaceSlot) error {
+	docs, version := h.space.takeUnstored()
+	for batch := range slices.Chunk(docs, storeBatch) {
+		slabs := h.space.slabs(batch)
+		err := l.write(ctx, "storing the cells of vectors", func(tx *sql.Tx) error {
+			for doc, sl := range slabs {
+				if sl.cells == nil {
+					continue
+				}
+				_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO cell(model, doc, version, sum, cells)
+					SELECT v.model, v.doc, ?, v.sum, ? FROM vec v JOIN codebook b ON b.model=v.model AND b.version=?1 WHERE v.doc=? AND v.model=? AND v.sum=?`,
+					version, encodeCells(sl.cells), doc, h.row.id, checksum(encode(sl.v)))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
