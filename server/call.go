@@ -15,6 +15,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/tools"
 )
@@ -110,7 +111,7 @@ func failed(ctx context.Context, log *slog.Logger, name string, call int64, err 
 	switch {
 	case errors.As(err, &p):
 		log.Info("tool refused", "err", err)
-		return mcp.NewToolResultError(p.Error())
+		return mcp.NewToolResultError(redact.Shapes(p.Error())) // it may repeat a value of the caller's
 	case ctx.Err() != nil:
 		return mcp.NewToolResultError(name + " was cancelled; call it again if its result is still wanted")
 	case !errors.Is(err, errPanic):
@@ -136,7 +137,7 @@ func (h *Handler) unknownTool(env envelope) string {
 	if slices.Contains(h.names, p.Name) {
 		return ""
 	}
-	name, _ := text.Cut(p.Name, 60)
+	name, _ := text.Cut(redact.Shapes(p.Name), 60)
 	problem := fmt.Sprintf("unknown tool %q; ", name)
 	if near := text.Nearest(name, h.names); near != "" {
 		problem += fmt.Sprintf("did you mean %q? ", near)

@@ -9,6 +9,7 @@ import (
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 // failure is the error of a request as its client gets it, where it differs from mcp-go's.
@@ -36,7 +37,7 @@ func (h *Handler) explain(ctx context.Context, _ any, method mcp.MCPMethod, requ
 	case isRead && read.Params.URI == "":
 		*client.failure = failure{code: mcp.INVALID_PARAMS, message: "params.uri is missing; give the address of a resource"}
 	case isRead && (isProblem || errors.Is(err, mcpserver.ErrResourceNotFound)):
-		*client.failure = failure{code: notFoundCode(ctx), message: "there is no such resource; resources/list and resources/templates/list have the addresses", data: map[string]any{"uri": read.Params.URI}}
+		*client.failure = failure{code: notFoundCode(ctx), message: "there is no such resource; resources/list and resources/templates/list have the addresses", data: map[string]any{"uri": redact.Shapes(read.Params.URI)}}
 		if isProblem {
 			client.failure.message = "resource not found: " + p.Error()
 		}

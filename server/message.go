@@ -6,6 +6,8 @@ import (
 	"errors"
 
 	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
 // envelope is the part of a message that decides what is done with it.
@@ -111,6 +113,7 @@ func withID(res mcp.JSONRPCMessage, id json.RawMessage) mcp.JSONRPCMessage {
 		return r
 	case mcp.JSONRPCError:
 		r.ID = mcp.NewRequestId(value)
+		r.Error.Message = redact.Shapes(r.Error.Message) // it may repeat what a caller put in a wrong place
 		return r
 	case *mcp.JSONRPCResponse:
 		return withID(*r, id)

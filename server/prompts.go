@@ -8,6 +8,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/tools"
 )
@@ -50,8 +51,8 @@ func (h *Handler) complete(ctx context.Context, kind, of string, argument mcp.Co
 		return &mcp.Completion{Values: []string{}}, nil
 	}
 	if !ok {
-		of, _ := text.Cut(of, 100)
-		name, _ := text.Cut(argument.Name, 60)
+		of, _ := text.Cut(redact.Shapes(of), 100)
+		name, _ := text.Cut(redact.Shapes(argument.Name), 60)
 		return nil, evidence.BadInput(fmt.Sprintf("there is no argument %q of a %s %q", name, kind, of), "prompts/list and resources/templates/list have the names")
 	}
 	if propose == nil {

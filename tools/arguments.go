@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/internal/text"
 )
 
@@ -319,7 +320,7 @@ func describe(v any) string {
 // bytes.
 func quote(s string) string {
 	s, _ = text.Clean(s)
-	short, cut := text.Cut(s, 60)
+	short, cut := text.Cut(redact.Shapes(s), 60)
 	if cut {
 		short += "…"
 	}

@@ -73,7 +73,7 @@ research-mcp token add ci --tenant build --expires 90d > ci.token`,
 		},
 	}
 	cmd.Flags().StringVar(&t.Tenant, "tenant", "", "whose memory is used, created with its first use; without, that of the data folder")
-	cmd.Flags().StringSliceVar(&t.Scopes, "scope", nil, "scopes that it has, if the setting server.http.scopes asks for some; without, all")
+	cmd.Flags().StringSliceVar(&t.Scopes, "scope", nil, "scopes that it has, if server.http.scopes or server.http.write_scope asks for some; without, all")
 	expiresFlag(cmd, &expires)
 	return cmd
 }

@@ -25,6 +25,13 @@ func (id Identity) has(scope string) bool {
 	return id.Scopes == nil || slices.Contains(id.Scopes, scope)
 }
 
+// Allows reports whether the caller has a scope, or none is asked for, or nobody was asked who
+// calls.
+func Allows(ctx context.Context, scope string) bool {
+	id, asked := From(ctx)
+	return scope == "" || !asked || id.has(scope)
+}
+
 type identityKey struct{}
 
 // With returns a context of the caller's.

@@ -43,7 +43,8 @@ type Options struct {
 type App struct {
 	cfg     *config.Config
 	options Options
-	parent  *App // of a tenant's: it owns pool, models and limits of hosts; nil: it is the process's
+	parent  *App   // of a tenant's: it owns pool, models and limits of hosts; nil: it is the process's
+	tenant  string // its name
 	log     *slog.Logger
 	now     func() time.Time
 	getenv  func(string) string

@@ -80,7 +80,7 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 
 // toolDeps are what the tools work with.
 func (a *App) toolDeps() tools.Deps {
-	return tools.Deps{Engine: a.engine, Library: a.library, Reader: a.library, Sources: a.sourceNames(), AllSources: allSources(a.cfg), Budget: a.cfg.Research.Budget,
+	return tools.Deps{Engine: a.engine, Library: writers{a.library, a.cfg.Server.HTTP.WriteScope}, Reader: a.library, Sources: a.sourceNames(), AllSources: allSources(a.cfg), Budget: a.cfg.Research.Budget,
 		Now: a.now, Structured: a.cfg.Server.Structured}
 }
 

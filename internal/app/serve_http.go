@@ -24,6 +24,11 @@ const relayFolder = "http-relay"
 // ListenHTTP opens the address of server.http.address. One that is reached from other
 // machines needs a way to know who calls.
 func (a *App) ListenHTTP(ctx context.Context) (net.Listener, error) {
+	for _, name := range a.cfg.NamedTenants() {
+		if !access.ValidTenant(name) {
+			return nil, evidence.BadInput(fmt.Sprintf("server.http.tenants names the tenant %q", name), "use "+access.TenantNames)
+		}
+	}
 	addr := a.cfg.Server.HTTP.Address
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -80,6 +85,7 @@ func (a *App) ServeHTTP(ctx context.Context, l net.Listener) error {
 	}
 	tenants := a.newTenants(ctx, w.watcher())
 	defer tenants.Close()
+	a.watched.tenants.Store(tenants)
 	s := http.New(http.Options{
 		Handler: func(ctx context.Context) (*server.Handler, error) {
 			if name := access.Tenant(ctx); name != "" {
@@ -90,7 +96,7 @@ func (a *App) ServeHTTP(ctx context.Context, l net.Listener) error {
 		Guard: d.wrap(w.traces.Headers), Caller: caller, TLS: d.tls, Routes: d.routes(routes),
 		Hosts: listed(a.cfg.Server.HTTP.Hosts), Origins: listed(a.cfg.Server.HTTP.Origins),
 		MaxConnections: a.cfg.Server.HTTP.MaxConnections, MaxRequests: a.cfg.Server.HTTP.MaxRequests,
-		Tenant: access.Tenant, PerMinute: a.cfg.Server.HTTP.TenantRequestsPerMinute,
+		Tenant: access.Tenant, PerMinute: func(tenant string) int { return a.cfg.Tenant(tenant).RequestsPerMinute },
 		Relay: filepath.Join(a.cfg.DataDir, relayFolder), Clean: func(m []byte) []byte { return a.secrets.Body("", m) }, Log: a.log,
 	})
 	defer context.AfterFunc(ctx, w.health.Ending)()

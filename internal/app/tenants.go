@@ -10,7 +10,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/access"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
-	"github.com/research-mcp/research-mcp/internal/research"
+	"github.com/research-mcp/research-mcp/internal/watch"
 	"github.com/research-mcp/research-mcp/server"
 	"github.com/research-mcp/research-mcp/tools"
 )
@@ -21,16 +21,20 @@ const tenantsFolder = "tenants"
 const (
 	tenantIdle  = 10 * time.Minute // beyond the longest run, before its memory is closed
 	tenantSweep = time.Minute
-	mostTenants = 1000 // that one process has served: each has a small handler until it ends
+	// mostTenants is how many tenants a process has handlers for, beside those that are open.
+	// The one that was used least recently makes room, and gets another one with its next call.
+	mostTenants = 1000
 )
 
 // tenants are the parts of the program that each tenant has of its own: memory, sessions,
 // runs, cache of responses, connections, and the handler with its limit of slow calls.
 // Child processes, models and the limits towards other hosts are the process's. A tenant's
-// parts are opened by its first call and closed when it has been idle. Close it.
+// parts are opened by its first call and closed when it has been idle, or when another one
+// needs its place. Close it.
 type tenants struct {
 	root    *App
 	watcher server.Watcher
+	most    int // entries of all
 	stop    context.CancelFunc
 	swept   sync.WaitGroup
 
@@ -40,25 +44,25 @@ type tenants struct {
 	closed bool
 }
 
-// tenant is one of them. Its handler stays, so that no session has an old one.
+// tenant is one of them.
 type tenant struct {
-	of      *tenants
-	name    string
-	handler *server.Handler
+	of   *tenants
+	name string
 
 	mu   sync.Mutex // opening and closing; taken after tenants.mu is released
 	app  *App       // nil: closed
 	stop func()     // its maintenance
 
 	// Guarded by tenants.mu.
-	busy  int // calls
-	used  time.Time
-	holds bool // one of tenants.open
+	handler *server.Handler // nil: nobody has needed it
+	busy    int             // calls
+	used    time.Time
+	holds   bool // one of tenants.open
 }
 
 func (a *App) newTenants(ctx context.Context, w server.Watcher) *tenants {
 	ctx, stop := context.WithCancel(ctx)
-	t := &tenants{root: a, watcher: w, stop: stop, all: map[string]*tenant{}}
+	t := &tenants{root: a, watcher: w, most: mostTenants + a.cfg.Server.HTTP.MaxTenants, stop: stop, all: map[string]*tenant{}}
 	t.swept.Go(func() {
 		tick := time.NewTicker(tenantSweep)
 		defer tick.Stop()
@@ -76,72 +80,92 @@ func (a *App) newTenants(ctx context.Context, w server.Watcher) *tenants {
 
 // handler returns the tenant's. Its error is an *evidence.Problem.
 func (t *tenants) handler(name string) (*server.Handler, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	one, err := t.find(name)
+	if err != nil {
+		return nil, err
+	}
+	if one.handler == nil {
+		deps, its := t.root.toolDeps(), seat{t, name}
+		deps.Engine, deps.Library, deps.Reader = its, writers{its, t.root.cfg.Server.HTTP.WriteScope}, its
+		one.handler = t.root.handler(deps, tools.All(deps), t.watcher)
+	}
+	return one.handler, nil
+}
+
+// find returns the entry of a tenant; t.mu is held.
+func (t *tenants) find(name string) (*tenant, error) {
 	if !access.ValidTenant(name) {
 		return nil, evidence.BadInput("the caller's tenant has no valid name", "use "+access.TenantNames)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	if one := t.all[name]; one != nil {
-		return one.handler, nil
+		return one, nil
 	}
-	if t.closed || len(t.all) >= mostTenants {
-		return nil, &evidence.Problem{What: "the server takes no further tenants", Try: "ask its operator to restart it"}
+	if t.closed {
+		return nil, &evidence.Problem{What: "the server is ending", Try: "call again when it has started"}
+	}
+	if len(t.all) >= t.most {
+		if old := t.oldest(func(one *tenant) bool { return !one.holds && one.busy == 0 }); old != nil {
+			delete(t.all, old.name)
+		}
 	}
 	one := &tenant{of: t, name: name, used: t.root.now()}
-	deps := t.root.toolDeps()
-	deps.Engine, deps.Library, deps.Reader = one, one, one
-	one.handler = t.root.handler(deps, tools.All(deps), t.watcher)
 	t.all[name] = one
-	return one.handler, nil
+	return one, nil
+}
+
+// oldest returns the tenant that fits and was used least recently, or nil; t.mu is held.
+func (t *tenants) oldest(fits func(*tenant) bool) (found *tenant) {
+	for _, one := range t.all {
+		if fits(one) && (found == nil || one.used.Before(found.used)) {
+			found = one
+		}
+	}
+	return found
 }
 
 // sweep closes the tenants that have been idle.
 func (t *tenants) sweep() {
 	limit := t.root.now().Add(-tenantIdle - t.root.cfg.Research.RunFor)
-	for _, one := range t.idle(func(one *tenant) bool { return one.used.Before(limit) }) {
-		one.close()
+	for _, one := range t.opened(func(one *tenant) bool { return one.busy == 0 && one.used.Before(limit) }) {
+		one.close(false)
 	}
 }
 
-// idle takes the open tenants without calls that fit. close has to follow.
-func (t *tenants) idle(fits func(*tenant) bool) []*tenant {
+// opened returns the open tenants that fit.
+func (t *tenants) opened(fits func(*tenant) bool) []*tenant {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var out []*tenant
 	for _, one := range t.all {
-		if one.holds && one.busy == 0 && fits(one) {
+		if one.holds && fits(one) {
 			out = append(out, one)
 		}
 	}
 	return out
 }
 
-// Close closes every tenant. Their calls have returned.
+// Close closes every tenant, also one whose calls have not returned: they fail.
 func (t *tenants) Close() {
 	t.mu.Lock()
 	t.closed = true
 	t.mu.Unlock()
 	t.stop()
 	t.swept.Wait()
-	for _, one := range t.idle(func(*tenant) bool { return true }) {
-		one.close()
+	var closing sync.WaitGroup
+	for _, one := range t.opened(func(*tenant) bool { return true }) {
+		closing.Go(func() { one.close(true) })
 	}
+	closing.Wait()
 }
 
 // use returns the tenant's parts, and what to call when they are no longer used.
-func (one *tenant) use(ctx context.Context) (*App, func(), error) {
-	t := one.of
-	t.mu.Lock()
-	if !one.holds && (t.closed || t.open >= t.root.cfg.Server.HTTP.MaxTenants) {
-		t.mu.Unlock()
-		return nil, nil, &evidence.Problem{What: "as many tenants as the server can have open are in use", Try: "try again in some minutes"}
+func (t *tenants) use(ctx context.Context, name string) (*App, func(), error) {
+	one, err := t.enter(name)
+	if err != nil {
+		return nil, nil, err
 	}
-	if !one.holds {
-		one.holds = true
-		t.open++
-	}
-	one.busy++
-	t.mu.Unlock()
 	done := func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -162,13 +186,58 @@ func (one *tenant) use(ctx context.Context) (*App, func(), error) {
 	return one.app, done, nil
 }
 
-// close closes the parts, unless a call has come meanwhile.
-func (one *tenant) close() {
+// enter counts a call of a tenant. If as many are open as may be, the one that was idle for
+// longest is closed; a run of its own that is at work keeps it open.
+func (t *tenants) enter(name string) (*tenant, error) {
+	for {
+		t.mu.Lock()
+		one, err := t.find(name)
+		if err == nil && t.closed {
+			err = &evidence.Problem{What: "the server is ending", Try: "call again when it has started"}
+		}
+		if err != nil {
+			t.mu.Unlock()
+			return nil, err
+		}
+		if one.holds || t.open < t.root.cfg.Server.HTTP.MaxTenants {
+			if !one.holds {
+				one.holds = true
+				t.open++
+			}
+			one.busy++
+			t.mu.Unlock()
+			return one, nil
+		}
+		idle := t.oldest(func(other *tenant) bool { return other.holds && other.busy == 0 && !other.working() })
+		t.mu.Unlock()
+		if idle == nil {
+			return nil, &evidence.Problem{What: "as many tenants as the server can have open are in use", Try: "try again in some minutes"}
+		}
+		idle.close(false)
+	}
+}
+
+// working reports whether a run goes on without a caller, or the parts are being opened or
+// closed.
+func (one *tenant) working() bool {
+	if !one.mu.TryLock() {
+		return true
+	}
+	defer one.mu.Unlock()
+	if one.app == nil {
+		return false
+	}
+	runs := one.app.engine.Runs()
+	return runs.Running+runs.Queued > 0
+}
+
+// close closes the parts, unless a call has come meanwhile and it is not the end.
+func (one *tenant) close(end bool) {
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	t := one.of
 	t.mu.Lock()
-	if one.busy > 0 || !one.holds {
+	if one.busy > 0 && !end || !one.holds {
 		t.mu.Unlock()
 		return
 	}
@@ -190,7 +259,7 @@ func (a *App) forTenant(ctx context.Context, name string) (*App, error) {
 	if !access.ValidTenant(name) {
 		return nil, fmt.Errorf("opening the tenant %q: it is no valid name", name)
 	}
-	own := &App{cfg: a.cfg.WithLocalMemory(filepath.Join(a.cfg.DataDir, tenantsFolder, name)), options: a.options, parent: a,
+	own := &App{cfg: a.cfg.WithLocalMemory(filepath.Join(a.cfg.DataDir, tenantsFolder, name)), options: a.options, parent: a, tenant: name,
 		log: a.log, now: a.now, getenv: a.getenv, secrets: a.secrets, pool: a.pool, pages: a.pages, models: a.models, audit: a.audit}
 	own.watched.metrics.Store(a.watched.metrics.Load())
 	return own, own.assemble(ctx)
@@ -201,67 +270,37 @@ func (a *App) quota() library.Quota {
 	if a.parent == nil {
 		return library.Quota{}
 	}
-	s := a.cfg.Server.HTTP
-	return library.Quota{Documents: s.TenantDocuments, Bytes: int64(s.TenantMB) << 20}
+	may := a.cfg.Tenant(a.tenant)
+	return library.Quota{Documents: may.Documents, Bytes: int64(may.MB) << 20}
 }
 
-// with calls f with the tenant's parts.
-func with[Out any](ctx context.Context, one *tenant, f func(a *App) (Out, error)) (Out, error) {
-	a, done, err := one.use(ctx)
-	if err != nil {
-		var none Out
-		return none, err
+// state is what the metrics show of an open tenant. It is no use of it.
+func (one *tenant) state(ctx context.Context) (watch.TenantState, bool) {
+	t := one.of
+	t.mu.Lock()
+	if !one.holds || t.closed {
+		t.mu.Unlock()
+		return watch.TenantState{}, false
 	}
-	defer done()
-	return f(a)
-}
-
-// Ask implements tools.Engine.
-func (one *tenant) Ask(ctx context.Context, req research.Request, observe func(tools.Event)) (evidence.Answer, error) {
-	return with(ctx, one, func(a *App) (evidence.Answer, error) { return a.engine.Ask(ctx, req, observe) })
-}
-
-// Read implements tools.Engine.
-func (one *tenant) Read(ctx context.Context, req research.ReadRequest, observe func(tools.Event)) (research.ReadResult, error) {
-	return with(ctx, one, func(a *App) (research.ReadResult, error) { return a.engine.Read(ctx, req, observe) })
-}
-
-// Recall implements tools.Library.
-func (one *tenant) Recall(ctx context.Context, req library.RecallRequest) (library.RecallResult, error) {
-	return with(ctx, one, func(a *App) (library.RecallResult, error) { return a.library.Recall(ctx, req) })
-}
-
-// Remember implements tools.Library.
-func (one *tenant) Remember(ctx context.Context, req library.RememberRequest) (library.RememberResult, error) {
-	return with(ctx, one, func(a *App) (library.RememberResult, error) { return a.library.Remember(ctx, req) })
-}
-
-// Forget implements tools.Library.
-func (one *tenant) Forget(ctx context.Context, req library.ForgetRequest) (library.ForgetResult, error) {
-	return with(ctx, one, func(a *App) (library.ForgetResult, error) { return a.library.Forget(ctx, req) })
-}
-
-// Run implements tools.Reader.
-func (one *tenant) Run(ctx context.Context, id string) (evidence.Answer, error) {
-	return with(ctx, one, func(a *App) (evidence.Answer, error) { return a.library.Run(ctx, id) })
-}
-
-// Document implements tools.Reader.
-func (one *tenant) Document(ctx context.Context, id string) (evidence.Document, error) {
-	return with(ctx, one, func(a *App) (evidence.Document, error) { return a.library.Document(ctx, id) })
-}
-
-// Runs implements tools.Reader.
-func (one *tenant) Runs(ctx context.Context, limit int) ([]library.RunInfo, error) {
-	return with(ctx, one, func(a *App) ([]library.RunInfo, error) { return a.library.Runs(ctx, limit) })
-}
-
-// Documents implements tools.Reader.
-func (one *tenant) Documents(ctx context.Context, filter library.DocumentFilter) ([]evidence.Document, error) {
-	return with(ctx, one, func(a *App) ([]evidence.Document, error) { return a.library.Documents(ctx, filter) })
-}
-
-// Position implements tools.Reader.
-func (one *tenant) Position(ctx context.Context) (string, error) {
-	return with(ctx, one, func(a *App) (string, error) { return a.library.Position(ctx) })
+	one.busy++
+	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		one.busy--
+	}()
+	if !one.mu.TryLock() { // it is being opened
+		return watch.TenantState{}, false
+	}
+	a := one.app
+	one.mu.Unlock()
+	if a == nil {
+		return watch.TenantState{}, false
+	}
+	runs := a.engine.Runs()
+	s := watch.TenantState{Tenant: one.name, Running: runs.Running, Queued: runs.Queued}
+	var err error
+	s.Memory, err = a.memory.Stats(ctx)
+	s.MemoryUp = err == nil
+	return s, true
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -237,44 +236,5 @@ func TestTransportSessionsBelongToTheirTenant(t *testing.T) {
 	red.do(http.MethodDelete, "/mcp", "", "Authorization", "Bearer "+red.token, "Mcp-Session-Id", id)
 	if code, said := blue.post("tools/list", `{}`, "Mcp-Session-Id", id); code != http.StatusOK {
 		t.Errorf("after red deleted it, blue's session is %d %s", code, said)
-	}
-}
-
-// Tenants are closed when they are idle, opened again by a call, and bounded in number.
-func TestTenantsAreClosedAndBounded(t *testing.T) {
-	t.Parallel()
-	var later atomic.Int64
-	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
-	a := startWith(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"server.http.max_tenants": "1"}, Options{Now: now})
-	defer a.Close()
-	all := a.newTenants(t.Context(), nil)
-	defer all.Close()
-	use := func(name string) error {
-		if _, err := all.handler(name); err != nil {
-			return err
-		}
-		_, err := all.all[name].Runs(t.Context(), 1)
-		return err
-	}
-	for _, bad := range []string{"", "..", "../blue", "Blue", "a/b", "nul"} {
-		if err := use(bad); err == nil {
-			t.Errorf("the tenant %q is served", bad)
-		}
-	}
-	if err := use("blue"); err != nil {
-		t.Fatal(err)
-	}
-	if err := use("red"); err == nil {
-		t.Error("more tenants are open than may be")
-	}
-	later.Store(int64(time.Hour))
-	all.sweep()
-	if err := use("red"); err != nil {
-		t.Errorf("after blue was idle: %v", err)
-	}
-	later.Store(int64(2 * time.Hour))
-	all.sweep()
-	if err := use("blue"); err != nil {
-		t.Errorf("blue again: %v", err)
 	}
 }

@@ -19,7 +19,10 @@ import (
 )
 
 // watched are the metrics of a server that has any.
-type watched struct{ metrics atomic.Pointer[watch.Metrics] }
+type watched struct {
+	metrics atomic.Pointer[watch.Metrics]
+	tenants atomic.Pointer[tenants]
+}
 
 func (w *watched) searched(source, status string, took time.Duration) {
 	w.metrics.Load().Searched(source, status, took)
@@ -103,9 +106,9 @@ func (a *App) openTraces() *watch.Traces {
 // openMetrics starts to count.
 func (a *App) openMetrics(all []tools.Definition) *watch.Metrics {
 	build, of := Version(), a.hostsOf()
-	o := watch.MetricsOptions{Version: build.Version, Revision: build.Revision, Sources: a.sourceNames(), Tenants: a.cfg.Watch.TenantLabels, Log: a.log, Read: watch.Readings{
+	o := watch.MetricsOptions{Version: build.Version, Revision: build.Revision, Sources: a.sourceNames(), Tenants: a.labelTenants(), Log: a.log, Read: watch.Readings{
 		Runs: func() watch.Runs { return watch.Runs(a.engine.Runs()) }, Sources: func() []watch.SourceState { return a.sourceStates(of) }, Requests: a.requests,
-		Memory: a.memory.Stats, Children: a.children,
+		Memory: a.memory.Stats, Children: a.children, Tenants: a.tenantStates,
 	}}
 	for _, d := range all {
 		o.Tools = append(o.Tools, d.Name)
@@ -113,6 +116,31 @@ func (a *App) openMetrics(all []tools.Definition) *watch.Metrics {
 	m := watch.NewMetrics(o)
 	a.watched.metrics.Store(m)
 	return m
+}
+
+// labelTenants reports whether metrics name tenants. Those at the server's own address can be
+// read by every caller, and tenants are not to learn of one another.
+func (a *App) labelTenants() bool {
+	if a.cfg.Watch.TenantLabels && a.cfg.Watch.Address == "" {
+		a.log.Warn("watch.tenant_labels has no effect: other callers could read the names at the server's own address; set watch.address")
+		return false
+	}
+	return a.cfg.Watch.TenantLabels
+}
+
+// tenantStates are those of the open tenants, as far as they can be read in time.
+func (a *App) tenantStates(ctx context.Context) []watch.TenantState {
+	all := a.watched.tenants.Load()
+	if all == nil {
+		return nil
+	}
+	var out []watch.TenantState
+	for _, one := range all.opened(func(*tenant) bool { return true }) {
+		if state, open := one.state(ctx); open {
+			out = append(out, state)
+		}
+	}
+	return out
 }
 
 func (a *App) requests() watch.Requests {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/access"
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 	"github.com/research-mcp/research-mcp/server"
 	"github.com/research-mcp/research-mcp/tools"
@@ -93,19 +94,35 @@ func TestAServerOverHTTPIsWatched(t *testing.T) {
 	}
 }
 
-// TestTheTenantOfACall is a label only if a setting says so.
+// TestTheTenantOfACall is a label only if a setting says so, and only where tenants cannot
+// read it.
 func TestTheTenantOfACall(t *testing.T) {
 	t.Parallel()
-	for _, labels := range []string{"false", "true"} {
-		a := start(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"watch.tenant_labels": labels})
+	for _, tt := range []struct {
+		labels, address string
+		want            bool
+	}{{"false", "127.0.0.1:0", false}, {"true", "127.0.0.1:0", true}, {"true", "", false}} {
+		a := start(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"watch.tenant_labels": tt.labels, "watch.address": tt.address})
 		w := a.startWatching(t.Context(), tools.All(tools.Deps{Engine: a.engine, Library: a.library}), true)
+		all := a.newTenants(t.Context(), w.watcher())
+		a.watched.tenants.Store(all)
+		if _, err := (seat{all, "red"}).Remember(t.Context(), library.RememberRequest{Text: "A ledger."}); err != nil {
+			t.Fatal(err)
+		}
 		_, end := w.watcher().Begin(access.With(t.Context(), access.Identity{Name: "alice", Tenant: "blue"}), "recall", nil)
 		end(server.OutcomeOK, nil)
 		page := httptest.NewRecorder()
 		w.allRoutes()["/metrics"].ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody))
-		if got := strings.Contains(page.Body.String(), `tenant="blue"`); got != (labels == "true") || strings.Contains(page.Body.String(), "alice") {
-			t.Errorf("tenant_labels %s: the tenant is a label: %v", labels, got)
+		for _, series := range []string{`tenant="blue"`, `research_mcp_tenant_memory_documents{tenant="red"} 1`, `research_mcp_tenant_runs{state="running",tenant="red"} 0`,
+			`research_mcp_tenant_memory_size_bytes{part="text",tenant="red"} 9`} {
+			if got := strings.Contains(page.Body.String(), series); got != tt.want || strings.Contains(page.Body.String(), "alice") {
+				t.Errorf("%+v: %s is shown: %v", tt, series, got)
+			}
 		}
+		if !tt.want && strings.Contains(page.Body.String(), `"red"`) {
+			t.Errorf("%+v: the name of a tenant is shown", tt)
+		}
+		all.Close()
 		w.Close()
 		if err := a.Close(); err != nil {
 			t.Error(err)

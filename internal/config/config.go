@@ -38,6 +38,8 @@ type Config struct {
 
 	settings []Setting
 	secrets  []string // values; see Secrets
+
+	tenants map[string]tenantEntry // of server.http.tenants
 }
 
 // Research bounds a question.
@@ -77,6 +79,9 @@ type HTTP struct {
 	TenantDocuments         int `koanf:"tenant_documents"`
 	TenantMB                int `koanf:"tenant_mb"` // MiB of text
 	TenantRequestsPerMinute int `koanf:"tenant_requests_per_minute"`
+
+	Tenants    string `koanf:"tenants"`     // of single ones; see Config.Tenant
+	WriteScope string `koanf:"write_scope"` // of who may remember and forget; empty: all
 
 	TLSCert string `koanf:"tls_cert"`
 	TLSKey  string `koanf:"tls_key"`
@@ -290,10 +295,12 @@ var keys = []key{
 	{name: "server.http.tenant_documents", value: "100000", about: "most documents that the memory of one tenant keeps; 0: no limit"},
 	{name: "server.http.tenant_mb", value: "1024", about: "most text that the memory of one tenant keeps, in MiB; 0: no limit"},
 	{name: "server.http.tenant_requests_per_minute", value: "600", about: "most requests of one tenant in a minute, as many of them at once; 0: no limit"},
+	{name: "server.http.tenants", value: "", about: "what single tenants have instead, and whose memories their recall also reads: " + tenantsForm},
 	{name: "server.http.tls_cert", value: "", about: "PEM file of the server's certificate with those between it and the authority; read again when it changes"},
 	{name: "server.http.tls_key", value: "", about: "PEM file of the certificate's private key"},
 	{name: "server.http.tokens_file", value: "", about: "file of the bearer tokens that `research-mcp token` makes; when empty, tokens.json in data_dir, if there is one"},
 	{name: "server.http.url", value: "", about: "public URL of the endpoint, such as https://research.example/mcp, where a proxy is in front of it"},
+	{name: "server.http.write_scope", value: "", about: "scope without which a token may not remember and forget; when empty, every token may. A token of the file that was made without scopes has it"},
 	{name: "server.structured", value: "false", about: "tools have output schemas, and results are JSON beside their text; for programs. Clients that get both often show the model only one"},
 	{name: "session.fold_after", value: "6", about: "messages in a session before the older ones are folded into a summary"},
 	{name: "session.fold_keep", value: "3", about: "messages that are not folded"},
@@ -302,7 +309,7 @@ var keys = []key{
 	{name: "watch.audit_log", value: "", about: "file that says who remembered and forgot which documents, and when; without their contents. An absolute path; none when empty"},
 	{name: "watch.audit_max_mb", value: "16", about: "size from which the audit log is rotated, in MiB"},
 	{name: "watch.audit_required", value: "true", about: "true: nothing is remembered or forgotten if the audit log cannot be written; false: the log warns"},
-	{name: "watch.tenant_labels", value: "false", about: "metrics of calls have the tenant as a label"},
+	{name: "watch.tenant_labels", value: "false", about: "metrics have the tenant as a label, and say how many questions and documents each has; only at watch.address, since other callers can read those at the server's own"},
 	{name: "watch.trace_questions", value: "false", about: "traces have the texts of questions and of what is searched for"},
 }
 

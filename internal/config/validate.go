@@ -52,6 +52,10 @@ func (c *Config) validate() error {
 			return bad(name, fmt.Sprint(b[0]), fmt.Sprintf("a number from %d to %d", b[1], b[2]))
 		}
 	}
+	var err error
+	if c.tenants, err = readTenants(c.Server.HTTP.Tenants); err != nil {
+		return err
+	}
 	if c.Session.FoldKeep >= c.Session.FoldAfter {
 		return bad("session.fold_keep", fmt.Sprint(c.Session.FoldKeep), fmt.Sprintf("less than session.fold_after, which is %d", c.Session.FoldAfter))
 	}

@@ -25,7 +25,7 @@ var (
 		`(?:AKIA|ASIA)[A-Z0-9]{16}`, `AIza[\w-]{30,}`, `ya29\.[\w-]{20,}`,
 		`hf_\w{20,}`, `gsk_\w{20,}`, `xai-\w{20,}`, `pplx-\w{20,}`, `tvly-[\w-]{16,}`, `r8_\w{20,}`, `nvapi-[\w-]{20,}`,
 		`npm_\w{30,}`, `pypi-[\w-]{30,}`, `dckr_pat_[\w-]{20,}`, `SG\.[\w-]{16,}\.[\w-]{16,}`,
-		`eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+`, // JSON Web Tokens
+		`eyJ[\w-]{8,}\.eyJ[\w-]{8,}(?:\.[\w-]+)?`, // JSON Web Tokens, also without their end: a message may be cut
 		`AGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{20,}`,
 		`rmcp_[\w-]{20,}`, // our own, see internal/access
 	}, "|") + `)`)

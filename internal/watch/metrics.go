@@ -30,7 +30,7 @@ type MetricsOptions struct {
 	Version, Revision string
 	Tools             []string // names; calls of others are counted as "other"
 	Sources           []string // names of those that are on
-	Tenants           bool     // the tenant is a label of calls
+	Tenants           bool     // the tenant is a label of calls, and Read.Tenants is read
 	Read              Readings
 	Log               *slog.Logger
 }
@@ -69,8 +69,11 @@ func NewMetrics(o MetricsOptions) *Metrics {
 		Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}}, []string{"source"})
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "build_info", Help: "The version that runs; always 1.", ConstLabels: prometheus.Labels{"version": o.Version, "revision": o.Revision}})
 	info.Set(1)
+	if !o.Tenants {
+		o.Read.Tenants = nil
+	}
 	m.prepare(o)
-	m.registry.MustRegister(m.calls, m.took, m.inFlight, m.searches, m.searched, info, newReader(o.Read, o.Log),
+	m.registry.MustRegister(m.calls, m.took, m.inFlight, m.searches, m.searched, info, newReader(o.Read, m.tenant, o.Log),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -18,6 +18,16 @@ type Readings struct {
 	Requests func() Requests
 	Memory   func(ctx context.Context) (contract.Stats, error)
 	Children func() Children
+	// Tenants are those that are open; nil also without MetricsOptions.Tenants.
+	Tenants func(ctx context.Context) []TenantState
+}
+
+// TenantState is what is known of a tenant that is open.
+type TenantState struct {
+	Tenant          string
+	Running, Queued int // questions
+	Memory          contract.Stats
+	MemoryUp        bool // it answered in time
 }
 
 // Runs counts questions.
@@ -66,14 +76,20 @@ type reader struct {
 	sessions, stored, queue        *prometheus.Desc
 	memoryUp                       *prometheus.Desc
 	children, started, childFailed *prometheus.Desc
+
+	tenants                                   *recent[[]TenantState]
+	label                                     func(tenant string) string
+	tenantRuns, tenantDocuments, tenantMemory *prometheus.Desc
 }
 
-func newReader(read Readings, log *slog.Logger) *reader {
+// newReader returns a collector; label bounds the names of tenants.
+func newReader(read Readings, label func(tenant string) string, log *slog.Logger) *reader {
 	d := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, labels, nil)
 	}
 	r := &reader{
 		read:        read,
+		label:       label,
 		runs:        d("runs", "Questions now: running, or queued for a slot.", "state"),
 		ended:       d("runs_ended_total", "Questions that have ended, by the status of their answers; error and cancelled have none.", "status"),
 		breaker:     d("source_breaker_state", "1 for the state that the circuit breaker of the source is in: closed, half-open or open.", "source", "state"),
@@ -93,6 +109,12 @@ func newReader(read Readings, log *slog.Logger) *reader {
 		started:     d("isolated_processes_started_total", "Isolated child processes that were started."),
 		childFailed: d("isolated_tasks_failed_total", "Tasks of isolated processes that failed, by reason.", "reason"),
 	}
+	r.tenantRuns = d("tenant_runs", "Questions of an open tenant now: running, or queued for a slot.", "tenant", "state")
+	r.tenantDocuments = d("tenant_memory_documents", "Documents in the memory of an open tenant.", "tenant")
+	r.tenantMemory = d("tenant_memory_size_bytes", "Size of the memory of an open tenant: its texts, or all that is stored.", "tenant", "part")
+	if read.Tenants != nil {
+		r.tenants = &recent[[]TenantState]{read: func(ctx context.Context) ([]TenantState, error) { return read.Tenants(ctx), nil }, within: memoryWithin, every: memoryEvery}
+	}
 	if read.Memory != nil {
 		r.memory = &recent[contract.Stats]{read: func(ctx context.Context) (contract.Stats, error) {
 			s, err := read.Memory(ctx)
@@ -108,7 +130,7 @@ func newReader(read Readings, log *slog.Logger) *reader {
 // Describe implements prometheus.Collector.
 func (r *reader) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{r.runs, r.ended, r.breaker, r.available, r.inFlight, r.sent, r.failed, r.cache, r.documents, r.chunks, r.size,
-		r.sessions, r.stored, r.queue, r.memoryUp, r.children, r.started, r.childFailed} {
+		r.sessions, r.stored, r.queue, r.memoryUp, r.children, r.started, r.childFailed, r.tenantRuns, r.tenantDocuments, r.tenantMemory} {
 		out <- d
 	}
 }
@@ -152,6 +174,31 @@ func (r *reader) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	r.collectMemory(gauge)
+	r.collectTenants(gauge)
+}
+
+// collectTenants shows each tenant that has a label of its own; the others are too many.
+func (r *reader) collectTenants(gauge func(*prometheus.Desc, float64, ...string)) {
+	if r.tenants == nil {
+		return
+	}
+	all, err := r.tenants.get()
+	if err != nil { // they are left out, as the memory is
+		return
+	}
+	for _, t := range all {
+		name := r.label(t.Tenant)
+		if name == other {
+			continue
+		}
+		gauge(r.tenantRuns, float64(t.Running), name, "running")
+		gauge(r.tenantRuns, float64(t.Queued), name, "queued")
+		if t.MemoryUp {
+			gauge(r.tenantDocuments, float64(t.Memory.Documents), name)
+			gauge(r.tenantMemory, float64(t.Memory.TextBytes), name, "text")
+			gauge(r.tenantMemory, float64(t.Memory.Bytes), name, "stored")
+		}
+	}
 }
 
 func (r *reader) source(gauge func(*prometheus.Desc, float64, ...string), s SourceState) {

@@ -17,6 +17,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/redact"
 	"github.com/research-mcp/research-mcp/server"
 )
 
@@ -101,7 +102,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, h *server.Handler)
 	if wait := s.rates.wait(s.o.Tenant(r.Context()), env, time.Now()); wait > 0 {
 		seconds := int64(math.Ceil(wait.Seconds()))
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
-		writeJSON(w, http.StatusTooManyRequests, rpcError(env.ID, mcp.INTERNAL_ERROR, fmt.Sprintf("this tenant has sent the %d requests that it may send in a minute; send this one again in %d s, or ask the operator of the server for a higher server.http.tenant_requests_per_minute", s.o.PerMinute, seconds)))
+		writeJSON(w, http.StatusTooManyRequests, rpcError(env.ID, mcp.INTERNAL_ERROR, fmt.Sprintf("this tenant has sent the %d requests that it may send in a minute; send this one again in %d s, or ask the operator of the server for a higher server.http.tenant_requests_per_minute", s.o.PerMinute(s.o.Tenant(r.Context())), seconds)))
 		return
 	}
 	caller := s.o.Caller(r.Context())
@@ -319,7 +320,7 @@ func rpcError(id json.RawMessage, code int, message string) []byte {
 	if len(id) > 0 && json.Valid(id) && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9') {
 		value = id
 	}
-	out, _ := json.Marshal(map[string]any{"jsonrpc": mcp.JSONRPC_VERSION, "id": value, "error": map[string]any{"code": code, "message": message}})
+	out, _ := json.Marshal(map[string]any{"jsonrpc": mcp.JSONRPC_VERSION, "id": value, "error": map[string]any{"code": code, "message": redact.Shapes(message)}})
 	return out
 }
 

@@ -26,7 +26,7 @@ func TestHostsAndOrigins(t *testing.T) {
 		host, origin string
 		want         int
 	}{
-		{"", "", 200}, {"localhost" + port, "", 200}, {"[::1]" + port, "", 200}, {"mcp.example", "", 200}, {"MCP.example:443", "", 200},
+		{"", "", 200}, {"localhost" + port, "", 200}, {"[::1]" + port, "", 200}, {"127.0.0.1" + port, "", 200}, {"127.0.0.1", "", 200}, {"mcp.example", "", 200}, {"MCP.example:443", "", 200},
 		{"evil.example", "", 403}, {"evil.example" + port, "", 403}, {"127.0.0.1.evil.example", "", 403}, {"localhost.evil.example", "", 403}, {"192.168.0.1", "", 403},
 		{"", "http://localhost:3000", 200}, {"", "http://127.0.0.1:6274", 200}, {"", "https://app.example", 200}, {"mcp.example", "https://mcp.example", 200},
 		{"", "http://evil.example", 403}, {"", "null", 403}, {"", "http://localhost.evil.example", 403}, {"", "https://app.example.evil.example", 403},

@@ -86,9 +86,10 @@ type Options struct {
 	// Tenant names whom a request is for: requests of one tenant share PerMinute; "" has no
 	// limit. nil is always "".
 	Tenant func(ctx context.Context) string
-	// PerMinute is how many requests one tenant may send in a minute, as many of them at
-	// once. Notifications do not count: a call can always be cancelled. 0 is no limit.
-	PerMinute int
+	// PerMinute is how many requests a tenant may send in a minute, as many of them at
+	// once. Notifications do not count: a call can always be cancelled. 0 is no limit, and
+	// so is a nil function.
+	PerMinute func(tenant string) int
 	// Relay is a folder that all replicas share, by which they pass on what a balancer
 	// gave to the wrong one; "" if there is one replica.
 	Relay string
@@ -125,6 +126,9 @@ func New(o Options) *Server {
 	}
 	if o.Tenant == nil {
 		o.Tenant = func(context.Context) string { return "" }
+	}
+	if o.PerMinute == nil {
+		o.PerMinute = func(string) int { return 0 }
 	}
 	if o.Clean == nil {
 		o.Clean = func(m []byte) []byte { return m }

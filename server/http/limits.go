@@ -1,6 +1,7 @@
 package http
 
 import (
+	"maps"
 	"net"
 	"strings"
 	"sync"
@@ -98,27 +99,38 @@ func (c *callers) exit(caller string) {
 
 // rates limit the requests that each tenant sends in a minute.
 type rates struct {
-	perMinute int
+	perMinute func(tenant string) int
 
 	mu       sync.Mutex
-	limiters map[string]*rate.Limiter // as many as tenants have handlers
+	limiters map[string]*rate.Limiter
 }
 
-func newRates(perMinute int) *rates {
+// mostLimiters is how many tenants are counted before those are given up that have sent
+// nothing for a minute: a new limiter allows the same.
+const mostLimiters = 2000
+
+func newRates(perMinute func(tenant string) int) *rates {
 	return &rates{perMinute: perMinute, limiters: map[string]*rate.Limiter{}}
 }
 
 // wait counts a message of a tenant, or returns after how long there is room for it.
 func (r *rates) wait(tenant string, env envelope, now time.Time) time.Duration {
 	notification := strings.HasPrefix(string(env.Method), "notifications/") && !env.isRequest()
-	if r.perMinute <= 0 || tenant == "" || notification {
+	if tenant == "" || notification {
+		return 0
+	}
+	most := r.perMinute(tenant)
+	if most <= 0 {
 		return 0
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.limiters[tenant]
 	if l == nil {
-		l = rate.NewLimiter(rate.Every(time.Minute/time.Duration(r.perMinute)), r.perMinute)
+		if len(r.limiters) >= mostLimiters {
+			maps.DeleteFunc(r.limiters, func(_ string, l *rate.Limiter) bool { return l.TokensAt(now) >= float64(l.Burst()) })
+		}
+		l = rate.NewLimiter(rate.Every(time.Minute/time.Duration(most)), most)
 		r.limiters[tenant] = l
 	}
 	booked := l.ReserveN(now, 1)

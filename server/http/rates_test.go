@@ -22,7 +22,7 @@ func TestATenantHasRequestsPerMinute(t *testing.T) {
 		s := mcphttp.New(mcphttp.Options{
 			Handler:   handlerOf(testHandler(newHeld())),
 			Tenant:    func(ctx context.Context) string { name, _ := ctx.Value(tenantKey{}).(string); return name },
-			PerMinute: 4,
+			PerMinute: func(tenant string) int { return map[string]int{"blue": 4, "red": 1}[tenant] },
 		})
 		h := s.Handler()
 		send := func(tenant, body string) *httptest.ResponseRecorder {
@@ -54,6 +54,10 @@ func TestATenantHasRequestsPerMinute(t *testing.T) {
 		wants("a request that is named like a notification", send("blue", strings.Replace(ping, "ping", "notifications/x", 1)), http.StatusTooManyRequests)
 		wants("a cancellation", send("blue", cancelled), http.StatusAccepted)
 		wants("another tenant", send("red", ping), http.StatusOK)
+		wants("another tenant's second", send("red", ping), http.StatusTooManyRequests)
+		for range 5 {
+			wants("a tenant without a limit", send("green", ping), http.StatusOK)
+		}
 		for range 9 {
 			wants("without a tenant", send("", ping), http.StatusOK)
 		}
