@@ -46,7 +46,8 @@ var mayImport = map[string][]string{
 	"memory/cells":      {},
 	"memory/intake":     {"internal/evidence", "memory/contract", "memory/rank"},
 	"memory/traces":     {"internal/evidence"},
-	"memory/*":          {"internal/evidence", "memory/cells", "memory/contract", "memory/intake", "memory/rank", "memory/traces"}, // each backend
+	"memory/transfer":   {"internal/evidence", "memory/contract", "memory/intake"},
+	"memory/*":          {"internal/evidence", "memory/cells", "memory/contract", "memory/intake", "memory/rank", "memory/traces", "memory/transfer"}, // each backend
 
 	"internal/models/pace":         {},
 	"internal/models/conversation": {},

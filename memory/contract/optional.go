@@ -52,7 +52,7 @@ type Checker interface {
 }
 
 // Exporter moves a memory to another machine, version or backend. The format is the
-// same for all backends: package local describes the fields (the type line). The first
+// same for all backends: package transfer describes it. The first
 // line is {"memory":{"format":1,"written_at":TIME}}; then come models, documents with
 // their chunks as byte offsets and a hash of their content, sessions with their turns
 // and runs, and an end with the counts. Equal memories give equal lines after the first.

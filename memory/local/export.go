@@ -2,10 +2,8 @@ package local
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,78 +15,8 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 	"github.com/research-mcp/research-mcp/memory/intake"
+	"github.com/research-mcp/research-mcp/memory/transfer"
 )
-
-// exportFormat is the version of the format that Export writes.
-const exportFormat = 1
-
-// line is one record of an export; exactly one of its fields is set. The order
-// is: header, models, documents, sessions, end.
-type line struct {
-	Header   *headerLine   `json:"memory,omitempty"`
-	Model    *modelLine    `json:"model,omitempty"`
-	Document *documentLine `json:"document,omitempty"`
-	Session  *sessionLine  `json:"session,omitempty"`
-	End      *endLine      `json:"end,omitempty"` // without it the export is incomplete
-}
-
-type headerLine struct {
-	Format  int       `json:"format"`
-	Written time.Time `json:"written_at"`
-}
-
-type modelLine struct {
-	Name     string `json:"name"`
-	Revision string `json:"revision"`
-	Dims     int    `json:"dims"`
-	Kind     string `json:"kind"`
-	Active   bool   `json:"active,omitempty"`
-}
-
-type documentLine struct {
-	evidence.Document
-	Hash     string       `json:"content_hash"`
-	Own      bool         `json:"own,omitempty"` // put outside of sessions
-	Pinned   bool         `json:"pinned,omitempty"`
-	Chunks   [][2]int     `json:"chunks"` // byte offsets into the text
-	Sessions []linkLine   `json:"sessions,omitempty"`
-	Vectors  []vectorLine `json:"vectors,omitempty"`
-}
-
-type linkLine struct {
-	ID  string `json:"id"`
-	Put bool   `json:"put,omitempty"` // the session put the document; false: it cites it
-}
-
-type vectorLine struct {
-	Model    string `json:"model"`
-	Revision string `json:"revision"`
-	Data     []byte `json:"data"` // float32, little endian, one vector a chunk; all zeros: none
-}
-
-type sessionLine struct {
-	ID        string     `json:"id"`
-	Title     string     `json:"title"`
-	Summary   string     `json:"summary,omitempty"`
-	SummaryTo int64      `json:"summary_to,omitempty"`
-	Created   time.Time  `json:"created_at"`
-	Updated   time.Time  `json:"updated_at"`
-	Turns     []turnLine `json:"turns"`
-}
-
-type turnLine struct {
-	Seq  int64            `json:"seq"`
-	Role string           `json:"role"`
-	Text string           `json:"text"`
-	At   time.Time        `json:"at"`
-	Run  *evidence.Answer `json:"run,omitempty"`
-	Used []string         `json:"used,omitempty"` // documents that the answer was made from and does not cite
-}
-
-type endLine struct {
-	Documents int `json:"documents"`
-	Sessions  int `json:"sessions"`
-}
 
 // exporter writes lines and counts them.
 type exporter struct {
@@ -119,7 +47,7 @@ func (l *Local) Export(ctx context.Context, w io.Writer, opts contract.ExportOpt
 func exportFrom(ctx context.Context, tx *sql.Tx, w io.Writer, opts contract.ExportOptions, now time.Time) (contract.Moved, error) {
 	buf := bufio.NewWriterSize(w, 1<<16)
 	x := &exporter{tx: tx, out: buf, opts: opts, now: now, moved: contract.Moved{Warnings: []string{}}}
-	if err := x.write(line{Header: &headerLine{Format: exportFormat, Written: now}}); err != nil {
+	if err := x.write(transfer.Line{Header: &transfer.HeaderLine{Format: transfer.Format, Written: now}}); err != nil {
 		return x.moved, err
 	}
 	for _, part := range []func(context.Context) error{x.models, x.documents, x.sessions} {
@@ -127,26 +55,13 @@ func exportFrom(ctx context.Context, tx *sql.Tx, w io.Writer, opts contract.Expo
 			return x.moved, err
 		}
 	}
-	if err := x.write(line{End: &endLine{Documents: x.moved.Documents, Sessions: x.moved.Sessions}}); err != nil {
+	if err := x.write(transfer.Line{End: &transfer.EndLine{Documents: x.moved.Documents, Sessions: x.moved.Sessions}}); err != nil {
 		return x.moved, err
 	}
 	return x.moved, buf.Flush()
 }
 
-// errLine is a record that has no JSON form, such as one with a time after the
-// year 9999.
-var errLine = errors.New("it has a value that cannot be written")
-
-func (x *exporter) write(l line) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(l); err != nil {
-		return fmt.Errorf("%w: %w", errLine, err)
-	}
-	_, err := x.out.Write(b.Bytes())
-	return err
-}
+func (x *exporter) write(l transfer.Line) error { return transfer.Write(x.out, l) }
 
 func (x *exporter) models(ctx context.Context) error {
 	if !x.opts.Vectors {
@@ -163,7 +78,7 @@ func (x *exporter) models(ctx context.Context) error {
 		return nil
 	}
 	for _, m := range models {
-		err := x.write(line{Model: &modelLine{Name: m.model.Name, Revision: m.model.Revision, Dims: m.model.Dims, Kind: m.model.Kind, Active: m.active}})
+		err := x.write(transfer.Line{Model: &transfer.ModelLine{Name: m.model.Name, Revision: m.model.Revision, Dims: m.model.Dims, Kind: m.model.Kind, Active: m.active}})
 		if err != nil {
 			return err
 		}
@@ -196,13 +111,13 @@ func (x *exporter) documents(ctx context.Context) error {
 	for _, id := range ids {
 		d, err := x.document(ctx, id)
 		if err == nil {
-			err = x.write(line{Document: d})
+			err = x.write(transfer.Line{Document: d})
 		}
 		if err != nil && ctx.Err() == nil && !isWriting(err) {
 			var rescued error
 			if d, rescued = x.rescueDocument(ctx, id); rescued == nil {
 				x.warn(fmt.Sprintf("document %s is damaged: only its text and what else can be read was written (%v)", d.ID, err))
-				err = x.write(line{Document: d})
+				err = x.write(transfer.Line{Document: d})
 			}
 		}
 		switch {
@@ -226,7 +141,7 @@ func (x *exporter) documents(ctx context.Context) error {
 // isWriting reports whether err is of the writer, and not of the memory.
 func isWriting(err error) bool {
 	var se *sqlite.Error
-	return err != nil && !errors.As(err, &se) && !errors.Is(err, errLine) && !errors.Is(err, errUnreadable)
+	return err != nil && !errors.As(err, &se) && !errors.Is(err, transfer.ErrLine) && !errors.Is(err, errUnreadable)
 }
 
 // uidOf is the id of a record, or its number in the table if the id cannot be read.
@@ -238,8 +153,8 @@ func (x *exporter) uidOf(ctx context.Context, table string, id int64) string {
 	return uid
 }
 
-func (x *exporter) document(ctx context.Context, id int64) (*documentLine, error) {
-	d := &documentLine{Chunks: [][2]int{}}
+func (x *exporter) document(ctx context.Context, id int64) (*transfer.DocumentLine, error) {
+	d := &transfer.DocumentLine{Chunks: [][2]int{}}
 	var body string
 	var err error
 	d.Document, err = scanDoc(x.tx.QueryRowContext(ctx, "SELECT "+docColumns+", d.hash, d.own, d.pinned, b.text FROM doc d JOIN body b ON b.doc=d.id WHERE d.id=?", id),
@@ -255,7 +170,7 @@ func (x *exporter) document(ctx context.Context, id int64) (*documentLine, error
 		return nil, unreadable("reading chunks", err)
 	}
 	err = eachRow(ctx, x.tx, "SELECT session, put FROM link WHERE doc=? ORDER BY session", []any{id}, func(row scanner) error {
-		var k linkLine
+		var k transfer.LinkLine
 		err := row.Scan(&k.ID, &k.Put)
 		d.Sessions = append(d.Sessions, k)
 		return err
@@ -275,7 +190,7 @@ func unreadable(doing string, err error) error {
 	return fmt.Errorf("%w: %s: %w", errUnreadable, doing, err)
 }
 
-func (x *exporter) chunks(ctx context.Context, id int64, d *documentLine) error {
+func (x *exporter) chunks(ctx context.Context, id int64, d *transfer.DocumentLine) error {
 	err := eachRow(ctx, x.tx, "SELECT start, stop FROM chunk WHERE doc=? ORDER BY ord", []any{id}, func(row scanner) error {
 		var c [2]int
 		err := row.Scan(&c[0], &c[1])
@@ -291,9 +206,9 @@ func (x *exporter) chunks(ctx context.Context, id int64, d *documentLine) error 
 	return err
 }
 
-func (x *exporter) vectors(ctx context.Context, id int64, d *documentLine) {
+func (x *exporter) vectors(ctx context.Context, id int64, d *transfer.DocumentLine) {
 	err := eachRow(ctx, x.tx, x.vectorQuery, []any{id}, func(row scanner) error {
-		var v vectorLine
+		var v transfer.VectorLine
 		var sum sql.NullInt64
 		if err := row.Scan(&v.Model, &v.Revision, &v.Data, &sum); err != nil {
 			return err

@@ -8,9 +8,10 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 	"github.com/research-mcp/research-mcp/memory/intake"
+	"github.com/research-mcp/research-mcp/memory/transfer"
 )
 
-func importModel(ctx context.Context, tx *sql.Tx, m *modelLine) error {
+func importModel(ctx context.Context, tx *sql.Tx, m *transfer.ModelLine) error {
 	if m.Name == "" || m.Dims <= 0 {
 		return fmt.Errorf("the model %q has %d dimensions", m.Name, m.Dims)
 	}
@@ -36,47 +37,8 @@ func activate(ctx context.Context, tx *sql.Tx, model int64) error {
 	return logChange(ctx, tx, 0)
 }
 
-// Limits of what a line of an export may hold besides its text.
-const (
-	maxChunks = 200_000
-	maxLinks  = 10_000
-)
-
-// checkLine refuses a document whose chunks would make storing it cost more than
-// its text does, and one that was changed since the export.
-func checkLine(d *documentLine) error {
-	if len(d.Sessions) > maxLinks {
-		return fmt.Errorf("document %q belongs to %d sessions; the limit is %d", intake.Name(d.Document), len(d.Sessions), maxLinks)
-	}
-	if err := checkChunks(d); err != nil {
-		return err
-	}
-	return checkHash(d)
-}
-
-func checkChunks(d *documentLine) error {
-	if len(d.Chunks) > maxChunks {
-		return fmt.Errorf("document %q has %d chunks; the limit is %d", intake.Name(d.Document), len(d.Chunks), maxChunks)
-	}
-	for i, c := range d.Chunks {
-		if i > 0 && c[0] <= d.Chunks[i-1][0] || i > 1 && c[0] < d.Chunks[i-2][1] {
-			return fmt.Errorf("document %q: chunk %d does not begin after the one before it, or overlaps more than its neighbours", intake.Name(d.Document), i)
-		}
-	}
-	return nil
-}
-
-// checkHash refuses a document whose text was changed by hand, which chunks and
-// vectors do not follow.
-func checkHash(d *documentLine) error {
-	// A long title was cut, and invalid bytes were replaced; the hash may be that of either.
-	if kept := intake.Clean(d.Document); d.Hash != "" && d.Hash != evidence.ContentHash(kept.Title, kept.Text) && d.Hash != evidence.ContentHash(d.Title, d.Text) {
-		return fmt.Errorf("the text of %q has changed since the export: its hash differs", intake.Name(d.Document))
-	}
-	return nil
-}
-
-func (l *Local) readyLine(d *documentLine) (*entry, error) {
+// readyLine prepares a document of an export.
+func (l *Local) readyLine(d *transfer.DocumentLine, lenient bool) (transfer.Keep[*sql.Tx], error) {
 	var chunks evidence.Chunks
 	for _, c := range d.Chunks {
 		chunks.Items = append(chunks.Items, evidence.Chunk{Start: c[0], End: c[1]})
@@ -86,13 +48,15 @@ func (l *Local) readyLine(d *documentLine) (*entry, error) {
 		return nil, err
 	}
 	e.pinned = d.Pinned
-	return e, nil
+	return func(ctx context.Context, tx *sql.Tx, m *contract.Moved) error {
+		return importDocument(ctx, tx, e, d, lenient, m)
+	}, nil
 }
 
 // mergeOwners adds the reasons for which a document is kept: it was put outside
 // of sessions, is pinned, or belongs to sessions. Without them a later Forget
 // would remove too much.
-func mergeOwners(ctx context.Context, tx *sql.Tx, doc int64, d *documentLine) error {
+func mergeOwners(ctx context.Context, tx *sql.Tx, doc int64, d *transfer.DocumentLine) error {
 	if _, err := tx.ExecContext(ctx, "UPDATE doc SET own=max(own, ?), pinned=max(pinned, ?) WHERE id=?", d.Own, d.Pinned, doc); err != nil {
 		return err
 	}
@@ -106,7 +70,7 @@ func mergeOwners(ctx context.Context, tx *sql.Tx, doc int64, d *documentLine) er
 
 // importDocument stores a document. If lenient, vectors that do not fit it are left
 // out.
-func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, lenient bool, m *contract.Moved) error {
+func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *transfer.DocumentLine, lenient bool, m *contract.Moved) error {
 	old, err := findDoc(ctx, tx, e.doc.ID)
 	if err != nil {
 		return err
@@ -153,7 +117,7 @@ func importDocument(ctx context.Context, tx *sql.Tx, e *entry, d *documentLine, 
 	return nil
 }
 
-func importVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, v vectorLine, r *evidence.Receipt) error {
+func importVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, v transfer.VectorLine, r *evidence.Receipt) error {
 	row, ok, err := findModel(ctx, tx, evidence.Model{Name: v.Model, Revision: v.Revision})
 	if err != nil {
 		return err
@@ -181,7 +145,7 @@ func importVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, 
 }
 
 // importSession stores a session with its turns under their original numbers.
-func (l *Local) importSession(ctx context.Context, tx *sql.Tx, s *sessionLine, m *contract.Moved) error {
+func (l *Local) importSession(ctx context.Context, tx *sql.Tx, s *transfer.SessionLine, m *contract.Moved) error {
 	res, err := tx.ExecContext(ctx, `INSERT INTO session(uid, title, summary, summary_to, created, updated) VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(uid) DO NOTHING`,
 		s.ID, s.Title, s.Summary, s.SummaryTo, s.Created.UnixMicro(), s.Updated.UnixMicro())
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/transfer"
 )
 
 const (
@@ -151,7 +152,7 @@ func refill(ctx context.Context, cfg contract.Config, d *damagedFile, dir string
 		return moved, err
 	}
 	fresh := cfg
-	fresh.Dir, fresh.Keep, fresh.MaxText = dir, contract.Retention{}, maxLine // a stored text is kept, however long
+	fresh.Dir, fresh.Keep, fresh.MaxText = dir, contract.Retention{}, transfer.MaxLine // a stored text is kept, however long
 	m, err := Open(ctx, fresh)
 	if err != nil {
 		return moved, err
@@ -168,7 +169,7 @@ func refill(ctx context.Context, cfg contract.Config, d *damagedFile, dir string
 	})
 	g.Go(func() error {
 		var err error
-		kept, err = (&importer{l: m, opts: opts, moved: contract.Moved{Warnings: []string{}}, lenient: true}).run(ctx, lines)
+		kept, err = transfer.Import(ctx, lines, opts, m.target(true))
 		return errors.Join(err, lines.CloseWithError(err))
 	})
 	if err := g.Wait(); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/intake"
+	"github.com/research-mcp/research-mcp/memory/transfer"
 )
 
 const (
@@ -109,8 +110,8 @@ func (x *exporter) withTexts(ctx context.Context, ids []int64) []int64 {
 
 // rescueDocument reads a document whose row or chunks are damaged: the columns
 // that can be read, one by one. Without its text there is nothing to rescue.
-func (x *exporter) rescueDocument(ctx context.Context, id int64) (*documentLine, error) {
-	d := &documentLine{Chunks: [][2]int{}}
+func (x *exporter) rescueDocument(ctx context.Context, id int64) (*transfer.DocumentLine, error) {
+	d := &transfer.DocumentLine{Chunks: [][2]int{}}
 	if err := x.tx.QueryRowContext(ctx, "SELECT text FROM body WHERE doc=?", id).Scan(&d.Text); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/transfer"
 )
 
 // errLost is the cause of a session whose row does not exist, while its turns or
@@ -25,13 +26,13 @@ func (x *exporter) sessions(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		out := &sessionLine{ID: s.ID, Title: s.Title, Summary: s.Summary, SummaryTo: s.SummaryTo, Created: s.Created, Updated: s.Updated, Turns: []turnLine{}}
+		out := &transfer.SessionLine{ID: s.ID, Title: s.Title, Summary: s.Summary, SummaryTo: s.SummaryTo, Created: s.Created, Updated: s.Updated, Turns: []transfer.TurnLine{}}
 		for _, t := range s.Turns {
 			t.Used = x.used(ctx, t.Run)
-			out.Turns = append(out.Turns, turnLine(t))
+			out.Turns = append(out.Turns, transfer.TurnLine(t))
 		}
 		if err == nil {
-			err = x.write(line{Session: out})
+			err = x.write(transfer.Line{Session: out})
 		}
 		if isWriting(err) {
 			return err

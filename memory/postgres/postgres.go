@@ -59,6 +59,7 @@ type Memory struct {
 var _ interface {
 	contract.Memory
 	contract.Checker
+	contract.Exporter
 	contract.Lister
 	contract.Reindexer
 	contract.Retainer

@@ -172,7 +172,7 @@ func TestCapabilities(t *testing.T) {
 	t.Parallel()
 	var want []contract.Capability
 	for _, c := range contract.AllCapabilities() {
-		if c != contract.CapBackup && c != contract.CapErasure && c != contract.CapExport {
+		if c != contract.CapBackup && c != contract.CapErasure {
 			want = append(want, c)
 		}
 	}

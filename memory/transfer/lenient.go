@@ -1,4 +1,4 @@
-package local
+package transfer
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 
 // lenient changes a document of a damaged memory so that it can be stored: what does
 // not fit its text is dropped, and the text is kept. It returns what was changed.
-func (d *documentLine) lenient() (notes []string) {
+func (d *DocumentLine) lenient() (notes []string) {
 	note := func(format string, args ...any) {
 		notes = append(notes, fmt.Sprintf("document %.80q: ", d.ID)+fmt.Sprintf(format, args...))
 	}
@@ -42,7 +42,7 @@ func (d *documentLine) lenient() (notes []string) {
 
 // lenient changes a session of a damaged memory so that it can be stored, and returns
 // what was changed.
-func (s *sessionLine) lenient() (notes []string) {
+func (s *SessionLine) lenient() (notes []string) {
 	for i, t := range s.Turns {
 		if t.Role == evidence.RoleUser || t.Role == evidence.RoleAssistant {
 			continue

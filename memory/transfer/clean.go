@@ -1,4 +1,4 @@
-package local
+package transfer
 
 import (
 	"maps"
@@ -11,7 +11,7 @@ import (
 // clean removes what a reader cannot see from a document of an export, which anyone
 // may have written, and moves the chunks with the text. It reports whether the text
 // changed. Chunks that are no pieces of the text are left to be refused.
-func (d *documentLine) clean() bool {
+func (d *DocumentLine) clean() bool {
 	d.Title = visible(d.Title)
 	for i, t := range d.Tags {
 		d.Tags[i] = visible(t)
@@ -50,7 +50,7 @@ func (d *documentLine) clean() bool {
 }
 
 // clean removes what a reader cannot see from a session of an export.
-func (s *sessionLine) clean() {
+func (s *SessionLine) clean() {
 	s.Title, s.Summary = visible(s.Title), visible(s.Summary)
 	for i := range s.Turns {
 		s.Turns[i].Text = visible(s.Turns[i].Text)

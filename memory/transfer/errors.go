@@ -1,13 +1,10 @@
-package local
+package transfer
 
 import (
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -30,11 +27,11 @@ func notALine(err error, size int) error {
 
 // ended returns the error of an import that ends at line n, and says what is stored. An
 // error of the disk, of a lock or of reading is not blamed on the line.
-func (im *importer) ended(n int, err error) error {
-	if ours := passing(err); ours != nil {
+func (im *importer[T]) ended(n int, err error) error {
+	if ours := im.passing(err); ours != nil {
 		what := ours.What
-		if isFullDisk(err) {
-			what = fmt.Sprintf("the disk with %s is full", im.l.path)
+		if im.to.IsFull(err) {
+			what = fmt.Sprintf("the disk with %s is full", im.to.Place)
 		}
 		return &evidence.Problem{What: fmt.Sprintf("the import ended at line %d: %s; %s of the lines before it, and nothing of the others", n, what, im.stored()),
 			Try: ours.Try + "; then import again: existing records are skipped", Cause: err}
@@ -49,7 +46,7 @@ func (im *importer) ended(n int, err error) error {
 }
 
 // stored says what the memory has of the lines before the one that ended the import.
-func (im *importer) stored() string {
+func (im *importer[T]) stored() string {
 	m := im.moved
 	out := fmt.Sprintf("stored: %s and %s", text.Count(m.Documents, "document"), text.Count(m.Sessions, "session"))
 	if m.Skipped > 0 {
@@ -61,20 +58,14 @@ func (im *importer) stored() string {
 // errReading is an error of the reader that was given to Import.
 var errReading = errors.New("reading the export")
 
-// passing returns the error that a later attempt may not meet, or nil.
-func passing(err error) *evidence.Problem {
-	var se *sqlite.Error
-	if errors.As(err, &se) {
-		switch se.Code() & 0xff {
-		case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_RANGE:
-			return nil
-		}
-	} else if !errors.Is(err, errReading) {
-		return nil
+// passing returns what is to be said of an error that a later attempt may not meet, or nil.
+func (im *importer[T]) passing(err error) *evidence.Problem {
+	if !errors.Is(err, errReading) {
+		return im.to.Passing(err)
 	}
 	var p *evidence.Problem
 	if errors.As(err, &p) {
 		return p
 	}
-	return &evidence.Problem{What: err.Error(), Try: "check that the export is readable and the data folder is writable"}
+	return &evidence.Problem{What: err.Error(), Try: "check that the export is readable"}
 }
