@@ -40,6 +40,7 @@ type (
 	Retainer      = contract.Retainer
 	RunClaimer    = contract.RunClaimer
 	VectorFiller  = contract.VectorFiller
+	Tenanted      = contract.Tenanted
 
 	EmbedFunc     = contract.EmbedFunc
 	ModelStats    = contract.ModelStats
@@ -107,8 +108,12 @@ func Repair(ctx context.Context, cfg Config) (RepairReport, error) {
 	return RepairReport{}, contract.Unsupported(fmt.Sprintf("the memory backend %q cannot be repaired", cfg.Backend), "restore one of its backups")
 }
 
-// checked closes and refuses a memory that would ignore its retention.
+// checked closes and refuses a memory that would ignore its tenant or its retention.
 func checked(m Memory, cfg Config) (Memory, error) {
+	if _, ok := m.(Tenanted); cfg.Tenant != "" && !ok {
+		_ = m.Close() // nothing was written
+		return nil, contract.Unsupported(fmt.Sprintf("the memory backend %q has no tenants, and %q is one", cfg.Backend, cfg.Tenant), "give each tenant a folder of its own")
+	}
 	if cfg.Keep.IsZero() {
 		return m, nil
 	}

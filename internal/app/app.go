@@ -209,7 +209,7 @@ func openMemory(ctx context.Context, model evidence.Model, cfg *config.Config, o
 		p := evidence.AsProblem(err)
 		return nil, &evidence.Problem{What: "memory.backup_recipients: " + p.What, Try: p.Try, Usage: true, Cause: err}
 	}
-	m := memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Dir: cfg.DataDir, ActiveModel: model, Keep: retention(cfg), Logger: o.Log, Now: o.Now}
+	m := memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Tenant: cfg.Memory.Tenant, Dir: cfg.DataDir, ActiveModel: model, Keep: retention(cfg), Logger: o.Log, Now: o.Now}
 	if to != nil {
 		m.SealDaily = func(w io.Writer) (memory.Sealing, error) { return to.Seal(w) }
 	}

@@ -259,7 +259,7 @@ func (a *App) forTenant(ctx context.Context, name string) (*App, error) {
 	if !access.ValidTenant(name) {
 		return nil, fmt.Errorf("opening the tenant %q: it is no valid name", name)
 	}
-	own := &App{cfg: a.cfg.WithLocalMemory(filepath.Join(a.cfg.DataDir, tenantsFolder, name)), options: a.options, parent: a, tenant: name,
+	own := &App{cfg: a.cfg.ForTenant(name, filepath.Join(a.cfg.DataDir, tenantsFolder, name)), options: a.options, parent: a, tenant: name,
 		log: a.log, now: a.now, getenv: a.getenv, secrets: a.secrets, pool: a.pool, pages: a.pages, models: a.models, audit: a.audit}
 	own.watched.metrics.Store(a.watched.metrics.Load())
 	return own, own.assemble(ctx)

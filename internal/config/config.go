@@ -149,6 +149,9 @@ type Memory struct {
 	MaxTextMB  int    `koanf:"max_text_mb"`
 
 	BackupRecipients string `koanf:"backup_recipients"`
+	TenantURLs       string `koanf:"tenant_urls"` // see Config.MemoryURL
+
+	Tenant string `koanf:"-"` // whose memory it is, where the backend has those of several
 }
 
 // Cache bounds the cache of responses; 0 turns it off.
@@ -221,6 +224,7 @@ const localBackend = "local"
 func (c *Config) WithLocalMemory(dir string) *Config {
 	out := *c
 	out.DataDir, out.Memory.Backend, out.Memory.URL = dir, localBackend, ""
+	out.Memory.TenantURLs, out.Memory.Tenant = "", ""
 	return &out
 }
 
@@ -259,6 +263,7 @@ var keys = []key{
 	{name: "memory.backup_recipients", value: "", about: "automatic backups are encrypted to these: age1… or SSH public keys, or files of them, with commas between them; without, they are not encrypted"},
 	{name: "memory.max_age_days", value: "0", about: "a server forgets what was read longer ago than this; 0 keeps it. Pinned documents are kept"},
 	{name: "memory.max_text_mb", value: "0", about: "a server forgets the oldest texts beyond this size in MiB; 0 keeps them. Pinned documents are kept"},
+	{name: "memory.tenant_urls", value: "", about: "databases of single tenants, where they are not in that of memory.url: " + tenantURLsForm, secret: true},
 	{name: "memory.url", value: "", about: "address of the memory backend's server, such as postgres://user@host1,host2/research; local has none", secret: true},
 	{name: "models.builtin", value: "on", about: "on: rank passages with the encoder in this program, if the processor is fast enough; off: without it"},
 	{name: "models.chat_model", value: "", about: "model at models.url that writes; may be empty if the server has one only"},

@@ -52,6 +52,9 @@ func (c *Config) validate() error {
 			return bad(name, fmt.Sprint(b[0]), fmt.Sprintf("a number from %d to %d", b[1], b[2]))
 		}
 	}
+	if _, err := c.tenantURLs(); err != nil {
+		return err
+	}
 	var err error
 	if c.tenants, err = readTenants(c.Server.HTTP.Tenants); err != nil {
 		return err

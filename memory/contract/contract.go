@@ -38,6 +38,7 @@ type Config struct {
 	Backend     string           // a registered name
 	URL         string           // address of the backend's server; a backend without a server refuses one
 	Dir         string           // data folder; created with mode 0700 if it does not exist
+	Tenant      string           // whose memory, of a backend that is Tenanted; "": that of nobody in particular
 	ActiveModel evidence.Model   // the embedder in use now: its vectors are loaded first; zero: the memory's active model
 	MaxText     int              // most bytes of text in a document; 0 is DefaultMaxText
 	Keep        Retention        // what Retain removes; the zero value removes nothing

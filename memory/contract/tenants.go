@@ -1,0 +1,18 @@
+package contract
+
+import "context"
+
+// Tenanted keeps several memories in one place: one for each name in Config.Tenant, and
+// one without. A memory sees nothing of another. No capability is declared by it; a backend
+// without it has a folder for each.
+type Tenanted interface {
+	// Tenants returns the names of those that there are, sorted.
+	Tenants(ctx context.Context) ([]string, error)
+	// AddTenant makes an empty memory, and reports false if there is one of this name. Open
+	// does so too.
+	AddTenant(ctx context.Context, name string) (bool, error)
+	// RemoveTenant removes everything of a tenant, in one step, and counts the rows; there
+	// is no receipt by documents. It reports false if there is none of this name. A memory of
+	// it that is open refuses further writes.
+	RemoveTenant(ctx context.Context, name string) (rows int64, found bool, err error)
+}
