@@ -76,22 +76,7 @@ func (c *console) export(ctx context.Context, file string, vectors bool, how sea
 	default:
 		return err
 	}
-	var moved memory.Moved
-	switch {
-	case file != "":
-		moved, err = library.WriteExport(ctx, file, seal, write)
-	case seal != nil:
-		moved, err = exportTo(c.raw, seal, write)
-	default:
-		moved, err = write(c.raw)
-	}
-	if err != nil {
-		return err
-	}
-	if file == "" {
-		return errors.Join(c.sayMoved(moved), leftOut("read", moved))
-	}
-	return errors.Join(c.printMoved("Exported", moved), leftOut("read", moved))
+	return c.writeExport(ctx, file, seal, write)
 }
 
 // exportTo encrypts an export to a stream.

@@ -150,7 +150,7 @@ First steps:
 	c.completeFlags(root)
 	root.SetVersionTemplate(programName + " version {{.Version}}\n")
 	root.AddCommand(newAsk(c), newChat(c), newConfig(c), newConnect(c), newDemo(c), newDoctor(c), newEval(c), newFetch(c), newForget(c), newInit(c), newInstall(c), newMemory(c),
-		newRecall(c), newRemember(c), newRun(c), newRuns(c), newServe(c), newSessions(c), newSources(c), newToken(c), newUninstall(c), newVersion(c))
+		newRecall(c), newRemember(c), newRun(c), newRuns(c), newServe(c), newSessions(c), newSources(c), newTenant(c), newToken(c), newUninstall(c), newVersion(c))
 	c.finish(root)
 	return root
 }
