@@ -24,10 +24,12 @@ type Server struct {
 	URL       string `json:"url,omitempty"`        // of a server over HTTP, in place of a command
 	TokenFile string `json:"token_file,omitempty"` // where its token is; empty: it wants none
 
-	// Headers are those that the client would send, with their secrets, and Unknown are the
-	// variables and files in them whose values are not known here. Both are only read.
+	// These are only read. Headers are those that the client would send, with their secrets;
+	// Unknown are the variables in them without a value here, and Absent the files that
+	// cannot be read.
 	Headers map[string]string `json:"-"`
 	Unknown []string          `json:"-"`
+	Absent  []string          `json:"-"`
 }
 
 // System is the machine on which the clients are. Paths have the separators of OS.

@@ -175,7 +175,7 @@ func (c Client) readRemote(s System, at string, entry map[string]any) Server {
 			value = replaceNames(c.remote.file, value, func(file string) string {
 				content, err := readToken(s, filepath.Dir(c.File(s)), file)
 				if err != nil {
-					out.Unknown = append(out.Unknown, file)
+					out.Absent = append(out.Absent, file)
 				}
 				return content
 			})
@@ -183,6 +183,7 @@ func (c Client) readRemote(s System, at string, entry map[string]any) Server {
 		out.Headers[name] = value
 	}
 	slices.Sort(out.Unknown)
+	slices.Sort(out.Absent)
 	return out
 }
 

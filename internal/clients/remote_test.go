@@ -195,20 +195,21 @@ func TestHeadersAsConfigured(t *testing.T) {
 		entry   map[string]any
 		want    map[string]string
 		unknown []string
+		absent  []string
 	}{
-		{"claude-code", map[string]any{"headers": map[string]any{"X": "${A} $A ${env:A}", "Y": "${B}"}}, map[string]string{"X": "a $A ${env:A}", "Y": ""}, []string{"B"}},
-		{"cursor", map[string]any{"headers": map[string]any{"X": "${A} ${env:A}"}}, map[string]string{"X": "${A} a"}, nil},
-		{"gemini", map[string]any{"headers": map[string]any{"X": "$A ${A}"}}, map[string]string{"X": "a a"}, nil},
-		{"vscode", map[string]any{"headers": map[string]any{"X": "Bearer ${input:key}"}}, map[string]string{"X": "Bearer "}, []string{"input:key"}},
+		{"claude-code", map[string]any{"headers": map[string]any{"X": "${A} $A ${env:A}", "Y": "${B}"}}, map[string]string{"X": "a $A ${env:A}", "Y": ""}, []string{"B"}, nil},
+		{"cursor", map[string]any{"headers": map[string]any{"X": "${A} ${env:A}"}}, map[string]string{"X": "${A} a"}, nil, nil},
+		{"gemini", map[string]any{"headers": map[string]any{"X": "$A ${A}"}}, map[string]string{"X": "a a"}, nil, nil},
+		{"vscode", map[string]any{"headers": map[string]any{"X": "Bearer ${input:key}"}}, map[string]string{"X": "Bearer "}, []string{"input:key"}, nil},
 		{"opencode", map[string]any{"headers": map[string]any{"X": "{env:A} {file:~/near}", "Y": "{file:~/none}", "Z": "{file:" + dir + "/big}"}},
-			map[string]string{"X": "a near", "Y": "", "Z": ""}, []string{dir + "/big", "~/none"}},
-		{"lmstudio", map[string]any{"headers": map[string]any{"X": "${A}"}}, map[string]string{"X": "${A}"}, nil},
+			map[string]string{"X": "a near", "Y": "", "Z": ""}, nil, []string{dir + "/big", "~/none"}},
+		{"lmstudio", map[string]any{"headers": map[string]any{"X": "${A}"}}, map[string]string{"X": "${A}"}, nil, nil},
 		{"codex", map[string]any{"bearer_token_env_var": "B", "http_headers": map[string]any{"X": "${A}"}, "env_http_headers": map[string]any{"Y": "A"}},
-			map[string]string{"Authorization": "Bearer ", "X": "${A}", "Y": "a"}, []string{"B"}},
+			map[string]string{"Authorization": "Bearer ", "X": "${A}", "Y": "a"}, []string{"B"}, nil},
 	} {
 		c.entry["url"] = "https://mcp.example.org/mcp"
 		got := client(t, c.client).readEntry(s, c.entry)
-		if diff := cmp.Diff(Server{URL: "https://mcp.example.org/mcp", Headers: c.want, Unknown: c.unknown}, got); diff != "" {
+		if diff := cmp.Diff(Server{URL: "https://mcp.example.org/mcp", Headers: c.want, Unknown: c.unknown, Absent: c.absent}, got); diff != "" {
 			t.Errorf("%s: %s", c.client, diff)
 		}
 	}

@@ -79,6 +79,10 @@ func addressCheck(ctx context.Context, c clients.Client, s clients.System, serve
 	if !c.SpeaksHTTP() {
 		return check(checkFail, fmt.Sprintf("%s does not reach servers over HTTP by its configuration: %s", c.Title, there), again)
 	}
+	if len(server.Absent) > 0 {
+		return check(checkFail, fmt.Sprintf("%s does not start: it cannot read %s, which %s names", c.Title, strings.Join(server.Absent, ", "), c.File(s)),
+			fmt.Sprintf("put the token there, or take the server out with `research-mcp uninstall %s`", c.Name))
+	}
 	if len(server.Unknown) > 0 {
 		return check(checkWarn, fmt.Sprintf("%s was not tried as %s does: the value of %s is not known here", there, c.Title, strings.Join(server.Unknown, ", ")),
 			fmt.Sprintf("set it where %s starts, and here for this check", c.Title))

@@ -40,7 +40,7 @@ func TestClientsByURL(t *testing.T) {
 		{"a variable", "codex", secured.URL + "/mcp", file, remoteToken, "ok", "Codex reaches research-mcp 1", ""},
 		{"a file", "opencode", secured.URL + "/mcp", file, "", "ok", "opencode reaches research-mcp 1", ""},
 		{"an unset variable", "codex", secured.URL + "/mcp", file, "", "warn", "the value of RESEARCH_MCP_TOKEN is not known here", "set it where Codex starts"},
-		{"no file", "opencode", secured.URL + "/mcp", file + ".none", "", "warn", "team.token.none is not known here", ""},
+		{"no file", "opencode", secured.URL + "/mcp", file + ".none", "", "fail", "opencode does not start: it cannot read " + file + ".none, which ", "uninstall opencode"},
 		{"a wrong token", "claude-code", secured.URL + "/mcp", file, wrong, "fail", "does not take the token", "token list"},
 		{"no token", "vscode", secured.URL + "/mcp", "", "", "fail", "asks for a token", "--token-file"},
 		{"no server", "gemini", gone + "/mcp?key=abcdef", "", "", "fail", "does not reach the server: " + gone + "/mcp in ", "doctor --url " + gone + "/mcp"},
