@@ -76,7 +76,7 @@ type asking struct {
 	finished time.Time
 
 	mu        sync.Mutex
-	observers map[int]func(Event)
+	observers map[int]*observer
 	next      int
 }
 
@@ -234,7 +234,7 @@ func (e *Engine) start(ctx context.Context, req Request, id string) (*asking, er
 	}
 	run, cancel := limit.WithTimeout(context.WithoutCancel(ctx), max(cmp.Or(e.cfg.RunFor, DefaultConfig().RunFor), req.Budget+awaitGrace))
 	stop := context.AfterFunc(e.life, cancel)
-	a := &asking{id: id, key: key, cancel: cancel, done: make(chan struct{}), waiting: 1, observers: map[int]func(Event){}}
+	a := &asking{id: id, key: key, cancel: cancel, done: make(chan struct{}), waiting: 1, observers: map[int]*observer{}}
 	e.runs.drop(e.deps.Now())
 	e.runs.byKey[key], e.runs.byID[a.id] = a, a
 	of := &record{id: id, key: key}

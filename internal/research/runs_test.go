@@ -122,6 +122,64 @@ func TestCallersOfOneQuestionShareARun(t *testing.T) {
 	})
 }
 
+// A caller that takes its events slowly holds up neither the run nor those who joined it, and
+// gets each of them before its answer.
+func TestASlowObserverHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wiki, summary, news := three(time.Second, 1200*time.Millisecond, 800*time.Millisecond)
+		w := newWorld(nil, wiki, summary, news)
+		defer w.Close()
+		release := make(chan struct{})
+		type result struct {
+			events int
+			took   time.Duration
+			err    error
+		}
+		ask := func(observe func(Event)) <-chan result {
+			out := make(chan result, 1)
+			go func() {
+				events, begun := 0, time.Now()
+				_, err := w.Ask(t.Context(), Request{Question: "What is a transformer?"}, func(ev Event) { observe(ev); events++ })
+				out <- result{events, time.Since(begun), err}
+			}()
+			return out
+		}
+		slow := ask(func(Event) { <-release })
+		synctest.Wait()
+		quick := <-ask(func(Event) {})
+		if quick.err != nil || quick.events == 0 || quick.took > 3*time.Second {
+			t.Errorf("beside a slow one: %d events in %v, %v", quick.events, quick.took, quick.err)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		select {
+		case r := <-slow:
+			t.Fatalf("the slow one has its answer before its events: %+v", r)
+		default:
+		}
+		close(release)
+		if r := <-slow; r.err != nil || r.events < quick.events {
+			t.Errorf("the slow one: %d events, %v, want %d at least", r.events, r.err, quick.events)
+		}
+	})
+}
+
+// A caller that leaves waits for the event that it is at alone.
+func TestACallerThatLeavesGetsNoMoreEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wiki, summary, news := three(time.Second, 1200*time.Millisecond, 800*time.Millisecond)
+		w := newWorld(nil, wiki, summary, news)
+		defer w.Close()
+		events := 0
+		_, err := w.Ask(leaving(t, 500*time.Millisecond, evidence.ErrCallerLeft), Request{Question: "What is a transformer?"}, func(Event) { events++; time.Sleep(time.Minute) })
+		if err == nil || events != 1 {
+			t.Errorf("%d events, %v, want one", events, err)
+		}
+	})
+}
+
 // None of many questions at once is refused: one whose budget ends while it waits for others
 // is answered later, and no source is asked for it again.
 func TestManyQuestionsAtOnce(t *testing.T) {

@@ -92,20 +92,27 @@ func TestHTTPTools(t *testing.T) {
 			if want := []string{"fetch-sources", "forget", "recall", "remember", "research"}; !slices.Equal(names, want) {
 				t.Errorf("tools %q, want %q", names, want)
 			}
-			note := "The ferry " + era + " leaves at noon."
+			note := struct{ text, id string }{text: "The ferry " + era + " leaves at noon."}
 			for _, call := range []struct {
 				tool, want string
 				args       map[string]any
 			}{
 				{"research", "gravity of the moon", tides},
 				{"fetch-sources", "How tides work", map[string]any{"query": "tides", "sources": []string{"hackernews"}}},
-				{"remember", "d_", map[string]any{"text": note, "title": "Ferry " + era}},
-				{"recall", note, map[string]any{"query": "ferry " + era}},
-				{"forget", "1 document", map[string]any{"source": "note", "query": era, "confirm": false}},
+				{"remember", "d_", map[string]any{"text": note.text, "title": "Ferry " + era}},
+				{"recall", note.text, map[string]any{"query": "ferry " + era}},
+				{"forget", "Forgot 1 document (1 chunk)", map[string]any{"ids": []string{""}}},
+				{"forget", "Forgot 0 documents", map[string]any{"ids": []string{""}}},
 			} {
+				if call.tool == "forget" {
+					call.args["ids"] = []string{note.id}
+				}
 				res, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: call.tool, Arguments: call.args})
-				if err != nil || !res.IsError && !strings.Contains(textOf(res), call.want) || res.IsError && call.tool != "forget" {
+				if err != nil || res.IsError || !strings.Contains(textOf(res), call.want) {
 					t.Errorf("%s: %v, %s", call.tool, err, textOf(res))
+				}
+				if call.tool == "remember" {
+					note.id = regexp.MustCompile(`\bd_[0-9a-z]+\b`).FindString(textOf(res))
 				}
 			}
 		})

@@ -21,7 +21,7 @@ func TestPromptsResourcesAndCompletions(t *testing.T) {
 			t.Parallel()
 			c := start(t, era)
 			can := c.InitializeResult().Capabilities
-			if can.Completions == nil || can.Logging == nil || can.Prompts == nil || can.Prompts.ListChanged || can.Tools.ListChanged || can.Resources.ListChanged || can.Resources.Subscribe {
+			if can.Completions == nil || can.Logging == nil || can.Prompts == nil || can.Prompts.ListChanged || can.Tools.ListChanged || can.Resources.ListChanged || !can.Resources.Subscribe {
 				t.Errorf("capabilities = %+v", can)
 			}
 			var note struct {
