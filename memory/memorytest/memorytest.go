@@ -24,6 +24,9 @@ type Backend struct {
 	// its data elsewhere uses it as the name of a database. Keep and Now are set
 	// where a test needs them.
 	Open func(ctx context.Context, cfg contract.Config) (contract.Memory, error)
+	// OpenLarge opens a memory that searches as it does when it is large, so that small
+	// tests see it. nil: Open does.
+	OpenLarge func(ctx context.Context, cfg contract.Config) (contract.Memory, error)
 	// Leftovers returns the places in which the stored bytes of the memory named
 	// dir hold marker. Leave it nil if the bytes cannot be read.
 	Leftovers func(t *testing.T, dir, marker string) []string
@@ -94,6 +97,7 @@ func (s suite) required() []test {
 		{"Recall", s.recall},
 		{"RecallModes", s.recallModes},
 		{"RecallFilters", s.recallFilters},
+		{"RecallUnderFilters", s.recallUnderFilters},
 		{"RecallBadInput", s.recallBadInput},
 		{"KOverCount", s.kOverCount},
 		{"EmptyMemory", s.empty},
