@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -81,11 +80,10 @@ func (l *Local) leftovers(ctx context.Context, left *needles) (bool, error) {
 				if err := row.Scan(&s); err != nil {
 					return err
 				}
-				of, err := left.in(ctx, strings.NewReader(s))
-				for h := range of {
+				for h := range left.inText(s) {
 					delete(found, h)
 				}
-				return err
+				return ctx.Err()
 			})
 			if err != nil {
 				return err

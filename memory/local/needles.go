@@ -4,19 +4,24 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/bits"
 )
 
-// needles are pieces of what was removed, as rolling hashes.
+// needles are pieces of what was removed, as rolling hashes. Many removals may wait for
+// one another, so that what one holds depends on what it removes.
 type needles struct {
 	set    map[uint64]struct{}
-	filter []uint64 // a bit for each hash: most positions need no lookup in set
+	filter []uint64 // a bit for each hash, by its highest bits: most positions need no lookup in set
 }
 
-const filterBits = 1 << 25
+const (
+	// bitsOfNeedle are those of the filter for each needle, at least: of what is no needle one
+	// in sixteen passes it at most.
+	bitsOfNeedle = 16
+	leastFilter  = 1 << 12 // bits
+)
 
-func newNeedles() *needles {
-	return &needles{set: map[uint64]struct{}{}, filter: make([]uint64, filterBits/64)}
-}
+func newNeedles() *needles { return &needles{set: map[uint64]struct{}{}} }
 
 func (n *needles) full() bool { return len(n.set) >= maxNeedles }
 
@@ -27,48 +32,91 @@ func (n *needles) add(s string) {
 			h = h*hashBase + uint64(s[at+i]) + 1
 		}
 		n.set[h] = struct{}{}
-		bit := h >> 40 % filterBits
-		n.filter[bit/64] |= 1 << (bit % 64)
+		if len(n.set)*bitsOfNeedle > len(n.filter)*64 {
+			n.filter = make([]uint64, max(leastFilter/64, len(n.filter)*2))
+			for h := range n.set {
+				n.mark(h)
+			}
+		}
+		n.mark(h)
 	}
+}
+
+func (n *needles) mark(h uint64) {
+	bit := h >> n.shift()
+	n.filter[bit/64] |= 1 << (bit % 64)
+}
+
+// shift leaves as many bits of a hash as number the bits of the filter.
+func (n *needles) shift() int { return 64 - bits.TrailingZeros(uint(len(n.filter)*64)) } //nolint:gosec // it is a power of two
+
+// search is a search for needles in a text, which may come in pieces.
+type search struct {
+	*needles
+	found  map[uint64]struct{}
+	top    uint64 // the weight of the byte that leaves the window
+	h      uint64
+	window [needleLen]byte
+	seen   int // bytes
+	by     int // shift of the filter
+}
+
+func (n *needles) search() *search {
+	s := &search{needles: n, found: map[uint64]struct{}{}, top: 1}
+	for range needleLen {
+		s.top *= hashBase
+	}
+	if len(n.set) > 0 {
+		s.by = n.shift()
+	}
+	return s
+}
+
+// read looks for needles in the next piece.
+func read[Piece string | []byte](s *search, piece Piece) {
+	if len(s.set) == 0 {
+		return
+	}
+	h, seen := s.h, s.seen
+	for i := range len(piece) {
+		c := piece[i]
+		h = h*hashBase + uint64(c) + 1
+		at := seen % needleLen
+		if seen >= needleLen {
+			h -= s.top * (uint64(s.window[at]) + 1)
+		}
+		s.window[at] = c
+		seen++
+		bit := h >> s.by
+		if s.filter[bit/64]>>(bit%64)&1 == 1 && seen >= needleLen {
+			if _, ok := s.set[h]; ok {
+				s.found[h] = struct{}{}
+			}
+		}
+	}
+	s.h, s.seen = h, seen
+}
+
+// inText returns the needles that a text contains.
+func (n *needles) inText(text string) map[uint64]struct{} {
+	s := n.search()
+	read(s, text)
+	return s.found
 }
 
 // in returns the needles that a stream contains.
 func (n *needles) in(ctx context.Context, f io.Reader) (map[uint64]struct{}, error) {
-	if len(n.set) == 0 {
-		return nil, nil
-	}
-	found := map[uint64]struct{}{}
-	top := uint64(1) // the weight of the byte that leaves the window
-	for range needleLen {
-		top *= hashBase
-	}
-	var h uint64
-	var window [needleLen]byte
-	at, seen := 0, 0
-	buf := make([]byte, 1<<20)
-	for {
+	s := n.search()
+	buf := make([]byte, 256<<10)
+	for len(n.set) > 0 {
 		k, err := f.Read(buf)
-		for _, c := range buf[:k] {
-			h = h*hashBase + uint64(c) + 1
-			if seen >= needleLen {
-				h -= top * (uint64(window[at]) + 1)
-			} else {
-				seen++
-			}
-			window[at] = c
-			at = (at + 1) % needleLen
-			bit := h >> 40 % filterBits
-			if n.filter[bit/64]>>(bit%64)&1 == 1 && seen == needleLen {
-				if _, ok := n.set[h]; ok {
-					found[h] = struct{}{}
-				}
-			}
-		}
+		read(s, buf[:k])
 		if errors.Is(err, io.EOF) {
-			return found, nil
+			break
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			return nil, err
 		}
 	}
+	return s.found, nil
 }
