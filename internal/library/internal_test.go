@@ -83,19 +83,29 @@ func TestBackgroundWaitsForQuestions(t *testing.T) {
 	})
 }
 
-// Beside other questions, recall does not wait long for vectors.
+// Beside other recalls a recall does not wait long for vectors, and beside a question not at all.
 func TestCandidatePatience(t *testing.T) {
 	t.Parallel()
 	l := &Library{}
-	defer l.Foreground()() // the recall itself
+	recall := func() (done func()) {
+		l.recalls.Add(1)
+		leave := l.Foreground()
+		return func() { leave(); l.recalls.Add(-1) }
+	}
+	defer recall()() // the recall itself
 	if got := l.candidatePatience(); got != CandidatePatience {
 		t.Errorf("patience alone = %v, want %v", got, CandidatePatience)
 	}
-	done := l.Foreground()
+	other := recall()
 	if got := l.candidatePatience(); got != busyPatience {
-		t.Errorf("patience beside a question = %v, want %v", got, busyPatience)
+		t.Errorf("patience beside a recall = %v, want %v", got, busyPatience)
+	}
+	done := l.Foreground()
+	if got := l.candidatePatience(); got != 0 {
+		t.Errorf("patience beside a question = %v, want 0", got)
 	}
 	done()
+	other()
 	if got := l.candidatePatience(); got != CandidatePatience {
 		t.Errorf("patience after it = %v, want %v", got, CandidatePatience)
 	}

@@ -58,7 +58,8 @@ type Deps struct {
 // caller closes the memory.
 type Library struct {
 	deps      Deps
-	questions questions
+	questions questions    // recalls among them
+	recalls   atomic.Int32 // that are being answered
 	counted   counted
 	kept      chan struct{} // has capacity 1: something was stored
 	skipped   atomic.Int64  // documents that the last Reindex could not read

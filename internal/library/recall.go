@@ -120,9 +120,13 @@ func (l *Library) Recall(ctx context.Context, req RecallRequest) (RecallResult, 
 // ranks if it embeds the query within QueryPatience and the memory has all of its
 // vectors; otherwise the built-in encoder does, and where there is none, n-grams. The
 // best hits that have no vector of the encoder yet are embedded until patience ends,
-// which is derived from ctx; nil is CandidatePatience.
+// which is derived from ctx; nil is a recall's, CandidatePatience at most.
 func (l *Library) Search(ctx, patience context.Context, q evidence.RecallQuery, chosen models.Embedder) (evidence.RecallResult, error) {
 	defer l.Foreground()()
+	if patience == nil {
+		l.recalls.Add(1)
+		defer l.recalls.Add(-1)
+	}
 	warnings := l.embedQuery(ctx, &q, chosen)
 	k := cmp.Or(max(q.K, 0), contract.DefaultK)
 	if q.Lexical != nil {

@@ -19,8 +19,8 @@ const (
 	candidates        = 24
 	candidatesAtOnce  = 2
 	CandidatePatience = 500 * time.Millisecond
-	// busyPatience is in its place beside other questions, which need the encoder: recall is
-	// quick at any time.
+	// busyPatience is in its place beside other recalls. Beside a question none are embedded:
+	// its passages keep the encoder busy, and recall is quick at any time.
 	busyPatience = 20 * time.Millisecond
 	// storePatience is how long a recall waits for the memory to store their vectors:
 	// another process may have locked it.
@@ -142,7 +142,10 @@ func (l *Library) embedCandidates(ctx, patience context.Context, q evidence.Reca
 
 // candidatePatience is that of a recall, which is one of the questions.
 func (l *Library) candidatePatience() time.Duration {
-	if l.questions.count() > 1 {
+	switch all := l.questions.count(); {
+	case all > int(l.recalls.Load()):
+		return 0
+	case all > 1:
 		return busyPatience
 	}
 	return CandidatePatience

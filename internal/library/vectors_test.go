@@ -112,6 +112,26 @@ func TestSearchWithoutPatience(t *testing.T) {
 	}
 }
 
+// A recall beside a question embeds its own words alone: the passages of the question keep
+// the encoder busy.
+func TestRecallBesideAQuestion(t *testing.T) {
+	t.Parallel()
+	l, _, e := withEncoder(t, builtIn)
+	remember(t, l, heron, crane)
+	done := l.Foreground()
+	got, err := l.Recall(t.Context(), library.RecallRequest{Query: "the heron of the delta"})
+	if err != nil || len(got.Hits) == 0 || got.Hits[0].Text != heron || len(got.Warnings) != 0 {
+		t.Errorf("Recall = %+v, %v", got, err)
+	}
+	if n, left := e.texts.Load(), waiting(t, l); n != 1 || left != 2 {
+		t.Errorf("%d texts were embedded, %d chunks are waiting, want 1 and 2", n, left)
+	}
+	done()
+	if _, err := l.Recall(t.Context(), library.RecallRequest{Query: "the heron of the delta"}); err != nil || waiting(t, l) > 1 {
+		t.Errorf("after the question: %v, %d chunks are waiting, want fewer", err, waiting(t, l))
+	}
+}
+
 // The chosen embedder of a server never delays a recall that the encoder can rank.
 func TestRecallWithAChosenEmbedder(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package bert
 
 import (
 	"math"
+	"runtime"
 	"sync"
 )
 
@@ -44,6 +45,19 @@ func (s *scratch) size(shape Shape, rows, longest int) {
 	s.wide = grow(s.wide, panel*max(w, shape.Inner))
 }
 
+// quickRows are the most tokens of a pass that does not yield between its steps: those of
+// a question.
+const quickRows = 48
+
+// yield lets what is short have the processor between two steps of a long pass, which take
+// milliseconds: the scheduler takes it from what only computes after 10 ms, and a request
+// waits for it more than once.
+func yield(rows int) {
+	if rows > quickRows {
+		runtime.Gosched()
+	}
+}
+
 // forward returns the hidden states of all tokens of the batch, one row of
 // Shape.Width after the other. The result is s.x.
 func (m *Model) forward(batch []Input, s *scratch) []float32 {
@@ -61,10 +75,12 @@ func (m *Model) forward(batch []Input, s *scratch) []float32 {
 		m.attention(batch, s)
 		m.mul(s.out, w, s.ctx, w, rows, &l.out, s.wide)
 		addAndNorm(s.x, s.out, rows, w, l.attnNorm)
+		yield(rows)
 		m.mul(s.mid, m.shape.Inner, s.x, w, rows, &l.up, s.wide)
 		gelu(s.mid[:rows*m.shape.Inner])
 		m.mul(s.out, w, s.mid, m.shape.Inner, rows, &l.down, s.wide)
 		addAndNorm(s.x, s.out, rows, w, l.ffnNorm)
+		yield(rows)
 	}
 	return s.x[:rows*w]
 }
