@@ -16,13 +16,14 @@ var (
 	forgotten = regexp.MustCompile(`Forgot 1 document \(`)
 )
 
-// foreign are sentences of the demo's documents: strangers wrote them, as it were.
+// foreign are words of the demo's documents and of the source's: strangers wrote them, as it were.
 var foreign = []string{
 	"address space of a Go program",
 	"runtime enlarges by copying",
 	"finds no other goroutine",
 	"Programs must make sure that each of them ends",
 	"no split into coloured functions",
+	"multiplexed onto few threads",
 }
 
 // examine is what is wrong with the result of a tool as a model was given it.

@@ -35,6 +35,7 @@ type host struct {
 	// reports is set if it is a client without a model, whose standard output has lines of
 	// JSON: see report.
 	reports bool
+	webs    bool // two servers run beside it, whose messages are counted: see web
 }
 
 // place is where the programs are.
@@ -47,6 +48,7 @@ type setting struct {
 	url    string // of the model's API
 	source *source
 	served *served // the server, if the host does not start it
+	webs   []string
 }
 
 // start is a command line. Its environment has no more than what try adds.
@@ -96,7 +98,14 @@ func (h host) once(ctx context.Context, p place, o *outcome) (again bool) {
 			return false
 		}
 	}
-	output, failure := h.run(ctx, s)
+	run := func(s setting) (output, error) { return h.run(ctx, s) }
+	var output output
+	var failure error
+	if h.webs {
+		output, failure = withWebs(ctx, s, run)
+	} else {
+		output, failure = run(s)
+	}
 	if s.served != nil {
 		if err := s.served.end(); err != nil {
 			o.problems = append(o.problems, err.Error())

@@ -167,7 +167,7 @@ func TestInstallBecomesTheDemo(t *testing.T) {
 func TestEmbeddedScripts(t *testing.T) {
 	t.Parallel()
 	for _, h := range allHosts() {
-		s := setting{place: place{binary: "b", installed: "i"}, home: "h", url: "u", source: newSource(), served: &served{}}
+		s := setting{place: place{binary: "b", installed: "i"}, home: "h", url: "u", source: newSource(), served: &served{}, webs: []string{"first", "second"}}
 		if begin := h.launch(s); len(begin.args) == 0 {
 			t.Errorf("%s has no arguments", h.name)
 		}

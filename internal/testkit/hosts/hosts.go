@@ -9,7 +9,10 @@ import (
 // prompt is what the user says. The stub does not read it.
 const prompt = "How do goroutines work? Use the tools of research-mcp."
 
-const tsClient = "tssdk/node_modules/@modelcontextprotocol/client/package.json"
+const (
+	tsClient = "tssdk/node_modules/@modelcontextprotocol/client/package.json"
+	tsOlder  = "tssdk/node_modules/@modelcontextprotocol/sdk/package.json" // knows no newer era
+)
 
 //go:embed clients
 var clients embed.FS
@@ -44,7 +47,12 @@ func allHosts() []host {
 		reporter(script("python-modern", "pysdk/bin/python", "sdk.py", sourceURL, word("2026-07-28"))),
 		reporter(script("typescript-legacy", tsClient, "sdk.mjs", sourceURL, installedFolder, word("legacy"))),
 		reporter(script("typescript-modern", tsClient, "sdk.mjs", sourceURL, installedFolder, word("modern"))),
-		reporter(script("typescript-sdk1", "tssdk/node_modules/@modelcontextprotocol/sdk/package.json", "sdk.mjs", sourceURL, installedFolder, word("sdk1"))),
+		reporter(script("typescript-sdk1", tsOlder, "sdk.mjs", sourceURL, installedFolder, word("sdk1"))),
+		counting(script("python-legacy-url", "pysdk/bin/python", "sdk.py", sourceURL, word("legacy"), webURL(0), webURL(1))),
+		counting(script("python-modern-url", "pysdk/bin/python", "sdk.py", sourceURL, word("2026-07-28"), webURL(0), webURL(1))),
+		counting(script("typescript-legacy-url", tsClient, "sdk.mjs", sourceURL, installedFolder, word("legacy"), webURL(0), webURL(1))),
+		counting(script("typescript-modern-url", tsClient, "sdk.mjs", sourceURL, installedFolder, word("modern"), webURL(0), webURL(1))),
+		counting(script("typescript-sdk1-url", tsOlder, "sdk.mjs", sourceURL, installedFolder, word("sdk1"), webURL(0), webURL(1))),
 	}
 }
 
@@ -129,6 +137,9 @@ func copilot() host {
 func modelURL(s setting) string        { return s.url }
 func sourceURL(s setting) string       { return s.source.url() }
 func servedURL(s setting) string       { return s.served.url }
+
+// webURL is the address of one of the servers whose messages are counted.
+func webURL(n int) func(setting) string { return func(s setting) string { return s.webs[n] } }
 func installedFolder(s setting) string { return s.installed }
 
 // word is an argument that is the same in every run.
@@ -161,6 +172,12 @@ func script(name, needs, file string, more ...func(setting) string) host {
 func reporter(h host) host {
 	h.reports = true
 	return h
+}
+
+// counting is a client without a model beside servers over HTTP whose messages are counted.
+func counting(h host) host {
+	h.webs = true
+	return reporter(h)
 }
 
 func encoded(v any) string {

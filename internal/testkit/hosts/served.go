@@ -41,7 +41,7 @@ var servedAt = regexp.MustCompile(`serving MCP at (http://[^;]+);`)
 // serve starts the demo's server over HTTP, and makes a token for it.
 func serve(ctx context.Context, s setting) (*served, error) {
 	tokens := "--set=server.http.tokens_file=" + filepath.Join(s.home, "tokens.json")
-	v := &served{tokenFile: filepath.Join(s.home, "host.token"), read: make(chan struct{})}
+	v := &served{tokenFile: filepath.Join(s.home, "host.token")}
 	add := exec.CommandContext(ctx, s.binary, "token", "add", "host", tokens)
 	add.Dir, add.Env = s.home, environment(s)
 	out, err := add.Output()
@@ -52,16 +52,28 @@ func serve(ctx context.Context, s setting) (*served, error) {
 	if err := write(v.tokenFile, v.token+"\n"); err != nil {
 		return nil, err
 	}
-	v.cmd = exec.CommandContext(ctx, s.binary, "serve", "--demo", "--http", "127.0.0.1:0", tokens)
+	if err := v.start(ctx, s, "--demo", tokens); err != nil {
+		return nil, err
+	}
+	if err := v.refusesStrangers(ctx); err != nil {
+		return nil, errors.Join(err, v.end())
+	}
+	return v, nil
+}
+
+// start starts the server, and returns when it serves.
+func (v *served) start(ctx context.Context, s setting, args ...string) error {
+	v.read = make(chan struct{})
+	v.cmd = exec.CommandContext(ctx, s.binary, append([]string{"serve", "--http", "127.0.0.1:0"}, args...)...)
 	v.cmd.Dir, v.cmd.Env = s.home, environment(s)
 	v.cmd.Cancel = func() error { return v.cmd.Process.Signal(syscall.SIGTERM) }
 	v.cmd.WaitDelay = 10 * time.Second
 	stderr, err := v.cmd.StderrPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := v.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	lines := bufio.NewReader(stderr)
 	for v.url == "" && err == nil {
@@ -77,12 +89,9 @@ func serve(ctx context.Context, s setting) (*served, error) {
 		_, _ = io.Copy(&v.said, lines) // it ends with the process
 	}()
 	if v.url == "" {
-		return nil, errors.Join(fmt.Errorf("serve --http: %w", err), v.end())
+		return errors.Join(fmt.Errorf("serve --http: %w", err), v.end())
 	}
-	if err := v.refusesStrangers(ctx); err != nil {
-		return nil, errors.Join(err, v.end())
-	}
-	return v, nil
+	return nil
 }
 
 func stderrOf(err error) string {
