@@ -48,6 +48,7 @@ func allHosts() []host {
 		reporter(script("typescript-legacy", tsClient, "sdk.mjs", sourceURL, installedFolder, word("legacy"))),
 		reporter(script("typescript-modern", tsClient, "sdk.mjs", sourceURL, installedFolder, word("modern"))),
 		reporter(script("typescript-sdk1", tsOlder, "sdk.mjs", sourceURL, installedFolder, word("sdk1"))),
+		counting(script("inspector-cut-url", "inspector/node_modules/.bin/mcp-inspector", "inspector_cut.mjs", installedFolder, sourceURL, webURL(0), webURL(1))),
 		counting(script("python-legacy-url", "pysdk/bin/python", "sdk.py", sourceURL, word("legacy"), webURL(0), webURL(1))),
 		counting(script("python-modern-url", "pysdk/bin/python", "sdk.py", sourceURL, word("2026-07-28"), webURL(0), webURL(1))),
 		counting(script("typescript-legacy-url", tsClient, "sdk.mjs", sourceURL, installedFolder, word("legacy"), webURL(0), webURL(1))),
