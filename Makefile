@@ -3,7 +3,7 @@ GO ?= go
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 
-.PHONY: help build test race linter lint fmt bench sdk hosts dashboard soak reliability arm64 ollama ci clean
+.PHONY: help build test race linter lint fmt bench sdk hosts dashboard soak load reliability arm64 ollama ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ dashboard: build ## check the Grafana dashboard against the metrics of a server 
 
 soak: build ## ask one server 10,000 things at random, with cancellations and killed children
 	SOAK_BINARY=$(CURDIR)/bin/research-mcp SOAK_CALLS=$${SOAK_CALLS:-10000} $(GO) test -count=1 -v -timeout 3h -run 'TestSoak$$' ./cmd/research-mcp
+
+load: build ## have 32 clients at once ask a server over HTTP for a minute; recall beside questions; idle connections
+	LOAD_BINARY=$(CURDIR)/bin/research-mcp LOAD_SECONDS=$${LOAD_SECONDS:-60} $(GO) test -count=1 -v -parallel 1 -timeout 1h -run "$${LOAD_TESTS:-TestLoad}" ./cmd/research-mcp
 
 hosts: build ## have real hosts and SDK clients from npm and PyPI call the tools
 	internal/testkit/scripts/hosts.sh bin/research-mcp

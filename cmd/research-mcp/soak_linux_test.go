@@ -191,7 +191,13 @@ func childrenOf(pid int) []int {
 // sample is taken when all calls are answered.
 func (s *soak) sample(t *testing.T) soakSample {
 	t.Helper()
-	proc := fmt.Sprintf("/proc/%d", s.peer.cmd.Process.Pid)
+	return held(t, s.peer.cmd.Process.Pid, s.sent)
+}
+
+// held is what a process holds after so many calls.
+func held(t *testing.T, pid, calls int) soakSample {
+	t.Helper()
+	proc := fmt.Sprintf("/proc/%d", pid)
 	handles, err := os.ReadDir(proc + "/fd")
 	if err != nil {
 		t.Fatal(err)
@@ -205,7 +211,7 @@ func (s *soak) sample(t *testing.T) soakSample {
 	if err != nil {
 		t.Fatalf("the resident memory of the server: %v", err)
 	}
-	return soakSample{calls: s.sent, resident: kib >> 10, handles: len(handles)}
+	return soakSample{calls: calls, resident: kib >> 10, handles: len(handles)}
 }
 
 // soakSlope is the MiB that a call adds, by least squares.
