@@ -66,7 +66,11 @@ func (c *console) serve(ctx context.Context, a *app.App) error {
 		if err != nil {
 			return err
 		}
-		c.note(fmt.Sprintf("serving MCP at http://%s%s; Ctrl-C ends it", l.Addr(), http.Path))
+		scheme := "http"
+		if a.Config().Server.HTTP.TLSCert != "" {
+			scheme = "https"
+		}
+		c.note(fmt.Sprintf("serving MCP at %s://%s%s; Ctrl-C ends it", scheme, l.Addr(), http.Path))
 		return a.ServeHTTP(ctx, l)
 	}
 	out := c.raw

@@ -11,12 +11,15 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Limits of a handshake.
 const (
 	handshakeTime = 15 * time.Second
 	maxGreeting   = 1 << 20 // bytes of the answer
+	maxSaid       = 500     // bytes of an error in it
 	endPatience   = 3 * time.Second
 )
 
@@ -76,8 +79,13 @@ func greet(in io.Writer, out io.Reader) (string, error) {
 		Result struct {
 			ServerInfo struct{ Name, Version string } `json:"serverInfo"`
 		}
+		Error struct{ Message string }
 	}
-	if err := json.Unmarshal(line, &answer); err != nil || answer.Result.ServerInfo.Name == "" {
+	switch err := json.Unmarshal(line, &answer); {
+	case err == nil && answer.Error.Message != "":
+		said, _ := text.Cut(text.Squash(answer.Error.Message), maxSaid)
+		return "", errors.New(said)
+	case err != nil, answer.Result.ServerInfo.Name == "":
 		return "", errors.New("its first line on stdout is not an answer to initialize")
 	}
 	return strings.TrimSpace(answer.Result.ServerInfo.Name + " " + answer.Result.ServerInfo.Version), nil

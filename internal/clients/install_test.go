@@ -280,6 +280,7 @@ func TestHandshake(t *testing.T) {
 		errs   string
 	}{
 		{"an answer", shell(`read line; echo '{"jsonrpc":"2.0","id":1,"result":{"serverInfo":{"name":"toy","version":"'$TOY'"}}}'`), "toy 3", ""},
+		{"an error", shell(`read line; echo '{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"the server at\\n https://a cannot be reached"}}'`), "", "the server at https://a cannot be reached"},
 		{"noise", shell(`read line; echo hello`), "", "not an answer to initialize"},
 		{"an end", shell(`echo no such setting >&2; exit 2`), "", "ended without an answer: no such setting"},
 		{"no command", Server{Command: "/no/such/program"}, "", "no such file"},

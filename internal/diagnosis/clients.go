@@ -56,6 +56,10 @@ func clientCheck(ctx context.Context, c clients.Client, s clients.System, server
 		return addressCheck(ctx, c, s, server)
 	}
 	name, err := clients.Handshake(ctx, server)
+	if err != nil && len(server.Args) > 1 && server.Args[0] == "connect" {
+		return &Check{Name: c.Name, Status: checkFail, What: fmt.Sprintf("%s does not reach the server by %s in %s: %v", c.Title, server.Command, c.File(s), err),
+			Try: fmt.Sprintf("`research-mcp doctor --url %s` looks closer; `research-mcp install %s --url URL` corrects the entry", bareAddress(server.Args[1]), c.Name)}
+	}
 	if err != nil {
 		return &Check{Name: c.Name, Status: checkFail, What: fmt.Sprintf("%s cannot start the server: %s in %s: %v", c.Title, server.Command, c.File(s), err),
 			Try: fmt.Sprintf("`research-mcp install %s` corrects the command", c.Name)}
@@ -73,9 +77,8 @@ func addressCheck(ctx context.Context, c clients.Client, s clients.System, serve
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return check(checkFail, fmt.Sprintf("%s has an address that is not the URL of a server, in %s", c.Title, c.File(s)), again)
 	}
-	at := *u
-	at.User, at.RawQuery, at.Fragment = nil, "", ""
-	there := fmt.Sprintf("%s in %s", &at, c.File(s))
+	at := bareAddress(server.URL)
+	there := fmt.Sprintf("%s in %s", at, c.File(s))
 	if !c.SpeaksHTTP() {
 		return check(checkFail, fmt.Sprintf("%s does not reach servers over HTTP by its configuration: %s", c.Title, there), again)
 	}
@@ -97,7 +100,7 @@ func addressCheck(ctx context.Context, c clients.Client, s clients.System, serve
 	var who struct {
 		Server struct{ Name, Version string } `json:"serverInfo"`
 	}
-	closer := fmt.Sprintf("`research-mcp doctor --url %s` looks closer", &at)
+	closer := fmt.Sprintf("`research-mcp doctor --url %s` looks closer", at)
 	switch {
 	case err != nil:
 		return check(checkFail, fmt.Sprintf("%s does not reach the server: %s: %v", c.Title, there, bareError(err)), "see whether the server runs; "+closer)
@@ -111,4 +114,14 @@ func addressCheck(ctx context.Context, c clients.Client, s clients.System, serve
 		return check(checkFail, fmt.Sprintf("%s does not reach the server: %s: %s", c.Title, there, why), closer)
 	}
 	return check(checkOK, text.Squash(fmt.Sprintf("%s reaches %s %s: %s", c.Title, who.Server.Name, who.Server.Version, there)), "")
+}
+
+// bareAddress is a URL without what may be secret in it.
+func bareAddress(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "URL"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
 }

@@ -90,3 +90,30 @@ func writeFile(t *testing.T, file, content string) {
 		t.Fatal(err)
 	}
 }
+
+// TestClientsByConnect: why connect does not reach the server is told, and the next step
+// keeps the server at its address.
+func TestClientsByConnect(t *testing.T) {
+	const refusal = `read line; echo '{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"the certificate is unknown; give it with --ca-file"}}'`
+	s := clients.System{OS: "linux", Home: t.TempDir(), Getenv: func(string) string { return "" }}
+	client, err := clients.Find("cursor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(s.Home, "connect") // the shell takes its first argument for a script
+	writeFile(t, program, refusal)
+	t.Chdir(s.Home)
+	if _, err := clients.Install(client, s, clients.Server{Command: "/bin/sh", Args: []string{"connect", "https://mcp.example.org/mcp?key=abcdef"}}, false, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	r := diagnosis.Doctor(t.Context(), apptest.Settings(t, nil, nil), diagnosis.DoctorOptions{Offline: true, Clients: &s})
+	at := slices.IndexFunc(r.Checks, func(check diagnosis.Check) bool { return check.Name == "cursor" })
+	if at < 0 {
+		t.Fatalf("no check: %+v", r.Checks)
+	}
+	got := r.Checks[at]
+	if got.Status != "fail" || !strings.Contains(got.What, "the certificate is unknown; give it with --ca-file") ||
+		!strings.Contains(got.Try, "doctor --url https://mcp.example.org/mcp` looks closer") || !strings.Contains(got.Try, "install cursor --url") || strings.Contains(got.What+got.Try, "abcdef") {
+		t.Errorf("got %+v", got)
+	}
+}

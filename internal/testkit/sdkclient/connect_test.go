@@ -2,7 +2,10 @@ package sdkclient
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,8 +16,14 @@ import (
 )
 
 // connected returns a client that reaches the server of a source by the command connect,
-// with a token, and the log of its messages.
+// with a token; wire gets the log of its messages.
 func (s *source) connected(t *testing.T, era string, o *mcp.ClientOptions, wire io.Writer) *mcp.ClientSession {
+	t.Helper()
+	return s.connectedWith(t, era, o, wire, nil, nil)
+}
+
+// connectedWith is connected with more flags of serve and of connect.
+func (s *source) connectedWith(t *testing.T, era string, o *mcp.ClientOptions, wire io.Writer, serve, connect []string) *mcp.ClientSession {
 	t.Helper()
 	home := t.TempDir()
 	tokens, file := "--set=server.http.tokens_file="+filepath.Join(home, "tokens.json"), filepath.Join(home, "token")
@@ -27,8 +36,8 @@ func (s *source) connected(t *testing.T, era string, o *mcp.ClientOptions, wire 
 	if err := os.WriteFile(file, token, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	server := s.serve(t, t.TempDir(), tokens)
-	cmd := exec.Command(binary, "connect", server.url, "--token-file", file)
+	server := s.serve(t, t.TempDir(), append(serve, tokens)...)
+	cmd := exec.Command(binary, append([]string{"connect", server.url, "--token-file", file}, connect...)...)
 	cmd.Env = append(os.Environ(), "HOME="+home)
 	said := newLines()
 	cmd.Stderr = said
@@ -102,5 +111,32 @@ func TestConnectPassesCancellation(t *testing.T) {
 			<-ended
 			<-s.left
 		})
+	}
+}
+
+// A server with a certificate of a private authority says that it speaks TLS, and connect
+// trusts it by --ca-file.
+func TestConnectOverTLS(t *testing.T) {
+	t.Parallel()
+	issuer := httptest.NewUnstartedServer(nil)
+	issuer.StartTLS()
+	pair := issuer.TLS.Certificates[0] // for 127.0.0.1; it vouches for itself
+	issuer.Close()
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, "key.pem": {Type: "PRIVATE KEY", Bytes: key}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cert := filepath.Join(dir, "cert.pem")
+	session := newSource(t, released()).connectedWith(t, eras[1], &mcp.ClientOptions{}, io.Discard,
+		[]string{"--set=server.http.tls_cert=" + cert, "--set=server.http.tls_key=" + filepath.Join(dir, "key.pem")}, []string{"--ca-file", cert})
+	res, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "research", Arguments: tides})
+	if err != nil || res.IsError || !strings.Contains(textOf(res), "gravity of the moon") {
+		t.Errorf("research: %v, %+v", err, res)
 	}
 }

@@ -42,7 +42,7 @@ func (s *source) serve(t *testing.T, data string, flags ...string) *replica {
 		close(r.ended)
 	}()
 	t.Cleanup(r.kill)
-	r.url = regexp.MustCompile(`http://[^;]+/mcp`).FindString(r.stderr.await(t, "serving MCP at "))
+	r.url = regexp.MustCompile(`https?://[^;]+/mcp`).FindString(r.stderr.await(t, "serving MCP at "))
 	return r
 }
 
