@@ -19,6 +19,7 @@ func NewConformanceHandler() *Handler {
 	h.mcp.EnableSampling()
 	h.addPlainFixtures()
 	h.addAskingFixtures()
+	h.addInputFixtures()
 	h.addResourceFixtures()
 	h.addPromptFixtures()
 	return h

@@ -14,7 +14,7 @@ binary=$(realpath "${1:?usage: conformance.sh BINARY}")
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
 # What has to pass: of our own tools, all that needs no fixture; of the fixtures, all but
-# what asks for tools that mcp-go's example does not have either.
+# the tasks extension, and what is about headers that none of our tools asks for.
 ours_stable="server-initialize logging-set-level ping tools-list resources-list prompts-list
   server-sse-multiple-streams dns-rebinding-protection completion-complete
   resources-subscribe resources-unsubscribe"
@@ -28,8 +28,11 @@ calls="tools-call-simple-text tools-call-image tools-call-audio
   prompts-get-embedded-resource prompts-get-with-image"
 fixtures_stable="$ours_stable $calls tools-call-with-logging tools-call-sampling
   tools-call-elicitation elicitation-sep1034-defaults elicitation-sep1330-enums"
-fixtures_next="$ours_next $calls input-required-result-missing-input-response
-  input-required-result-ignore-extra-params input-required-result-validate-input"
+fixtures_next="$ours_next $calls"
+for scenario in basic-elicitation basic-sampling basic-list-roots request-state multiple-input-requests multi-round \
+  missing-input-response non-tool-request result-type tampered-state capability-check ignore-extra-params validate-input; do
+  fixtures_next="$fixtures_next input-required-result-$scenario"
+done
 
 install() { # VERSION
   local folder=$root/$1
