@@ -121,6 +121,22 @@ func failed(ctx context.Context, log *slog.Logger, name string, call int64, err 
 	return mcp.NewToolResultError(fmt.Sprintf("%s failed inside the server; try again, and if it fails again, look for call %d in the server's log", name, call))
 }
 
+// CheckHeaders is for transports with headers: it compares the arguments of a call that its
+// tool wants in headers, too, by x-mcp-header in its schema, with what look finds there.
+func (h *Handler) CheckHeaders(params json.RawMessage, look func(name string) (value string, sent bool)) error {
+	var call struct {
+		Name string `json:"name"`
+	}
+	if json.Unmarshal(params, &call) != nil {
+		return nil // it is refused as a call
+	}
+	tool := h.mcp.GetTool(call.Name)
+	if tool == nil {
+		return nil
+	}
+	return mcp.ValidateParamHeadersLookup(look, &tool.Tool, params)
+}
+
 // unknownTool returns the refusal of a call to a tool that does not exist, or
 // "". It lists the valid names, which mcp-go's own error does not.
 func (h *Handler) unknownTool(env envelope) string {

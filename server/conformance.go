@@ -54,6 +54,10 @@ func (h *Handler) addPlainFixtures() {
 	h.addFixture(mcp.Tool{Name: "json_schema_2020_12_tool", Description: "Has a schema", RawInputSchema: json.RawMessage(schema2020)}, func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultText("ok"), nil
 	})
+	h.addFixture(mcp.Tool{Name: "test_header", Description: "Wants an argument in a header, too",
+		RawInputSchema: json.RawMessage(`{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}},"required":["region"]}`)}, func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return mcp.NewToolResultText("ok"), nil
+	})
 	h.addFixture(mcp.NewTool("test_error_handling", mcp.WithDescription("Returns an error")), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		return mcp.NewToolResultError("This tool intentionally returns an error for testing"), nil
 	})

@@ -22,6 +22,12 @@ func (s *Server) postModern(w http.ResponseWriter, r *http.Request, h *server.Ha
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}
+	if env.Method == mcp.MethodToolsCall {
+		if err := h.CheckHeaders(env.Params, func(name string) (string, bool) { return r.Header.Get(name), len(r.Header.Values(name)) > 0 }); err != nil {
+			writeJSON(w, http.StatusBadRequest, rpcError(env.ID, mcp.HEADER_MISMATCH, err.Error()))
+			return
+		}
+	}
 	one, err := h.Open(r.Context(), "http")
 	if err != nil {
 		s.log.Error("opening a session", "err", err)

@@ -14,7 +14,7 @@ binary=$(realpath "${1:?usage: conformance.sh BINARY}")
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
 # What has to pass: of our own tools, all that needs no fixture; of the fixtures, all but
-# the tasks extension, and what is about headers that none of our tools asks for.
+# the tasks extension.
 ours_stable="server-initialize logging-set-level ping tools-list resources-list prompts-list
   server-sse-multiple-streams dns-rebinding-protection completion-complete
   resources-subscribe resources-unsubscribe"
@@ -28,7 +28,7 @@ calls="tools-call-simple-text tools-call-image tools-call-audio
   prompts-get-embedded-resource prompts-get-with-image"
 fixtures_stable="$ours_stable $calls tools-call-with-logging tools-call-sampling
   tools-call-elicitation elicitation-sep1034-defaults elicitation-sep1330-enums"
-fixtures_next="$ours_next $calls"
+fixtures_next="$ours_next $calls http-custom-header-server-validation"
 for scenario in basic-elicitation basic-sampling basic-list-roots request-state multiple-input-requests multi-round \
   missing-input-response non-tool-request result-type tampered-state capability-check ignore-extra-params validate-input; do
   fixtures_next="$fixtures_next input-required-result-$scenario"
