@@ -16,7 +16,9 @@ func TestArgumentsInHeaders(t *testing.T) {
 	t.Parallel()
 	h := server.NewHandler(server.Options{Name: "test", Version: "1", Tools: []tools.Definition{{
 		Name: "where", About: "where", InputSchema: json.RawMessage(`{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}`),
-		Call: func(context.Context, json.RawMessage, tools.Observe) (tools.Result, error) { return tools.Result{Text: "here"}, nil },
+		Call: func(context.Context, json.RawMessage, tools.Observe) (tools.Result, error) {
+			return tools.Result{Text: "here"}, nil
+		},
 	}}})
 	url, _ := start(t, mcphttp.Options{Handler: handlerOf(h)})
 	for name, c := range map[string]struct {
