@@ -194,14 +194,17 @@ func fuzzEdit(t *testing.T, c Client, config []byte, decode func([]byte) (map[st
 }
 
 func FuzzEditJSON(f *testing.F) {
-	for _, s := range []string{"", "{}", "{\"mcpServers\":{\"a\":{}},}", "{//x\n\"a\":[1,]}", "\ufeff{\r\n}", `{"mcpServers":{"research-mcp":{"env":{}}}}`} {
+	for _, s := range []string{"", "{}", "{\"mcpServers\":{\"a\":{}},}", "{//x\n\"a\":[1,]}", "\ufeff{\r\n}", `{"mcpServers":{"research-mcp":{"env":{}}}}`,
+		`{"mcpServers":{"research-mcp":{/*a*/"url":"u",//b
+"headers":{"Authorization":"x","y":1},"type":"http" /*c*/}}}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, config []byte) { fuzzEdit(t, client(t, "cursor"), config, decodeJSON) })
 }
 
 func FuzzEditTOML(f *testing.F) {
-	for _, s := range []string{"", "a=1", "[mcp_servers.a]\nb='c'#d", "[mcp_servers.research-mcp]\ncommand='x'\n[z]", "x=\"\"\"\n[a]\n\"\"\"\r\n"} {
+	for _, s := range []string{"", "a=1", "[mcp_servers.a]\nb='c'#d", "[mcp_servers.research-mcp]\ncommand='x'\n[z]", "x=\"\"\"\n[a]\n\"\"\"\r\n",
+		"[mcp_servers.research-mcp]\nurl='x'\nhttp_headers.a='b'\n[mcp_servers.research-mcp.env] # c\nD='e'\n[[mcp_servers.research-mcp.oauth]]\nf=1\n"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, config []byte) {
