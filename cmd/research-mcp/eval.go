@@ -17,7 +17,7 @@ func newEval(c *console) *cobra.Command {
 		Use: "eval DIR", Short: "Score recall, answers or their confidence on a test collection in BEIR's layout", Args: exactly(1, "one folder"),
 		Long: `Reads corpus.jsonl, queries.jsonl and qrels.tsv from DIR, stores the documents in a
 temporary memory, waits until all of them have vectors, asks every judged query and
-prints the scores. It does not touch your memory.`,
+prints the scores. It does not touch your memory, unless --configured says so.`,
 		Example: "research-mcp eval ./scifact --mode hybrid",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.Dir = args[0]
@@ -45,5 +45,6 @@ prints the scores. It does not touch your memory.`,
 	}
 	cmd.Flags().StringVar(&o.Task, "task", evaluation.TaskRecall, "what is scored: recall, answer or confidence")
 	cmd.Flags().StringVar(&o.Mode, "mode", evidence.ModeHybrid, "of the task recall: hybrid, bm25 or vector")
+	cmd.Flags().BoolVar(&o.Configured, "configured", false, "of the task recall: in the memory of the settings, which has to be empty and is empty afterwards")
 	return cmd
 }

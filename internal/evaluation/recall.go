@@ -33,6 +33,9 @@ type Options struct {
 	Dir  string
 	Task string // TaskRecall, TaskAnswer or TaskConfidence
 	Mode string // of recall: hybrid, bm25 or vector
+	// Configured measures in the memory of the settings, which has to be empty and is
+	// empty afterwards, instead of a temporary one.
+	Configured bool
 }
 
 // RecallScore is how well documents are found; scores are fractions of 1.
@@ -71,13 +74,41 @@ func Run(ctx context.Context, cfg *config.Config, o Options, log *slog.Logger) (
 		return nil, fmt.Errorf("creating a folder for the temporary memory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	a, err := app.New(ctx, cfg.WithLocalMemory(dir), app.Options{Log: log})
+	in := cfg.WithLocalMemory(dir)
+	if o.Configured {
+		in.Memory = cfg.Memory
+	}
+	a, err := app.New(ctx, in, app.Options{Log: log})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	if o.Configured {
+		if err := wantEmpty(ctx, a); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, empty(context.WithoutCancel(ctx), a)) }()
+	}
 	return scoreRecall(ctx, a, c, o.Mode)
 }
+
+// wantEmpty refuses a memory that is in use.
+func wantEmpty(ctx context.Context, a *app.App) error {
+	st, err := a.Library().Stats(ctx)
+	if err == nil && st.Documents+st.Sessions > 0 {
+		err = evidence.BadInput(fmt.Sprintf("the configured memory %s has %s", st.Path, text.Count(st.Documents, "document")), "name an empty one: an evaluation fills it, and empties it again")
+	}
+	return err
+}
+
+// empty removes what an evaluation has stored.
+func empty(ctx context.Context, a *app.App) error {
+	_, err := a.Library().Forget(ctx, library.ForgetRequest{Source: evalSource, Confirm: true})
+	return err
+}
+
+// evalSource is the source of the documents of a collection.
+const evalSource = "eval"
 
 // scoreRecall asks the memory every judged query, through the path that recall
 // takes.
@@ -118,7 +149,7 @@ func fill(ctx context.Context, a *app.App, c *collection) (map[string]string, er
 		if strings.TrimSpace(body) == "" {
 			continue // there is nothing to find
 		}
-		doc := evidence.Document{ID: evidence.DocumentID("eval", r.ID, ""), Source: "eval", URL: "eval:" + r.ID, Title: r.Title, Text: body, Retrieved: time.Now(), Meta: map[string]string{}}
+		doc := evidence.Document{ID: evidence.DocumentID("eval", r.ID, ""), Source: evalSource, URL: "eval:" + r.ID, Title: r.Title, Text: body, Retrieved: time.Now(), Meta: map[string]string{}}
 		if conversation, _, ok := strings.Cut(r.ID, "/"); ok && turns {
 			doc.Meta[evidence.MetaSession], doc.Meta[evidence.MetaKind], doc.Meta[evidence.MetaSeq] = conversation, evidence.KindTurn, fmt.Sprint(i)
 		}

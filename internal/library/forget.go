@@ -62,6 +62,9 @@ func (l *Library) Forget(ctx context.Context, req ForgetRequest) (ForgetResult, 
 	if req.DryRun {
 		return out, nil
 	}
+	if got.Later != "" {
+		out.Warnings = append(out.Warnings, got.Later)
+	}
 	if unwritten != nil {
 		out.Warnings = append(out.Warnings, "it was removed, but "+unwritten.Error())
 	}

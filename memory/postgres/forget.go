@@ -248,7 +248,9 @@ func (f *forgetting) report(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	f.receipt.Remaining = int(t.documents)
-	f.receipt.Later = f.m.laterText()
+	if len(f.docs)+f.runs+f.turns > 0 || f.sel.WholeSession() {
+		f.receipt.Later = later
+	}
 	f.warnMissing()
 	f.warnSessions(false)
 	return nil

@@ -15,10 +15,8 @@ import (
 const tableFiles = `select jsonb_object_agg(relname, pg_relation_filenode(oid))::text from pg_class where relnamespace = current_schema()::regnamespace
 	and relkind = 'r' and (relname in ('doc', 'body', 'passage', 'session', 'turn', 'run', 'cites', 'link', 'claim') or relname like 'vec\_%')`
 
-// laterText is what a receipt says of the bytes.
-func (m *Memory) laterText() string {
-	return "the rows are gone; their bytes leave the files of the server when its tables are rewritten (VACUUM FULL or pg_repack), and its backups when those expire: see docs/guides/postgres.md"
-}
+// later is what a receipt says of the bytes.
+const later = "the rows are gone; their bytes leave the files of the server when its tables are rewritten (VACUUM FULL or pg_repack), and its backups when those expire: see docs/guides/postgres.md"
 
 // unwiped says which removals have left bytes: those since which a table was not
 // rewritten. It is empty if there are none.
