@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ type server struct {
 	user     string
 	schema   string // of our tables
 	path     string // search_path: the schema, and those of the extensions
+	tls      bool   // memory.url demands it
 	bm25     bool   // the words are indexed by pg_textsearch
 	feed     string // identifies the change feed
 }
@@ -90,7 +92,7 @@ func parseReason(err error) string {
 
 // prepare looks at the database, and makes or updates the layout.
 func prepare(ctx context.Context, cfg *pgx.ConnConfig, log *slog.Logger) (server, error) {
-	s := server{name: hostsOf(cfg) + "/" + cfg.Database, database: cfg.Database, user: cfg.User}
+	s := server{name: hostsOf(cfg) + "/" + cfg.Database, database: cfg.Database, user: cfg.User, tls: demandsTLS(cfg)}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -106,6 +108,11 @@ func prepare(ctx context.Context, cfg *pgx.ConnConfig, log *slog.Logger) (server
 		return s, s.explain(err)
 	}
 	return s, nil
+}
+
+// demandsTLS reports whether no connection without TLS is tried.
+func demandsTLS(cfg *pgx.ConnConfig) bool {
+	return cfg.TLSConfig != nil && !slices.ContainsFunc(cfg.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })
 }
 
 // hostsOf names the servers.

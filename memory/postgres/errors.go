@@ -89,7 +89,7 @@ func isRefused(err error) bool {
 		return true
 	}
 	s := err.Error()
-	return strings.Contains(s, "refused TLS") || strings.Contains(s, "x509:") || strings.Contains(s, "tls:")
+	return strings.Contains(s, "x509:") || strings.Contains(s, "tls:")
 }
 
 // explain turns an error of the database into a Problem that says what to do. A Problem,
@@ -166,19 +166,20 @@ func (s server) explainConnect(err error) error {
 		what, try = fmt.Sprintf("the user %s may not connect to %s", s.user, s.name), fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", s.database, s.user)
 	case code == tooManyConnections:
 		what, try = fmt.Sprintf("the server of %s has no connection left", s.name), "raise max_connections, or lower pool_max_conns in memory.url"
-	case strings.Contains(text, "refused TLS"):
+	case strings.Contains(text, "read only connection"), strings.Contains(text, "server is in hot standby mode"):
+		return isStandby(s, err)
+	case s.tls && strings.Contains(text, "refused TLS"):
 		what, try = fmt.Sprintf("the server of %s does not encrypt connections, and memory.url demands it", s.name), "set ssl=on on the server, or sslmode=disable in memory.url where the network is trusted"
 	case strings.Contains(text, "x509:"), strings.Contains(text, "tls:"):
 		what, try = fmt.Sprintf("the certificate of the server of %s is not accepted: %s", s.name, reasonOf(err)), "name the authority that signed it with sslrootcert=FILE in memory.url, and the host as the certificate has it"
-	case strings.Contains(text, "read only connection"), strings.Contains(text, "server is in hot standby mode"):
-		return isStandby(s, err)
 	default:
 		what, try = fmt.Sprintf("the server of %s cannot be reached: %s", s.name, reasonOf(err)), "check that it runs, and the hosts, ports and firewall; `pg_isready -h HOST -p PORT` asks it"
 	}
 	return &evidence.Problem{What: what, Try: try, Cause: err}
 }
 
-// reasonOf is the last cause of an error: what is before it repeats the address.
+// reasonOf is the last cause of an error: what is before it repeats the address, and the
+// last attempt is the one without TLS, or at the last host.
 func reasonOf(err error) string {
 	for {
 		var next error
@@ -187,7 +188,7 @@ func reasonOf(err error) string {
 			next = e.Unwrap()
 		case interface{ Unwrap() []error }:
 			if all := e.Unwrap(); len(all) > 0 {
-				next = all[0]
+				next = all[len(all)-1]
 			}
 		}
 		if next == nil {

@@ -40,6 +40,10 @@ func run(m *testing.M) int {
 		fmt.Printf("memory/postgres: what needs a server is not run: %s is not set (internal/testkit/scripts/postgres.sh start)\n", serverVariable)
 		return m.Run()
 	}
+	if os.Getenv("POSTGRES_BENCH") != "" { // it is filled for minutes, and kept
+		database = server
+		return m.Run()
+	}
 	name := fmt.Sprintf("research_test_%d_%d", os.Getpid(), time.Now().UnixNano()%1e9)
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, server)
@@ -112,6 +116,14 @@ var schemas sync.Mutex
 func schemaOf(dir string) string {
 	sum := sha256.Sum256([]byte(dir))
 	return "m_" + hex.EncodeToString(sum[:10])
+}
+
+// addExtension adds pgvector to the test's database: all schemas share it.
+func addExtension(t testing.TB) {
+	t.Helper()
+	schemas.Lock()
+	defer schemas.Unlock()
+	admin(t, "create extension if not exists vector")
 }
 
 // openAt opens the memory of a folder's name.
