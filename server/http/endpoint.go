@@ -239,6 +239,7 @@ func (s *Server) postLegacy(w http.ResponseWriter, r *http.Request, h *server.Ha
 		defer s.sessions.release(one)
 		if env.isRequest() {
 			defer s.follow(one)()
+			s.passToStream(one, env, message)
 		} else {
 			s.pass(one, env, message)
 		}

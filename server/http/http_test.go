@@ -8,11 +8,14 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/server"
 	mcphttp "github.com/research-mcp/research-mcp/server/http"
+	"github.com/research-mcp/research-mcp/tools"
 )
 
 // patience bounds waits that end at once unless something is broken.
@@ -230,6 +233,60 @@ func TestReplicasPassOn(t *testing.T) {
 			t.Errorf("the answer of the person made %q", got)
 		}
 	}
+}
+
+// The stream of a session may be at one replica and its subscription arrive at another.
+func TestReplicasPassOnSubscriptions(t *testing.T) {
+	t.Parallel()
+	var version atomic.Int32
+	handler := func() *server.Handler {
+		return server.NewHandler(server.Options{Name: "test", Version: "1", Resources: []tools.Resource{{
+			Address: "note://{id}", Name: "note", Read: func(context.Context, string) (string, error) { return "", nil },
+			Watch: func(string) tools.Watch {
+				last := int32(-1)
+				return func(context.Context) (bool, error) {
+					now := version.Load()
+					changed := last >= 0 && now != last
+					last = now
+					return changed, nil
+				}
+			},
+		}}})
+	}
+	folder := t.TempDir()
+	one, _ := start(t, mcphttp.Options{Handler: handlerOf(handler()), Relay: folder})
+	two, _ := start(t, mcphttp.Options{Handler: handlerOf(handler()), Relay: folder})
+	session := begin(t, one)
+	res, err := http.DefaultClient.Do(request(t.Context(), t, http.MethodGet, one+mcphttp.Path, "", session))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if r := post(t, two, `{"jsonrpc":"2.0","id":5,"method":"resources/subscribe","params":{"uri":"note://a"}}`, session); r.status != 200 {
+		t.Fatalf("subscribe: %d %s", r.status, r.body)
+	}
+	changing, stop := context.WithCancel(t.Context())
+	defer stop()
+	go func() { // until the stream has seen it
+		for tick := time.NewTicker(200 * time.Millisecond); ; version.Add(1) {
+			select {
+			case <-changing.Done():
+				tick.Stop()
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	lines := bufio.NewScanner(res.Body)
+	for lines.Scan() {
+		if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+			if want := `{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"note://a"}}`; data != want {
+				t.Errorf("the stream has %s, want %s", data, want)
+			}
+			return
+		}
+	}
+	t.Errorf("the stream ended without an update: %v", lines.Err())
 }
 
 // The end of the server lets calls finish, and the streams of sessions end at once.

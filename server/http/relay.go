@@ -21,6 +21,8 @@ import (
 
 const (
 	relayEvery = 100 * time.Millisecond
+	// streamEvery is how often a stream looks: there may be many, and they are idle.
+	streamEvery = time.Second
 	// relayKept is how long a message waits for the replica that it is for. One for a call
 	// that has ended is never taken.
 	relayKept = time.Minute
@@ -103,9 +105,9 @@ func (r *relay) makeFolder(dir string) error {
 }
 
 // take calls accept with the messages for a session, the oldest first, until ctx ends.
-// accept reports whether the message was for a call of this replica; others stay.
-func (r *relay) take(ctx context.Context, key sessionKey, accept func(message []byte) bool) {
-	tick := time.NewTicker(relayEvery)
+// accept reports whether the message was for a call or stream of this replica; others stay.
+func (r *relay) take(ctx context.Context, key sessionKey, every time.Duration, accept func(message []byte) bool) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	dir := r.folder(key)
 	for {
@@ -184,22 +186,60 @@ func (s *Server) pass(one *session, env envelope, message []byte) {
 	}
 }
 
+// subscribes reports whether a message begins or ends the subscription of a session, whose
+// updates go to its stream.
+func subscribes(env envelope) bool {
+	return env.Method == mcp.MethodResourcesSubscribe || env.Method == mcp.MethodResourcesUnsubscribe
+}
+
+// passToStream hands on a subscription if the stream of its session is at another replica.
+func (s *Server) passToStream(one *session, env envelope, message []byte) {
+	if s.relay == nil || !subscribes(env) || one.streams.Load() > 0 {
+		return
+	}
+	if err := s.relay.put(one.key, message); err != nil {
+		s.log.Warn("a subscription could not be passed on", "err", err)
+	}
+}
+
+// followStream takes the subscriptions that other replicas got, until stop is called.
+func (s *Server) followStream(one *session) (stop func()) {
+	if s.relay == nil {
+		return func() {}
+	}
+	return s.taking(one, streamEvery, func(ctx context.Context, message []byte) bool {
+		var env envelope
+		if json.Unmarshal(message, &env) != nil || !subscribes(env) {
+			return false
+		}
+		if _, request := one.Accept(ctx, message); request != nil {
+			request.Run(ctx, func([]byte) {}) // the other replica has answered
+		}
+		return true
+	})
+}
+
 // follow takes what other replicas got for the calls of a session, until stop is called.
 func (s *Server) follow(one *session) (stop func()) {
 	if s.relay == nil {
 		return func() {}
 	}
+	return s.taking(one, relayEvery, func(ctx context.Context, message []byte) bool {
+		if !concerns(one.Session, message) {
+			return false
+		}
+		one.Accept(ctx, message)
+		return true
+	})
+}
+
+// taking takes messages of a session until stop is called.
+func (s *Server) taking(one *session, every time.Duration, accept func(ctx context.Context, message []byte) bool) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.relay.take(ctx, one.key, func(message []byte) bool {
-			if !concerns(one.Session, message) {
-				return false
-			}
-			one.Accept(ctx, message)
-			return true
-		})
+		s.relay.take(ctx, one.key, every, func(message []byte) bool { return accept(ctx, message) })
 	}()
 	return func() {
 		cancel()

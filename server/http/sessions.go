@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/research-mcp/research-mcp/server"
@@ -30,6 +31,7 @@ type session struct {
 	*server.Session
 	handler *server.Handler
 	key     sessionKey
+	streams atomic.Int32    // that are open here
 	ended   context.Context // when the client ends it, or it is swept
 	end     context.CancelFunc
 

@@ -142,6 +142,9 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request, h *server.Handle
 		return
 	}
 	defer s.sessions.release(one)
+	one.streams.Add(1)
+	defer one.streams.Add(-1)
+	defer s.followStream(one)()
 	ctx, end := s.requestContext(r, context.Canceled)
 	defer end()
 	defer context.AfterFunc(one.ended, end)()
