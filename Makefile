@@ -3,7 +3,7 @@ GO ?= go
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 
-.PHONY: help build test race linter lint fmt bench sdk hosts dashboard soak load reliability arm64 ollama ci clean
+.PHONY: help build test race linter lint fmt bench bench-large sdk hosts dashboard soak load reliability arm64 ollama ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -51,6 +51,9 @@ reliability: ## attack the program for up to ten minutes, and write docs/RELIABI
 
 bench: build ## measure, and write docs/BENCHMARKS.md anew
 	internal/testkit/scripts/bench.sh docs/BENCHMARKS.md
+
+bench-large: ## measure memories of up to a million chunks, and write their rows and graph anew (half an hour)
+	internal/testkit/scripts/bench.sh --large docs/BENCHMARKS.md
 
 arm64: ## compare the answers of the binary for arm64, under qemu-user, with those of this machine's
 	internal/testkit/scripts/arm64.sh

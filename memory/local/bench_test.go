@@ -3,19 +3,15 @@ package local
 import (
 	"context"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/memorytest"
 )
-
-const benchDims, benchChunks = 384, 20 // chunks of a document
 
 // benchSizes are chunks; MEMORY_BENCH=100k adds the large one.
 func benchSizes() []int {
@@ -26,84 +22,15 @@ func benchSizes() []int {
 	return sizes
 }
 
-const benchTopics, benchThemes = 40, 2000
-
-// benchWords draws words with the frequencies of a natural language, and vectors like
-// those of an encoder: around themes, which lie around topics. Two vectors of a theme have
-// a cosine of about 0.6, two of a topic 0.2.
-type benchWords struct {
-	r      *rand.Rand
-	zipf   *rand.Zipf
-	themes [][]float32
-}
-
-func newBenchWords(seed uint64) *benchWords {
-	r := rand.New(rand.NewPCG(seed, 11))
-	w := &benchWords{r: r, zipf: rand.NewZipf(r, 1.1, 4, 50_000)}
-	of := rand.New(rand.NewPCG(1, 12)) // the same themes whatever the seed
-	var topics [][]float32
-	for range benchTopics {
-		topics = append(topics, direction(of))
-	}
-	for i := range benchThemes {
-		theme := direction(of)
-		for j, x := range topics[i%benchTopics] {
-			theme[j] = 0.8*theme[j] + 0.5*x
-		}
-		w.themes = append(w.themes, theme)
-	}
-	return w
-}
-
-func direction(r *rand.Rand) []float32 {
-	v := make([]float32, benchDims)
-	for i := range v {
-		v[i] = float32(r.NormFloat64() / math.Sqrt(benchDims))
-	}
-	return v
-}
-
-func (w *benchWords) text(n int) string {
-	var b strings.Builder
-	for range n {
-		fmt.Fprintf(&b, "w%d ", w.zipf.Uint64())
-	}
-	return b.String()
-}
-
-func (w *benchWords) vector() []float32 {
-	v := direction(w.r)
-	theme := w.themes[w.r.IntN(len(w.themes))]
-	for i, x := range theme {
-		v[i] = 0.8*v[i] + x
-	}
-	return v
-}
-
-func benchModel() evidence.Model {
-	return evidence.Model{Name: "bench", Revision: "1", Dims: benchDims, Kind: evidence.KindTransformer}
-}
-
-func (w *benchWords) doc(i int) (evidence.Document, evidence.Chunks) {
-	c := evidence.Chunks{Model: benchModel()}
-	var b strings.Builder
-	for range benchChunks {
-		start := b.Len()
-		b.WriteString(w.text(60))
-		c.Items = append(c.Items, evidence.Chunk{Start: start, End: b.Len(), Vector: w.vector()})
-	}
-	return evidence.Document{ID: fmt.Sprintf("d%d", i), Source: "bench", URL: fmt.Sprintf("https://x.test/%d", i), Title: "Bench", Text: b.String()}, c
-}
-
 func benchFill(b *testing.B, dir string, chunks int) {
 	b.Helper()
 	l, err := Open(b.Context(), contract.Config{Dir: dir})
 	if err != nil {
 		b.Fatal(err)
 	}
-	w := newBenchWords(1)
-	for i := range chunks / benchChunks {
-		d, c := w.doc(i)
+	w := memorytest.NewCorpus(1)
+	for i := range chunks / memorytest.CorpusChunks {
+		d, c := w.Document(i)
 		if _, err := l.Put(b.Context(), d, c); err != nil {
 			b.Fatal(err)
 		}
@@ -111,10 +38,6 @@ func benchFill(b *testing.B, dir string, chunks int) {
 	if err := l.Close(); err != nil {
 		b.Fatal(err)
 	}
-}
-
-func (w *benchWords) query(mode string) evidence.RecallQuery {
-	return evidence.RecallQuery{Text: w.text(8), Vector: w.vector(), Model: benchModel(), Mode: mode, K: 10}
 }
 
 // BenchmarkMemory reports chunks put a second, milliseconds from open to the
@@ -127,9 +50,9 @@ func BenchmarkMemory(b *testing.B) {
 		rate := float64(n) / time.Since(start).Seconds()
 		b.Run(fmt.Sprintf("put/%d", n), func(b *testing.B) { // on top of n chunks
 			l := benchOpen(b, dir)
-			w := newBenchWords(2)
+			w := memorytest.NewCorpus(2)
 			for i := 0; b.Loop(); i++ {
-				d, c := w.doc(i % 50)
+				d, c := w.Document(i % 50)
 				d.ID = "put" + d.ID
 				if _, err := l.Put(b.Context(), d, c); err != nil {
 					b.Fatal(err)
@@ -138,7 +61,7 @@ func BenchmarkMemory(b *testing.B) {
 			b.ReportMetric(rate, "filled_chunks/s")
 		})
 		b.Run(fmt.Sprintf("first/%d", n), func(b *testing.B) {
-			w := newBenchWords(3)
+			w := memorytest.NewCorpus(3)
 			var ready time.Duration
 			rounds := 0
 			for b.Loop() {
@@ -146,7 +69,7 @@ func BenchmarkMemory(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if _, err := l.Recall(b.Context(), w.query(evidence.ModeHybrid)); err != nil {
+				if _, err := l.Recall(b.Context(), w.Query(evidence.ModeHybrid)); err != nil {
 					b.Fatal(err)
 				}
 				b.StopTimer()
@@ -163,10 +86,10 @@ func BenchmarkMemory(b *testing.B) {
 			b.Run(fmt.Sprintf("recall/%s/%d", mode, n), func(b *testing.B) {
 				l := benchOpen(b, dir)
 				benchReady(b, l)
-				w := newBenchWords(4)
+				w := memorytest.NewCorpus(4)
 				var took []time.Duration
 				for b.Loop() {
-					q := w.query(mode)
+					q := w.Query(mode)
 					at := time.Now()
 					if _, err := l.Recall(b.Context(), q); err != nil {
 						b.Fatal(err)

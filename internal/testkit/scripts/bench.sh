@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# Runs the benchmarks and writes their figures, with the machine and the date:
-# bench.sh docs/BENCHMARKS.md
+# Runs the benchmarks and writes their figures, with the machine and the date, and the
+# graph of growth beside them: bench.sh docs/BENCHMARKS.md
+# With --large only the graph of growth and its rows, up to 1,000,000 chunks, about half an
+# hour: bench.sh --large docs/BENCHMARKS.md
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
+large=
+[ "${1:-}" != --large ] || { large=yes && shift; }
 out=$1
 raw=$(mktemp)
-trap 'rm -f "$raw"' EXIT
+csv=$raw.csv
+trap 'rm -f "$raw" "$csv"; [ -z "${POSTGRES_TEST_URL:-}" ] || internal/testkit/scripts/postgres.sh stop --textsearch --name bench >&2' EXIT
 export BENCH_BINARY=$PWD/bin/research-mcp
 
 run() { go test -run '^$' -bench "$1" -benchtime "$2" "$3" | tee -a "$raw" >&2; }
@@ -21,6 +26,25 @@ rivals() {
   if [ -x "$python" ]; then RIVALS+=" web-researcher-mcp=$python"; else echo "NOT RUN: web-researcher-mcp could not be installed" >&2; fi
 }
 
+# growth measures memories up to $1 chunks, each in a process of its own, and draws them.
+growth() {
+  local python=${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/plot
+  if started=$(internal/testkit/scripts/postgres.sh start --textsearch --name bench); then
+    eval "$started"
+    export POSTGRES_TEST_URL
+  else
+    echo "NOT RUN: the growth of a memory in PostgreSQL, which could not be installed" >&2
+  fi
+  GROWTH_CSV=$csv MEMORY_BENCH=$1 go test -timeout 90m -run '^$' -bench Growth -benchtime 1x ./memory | tee -a "$raw" >&2
+  [ -x "$python/bin/python" ] || python3 -m venv "$python" >&2 || true
+  if "$python/bin/pip" install -q --disable-pip-version-check matplotlib==3.11.2 >&2; then
+    "$python/bin/python" internal/testkit/scripts/growth.py "$csv" "${out%.md}-growth.svg"
+  else
+    echo "NOT RUN: the graph of growth: matplotlib could not be installed" >&2
+  fi
+}
+
+everything() {
 run 'FanOut|Answer|Hang' 3x ./internal/app
 run 'Isolated|Start' 30x ./internal/app
 MEMORY_BENCH=100k run ServeLarge 10x ./internal/app
@@ -35,11 +59,29 @@ run 'Chunk' 1s ./internal/app
 run . 1s ./internal/models/builtin
 run . 1s ./internal/text
 MEMORY_BENCH=100k run . 20x ./memory/local
+growth 100k
+}
 
 cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
+machine=$(printf '%s: %s, %s, %s cores' "$(date -u +%F)" "${cpu:-unknown processor}" "$(go version | cut -d' ' -f3,4)" "$(nproc 2>/dev/null || echo '?')")
+
+# rows writes what the benchmarks said as rows of a table.
+rows() {
+  awk '/^Benchmark/ { name = $1; sub(/-[0-9]+$/, "", name); sub(/^Benchmark/, "", name); line = ""
+    for (i = 3; i < NF; i += 2) line = line (line == "" ? "" : ", ") $i " " $(i + 1)
+    printf "| %s | %s |\n", name, line }' "$raw"
+}
+
+if [ -n "$large" ]; then
+  growth 1m
+  rest=$(grep -v '^| Growth/' "$out" | sed "s|^  The rows were measured on .*|  The rows were measured on $machine.|")
+  { printf '%s\n' "$rest"; rows; } >"$out"
+  exit
+fi
+everything
 {
-  printf '# Benchmarks\n\nWritten by `make bench` on %s: %s, %s, %s cores.\n' "$(date -u +%F)" "${cpu:-unknown processor}" "$(go version | cut -d' ' -f3,4)" "$(nproc 2>/dev/null || echo '?')"
-  sed 's/^    //' <<'TEXT'
+  printf '# Benchmarks\n\nWritten by `make bench` on %s.\n' "$machine"
+  sed "s/^    //; s|^  The rows were measured on DATE|  The rows were measured on $machine|" <<'TEXT'
 
     Ratios within one run are reliable; absolute times are less so, because the machine
     is shared. The comments of the benchmarks in the code explain their names.
@@ -66,11 +108,15 @@ cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
     - **Page200kB**: extraction of a page in an isolated process that is ready (warm)
       or is started for it (cold).
     - **Start**: from starting the process to its answer to `initialize`, and its end.
+    - **Growth**: a memory of so many chunks × 384, each measured in a process of its own:
+      ours, ours in PostgreSQL (up to 100k), plain chromem-go with the same vectors, and FTS5
+      of SQLite with the same words. `first` is from opening to the first answer, `ready` until the whole
+      index is loaded, `resident` after 220 recalls, the test's own 20 MB included.
+      [The graph](BENCHMARKS-growth.svg). `make bench-large` measures a million.
+      The rows were measured on DATE.
     - The memory's benchmarks name the number of chunks, each with 384 dimensions.
 
 TEXT
   printf '| benchmark | figures |\n|---|---|\n'
-  awk '/^Benchmark/ { name = $1; sub(/-[0-9]+$/, "", name); sub(/^Benchmark/, "", name); line = ""
-    for (i = 3; i < NF; i += 2) line = line (line == "" ? "" : ", ") $i " " $(i + 1)
-    printf "| %s | %s |\n", name, line }' "$raw"
+  rows
 } >"$out"
