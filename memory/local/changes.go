@@ -18,7 +18,13 @@ const (
 )
 
 func logChange(ctx context.Context, tx *sql.Tx, docs ...int64) error {
-	res, err := tx.ExecContext(ctx, "INSERT INTO change(doc) SELECT value FROM json_each(?)", jsonIDs(docs))
+	// Of one document without a SELECT: SQLite would open a savepoint for it, at which
+	// FTS5 writes its index.
+	query, arg := "INSERT INTO change(doc) SELECT value FROM json_each(?)", any(jsonIDs(docs))
+	if len(docs) == 1 {
+		query, arg = "INSERT INTO change(doc) VALUES(?)", docs[0]
+	}
+	res, err := tx.ExecContext(ctx, query, arg)
 	if err != nil || len(docs) == 0 {
 		return err
 	}

@@ -59,6 +59,7 @@ type Local struct {
 	stopWords func() // ends the work on the word index
 	stopCells func() // ends the work on the cells of vectors
 	claims    claims
+	puts      group
 
 	closing sync.Once
 	closed  error

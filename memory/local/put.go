@@ -41,15 +41,7 @@ func (l *Local) Put(ctx context.Context, doc evidence.Document, chunks evidence.
 	if err != nil {
 		return evidence.Receipt{}, err
 	}
-	r := evidence.Receipt{DocumentID: doc.ID}
-	err = l.write(ctx, "storing a document", func(tx *sql.Tx) error {
-		r.Documents, r.Chunks, r.Deduplicated, r.Warnings = 0, 0, false, slices.Clone(e.notes)
-		return putEntry(ctx, tx, e, &r)
-	})
-	if err != nil {
-		return evidence.Receipt{}, err
-	}
-	return r, nil
+	return l.putGrouped(ctx, e)
 }
 
 // prepareEntry checks and cleans a document, and does the work that needs no
