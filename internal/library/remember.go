@@ -106,6 +106,7 @@ func unreadable(ctx context.Context, address string, err error) error {
 // note is a text on its way to become a document.
 type note struct {
 	source, address, title, body string
+	revision                     string // of a file
 	tags, warnings               []string
 }
 
@@ -126,7 +127,7 @@ func (l *Library) rememberText(ctx context.Context, n note) (RememberResult, err
 	title, _ := text.Clean(n.title)
 	title = shortened(text.Squash(title), longestTitle)
 	doc := evidence.Document{ID: evidence.DocumentID(n.source, n.address, clean), Source: n.source, URL: n.address, Title: title, Text: clean,
-		Retrieved: l.deps.Now(), Untrusted: true, Tags: n.tags}
+		Revision: n.revision, Retrieved: l.deps.Now(), Untrusted: true, Tags: n.tags}
 	if len(warnings) > 0 {
 		doc = doc.WithMeta(evidence.MetaWarning, strings.Join(warnings, "; "))
 	}

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
@@ -22,33 +24,51 @@ import (
 // RememberFile stores a file of text, HTML, PDF or another format that is read. Its id follows from its
 // path: what was stored of the file earlier is replaced.
 func (l *Library) RememberFile(ctx context.Context, path, title string, tags []string) (RememberResult, error) {
+	n, err := l.readFile(ctx, path, filepath.Base(path), title, tags)
+	if err != nil {
+		return RememberResult{}, err
+	}
+	return l.rememberText(ctx, n)
+}
+
+// readFile reads a file as a note; messages about its text call it so.
+func (l *Library) readFile(ctx context.Context, path, called, title string, tags []string) (note, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return RememberResult{}, fmt.Errorf("finding the file: %w", err)
+		return note{}, fmt.Errorf("finding the file: %w", err)
 	}
 	info, err := os.Stat(path) // before it is opened: a pipe without a writer would block for ever
 	switch {
 	case err != nil:
-		return RememberResult{}, noFile(path, err)
+		return note{}, noFile(path, err)
 	case info.IsDir():
-		return RememberResult{}, evidence.BadInput(fmt.Sprintf("%s is a folder", path), "name a file in it; to ask about all of its files, set sources.files.dir to it: `research-mcp ask --sources files --set sources.files.dir=FOLDER QUESTION`")
+		return note{}, evidence.BadInput(fmt.Sprintf("%s is a folder", path), "name a file in it, or store all of its files with `research-mcp remember FOLDER`")
 	case !info.Mode().IsRegular():
-		return RememberResult{}, evidence.BadInput(fmt.Sprintf("%s is not a regular file", path), "read it from standard input: `research-mcp remember - < "+path+"`")
+		return note{}, evidence.BadInput(fmt.Sprintf("%s is not a regular file", path), "read it from standard input: `research-mcp remember - < "+path+"`")
 	case info.Size() > mostBytes(path):
-		return RememberResult{}, tooLong(path, fmt.Sprintf("%d", info.Size()), int(mostBytes(path)))
+		return note{}, tooLong(path, fmt.Sprintf("%d", info.Size()), int(mostBytes(path)))
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return RememberResult{}, noFile(path, err)
+		return note{}, noFile(path, err)
 	}
 	defer f.Close()
 	name := filepath.Base(path)
-	page, err := l.readText(ctx, f, name, name)
+	page, err := l.readText(ctx, f, called, name)
 	if err != nil {
-		return RememberResult{}, err
+		return note{}, err
 	}
-	return l.rememberText(ctx, note{source: SourceFile, address: (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String(),
-		title: cmp.Or(strings.TrimSpace(title), page.Title, name), body: page.Text, tags: tags, warnings: page.Warnings})
+	return note{source: SourceFile, address: fileAddress(path), revision: fileRevision(info),
+		title: cmp.Or(strings.TrimSpace(title), page.Title, name), body: page.Text, tags: tags, warnings: page.Warnings}, nil
+}
+
+func fileAddress(path string) string {
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String()
+}
+
+// fileRevision tells one state of a file from another without reading it.
+func fileRevision(info fs.FileInfo) string {
+	return fmt.Sprintf("%d bytes, %s", info.Size(), info.ModTime().UTC().Format(time.RFC3339Nano))
 }
 
 // RememberStream stores what in holds, as RememberFile does. A title that is the name of a

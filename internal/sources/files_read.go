@@ -19,29 +19,12 @@ import (
 	"github.com/research-mcp/research-mcp/internal/fileindex"
 )
 
-// fileTypes are the media types of the files that are read, by file extension.
-var fileTypes = map[string]string{
-	".md": "text/markdown", ".markdown": "text/markdown", ".txt": "text/plain", ".text": "text/plain", ".rst": "text/plain",
-	".rest": "text/plain", ".mdx": "text/markdown",
-	".org": "text/plain", ".adoc": "text/plain", ".asciidoc": "text/plain", ".html": "text/html", ".htm": "text/html", ".xhtml": "text/html",
-	".ipynb": extract.TypeNotebook, ".eml": extract.TypeMail,
-	".pdf": typePDF, ".docx": typeDocument, ".pptx": typeDocument, ".xlsx": typeDocument, ".odt": typeDocument, ".ods": typeDocument,
-	".odp": typeDocument, ".epub": typeDocument, ".mht": typeDocument, ".mhtml": typeDocument,
-}
-
-// Types of files that are read whole, as their tables of contents are at the end. Where
-// the reader has PDF and documents turned off, they are files without text.
-const (
-	typePDF      = "application/pdf"
-	typeDocument = "application/octet-stream" // known by its first bytes
-)
-
 // maxBytes is how much of a file of a type is read.
 func maxBytes(kind string) int64 {
 	switch kind {
-	case typePDF:
+	case extract.TypePDF:
 		return extract.MaxPDF
-	case typeDocument:
+	case extract.TypeDocument:
 		return extract.MaxDocument
 	}
 	return maxFileBytes
@@ -55,7 +38,7 @@ func (x *folder) read(ctx context.Context, root *os.Root, it listedFile) outcome
 	if ctx.Err() != nil {
 		return outcome{file: it}
 	}
-	kind := fileTypes[extension(it.path)]
+	kind := extract.TypeOfFile(it.path)
 	raw, err := readHead(root, it.path, maxBytes(kind))
 	if errors.Is(err, fs.ErrNotExist) { // removed since it was listed
 		return outcome{file: it}
@@ -91,7 +74,7 @@ func (x *folder) read(ctx context.Context, root *os.Root, it listedFile) outcome
 // setPage sets the fields that come from the file's content.
 func setPage(f *fileindex.File, page extract.Page) {
 	f.Title, f.Language, f.Published = cmp.Or(page.Title, f.Path), page.Language, page.Published
-	kind := fileTypes[extension(f.Path)]
+	kind := extract.TypeOfFile(f.Path)
 	f.Truncated = page.Truncated || page.Text != "" && f.Size > maxBytes(kind) && kind != extract.TypeNotebook // most of that is pictures
 	f.Warning = strings.Join(page.Warnings, "; ")
 }

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/research-mcp/research-mcp/internal/extract"
 	"github.com/research-mcp/research-mcp/internal/fileindex"
 )
 
@@ -340,7 +341,7 @@ func (l *listing) read(ctx context.Context, at string) (out []fs.DirEntry, full 
 			if l.entries++; l.entries > l.bounds.entries || len(out) == maxHeld {
 				return out, true, nil
 			}
-			if !strings.HasPrefix(d.Name(), ".") && (d.IsDir() || d.Type().IsRegular() && fileTypes[extension(d.Name())] != "") {
+			if !strings.HasPrefix(d.Name(), ".") && (d.IsDir() || d.Type().IsRegular() && extract.TypeOfFile(d.Name()) != "") {
 				out = append(out, d)
 			}
 		}
