@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,87 +16,69 @@ import (
 // hasVector stands for the vector of a candidate, of which only the similarity is read.
 var hasVector = []float32{}
 
-// gather reads the passages that were found, each with the terms of the adjacent ones,
-// its similarity to the query, and, if n-grams are compared, its text.
+// gather reads passages, each with the terms of the adjacent ones, its similarity to the
+// query, and, if n-grams are compared, its text. Those that were removed meanwhile are left
+// out.
 func (m *Memory) gather(ctx context.Context, tx pgx.Tx, q *preparedQuery, found []place) ([]rank.Candidate, error) {
-	named := make(map[place]bool, len(found))
-	for _, at := range found {
-		named[at] = true
-	}
-	var all []place
-	seen := make(map[place]bool, 3*len(named))
-	for at := range named {
-		for _, near := range []place{{at.Doc, at.Ord - 1}, at, {at.Doc, at.Ord + 1}} {
-			if !seen[near] && near.Ord >= 0 {
-				seen[near], all = true, append(all, near)
-			}
-		}
-	}
-	own := make([]bool, len(all))
-	for i, at := range all {
-		own[i] = named[at]
-	}
-	rows, err := m.readCandidates(ctx, tx, q, all, own)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]rank.Candidate, 0, len(named))
-	for i, c := range rows {
-		if !named[place{c.Doc, c.Ord}] {
-			continue
-		}
-		if i > 0 && rows[i-1].Doc == c.Doc && rows[i-1].Ord == c.Ord-1 {
-			c.Context = rank.WithoutTitle(rows[i-1].Terms, c.Terms)
-		}
-		if i+1 < len(rows) && rows[i+1].Doc == c.Doc && rows[i+1].Ord == c.Ord+1 {
-			c.Context += " " + rank.WithoutTitle(rows[i+1].Terms, c.Terms)
-		}
-		out = append(out, c)
-	}
-	return out, nil
-}
-
-// readCandidates reads passages, sorted. own are those whose similarity and text are read.
-func (m *Memory) readCandidates(ctx context.Context, tx pgx.Tx, q *preparedQuery, places []place, own []bool) ([]rank.Candidate, error) {
-	docs, ords := columnsOf(places)
-	p := params{m.tenant, docs, ords, own}
+	slices.SortFunc(found, func(a, b place) int { return cmp.Or(cmp.Compare(a.Doc, b.Doc), cmp.Compare(a.Ord, b.Ord)) })
+	found = slices.Compact(found)
+	docs, ords := columnsOf(found)
+	p := params{m.tenant, docs, ords}
 	cos, join, surface, body := "null::float8", "", "null::bytea", ""
 	if q.vector != nil {
 		cos = "1 - (v.v <=> " + p.add(q.vector) + "::real[]::halfvec)"
-		join = fmt.Sprintf(" left join %s v on k.own and v.tenant = $1 and v.doc = p.doc and v.ord = p.ord", q.space.table())
+		join = fmt.Sprintf(" left join %s v on v.tenant = $1 and v.doc = k.doc and v.ord = case when p.ord = k.ord then k.ord end", q.space.table())
 		if q.Mode == evidence.ModeHybrid {
-			surface, body = "substring(b.text from p.start + 1 for p.stop - p.start)", " left join body b on k.own and b.tenant = $1 and b.doc = p.doc"
+			surface, body = "substring(b.text from p.start + 1 for p.stop - p.start)", " left join body b on b.tenant = $1 and b.doc = case when p.ord = k.ord then k.doc end"
 		}
 	}
-	var out []rank.Candidate
+	out, context := make([]rank.Candidate, len(found)), make([][2]string, len(found)) // the terms before and after
 	err := eachRow(ctx, tx, func(row pgx.Row) error {
-		c, err := scanCandidate(row)
-		out = append(out, c)
-		return err
-	}, `select p.doc, p.ord, p.start, p.stop, p.simhash, p.stems, d.turn is not null, d.title, `+cos+`, `+surface+`
-		from unnest($2::bigint[], $3::int[], $4::boolean[]) k(doc, ord, own)
-		join passage p on p.tenant = $1 and p.doc = k.doc and p.ord = k.ord
-		join doc d on d.tenant = $1 and d.id = p.doc`+join+body, p...)
+		n, off, c, err := scanCandidate(row)
+		switch {
+		case err != nil:
+			return err
+		case off == 0:
+			out[n] = c
+		case off < 0:
+			context[n][0] = c.Terms
+		default:
+			context[n][1] = c.Terms
+		}
+		return nil
+		// Of the adjacent passages nothing but the terms is read: no index is searched for null.
+	}, `select k.n - 1, p.ord - k.ord, p.doc, p.ord, p.start, p.stop, p.simhash, p.stems, d.turn is not null, coalesce(d.title, ''), `+cos+`, `+surface+`
+		from unnest($2::bigint[], $3::int[]) with ordinality k(doc, ord, n)
+		join passage p on p.tenant = $1 and p.doc = k.doc and p.ord between k.ord - 1 and k.ord + 1
+		left join doc d on d.tenant = $1 and d.id = case when p.ord = k.ord then k.doc end`+join+body, p...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the candidates: %w", err)
 	}
-	slices.SortFunc(out, func(a, b rank.Candidate) int {
-		if a.Doc != b.Doc {
-			return int(a.Doc - b.Doc)
+	kept := out[:0]
+	for i, c := range out {
+		if c.Doc == 0 { // it was removed
+			continue
 		}
-		return a.Ord - b.Ord
-	})
-	return out, nil
+		if terms := context[i][0]; terms != "" {
+			c.Context = rank.WithoutTitle(terms, c.Terms)
+		}
+		if terms := context[i][1]; terms != "" {
+			c.Context += " " + rank.WithoutTitle(terms, c.Terms)
+		}
+		kept = append(kept, c)
+	}
+	return kept, nil
 }
 
-func scanCandidate(row pgx.Row) (rank.Candidate, error) {
-	var c rank.Candidate
+// scanCandidate reads a passage: n is the index of the one that was asked for, and off is
+// 0 for it, or says on which side of it this one is.
+func scanCandidate(row pgx.Row) (n, off int, c rank.Candidate, err error) {
 	var hash int64
 	var title string
 	var cos *float64
 	var text []byte
-	if err := row.Scan(&c.Doc, &c.Ord, &c.Start, &c.Stop, &hash, &c.Terms, &c.Turn, &title, &cos, &text); err != nil {
-		return c, err
+	if err = row.Scan(&n, &off, &c.Doc, &c.Ord, &c.Start, &c.Stop, &hash, &c.Terms, &c.Turn, &title, &cos, &text); err != nil {
+		return n, off, c, err
 	}
 	c.Simhash, c.Terms = uint64(hash), decodedAll(c.Terms) //nolint:gosec // bits, not a number
 	if cos != nil {
@@ -104,7 +87,7 @@ func scanCandidate(row pgx.Row) (rank.Candidate, error) {
 	if text != nil {
 		c.Surface = intake.TitleHead(title) + " " + string(text)
 	}
-	return c, nil
+	return n, off, c, nil
 }
 
 // texts reads the texts of passages.
@@ -174,9 +157,9 @@ func (m *Memory) silentTurns(ctx context.Context, tx pgx.Tx, q *preparedQuery, d
 	if err != nil {
 		return nil, err
 	}
-	places, own := make([]place, len(pass)), make([]bool, len(pass))
+	places := make([]place, len(pass))
 	for i, doc := range pass {
-		places[i], own[i] = place{doc, 0}, true
+		places[i] = place{doc, 0}
 	}
-	return m.readCandidates(ctx, tx, q, places, own)
+	return m.gather(ctx, tx, q, places)
 }

@@ -70,7 +70,7 @@ func parse(text string) (*pgxpool.Config, error) {
 		"timezone":             "UTC",
 		"plan_cache_mode":      "force_custom_plan", // a filter decides which plan is good
 		"jit":                  "off",
-		"hnsw.ef_search":       strconv.Itoa(depth),
+		"hnsw.ef_search":       strconv.Itoa(nearDepth),
 		"hnsw.iterative_scan":  "relaxed_order",
 		"hnsw.max_scan_tuples": "200000",
 	} {

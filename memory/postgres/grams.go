@@ -25,8 +25,8 @@ type grams struct {
 }
 
 // surely is in how many passages of the sample a term is so that its share there is
-// that in the memory, give or take a tenth: a twentieth of its weight.
-const surely = 60
+// that in the memory, give or take a fifth: a twentieth of its weight.
+const surely = 30
 
 // frequency estimates in how many of the passages a common term is. It reports false for
 // a rare one.

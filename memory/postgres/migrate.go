@@ -147,20 +147,18 @@ func (s *server) update(ctx context.Context, conn *pgx.Conn, log *slog.Logger) e
 
 // makeExtensions adds pgvector, which is needed, and pg_textsearch, which is not.
 func (s *server) makeExtensions(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
-	if err := s.findExtensions(ctx, conn); err == nil {
-		return nil
-	}
-	if _, err := conn.Exec(ctx, "create extension if not exists vector"); err != nil {
-		return s.noVector(err)
-	}
-	if err := s.findExtensions(ctx, conn); err != nil {
+	var vector, words bool
+	err := conn.QueryRow(ctx, `select exists(select 1 from pg_extension where extname = 'vector'),
+		exists(select 1 from pg_available_extensions where name = 'pg_textsearch' and installed_version is null)`).Scan(&vector, &words)
+	if err != nil {
 		return err
 	}
-	var available bool
-	if err := conn.QueryRow(ctx, "select exists(select 1 from pg_available_extensions where name = 'pg_textsearch')").Scan(&available); err != nil {
-		return err
+	if !vector {
+		if _, err := conn.Exec(ctx, "create extension if not exists vector"); err != nil {
+			return s.noVector(err)
+		}
 	}
-	if available {
+	if words {
 		if _, err := conn.Exec(ctx, "create extension if not exists pg_textsearch"); err != nil {
 			log.Warn("pg_textsearch cannot be used; words are searched without it", "err", err)
 		}

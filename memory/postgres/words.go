@@ -20,7 +20,7 @@ const (
 	mostCounted = 20_000
 	// foundByTerm is how many passages are compared by BM25 that have the rarest terms:
 	// those of which the sum of the weights is highest.
-	foundByTerm = 1000
+	foundByTerm = 500
 )
 
 // stemsArray is the expression that passage_stems indexes.
