@@ -234,8 +234,11 @@ func older(a, b string) bool {
 	return len(x) < len(y)
 }
 
-// bmIndex is the index of pg_textsearch over the stems.
-const bmIndex = "passage_bm"
+// bmIndex is the index of pg_textsearch over the stems, with the schema: another memory's
+// may be on the search path.
+func (s *server) bmIndex() string { return pgx.Identifier{s.schema, bmName}.Sanitize() }
+
+const bmName = "passage_bm"
 
 // indexWords adds the index of pg_textsearch to a memory that is small or has none: for a
 // large one it takes long, and the administrator chooses the time.
@@ -244,14 +247,14 @@ func (s *server) indexWords(ctx context.Context, conn *pgx.Conn, log *slog.Logge
 		return
 	}
 	var there, large bool
-	err := conn.QueryRow(ctx, `select to_regclass($1) is not null, (select count(*) = 10000 from (select 1 from passage limit 10000) top)`, bmIndex).Scan(&there, &large)
+	err := conn.QueryRow(ctx, `select to_regclass($1) is not null, (select count(*) = 10000 from (select 1 from passage limit 10000) top)`, s.bmIndex()).Scan(&there, &large)
 	switch {
 	case err == nil && there:
 		return
 	case err == nil && large:
-		log.Warn("words are searched without pg_textsearch until its index is made", "command", "CREATE INDEX CONCURRENTLY "+bmIndex+" ON passage "+bmForm)
+		log.Warn("words are searched without pg_textsearch until its index is made", "command", "CREATE INDEX CONCURRENTLY "+bmName+" ON passage "+bmForm)
 	case err == nil:
-		if _, err = conn.Exec(ctx, "create index if not exists "+bmIndex+" on passage "+bmForm); err == nil {
+		if _, err = conn.Exec(ctx, "create index if not exists "+bmName+" on passage "+bmForm); err == nil {
 			return
 		}
 	}

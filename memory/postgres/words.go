@@ -75,7 +75,7 @@ func (m *Memory) matchingIndexed(ctx context.Context, tx pgx.Tx, q *preparedQuer
 			words = append(words, coded(t))
 		}
 	}
-	p := params{m.tenant, strings.Join(words, " "), q.depth}
+	p := params{m.tenant, strings.Join(words, " "), q.depth, m.server.bmIndex()}
 	join, where := m.filterJoin(q, &p)
 	var out []place
 	err := eachRow(ctx, tx, func(row pgx.Row) error {
@@ -86,7 +86,7 @@ func (m *Memory) matchingIndexed(ctx context.Context, tx pgx.Tx, q *preparedQuer
 			out = append(out, at)
 		}
 		return err
-	}, `select p.doc, p.ord, p.stems <@> to_bm25query($2, '`+bmIndex+`') score from passage p`+join+` where p.tenant = $1`+where+` order by score limit $3`, p...)
+	}, `select p.doc, p.ord, p.stems <@> to_bm25query($2, $4) score from passage p`+join+` where p.tenant = $1`+where+` order by score limit $3`, p...)
 	return out, err
 }
 
