@@ -40,6 +40,7 @@ type Memory struct {
 	pool   *pgxpool.Pool
 	server server
 	tenant string
+	added  time.Time // of the tenant, by the server's clock
 
 	mostExact int // of exactRows, in tests; 0: the usual
 
@@ -75,7 +76,8 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Memory{cfg: cfg, log: cfg.Logger, voc: rank.NewVocabulary(), df: rank.NewFrequencies(), claims: claims{holder: mint("h_")}}
+	pool.ConnConfig.RuntimeParams[tenantSetting] = cfg.Tenant
+	m := &Memory{cfg: cfg, tenant: cfg.Tenant, log: cfg.Logger, voc: rank.NewVocabulary(), df: rank.NewFrequencies(), claims: claims{holder: mint("h_")}}
 	if m.server, err = prepare(ctx, pool.ConnConfig, cfg.Logger); err != nil {
 		return nil, err
 	}
@@ -84,6 +86,10 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 		return nil, m.server.explain(err)
 	}
 	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if err := m.register(ctx); err != nil {
+		_ = m.Close() // it has done nothing
+		return nil, err
+	}
 	return m, nil
 }
 
@@ -168,6 +174,9 @@ func (m *Memory) locked(ctx context.Context, doing, lock string, fn func(tx atte
 		}
 		if version > newest() {
 			return newerLayout(m.server, version)
+		}
+		if err := m.mayWrite(ctx, tx); err != nil {
+			return err
 		}
 		if err := fn(attempt{tx, unknown}); err != nil {
 			return err

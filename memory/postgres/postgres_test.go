@@ -166,15 +166,19 @@ func TestContract(t *testing.T) {
 			}
 			return m, err
 		},
-		Damage: map[string]func(*testing.T, string){
-			"counter":  damage("update %[1]s.tally set documents = documents + 1 where model = 0"),
-			"text":     damage("update %[1]s.body set text = text || 'x'"),
-			"no text":  damage("delete from %[1]s.body where doc = 1"),
-			"passages": damage("delete from %[1]s.passage where doc = 1"),
-			"words":    damage("update %[1]s.passage set stems = 'other' where doc = 1"),
-			"vectors":  damage("delete from %[1]s.vec_1 where doc = 1"),
-		},
+		Damage: damages(),
 	})
+}
+
+func damages() map[string]func(*testing.T, string) {
+	return map[string]func(*testing.T, string){
+		"counter":  damage("update %[1]s.tally set documents = documents + 1 where model = 0"),
+		"text":     damage("update %[1]s.body set text = text || 'x'"),
+		"no text":  damage("delete from %[1]s.body where doc = 1"),
+		"passages": damage("delete from %[1]s.passage where doc = 1"),
+		"words":    damage("update %[1]s.passage set stems = 'other' where doc = 1"),
+		"vectors":  damage("delete from %[1]s.vec_1 where doc = 1"),
+	}
 }
 
 // damage changes rows behind the back of the memories that use them.

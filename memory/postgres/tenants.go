@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// tenantSetting is what the policies of the tables compare with: whose rows a connection
+// sees, unless its role can bypass row-level security.
+const tenantSetting = "research.tenant"
+
+var _ contract.Tenanted = (*Memory)(nil)
+
+// register notes the tenant of this memory, so that it is known before it has rows.
+func (m *Memory) register(ctx context.Context) error {
+	if m.tenant == "" {
+		return nil
+	}
+	return m.retried(ctx, "opening the memory of a tenant", writeFor, func() error {
+		var bound bool
+		if err := m.pool.QueryRow(ctx, "select row_security_active('tenant')").Scan(&bound); err != nil {
+			return err
+		}
+		if !bound {
+			m.log.Warn("the user of memory.url can bypass row-level security: tenants are kept apart by this program alone; docs/guides/postgres.md has a role for servers", "user", m.server.user)
+		}
+		// A plain insert would write to the index each time.
+		if _, err := m.pool.Exec(ctx, "insert into tenant(name) select $1 where not exists(select 1 from tenant where name = $1) on conflict do nothing", m.tenant); err != nil {
+			return err
+		}
+		return m.pool.QueryRow(ctx, "select added from tenant where name = $1", m.tenant).Scan(&m.added)
+	})
+}
+
+// mayWrite refuses a tenant that was removed, also if there is a new one of its name: what
+// this memory knows of the tables is of the old one. The caller has the lock of writers,
+// for which a removal waits.
+func (m *Memory) mayWrite(ctx context.Context, tx pgx.Tx) error {
+	if m.tenant == "" {
+		return nil
+	}
+	var there bool
+	if err := tx.QueryRow(ctx, "select exists(select 1 from tenant where name = $1 and added = $2)", m.tenant, m.added).Scan(&there); err != nil || there {
+		return err
+	}
+	return &evidence.Problem{What: fmt.Sprintf("the tenant %q was removed", m.tenant), Try: fmt.Sprintf("if it shall be there again: `research-mcp tenant add %s`, and restart this server", m.tenant)}
+}
+
+// Tenants returns the names of the tenants; see contract.Tenanted.
+func (m *Memory) Tenants(ctx context.Context) ([]string, error) {
+	var names []string
+	err := m.read(ctx, "listing the tenants", func(tx pgx.Tx) error {
+		if err := m.ofOwner(ctx, tx); err != nil {
+			return err
+		}
+		var err error
+		names, err = column[string](ctx, tx, "select name from tenant order by name collate \"C\"")
+		return err
+	})
+	return names, err
+}
+
+// ofOwner refuses a role that sees its own rows only.
+func (m *Memory) ofOwner(ctx context.Context, tx pgx.Tx) error {
+	var owner string
+	var bound bool
+	err := tx.QueryRow(ctx, "select row_security_active(oid), relowner::regrole::text from pg_class where oid = 'tenant'::regclass").Scan(&bound, &owner)
+	if err != nil || !bound {
+		return err
+	}
+	return &evidence.Problem{What: fmt.Sprintf("the user %s sees the rows of one tenant only", m.server.user),
+		Try: fmt.Sprintf("set memory.url for this command to the owner of the tables: postgres://%s@…", owner)}
+}
+
+// AddTenant notes a tenant; see contract.Tenanted.
+func (m *Memory) AddTenant(ctx context.Context, name string) (added bool, err error) {
+	err = m.write(ctx, "adding a tenant", func(tx attempt) error {
+		if err := m.ofOwner(ctx, tx); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, "insert into tenant(name) values($1) on conflict do nothing", name)
+		added = tag.RowsAffected() > 0 || tx.again
+		return err
+	})
+	return added, err
+}
+
+// tenantTables are those with rows of tenants, children first.
+var tenantTables = []string{"cites", "turn", "run", "session", "claim", "link", "embedded", "passage", "body", "doc", "tally", "gone", "wipe", "change", "feed", "model"}
+
+// RemoveTenant removes every row of a tenant in one transaction, and the tables of its
+// vectors with their files; see contract.Tenanted.
+func (m *Memory) RemoveTenant(ctx context.Context, name string) (rows int64, found bool, err error) {
+	if name == "" {
+		return 0, false, evidence.BadInput("no tenant is named", "`research-mcp tenant list` shows all")
+	}
+	err = m.write(ctx, "removing a tenant", func(tx attempt) error {
+		rows, found = 0, false
+		if err := m.ofOwner(ctx, tx); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", lockKey(m.server.schema, name, lockWrite)); err != nil {
+			return err
+		}
+		models, err := column[int](ctx, tx, "select id from model where tenant = $1", name)
+		if err != nil {
+			return err
+		}
+		for _, id := range models {
+			if _, err := tx.Exec(ctx, "drop table "+space{id: id}.table()); err != nil {
+				return err
+			}
+		}
+		for _, table := range tenantTables {
+			tag, err := tx.Exec(ctx, "delete from "+table+" where tenant = $1", name)
+			if err != nil {
+				return err
+			}
+			rows += tag.RowsAffected()
+		}
+		tag, err := tx.Exec(ctx, "delete from tenant where name = $1", name)
+		found = tag.RowsAffected() > 0 || rows > 0 || tx.again
+		return err
+	})
+	return rows, found, err
+}
