@@ -39,8 +39,10 @@ type Memory struct {
 	log    *slog.Logger
 	pool   *pgxpool.Pool
 	server server
-	tenant string
-	added  time.Time // of the tenant, by the server's clock
+
+	standbys *standbys // nil: memory.url names one server
+	tenant   string
+	added    time.Time // of the tenant, by the server's clock
 
 	mostExact int // of exactRows, in tests; 0: the usual
 
@@ -82,6 +84,7 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 		return nil, err
 	}
 	m.server.configure(pool)
+	m.standbys = newStandbys(pool)
 	if m.pool, err = pgxpool.NewWithConfig(ctx, pool); err != nil {
 		return nil, m.server.explain(err)
 	}
@@ -116,6 +119,7 @@ func (m *Memory) Close() error {
 		m.background.Wait()
 		m.endClaims()
 		m.pool.Close()
+		m.standbys.close()
 	})
 	return nil
 }
@@ -187,16 +191,28 @@ func (m *Memory) locked(ctx context.Context, doing, lock string, fn func(tx atte
 	})
 }
 
-// read runs fn on one snapshot of the data.
+// read runs fn on one snapshot of the data. Where there is no primary, it is that of a
+// standby with everything that was acknowledged.
 func (m *Memory) read(ctx context.Context, doing string, fn func(tx pgx.Tx) error) error {
 	return m.retried(ctx, doing, readFor, func() error {
-		tx, err := m.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-		if err != nil {
-			return err
+		err := snapshot(ctx, m.pool, fn)
+		if m.standbys != nil && err != nil && passes(err) && ctx.Err() == nil {
+			if other := m.readStandby(ctx, fn); other == nil {
+				return nil
+			}
 		}
-		defer rollback(ctx, tx)
-		return fn(tx)
+		return err
 	})
+}
+
+// snapshot runs fn in a transaction that only reads.
+func snapshot(ctx context.Context, pool *pgxpool.Pool, fn func(tx pgx.Tx) error) error {
+	tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return err
+	}
+	defer rollback(ctx, tx)
+	return fn(tx)
 }
 
 // rollback also works when the context has ended; after a commit it does nothing.
