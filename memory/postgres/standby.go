@@ -96,8 +96,8 @@ func (s *standbys) close() {
 type state struct {
 	pool     *pgxpool.Pool
 	primary  bool
-	received uint64
-	shown    uint64
+	received int64
+	shown    int64
 	err      error
 }
 
@@ -110,8 +110,8 @@ func (s *standbys) ask(ctx context.Context, i int) (st state) {
 
 func (st *state) look(ctx context.Context) error {
 	// A server that was restarted has received nothing yet, and shows what it had.
-	return st.pool.QueryRow(ctx, `select not pg_is_in_recovery(), case when pg_is_in_recovery() then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0' else 0 end,
-		case when pg_is_in_recovery() then pg_last_wal_replay_lsn() - '0/0' else 0 end`).Scan(&st.primary, &st.received, &st.shown)
+	return st.pool.QueryRow(ctx, `select not pg_is_in_recovery(), case when pg_is_in_recovery() then (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint else 0 end,
+		case when pg_is_in_recovery() then (pg_last_wal_replay_lsn() - '0/0')::bigint else 0 end`).Scan(&st.primary, &st.received, &st.shown)
 }
 
 var errFewStandbys = errors.New("too few of the servers answer to know which one has everything")
@@ -154,7 +154,12 @@ func (s *standbys) best(ctx context.Context) (*pgxpool.Pool, error) {
 }
 
 // readStandby runs fn on a standby, because there is no primary.
-func (m *Memory) readStandby(ctx context.Context, fn func(tx pgx.Tx) error) error {
+func (m *Memory) readStandby(ctx context.Context, fn func(tx pgx.Tx) error) (err error) {
+	defer func() {
+		if err != nil {
+			m.log.Debug("no standby could be read either", "err", m.server.explain(err))
+		}
+	}()
 	waiting, cancel := context.WithTimeout(ctx, standbyWait)
 	pool, err := m.standbys.best(waiting)
 	cancel()

@@ -58,6 +58,7 @@ func leader(t *testing.T) string {
 
 // load is what goes on while servers die.
 type load struct {
+	name      string // of this run: the database may have another's
 	written   *acked
 	reads     moments
 	questions moments
@@ -81,7 +82,7 @@ func (l *load) read(ctx context.Context, s *server) {
 func (l *load) ask(ctx context.Context, s *server) {
 	for n := 0; ctx.Err() == nil; n++ {
 		began := time.Now()
-		text, refused, err := s.call(ctx, "", "research", map[string]any{"question": fmt.Sprintf("What makes the tides of harbour %d?", n), "depth": "quick", "sources": []string{"hackernews"}, "budget_seconds": 15})
+		text, refused, err := s.call(ctx, "", "research", map[string]any{"question": fmt.Sprintf("What makes the tides of harbour %s-%d?", l.name, n), "depth": "quick", "sources": []string{"hackernews"}, "budget_seconds": 15})
 		switch {
 		case ctx.Err() != nil:
 		case err != nil || refused || !strings.Contains(text, answered):
@@ -104,11 +105,11 @@ func TestFailover(t *testing.T) {
 	}
 	leader(t)
 	s := start(t, newSource(t, nil), "memory.backend=postgres", "memory.url="+url)
-	l := &load{written: newAcked()}
+	l := &load{written: newAcked(), name: fmt.Sprint("x", time.Now().UnixNano()%1e9)}
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for i := range 3 {
-		running.Go(func() { l.written.write(ctx, s, "", fmt.Sprint("w", i)) })
+		running.Go(func() { l.written.write(ctx, s, "", fmt.Sprint(l.name, "w", i)) })
 	}
 	for l.written.count() == 0 { // there is something to find
 		pause(ctx, 20*time.Millisecond)
