@@ -205,7 +205,7 @@ func cellsStored(t *testing.T, dir string) (done bool) {
 func waitReady(t *testing.T, m memory.Memory) {
 	c := memorytest.NewCorpus(3)
 	for deadline := time.Now().Add(10 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		r, err := m.Recall(t.Context(), c.Query(evidence.ModeVector))
+		r, err := m.Recall(t.Context(), c.Query(evidence.ModeHybrid))
 		if err != nil {
 			t.Fatal(err)
 		}

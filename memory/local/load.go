@@ -46,9 +46,11 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 	}
 	jobs := make(chan job, loaders)
 	patience := loadPatience
-	if small, err := isSmall(ctx, tx); err != nil || small { // recalls wait for it instead
+	t, err := readTally(ctx, tx)
+	if err != nil || t["chunks"] <= smallMemory { // recalls wait for it instead
 		patience = 0
 	}
+	ix.expect(4 * t["chunks"] * int64(row.model.Dims))
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(jobs)
