@@ -53,9 +53,13 @@ secrets, because it cannot be shown again.
 
 A tenant has a memory of its own: documents, sessions and answers, which no token of
 another tenant can see. Tokens of one tenant share its memory; those without a tenant
-use the memory of the data folder.`,
+use the memory of the data folder.
+
+Where the setting server.http.write_scope names a scope, a token that was made with
+others, and without it, may not remember and forget.`,
 		Example: `research-mcp token add laptop
-research-mcp token add ci --tenant build --expires 90d > ci.token`,
+research-mcp token add ci --tenant build --expires 90d > ci.token
+research-mcp token add reader --scope research:read > reader.token`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := c.tokens()
 			if err != nil {
