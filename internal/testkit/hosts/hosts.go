@@ -135,13 +135,13 @@ func copilot() host {
 	}
 }
 
-func modelURL(s setting) string  { return s.url }
-func sourceURL(s setting) string { return s.source.url() }
-func servedURL(s setting) string { return s.served.url }
+func modelURL(s setting) string        { return s.url }
+func sourceURL(s setting) string       { return s.source.url() }
+func servedURL(s setting) string       { return s.served.url }
+func installedFolder(s setting) string { return s.installed }
 
 // webURL is the address of one of the servers whose messages are counted.
 func webURL(n int) func(setting) string { return func(s setting) string { return s.webs[n] } }
-func installedFolder(s setting) string  { return s.installed }
 
 // word is an argument that is the same in every run.
 func word(w string) func(setting) string { return func(setting) string { return w } }
