@@ -96,6 +96,10 @@ func (s *Session) register(r *Request) (refused []byte, request *Request) {
 // such as "McpError: MCP error -32001: Request timed out" and "timeout".
 var timedOut = regexp.MustCompile(`(?i)\btime[ds]?[ -]?out\b|\bdeadline\b`)
 
+// TimedOut reports whether the reason of a cancellation says that nobody took the request
+// back: the client's patience ended.
+func TimedOut(reason string) bool { return timedOut.MatchString(reason) }
+
 // cancel ends the request that a client no longer wants. A request that is not
 // in flight has a response already.
 func (s *Session) cancel(params json.RawMessage) {
@@ -107,7 +111,7 @@ func (s *Session) cancel(params json.RawMessage) {
 		return
 	}
 	cause := context.Canceled
-	if timedOut.MatchString(p.Reason) {
+	if TimedOut(p.Reason) {
 		cause = evidence.ErrCallerLeft
 	}
 	s.mu.Lock()

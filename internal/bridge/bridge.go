@@ -63,6 +63,7 @@ type bridge struct {
 
 	mu    sync.Mutex
 	under map[string]*call // by the id of the request
+	left  map[*call]bool   // that the client has no patience for, and that the server works on
 	era   session
 
 	renewing sync.Mutex
@@ -103,7 +104,7 @@ func Run(ctx context.Context, in io.Reader, out io.Writer, o Options) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	b := &bridge{o: o, cancel: cancel, out: out, under: map[string]*call{}}
+	b := &bridge{o: o, cancel: cancel, out: out, under: map[string]*call{}, left: map[*call]bool{}}
 	lines := make(chan []byte)
 	ended := make(chan error, 1)
 	go func() { ended <- b.readLines(ctx, in, lines) }()
@@ -230,23 +231,31 @@ func (b *bridge) done(c *call) {
 	c.markSent()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	delete(b.left, c)
 	if b.under[string(c.head.ID)] == c {
 		delete(b.under, string(c.head.ID))
 	}
 }
 
 // cancelled passes on that the client no longer waits. In the era without sessions, a
-// call ends with its connection.
+// call ends with its connection, which cannot say why: so that of a call of a tool stays
+// open where the client's own time-out has ended, and the run can be asked for again.
 func (b *bridge) cancelled(ctx context.Context, line []byte, head envelope) {
 	var p struct {
 		RequestID json.RawMessage `json:"requestId"`
+		Reason    string          `json:"reason"`
 	}
 	_ = json.Unmarshal(head.Params, &p) // without an id it cancels nothing
 	b.mu.Lock()
 	c := b.under[string(p.RequestID)]
+	leaves := c != nil && c.head.modern != "" && c.head.Method == mcp.MethodToolsCall && server.TimedOut(p.Reason)
+	if leaves {
+		delete(b.under, string(p.RequestID))
+		b.left[c] = true
+	}
 	b.mu.Unlock()
-	if c == nil {
-		return // it was answered
+	if c == nil || leaves {
+		return // it was answered, or goes on
 	}
 	if c.head.modern == "" {
 		within, stop := context.WithTimeout(ctx, noticeWithin)
@@ -273,6 +282,13 @@ func (b *bridge) notice(ctx context.Context, line []byte, head envelope) {
 	}
 }
 
+// gaveUp reports whether the client no longer waits for a call that goes on.
+func (b *bridge) gaveUp(c *call) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.left[c]
+}
+
 // write sends a message to the client.
 func (b *bridge) write(message []byte) {
 	b.writing.Lock()
@@ -293,6 +309,9 @@ func (b *bridge) finish(ctx context.Context, out io.Writer) {
 		if c.head.Method == mcp.MethodSubscriptionsListen {
 			c.cancel()
 		}
+	}
+	for c := range b.left { // nobody asks again
+		c.cancel()
 	}
 	b.mu.Unlock()
 	answered := make(chan struct{})

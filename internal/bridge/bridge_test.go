@@ -280,6 +280,51 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// In the era without sessions a call that timed out goes on at the server, unheard, until the
+// client ends: the end of its connection would be a person's cancellation.
+func TestTimeOutLeavesTheCall(t *testing.T) {
+	t.Parallel()
+	const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`
+	began, more, wrote, closed := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if !strings.Contains(string(body), `"id":7`) {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"jsonrpc":"2.0","id":8,"result":{}}`)
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.(http.Flusher).Flush()
+		close(began)
+		<-more
+		fmt.Fprint(w, "data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{}}\n\n")
+		w.(http.Flusher).Flush()
+		close(wrote)
+		<-r.Context().Done()
+		close(closed)
+	}))
+	defer s.Close()
+	c := connect(t, s.URL, nil)
+	c.send(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo",` + meta + `}}`)
+	<-began
+	c.send(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7,"reason":"Request timed out"}}`)
+	c.send(`{"jsonrpc":"2.0","id":8,"method":"tools/list","params":{` + meta + `}}`)
+	wants(t, c.receive(), `"id":8`)
+	select {
+	case <-closed:
+		t.Error("the connection of the call is closed")
+	default:
+	}
+	close(more)
+	<-wrote
+	c.send(`{"jsonrpc":"2.0","id":8,"method":"tools/list","params":{` + meta + `}}`)
+	wants(t, c.receive(), `"id":8`)
+	if rest := c.end(); rest != "" {
+		t.Errorf("the client got %s", rest)
+	}
+	<-closed
+}
+
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	c := connect(t, "http://127.0.0.1:1", func(o *Options) { o.Patience = time.Nanosecond })

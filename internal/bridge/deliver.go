@@ -30,7 +30,7 @@ const (
 // answer delivers a request; what goes wrong is told as the error of the call.
 func (b *bridge) answer(ctx context.Context, c *call) {
 	err := b.deliver(ctx, c)
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || b.gaveUp(c) {
 		return
 	}
 	b.write(callError(c.head.ID, evidence.AsProblem(err)))
@@ -214,7 +214,9 @@ func (b *bridge) pass(c *call, res *http.Response, message []byte) error {
 	if c.head.Method == mcp.MethodInitialize && answers(message, c.head.ID) {
 		b.begin(c, res.Header.Get(mcp.HeaderSessionID), message)
 	}
-	b.write(message)
+	if !b.gaveUp(c) {
+		b.write(message)
+	}
 	return nil
 }
 
