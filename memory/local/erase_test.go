@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -84,6 +85,47 @@ func TestNeedles(t *testing.T) {
 	} {
 		if got, err := n.in(t.Context(), strings.NewReader(c.in)); len(got) > 0 != c.want || err != nil {
 			t.Errorf("%s: in = %v, %v, want %v", c.name, got, err, c.want)
+		}
+	}
+}
+
+// Removals that wait for one another are erased together: the first erases the bytes of all,
+// and the others find nothing to do.
+func TestForgetsThatWaitAreErasedTogether(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	var waiting []*forgetting
+	var marks []string
+	for i := range 4 {
+		marks = append(marks, fmt.Sprintf("unique%05dmark", i))
+		d := textDoc(i, "The "+marks[i]+" stands here.")
+		keep(t, l, d)
+		if i == 3 {
+			break // it stays
+		}
+		f, err := l.forgetRows(t.Context(), contract.Selector{IDs: []string{d.ID}, Confirm: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting = append(waiting, f)
+	}
+	if n := pendingCount(t, l); n != len(waiting) {
+		t.Fatalf("%d removals are due, want %d", n, len(waiting))
+	}
+	for i, f := range waiting {
+		if l.erased(t.Context(), f) != (i > 0) {
+			t.Errorf("removal %d, erased: %v", i, l.erased(t.Context(), f))
+		}
+		if said := l.finishErasure(t.Context(), f); len(said) != 0 {
+			t.Errorf("removal %d: %q", i, said)
+		}
+		if n := pendingCount(t, l); n != 0 {
+			t.Errorf("after removal %d %d are due", i, n)
+		}
+	}
+	for i, mark := range marks {
+		if left := holding(t, filepath.Dir(l.path), mark); (len(left) > 0) != (i == 3) {
+			t.Errorf("%s is in %q", mark, left)
 		}
 	}
 }

@@ -119,6 +119,7 @@ type forgetting struct {
 	removedRuns []string // their ids
 	turns       int
 	sessions    map[int64]bool // whose summary may contain something
+	due         int64          // id of the record that bytes may remain
 	receipt     evidence.Receipt
 }
 

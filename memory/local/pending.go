@@ -71,8 +71,19 @@ func (f *forgetting) recordPending(ctx context.Context, tx *sql.Tx, at int64, ba
 		}
 		pending = string(b)
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO due(at, selector) VALUES(?, ?)", at, pending)
+	res, err := tx.ExecContext(ctx, "INSERT INTO due(at, selector) VALUES(?, ?)", at, pending)
+	if err == nil {
+		f.due, err = res.LastInsertId()
+	}
 	return err
+}
+
+// erased reports whether another removal has erased the bytes of f with its own, as one
+// does with all that are due: after a wait, nothing is left to do.
+func (l *Local) erased(ctx context.Context, f *forgetting) bool {
+	var due bool
+	err := l.rdb.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM due WHERE id=?)", f.due).Scan(&due)
+	return err == nil && !due
 }
 
 // idHash replaces an id that must not remain stored.
@@ -120,6 +131,9 @@ func (l *Local) finishErasure(ctx context.Context, f *forgetting) []string {
 	const again = "the documents were removed from the memory, but %s: %v; the next `forget` or `serve` tries again"
 	l.copies <- struct{}{} // held for a bounded time
 	defer func() { <-l.copies }()
+	if f != nil && l.erased(ctx, f) {
+		return nil
+	}
 	due, err := pendingErasures(ctx, l.rdb, l.now().UnixMicro())
 	if err != nil {
 		return []string{fmt.Sprintf(again, "bytes of them may remain in the file", explain(l.path, err))}
