@@ -101,11 +101,11 @@ func (c *loadClient) step() {
 	switch n := c.rand.IntN(100); {
 	case n < 30 && c.asks():
 		c.research(question)
-	case n < 10:
+	case n < 5:
 		c.do("fetch-sources", map[string]any{"query": "goroutine channel", "limit": 1 + c.rand.IntN(5)})
-	case n < 12:
+	case n < 7:
 		c.timed("fetch-sources, a page", "tools/call", map[string]any{"name": "fetch-sources", "arguments": map[string]any{"urls": []string{fmt.Sprintf("%s/p%d", c.to.pages, c.rand.IntN(20))}}})
-	case n < 66:
+	case n < 70:
 		c.do("recall", map[string]any{"query": question + " lighthouse", "k": 1 + c.rand.IntN(20)})
 	case n < 80:
 		i := c.rand.IntN(10)
