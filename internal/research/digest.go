@@ -28,6 +28,11 @@ const waitShare = 0.6
 // keepWithin bounds a write to the memory, which another process may have locked.
 const keepWithin = 30 * time.Second
 
+// storePatience is how long an answer waits for the memory to store what it has read, or
+// its turn, once all else is done. Then the memory is stuck, locked or not reachable, and
+// the rest is stored in the background.
+const storePatience = 3 * time.Second
+
 // digested is a document with its chunks.
 type digested struct {
 	doc    evidence.Document
@@ -65,15 +70,17 @@ func (d *digestion) add(docs []evidence.Document) {
 		d.mu.Unlock()
 		d.work.Add(1)
 		d.r.e.spawn("digestion", func() {
-			defer d.work.Done()
-			d.digest(i, doc)
+			done := sync.OnceFunc(d.work.Done)
+			defer done()
+			d.digest(i, doc, done)
 		})
 	}
 }
 
 // digest chunks, embeds and stores a document. The write may outlive the question:
-// what was read is stored even if the question does not wait for it.
-func (d *digestion) digest(i int, doc evidence.Document) {
+// what was read is stored even if the question does not wait for it. done is called when
+// it should not wait any longer, at the latest at the end.
+func (d *digestion) digest(i int, doc evidence.Document, done func()) {
 	defer func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -83,7 +90,8 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 	if d.busy.Acquire(e.life, 1) != nil {
 		return // the engine is closing
 	}
-	defer d.busy.Release(1)
+	release := sync.OnceFunc(func() { d.busy.Release(1) })
+	defer release()
 	d.set(i, &digested{}) // a text whose processing panics is left out
 	out := &digested{doc: doc, chunks: e.deps.Library.Chunk(doc)}
 	d.set(i, out)
@@ -93,9 +101,32 @@ func (d *digestion) digest(i int, doc evidence.Document) {
 	}
 	ctx, cancel := e.lingering(d.like, keepWithin)
 	defer cancel()
+	defer d.impatient(ctx, func() { release(); done() })()
 	if _, err := e.deps.Library.Store(ctx, doc, chunks, d.r.session.ID); err != nil {
 		d.lose(ctx, doc, err)
 	}
+}
+
+// impatient calls left if storing takes longer than an answer waits for it: at once, if
+// the memory was found to be stuck before. ended is to be called when it is stored.
+func (d *digestion) impatient(ctx context.Context, left func()) (ended func()) {
+	if d.r.stuck.Load() {
+		left()
+		return func() {}
+	}
+	enough, stop := limit.Timer(ctx, storePatience)
+	stored := make(chan struct{})
+	d.r.e.tasks.Go(func() {
+		defer stop()
+		select {
+		case <-enough:
+			d.r.stuck.Store(true)
+			left()
+		case <-stored:
+		case <-ctx.Done():
+		}
+	})
+	return func() { close(stored) }
 }
 
 // lose notes that a document was not stored.

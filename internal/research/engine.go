@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -126,6 +127,7 @@ type run struct {
 	unbound  bool   // the question depends on an earlier one, and there is none
 	nearest  string // what came nearest to an answer that was not given
 	unkept   unkept
+	stuck    atomic.Bool // the memory was found not to store anything
 
 	mu       sync.Mutex // guards answer.Warnings and returned: steps run concurrently
 	returned bool       // the caller has the answer: later warnings go to the log
@@ -307,7 +309,7 @@ func idsOf(docs []*digested) []string {
 }
 
 // remember stores the turn before the answer is returned. If the memory is busy
-// for longer than the budget, the answer is returned with a warning, and the turn
+// for longer than an answer waits, the answer is returned with a warning, and the turn
 // is stored in the background.
 func (r *run) remember(ctx context.Context, docs []*digested) {
 	ctx, step := span.Start(ctx, "store")
@@ -318,9 +320,12 @@ func (r *run) remember(ctx context.Context, docs []*digested) {
 		{Role: evidence.RoleUser, Text: r.answer.Question, At: r.started},
 		{Role: evidence.RoleAssistant, Text: r.answer.Answer, At: r.e.deps.Now(), Run: &kept, Used: idsOf(docs)},
 	}
-	left := leastKeep
+	left := storePatience
 	if deadline, ok := ctx.Deadline(); ok {
-		left = max(left, time.Until(deadline))
+		left = max(leastKeep, min(left, time.Until(deadline)))
+	}
+	if r.stuck.Load() {
+		left = leastKeep
 	}
 	// The answer is stored even if the caller has left by now.
 	bounded, cancel := limit.WithTimeout(context.WithoutCancel(ctx), left)

@@ -14,6 +14,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,7 +31,10 @@ const (
 	// takes its place; its context may end it earlier.
 	writeFor = 60 * time.Second
 	// readFor is the same for reads: a question would rather go on without.
-	readFor = 5 * time.Second
+	readFor = 3 * time.Second
+	// awayFor is how long reads that follow one that failed are not tried again: one that
+	// waits is enough.
+	awayFor = 10 * time.Second
 )
 
 // Memory is a memory in a database, opened by Open.
@@ -51,7 +55,8 @@ type Memory struct {
 	grams  grams
 	claims claims
 
-	spaces sync.Map // model key to space: they are never removed
+	away   atomic.Int64 // when a read has failed because the server is away, in Unix nanoseconds; 0: it has not
+	spaces sync.Map     // model key to space: they are never removed
 
 	background sync.WaitGroup
 	stop       context.CancelFunc
@@ -194,7 +199,11 @@ func (m *Memory) locked(ctx context.Context, doing, lock string, fn func(tx atte
 // read runs fn on one snapshot of the data. Where there is no primary, it is that of a
 // standby with everything that was acknowledged.
 func (m *Memory) read(ctx context.Context, doing string, fn func(tx pgx.Tx) error) error {
-	return m.retried(ctx, doing, readFor, func() error {
+	most := readFor
+	if failed := m.away.Load(); failed != 0 && time.Since(time.Unix(0, failed)) < awayFor {
+		most = 0
+	}
+	err := m.retried(ctx, doing, most, func() error {
 		err := snapshot(ctx, m.pool, fn)
 		if m.standbys != nil && err != nil && passes(err) && ctx.Err() == nil {
 			if other := m.readStandby(ctx, fn); other == nil {
@@ -203,6 +212,13 @@ func (m *Memory) read(ctx context.Context, doing string, fn func(tx pgx.Tx) erro
 		}
 		return err
 	})
+	switch {
+	case err == nil:
+		m.away.Store(0)
+	case isLost(err) || isConnect(err):
+		m.away.Store(time.Now().UnixNano())
+	}
+	return err
 }
 
 // snapshot runs fn in a transaction that only reads.
