@@ -19,7 +19,7 @@ const cellDims = 16
 var cellModel = evidence.Model{Name: "cells", Revision: "1", Dims: cellDims, Kind: evidence.KindTransformer}
 
 // themed draws unit vectors around 60 directions.
-type themed struct{ r, of *rand.Rand }
+type themed struct{ r *rand.Rand }
 
 func newThemed(seed uint64) themed { return themed{r: rand.New(rand.NewPCG(seed, 2))} }
 
