@@ -42,9 +42,30 @@ func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *t
 	}
 	match := strings.Join(quoted, " OR ")
 	if q.filter.empty() {
+		oldest, err := oldestSought(ctx, tx, s)
+		if err != nil {
+			return nil, err
+		}
+		if oldest > 0 {
+			return int64s(ctx, tx, "SELECT rowid FROM fts WHERE fts MATCH ? AND rowid >= ? ORDER BY rank LIMIT ?", match, oldest, q.depth)
+		}
 		return int64s(ctx, tx, "SELECT rowid FROM fts WHERE fts MATCH ? ORDER BY rank LIMIT ?", match, q.depth)
 	}
 	args := append([]any{match}, q.filter.args...)
 	return int64s(ctx, tx, `SELECT fts.rowid FROM fts CROSS JOIN chunk c ON c.id = fts.rowid CROSS JOIN doc d ON d.id = c.doc
 		WHERE fts MATCH ? AND `+q.filter.where+` ORDER BY rank LIMIT ?`, append(args, q.depth)...)
+}
+
+// commonest is how many chunks with the rarest term of a query are ranked. Each costs about
+// two microseconds, and in a large memory a question of one common word has very many.
+const commonest = 20_000
+
+// oldestSought returns the first chunk among which about commonest have the rarest term, 0
+// for all: of a term that is so common that it tells little, the newest chunks will do.
+func oldestSought(ctx context.Context, tx *sql.Tx, s *termStats) (id int64, err error) {
+	if df := s.DF[0]; df > commonest {
+		err = tx.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM chunk").Scan(&id)
+		id -= int64(float64(id) * commonest / float64(df))
+	}
+	return id, err
 }

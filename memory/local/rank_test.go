@@ -3,6 +3,7 @@ package local
 import (
 	"database/sql"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -137,5 +138,47 @@ func TestSampleAfterManyRemovals(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCommonWordsAreSoughtAmongTheNewest: a question of one very common word does not rank
+// all chunks.
+func TestCommonWordsAreSoughtAmongTheNewest(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	for i := 1; i <= 10; i++ {
+		keep(t, l, textDoc(i, "a heron stands"))
+	}
+	for df, want := range map[int64]int64{1: 0, commonest: 0, 2 * commonest: 5, 10 * commonest: 9} {
+		err := l.read(t.Context(), "testing", func(tx *sql.Tx) error {
+			got, err := oldestSought(t.Context(), tx, &termStats{Terms: []string{"heron"}, DF: []int64{df}})
+			if got != want {
+				t.Errorf("%d chunks with the word: from chunk %d on, want %d", df, got, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The restriction is one of the words' search itself.
+	err := l.read(t.Context(), "testing", func(tx *sql.Tx) error {
+		stats, err := l.termStats(t.Context(), tx, []string{"heron"})
+		if err != nil {
+			return err
+		}
+		stats.DF[0] = 5 * commonest
+		q, err := l.prepareQuery(evidence.RecallQuery{Text: "heron", Mode: evidence.ModeBM25})
+		if err != nil {
+			return err
+		}
+		found, err := l.matching(t.Context(), tx, q, stats)
+		if len(found) != 3 || slices.Min(found) != 8 { // from chunk 8 on
+			t.Errorf("found chunks %v", found)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
