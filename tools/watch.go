@@ -14,13 +14,19 @@ import (
 // It is called by one goroutine at a time.
 type Watch func(ctx context.Context) (changed bool, err error)
 
+type lookingKey struct{}
+
+// Looking reports whether ctx is of a watch, which nobody waits for: it reads what is open
+// anyway, and takes no place from calls.
+func Looking(ctx context.Context) bool { return ctx.Value(lookingKey{}) != nil }
+
 // content is what a watch compares: equal contents have equal marks, and none has "".
 type content func(ctx context.Context) (mark string, err error)
 
 func (c content) watch() Watch {
 	known, last := false, ""
 	return func(ctx context.Context) (bool, error) {
-		now, err := c(ctx)
+		now, err := c(context.WithValue(ctx, lookingKey{}, true))
 		if err != nil {
 			return false, err
 		}

@@ -2,12 +2,14 @@ package app
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
+	"github.com/research-mcp/research-mcp/tools"
 )
 
 // openTenants are the tenants of a program with settings, and what uses one of them.
@@ -126,5 +128,69 @@ func TestTheEndClosesATenantInUse(t *testing.T) {
 	}
 	if err := use("blue"); err == nil {
 		t.Error("a tenant is opened after the end")
+	}
+}
+
+// Watches of subscriptions open a memory where there is room, keep it open, and neither take
+// the place of another nor keep their own from a call.
+func TestWatchesTakeNoPlace(t *testing.T) {
+	t.Parallel()
+	var later atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	all, use := openTenants(t, map[string]string{"server.http.max_tenants": "1"}, Options{Now: now})
+	look := map[string]tools.Watch{}
+	for _, name := range []string{"blue", "red"} {
+		its := seat{all, name}
+		for _, r := range tools.Resources(tools.Deps{Reader: its}) {
+			if r.Watch != nil {
+				look[name] = r.Watch("d_none")
+			}
+		}
+	}
+	if _, err := look["blue"](t.Context()); err != nil || all.names() != "blue" {
+		t.Fatalf("the first look: %v; open are %q", err, all.names())
+	}
+	if _, err := look["red"](t.Context()); err == nil || all.names() != "blue" {
+		t.Errorf("a look without room: %v; open are %q, want blue", err, all.names())
+	}
+	if err := use("red"); err != nil || all.names() != "red" {
+		t.Errorf("a call beside a watch: %v; open are %q, want red", err, all.names())
+	}
+	later.Store(int64(time.Hour))
+	if _, err := look["red"](t.Context()); err != nil {
+		t.Error(err)
+	}
+	all.sweep()
+	if all.names() != "red" {
+		t.Errorf("one that is watched was closed: open are %q", all.names())
+	}
+}
+
+// A call that the end overtakes between its entry and its opening opens nothing.
+func TestNothingIsOpenedAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	all, _ := openTenants(t, nil, Options{})
+	one, err := all.enter("blue", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := make(chan error)
+	one.mu.Lock()
+	go func() {
+		_, _, err := all.use(t.Context(), "blue")
+		used <- err
+	}()
+	for busy := 1; busy < 2; { // until it has entered
+		all.mu.Lock()
+		busy = one.busy
+		all.mu.Unlock()
+		runtime.Gosched()
+	}
+	all.mu.Lock()
+	all.closed = true
+	all.mu.Unlock()
+	one.mu.Unlock()
+	if err := <-used; err == nil || one.app != nil {
+		t.Errorf("after the end: %v, opened: %t", err, one.app != nil)
 	}
 }

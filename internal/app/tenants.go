@@ -56,8 +56,9 @@ type tenant struct {
 	// Guarded by tenants.mu.
 	handler *server.Handler // nil: nobody has needed it
 	busy    int             // calls
-	used    time.Time
-	holds   bool // one of tenants.open
+	used    time.Time       // by a call
+	looked  time.Time       // by a watch
+	holds   bool            // one of tenants.open
 }
 
 func (a *App) newTenants(ctx context.Context, w server.Watcher) *tenants {
@@ -103,7 +104,7 @@ func (t *tenants) find(name string) (*tenant, error) {
 		return one, nil
 	}
 	if t.closed {
-		return nil, &evidence.Problem{What: "the server is ending", Try: "call again when it has started"}
+		return nil, errEnding
 	}
 	if len(t.all) >= t.most {
 		if old := t.oldest(func(one *tenant) bool { return !one.holds && one.busy == 0 }); old != nil {
@@ -128,7 +129,7 @@ func (t *tenants) oldest(fits func(*tenant) bool) (found *tenant) {
 // sweep closes the tenants that have been idle.
 func (t *tenants) sweep() {
 	limit := t.root.now().Add(-tenantIdle - t.root.cfg.Research.RunFor)
-	for _, one := range t.opened(func(one *tenant) bool { return one.busy == 0 && one.used.Before(limit) }) {
+	for _, one := range t.opened(func(one *tenant) bool { return one.busy == 0 && one.used.Before(limit) && one.looked.Before(limit) }) {
 		one.close(false)
 	}
 }
@@ -162,7 +163,8 @@ func (t *tenants) Close() {
 
 // use returns the tenant's parts, and what to call when they are no longer used.
 func (t *tenants) use(ctx context.Context, name string) (*App, func(), error) {
-	one, err := t.enter(name)
+	looking := tools.Looking(ctx)
+	one, err := t.enter(name, looking)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -170,11 +172,19 @@ func (t *tenants) use(ctx context.Context, name string) (*App, func(), error) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		one.busy--
-		one.used = t.root.now()
+		if looking {
+			one.looked = t.root.now()
+		} else {
+			one.used = t.root.now()
+		}
 	}
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	if one.app == nil {
+		if t.ended() { // since enter
+			done()
+			return nil, nil, errEnding
+		}
 		a, err := t.root.forTenant(context.WithoutCancel(ctx), one.name)
 		if err != nil {
 			done()
@@ -186,14 +196,27 @@ func (t *tenants) use(ctx context.Context, name string) (*App, func(), error) {
 	return one.app, done, nil
 }
 
+var (
+	errEnding error = &evidence.Problem{What: "the server is ending", Try: "call again when it has started"}
+	errInUse  error = &evidence.Problem{What: "as many tenants as the server can have open are in use", Try: "try again in some minutes"}
+)
+
+// ended reports whether no tenant is opened any more.
+func (t *tenants) ended() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.closed
+}
+
 // enter counts a call of a tenant. If as many are open as may be, the one that was idle for
-// longest is closed; a run of its own that is at work keeps it open.
-func (t *tenants) enter(name string) (*tenant, error) {
+// longest is closed; a run of its own that is at work keeps it open. Watches are no calls:
+// more tenants than may be open, each with a subscription, would close one another all the time.
+func (t *tenants) enter(name string, looking bool) (*tenant, error) {
 	for {
 		t.mu.Lock()
 		one, err := t.find(name)
 		if err == nil && t.closed {
-			err = &evidence.Problem{What: "the server is ending", Try: "call again when it has started"}
+			err = errEnding
 		}
 		if err != nil {
 			t.mu.Unlock()
@@ -208,10 +231,13 @@ func (t *tenants) enter(name string) (*tenant, error) {
 			t.mu.Unlock()
 			return one, nil
 		}
-		idle := t.oldest(func(other *tenant) bool { return other.holds && other.busy == 0 && !other.working() })
+		var idle *tenant
+		if !looking {
+			idle = t.oldest(func(other *tenant) bool { return other.holds && other.busy == 0 && !other.working() })
+		}
 		t.mu.Unlock()
 		if idle == nil {
-			return nil, &evidence.Problem{What: "as many tenants as the server can have open are in use", Try: "try again in some minutes"}
+			return nil, errInUse
 		}
 		idle.close(false)
 	}
