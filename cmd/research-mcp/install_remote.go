@@ -109,12 +109,12 @@ func (r *remoteServer) hindrance(client clients.Client) (why, try string) {
 
 // notes are what a user has to know of a server that a client reaches by itself.
 func (r *remoteServer) notes(client clients.Client, server clients.Server) []string {
-	if server.TokenFile == "" {
-		return nil
-	}
 	var out []string
-	if inClear(r.url) {
+	if r.direct.TokenFile != "" && inClear(r.url) {
 		out = append(out, clearToken(r.url))
+	}
+	if server.TokenFile == "" {
+		return out
 	}
 	switch client.Holds(server.TokenFile) {
 	case clients.ByVariable:

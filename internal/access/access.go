@@ -18,6 +18,15 @@ type Identity struct {
 	Name   string   // stable and unique: "token:NAME" or "jwt:SUBJECT"
 	Tenant string   // whose memory is used; "" is the ordinary one
 	Scopes []string // nil: all of them
+
+	still func() bool // the token is good; nil: always
+}
+
+// Still reports whether who calls could call now: the token was neither revoked nor has it
+// expired. It is for what goes on for long after the request.
+func Still(ctx context.Context) bool {
+	id, _ := From(ctx)
+	return id.still == nil || id.still()
 }
 
 // has reports whether the identity has the scope.

@@ -186,7 +186,7 @@ func newSecret() (secret, hash string) {
 	var b [secretBytes]byte
 	rand.Read(b[:]) // never fails: the program would end instead
 	secret = secretPrefix + base64.RawURLEncoding.EncodeToString(b[:])
-	sum := sha256.Sum256([]byte(secret))
+	sum := digestOf(secret)
 	return secret, hashPrefix + hex.EncodeToString(sum[:])
 }
 

@@ -87,7 +87,12 @@ func (g *Guard) byFile(secret string) (Identity, error) {
 	if !ok {
 		return Identity{}, errToken
 	}
-	return Identity{Name: "token:" + t.Name, Tenant: t.Tenant, Scopes: slices.Clone(t.Scopes)}, nil
+	sum := digestOf(secret) // not the secret: the context lives for long
+	still := func() bool {
+		now, ok := g.o.Tokens.findDigest(sum)
+		return ok && now.Tenant == t.Tenant
+	}
+	return Identity{Name: "token:" + t.Name, Tenant: t.Tenant, Scopes: slices.Clone(t.Scopes), still: still}, nil
 }
 
 // bearer returns the token of the one Authorization header. The scheme may be written in

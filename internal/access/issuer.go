@@ -92,8 +92,9 @@ func (i *Issuer) acceptable(c claims) bool {
 }
 
 func (i *Issuer) identity(c claims, more map[string]any) (Identity, error) {
-	id := Identity{Name: "jwt:" + c.Subject, Scopes: append([]string{}, strings.Fields(c.Scope)...)} // not nil: none are none, not all
-	switch scp := more["scp"].(type) {                                                               // as some issuers have it
+	until := c.Expiry.Time().Add(i.o.Leeway)
+	id := Identity{Name: "jwt:" + c.Subject, still: func() bool { return !i.o.Now().After(until) }, Scopes: append([]string{}, strings.Fields(c.Scope)...)} // not nil: none are none, not all
+	switch scp := more["scp"].(type) {                                                                                                                      // as some issuers have it
 	case string:
 		id.Scopes = append(id.Scopes, strings.Fields(scp)...)
 	case []any:

@@ -53,8 +53,12 @@ func OpenTokens(path string, log *slog.Logger, now func() time.Time) (*Tokens, e
 
 // find returns the token of a secret that is neither unknown, revoked nor expired. All
 // entries are compared, each in constant time.
-func (t *Tokens) find(secret string) (Token, bool) {
-	sum := sha256.Sum256([]byte(secret))
+func (t *Tokens) find(secret string) (Token, bool) { return t.findDigest(digestOf(secret)) }
+
+// digestOf is what is kept of a secret.
+func digestOf(secret string) [sha256.Size]byte { return sha256.Sum256([]byte(secret)) }
+
+func (t *Tokens) findDigest(sum [sha256.Size]byte) (Token, bool) {
 	found := -1
 	all := t.current()
 	for i := range all {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	josejwt "github.com/go-jose/go-jose/v4/jwt"
+
 	"github.com/research-mcp/research-mcp/internal/redact"
 )
 
@@ -39,6 +41,54 @@ func open(t *testing.T, f *File) *Tokens {
 		t.Fatal(err)
 	}
 	return tokens
+}
+
+// What outlives a request learns that its token has ended, and keeps no secret for it.
+func TestStill(t *testing.T) {
+	t.Parallel()
+	f := newFile(t)
+	secret := mustAdd(t, f, Token{Name: "ci", Tenant: "blue", Expires: noon().Add(time.Hour)})
+	tokens := open(t, f)
+	now := noon()
+	tokens.now = func() time.Time { return now }
+	g := NewGuard(Options{Tokens: tokens})
+	id, err := g.byFile(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := With(t.Context(), id)
+	if strings.Contains(fmt.Sprintf("%+v", id), secret) {
+		t.Error("the identity has the secret")
+	}
+	if !Still(ctx) || !Still(t.Context()) {
+		t.Error("a good token, or none that was asked for, has ended")
+	}
+	now = noon().Add(2 * time.Hour)
+	if Still(ctx) {
+		t.Error("an expired token is still good")
+	}
+	now = noon()
+	if err := f.Revoke(t.Context(), "ci"); err != nil {
+		t.Fatal(err)
+	}
+	if Still(ctx) {
+		t.Error("a revoked token is still good")
+	}
+	mustAdd(t, f, Token{Name: "ci", Tenant: "blue"})
+	if Still(ctx) {
+		t.Error("the secret of a token that was made anew is still good")
+	}
+	jwt, err := (&Issuer{o: IssuerOptions{Now: func() time.Time { return now }}}).identity(claims{Claims: josejwt.Claims{Subject: "ada", Expiry: josejwt.NewNumericDate(noon().Add(time.Minute))}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ctx = With(t.Context(), jwt); !Still(ctx) {
+		t.Error("a JSON Web Token has ended before its time")
+	}
+	now = noon().Add(time.Hour)
+	if Still(ctx) {
+		t.Error("an expired JSON Web Token is still good")
+	}
 }
 
 func TestFileKeepsNoSecret(t *testing.T) {

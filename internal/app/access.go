@@ -39,7 +39,10 @@ func (a *App) openDoor() (*door, error) {
 			return nil, err
 		}
 	}
-	if s.TLSCert != "" || s.TLSKey != "" {
+	if (s.TLSCert == "") != (s.TLSKey == "") {
+		return nil, evidence.BadInput("of server.http.tls_cert and server.http.tls_key only one is set", "name the files of a certificate and of its key, or none of them")
+	}
+	if s.TLSCert != "" {
 		certificates, err := access.OpenCertificates(s.TLSCert, s.TLSKey, a.log)
 		if err != nil {
 			return nil, err

@@ -34,30 +34,20 @@ func (a *App) ListenHTTP(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, evidence.BadInput(fmt.Sprintf("server.http.address (--http) is %q", addr), "give a host and a port, such as 127.0.0.1:8931")
 	}
-	if host == "" || !http.IsLoopback(addr) {
-		if err := a.guarded(); err != nil {
-			return nil, err
-		}
+	d, err := a.openDoor() // what cannot be used is told before anybody hears that we serve
+	if err != nil {
+		return nil, err
+	}
+	d.close()
+	if d.guard == nil && (host == "" || !http.IsLoopback(addr)) {
+		return nil, &evidence.Problem{What: fmt.Sprintf("%s is reached from other machines, and nothing says who may call the server", addr),
+			Try: "make a token with `research-mcp token add NAME`, set server.http.issuer, or listen at 127.0.0.1"}
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, &evidence.Problem{What: fmt.Sprintf("the server cannot listen at %s: %v", addr, err), Try: "give another address with --http, or end the program that listens there", Cause: err}
 	}
 	return l, nil
-}
-
-// guarded is nil if the server asks who calls.
-func (a *App) guarded() error {
-	d, err := a.openDoor()
-	if err != nil {
-		return err
-	}
-	d.close()
-	if d.guard != nil {
-		return nil
-	}
-	return &evidence.Problem{What: fmt.Sprintf("%s is reached from other machines, and nothing says who may call the server", a.cfg.Server.HTTP.Address),
-		Try: "make a token with `research-mcp token add NAME`, set server.http.issuer, or listen at 127.0.0.1"}
 }
 
 // ServeHTTP speaks MCP over HTTP on l until ctx ends.
@@ -93,7 +83,7 @@ func (a *App) ServeHTTP(ctx context.Context, l net.Listener) error {
 			}
 			return h, nil
 		},
-		Guard: d.wrap(w.traces.Headers), Caller: caller, TLS: d.tls, Routes: d.routes(routes),
+		Guard: d.wrap(w.traces.Headers), Caller: caller, Still: access.Still, TLS: d.tls, Routes: d.routes(routes),
 		Hosts: listed(a.cfg.Server.HTTP.Hosts), Origins: listed(a.cfg.Server.HTTP.Origins),
 		MaxConnections: a.cfg.Server.HTTP.MaxConnections, MaxRequests: a.cfg.Server.HTTP.MaxRequests,
 		Tenant: access.Tenant, PerMinute: func(tenant string) int { return a.cfg.Tenant(tenant).RequestsPerMinute },

@@ -45,10 +45,11 @@ type RemoteOptions struct {
 
 // remote is a server that is looked at from outside.
 type remote struct {
-	url    *url.URL
-	client *http.Client
-	token  string
-	asks   bool // it demands a token
+	url     *url.URL
+	client  *http.Client
+	token   string
+	asks    bool // it demands a token
+	refused bool // it does not accept this one
 }
 
 // Remote looks at a running server from outside, as its clients see it. Its error is an
@@ -222,6 +223,7 @@ func (s *remote) access(ctx context.Context) Check {
 	}
 	got, err = s.do(ctx, s.url, olderHello, s.signed(nil))
 	if err != nil || got.status == http.StatusUnauthorized || got.status == http.StatusForbidden {
+		s.refused = true
 		return Check{Name: name, Status: checkFail, What: "the server refuses this token", Try: "`research-mcp token list` where it runs says whether it was revoked or has expired"}
 	}
 	return Check{Name: name, Status: checkOK, What: "those with a token, and this one is accepted"}
@@ -249,6 +251,9 @@ func (s *remote) foreignName(ctx context.Context) Check {
 func (s *remote) protocol(ctx context.Context) []Check {
 	if s.asks && s.token == "" {
 		return []Check{{Name: "protocol", Status: checkOff, What: "not looked at without a token"}}
+	}
+	if s.refused {
+		return []Check{{Name: "protocol", Status: checkOff, What: "not looked at without a token that is accepted"}}
 	}
 	var checks []Check
 	got, err := s.do(ctx, s.url, olderHello, s.signed(nil))

@@ -99,7 +99,7 @@ func TestRemote(t *testing.T) {
 		{"open, on loopback", open, "", true, map[string]string{"address": "ok", "alive": "ok", "ready": "ok", "who may call": "ok", "foreign pages": "ok", "foreign names": "ok", "protocol": "ok", "tools": "ok", "recall": "ok"}},
 		{"a token is asked for", endpoint(asksForToken), "", true, map[string]string{"who may call": "ok", "foreign pages": "ok", "protocol": "off"}},
 		{"with the token", endpoint(asksForToken), remoteToken, true, map[string]string{"who may call": "ok", "protocol": "ok", "recall": "ok"}},
-		{"with a wrong token", endpoint(asksForToken), "rmcp_revoked", false, map[string]string{"who may call": "fail"}},
+		{"with a wrong token", endpoint(asksForToken), "rmcp_revoked", false, map[string]string{"who may call": "fail", "protocol": "off", "tools": "", "recall": ""}},
 		{"careless", careless, "", false, map[string]string{"foreign pages": "fail", "foreign names": "warn", "protocol": "ok"}},
 		{"not ready", notReady, "", false, map[string]string{"ready": "fail", "alive": "ok", "recall": "ok"}},
 		{"nothing there", mute(http.StatusNotFound), "", false, map[string]string{"address": "fail"}},

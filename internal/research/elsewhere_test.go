@@ -1,6 +1,7 @@
 package research
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -166,5 +167,30 @@ func TestARunThatEndsWithoutAnAnswer(t *testing.T) {
 		if a, err := all[1].Ask(t.Context(), Request{Question: "What is a transformer?"}, nil); err != nil || a.Status != evidence.Answered {
 			t.Errorf("asked again: %s, %v", a.Status, err)
 		}
+	})
+}
+
+// A caller who waited for another process, whose run then ended without an answer, has an
+// answer of its own within the budget that it named.
+func TestTheBudgetCountsWhatWasWaitedElsewhere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		all, _ := replicas(2, 10*time.Second)
+		defer all[0].Close()
+		defer all[1].Close()
+		const question = "What is a transformer?"
+		var first sync.WaitGroup
+		first.Go(func() {
+			if _, err := all[0].Ask(leaving(t, 8*time.Second, context.Canceled), Request{Question: question}, nil); err == nil {
+				t.Error("the cancelled call has an answer")
+			}
+		})
+		time.Sleep(time.Second)
+		begun := time.Now()
+		_, err := all[1].Ask(t.Context(), Request{Question: question, Budget: 12 * time.Second}, nil)
+		if took := time.Since(begun); err != nil || took < 8*time.Second || took > 13*time.Second {
+			t.Errorf("an answer after %s, %v, want one within the 12 s of its budget", took, err)
+		}
+		first.Wait()
 	})
 }

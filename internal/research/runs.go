@@ -109,12 +109,13 @@ func (e *Engine) Ask(ctx context.Context, req Request, observe func(Event)) (evi
 	if a, ok := e.finished(ctx, req); ok {
 		return a, nil
 	}
+	begun := e.deps.Now()
 	if run := e.claimedLike(ctx, req); run != nil {
 		if a, err := e.elsewhere(ctx, *run, req.Budget, observe); !errors.Is(err, errLeft) {
 			return a, err
 		}
 	}
-	return e.joinAndWait(ctx, req, observe)
+	return e.joinAndWait(ctx, req, max(MinBudget, req.Budget-e.deps.Now().Sub(begun)), observe)
 }
 
 // pickUp returns the answer of a run by its id, and waits for one at work. If its searches
@@ -203,12 +204,22 @@ func (r *runs) give(ids ...string) {
 	}
 }
 
-func (e *Engine) joinAndWait(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
-	a, err := e.join(ctx, req)
+// joinAndWait waits for what is left of the budget.
+func (e *Engine) joinAndWait(ctx context.Context, req Request, left time.Duration, observe func(Event)) (evidence.Answer, error) {
+	a, err := e.join(ctx, req.in(left))
 	if err != nil {
 		return evidence.Answer{}, err
 	}
-	return e.await(ctx, a, req.Budget, observe)
+	return e.await(ctx, a, left, observe)
+}
+
+// in is the request for a run that begins when only this much is left of its budget. If that
+// is less than a quarter, the answer is for a caller who comes back, and has the whole budget.
+func (req Request) in(left time.Duration) Request {
+	if left >= max(MinBudget, req.Budget/4) {
+		req.Budget = left
+	}
+	return req
 }
 
 // join returns the run of the question that is at work, or starts one. The caller is
@@ -269,8 +280,7 @@ func (e *Engine) work(ctx context.Context, req Request, a *asking, of *record) {
 	}
 }
 
-// inTurn waits for a slot, and answers in what is left of the budget. If less than a quarter
-// is left, the answer is for a caller who comes back, and has the whole budget.
+// inTurn waits for a slot, and answers in what is left of the budget.
 func (e *Engine) inTurn(ctx context.Context, req Request, a *asking) (answer evidence.Answer, left *rest, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -288,10 +298,7 @@ func (e *Engine) inTurn(ctx context.Context, req Request, a *asking) (answer evi
 	e.runs.mu.Lock()
 	a.working = true
 	e.runs.mu.Unlock()
-	if rest := req.Budget - e.deps.Now().Sub(begun); rest >= max(MinBudget, req.Budget/4) {
-		req.Budget = rest
-	}
-	return e.research(ctx, req, a.id, a.broadcast)
+	return e.research(ctx, req.in(req.Budget-e.deps.Now().Sub(begun)), a.id, a.broadcast)
 }
 
 // finish sets a run's result.

@@ -83,6 +83,9 @@ type Options struct {
 	MaxConnections int
 	// MaxRequests is how many requests of one caller run at once; 0 is DefaultMaxRequests.
 	MaxRequests int
+	// Still reports, by the context of a request, whether who sent it may still be told
+	// things: a stream may outlive a token. nil is always.
+	Still func(ctx context.Context) bool
 	// Tenant names whom a request is for: requests of one tenant share PerMinute; "" has no
 	// limit. nil is always "".
 	Tenant func(ctx context.Context) string
@@ -126,6 +129,9 @@ func New(o Options) *Server {
 	}
 	if o.Tenant == nil {
 		o.Tenant = func(context.Context) string { return "" }
+	}
+	if o.Still == nil {
+		o.Still = func(context.Context) bool { return true }
 	}
 	if o.PerMinute == nil {
 		o.PerMinute = func(string) int { return 0 }

@@ -13,9 +13,7 @@ import (
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/server"
 	mcphttp "github.com/research-mcp/research-mcp/server/http"
-	"github.com/research-mcp/research-mcp/tools"
 )
 
 // patience bounds waits that end at once unless something is broken.
@@ -239,23 +237,9 @@ func TestReplicasPassOn(t *testing.T) {
 func TestReplicasPassOnSubscriptions(t *testing.T) {
 	t.Parallel()
 	var version atomic.Int32
-	handler := func() *server.Handler {
-		return server.NewHandler(server.Options{Name: "test", Version: "1", Resources: []tools.Resource{{
-			Address: "note://{id}", Name: "note", Read: func(context.Context, string) (string, error) { return "", nil },
-			Watch: func(string) tools.Watch {
-				last := int32(-1)
-				return func(context.Context) (bool, error) {
-					now := version.Load()
-					changed := last >= 0 && now != last
-					last = now
-					return changed, nil
-				}
-			},
-		}}})
-	}
 	folder := t.TempDir()
-	one, _ := start(t, mcphttp.Options{Handler: handlerOf(handler()), Relay: folder})
-	two, _ := start(t, mcphttp.Options{Handler: handlerOf(handler()), Relay: folder})
+	one, _ := start(t, mcphttp.Options{Handler: handlerOf(notes(&version)), Relay: folder})
+	two, _ := start(t, mcphttp.Options{Handler: handlerOf(notes(&version)), Relay: folder})
 	session := begin(t, one)
 	res, err := http.DefaultClient.Do(request(t.Context(), t, http.MethodGet, one+mcphttp.Path, "", session))
 	if err != nil {

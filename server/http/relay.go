@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -26,31 +27,40 @@ const (
 	// relayKept is how long a message waits for the replica that it is for. One for a call
 	// that has ended is never taken.
 	relayKept = time.Minute
-	// relayMost bounds the messages that wait for one session, relaySessions these sessions,
-	// and relayLongest a message in bytes: cancellations and answers to forms are short.
+	// relayMost bounds the messages that wait for one session, relayOfCaller these sessions of
+	// one caller, so that it leaves room for the others, relaySessions all of them, and
+	// relayLongest a message in bytes: cancellations and answers to forms are short.
 	relayMost     = 100
+	relayOfCaller = 100
 	relaySessions = 1000
-	relayLongest  = 16 << 10
+	relayLongest  = 4 << 10
 )
 
 // relay passes messages of a session between the replicas that share a folder: with a
 // balancer before them, the cancellation of a call, or the answer to a question of ours,
 // arrives at any of them. A nil relay passes nothing.
 type relay struct {
-	dir      string
-	sessions int // that messages may wait for
+	dir                string
+	ofCaller, sessions int // that messages may wait for
 }
 
 func newRelay(dir string) *relay {
 	if dir == "" {
 		return nil
 	}
-	return &relay{dir, relaySessions}
+	return &relay{dir, relayOfCaller, relaySessions}
 }
 
 func (r *relay) folder(key sessionKey) string {
-	sum := sha256.Sum256([]byte(key.caller + "\x00" + key.id))
-	return filepath.Join(r.dir, hex.EncodeToString(sum[:16]))
+	return filepath.Join(r.dir, prefixOf(key.caller)+hashed(key.id))
+}
+
+// prefixOf begins the names of the folders of a caller's sessions.
+func prefixOf(caller string) string { return hashed(caller) + "-" }
+
+func hashed(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:16])
 }
 
 // put leaves a message for the replica that runs the call. What the bounds of a relay do
@@ -71,7 +81,7 @@ func (r *relay) put(key sessionKey, message []byte) error {
 
 func (r *relay) write(key sessionKey, message []byte) error {
 	dir := r.folder(key)
-	if err := r.makeFolder(dir); err != nil {
+	if err := r.makeFolder(dir, prefixOf(key.caller)); err != nil {
 		return err
 	}
 	waiting, err := os.ReadDir(dir)
@@ -89,8 +99,9 @@ func (r *relay) write(key sessionKey, message []byte) error {
 	return os.Rename(name+".part", name+".json")
 }
 
-// makeFolder makes the folder of a session, unless there are too many.
-func (r *relay) makeFolder(dir string) error {
+// makeFolder makes the folder of a session, unless there are too many, or too many that have
+// the prefix of its caller.
+func (r *relay) makeFolder(dir, prefix string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
@@ -98,8 +109,14 @@ func (r *relay) makeFolder(dir string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if len(all) >= r.sessions {
-		return fmt.Errorf("messages for %d sessions wait already", len(all))
+	own := 0
+	for _, d := range all {
+		if strings.HasPrefix(d.Name(), prefix) {
+			own++
+		}
+	}
+	if own >= r.ofCaller || len(all) >= r.sessions {
+		return fmt.Errorf("messages for %d sessions wait already, %d of this caller", len(all), own)
 	}
 	return os.MkdirAll(dir, 0o700)
 }

@@ -12,7 +12,7 @@ import (
 func TestRelayIsBounded(t *testing.T) {
 	t.Parallel()
 	r := newRelay(filepath.Join(t.TempDir(), "relay"))
-	r.sessions = 2
+	r.sessions, r.ofCaller = 3, 2
 	one := sessionKey{"ada", "one"}
 	if err := r.put(one, bytes.Repeat([]byte("x"), relayLongest+1)); err == nil {
 		t.Error("a long message was kept")
@@ -30,6 +30,12 @@ func TestRelayIsBounded(t *testing.T) {
 	}
 	if err := r.put(sessionKey{"ada", "three"}, []byte("{}")); err == nil {
 		t.Error("messages for more sessions than may be wait")
+	}
+	if err := r.put(sessionKey{"bob", "one"}, []byte("{}")); err != nil {
+		t.Errorf("one caller took the room of another: %v", err)
+	}
+	if err := r.put(sessionKey{"cy", "one"}, []byte("{}")); err == nil {
+		t.Error("messages for more sessions than may be of all callers wait")
 	}
 	if err := r.put(one, []byte("{}")); err != nil {
 		t.Errorf("a session that has its folder: %v", err)

@@ -178,16 +178,25 @@ func (s *Server) subscribe(ctx context.Context, w http.ResponseWriter, one *serv
 	}
 }
 
-// forward writes notifications, and what comes by sent, until ctx or the server ends or
-// sent is closed. What was notified before a message was sent is written before it.
+// forward writes notifications, and what comes by sent, until ctx or the server ends, sent
+// is closed, or the caller may no longer call. What was notified before a message was sent is written before it.
 func (s *Server) forward(ctx context.Context, out *replier, notifications <-chan mcp.JSONRPCNotification, sent <-chan []byte) {
+	tick := time.NewTicker(keepAliveEvery)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.stop:
 			return
+		case <-tick.C:
+			if !s.o.Still(ctx) {
+				return
+			}
 		case n := <-notifications:
+			if !s.o.Still(ctx) {
+				return
+			}
 			s.notify(out, n)
 		case message, more := <-sent:
 			for len(notifications) > 0 {
