@@ -3,7 +3,7 @@ GO ?= go
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 
-.PHONY: help build test race linter lint fmt bench bench-large sdk hosts dashboard soak load reliability arm64 ollama ci clean
+.PHONY: help build test race linter lint fmt bench bench-large sdk hosts dashboard soak load reliability arm64 ollama failover ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -62,6 +62,9 @@ ollama: ## run the tests that want a real Ollama, which is built and started fir
 	eval "$$(internal/testkit/scripts/ollama.sh start)" && \
 	  { $(GO) test -count=1 ./internal/models/... ./internal/app/... ./internal/recording/...; code=$$?; \
 	    internal/testkit/scripts/ollama.sh stop; exit $$code; }
+
+failover: build ## kill the primary of three databases five times, under writers, readers and questions
+	FAILOVER_KILLS=5 FAILOVER_BOUNDS=1 internal/testkit/scripts/cluster.sh bin/research-mcp failover
 
 ci: ## what must hold before a change lands
 	bash .ci/run

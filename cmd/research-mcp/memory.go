@@ -23,11 +23,11 @@ func newMemory(c *console) *cobra.Command {
 			if len(args) == 0 {
 				return nil
 			}
-			return evidence.BadInput(fmt.Sprintf("there is no command \"memory %s\"", args[0]), "choose from: backup, check, decrypt, export, import, list, reindex, repair, show, stats")
+			return evidence.BadInput(fmt.Sprintf("there is no command \"memory %s\"", args[0]), "choose from: backup, check, decrypt, export, import, list, migrate, reindex, repair, show, stats")
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newMemoryBackup(c), newMemoryCheck(c), newMemoryDecrypt(c), newMemoryExport(c), newMemoryImport(c), newMemoryList(c), newMemoryReindex(c), newMemoryRepair(c), newMemoryShow(c), newMemoryStats(c))
+	cmd.AddCommand(newMemoryBackup(c), newMemoryCheck(c), newMemoryDecrypt(c), newMemoryExport(c), newMemoryImport(c), newMemoryList(c), newMemoryMigrate(c), newMemoryReindex(c), newMemoryRepair(c), newMemoryShow(c), newMemoryStats(c))
 	return cmd
 }
 

@@ -17,6 +17,9 @@ const (
 	// it has received: a question would rather go on without the memory.
 	standbyWait = time.Second
 	standbyPoll = 10 * time.Millisecond
+	// standbyStill is how many looks in a row a standby may show no more, before it is taken
+	// to have nothing more to show.
+	standbyStill = 20
 	// standbyConns are kept to each server, for as long as there is no primary.
 	standbyConns = 4
 )
@@ -29,6 +32,9 @@ type standbys struct {
 
 	mu    sync.Mutex
 	pools []*pgxpool.Pool // of hosts; nil: not needed yet
+	// settledOn has shown all that it can of what it had received up to settled.
+	settled   int64
+	settledOn *pgxpool.Pool
 }
 
 // newStandbys returns those of a URL; nil if it names one server.
@@ -140,17 +146,38 @@ func (s *standbys) best(ctx context.Context) (*pgxpool.Pool, error) {
 	if answered < len(s.hosts)-1 {
 		return nil, errFewStandbys
 	}
-	for want := found.received; found.shown < want && !found.primary; {
+	return found.pool, s.settle(ctx, &found)
+}
+
+// settle waits until a standby shows what it has received. The last record may be there in
+// part only, when its primary died: then it shows what it has when it no longer advances.
+func (s *standbys) settle(ctx context.Context, st *state) error {
+	want, still := st.received, 0
+	for {
+		s.mu.Lock()
+		known := s.settled == want && s.settledOn == st.pool
+		s.mu.Unlock()
+		if known || st.primary || st.shown >= want {
+			return nil
+		}
 		select {
 		case <-time.After(standbyPoll):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
-		if err := found.look(ctx); err != nil {
-			return nil, err
+		before := st.shown
+		if err := st.look(ctx); err != nil {
+			return err
+		}
+		if still++; st.shown != before {
+			still = 0
+		}
+		if still >= standbyStill {
+			s.mu.Lock()
+			s.settled, s.settledOn = want, st.pool
+			s.mu.Unlock()
 		}
 	}
-	return found.pool, nil
 }
 
 // readStandby runs fn on a standby, because there is no primary.

@@ -58,7 +58,7 @@ func leader(t *testing.T) string {
 
 // load is what goes on while servers die.
 type load struct {
-	name      string // of this run: the database may have another's
+	name      string // of what is written and asked
 	written   *acked
 	reads     moments
 	questions moments
@@ -104,8 +104,9 @@ func TestFailover(t *testing.T) {
 		kills = 1
 	}
 	leader(t)
+	url = fresh(t, url)
 	s := start(t, newSource(t, nil), "memory.backend=postgres", "memory.url="+url)
-	l := &load{written: newAcked(), name: fmt.Sprint("x", time.Now().UnixNano()%1e9)}
+	l := &load{written: newAcked(), name: "x"}
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	for i := range 3 {
