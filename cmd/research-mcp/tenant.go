@@ -33,7 +33,7 @@ research-mcp tenant remove build`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newTenantAdd(c), newTenantExport(c), newTenantList(c), newTenantRemove(c))
+	cmd.AddCommand(newTenantAdd(c), newTenantExport(c), newTenantImport(c), newTenantList(c), newTenantRemove(c))
 	return cmd
 }
 
@@ -144,6 +144,37 @@ func newTenantExport(c *console) *cobra.Command {
 	}
 	how.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&vectors, "vectors", false, "include the vectors: larger, but an import embeds nothing again")
+	return cmd
+}
+
+func newTenantImport(c *console) *cobra.Command {
+	var opts memory.ImportOptions
+	var how opening
+	cmd := &cobra.Command{
+		Use: "import NAME FILE|-", Short: "Add the contents of an export to the memory of a tenant", Args: exactly(2, "a tenant and a file, or - for stdin"),
+		Long:    "Does what `memory import` does, for a tenant that there is (`tenant add` makes one).",
+		Example: "research-mcp tenant add build && research-mcp tenant import build build.jsonl",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			in, err := c.openFile(cmd.Context(), args[1], how)
+			if err != nil {
+				return err
+			}
+			defer in.close() //nolint:errcheck // it was only read
+			return c.withApp(cmd.Context(), func(a *app.App) error {
+				own, err := a.Tenant(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				moved, err := own.Library().Import(cmd.Context(), in, opts, c.reindexing)
+				if err = errors.Join(err, own.Close()); err != nil {
+					return err
+				}
+				return errors.Join(c.printMoved("Imported", moved), leftOut("imported", moved))
+			})
+		},
+	}
+	how.flags(cmd.Flags())
+	cmd.Flags().BoolVar(&opts.Strict, "strict", false, "end at the first line that cannot be stored")
 	return cmd
 }
 

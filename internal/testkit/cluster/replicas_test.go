@@ -51,7 +51,17 @@ func fresh(t *testing.T, url string) string {
 		t.Fatal(err)
 	}
 	u.Path = "/" + name
-	return u.String()
+	for { // a standby that is asked first may not have it yet
+		conn, err := pgx.Connect(t.Context(), u.String())
+		if err == nil {
+			_ = conn.Close(t.Context())
+			return u.String()
+		}
+		if t.Context().Err() != nil {
+			t.Fatal(err)
+		}
+		pause(t.Context(), 50*time.Millisecond)
+	}
 }
 
 // query returns a number from a database.
