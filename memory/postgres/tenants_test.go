@@ -39,6 +39,18 @@ func serverRole(ctx context.Context, schema string) (string, error) {
 			return "", fmt.Errorf("%s: %w", x, err)
 		}
 	}
+	// pg_textsearch lies in the schema of the test that was first.
+	spaces, err := column[string](ctx, conn, "select distinct extnamespace::regnamespace::text from pg_extension where extname in ('vector', 'pg_textsearch')")
+	if err != nil {
+		return "", err
+	}
+	schemas.Lock() // two grants at once are an error
+	defer schemas.Unlock()
+	for _, s := range spaces {
+		if _, err := conn.Exec(ctx, fmt.Sprintf("grant usage on schema %s to %s", s, role)); err != nil {
+			return "", err
+		}
+	}
 	u, err := url.Parse(with("search_path", schema+",public", "pool_max_conns", "4"))
 	if err != nil {
 		return "", err
