@@ -28,16 +28,23 @@ type grams struct {
 // that in the memory, give or take a fifth: a twentieth of its weight.
 const surely = 30
 
-// frequency estimates in how many of the passages a common term is. It reports false for
-// a rare one.
-func (g *grams) frequency(term string, chunks int64) (int64, bool) {
+// frequency estimates in how many of the passages a term is that at least so many of the
+// sample have. It reports false for a rarer one.
+func (g *grams) frequency(term string, chunks int64, least int) (int64, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := g.terms[term]
-	if n < surely {
+	if n < least {
 		return 0, false
 	}
 	return int64(float64(n) / float64(g.size) * float64(chunks)), true
+}
+
+// sampled reports whether there is a sample.
+func (g *grams) sampled() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.size > 0
 }
 
 // gramsFor returns the statistics for a query, nil if none are needed or there are none

@@ -16,7 +16,9 @@ const (
 	// manyChunks is how many passages a memory has in which the frequency of a common
 	// term is taken from the sample of the n-grams: counting would read much of it.
 	manyChunks = 20_000
-	// mostCounted bounds counting where the sample knows nothing of a term.
+	// fewCounted bounds counting then: above it, the sample is good enough.
+	fewCounted = 300
+	// mostCounted bounds counting where there is no sample yet.
 	mostCounted = 20_000
 	// foundByTerm is how many passages are compared by BM25 that have the rarest terms:
 	// those of which the sum of the weights is highest.
@@ -28,24 +30,53 @@ const stemsArray = "string_to_array(p.stems, ' ')"
 
 // termStats looks up what BM25 needs of the terms.
 func (m *Memory) termStats(ctx context.Context, tx pgx.Tx, terms []string, total tally) (*rank.TermStats, error) {
-	return rank.NewTermStats(terms, total.chunks, total.terms, func(term string) (int64, error) {
-		if df, ok := m.df.Get(term, total.chunks); ok {
-			return df, nil
+	counted, err := m.countTerms(ctx, tx, terms, total.chunks)
+	if err != nil {
+		return nil, err
+	}
+	return rank.NewTermStats(terms, total.chunks, total.terms, func(term string) (int64, error) { return counted[term], nil })
+}
+
+// countTerms returns in how many passages each term is: of rare ones as counted now or not
+// long ago, of common ones in a large memory as the sample has them.
+func (m *Memory) countTerms(ctx context.Context, tx pgx.Tx, terms []string, chunks int64) (map[string]int64, error) {
+	out := make(map[string]int64, len(terms))
+	b := &pgx.Batch{}
+	most := mostCounted
+	if chunks > manyChunks && m.grams.sampled() {
+		most = fewCounted
+	}
+	for _, term := range terms {
+		if _, ok := out[term]; ok {
+			continue
 		}
-		df, ok := int64(0), false
-		if total.chunks > manyChunks {
-			df, ok = m.grams.frequency(term, total.chunks)
+		df, ok := m.df.Get(term, chunks)
+		if !ok && most == fewCounted {
+			df, ok = m.grams.frequency(term, chunks, surely)
 		}
-		if !ok {
-			err := tx.QueryRow(ctx, "select count(*) from (select 1 from passage p where p.tenant = $1 and "+stemsArray+" @> $2::text[] limit $3) top",
-				m.tenant, []string{coded(term)}, mostCounted).Scan(&df)
-			if err != nil {
-				return 0, err
+		if out[term] = df; ok {
+			continue
+		}
+		b.Queue("select count(*) from (select 1 from passage p where p.tenant = $1 and "+stemsArray+" @> $2::text[] limit $3) top",
+			m.tenant, []string{coded(term)}, most).QueryRow(func(row pgx.Row) error {
+			var df int64
+			if err := row.Scan(&df); err != nil {
+				return err
 			}
-		}
-		m.df.Set(term, df)
-		return df, nil
-	})
+			if df == int64(most) { // or more
+				estimate, _ := m.grams.frequency(term, chunks, 1)
+				df = max(df, estimate)
+			}
+			if out[term] = df; df < mostCounted {
+				m.df.Set(term, df)
+			}
+			return nil
+		})
+	}
+	if b.Len() == 0 {
+		return out, nil
+	}
+	return out, tx.SendBatch(ctx, b).Close()
 }
 
 // filterJoin is what a query of passages p adds for the filters.
