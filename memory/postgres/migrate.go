@@ -147,19 +147,29 @@ func (s *server) update(ctx context.Context, conn *pgx.Conn, log *slog.Logger) e
 
 // makeExtensions adds pgvector, which is needed, and pg_textsearch, which is not.
 func (s *server) makeExtensions(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
-	var vector, words bool
+	key := lockKey("", "", lockMigrate) // of the database: other schemas may be made at the same time
+	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", key); err != nil {
+		return err
+	}
+	defer conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", key) //nolint:errcheck // the end of the connection frees it
+	var vector, words, public bool
 	err := conn.QueryRow(ctx, `select exists(select 1 from pg_extension where extname = 'vector'),
-		exists(select 1 from pg_available_extensions where name = 'pg_textsearch' and installed_version is null)`).Scan(&vector, &words)
+		exists(select 1 from pg_available_extensions where name = 'pg_textsearch' and installed_version is null),
+		coalesce(has_schema_privilege(to_regnamespace('public'), 'create'), false)`).Scan(&vector, &words, &public)
 	if err != nil {
 		return err
 	}
+	where := "" // the first schema of the search path
+	if public { // all memories of the database use it, whoever may see the schema of this one
+		where = " schema public"
+	}
 	if !vector {
-		if _, err := conn.Exec(ctx, "create extension if not exists vector"); err != nil {
+		if _, err := conn.Exec(ctx, "create extension if not exists vector"+where); err != nil {
 			return s.noVector(err)
 		}
 	}
 	if words {
-		if _, err := conn.Exec(ctx, "create extension if not exists pg_textsearch"); err != nil {
+		if _, err := conn.Exec(ctx, "create extension if not exists pg_textsearch"+where); err != nil {
 			log.Warn("pg_textsearch cannot be used; words are searched without it", "err", err)
 		}
 	}
