@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +26,28 @@ type claims struct {
 	holder string // names this memory, as it was opened
 	signs  sync.Once
 	some   atomic.Bool // it has made any
+
+	mu   sync.Mutex
+	held map[string]bool // storable ids of those that it has made and not ended
+}
+
+func (c *claims) hold(id string, held bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !held {
+		delete(c.held, id)
+		return
+	}
+	if c.held == nil {
+		c.held = map[string]bool{}
+	}
+	c.held[id] = true
+}
+
+func (c *claims) ids() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Keys(c.held))
 }
 
 // living is the condition that a claim is worked on.
@@ -55,6 +79,7 @@ func (m *Memory) ClaimRun(ctx context.Context, run contract.ClaimedRun) (bool, e
 	})
 	if got && err == nil {
 		m.claims.some.Store(true)
+		m.claims.hold(storableID(run.ID), true)
 		m.claims.signs.Do(func() { m.background.Go(m.signClaims) })
 	}
 	return got && err == nil, err
@@ -71,11 +96,22 @@ func (m *Memory) signClaims() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(m.ctx, claimSign)
-		if _, err := m.pool.Exec(ctx, "update claim set sign = clock_timestamp() where tenant = $1 and holder = $2", m.tenant, m.claims.holder); err != nil && m.ctx.Err() == nil {
+		if err := m.renewClaims(ctx); err != nil && m.ctx.Err() == nil {
 			m.log.Warn("the claims of runs could not be renewed", "err", m.server.explain(err))
 		}
 		cancel()
 	}
+}
+
+// renewClaims leaves out those whose end could not be stored, so that nobody waits for them
+// as long as this process lives.
+func (m *Memory) renewClaims(ctx context.Context) error {
+	ids := m.claims.ids()
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := m.pool.Exec(ctx, "update claim set sign = clock_timestamp() where tenant = $1 and holder = $2 and id = any($3)", m.tenant, m.claims.holder, ids)
+	return err
 }
 
 // endClaims lets others have the claims of this memory; what is stored of them stays.
@@ -92,6 +128,7 @@ func (m *Memory) endClaims() {
 
 // ReleaseRun ends a claim; see contract.RunClaimer.
 func (m *Memory) ReleaseRun(ctx context.Context, id string) error {
+	m.claims.hold(storableID(id), false)
 	return m.write(ctx, "releasing a run", func(tx attempt) error {
 		_, err := tx.Exec(ctx, "delete from claim where tenant = $1 and id = $3 and (holder = $4 or not "+living+")", m.tenant, claimAlive, storableID(id), m.claims.holder)
 		return err
