@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/access"
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -76,7 +77,11 @@ func (s seat) Recall(ctx context.Context, req library.RecallRequest) (library.Re
 }
 
 func (s seat) recallOwn(ctx context.Context, req library.RecallRequest) (library.RecallResult, error) {
-	return with(ctx, s, func(a *App) (library.RecallResult, error) { return a.library.Recall(ctx, req) })
+	out, err := with(ctx, s, func(a *App) (library.RecallResult, error) { return a.library.Recall(ctx, req) })
+	for i := range out.Hits {
+		out.Hits[i].Tags = withoutShared(out.Hits[i].Tags)
+	}
+	return out, err
 }
 
 // isUnknown reports whether err says that there is nothing of what was named.
@@ -87,6 +92,12 @@ func isUnknown(err error) bool {
 
 // sharedTag marks what another tenant's memory has.
 const sharedTag = "shared:"
+
+// withoutShared returns tags without those that only we may give: a document that a caller
+// has tagged so is not of a shared memory.
+func withoutShared(tags []string) []string {
+	return slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return strings.HasPrefix(strings.ToLower(tag), sharedTag) })
+}
 
 func sharedHits(from string, hits []library.RecallHit) []library.RecallHit {
 	out := slices.Clone(hits)
@@ -156,7 +167,9 @@ func (s seat) Document(ctx context.Context, id string) (evidence.Document, error
 }
 
 func (s seat) documentOwn(ctx context.Context, id string) (evidence.Document, error) {
-	return with(ctx, s, func(a *App) (evidence.Document, error) { return a.library.Document(ctx, id) })
+	doc, err := with(ctx, s, func(a *App) (evidence.Document, error) { return a.library.Document(ctx, id) })
+	doc.Tags = withoutShared(doc.Tags)
+	return doc, err
 }
 
 // Runs implements tools.Reader.

@@ -39,6 +39,15 @@ func TestASharedMemoryIsReadOnly(t *testing.T) {
 		t.Errorf("blue reads the shared document: %s", said)
 	}
 
+	lie := first(t, `d_[a-z0-9]+`, blue.tool("remember", `{"text":"The ploverine rule of blue.","tags":["shared:handbook","Shared:handbook","ledger"]}`))
+	_, read := blue.post("resources/read", `{"uri":"memory://documents/`+lie+`"}`)
+	for _, said := range []string{blue.tool("recall", `{"query":"ploverine rule","k":1}`), read} {
+		if !strings.Contains(said, "ledger") || strings.Contains(strings.ToLower(said), "shared:") {
+			t.Errorf("a document of blue's own that it tagged as the handbook's: %s", said)
+		}
+	}
+	blue.tool("forget", `{"ids":["`+lie+`"]}`)
+
 	// Every other door of blue's, and all of the others', show nothing.
 	for name, door := range doors(doc, run, session) {
 		for who, m := range map[string]member{"blue": blue, "red": red, "nobody": plain} {
@@ -131,7 +140,8 @@ func TestTokensInWrongPlacesAreNotRepeated(t *testing.T) {
 			{"tools/call", `{"name":"recall","arguments":{"query":"x","since":"` + token + `"}}`}, {"tools/call", `{"name":"research","arguments":{"run_id":"` + token + `"}}`},
 			{"tools/call", `{"name":"research","arguments":{"question":"x","session":"` + token + `"}}`}, {"tools/call", `{"name":"research","arguments":{"question":"x","sources":["` + token + `"]}}`},
 			{"tools/call", `{"name":"research","arguments":{"question":"x","depth":"` + token + `"}}`}, {"tools/call", `{"name":"remember","arguments":{"url":"` + token + `"}}`},
-			{"tools/call", `{"name":"forget","arguments":{"before":"` + token + `"}}`}, {"resources/read", `{"uri":"` + token + `"}`}, {"resources/read", `{"uri":"memory://documents/` + token + `"}`},
+			{"tools/call", `{"name":"forget","arguments":{"before":"` + token + `"}}`}, {"tools/call", `{"name":"forget","arguments":{"ids":["` + token + `"],"session":"` + token + `","source":"` + token + `"}}`},
+			{"resources/read", `{"uri":"` + token + `"}`}, {"resources/read", `{"uri":"memory://documents/` + token + `"}`},
 			{"prompts/get", `{"name":"` + token + `"}`}, {"completion/complete", `{"ref":{"type":"ref/prompt","name":"compare"},"argument":{"name":"` + token + `","value":""}}`},
 			{"completion/complete", `{"ref":{"type":"` + token + `"},"argument":{"name":"x","value":""}}`}, {"logging/setLevel", `{"level":"` + token + `"}`},
 			{"initialize", `{"protocolVersion":"` + token + `","capabilities":{},"clientInfo":{"name":"t","version":"1"}}`},
