@@ -81,6 +81,12 @@ type envelope struct {
 // isRequest reports whether the message gets a response.
 func (e envelope) isRequest() bool { return e.Method != "" && len(e.ID) > 0 && string(e.ID) != "null" }
 
+// isNotification reports whether the message gets no response, and counts for no limit: a
+// call can always be cancelled.
+func (e envelope) isNotification() bool {
+	return strings.HasPrefix(string(e.Method), "notifications/") && !e.isRequest()
+}
+
 // post takes one message of a client.
 func (s *Server) post(w http.ResponseWriter, r *http.Request, h *server.Handler) {
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != jsonType {
@@ -99,11 +105,11 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, h *server.Handler)
 	var env envelope
 	_ = json.Unmarshal(message, &env) // server.Session reports what is wrong
 	env.meta = metaVersion(env.Params)
-	if wait := s.rates.wait(s.o.Tenant(r.Context()), env, time.Now()); wait > 0 {
-		seconds := int64(math.Ceil(wait.Seconds()))
-		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
-		writeJSON(w, http.StatusTooManyRequests, rpcError(env.ID, mcp.INTERNAL_ERROR, fmt.Sprintf("this tenant has sent the %d requests that it may send in a minute; send this one again in %d s, or ask the operator of the server for a higher server.http.tenant_requests_per_minute", s.o.PerMinute(s.o.Tenant(r.Context())), seconds)))
-		return
+	if !env.isNotification() {
+		if why := s.tooMany(w, r); why != "" {
+			writeJSON(w, http.StatusTooManyRequests, rpcError(env.ID, mcp.INTERNAL_ERROR, why))
+			return
+		}
 	}
 	caller := s.o.Caller(r.Context())
 	if !s.callers.enter(caller) {
@@ -122,6 +128,18 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, h *server.Handler)
 		return
 	}
 	s.postLegacy(w, r, h, message, env, sessionKey{caller, r.Header.Get(mcp.HeaderSessionID)}, streams)
+}
+
+// tooMany counts a request of a tenant, and says why it is one too many in this minute, if it is.
+func (s *Server) tooMany(w http.ResponseWriter, r *http.Request) (why string) {
+	tenant := s.o.Tenant(r.Context())
+	wait := s.rates.wait(tenant, time.Now())
+	if wait <= 0 {
+		return ""
+	}
+	seconds := int64(math.Ceil(wait.Seconds()))
+	w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	return fmt.Sprintf("this tenant has sent the %d requests that it may send in a minute; send this one again in %d s, or ask the operator of the server for a higher server.http.tenant_requests_per_minute", s.o.PerMinute(tenant), seconds)
 }
 
 // read reads the body, and answers one that is too long or does not come.

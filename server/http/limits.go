@@ -3,7 +3,6 @@ package http
 import (
 	"maps"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -113,10 +112,9 @@ func newRates(perMinute func(tenant string) int) *rates {
 	return &rates{perMinute: perMinute, limiters: map[string]*rate.Limiter{}}
 }
 
-// wait counts a message of a tenant, or returns after how long there is room for it.
-func (r *rates) wait(tenant string, env envelope, now time.Time) time.Duration {
-	notification := strings.HasPrefix(string(env.Method), "notifications/") && !env.isRequest()
-	if tenant == "" || notification {
+// wait counts a request of a tenant, or returns after how long there is room for it.
+func (r *rates) wait(tenant string, now time.Time) time.Duration {
+	if tenant == "" {
 		return 0
 	}
 	most := r.perMinute(tenant)

@@ -53,6 +53,12 @@ func TestATenantHasRequestsPerMinute(t *testing.T) {
 		wants("a message that is none", send("blue", `[`), http.StatusTooManyRequests)
 		wants("a request that is named like a notification", send("blue", strings.Replace(ping, "ping", "notifications/x", 1)), http.StatusTooManyRequests)
 		wants("a cancellation", send("blue", cancelled), http.StatusAccepted)
+		stream := httptest.NewRequestWithContext(context.WithValue(t.Context(), tenantKey{}, "blue"), http.MethodGet, "http://localhost/mcp", nil)
+		stream.Header.Set("Accept", "text/event-stream")
+		stream.Header.Set("Mcp-Session-Id", "any")
+		opened := httptest.NewRecorder()
+		h.ServeHTTP(opened, stream)
+		wants("a stream", opened, http.StatusTooManyRequests)
 		wants("another tenant", send("red", ping), http.StatusOK)
 		wants("another tenant's second", send("red", ping), http.StatusTooManyRequests)
 		for range 5 {

@@ -130,6 +130,10 @@ func (s *Server) listen(w http.ResponseWriter, r *http.Request, h *server.Handle
 		refuseHTTP(w, http.StatusBadRequest, "name the session in "+mcp.HeaderSessionID+"; initialize gives it")
 		return
 	}
+	if why := s.tooMany(w, r); why != "" { // each may begin a session
+		refuseHTTP(w, http.StatusTooManyRequests, why)
+		return
+	}
 	if !s.callers.enter(key.caller) {
 		w.Header().Set("Retry-After", "1")
 		refuseHTTP(w, http.StatusTooManyRequests, "too many requests of this caller are open")
