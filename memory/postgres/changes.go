@@ -3,13 +3,13 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -20,14 +20,14 @@ const keepChanges = 50_000
 // A position is the feed's id and the snapshot of a call. What the snapshot does not see
 // has changed since: the numbers of changes are given before their transactions end, so
 // that a number alone would skip the slower of two writers.
-var positionForm = regexp.MustCompile(`^([0-9a-f-]{36})/([0-9]+:[0-9]+:[0-9,]*)$`)
+var positionForm = text.Pattern(`^([0-9a-f-]{36})/([0-9]+:[0-9]+:[0-9,]*)$`)
 
 // Changes returns the documents that changed after since; see contract.ChangeFeed.
 func (m *Memory) Changes(ctx context.Context, since contract.Position) (contract.Changes, error) {
 	out := contract.Changes{Documents: []contract.Change{}}
 	var feed, snapshot string
 	if since != "" {
-		parts := positionForm.FindStringSubmatch(string(since))
+		parts := positionForm().FindStringSubmatch(string(since))
 		if parts == nil {
 			return out, evidence.BadInput(fmt.Sprintf("%q is no position in the change feed", string(since)), "use the position of an earlier call, or none to begin")
 		}
