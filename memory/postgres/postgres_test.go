@@ -127,7 +127,7 @@ func addExtension(t testing.TB) {
 }
 
 // openAt opens the memory of a folder's name.
-func openAt(ctx context.Context, cfg contract.Config) (*Memory, error) {
+func openAt(ctx context.Context, cfg contract.Config, settings ...string) (*Memory, error) {
 	schema := schemaOf(cfg.Dir)
 	schemas.Lock()
 	conn, err := pgx.Connect(ctx, database)
@@ -139,7 +139,7 @@ func openAt(ctx context.Context, cfg contract.Config) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.URL = with("search_path", schema+",public", "pool_max_conns", "4")
+	cfg.URL = with(append([]string{"search_path", schema + ",public", "pool_max_conns", "4"}, settings...)...)
 	return Open(ctx, cfg)
 }
 
@@ -160,7 +160,7 @@ func TestContract(t *testing.T) {
 	memorytest.Run(t, memorytest.Backend{
 		Open: func(ctx context.Context, cfg contract.Config) (contract.Memory, error) { return openAt(ctx, cfg) },
 		OpenLarge: func(ctx context.Context, cfg contract.Config) (contract.Memory, error) {
-			m, err := openAt(ctx, cfg)
+			m, err := openAt(ctx, cfg, "enable_sort", "off") // so that a small table is searched by HNSW
 			if err == nil {
 				m.mostExact = 100 // documents of one percent have 24 passages, of ten 240
 			}
