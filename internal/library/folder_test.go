@@ -115,3 +115,56 @@ func TestRememberFolderRefuses(t *testing.T) {
 		t.Errorf("RememberFile of a folder = %v", err)
 	}
 }
+
+// TestRememberFolderBehindLink: a folder that a symbolic link names is read, under that
+// name; links within it are not followed.
+func TestRememberFolderBehindLink(t *testing.T) {
+	t.Parallel()
+	l, m := open(t, nil)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "real", "in", "a.md"), "The pump is blue.")
+	if err := errors.Join(os.Symlink(filepath.Join(dir, "real"), filepath.Join(dir, "link")),
+		os.Symlink(filepath.Join(dir, "real"), filepath.Join(dir, "real", "in", "loop"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{filepath.Join(dir, "link"), filepath.Join(dir, "link") + string(filepath.Separator)} {
+		r, err := l.RememberFolder(t.Context(), name, nil, nil)
+		if err != nil || r.Files != 1 || r.Failed != 0 {
+			t.Fatalf("RememberFolder(%s) = %s, %v", name, counts(r), err)
+		}
+	}
+	got, err := l.RememberFile(t.Context(), filepath.Join(dir, "link", "in", "a.md"), "", nil)
+	if err != nil || !got.Deduplicated {
+		t.Errorf("RememberFile of the same file = %+v, %v", got, err)
+	}
+	if st, err := m.Stats(t.Context()); err != nil || st.Documents != 1 {
+		t.Errorf("Stats = %+v, %v", st, err)
+	}
+}
+
+// TestRememberFolderWarnings: one warning for each file is not thousands of lines, and a
+// folder that cannot be read is a failure.
+func TestRememberFolderWarnings(t *testing.T) {
+	t.Parallel()
+	l, _ := open(t, nil)
+	dir := t.TempDir()
+	for i := range 25 {
+		write(t, filepath.Join(dir, fmt.Sprintf("latin%d.txt", i)), fmt.Sprintf("broken \xff\xc3\x28 bytes\x81 %d, 日本\xff語", i))
+	}
+	r, err := l.RememberFolder(t.Context(), dir, nil, nil)
+	if err != nil || r.Kept != 25 || len(r.Warnings) > 21 {
+		t.Errorf("%s, %v: %d warnings, such as %q", counts(r), err, len(r.Warnings), r.Warnings[:min(2, len(r.Warnings))])
+	}
+	closed := filepath.Join(dir, "closed")
+	if err := os.Mkdir(closed, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.ReadDir(closed); err == nil {
+		t.Log("this user reads any folder: that one cannot be read is not shown")
+		return
+	}
+	r, err = l.RememberFolder(t.Context(), dir, nil, nil)
+	if want := "26 files: 0 kept, 25 unchanged, 1 failed"; err != nil || counts(r) != want || !strings.Contains(strings.Join(r.Warnings, "\n"), closed+" cannot be read: permission denied") {
+		t.Errorf("%s, %v, %q; want %s", counts(r), err, r.Warnings, want)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
@@ -21,8 +22,12 @@ import (
 const (
 	// maxFolderFiles bounds a folder that is stored at once.
 	maxFolderFiles = 1_000_000
-	// mostFailures is how many files that were not read are named.
+	// mostFailures is how many files that were not read are named, mostWarnings how many
+	// warnings about the others there are: one may be the same for each file.
 	mostFailures = 20
+	mostWarnings = 20
+	// inHand is how many bytes of files are read at once.
+	inHand = 128 << 20
 )
 
 // FolderResult says what was stored of a folder. Warnings is never nil.
@@ -33,20 +38,22 @@ type FolderResult struct {
 	Failed    int      `json:"failed"`    // not read
 	Chunks    int      `json:"chunks"`    // of those kept
 	Warnings  []string `json:"warnings"`
+
+	warned int // about files that were read
 }
 
 // Done is how many of the files have been dealt with.
 func (r FolderResult) Done() int { return r.Kept + r.Unchanged + r.Failed }
 
 // RememberFolder stores each file of a folder that RememberFile reads by its ending, those
-// in folders within it included, but not hidden ones or what is behind symbolic links. A file
-// that is in the memory with its size and time is not read again, so that a call that was
-// interrupted continues when it is repeated. A file that cannot be read is named in the
-// warnings, and the others are stored. progress, which may be nil, is called after each
+// in folders within it included, but not hidden ones or what is behind symbolic links in it. A
+// file that is in the memory with its size and time is not read again, so that a call that was
+// interrupted continues when it is repeated. A file or a folder that cannot be read is named in
+// the warnings and counts as failed, and the others are stored. progress, which may be nil, is called after each
 // file, never twice at once.
 func (l *Library) RememberFolder(ctx context.Context, dir string, tags []string, progress func(FolderResult)) (FolderResult, error) {
-	files, warnings, err := listFolder(ctx, dir)
-	r := FolderResult{Files: len(files), Warnings: warnings}
+	files, err := listFolder(ctx, dir)
+	r := FolderResult{Files: len(files), Warnings: []string{}}
 	if err != nil {
 		return r, err
 	}
@@ -54,6 +61,7 @@ func (l *Library) RememberFolder(ctx context.Context, dir string, tags []string,
 		progress = func(FolderResult) {}
 	}
 	var mu sync.Mutex
+	room := semaphore.NewWeighted(inHand)
 	// Files are read by child processes beside each other; the memory stores what comes at
 	// the same time in one transaction.
 	g, gctx := errgroup.WithContext(ctx)
@@ -63,6 +71,11 @@ func (l *Library) RememberFolder(ctx context.Context, dir string, tags []string,
 			break
 		}
 		g.Go(func() error {
+			size := min(f.size(), inHand)
+			if err := room.Acquire(gctx, size); err != nil {
+				return err
+			}
+			defer room.Release(size)
 			got, failed, err := l.rememberOf(gctx, f, tags)
 			if err != nil {
 				return err
@@ -81,6 +94,9 @@ func (l *Library) RememberFolder(ctx context.Context, dir string, tags []string,
 	if r.Failed > mostFailures {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%s more could not be read", text.Count(r.Failed-mostFailures, "file")))
 	}
+	if r.warned > mostWarnings {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%s more about files that were read", text.Count(r.warned-mostWarnings, "warning")))
+	}
 	return r, err
 }
 
@@ -98,31 +114,46 @@ func (r *FolderResult) add(path string, got RememberResult, failed error) {
 		r.Chunks += got.Chunks
 	}
 	for _, w := range got.Warnings {
-		r.Warnings = append(r.Warnings, path+": "+w)
+		if r.warned++; r.warned <= mostWarnings {
+			r.Warnings = append(r.Warnings, path+": "+w)
+		}
 	}
 }
 
-// folderFile is a file of a folder that is to be stored.
+// folderFile is a file of a folder that is to be stored, or what cannot be read.
 type folderFile struct {
-	path string // absolute
-	info fs.FileInfo
+	path   string // absolute
+	info   fs.FileInfo
+	failed error // why it cannot be read; info is nil
 }
 
-// listFolder returns the files of a folder, by path.
-func listFolder(ctx context.Context, dir string) (files []folderFile, warnings []string, err error) {
-	warnings = []string{}
+func (f folderFile) size() int64 {
+	if f.info == nil {
+		return 0
+	}
+	return f.info.Size()
+}
+
+// listFolder returns the files of a folder, by path. Their paths begin with dir, also where
+// that is a symbolic link.
+func listFolder(ctx context.Context, dir string) (files []folderFile, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
-		return nil, warnings, fmt.Errorf("finding the folder: %w", err)
+		return nil, fmt.Errorf("finding the folder: %w", err)
 	}
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	real, err := filepath.EvalSymlinks(dir) // WalkDir does not follow one
+	if err != nil {
+		return nil, noFile(dir, err)
+	}
+	err = filepath.WalkDir(real, func(path string, d fs.DirEntry, err error) error {
+		path = filepath.Join(dir, strings.TrimPrefix(path, real))
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil && path == dir:
 			return noFile(path, err)
 		case err != nil:
-			warnings = append(warnings, fmt.Sprintf("%s cannot be read: %v", path, errors.Unwrap(err)))
+			files = append(files, folderFile{path: path, failed: noFile(path, reason(err))})
 			return nil
 		case path != dir && strings.HasPrefix(d.Name(), ".") && d.IsDir():
 			return fs.SkipDir
@@ -135,19 +166,35 @@ func listFolder(ctx context.Context, dir string) (files []folderFile, warnings [
 		if errors.Is(err, fs.ErrNotExist) { // removed meanwhile
 			return nil
 		}
-		files = append(files, folderFile{path, info})
-		return err
+		if err != nil {
+			files = append(files, folderFile{path: path, failed: noFile(path, reason(err))})
+			return nil
+		}
+		files = append(files, folderFile{path: path, info: info})
+		return nil
 	})
 	if err == nil && len(files) == 0 {
 		err = evidence.BadInput(fmt.Sprintf("%s has no file of a kind that is read", dir),
 			"name a folder with Markdown, text, HTML, PDF, Office files, EPUB, notebooks or mail")
 	}
-	return files, warnings, err
+	return files, err
+}
+
+// reason is err without the path, which the message names.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 // rememberOf stores a file, unless the memory has it. failed is why it cannot be read; any
 // error is one of the memory, or ctx's.
 func (l *Library) rememberOf(ctx context.Context, f folderFile, tags []string) (got RememberResult, failed, err error) {
+	if f.failed != nil {
+		return got, f.failed, nil
+	}
 	have, ok, err := l.deps.Memory.Document(ctx, evidence.DocumentID(SourceFile, fileAddress(f.path), ""))
 	if err != nil {
 		return got, nil, err
