@@ -63,6 +63,16 @@ func isLogic(err error) bool {
 	return errors.As(err, &se) && se.Code() == sqlite3.SQLITE_ERROR
 }
 
+// isBusy reports whether another process kept the file locked for too long.
+func isBusy(err error) bool {
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return false
+	}
+	code := se.Code() & 0xff
+	return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
+}
+
 func notWritable(path string, cause error) *evidence.Problem {
 	return &evidence.Problem{
 		What:  fmt.Sprintf("%s is not writable", path),

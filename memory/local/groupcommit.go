@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -59,9 +60,8 @@ func (l *Local) putGrouped(ctx context.Context, e *entry) (evidence.Receipt, err
 		case <-g.lead:
 		}
 	}
-	some := l.puts.take(g)
-	l.storeGroup(some)
-	l.puts.next()
+	defer l.puts.next() // also after a panic, which must not stop all others
+	l.storeGroup(l.puts.take(g))
 	return g.r, g.err
 }
 
@@ -111,6 +111,11 @@ func (q *group) next() {
 // storeGroup stores documents in one transaction. If that fails, each is stored in one of
 // its own, so that one does not fail the others.
 func (l *Local) storeGroup(some []*grouped) {
+	defer func() { // after a panic
+		for _, g := range some {
+			g.end(evidence.Receipt{}, errPanicked)
+		}
+	}()
 	if len(some) > 1 {
 		ctx, stop := whileAny(some)
 		defer stop()
@@ -126,14 +131,30 @@ func (l *Local) storeGroup(some []*grouped) {
 		})
 		if err == nil {
 			for i, g := range some {
-				g.r = receipts[i]
-				close(g.done)
+				g.end(receipts[i], nil)
+			}
+			return
+		}
+		if isBusy(err) { // each alone would wait as long
+			for _, g := range some {
+				g.end(evidence.Receipt{}, err)
 			}
 			return
 		}
 	}
 	for _, g := range some {
-		g.r, g.err = l.putAlone(g.ctx, g.e)
+		g.end(l.putAlone(g.ctx, g.e))
+	}
+}
+
+var errPanicked = errors.New("the document was not stored: storing another one beside it ended in a panic")
+
+// end tells the caller what became of its document, once.
+func (g *grouped) end(r evidence.Receipt, err error) {
+	select {
+	case <-g.done:
+	default:
+		g.r, g.err = r, err
 		close(g.done)
 	}
 }

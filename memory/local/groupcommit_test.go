@@ -210,3 +210,58 @@ func isLead(g *grouped) bool {
 }
 
 var _ contract.Store = (*Local)(nil)
+
+// TestPanicEndsItsCallOnly: whoever stores for others and panics leaves nobody waiting.
+func TestPanicEndsItsCallOnly(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	bad := &grouped{ctx: context.Background(), lead: make(chan struct{}), done: make(chan struct{})} // without a document
+	beside := &grouped{ctx: context.Background(), lead: make(chan struct{}), done: make(chan struct{})}
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("there was no panic")
+			}
+		}()
+		l.storeGroup([]*grouped{bad, beside})
+	}()
+	select {
+	case <-beside.done:
+		if !errors.Is(beside.err, errPanicked) {
+			t.Errorf("beside = %v", beside.err)
+		}
+	default:
+		t.Error("the caller beside it waits")
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = l.putGrouped(t.Context(), nil)
+	}()
+	d := textDoc(1, "text")
+	if _, err := l.Put(t.Context(), d, evidence.Chunks{Items: []evidence.Chunk{{End: len(d.Text)}}}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBusyIsOneErrorForAll: what is busy is recognised also where it is explained.
+func TestBusyIsOneErrorForAll(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	defer lockedOut(t, l)()
+	db, err := openDB(l.path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("PRAGMA busy_timeout=1"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Exec("DELETE FROM change")
+	if explained := explain(l.path, err); !isBusy(err) || !isBusy(explained) {
+		t.Errorf("isBusy(%v) = %v, isBusy(%v) = %v", err, isBusy(err), explained, isBusy(explained))
+	}
+	if isBusy(explain(l.path, errPanicked)) || isBusy(nil) {
+		t.Error("other errors are busy")
+	}
+}
