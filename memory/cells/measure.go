@@ -10,9 +10,9 @@ import (
 const (
 	// Wanted is the part of the ten nearest vectors that a search must find.
 	Wanted = 0.98
-	// aimed is the part for which Probes is chosen: questions lie a little apart from
-	// what the measurement asks.
-	aimed = 0.988
+	// aimed is the part for which Probes is chosen: real questions lie a little farther
+	// from the passages than what the measurement asks. See docs/ARCHITECTURE.md.
+	aimed = 0.99
 	// worthwhile is the part of the cells up to which reading cells is faster than reading
 	// all vectors one after the other.
 	worthwhile = 0.4
