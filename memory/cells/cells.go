@@ -143,7 +143,7 @@ var errBook = errors.New("the cells of the vectors cannot be read")
 // Decode is the inverse of Encode for vectors of dims numbers. It checks the bytes, which
 // may come from a damaged file.
 func Decode(p []byte, dims int) (*Book, error) {
-	if len(p) < 8 || len(p)%4 != 0 || dims <= 0 {
+	if len(p) < 8 || len(p)%4 != 0 || dims <= 0 || dims > len(p)/4 {
 		return nil, errBook
 	}
 	groups, n := int(binary.LittleEndian.Uint32(p)), int(binary.LittleEndian.Uint32(p[4:]))
@@ -166,6 +166,11 @@ func Decode(p []byte, dims int) (*Book, error) {
 			return nil, fmt.Errorf("%w: a centre is not finite", errBook)
 		}
 		at += 4
+	}
+	for i := 0; i < len(all); i += dims { // a larger one would draw all vectors
+		if length := Dot(all[i:i+dims], all[i:i+dims]); !(math.Abs(float64(length)-1) < 1e-2) {
+			return nil, fmt.Errorf("%w: a centre has the length %v", errBook, math.Sqrt(float64(length)))
+		}
 	}
 	b.groups, b.centres = all[:groups*dims], all[groups*dims:]
 	return b, nil

@@ -8,9 +8,9 @@ import (
 
 const (
 	rounds = 8 // of k-means
-	// fewest is how many vectors of the sample a cell must have. A centre is their mean:
+	// Fewest is how many vectors of the sample a cell must have. A centre is their mean:
 	// that of very few would tell what they were, even after they have been forgotten.
-	fewest = 8
+	Fewest = 8
 	// SampleOf is how many vectors of a sample there should be for each cell.
 	SampleOf = 64
 )
@@ -22,7 +22,7 @@ func Count(n int) int { return min(MaxCells, max(1, int(2*math.Sqrt(float64(n)))
 // each group by k-means into cells. pause is called often; it may wait. The result depends
 // on the sample alone. It is nil, without an error, if there are too few vectors.
 func Learn(ctx context.Context, sample [][]float32, dims, k int, pause func()) (*Book, error) {
-	if k = min(k, MaxCells, len(sample)/fewest); k < 2 {
+	if k = min(k, MaxCells, len(sample)/Fewest); k < 2 {
 		return nil, ctx.Err()
 	}
 	l := learner{ctx: ctx, dims: dims, pause: pause, r: rand.New(rand.NewPCG(uint64(len(sample)), uint64(k)))} //nolint:gosec // no secret
@@ -67,10 +67,10 @@ type learner struct {
 }
 
 // means returns at most k centres of points, each the direction of the mean of at least
-// fewest points, and to which of them each point belongs (-1: to none that was kept).
+// Fewest points, and to which of them each point belongs (-1: to none that was kept).
 func (l *learner) means(points [][]float32, k int) (centres []float32, of []int) {
 	of = make([]int, len(points))
-	if k = min(k, len(points)/fewest); k < 1 {
+	if k = min(k, len(points)/Fewest); k < 1 {
 		return nil, of
 	}
 	for _, i := range l.r.Perm(len(points))[:k] {
@@ -130,13 +130,13 @@ func (l *learner) move(points [][]float32, of []int, k int) (centres []float32, 
 	return centres, size
 }
 
-// keepLarge removes the centres of fewer than fewest points.
+// keepLarge removes the centres of fewer than Fewest points.
 func (l *learner) keepLarge(centres []float32, size []int, of []int) []float32 {
 	var out []float32
 	place := make([]int, len(size))
 	for c, n := range size {
 		place[c] = -1
-		if n >= fewest {
+		if n >= Fewest {
 			place[c] = len(out) / l.dims
 			out = append(out, centres[c*l.dims:(c+1)*l.dims]...)
 		}

@@ -23,9 +23,9 @@ func (s *space) tidyWork() work {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	switch {
-	case s.n < divideFrom:
+	case s.n < divideFrom || s.barren > 0 && s.n/grown <= s.barren:
 		return nothingToDo
-	case s.book == nil || s.fresh.stale(s.book, s.n):
+	case s.book == nil || s.void || s.fresh.stale(s.book, s.n):
 		return learnCells
 	case len(s.unstored) >= storeFrom:
 		return storeCells
@@ -37,6 +37,23 @@ func (s *space) bookVersion() int64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.version
+}
+
+// filedAs returns the version of the book, if it is in the file and there is nothing to do
+// for it.
+func (s *space) filedAs() (version int64, ok bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.version, s.book != nil && s.filed && !s.void && s.n >= divideFrom
+}
+
+// mark changes what is known of the book, if it is still that of version.
+func (s *space) mark(version int64, change func(*space)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.version == version {
+		change(s)
+	}
 }
 
 // use sets the book of an empty space.
@@ -72,8 +89,12 @@ func (s *space) divide(ctx context.Context, book *cells.Book, version int64, kno
 		return err
 	}
 	before := s.snapshot()
+	n := 0
 	for doc, sl := range before {
-		if pause(); ctx.Err() != nil {
+		if n++; n%pauseAfter == 1 {
+			pause()
+		}
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err := next.put(doc, sl, known[doc]); err != nil {
@@ -105,6 +126,7 @@ func (s *space) divide(ctx context.Context, book *cells.Book, version int64, kno
 		}
 	}
 	s.docs, s.n, s.cells, s.book, s.version, s.fresh, s.unstored = next.docs, next.n, next.cells, next.book, next.version, next.fresh, next.unstored
+	s.filed, s.void, s.barren = stored, false, 0
 	return nil
 }
 

@@ -19,7 +19,7 @@ const (
 	// divideFrom is how many vectors are too few to be divided into cells.
 	divideFrom = 20_000
 	// measureWith is how many questions measure the recall of cells.
-	measureWith = 64
+	measureWith = 128
 	// storeFrom is how many documents with cells that are not stored are stored at once,
 	// storeBatch how many in one transaction.
 	storeFrom  = 256
@@ -28,6 +28,8 @@ const (
 	cellsLock = fileName + "-cells.lock"
 	// divideAgain is when a process tries again that found the lock taken.
 	divideAgain = 20 * time.Second
+	// pauseAfter is how many documents are dealt with between two pauses for recalls.
+	pauseAfter = 64
 )
 
 // followCells learns and stores cells in the background until stop is called.
@@ -64,7 +66,10 @@ func (l *Local) followCells() (stop func()) {
 // does so.
 func (l *Local) tidyCells(ctx context.Context) (busy bool, err error) {
 	for _, h := range l.index.all() {
-		if !h.isReady() || h.err != nil || h.space.tidyWork() == nothingToDo {
+		if !h.isReady() || h.err != nil {
+			continue
+		}
+		if err = errors.Join(err, l.noticeRemoval(ctx, h)); h.space.tidyWork() == nothingToDo {
 			continue
 		}
 		if l.readOnly {
@@ -84,6 +89,20 @@ func (l *Local) tidyCells(ctx context.Context) (busy bool, err error) {
 		err = errors.Join(err, l.tidySpace(ctx, h), lock.Unlock())
 	}
 	return false, err
+}
+
+// noticeRemoval has the cells of a space exchanged that were removed from the file, or
+// learned anew by another process.
+func (l *Local) noticeRemoval(ctx context.Context, h *spaceSlot) error {
+	version, ok := h.space.filedAs()
+	if !ok || l.readOnly {
+		return nil
+	}
+	there, err := hasBook(ctx, l.rdb, h.row.id, version)
+	if err == nil && !there {
+		h.space.mark(version, func(s *space) { s.void = true })
+	}
+	return err
 }
 
 func (l *Local) tidySpace(ctx context.Context, h *spaceSlot) error {
@@ -117,7 +136,18 @@ func (l *Local) pause(ctx context.Context) func() {
 // learn divides a space into new cells, and stores them.
 func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
 	s, pause := h.space, l.pause(ctx)
-	docs := s.snapshot()
+	seq, err := lastChange(ctx, l.rdb)
+	if err != nil {
+		return err
+	}
+	if _, err := l.index.catchUp(ctx, 0); err != nil {
+		return err
+	}
+	if !l.index.has(h) { // loaded anew meanwhile, or removed to make room
+		l.index.wakeTidy()
+		return nil
+	}
+	docs := s.snapshot() // without what was removed up to seq
 	dims := s.model.Dims
 	var all [][]float32
 	for _, doc := range slices.Sorted(maps.Keys(docs)) { // in one order: the result depends on it
@@ -133,14 +163,21 @@ func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
 	}
 	k := cells.Count(len(all))
 	book, err := cells.Learn(ctx, every(all, k*cells.SampleOf), dims, k, pause)
-	if err != nil || book == nil {
+	if err != nil {
 		return err
+	}
+	if book == nil { // as of equal vectors: not again with each one more
+		s.mark(s.bookVersion(), func(s *space) { s.barren = len(all) })
+		return nil
 	}
 	book.Learned = len(all)
 	assigned := make(map[int64][]uint16, len(docs))
 	var none drift
 	for doc, sl := range docs {
-		if pause(); ctx.Err() != nil {
+		if len(assigned)%pauseAfter == 0 {
+			pause()
+		}
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		assigned[doc] = none.assign(book, sl.v)
@@ -157,11 +194,29 @@ func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
 		return err
 	}
 	l.log.Debug("vectors divided into cells", "vectors", len(all), "cells", book.Cells(), "probes", book.Probes, "recall", book.Recall)
-	err = l.write(ctx, "storing the cells of vectors", func(tx *sql.Tx) error { return storeBook(ctx, tx, h.row.id, version, book) })
+	kept, err := l.fileBook(ctx, h.row.id, version, book, func(gone []int64) bool { return telling(assigned, gone) }, seq)
 	if err != nil {
 		return err
 	}
+	s.mark(version, func(s *space) { s.filed, s.void = kept, !kept })
+	if !kept {
+		l.index.wakeTidy()
+		return nil
+	}
 	return l.storeCells(ctx, h)
+}
+
+// fileBook stores a book, unless it tells of documents that were removed while it was
+// learned: after the change seq.
+func (l *Local) fileBook(ctx context.Context, model, version int64, book *cells.Book, tells func(gone []int64) bool, seq int64) (kept bool, err error) {
+	err = l.write(ctx, "storing the cells of vectors", func(tx *sql.Tx) error {
+		gone, err := removedSince(ctx, tx, seq)
+		if kept = err == nil && !tells(gone); !kept {
+			return err
+		}
+		return storeBook(ctx, tx, model, version, book)
+	})
+	return kept && err == nil, err
 }
 
 // every returns about n of all, evenly.

@@ -3,7 +3,8 @@ package local
 import "github.com/research-mcp/research-mcp/memory/cells"
 
 const (
-	// A space is divided anew when it has grown to so many times what it was.
+	// A space is divided anew when it has grown to so many times what it was, or has shrunk
+	// to one of so many.
 	grown = 3
 	// Or when this many vectors have come since, and are farther from the centres of their
 	// cells by driftedBy than those were that the cells were learned from.
@@ -35,5 +36,5 @@ func (d *drift) assign(book *cells.Book, v []float32) []uint16 {
 
 // stale reports whether the cells should be learned anew for n vectors.
 func (d *drift) stale(book *cells.Book, n int) bool {
-	return n > grown*book.Learned || d.n >= driftedAfter && d.sum/float64(d.n) < book.Spread-driftedBy
+	return n/grown > book.Learned || n < book.Learned/grown || d.n >= driftedAfter && d.sum/float64(d.n) < book.Spread-driftedBy
 }

@@ -197,6 +197,13 @@ func (ix *index) all() []*spaceSlot {
 	return out
 }
 
+// has reports whether a slot is in use.
+func (ix *index) has(h *spaceSlot) bool {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	return ix.spaces[h.row.id] == h
+}
+
 func (ix *index) loadWanted(ctx context.Context) {
 	for _, h := range ix.all() {
 		if h.isReady() {

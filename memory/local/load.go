@@ -39,6 +39,7 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 	if err := s.use(book, version); err != nil {
 		return nil, 0, err
 	}
+	s.filed = book != nil
 	type job struct {
 		doc, first int64
 		v          []float32

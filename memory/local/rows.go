@@ -168,6 +168,7 @@ func removeChunks(ctx context.Context, tx *sql.Tx, docs string) error {
 	for _, q := range []string{
 		"INSERT INTO fts(fts, rowid, terms) SELECT 'delete', id, terms FROM chunk" + these,
 		"DELETE FROM vec" + these,
+		"DELETE FROM cell" + these,
 		"DELETE FROM chunk" + these,
 	} {
 		if _, err := tx.ExecContext(ctx, q, docs); err != nil {

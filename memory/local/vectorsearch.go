@@ -21,7 +21,8 @@ const (
 	// manyVectors is how many vectors that pass a filter are all read; of more, those of
 	// the nearest cells.
 	manyVectors = 100_000
-	// cellDepth is how many vectors one cell contributes.
+	// cellDepth is how many vectors one cell contributes, unless more than four times as
+	// many are asked for: then a quarter, which is how many results a recall has of them.
 	cellDepth = 64
 )
 
@@ -30,7 +31,7 @@ func (s *space) query(ctx context.Context, q []float32, k int) ([]near, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	switch {
-	case s.book != nil && s.book.Probes > 0:
+	case s.divided() && s.n >= divideFrom: // what is left of more is read as a whole: its cells have few vectors
 		return s.queryCells(ctx, q, k)
 	case s.book != nil || s.n > oneCollection:
 		return s.scanSlabs(ctx, q, k, nil, nil)
@@ -48,7 +49,7 @@ func (s *space) queryCells(ctx context.Context, q []float32, k int) ([]near, err
 		g.Go(func() error {
 			found[w].k = k
 			for i := w; i < len(order); i += workers {
-				some, err := queryCollection(gctx, s.cells[order[i]], q, min(k, cellDepth))
+				some, err := queryCollection(gctx, s.cells[order[i]], q, min(k, max(cellDepth, k/4)))
 				if err != nil {
 					return err
 				}
@@ -90,7 +91,7 @@ func (s *space) scan(ctx context.Context, q []float32, k int, allowed map[int64]
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var in []bool // by cell
-	if s.book != nil && s.book.Probes > 0 && s.vectorsOf(allowed) > manyVectors {
+	if s.divided() && s.vectorsOf(allowed) > manyVectors {
 		in = make([]bool, s.book.Cells())
 		for _, cell := range s.book.Order(q)[:min(s.book.Probes, len(in))] {
 			in[cell] = true

@@ -31,6 +31,9 @@ type space struct {
 	fresh drift       // what came since the book was learned
 
 	version  int64          // of the book
+	filed    bool           // the book is in the file
+	void     bool           // the file has another book, or none: it has to be exchanged
+	barren   int            // with so many vectors nothing was learned
 	unstored map[int64]bool // documents whose cells are not in the file
 }
 

@@ -1,0 +1,121 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/research-mcp/research-mcp/memory/cells"
+)
+
+// The centre of a cell is the mean of vectors. While others are left in the cell, it does
+// not tell what one was that has been forgotten; when too few are left, it does. Then the
+// model's cells are removed from the file, with the documents and in one transaction, and
+// are learned anew from what is left.
+
+var errEnough = errors.New("all cells have enough vectors")
+
+// removeTellingCells removes the cells of each model that has a cell with too few vectors
+// beside those of the documents ids.
+func removeTellingCells(ctx context.Context, tx *sql.Tx, ids string) error {
+	concerned := map[int64]map[uint16]int{} // by model: the cells of ids, and how many vectors of others they have
+	err := eachRow(ctx, tx, "SELECT c.model, c.cells FROM cell c JOIN codebook b ON b.model=c.model AND b.version=c.version WHERE c.doc IN (SELECT value FROM json_each(?))",
+		[]any{ids}, func(r scanner) error {
+			var model int64
+			var blob []byte
+			err := r.Scan(&model, &blob)
+			for _, c := range decodeCells(blob) {
+				if concerned[model] == nil {
+					concerned[model] = map[uint16]int{}
+				}
+				if c != cells.None {
+					concerned[model][c] = 0
+				}
+			}
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	for model, left := range concerned {
+		enough, err := haveOthers(ctx, tx, model, ids, left)
+		if err != nil {
+			return err
+		}
+		if enough {
+			continue
+		}
+		for _, table := range []string{"codebook", "cell"} {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE model=?", model); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// haveOthers reports whether all cells in left have cells.Fewest vectors of documents that
+// are not in ids. It reads no further than it needs to.
+func haveOthers(ctx context.Context, tx *sql.Tx, model int64, ids string, left map[uint16]int) (bool, error) {
+	few := len(left)
+	if few == 0 {
+		return true, nil
+	}
+	err := eachRow(ctx, tx, "SELECT c.cells FROM codebook b CROSS JOIN cell c ON c.model=b.model AND c.version=b.version WHERE b.model=? AND c.doc NOT IN (SELECT value FROM json_each(?))",
+		[]any{model, ids}, func(r scanner) error {
+			var blob sql.RawBytes
+			if err := r.Scan(&blob); err != nil {
+				return err
+			}
+			for _, c := range decodeCells(blob) {
+				n, ok := left[c]
+				if !ok {
+					continue
+				}
+				if left[c] = n + 1; n+1 == cells.Fewest {
+					if few--; few == 0 {
+						return errEnough
+					}
+				}
+			}
+			return nil
+		})
+	if errors.Is(err, errEnough) {
+		return true, nil
+	}
+	return false, err
+}
+
+// telling reports whether a cell of gone documents has too few vectors of the others.
+func telling(assigned map[int64][]uint16, gone []int64) bool {
+	left, concerned := map[uint16]int{}, map[uint16]bool{}
+	for _, some := range assigned {
+		for _, c := range some {
+			left[c]++
+		}
+	}
+	for _, doc := range gone {
+		for _, c := range assigned[doc] {
+			left[c]--
+			concerned[c] = c != cells.None
+		}
+	}
+	for c, is := range concerned {
+		if is && left[c] < cells.Fewest {
+			return true
+		}
+	}
+	return false
+}
+
+// removedSince returns the documents that were removed after a change.
+func removedSince(ctx context.Context, tx *sql.Tx, seq int64) ([]int64, error) {
+	return int64s(ctx, tx, "SELECT DISTINCT doc FROM change WHERE seq > ? AND NOT EXISTS(SELECT 1 FROM doc WHERE id=change.doc)", seq)
+}
+
+// hasBook reports whether the cells of a model in the file are those of version.
+func hasBook(ctx context.Context, q querier, model, version int64) (bool, error) {
+	var ok bool
+	err := q.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM codebook WHERE model=? AND version=?)", model, version).Scan(&ok)
+	return ok, err
+}
