@@ -7,18 +7,15 @@ import (
 )
 
 // The collector of garbage lets the heap grow to twice what is in use before it runs. What
-// an index holds stays in use for hours, so with a large one it runs earlier: at 5/4, with a
-// very large one at 23/20. The setting is one of the whole process; GOGC, if it is set, is left
-// as it is, and so is what the program sets itself where that is less.
+// an index holds stays in use for hours, so with a large one it runs earlier: at 23/20. The
+// setting is one of the whole process; GOGC, if it is set, is left as it is, and so is what
+// the program sets itself where that is less.
 const largeIndex = 64 << 20 // bytes of vectors
 
 // percentFor is the percentage for so many bytes of vectors; 0: the program's own.
 func percentFor(bytes int64) int {
-	switch {
-	case bytes >= 512<<20:
+	if bytes >= largeIndex {
 		return 15
-	case bytes >= largeIndex:
-		return 25
 	}
 	return 0
 }
@@ -26,9 +23,9 @@ func percentFor(bytes int64) int {
 // indexed is how many bytes of vectors all indexes of this process hold.
 var indexed struct {
 	sync.Mutex
-	bytes   int64
-	percent int // as of percentFor
-	own     int // the program's own setting, while percent is not 0
+	bytes int64
+	set   int // what was set last; 0: nothing
+	own   int // the program's own setting, while set is not 0
 }
 
 func addIndexed(bytes int64) {
@@ -36,16 +33,18 @@ func addIndexed(bytes int64) {
 	defer indexed.Unlock()
 	indexed.bytes += bytes
 	percent := percentFor(indexed.bytes)
-	if percent == indexed.percent || os.Getenv("GOGC") != "" {
+	if bytes == 0 || percent == 0 && indexed.set == 0 || os.Getenv("GOGC") != "" {
 		return
 	}
-	set := debug.SetGCPercent(100) // the only way to read it
-	if set != indexed.percent {    // the program has set it, before or since
-		indexed.own = set
+	if now := debug.SetGCPercent(100); now != indexed.set { // the only way to read it
+		indexed.own = now // the program has set it, before or since
 	}
-	indexed.percent = percent
+	indexed.set = percent
 	if percent == 0 || indexed.own >= 0 && indexed.own < percent {
 		percent = indexed.own
+	}
+	if indexed.set != 0 {
+		indexed.set = percent
 	}
 	debug.SetGCPercent(percent)
 }
@@ -64,3 +63,10 @@ func (ix *index) weigh(closed bool) {
 
 // expect counts the vectors of a space that is being loaded, until weigh counts them.
 func (ix *index) expect(bytes int64) { ix.held.Add(bytes); addIndexed(bytes) }
+
+// settle returns the memory that loading a large index has used and no longer needs.
+func (ix *index) settle() {
+	if ix.held.Load() >= largeIndex {
+		debug.FreeOSMemory()
+	}
+}

@@ -66,7 +66,7 @@ type spaceSlot struct {
 }
 
 func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, error) {
-	rdb, err := openDB(path, true)
+	rdb, err := openCached(path, true, 1<<10) // vectors are read once
 	if err != nil {
 		return nil, fmt.Errorf("opening the file for the index: %w", err)
 	}
@@ -205,6 +205,12 @@ func (ix *index) has(h *spaceSlot) bool {
 }
 
 func (ix *index) loadWanted(ctx context.Context) {
+	loaded := false
+	defer func() {
+		if loaded {
+			ix.settle()
+		}
+	}()
 	for _, h := range ix.all() {
 		if h.isReady() {
 			continue
@@ -218,6 +224,7 @@ func (ix *index) loadWanted(ctx context.Context) {
 		ix.version = -1 // changes made while it was loaded are not in it
 		close(h.loaded)
 		<-ix.follow
+		loaded = true
 		ix.wakeTidy()
 	}
 }

@@ -185,6 +185,11 @@ const (
 
 // openDB returns a pool; it connects at first use.
 func openDB(path string, readOnly bool) (*sql.DB, error) {
+	return openCached(path, readOnly, 12<<10) // FTS5 reads the length of each chunk that matches
+}
+
+// openCached is openDB, with so many KiB of pages for each connection that only reads.
+func openCached(path string, readOnly bool, kib int) (*sql.DB, error) {
 	q := url.Values{}
 	q.Set("_busy_timeout", strconv.Itoa(int(busyTimeout.Milliseconds())))
 	q.Add("_pragma", "foreign_keys(1)")
@@ -201,12 +206,12 @@ func openDB(path string, readOnly bool) (*sql.DB, error) {
 	q.Add("_error_rc", "1")
 	if readOnly {
 		q.Set("_query_only", "1")
-		q.Add("_pragma", "cache_size(-12288)") // FTS5 reads the length of each chunk that matches
+		q.Add("_pragma", fmt.Sprintf("cache_size(-%d)", kib))
 	} else {
 		q.Set("_txlock", "immediate") // a deferred transaction fails at once after a commit of another process
 		q.Add("_pragma", "synchronous(2)")
 		q.Add("_pragma", "journal_size_limit(33554432)")
-		q.Add("_pragma", "cache_size(-12288)") // FTS5 reads the length of each chunk that matches
+		q.Add("_pragma", fmt.Sprintf("cache_size(-%d)", kib))
 	}
 	return sql.Open("sqlite", dsn(path, q))
 }
