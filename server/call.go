@@ -128,7 +128,7 @@ func (h *Handler) CheckHeaders(params json.RawMessage, look func(name string) (v
 		Name string `json:"name"`
 	}
 	if json.Unmarshal(params, &call) != nil {
-		return nil // it is refused as a call
+		return nil //nolint:nilerr // it is refused as a call
 	}
 	tool := h.mcp.GetTool(call.Name)
 	if tool == nil {

@@ -150,7 +150,7 @@ func isStandby(s server, cause error) *evidence.Problem {
 
 // explainConnect explains why no connection was made.
 func (s server) explainConnect(err error) error {
-	what, try := "", ""
+	var what, try string
 	text := err.Error()
 	switch code := codeOf(err); {
 	case code == wrongPassword:

@@ -327,7 +327,7 @@ func (m *Memory) AddVectors(ctx context.Context, model evidence.Model, vs []cont
 func (m *Memory) addVector(ctx context.Context, tx pgx.Tx, s space, v contract.ChunkVector) (int, error) {
 	g := gap{found: make(vectors, s.model.Dims)}
 	if unit(g.found, v.Vector) != nil {
-		return 0, nil // such a vector is left out
+		return 0, nil //nolint:nilerr // such a vector is left out
 	}
 	var ord int32
 	var body []byte

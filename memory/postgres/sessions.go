@@ -250,7 +250,7 @@ func (m *Memory) insertRun(ctx context.Context, tx pgx.Tx, session int64, id str
 	}
 	uid := storableID(run.RunID)
 	_, err = tx.Exec(ctx, "insert into run(tenant, uid, session, at, question, status, body) values($1, $2, $3, $4, $5, $6, $7)",
-		m.tenant, uid, session, at, intake.SameLength(run.Question), string(run.Status), string(body))
+		m.tenant, uid, session, at, intake.SameLength(run.Question), run.Status, string(body))
 	if err != nil {
 		return nil, fmt.Errorf("storing run %s: %w", run.RunID, err)
 	}
