@@ -29,15 +29,15 @@ func TestAnEmptySearchIsBroadenedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(src.asked) != 2 || src.asked[1] != longestWord(src.asked[:1]) || a.Sources[0].Documents != 1 {
+	if src.times() != 2 || src.asked[1] != longestWord(src.asked[:1]) || a.Sources[0].Documents != 1 {
 		t.Errorf("asked %q, %+v", src.asked, a.Sources)
 	}
 	none := &fakeSource{name: "wiki"}
-	if _, err := newWorld(nil, none).Research(t.Context(), Request{Question: "Why does a goroutine leak?"}, nil); err != nil || len(none.asked) != 3 || none.asked[2] != "leak" { // the third is the second round
+	if _, err := newWorld(nil, none).Research(t.Context(), Request{Question: "Why does a goroutine leak?"}, nil); err != nil || none.times() != 3 || none.asked[2] != "leak" { // the third is the second round
 		t.Errorf("asked %q, %v", none.asked, err)
 	}
 	down := &fakeSource{name: "wiki", err: errDown}
-	if _, err := newWorld(nil, down).Research(t.Context(), Request{Question: "Why does a goroutine leak?"}, nil); err != nil || len(down.asked) != 1 {
+	if _, err := newWorld(nil, down).Research(t.Context(), Request{Question: "Why does a goroutine leak?"}, nil); err != nil || down.times() != 1 {
 		t.Errorf("a source that is down was asked %q, %v", down.asked, err)
 	}
 }

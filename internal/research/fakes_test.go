@@ -31,6 +31,13 @@ type fakeSource struct {
 
 func (s *fakeSource) Name() string { return s.name }
 
+// times is how often it has been asked.
+func (s *fakeSource) times() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.asked)
+}
+
 func (s *fakeSource) Search(ctx context.Context, q evidence.Query) ([]evidence.Document, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, q.Text)

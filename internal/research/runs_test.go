@@ -108,7 +108,7 @@ func TestCallersOfOneQuestionShareARun(t *testing.T) {
 		if failed[0] == nil || failed[1] != nil || failed[2] != nil || answers[1].RunID == "" || answers[1].RunID != answers[2].RunID {
 			t.Fatalf("runs %q, errors %v, want one run for the two that stayed", []string{answers[1].RunID, answers[2].RunID}, failed)
 		}
-		if events[1] == 0 || events[2] == 0 || len(wiki.asked) > 2 {
+		if events[1] == 0 || events[2] == 0 || wiki.times() > 2 {
 			t.Errorf("events %v, wiki was asked %q", events, wiki.asked)
 		}
 		answers[1].Claims[0].Text = "changed"
@@ -209,7 +209,7 @@ func TestManyQuestionsAtOnce(t *testing.T) {
 			}()
 		}
 		time.Sleep(time.Minute)
-		asked, later := len(wiki.asked), 0
+		asked, later := wiki.times(), 0
 		for range questions {
 			id := <-pending
 			if id == "" {
@@ -220,8 +220,8 @@ func TestManyQuestionsAtOnce(t *testing.T) {
 				t.Errorf("run %s: %s of %s, %v", id, a.Status, a.RunID, err)
 			}
 		}
-		if later == 0 || len(wiki.asked) != asked {
-			t.Errorf("%d were answered later, for which wiki was asked %d times more, want some and 0", later, len(wiki.asked)-asked)
+		if later == 0 || wiki.times() != asked {
+			t.Errorf("%d were answered later, for which wiki was asked %d times more, want some and 0", later, wiki.times()-asked)
 		}
 	})
 }

@@ -26,7 +26,7 @@ func (s Screen) Markdown(md, indent string) string {
 	if len(md) > maxMarkdown {
 		return s.Paragraphs(md, indent)
 	}
-	source := []byte(md)
+	source := []byte(strings.ToValidUTF8(md, "\uFFFD")) // bytes that are no character have no width
 	parser := goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough)).Parser()
 	r := renderer{s: s, source: source}
 	r.blocks(parser.Parse(text.NewReader(source)), indent, 0)

@@ -105,6 +105,7 @@ func TestOfAFile(t *testing.T) {
 func FuzzMarkdown(f *testing.F) {
 	f.Add(sampleMarkdown, 40)
 	f.Add("> - > - 1. a\n\n\ttab `` ` `` **x", 20)
+	f.Add("ab > - 1. ab > - 1d?gK\xed\xd7\n\x12. a - `` ` a\n\xff\t>", 20)
 	f.Add("東京 [x](y) ![i](j) <b>html</b>\n\n| a |\n|-|\n| b |", 21)
 	f.Fuzz(func(t *testing.T, md string, width int) {
 		if strings.ContainsAny(md, "\x1b\r\v\f") {

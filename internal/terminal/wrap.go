@@ -25,7 +25,7 @@ type word struct {
 // an address, gets a line of its own. Texts without spaces, as in Chinese and Japanese,
 // are broken between characters.
 func (s Screen) Wrap(text, first, rest string) string {
-	return s.fill([]span{{text: text}}, first, rest)
+	return s.fill([]span{{text: strings.ToValidUTF8(text, "\uFFFD")}}, first, rest)
 }
 
 // Paragraphs is Wrap for each line of text. An empty line stays empty.
