@@ -9,7 +9,15 @@ cd "$(dirname "$0")/../../.."
 work=$(mktemp -d)
 pids=()
 image=
-trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null || true; done; [ -z "$image" ] || kill -KILL "$image" 2>/dev/null || true; wait; umount "$work/root" 2>/dev/null || true; rm -rf "$work"' EXIT
+# end_image kills the image's process and unshare, which ignores SIGTERM. Of itself its child
+# would stay: it lost the signal for its parent's death when it became another user.
+end_image() {
+  [ -n "$image" ] || return 0
+  local children
+  children=$(cat "/proc/$image/task/$image/children" 2>/dev/null || true)
+  kill -KILL $children "$image" 2>/dev/null || true
+}
+trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null || true; done; end_image; wait; umount "$work/root" 2>/dev/null || true; rm -rf "$work"' EXIT
 code=0
 not_run() { echo "NOT RUN: $*"; code=3; }
 
@@ -53,7 +61,7 @@ if [ "$(id -u)" = 0 ] && command -v unshare >/dev/null && mount -t tmpfs tmpfs "
     mount --bind "$1/data" "$1/root/data" && mount -t tmpfs tmpfs "$1/root/tmp" && mount -t proc proc "$1/root/proc" && mount -o remount,ro "$1/root" &&
     exec env -i RESEARCH_MCP_DATA_DIR=/data RESEARCH_MCP_SERVER_HTTP_TOKENS_FILE=/run/secrets/tokens "$3" --userspec=65532:65532 "$1/root" /research-mcp serve --http "0.0.0.0:$2"
   ' sh "$work" "$port" "$(command -v chroot)" >"$work/image.log" 2>&1 &
-  image=$! # unshare ignores SIGTERM, and takes its child along
+  image=$!
   wait_for "$work/image.log" 'serving MCP'
   "$binary" doctor --url "http://127.0.0.1:$port/mcp"
   "$binary" doctor --url "http://127.0.0.1:$port/mcp" --token-file "$work/token"
