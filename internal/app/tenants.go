@@ -300,7 +300,7 @@ func (a *App) quota() library.Quota {
 	return library.Quota{Documents: may.Documents, Bytes: int64(may.MB) << 20}
 }
 
-// state is what the metrics show of an open tenant. It is no use of it.
+// state is what the metrics show of an open tenant. Reading it does not keep the tenant open.
 func (one *tenant) state(ctx context.Context) (watch.TenantState, bool) {
 	t := one.of
 	t.mu.Lock()

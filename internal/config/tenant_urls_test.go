@@ -54,7 +54,7 @@ func TestTenantURLsAreSecret(t *testing.T) {
 	}
 	for _, secret := range []string{"hunter2", "correcthorse", "batterystaple"} {
 		if !slices.Contains(c.Secrets(), secret) {
-			t.Errorf("%q is no secret of the settings", secret)
+			t.Errorf("%q is not among the secrets of the settings", secret)
 		}
 	}
 }

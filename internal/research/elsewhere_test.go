@@ -93,7 +93,8 @@ func TestARunOfAnotherProcess(t *testing.T) {
 	}
 }
 
-// A run whose process was killed is begun anew, once, whoever asks for it and how.
+// A run whose process was killed is started again exactly once, by its run_id or by the same
+// question.
 func TestARunOfAKilledProcess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

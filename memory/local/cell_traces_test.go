@@ -9,6 +9,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/cells"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // apart has n chunks around a direction of its own, far from all that is themed.
@@ -39,7 +40,7 @@ func nearestCentre(t *testing.T, l *Local, v []float32) float32 {
 		return -2
 	}
 	unitV := make([]float32, len(v))
-	if err := unit(unitV, v); err != nil {
+	if err := intake.Unit(unitV, v); err != nil {
 		t.Fatal(err)
 	}
 	_, cos := book.Cell(unitV)

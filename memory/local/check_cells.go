@@ -7,6 +7,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/memory/cells"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // checkCells measures how many of the nearest vectors the cells of each loaded space find.
@@ -60,7 +61,7 @@ func (l *Local) measureCells(ctx context.Context, h *spaceSlot) (*cells.Book, in
 	for doc, sl := range docs {
 		assigned[doc] = sl.cells
 		for at := 0; at < len(sl.v); at += dims {
-			if v := sl.v[at : at+dims]; !isZero(v) {
+			if v := sl.v[at : at+dims]; !intake.IsZero(v) {
 				all = append(all, v)
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/research-mcp/research-mcp/memory/cells"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 const (
@@ -153,7 +154,7 @@ func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
 	for _, doc := range slices.Sorted(maps.Keys(docs)) { // in one order: the result depends on it
 		sl := docs[doc]
 		for at := 0; at < len(sl.v); at += dims {
-			if v := sl.v[at : at+dims]; !isZero(v) {
+			if v := sl.v[at : at+dims]; !intake.IsZero(v) {
 				all = append(all, v)
 			}
 		}

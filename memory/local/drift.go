@@ -1,6 +1,9 @@
 package local
 
-import "github.com/research-mcp/research-mcp/memory/cells"
+import (
+	"github.com/research-mcp/research-mcp/memory/cells"
+	"github.com/research-mcp/research-mcp/memory/intake"
+)
 
 const (
 	// A space is divided anew when it has grown to so many times what it was, or has shrunk
@@ -23,7 +26,7 @@ func (d *drift) assign(book *cells.Book, v []float32) []uint16 {
 	out := make([]uint16, len(v)/book.Dims)
 	for i := range out {
 		one := v[i*book.Dims : (i+1)*book.Dims]
-		if isZero(one) {
+		if intake.IsZero(one) {
 			out[i] = cells.None
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 const (
@@ -164,7 +165,7 @@ func readGap(ctx context.Context, tx *sql.Tx, row modelRow, doc int64) (gap, err
 	}
 	dims := row.model.Dims
 	for i, body := range all.texts {
-		if isZero(have[i*dims : (i+1)*dims]) {
+		if intake.IsZero(have[i*dims : (i+1)*dims]) {
 			g.at, g.texts = append(g.at, i), append(g.texts, contract.EmbeddedText(title, turn.Valid, body))
 		}
 	}
@@ -243,14 +244,14 @@ func (g *gap) keep(ctx context.Context, tx *sql.Tx, row modelRow, last bool) (in
 	added, dims := 0, row.model.Dims
 	for i, at := range g.at {
 		dst, src := all[at*dims:(at+1)*dims], g.unknown[i*dims:(i+1)*dims]
-		if isZero(dst) && !isZero(src) {
+		if intake.IsZero(dst) && !intake.IsZero(src) {
 			copy(dst, src)
 			added++
 		}
 	}
 	missing = 0
 	for at := 0; at < len(all) && !last; at += dims {
-		if isZero(all[at : at+dims]) {
+		if intake.IsZero(all[at : at+dims]) {
 			missing++
 		}
 	}
@@ -299,7 +300,7 @@ func (l *Local) AddVectors(ctx context.Context, model evidence.Model, vectors []
 // passage has it, or the vector cannot be used.
 func gapOf(ctx context.Context, tx *sql.Tx, row modelRow, v contract.ChunkVector) (gap, bool, error) {
 	g := gap{unknown: make([]float32, row.model.Dims)}
-	if err := unit(g.unknown, v.Vector); err != nil {
+	if err := intake.Unit(g.unknown, v.Vector); err != nil {
 		return g, false, nil //nolint:nilerr // such a vector is left out
 	}
 	var ord int

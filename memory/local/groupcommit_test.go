@@ -211,7 +211,7 @@ func isLead(g *grouped) bool {
 
 var _ contract.Store = (*Local)(nil)
 
-// TestPanicEndsItsCallOnly: whoever stores for others and panics leaves nobody waiting.
+// TestPanicEndsItsCallOnly: if the call that stores the group panics, the other calls return.
 func TestPanicEndsItsCallOnly(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())

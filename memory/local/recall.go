@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 	"github.com/research-mcp/research-mcp/memory/rank"
 )
 
@@ -86,7 +87,7 @@ func (l *Local) prepareQuery(rq evidence.RecallQuery) (*preparedQuery, error) {
 	if q.Mode == evidence.ModeBM25 {
 		return q, nil
 	}
-	if v := make([]float32, len(q.Lexical)); q.Mode == evidence.ModeHybrid && !q.LexicalModel.IsZero() && unit(v, q.Lexical) == nil {
+	if v := make([]float32, len(q.Lexical)); q.Mode == evidence.ModeHybrid && !q.LexicalModel.IsZero() && intake.Unit(v, q.Lexical) == nil {
 		q.lexical = v
 	}
 	return q, q.takeVector()
@@ -111,7 +112,7 @@ func (q *preparedQuery) takeVector() error {
 		why = "the query has no vector"
 	default:
 		v := make([]float32, len(q.Vector))
-		if err := unit(v, q.Vector); err != nil {
+		if err := intake.Unit(v, q.Vector); err != nil {
 			why = fmt.Sprintf("the vector of the query cannot be used: %v", err)
 		} else {
 			q.vector = v

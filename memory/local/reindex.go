@@ -8,6 +8,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 const (
@@ -210,7 +211,7 @@ func (j *job) embed(ctx context.Context, m evidence.Model, embed contract.EmbedF
 			if len(v) != m.Dims {
 				return &evidence.Problem{What: otherDims(m, len(v)), Try: "give the model another revision"}
 			}
-			if err := unit(dst, v); err != nil {
+			if err := intake.Unit(dst, v); err != nil {
 				clear(dst)
 			}
 		}

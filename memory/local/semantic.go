@@ -8,6 +8,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/cells"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // semantics is the part of the vectors in one recall.
@@ -197,7 +198,7 @@ func (s *semantics) score(ctx context.Context, tx *sql.Tx, q *preparedQuery, can
 	}
 	for i := range cands {
 		c := &cands[i]
-		if v := find(*c); v != nil && !isZero(v) {
+		if v := find(*c); v != nil && !intake.IsZero(v) {
 			c.vector, c.cos = v, float64(cells.Dot(q.vector, v))
 		}
 	}

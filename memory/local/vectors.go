@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // takeVectors copies the valid vectors at unit length, and notes why others are
@@ -35,7 +36,7 @@ func (e *entry) takeVectors(chunks evidence.Chunks) {
 		if c.Vector == nil {
 			continue
 		}
-		if err := unit(all[i*dims:(i+1)*dims], c.Vector); err != nil {
+		if err := intake.Unit(all[i*dims:(i+1)*dims], c.Vector); err != nil {
 			bad = fmt.Sprintf("chunk %d: %v", i, err)
 			continue
 		}
@@ -48,42 +49,6 @@ func (e *entry) takeVectors(chunks evidence.Chunks) {
 		e.model, e.vectors = chunks.Model, all
 		e.model.Dims = dims
 	}
-}
-
-var (
-	errNotFinite = errors.New("it contains a number that is not finite")
-	errZero      = errors.New("it is zero")
-)
-
-// unit writes v to dst at length 1.
-func unit(dst, v []float32) error {
-	if len(v) != len(dst) {
-		return fmt.Errorf("it has %d dimensions, not %d", len(v), len(dst))
-	}
-	sum := 0.0
-	for _, x := range v {
-		sum += float64(x) * float64(x)
-	}
-	switch {
-	case math.IsNaN(sum) || math.IsInf(sum, 0):
-		return errNotFinite
-	case sum < 1e-30:
-		return errZero
-	}
-	inv := 1 / math.Sqrt(sum)
-	for i, x := range v {
-		dst[i] = float32(float64(x) * inv)
-	}
-	return nil
-}
-
-func isZero(v []float32) bool {
-	for _, x := range v {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
 }
 
 func encode(v []float32) []byte {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/research-mcp/research-mcp/memory/cells"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 const (
@@ -182,7 +183,7 @@ func (t *topNear) compare(doc int64, sl slab, q []float32, in []bool) {
 			continue
 		}
 		cos := float64(cells.Dot(q, sl.v[i*len(q):(i+1)*len(q)]))
-		if cos == 0 && isZero(sl.v[i*len(q):(i+1)*len(q)]) || t.cut && cos <= t.floor {
+		if cos == 0 && intake.IsZero(sl.v[i*len(q):(i+1)*len(q)]) || t.cut && cos <= t.floor {
 			continue
 		}
 		t.add(near{chunk: sl.first + int64(i), doc: doc, cos: cos})

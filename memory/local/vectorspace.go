@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/cells"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // space is the index in RAM of the vectors of one model: chromem-go collections, and
@@ -141,7 +142,7 @@ func fits(known []uint16, sl slab, book *cells.Book) bool {
 		return false
 	}
 	for i, c := range known {
-		if none := isZero(sl.v[i*book.Dims : (i+1)*book.Dims]); none != (c == cells.None) || !none && int(c) >= book.Cells() {
+		if none := intake.IsZero(sl.v[i*book.Dims : (i+1)*book.Dims]); none != (c == cells.None) || !none && int(c) >= book.Cells() {
 			return false
 		}
 	}
@@ -153,7 +154,7 @@ func fits(known []uint16, sl slab, book *cells.Book) bool {
 func (cols collection) add(doc int64, sl slab, dims int) (n int, err error) {
 	for i := range len(sl.v) / dims {
 		v := sl.v[i*dims : (i+1)*dims : (i+1)*dims]
-		if isZero(v) {
+		if intake.IsZero(v) {
 			continue
 		}
 		d := chromem.Document{ID: key(doc, sl.first+int64(i)), Embedding: v}
@@ -169,7 +170,7 @@ func (cols collection) add(doc int64, sl slab, dims int) (n int, err error) {
 func (cols collection) drop(doc int64, sl slab, dims int) (n int, err error) {
 	ids := map[int][]string{}
 	for i := range len(sl.v) / dims {
-		if !isZero(sl.v[i*dims : (i+1)*dims]) {
+		if !intake.IsZero(sl.v[i*dims : (i+1)*dims]) {
 			ids[sl.cell(i)] = append(ids[sl.cell(i)], key(doc, sl.first+int64(i)))
 			n++
 		}

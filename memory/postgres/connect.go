@@ -127,7 +127,7 @@ func hostsOf(cfg *pgx.ConnConfig) string {
 	return strings.Join(hosts, ",")
 }
 
-// look checks what cannot be mended by a migration.
+// look checks for what no migration can repair.
 func (s *server) look(ctx context.Context, conn *pgx.Conn) error {
 	var version int
 	var encoding string

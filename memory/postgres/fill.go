@@ -9,6 +9,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 const (
@@ -255,7 +256,7 @@ func embedAll(ctx context.Context, embed contract.EmbedFunc, texts []string, m e
 				return nil, &evidence.Problem{What: otherDims(m, len(v)), Try: "give the model another revision"}
 			}
 			dst := make(vectors, m.Dims)
-			if unit(dst, v) != nil {
+			if intake.Unit(dst, v) != nil {
 				clear(dst)
 			}
 			out = append(out, dst...)
@@ -284,7 +285,7 @@ func (m *Memory) keepVectors(ctx context.Context, tx pgx.Tx, s space, g gap, lef
 	var ords []int32
 	var some []float32
 	for i, ord := range g.ords {
-		if v := g.found[i*s.model.Dims : (i+1)*s.model.Dims]; !isZero(v) {
+		if v := g.found[i*s.model.Dims : (i+1)*s.model.Dims]; !intake.IsZero(v) {
 			ords, some = append(ords, ord), append(some, v...)
 		}
 	}
@@ -326,7 +327,7 @@ func (m *Memory) AddVectors(ctx context.Context, model evidence.Model, vs []cont
 // addVector stores a vector whose passage is stored as it has it and has none.
 func (m *Memory) addVector(ctx context.Context, tx pgx.Tx, s space, v contract.ChunkVector) (int, error) {
 	g := gap{found: make(vectors, s.model.Dims)}
-	if unit(g.found, v.Vector) != nil {
+	if intake.Unit(g.found, v.Vector) != nil {
 		return 0, nil //nolint:nilerr // such a vector is left out
 	}
 	var ord int32

@@ -11,6 +11,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 	"github.com/research-mcp/research-mcp/memory/rank"
 )
 
@@ -90,7 +91,7 @@ func (m *Memory) prepareQuery(rq evidence.RecallQuery) (*preparedQuery, error) {
 	if q.Mode == evidence.ModeBM25 {
 		return q, nil
 	}
-	if v := make([]float32, len(q.Lexical)); q.Mode == evidence.ModeHybrid && !q.LexicalModel.IsZero() && unit(v, q.Lexical) == nil {
+	if v := make([]float32, len(q.Lexical)); q.Mode == evidence.ModeHybrid && !q.LexicalModel.IsZero() && intake.Unit(v, q.Lexical) == nil {
 		q.lexical = v
 	}
 	return q, q.takeVector()
@@ -112,7 +113,7 @@ func (q *preparedQuery) takeVector() error {
 	why := "the query has no vector"
 	if q.Vector != nil && !q.Model.IsZero() {
 		v := make([]float32, len(q.Vector))
-		err := unit(v, q.Vector)
+		err := intake.Unit(v, q.Vector)
 		if err == nil {
 			q.vector = v
 			return nil

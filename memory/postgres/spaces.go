@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // space is a stored vector space.
@@ -101,7 +101,7 @@ func (m *Memory) takeVectors(ctx context.Context, e *entry, chunks evidence.Chun
 		if c.Vector == nil {
 			continue
 		}
-		if err := unit(all[i*dims:(i+1)*dims], c.Vector); err != nil {
+		if err := intake.Unit(all[i*dims:(i+1)*dims], c.Vector); err != nil {
 			bad = fmt.Sprintf("chunk %d: %v", i, err)
 			continue
 		}
@@ -156,7 +156,7 @@ func queueVectors(b *pgx.Batch, s space, tenant string, doc int64, first int, al
 		var ords []int32
 		var some []float32
 		for at := 0; at < len(part); at += dims {
-			if v := part[at : at+dims]; !isZero(v) {
+			if v := part[at : at+dims]; !intake.IsZero(v) {
 				ords, some = append(ords, int32(first+at/dims)), append(some, v...) //nolint:gosec // MaxText is smaller
 			}
 		}
@@ -194,40 +194,4 @@ func (m *Memory) setEmbedded(ctx context.Context, tx pgx.Tx, s space, doc, chunk
 		return err == nil && tag.RowsAffected() > 0, err
 	}
 	return true, m.count(ctx, tx, s.id, tally{documents: 1, chunks: chunks})
-}
-
-var (
-	errNotFinite = errors.New("it contains a number that is not finite")
-	errZero      = errors.New("it is zero")
-)
-
-// unit writes v to dst at length 1.
-func unit(dst, v []float32) error {
-	if len(v) != len(dst) {
-		return fmt.Errorf("it has %d dimensions, not %d", len(v), len(dst))
-	}
-	sum := 0.0
-	for _, x := range v {
-		sum += float64(x) * float64(x)
-	}
-	switch {
-	case math.IsNaN(sum) || math.IsInf(sum, 0):
-		return errNotFinite
-	case sum < 1e-30:
-		return errZero
-	}
-	inv := 1 / math.Sqrt(sum)
-	for i, x := range v {
-		dst[i] = float32(float64(x) * inv)
-	}
-	return nil
-}
-
-func isZero(v []float32) bool {
-	for _, x := range v {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
 }
