@@ -11,7 +11,8 @@ import (
 
 // Watch looks at the content of a resource, and reports whether it has changed since it was
 // called last; the first call only looks. What appears and what is forgotten has changed.
-// It is called by one goroutine at a time.
+// If the first call failed, the next that does not reports a change: what happened in
+// between is not known. It is called by one goroutine at a time.
 type Watch func(ctx context.Context) (changed bool, err error)
 
 type lookingKey struct{}
@@ -24,13 +25,14 @@ func Looking(ctx context.Context) bool { return ctx.Value(lookingKey{}) != nil }
 type content func(ctx context.Context) (mark string, err error)
 
 func (c content) watch() Watch {
-	known, last := false, ""
+	failed, known, last := false, false, ""
 	return func(ctx context.Context) (bool, error) {
 		now, err := c(context.WithValue(ctx, lookingKey{}, true))
 		if err != nil {
+			failed = true
 			return false, err
 		}
-		changed := known && now != last
+		changed := known && now != last || !known && failed
 		known, last = true, now
 		return changed, nil
 	}

@@ -36,9 +36,11 @@ func TestSubscriptions(t *testing.T) {
 					cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 					transport = &mcp.CommandTransport{Command: cmd}
 				}
-				session, err := mcp.NewClient(&mcp.Implementation{Name: "sdkclient", Version: "1"}, &mcp.ClientOptions{
+				client := mcp.NewClient(&mcp.Implementation{Name: "sdkclient", Version: "1"}, &mcp.ClientOptions{
 					ResourceUpdatedHandler: func(_ context.Context, r *mcp.ResourceUpdatedNotificationRequest) { updated <- r.Params.URI },
-				}).Connect(t.Context(), transport, &mcp.ClientSessionOptions{ProtocolVersion: era})
+				})
+				acknowledged := acknowledgements(client)
+				session, err := client.Connect(t.Context(), transport, &mcp.ClientSessionOptions{ProtocolVersion: era})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -58,6 +60,9 @@ func TestSubscriptions(t *testing.T) {
 					if err := session.Subscribe(t.Context(), &mcp.SubscribeParams{URI: uri}); err != nil {
 						t.Fatalf("subscribing to %s: %v", uri, err)
 					}
+					if era == eras[0] { // whose Subscribe returns once the request is sent
+						receive(t, acknowledged, "the acknowledgement for "+uri)
+					}
 				}
 				call("forget", "", map[string]any{"ids": []string{document[len("memory://documents/"):]}, "confirm": true})
 				if got := receive(t, updated, "the update of the document"); got != document {
@@ -73,4 +78,19 @@ func TestSubscriptions(t *testing.T) {
 			})
 		}
 	}
+}
+
+// acknowledgements returns a channel that gets a value for each subscription that the server
+// has acknowledged: the SDK has no handler for them.
+func acknowledgements(client *mcp.Client) <-chan struct{} {
+	acknowledged := make(chan struct{}, 100)
+	client.AddReceivingMiddleware(func(next mcp.MethodHandler) mcp.MethodHandler {
+		return func(ctx context.Context, method string, r mcp.Request) (mcp.Result, error) {
+			if method == "notifications/subscriptions/acknowledged" {
+				acknowledged <- struct{}{}
+			}
+			return next(ctx, method, r)
+		}
+	})
+	return acknowledged
 }
