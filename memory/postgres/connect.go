@@ -37,6 +37,7 @@ type server struct {
 	tls      bool   // memory.url demands it
 	bm25     bool   // the words are indexed by pg_textsearch
 	feed     string // identifies the change feed
+	oldWords bool   // some documents of the tenant have words of an older program
 }
 
 // parse reads the URL, which messages must not repeat: it may have a password.

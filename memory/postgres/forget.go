@@ -239,7 +239,10 @@ func (f *forgetting) record(ctx context.Context, tx pgx.Tx, token string) error 
 	b.Queue("delete from gone where tenant = $1 and at < $2", m.tenant, at.Add(-knownFor))
 	b.Queue("insert into gone(tenant, mark, at) select distinct $1, unnest($2::bigint[]), $3::timestamptz on conflict(tenant, mark) do update set at = excluded.at", m.tenant, hashes, at)
 	b.Queue("insert into wipe(tenant, token, at, documents, files) values($1, $2, $3, $4, ("+tableFiles+"))", m.tenant, token, at, len(f.docs))
-	return tx.SendBatch(ctx, b).Close()
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return err
+	}
+	return m.tidyWipes(ctx, tx)
 }
 
 func (f *forgetting) report(ctx context.Context, tx pgx.Tx) error {

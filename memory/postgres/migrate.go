@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/rank"
 )
 
 //go:embed migrations/*.sql
@@ -59,7 +60,10 @@ func (s *server) migrate(ctx context.Context, conn *pgx.Conn, log *slog.Logger) 
 		return err
 	}
 	s.indexWords(ctx, conn, log)
-	return conn.QueryRow(ctx, "select feed from memory_layout").Scan(&s.feed)
+	var oldest int
+	err := conn.QueryRow(ctx, "select feed, "+fmt.Sprintf(oldestWords, "current_setting('"+tenantSetting+"', true)")+" from memory_layout").Scan(&s.feed, &oldest)
+	s.oldWords = oldest < rank.WordsVersion
+	return err
 }
 
 // layout returns the version of the stored layout, 0 if there is none. A schema with

@@ -4,7 +4,7 @@
 //
 // Reading order: postgres.go (open, transactions), connect.go and migrate.go (what the
 // database must be), put.go, recall.go with words.go, vectors.go and candidates.go,
-// sessions.go, forget.go, changes.go, then the optional parts of the contract.
+// sessions.go, forget.go, changes.go, oldwords.go (words of an older program), then the optional parts of the contract.
 package postgres
 
 import (
@@ -55,6 +55,8 @@ type Memory struct {
 	grams  grams
 	claims claims
 
+	rewording atomic.Bool // followWords works
+
 	away   atomic.Int64 // when a read has failed because the server is away, in Unix nanoseconds; 0: it has not
 	spaces sync.Map     // model key to space: they are never removed
 
@@ -84,7 +86,8 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 		return nil, err
 	}
 	pool.ConnConfig.RuntimeParams[tenantSetting] = cfg.Tenant
-	m := &Memory{cfg: cfg, tenant: cfg.Tenant, log: cfg.Logger, voc: rank.NewVocabulary(), df: rank.NewFrequencies(), claims: claims{holder: mint("h_")}}
+	m := &Memory{cfg: cfg, tenant: cfg.Tenant, log: cfg.Logger, voc: rank.NewVocabulary(), df: rank.NewFrequencies(),
+		claims: claims{holder: mint("h_")}}
 	if m.server, err = prepare(ctx, pool.ConnConfig, cfg.Logger); err != nil {
 		return nil, err
 	}
@@ -97,6 +100,9 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 	if err := m.register(ctx); err != nil {
 		_ = m.Close() // it has done nothing
 		return nil, err
+	}
+	if m.server.oldWords {
+		m.followWords()
 	}
 	return m, nil
 }
@@ -138,6 +144,7 @@ const (
 	lockRetain  = "retain"
 	lockFill    = "fill "
 	lockDoc     = "doc "
+	lockWords   = "words"
 )
 
 // key is an advisory lock of this memory: of its schema and tenant.

@@ -51,7 +51,8 @@ func (m *Memory) Reindex(ctx context.Context, model evidence.Model, embed contra
 		}
 	}
 	f.progress(p)
-	return p, nil
+	_, err = m.finishWords(ctx, 0)
+	return p, err
 }
 
 // switchTo makes the model the active one if every document has vectors of it.

@@ -48,7 +48,25 @@ func (m *Memory) Retain(ctx context.Context) (evidence.Receipt, error) {
 		r.Remaining = int(total.documents)
 		more = len(removed) == batchRetained
 	}
-	return r, m.trimChanges(ctx)
+	if err := m.trimChanges(ctx); err != nil {
+		return r, err
+	}
+	if err := m.write(ctx, "shortening the log of removals", func(tx attempt) error { return m.tidyWipes(ctx, tx) }); err != nil {
+		return r, err
+	}
+	return r, m.checkWords(ctx)
+}
+
+// checkWords has old words made anew that an older program has stored since this one was
+// started.
+func (m *Memory) checkWords(ctx context.Context) error {
+	return m.read(ctx, "looking for old words", func(tx pgx.Tx) error {
+		old, err := m.haveOldWords(ctx, tx)
+		if old {
+			m.followWords()
+		}
+		return err
+	})
 }
 
 type aged struct {
