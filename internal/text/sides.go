@@ -19,6 +19,7 @@ var asksSides = Pattern(`(?i)` +
 	`|\bhow (?:do|are) (.+?) and (.+?) (?:differ|different|compare)\b` +
 	`|\b(?:when|why|where|should I|do I|would I|shall I) (?:do I |should I |would I |to |can I )?(?:take|use|choose|pick|prefer|need|want) (.+?) (?:and when|or|instead of|rather than|over|and not) (.+?)\s*[?.!]*$` +
 	`|^(?:is|are) (.+?) (?:better|faster|slower|safer|newer|older|bigger|smaller|other|the same as|cheaper) (?:than |as )?(.+?)\s*[?.!]*$` +
+	`|^(?:which|what|who)\b.*[,:] (.+?) or (.+?)\s*[?.!]*$` +
 	`|^(.+?) (?:or|vs\.?|versus|and) (.+?)\s*[,:;.?–-]+ .*\b(?:differen\w*|apart|which|better|choose|compare\w*)\b` +
 	`|^(?:compare )?(.+?) (?:vs\.?|versus|compared (?:to|with)) (.+?)\s*[?.!]*$` +
 	`|^compare (.+?) (?:and|with|to) (.+?)\s*[?.!]*$` +
@@ -99,6 +100,11 @@ func (d *Sides) In(s string) []bool {
 		out[i] = 3*n >= 2*len(terms)
 	}
 	return out
+}
+
+// Has reports whether a stem is of a side's name alone.
+func (d *Sides) Has(term string) bool {
+	return d != nil && slices.ContainsFunc(d.terms, func(terms []string) bool { return slices.Contains(terms, term) })
 }
 
 // Alone returns the index of the only side that s names, or -1.

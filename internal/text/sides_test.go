@@ -16,6 +16,7 @@ func TestSides(t *testing.T) {
 		{"PUT or POST: what sets them apart?", []string{"PUT", "POST"}},
 		{"When do I take a Markdown template and when a JavaScript one?", []string{"a Markdown template", "a JavaScript one"}},
 		{"How does a mutex differ from a semaphore?", []string{"a mutex", "a semaphore"}},
+		{"Which is lighter, a mutex or a semaphore?", []string{"a mutex", "a semaphore"}},
 		{"TCP vs UDP", []string{"TCP", "UDP"}},
 		{"Compare soft links and hard links", []string{"soft links", "hard links"}},
 		{"Qual a diferença entre tupla e lista?", []string{"tupla", "lista"}},

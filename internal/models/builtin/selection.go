@@ -30,7 +30,10 @@ const newTerms = 0.5
 // choose returns up to n relevant sentences that do not repeat each other, within
 // maxTokens (0: no limit), the best first, and at least one.
 func choose(q query, pool []candidate, n, maxTokens int) []candidate {
-	pool = slices.Clone(pool)
+	pool, compares := inRespect(q, pool)
+	if compares {
+		n = min(n, sentencesOfSide*len(q.sides.Names))
+	}
 	slices.SortStableFunc(pool, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
 	low, high := math.Inf(1), math.Inf(-1)
 	for i := range pool {
@@ -49,6 +52,12 @@ func choose(q query, pool []candidate, n, maxTokens int) []candidate {
 		for i := range pool {
 			c := &pool[i]
 			if slices.Contains(taken, i) || repeats(prints, taken, i) || maxTokens > 0 && tokens+text.EstimateTokens(c.text) > maxTokens {
+				continue
+			}
+			if compares && lacking(q, picked) && !lacking(q, append(picked[:len(picked):len(picked)], *c)) {
+				if v := c.score + sideFirst; v > value {
+					best, value = i, v
+				}
 				continue
 			}
 			relevance := 1 - (high-c.score+c.opening)/span

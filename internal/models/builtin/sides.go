@@ -127,3 +127,80 @@ func bestOfSide(q query, pool []unit, side int, used []unit, defines *text.Defin
 	}
 	return best, own
 }
+
+// sentencesOfSide is the most sentences of an answer that compares, for each side.
+const sentencesOfSide = 2
+
+// sideFirst is added to the score of the sentence that completes a comparison, so that it
+// comes before all others.
+const sideFirst = 1000
+
+// inRespect returns a copy of the sentences, for a comparison in some respect ("trained" in
+// "how do BERT and GPT differ in the way they are trained") only those that say something of
+// a side in that respect, if there are some of each side; compares reports whether it did.
+func inRespect(q query, pool []candidate) (out []candidate, compares bool) {
+	if q.sides == nil {
+		return slices.Clone(pool), false
+	}
+	respect := q.respect()
+	for _, c := range pool {
+		said := 0
+		for _, t := range respect {
+			if slices.Contains(c.says, t) {
+				said++
+			}
+		}
+		if 2*said >= len(respect) && slices.Contains(sidesOf(q, c), true) {
+			out = append(out, c)
+		}
+	}
+	if len(respect) == 0 || lacking(q, out) {
+		return slices.Clone(pool), false
+	}
+	return out, true
+}
+
+// comparing are stems of words that ask for a comparison, not for the respect in which.
+var comparing = set(strings.Fields("differ differenc compar contrast way apart versus better best choos pick prefer"))
+
+// respect returns the stems that say in which respect things are compared: the question's
+// own, or, if it has none, its plain verbs, as in "which was introduced first, A or B".
+func (q query) respect() []string {
+	var own, verbs []string
+	for _, t := range q.terms {
+		switch {
+		case q.sides.Has(t.term) || comparing[t.term]:
+		case t.weight == 1:
+			own = append(own, t.term)
+		case t.weight == aspectWeight:
+			verbs = append(verbs, t.term)
+		}
+	}
+	if len(own) == 0 {
+		return verbs
+	}
+	return own
+}
+
+// sidesOf reports which sides a sentence speaks of: it names them, or it stands in a
+// document about one.
+func sidesOf(q query, c candidate) []bool {
+	in := q.sides.In(c.text)
+	if !slices.Contains(in, true) {
+		if at := q.sides.Alone(c.name); at >= 0 {
+			in[at] = true
+		}
+	}
+	return in
+}
+
+// lacking reports whether none of the sentences speaks of one of the sides.
+func lacking(q query, list []candidate) bool {
+	have := make([]bool, len(q.sides.Names))
+	for _, c := range list {
+		for i, in := range sidesOf(q, c) {
+			have[i] = have[i] || in
+		}
+	}
+	return slices.Contains(have, false)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -177,5 +178,43 @@ func TestArrange(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"best", "a early", "b early", "b late"}, got); diff != "" {
 		t.Errorf("arrange (-want +got):\n%s", diff)
+	}
+}
+
+// A comparison in some respect quotes what each side is in that respect, not where both are
+// merely named.
+func TestSynthesizerCompares(t *testing.T) {
+	t.Parallel()
+	list := []evidence.Evidence{
+		modelstest.Whole("a", "Otter", "The otter is often mistaken for the beaver. Otters hunt fish by day and night. Grown otters weigh 9 kg at most. They were hunted for fur until 1978.", 1),
+		modelstest.Whole("b", "Beaver", "The beaver builds dams of wood and mud. It eats bark, and never fish. Beavers weigh 20 kg, more than twice as much as an otter.", 0.9),
+		modelstest.Whole("c", "Rivers", "Whoever sees a beaver or an otter in the river Tavy may report it. A boat from the mill to the weir takes an hour.", 0.8),
+	}
+	for question, want := range map[string][]string{
+		"How do otters and beavers differ in what they weigh?": {
+			"Beavers weigh 20 kg, more than twice as much as an otter.", "Grown otters weigh 9 kg at most.",
+		},
+		"Which of them eats fish, the otter or the beaver?": {
+			"Otters hunt fish by day and night.", "It eats bark, and never fish.",
+		},
+		"Which was hunted for fur, the otter or the newt?": { // of which nothing was read
+			"They were hunted for fur until 1978.",
+		},
+	} {
+		in := evidence.Brief{Question: question, Evidence: list, MaxTokens: 800}
+		d := write(t, in)
+		checkQuotes(t, in, d)
+		var got []string
+		for _, s := range d.Sentences {
+			got = append(got, s.Text)
+		}
+		for _, s := range want {
+			if !slices.Contains(got, s) {
+				t.Errorf("%q is answered %q, without %q", question, got, s)
+			}
+		}
+		if slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "Tavy") || strings.Contains(s, "mistaken") }) && len(want) == 2 {
+			t.Errorf("%q is answered %q", question, got)
+		}
 	}
 }
