@@ -17,19 +17,20 @@ import (
 var hasVector = []float32{}
 
 // gather reads passages, each with the terms of the adjacent ones, its similarity to the
-// query, and, if n-grams are compared, its text. Those that were removed meanwhile are left
-// out.
-func (m *Memory) gather(ctx context.Context, tx pgx.Tx, q *preparedQuery, found []place) ([]rank.Candidate, error) {
+// query, and, if n-grams are compared, its text, which grams scores as it comes. Those that
+// were removed meanwhile are left out.
+func (m *Memory) gather(ctx context.Context, tx pgx.Tx, q *preparedQuery, found []place, grams *rank.Scorer) ([]rank.Candidate, error) {
 	slices.SortFunc(found, func(a, b place) int { return cmp.Or(cmp.Compare(a.Doc, b.Doc), cmp.Compare(a.Ord, b.Ord)) })
 	found = slices.Compact(found)
 	docs, ords := columnsOf(found)
 	p := params{m.tenant, docs, ords}
-	cos, join, surface, body := "null::float8", "", "null::bytea", ""
+	cos, text, join := "null::float8 cos", "null::bytea text", ""
 	if q.vector != nil {
-		cos = "1 - (v.v <=> " + p.add(q.vector) + "::real[]::halfvec)"
-		join = fmt.Sprintf(" left join %s v on v.tenant = $1 and v.doc = k.doc and v.ord = case when p.ord = k.ord then k.ord end", q.space.table())
+		cos = "1 - (v.v <=> " + p.add(q.vector) + "::real[]::halfvec) cos"
+		join = fmt.Sprintf(" left join %s v on v.tenant = $1 and v.doc = k.doc and v.ord = k.ord", q.space.table())
 		if q.Mode == evidence.ModeHybrid {
-			surface, body = "substring(b.text from p.start + 1 for p.stop - p.start)", " left join body b on b.tenant = $1 and b.doc = case when p.ord = k.ord then k.doc end"
+			text = "substring(b.text from p.start + 1 for p.stop - p.start) text"
+			join += " left join body b on b.tenant = $1 and b.doc = k.doc"
 		}
 	}
 	out, context := make([]rank.Candidate, len(found)), make([][2]string, len(found)) // the terms before and after
@@ -39,6 +40,9 @@ func (m *Memory) gather(ctx context.Context, tx pgx.Tx, q *preparedQuery, found 
 		case err != nil:
 			return err
 		case off == 0:
+			if grams != nil { // while the server reads the next ones
+				c.Grams = grams.Score(c.Surface)
+			}
 			out[n] = c
 		case off < 0:
 			context[n][0] = c.Terms
@@ -46,11 +50,13 @@ func (m *Memory) gather(ctx context.Context, tx pgx.Tx, q *preparedQuery, found 
 			context[n][1] = c.Terms
 		}
 		return nil
-		// Of the adjacent passages nothing but the terms is read: no index is searched for null.
-	}, `select k.n - 1, p.ord - k.ord, p.doc, p.ord, p.start, p.stop, p.simhash, p.stems, d.turn is not null, coalesce(d.title, ''), `+cos+`, `+surface+`
+		// Of the adjacent passages nothing but the terms is read. The planner must not read
+		// whole tables for a few rows: hence the lateral join.
+	}, `select k.n - 1, p.ord - k.ord, p.doc, p.ord, p.start, p.stop, p.simhash, p.stems, coalesce(own.turn, false), coalesce(own.title, ''), own.cos, own.text
 		from unnest($2::bigint[], $3::int[]) with ordinality k(doc, ord, n)
 		join passage p on p.tenant = $1 and p.doc = k.doc and p.ord between k.ord - 1 and k.ord + 1
-		left join doc d on d.tenant = $1 and d.id = case when p.ord = k.ord then k.doc end`+join+body, p...)
+		left join lateral (select d.turn is not null turn, d.title, `+cos+`, `+text+` from doc d`+join+`
+			where p.ord = k.ord and d.tenant = $1 and d.id = k.doc offset 0) own on true`, p...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the candidates: %w", err)
 	}
@@ -71,7 +77,7 @@ func (m *Memory) gather(ctx context.Context, tx pgx.Tx, q *preparedQuery, found 
 }
 
 // scanCandidate reads a passage: n is the index of the one that was asked for, and off is
-// 0 for it, or says on which side of it this one is.
+// 0 for it, or says on which side of it this one is. Its terms are coded.
 func scanCandidate(row pgx.Row) (n, off int, c rank.Candidate, err error) {
 	var hash int64
 	var title string
@@ -80,32 +86,14 @@ func scanCandidate(row pgx.Row) (n, off int, c rank.Candidate, err error) {
 	if err = row.Scan(&n, &off, &c.Doc, &c.Ord, &c.Start, &c.Stop, &hash, &c.Terms, &c.Turn, &title, &cos, &text); err != nil {
 		return n, off, c, err
 	}
-	c.Simhash, c.Terms = uint64(hash), decodedAll(c.Terms) //nolint:gosec // bits, not a number
+	c.Simhash = uint64(hash) //nolint:gosec // bits, not a number
 	if cos != nil {
 		c.Cos, c.Vector = *cos, hasVector
 	}
-	if text != nil {
+	if text != nil && len(text) == c.Stop-c.Start { // else it is damaged, which is said of hits
 		c.Surface = intake.TitleHead(title) + " " + string(text)
 	}
 	return n, off, c, nil
-}
-
-// texts reads the texts of passages.
-func (m *Memory) texts(ctx context.Context, tx pgx.Tx, places []place) (map[place]string, error) {
-	docs, ords := columnsOf(places)
-	out := make(map[place]string, len(places))
-	err := eachRow(ctx, tx, func(row pgx.Row) error {
-		var at place
-		var b []byte
-		err := row.Scan(&at.Doc, &at.Ord, &b)
-		out[at] = string(b)
-		return err
-	}, `select p.doc, p.ord, substring(b.text from p.start + 1 for p.stop - p.start) from unnest($2::bigint[], $3::int[]) k(doc, ord)
-		join passage p on p.tenant = $1 and p.doc = k.doc and p.ord = k.ord join body b on b.tenant = $1 and b.doc = p.doc`, m.tenant, docs, ords)
-	if err != nil {
-		return nil, fmt.Errorf("reading texts: %w", err)
-	}
-	return out, nil
 }
 
 // maxThread limits the turns among which one recall looks for neighbours.
@@ -161,5 +149,5 @@ func (m *Memory) silentTurns(ctx context.Context, tx pgx.Tx, q *preparedQuery, d
 	for i, doc := range pass {
 		places[i] = place{doc, 0}
 	}
-	return m.gather(ctx, tx, q, places)
+	return m.gather(ctx, tx, q, places, nil)
 }

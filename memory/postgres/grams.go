@@ -19,7 +19,7 @@ const smallMemory = 4000
 type grams struct {
 	mu    sync.Mutex
 	table *rank.GramTable
-	terms map[string]int // how many of the sample have each term
+	terms map[string]int // how many of the sample have each term, which is coded
 	size  int            // of the sample
 	busy  bool           // a sample is being taken in the background
 }
@@ -117,7 +117,7 @@ func (m *Memory) sampleGrams(ctx context.Context, tx pgx.Tx, chunks int64) (*gra
 		}
 		texts = append(texts, string(body))
 		once := map[string]bool{}
-		for t := range strings.FieldsSeq(decodedAll(stems)) {
+		for t := range strings.FieldsSeq(stems) {
 			if !once[t] {
 				once[t] = true
 				s.terms[t]++

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -21,7 +20,7 @@ const depth = 200
 // preparedQuery is a RecallQuery with its limits applied, and its terms.
 type preparedQuery struct {
 	evidence.RecallQuery
-	terms   []string  // stems, with repetitions
+	terms   []string  // stems, with repetitions, coded as they are stored
 	vector  []float32 // of unit length; nil: words only
 	lexical []float32 // of unit length, beside a vector of a trained model; nil: none
 	hidden  bool      // vector is the lexical one in the place of the trained one, and hits have none
@@ -31,6 +30,8 @@ type preparedQuery struct {
 	space    space // of vector
 	near     space // of lexical, where it is searched too; zero: it is not
 	filtered bool
+	passing  int  // passages that pass the filter, or so many were counted
+	exact    bool // passing is all of them, and all may be compared
 }
 
 // Recall finds chunks; see contract.Store.
@@ -86,7 +87,9 @@ func (m *Memory) prepareQuery(rq evidence.RecallQuery) (*preparedQuery, error) {
 	q.K = min(q.K, contract.MaxK)
 	q.depth = max(depth, 4*q.K)
 	if q.Mode != evidence.ModeVector {
-		q.terms = m.voc.Query(strings.ToValidUTF8(q.Text, " "))
+		for _, t := range m.voc.Query(strings.ToValidUTF8(q.Text, " ")) {
+			q.terms = append(q.terms, coded(t))
+		}
 	}
 	if q.Mode == evidence.ModeBM25 {
 		return q, nil
@@ -218,25 +221,30 @@ func (m *Memory) candidates(ctx context.Context, tx pgx.Tx, q *preparedQuery, to
 	if err := m.addLexical(ctx, tx, q, stats, total); err != nil {
 		return nil, err
 	}
-	found, err := m.search(ctx, tx, q, stats)
+	words, nearest, err := m.search(ctx, tx, q, stats, total)
 	if err != nil {
 		return nil, err
 	}
-	cands, err := m.gather(ctx, tx, q, found)
-	if err != nil {
-		return nil, err
-	}
-	rank.ScoreWords(cands, stats)
 	table, err := m.gramsFor(ctx, tx, q, total)
 	if err != nil {
 		return nil, err
 	}
+	var grams *rank.Scorer
 	if table != nil {
-		table.Score(cands, q.Text)
+		grams = table.Scorer(q.Text)
 	}
+	cands, err := m.gather(ctx, tx, q, slices.Concat(words, nearest), grams)
+	if err != nil {
+		return nil, err
+	}
+	cands = withoutOthers(cands, nearest, stats)
+	rank.ScoreWords(cands, stats)
 	cands = rank.Scored(q.ranked(), cands, table != nil)
 	if cands, err = m.addNeighbours(ctx, tx, q, cands); err != nil {
 		return nil, err
+	}
+	for i := range cands {
+		cands[i].Terms = decodedAll(cands[i].Terms) // near-duplicates are told apart by their numbers
 	}
 	return rank.Best(cands, q.K), nil
 }
@@ -252,67 +260,76 @@ type place struct {
 	Ord int
 }
 
-// search returns the passages that the words and the vectors find.
-func (m *Memory) search(ctx context.Context, tx pgx.Tx, q *preparedQuery, stats *rank.TermStats) ([]place, error) {
-	found, err := m.matching(ctx, tx, q, stats)
-	if err != nil || q.vector == nil {
-		return found, err
+// withoutOthers leaves out what neither the vectors nor the words have found: of a small
+// memory pg_textsearch sorts all passages, those without any of the words last.
+func withoutOthers(cands []rank.Candidate, nearest []place, stats *rank.TermStats) []rank.Candidate {
+	near := make(map[place]bool, len(nearest))
+	for _, at := range nearest {
+		near[at] = true
 	}
-	exact := false
-	if q.filtered {
-		if exact, err = m.isSelective(ctx, tx, q); err != nil {
-			return nil, err
-		}
-	}
-	nearest, err := m.nearest(ctx, tx, q, q.space, q.vector, exact)
-	if err != nil {
-		return nil, err
-	}
-	found = append(found, nearest...)
-	if q.near.id == 0 {
-		return found, nil
-	}
-	misspelt, err := m.nearest(ctx, tx, q, q.near, q.lexical, exact)
-	return append(found, misspelt...), err
+	return slices.DeleteFunc(cands, func(c rank.Candidate) bool { return !near[place{c.Doc, c.Ord}] && !stats.In(c.Terms) })
 }
 
-// hits reads the documents and the vectors of the best candidates.
+// search returns the passages that the words find, and those that the vectors find.
+func (m *Memory) search(ctx context.Context, tx pgx.Tx, q *preparedQuery, stats *rank.TermStats, total tally) (words, nearest []place, err error) {
+	if q.filtered {
+		if err := m.countPassing(ctx, tx, q); err != nil {
+			return nil, nil, err
+		}
+	}
+	if words, err = m.matching(ctx, tx, q, stats); err != nil || q.vector == nil {
+		return words, nil, err
+	}
+	if nearest, err = m.nearest(ctx, tx, q, q.space, q.vector, total.chunks); err != nil || q.near.id == 0 {
+		return words, nearest, err
+	}
+	misspelt, err := m.nearest(ctx, tx, q, q.near, q.lexical, total.chunks)
+	return words, append(nearest, misspelt...), err
+}
+
+// hits reads the documents and the vectors of the best candidates, and their texts as far
+// as they were not read for the n-grams.
 func (m *Memory) hits(ctx context.Context, tx pgx.Tx, q *preparedQuery, cands []rank.Candidate) ([]evidence.Hit, error) {
-	docs, vectors := map[int64]evidence.Document{}, map[place][]float32{}
-	ids, places := []int64{}, []place{}
-	for _, c := range cands {
-		ids, places = append(ids, c.Doc), append(places, place{c.Doc, c.Ord})
+	if len(cands) == 0 {
+		return []evidence.Hit{}, nil
 	}
-	err := eachRow(ctx, tx, func(row pgx.Row) error {
-		var id int64
-		d, err := scanDoc(row, &id)
-		docs[id] = d
-		return err
-	}, "select "+docColumns+", d.id from doc d where d.tenant = $1 and d.id = any($2)", m.tenant, ids)
-	if err != nil {
-		return nil, fmt.Errorf("reading documents: %w", err)
+	places, starts, stops := make([]place, len(cands)), make([]int32, len(cands)), make([]int32, len(cands))
+	for i, c := range cands {
+		places[i] = place{c.Doc, c.Ord}
+		if c.Surface == "" {
+			starts[i], stops[i] = int32(c.Start), int32(c.Stop) //nolint:gosec // MaxText is smaller
+		}
 	}
-	texts, err := m.texts(ctx, tx, places)
-	if err != nil {
-		return nil, err
-	}
+	docs, ords := columnsOf(places)
+	vector, join := "null::real[]", ""
 	if q.vector != nil && !q.hidden {
-		if vectors, err = m.vectorsOf(ctx, tx, q.space, places); err != nil {
-			return nil, err
-		}
+		vector = "v.v::real[]"
+		join = fmt.Sprintf(" left join %s v on v.tenant = $1 and v.doc = k.doc and v.ord = k.ord", q.space.table())
 	}
-	out := []evidence.Hit{}
-	for _, c := range cands {
-		d, at := docs[c.Doc], place{c.Doc, c.Ord}
-		d.Tags, d.Meta = slices.Clone(d.Tags), maps.Clone(d.Meta)
-		if len(texts[at]) != c.Stop-c.Start {
-			return nil, fmt.Errorf("chunk %d of document %s is not a piece of its text", c.Ord, d.ID)
+	out := make([]evidence.Hit, len(cands))
+	err := eachRow(ctx, tx, func(row pgx.Row) error {
+		var n int
+		var text []byte
+		var v []float32
+		d, err := scanDoc(row, &n, &text, &v)
+		if err != nil {
+			return err
 		}
-		out = append(out, evidence.Hit{
-			Document: d,
-			Passage:  evidence.Passage{DocumentID: d.ID, Start: c.Start, End: c.Stop, Text: texts[at], Score: c.Score},
-			Vector:   vectors[at],
-		})
+		c := cands[n]
+		passage := string(text)
+		if c.Surface != "" {
+			passage = c.Surface[len(c.Surface)-(c.Stop-c.Start):]
+		}
+		if len(passage) != c.Stop-c.Start {
+			return fmt.Errorf("chunk %d of document %s is not a piece of its text", c.Ord, d.ID)
+		}
+		out[n] = evidence.Hit{Document: d, Passage: evidence.Passage{DocumentID: d.ID, Start: c.Start, End: c.Stop, Text: passage, Score: c.Score}, Vector: v}
+		return nil
+	}, "select "+docColumns+`, k.n - 1, case when k.stop > 0 then substring(b.text from k.start + 1 for k.stop - k.start) end, `+vector+`
+		from unnest($2::bigint[], $3::int[], $4::int[], $5::int[]) with ordinality k(doc, ord, start, stop, n)
+		join doc d on d.tenant = $1 and d.id = k.doc left join body b on b.tenant = $1 and b.doc = case when k.stop > 0 then k.doc end`+join, m.tenant, docs, ords, starts, stops)
+	if err != nil {
+		return nil, fmt.Errorf("reading the hits: %w", err)
 	}
 	return out, nil
 }

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"encoding/hex"
 	"strings"
 )
 
@@ -9,49 +8,83 @@ import (
 // of ASCII letters, so that the index of pg_textsearch has exactly our stems.
 const codeMark = "zq"
 
+// codeLetters are the sixteen digits of a code: digits would be words of their own.
+const codeLetters = "ghijklmnopabcdef"
+
 // coded is a stem as it is stored and asked for.
 func coded(stem string) string {
-	if !strings.HasPrefix(stem, codeMark) && !strings.ContainsFunc(stem, func(r rune) bool { return r < 'a' || r > 'z' }) {
+	if !needsCode(stem) {
 		return stem
 	}
-	return codeMark + hexLetters.Replace(hex.EncodeToString([]byte(stem)))
+	b := make([]byte, 0, len(codeMark)+2*len(stem))
+	b = append(b, codeMark...)
+	for i := range len(stem) {
+		b = append(b, codeLetters[stem[i]>>4], codeLetters[stem[i]&15])
+	}
+	return string(b)
 }
 
-// hexLetters writes a number without digits, which would be words of their own.
-var (
-	hexLetters = strings.NewReplacer("0", "g", "1", "h", "2", "i", "3", "j", "4", "k", "5", "l", "6", "m", "7", "n", "8", "o", "9", "p")
-	letterHex  = strings.NewReplacer("g", "0", "h", "1", "i", "2", "j", "3", "k", "4", "l", "5", "m", "6", "n", "7", "o", "8", "p", "9")
-)
+func needsCode(stem string) bool {
+	for i := range len(stem) {
+		if stem[i] < 'a' || stem[i] > 'z' {
+			return true
+		}
+	}
+	return strings.HasPrefix(stem, codeMark)
+}
 
 // codedAll codes stems that are separated by spaces.
-func codedAll(stems string) string { return mapWords(stems, coded) }
+func codedAll(stems string) string {
+	var b strings.Builder
+	b.Grow(len(stems))
+	for w := range strings.FieldsSeq(stems) {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(coded(w))
+	}
+	return b.String()
+}
 
 // decodedAll is the inverse of codedAll.
 func decodedAll(stems string) string {
 	if !strings.Contains(stems, codeMark) {
 		return stems
 	}
-	return mapWords(stems, func(w string) string {
-		rest, ok := strings.CutPrefix(w, codeMark)
-		if !ok {
-			return w
+	b := make([]byte, 0, len(stems))
+	for w := range strings.FieldsSeq(stems) {
+		if len(b) > 0 {
+			b = append(b, ' ')
 		}
-		b, err := hex.DecodeString(letterHex.Replace(rest))
-		if err != nil {
-			return w
-		}
-		return string(b)
-	})
+		b = appendDecoded(b, w)
+	}
+	return string(b)
 }
 
-func mapWords(s string, fn func(string) string) string {
-	var b strings.Builder
-	b.Grow(len(s))
-	for w := range strings.FieldsSeq(s) {
-		if b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteString(fn(w))
+// appendDecoded appends a word; one that is no code is appended as it is.
+func appendDecoded(b []byte, word string) []byte {
+	code, ok := strings.CutPrefix(word, codeMark)
+	if !ok || len(code)%2 != 0 {
+		return append(b, word...)
 	}
-	return b.String()
+	before := len(b)
+	for i := 0; i < len(code); i += 2 {
+		hi, lo := codeDigit(code[i]), codeDigit(code[i+1])
+		if hi|lo > 15 {
+			return append(b[:before], word...)
+		}
+		b = append(b, hi<<4|lo)
+	}
+	return b
+}
+
+// codeDigit is the place of a letter in codeLetters, or more than 15.
+func codeDigit(c byte) byte {
+	switch {
+	case 'g' <= c && c <= 'p':
+		return c - 'g'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	}
+	return 16
 }

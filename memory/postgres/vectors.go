@@ -20,18 +20,21 @@ const nearDepth = 100
 // through that they tell.
 const fewDocs = 4000
 
-// isSelective reports whether so few passages pass the filter that all are compared.
-func (m *Memory) isSelective(ctx context.Context, tx pgx.Tx, q *preparedQuery) (bool, error) {
+// countPassing counts the passages that pass the filter, as far as it has to be known
+// whether all of them are compared.
+func (m *Memory) countPassing(ctx context.Context, tx pgx.Tx, q *preparedQuery) error {
 	for _, most := range []int{min(fewDocs, m.exactRows()), m.exactRows() + 1} {
 		p := params{m.tenant, most}
 		where := filterOf(q.RecallQuery, m.tenant, &p)
-		var docs, chunks int
-		err := tx.QueryRow(ctx, "select count(*), coalesce(sum(chunks), 0) from (select d.chunks from doc d where d.tenant = $1 and "+where+" limit $2) top", p...).Scan(&docs, &chunks)
-		if err != nil || chunks > m.exactRows() || docs < most {
-			return chunks <= m.exactRows(), err
+		var docs int
+		err := tx.QueryRow(ctx, "select count(*), coalesce(sum(chunks), 0) from (select d.chunks from doc d where d.tenant = $1 and "+where+" limit $2) top", p...).Scan(&docs, &q.passing)
+		q.exact = q.passing <= m.exactRows()
+		if err != nil || !q.exact || docs < most {
+			return err
 		}
 	}
-	return false, nil
+	q.exact = false
+	return nil
 }
 
 func (m *Memory) exactRows() int {
@@ -41,43 +44,33 @@ func (m *Memory) exactRows() int {
 	return exactRows
 }
 
-// nearest returns the passages with the nearest vectors. exact compares all that pass the
-// filter; otherwise HNSW is asked.
-func (m *Memory) nearest(ctx context.Context, tx pgx.Tx, q *preparedQuery, s space, v []float32, exact bool) ([]place, error) {
+// mostNear bounds how many vectors HNSW looks at for a filter before it asks for more.
+const mostNear = 400
+
+// nearest returns the passages with the nearest vectors: of those that pass a filter, if
+// they are few enough, all are compared; otherwise HNSW is asked.
+func (m *Memory) nearest(ctx context.Context, tx pgx.Tx, q *preparedQuery, s space, v []float32, chunks int64) (out []place, err error) {
 	p := params{m.tenant, v, max(nearDepth, 2*q.K)}
-	distance := "v.v <=> $2::real[]::halfvec"
+	b, distance := &pgx.Batch{}, "v.v <=> $2::real[]::halfvec"
 	query := fmt.Sprintf("select v.doc, v.ord from %s v where v.tenant = $1 order by %s limit $3", s.table(), distance)
 	if q.filtered {
 		where := filterOf(q.RecallQuery, m.tenant, &p)
-		if exact {
-			// Both are materialized: the planner must not walk the index of the vectors and
-			// ask for the filter on the way.
+		if q.exact {
+			// The planner must neither walk the index of the vectors and ask for the filter on
+			// the way, nor read all vectors.
 			query = fmt.Sprintf(`with pass as materialized (select d.id from doc d where d.tenant = $1 and %s),
-				dist as materialized (select v.doc, v.ord, %s d from pass join %s v on v.tenant = $1 and v.doc = pass.id)
+				dist as materialized (select v.doc, v.ord, %s d from pass cross join lateral (select * from %s v where v.tenant = $1 and v.doc = pass.id offset 0) v)
 				select doc, ord from dist order by d limit $3`, where, distance, s.table())
 		} else {
+			near := min(mostNear, int64(1.2*nearDepth*float64(chunks)/float64(max(1, q.passing))))
+			b.Queue("select set_config('hnsw.ef_search', $1, true)", fmt.Sprint(max(nearDepth, near)))
 			query = fmt.Sprintf(`select v.doc, v.ord from %s v where v.tenant = $1 and exists(select 1 from doc d where d.tenant = $1 and d.id = v.doc and %s)
 				order by %s limit $3`, s.table(), where, distance)
 		}
 	}
-	rows, err := tx.Query(ctx, query, p...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[place])
-}
-
-// vectorsOf reads the vectors of passages.
-func (m *Memory) vectorsOf(ctx context.Context, tx pgx.Tx, s space, places []place) (map[place][]float32, error) {
-	docs, ords := columnsOf(places)
-	out := map[place][]float32{}
-	err := eachRow(ctx, tx, func(row pgx.Row) error {
-		var at place
-		var v []float32
-		err := row.Scan(&at.Doc, &at.Ord, &v)
-		out[at] = v
+	b.Queue(query, p...).Query(func(rows pgx.Rows) error {
+		out, err = pgx.CollectRows(rows, pgx.RowToStructByPos[place])
 		return err
-	}, fmt.Sprintf(`select v.doc, v.ord, v.v::real[] from unnest($2::bigint[], $3::int[]) k(doc, ord)
-		join %s v on v.tenant = $1 and v.doc = k.doc and v.ord = k.ord`, s.table()), m.tenant, docs, ords)
-	return out, err
+	})
+	return out, tx.SendBatch(ctx, b).Close()
 }

@@ -58,7 +58,7 @@ func (m *Memory) countTerms(ctx context.Context, tx pgx.Tx, terms []string, chun
 			continue
 		}
 		b.Queue("select count(*) from (select 1 from passage p where p.tenant = $1 and "+stemsArray+" @> $2::text[] limit $3) top",
-			m.tenant, []string{coded(term)}, most).QueryRow(func(row pgx.Row) error {
+			m.tenant, []string{term}, most).QueryRow(func(row pgx.Row) error {
 			var df int64
 			if err := row.Scan(&df); err != nil {
 				return err
@@ -89,36 +89,78 @@ func (m *Memory) filterJoin(q *preparedQuery, p *params) (join, where string) {
 
 // matching returns the passages with the best BM25.
 func (m *Memory) matching(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats) ([]place, error) {
-	if len(s.Terms) == 0 {
+	switch {
+	case len(s.Terms) == 0:
 		return nil, nil
-	}
-	if m.server.bm25 {
+	case q.filtered && q.few(s.Chunks):
+		return m.matchingAmong(ctx, tx, q, s)
+	case m.server.bm25:
 		return m.matchingIndexed(ctx, tx, q, s)
 	}
 	return m.matchingTerms(ctx, tx, q, s)
 }
 
+// few reports whether it is cheaper to read the words of all passages that pass the filter
+// than to look for them among the best of the memory: of those it takes more, the fewer
+// pass. Reading one takes about twice the time of ranking one.
+func (q *preparedQuery) few(chunks int64) bool {
+	n := int64(q.passing)
+	return q.exact && n*n <= int64(q.depth)*chunks
+}
+
+// matchingAmong compares all passages that pass the filter.
+func (m *Memory) matchingAmong(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats) ([]place, error) {
+	p := params{m.tenant}
+	where := filterOf(q.RecallQuery, m.tenant, &p)
+	return m.bestOf(ctx, tx, q, s, `with pass as materialized (select d.id from doc d where d.tenant = $1 and `+where+`)
+		select p.doc, p.ord, p.stems from pass cross join lateral (select * from passage p where p.tenant = $1 and p.doc = pass.id offset 0) p`, p)
+}
+
+const (
+	// firstRanked bounds how many passages are ranked before the filter is asked: of a
+	// large memory it is not known which part passes.
+	firstRanked = 5000
+	// mostRanked is how many pg_textsearch ranks at most.
+	mostRanked = 100_000
+)
+
 // matchingIndexed asks pg_textsearch. Repeated terms count repeatedly, as in the score.
+// The score of the index is not asked for: pg_textsearch would divide each text into words
+// again to answer.
 func (m *Memory) matchingIndexed(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats) ([]place, error) {
 	var words []string
 	for _, t := range q.terms {
 		if s.Weight[t] > 0 {
-			words = append(words, coded(t))
+			words = append(words, t)
 		}
 	}
+	const best = `select p.doc, p.ord from passage p where p.tenant = $1 order by p.stems <@> to_bm25query($2, $4) limit $3`
 	p := params{m.tenant, strings.Join(words, " "), q.depth, m.server.bmIndex()}
-	join, where := m.filterJoin(q, &p)
-	var out []place
-	err := eachRow(ctx, tx, func(row pgx.Row) error {
-		var at place
-		var score float64
-		err := row.Scan(&at.Doc, &at.Ord, &score)
-		if score < 0 { // of those that have none of the words it is 0
-			out = append(out, at)
+	if !q.filtered {
+		rows, err := tx.Query(ctx, best, p...)
+		if err != nil {
+			return nil, err
 		}
-		return err
-	}, `select p.doc, p.ord, p.stems <@> to_bm25query($2, $4) score from passage p`+join+` where p.tenant = $1`+where+` order by score limit $3`, p...)
-	return out, err
+		return pgx.CollectRows(rows, pgx.RowToStructByPos[place])
+	}
+	most := p.add(q.depth)
+	query := `with best as materialized (select doc, ord, row_number() over () n from (` + best + `) b)
+		select b.doc, b.ord, (select count(*) from best) from best b join doc d on d.tenant = $1 and d.id = b.doc
+		where ` + filterOf(q.RecallQuery, m.tenant, &p) + ` order by b.n limit ` + most
+	for n := min(firstRanked, max(q.depth, int(1.5*float64(q.depth)*float64(s.Chunks)/float64(max(1, q.passing))))); ; n = min(4*n, mostRanked) {
+		p[2] = n
+		var out []place
+		ranked := n
+		err := eachRow(ctx, tx, func(row pgx.Row) error {
+			var at place
+			err := row.Scan(&at.Doc, &at.Ord, &ranked)
+			out = append(out, at)
+			return err
+		}, query, p...)
+		if err != nil || len(out) >= q.depth || ranked < n || n >= mostRanked || int64(n) >= s.Chunks {
+			return out, err
+		}
+	}
 }
 
 // matchingTerms finds the passages that have the rarest terms, and of those the ones with
@@ -127,7 +169,7 @@ func (m *Memory) matchingTerms(ctx context.Context, tx pgx.Tx, q *preparedQuery,
 	b := &pgx.Batch{}
 	weights := map[place]float64{}
 	for _, t := range s.Sought() {
-		p := params{m.tenant, []string{coded(t)}, 2 * rank.MatchBudget}
+		p := params{m.tenant, []string{t}, 2 * rank.MatchBudget}
 		join, where := m.filterJoin(q, &p)
 		b.Queue("select p.doc, p.ord from passage p"+join+" where p.tenant = $1 and "+stemsArray+" @> $2::text[]"+where+" limit $3", p...).Query(func(rows pgx.Rows) error {
 			var at place
@@ -151,28 +193,29 @@ func (m *Memory) matchingTerms(ctx context.Context, tx pgx.Tx, q *preparedQuery,
 	if len(found) <= q.depth {
 		return found, nil
 	}
-	return m.bestOf(ctx, tx, q, s, found[:min(len(found), max(foundByTerm, q.depth))])
+	docs, ords := columnsOf(found[:min(len(found), max(foundByTerm, q.depth))])
+	return m.bestOf(ctx, tx, q, s, `select p.doc, p.ord, p.stems from unnest($2::bigint[], $3::int[]) k(doc, ord)
+		join passage p on p.tenant = $1 and p.doc = k.doc and p.ord = k.ord`, params{m.tenant, docs, ords})
 }
 
-// bestOf returns those of the passages that have the best BM25.
-func (m *Memory) bestOf(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats, found []place) ([]place, error) {
-	docs, ords := columnsOf(found)
+// bestOf returns those of the passages of a query that have the best BM25.
+func (m *Memory) bestOf(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats, query string, p params) ([]place, error) {
 	var cands []rank.Candidate
 	err := eachRow(ctx, tx, func(row pgx.Row) error {
 		var c rank.Candidate
 		err := row.Scan(&c.Doc, &c.Ord, &c.Terms)
-		c.Terms = decodedAll(c.Terms)
 		cands = append(cands, c)
 		return err
-	}, `select p.doc, p.ord, p.stems from unnest($2::bigint[], $3::int[]) k(doc, ord) join passage p on p.tenant = $1 and p.doc = k.doc and p.ord = k.ord`,
-		m.tenant, docs, ords)
+	}, query, p...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the words of passages: %w", err)
 	}
 	rank.ScoreWords(cands, s)
 	out := make([]place, 0, q.depth)
 	for _, c := range rank.BestWords(cands, q.depth) {
-		out = append(out, place{c.Doc, c.Ord})
+		if c.Words > 0 {
+			out = append(out, place{c.Doc, c.Ord})
+		}
 	}
 	return out, nil
 }

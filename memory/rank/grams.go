@@ -101,53 +101,76 @@ func gramsOf(out []uint32, t string) []uint32 {
 	return out
 }
 
-// Score sets the cosine of the character n-grams of each candidate and the
-// query, weighted by rarity. Vectors of a lexical embedder approximate it in a
-// few hundred numbers, with collisions. Words count as written, function words
-// included: stems, which BM25 compares already, score a point less on
-// abstracts.
-func (t *GramTable) Score(cands []Candidate, question string) {
-	words := newWordCounter()
-	asked := map[uint32]float32{}
-	var gs []uint32
-	for _, w := range words.count(question) {
-		gs = gramsOf(gs[:0], w.text)
-		for _, g := range gs {
-			asked[g] += float32(w.times)
+// Scorer compares texts with a question by their character n-grams, weighted by rarity.
+// Vectors of a lexical embedder approximate that in a few hundred numbers, with
+// collisions. Words count as written, function words included: stems, which BM25 compares
+// already, score a point less on abstracts.
+type Scorer struct {
+	table *GramTable
+	asked []float32 // by bucket: the weights of the n-grams of the question, squared
+	norm  float64
+	words *wordCounter
+	known []wordShare // of each word
+	grams []uint32    // reused
+}
+
+// wordShare is what a word contributes to the cosine of a text.
+type wordShare struct{ dot, square float32 }
+
+// Scorer returns one for a question. Several must not share it.
+func (t *GramTable) Scorer(question string) *Scorer {
+	times := map[uint32]float32{}
+	s := &Scorer{table: t, asked: make([]float32, gramBuckets), words: newWordCounter()}
+	for _, w := range newWordCounter().count(question) {
+		s.grams = gramsOf(s.grams[:0], w.text)
+		for _, g := range s.grams {
+			times[g] += float32(w.times)
 		}
 	}
-	q := make([]float32, gramBuckets)
-	norm := 0.0
-	for g, n := range asked {
+	for g, n := range times {
 		v := (1 + float32(math.Log(float64(n)))) * t.weight(g)
-		q[g], norm = v*t.weight(g), norm+float64(v)*float64(v)
+		s.asked[g] = v * t.weight(g)
+		s.norm += float64(v) * float64(v)
 	}
-	if norm == 0 {
-		return
+	return s
+}
+
+// Score returns the cosine of a text and the question.
+func (s *Scorer) Score(text string) float64 {
+	if s.norm == 0 {
+		return 0
 	}
-	words = newWordCounter()
-	type share struct{ dot, square float32 }
-	var known []share // of each word
+	dot, square := 0.0, 0.0
+	for _, w := range s.words.count(text) {
+		if w.id == len(s.known) {
+			s.known = append(s.known, s.share(w.text))
+		}
+		tf := 1 + logOf(w.times)
+		dot += tf * float64(s.known[w.id].dot)
+		square += tf * tf * float64(s.known[w.id].square)
+	}
+	if square == 0 {
+		return 0
+	}
+	return dot / math.Sqrt(s.norm*square)
+}
+
+func (s *Scorer) share(word string) wordShare {
+	var out wordShare
+	s.grams = gramsOf(s.grams[:0], word)
+	for _, g := range s.grams {
+		weight := s.table.weight(g)
+		out.dot += s.asked[g]
+		out.square += weight * weight
+	}
+	return out
+}
+
+// Score sets the cosine of the n-grams of each candidate and the question.
+func (t *GramTable) Score(cands []Candidate, question string) {
+	s := t.Scorer(question)
 	for i := range cands {
-		dot, square := 0.0, 0.0
-		for _, w := range words.count(cands[i].Surface) {
-			if w.id == len(known) {
-				var s share
-				gs = gramsOf(gs[:0], w.text)
-				for _, g := range gs {
-					weight := t.weight(g)
-					s.dot += q[g]
-					s.square += weight * weight
-				}
-				known = append(known, s)
-			}
-			tf := 1 + logOf(w.times)
-			dot += tf * float64(known[w.id].dot)
-			square += tf * tf * float64(known[w.id].square)
-		}
-		if square > 0 {
-			cands[i].Grams = dot / math.Sqrt(norm*square)
-		}
+		cands[i].Grams = s.Score(cands[i].Surface)
 	}
 }
 

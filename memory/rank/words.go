@@ -2,6 +2,7 @@ package rank
 
 import (
 	"cmp"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -133,19 +134,16 @@ func ScoreWords(cands []Candidate, s *TermStats) {
 	if len(s.Terms) == 0 {
 		return
 	}
-	place := make(map[string]int, len(s.Terms))
-	for i, t := range s.Terms {
-		place[t] = i
-	}
+	place := newPlaces(s.Terms)
 	// counted is how often each term of the query occurs in a text of so many terms.
 	type counted struct {
 		tf     []float64
 		length float64
 	}
 	add := func(c *counted, terms string) {
-		for t := range strings.FieldsSeq(terms) {
+		for t := range each(terms) {
 			c.length++
-			if i, ok := place[t]; ok {
+			if i, ok := place.of(t); ok {
 				c.tf[i]++
 			}
 		}
@@ -171,6 +169,63 @@ func ScoreWords(cands []Candidate, s *TermStats) {
 	for i := range cands {
 		cands[i].Words = 0.5*cands[i].Words + 0.5*score(wide[i], max(mean, 1))
 	}
+}
+
+// In reports whether one of the terms is among those of a chunk.
+func (s *TermStats) In(terms string) bool {
+	place := newPlaces(s.Terms)
+	for t := range each(terms) {
+		if _, ok := place.of(t); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// each yields the terms of a chunk.
+func each(terms string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for len(terms) > 0 {
+			t := terms
+			if end := strings.IndexByte(terms, ' '); end >= 0 {
+				t, terms = terms[:end], terms[end+1:]
+			} else {
+				terms = ""
+			}
+			if t != "" && !yield(t) {
+				return
+			}
+		}
+	}
+}
+
+// places finds the terms of a query among those of chunks, of which hardly any is one.
+type places struct {
+	at    map[string]int
+	maybe [256]bool // by mark: a term with another one is not looked up
+}
+
+func newPlaces(terms []string) *places {
+	p := &places{at: make(map[string]int, len(terms))}
+	for i, t := range terms {
+		p.at[t] = i
+		p.maybe[mark(t)] = true
+	}
+	return p
+}
+
+func (p *places) of(term string) (int, bool) {
+	if !p.maybe[mark(term)] {
+		return 0, false
+	}
+	i, ok := p.at[term]
+	return i, ok
+}
+
+// mark is made of what is read at once of a term, which is not empty.
+func mark(term string) byte {
+	n := len(term)
+	return byte(n)*7 + term[n-1]*13 + term[n/2]*29 + term[0]*53
 }
 
 // BestWords returns the n candidates with the best BM25.
