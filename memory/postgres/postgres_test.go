@@ -215,6 +215,14 @@ func TestCodedStems(t *testing.T) {
 			t.Errorf("decodedAll(coded(%q)) = %q", s, got)
 		}
 	}
+	if got, want := coded("3.5"), "zqjjiejl"; got != want { // as it is stored since the first layout
+		t.Errorf("coded(3.5) = %q, want %q", got, want)
+	}
+	for _, s := range []string{"zqg", "zqgz", "zq-g a", "azqgg", "zqGG"} { // no codes
+		if got := decodedAll(s); got != s {
+			t.Errorf("decodedAll(%q) = %q, want it as it is", s, got)
+		}
+	}
 }
 
 func textDoc(id int, body string) evidence.Document {

@@ -118,3 +118,39 @@ func TestGramsMatchPartsOfWords(t *testing.T) {
 		t.Errorf("grams = %v, %v, %v", a, b, c)
 	}
 }
+
+// The counter divides texts as surfaceWords does, ASCII and other scripts alike.
+func TestWordCounterCountsSurfaceWords(t *testing.T) {
+	t.Parallel()
+	c := newWordCounter()
+	for _, s := range []string{"", " ", "one", "one two, one", "(a)b-c_d 3.5", "naïve Zoë's naive", "end日本 語x y", "x\x00y", "a\xffb c", "Über uber ÜBER", "word."} {
+		want, got := map[string]int{}, map[string]int{}
+		for _, w := range surfaceWords(s) {
+			want[w]++
+		}
+		for _, w := range c.count(s) {
+			got[w.text] += w.times
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("count(%q) (-want +got):\n%s", s, diff)
+		}
+	}
+}
+
+func TestScoreWordsKnowsTermsAndLengths(t *testing.T) {
+	t.Parallel()
+	s, err := NewTermStats([]string{"on", "two"}, 10, 20, func(string) (int64, error) { return 2, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for terms, want := range map[string]bool{"": false, "on": true, "other two": true, "no ont tw": false, "twotwo": false} {
+		if got := s.In(terms); got != want {
+			t.Errorf("In(%q) = %v, want %v", terms, got, want)
+		}
+	}
+	cands := []Candidate{{Terms: "on two"}, {Terms: "on three"}, {Terms: "on  three four five"}, {Terms: "three"}}
+	ScoreWords(cands, s)
+	if a, b, c, d := cands[0].Words, cands[1].Words, cands[2].Words, cands[3].Words; a <= b || b <= c || c <= d || d != 0 {
+		t.Errorf("Words = %v, %v, %v, %v, want them falling to 0", a, b, c, d)
+	}
+}
