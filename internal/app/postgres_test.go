@@ -3,26 +3,30 @@ package app_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/research-mcp/research-mcp/internal/app"
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/testkit/apptest"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
 )
 
-// line passes connections on to a server until it is cut.
+// line passes connections on to a server until it is cut, or nothing more is heard of it.
 type line struct {
 	net.Listener
-	mu   sync.Mutex
-	open []net.Conn
+	silent atomic.Bool
+	mu     sync.Mutex
+	open   []net.Conn
 }
 
 func newLine(t *testing.T, server string) *line {
@@ -47,11 +51,28 @@ func newLine(t *testing.T, server string) *line {
 			l.mu.Lock()
 			l.open = append(l.open, client, out)
 			l.mu.Unlock()
-			go func() { _, _ = io.Copy(out, client); _ = out.Close() }()
-			go func() { _, _ = io.Copy(client, out); _ = client.Close() }()
+			go l.pass(out, client)
+			go l.pass(client, out)
 		}
 	}()
 	return l
+}
+
+func (l *line) pass(to, from net.Conn) {
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			break
+		}
+		if l.silent.Load() { // it takes all, and says nothing
+			continue
+		}
+		if _, err := to.Write(buf[:n]); err != nil {
+			break
+		}
+	}
+	_ = to.Close()
 }
 
 func (l *line) cut() {
@@ -63,10 +84,9 @@ func (l *line) cut() {
 	}
 }
 
-// A question is answered although the database of the memory is gone, within its
-// budget, and the answer says so.
-func TestQuestionWithoutItsDatabase(t *testing.T) {
-	t.Parallel()
+// behindLine starts the program with a database of its own, behind a line.
+func behindLine(t *testing.T) (*app.App, *line) {
+	t.Helper()
 	server := os.Getenv("POSTGRES_TEST_URL")
 	if server == "" {
 		t.Skip("not run: POSTGRES_TEST_URL is not set")
@@ -76,7 +96,7 @@ func TestQuestionWithoutItsDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := fmt.Sprintf("research_app_%d", os.Getpid())
+	name := fmt.Sprintf("research_app_%d_%d", os.Getpid(), time.Now().UnixNano())
 	if _, err := conn.Exec(ctx, "create database "+name); err != nil {
 		t.Fatal(err)
 	}
@@ -94,24 +114,58 @@ func TestQuestionWithoutItsDatabase(t *testing.T) {
 	u.Host, u.Path = l.Addr().String(), "/"+name
 	w := apptest.StartWorld(t, world.Options{})
 	a := apptest.Start(t, apptest.Settings(t, w.URLs(), map[string]string{"memory.backend": "postgres", "memory.url": u.String()}))
-	defer a.Close() //nolint:errcheck // its database is gone
-	ask := func() (answer string, warnings string) {
-		t.Helper()
-		got, err := a.Engine().Ask(t.Context(), research.Request{Question: "What is a transformer in machine learning?"}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got.Answer, strings.Join(got.Warnings, "\n")
+	t.Cleanup(func() { _ = a.Close() }) // its database is gone
+	return a, l
+}
+
+// wantAnswer asks, and returns the warnings of the answer, which show no password.
+func wantAnswer(t *testing.T, a *app.App, observe func(research.Event)) string {
+	t.Helper()
+	got, err := a.Engine().Ask(t.Context(), research.Request{Question: "What is a transformer in machine learning?", Budget: 10 * time.Second}, observe)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if answer, warnings := ask(); answer == "" || strings.Contains(warnings, "memory") {
-		t.Errorf("with its database: %q, %q", answer, warnings)
+	warnings := strings.Join(got.Warnings, "\n")
+	if got.Answer == "" || got.Status == evidence.Pending || len(got.Citations) == 0 {
+		t.Errorf("the answer is %q (%s), with warnings %q", got.Answer, got.Status, warnings)
+	}
+	if u, err := url.Parse(os.Getenv("POSTGRES_TEST_URL")); err == nil {
+		if password, _ := u.User.Password(); password != "" && strings.Contains(warnings, password) {
+			t.Error("the warnings show the password")
+		}
+	}
+	return warnings
+}
+
+// A question is answered although the database of the memory is gone, within its
+// budget, and the answer says so.
+func TestQuestionWithoutItsDatabase(t *testing.T) {
+	t.Parallel()
+	a, l := behindLine(t)
+	if warnings := wantAnswer(t, a, nil); strings.Contains(warnings, "memory") {
+		t.Errorf("with its database: %q", warnings)
 	}
 	l.cut()
-	answer, warnings := ask()
-	if answer == "" || !strings.Contains(warnings, "cannot be reached") && !strings.Contains(warnings, "memory is busy") {
-		t.Errorf("without its database: %q, %q", answer, warnings)
+	if warnings := wantAnswer(t, a, nil); !strings.Contains(warnings, "cannot be reached") {
+		t.Errorf("without its database: %q", warnings)
 	}
-	if password, _ := u.User.Password(); password != "" && strings.Contains(warnings, password) {
-		t.Error("the warnings show the password")
+}
+
+// The same, if the database goes while the question is under way, also if nothing says so:
+// its machine has stopped, or the network between.
+func TestQuestionThatLosesItsDatabase(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(l *line){
+		"gone":   (*line).cut,
+		"silent": func(l *line) { l.silent.Store(true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, l := behindLine(t)
+			var once sync.Once
+			if warnings := wantAnswer(t, a, func(research.Event) { once.Do(func() { lose(l) }) }); !strings.Contains(warnings, "cannot be reached") {
+				t.Errorf("the warnings are %q", warnings)
+			}
+		})
 	}
 }

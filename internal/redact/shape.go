@@ -9,7 +9,7 @@ import (
 
 var (
 	// userInfo is what stands before the host of a URL.
-	userInfo = text.Pattern(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#"'<>` + "`" + `]+@`)
+	userInfo = text.Pattern(`([a-zA-Z][a-zA-Z0-9+.-]*://)([^\s/?#"'<>` + "`" + `]+)@`)
 	// parameter is name=value in a query or a fragment.
 	parameter = text.Pattern(`([?&;#]|&amp;|%3[fF]|%26)((?:[\w.~\[\]-]|%5[BDFbdf]|%2[DEde]){1,64})(=|%3[dD])([^\s&;#"'<>` + "`" + `\\]+)`)
 	// field is the value behind a name that is only used for secrets, in JSON, a
@@ -41,12 +41,15 @@ func Shapes(s string) string {
 	}
 	s = privateKey().ReplaceAllString(s, Removed)
 	s = known().ReplaceAllString(s, Removed)
-	s = userInfo().ReplaceAllString(s, "${1}"+Removed+"@")
+	s = replaceLast(userInfo(), s, func(user string) bool { return user != placeholder })
 	s = parameters(s, mostNested)
 	s = authorization().ReplaceAllString(s, "${1}"+Removed)
 	s = replaceLast(credentials(), s, looksRandom)
 	return replaceLast(field(), s, func(string) bool { return true })
 }
+
+// placeholder is what stands for a user in our own hints.
+const placeholder = "USER"
 
 // mostNested is how deeply URLs in parameters of URLs are looked into.
 const mostNested = 4

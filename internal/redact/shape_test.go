@@ -29,6 +29,7 @@ func TestShapes(t *testing.T) {
 		{"a web token", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N", "REMOVED"},
 		{"a private key", "x -----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY----- y", "x REMOVED y"},
 		{"a key of age", "AGE-SECRET-KEY-1QQPQQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQYQSZQGPQ", "REMOVED"},
+		{"a place for a user", "postgres://USER@h1,h2/db, postgres://USERS@h, postgres://USER:pw@h", "postgres://USER@h1,h2/db, postgres://REMOVED@h, postgres://REMOVED@h"},
 		{"our own hints", "write it as key=value, such as --set research.budget=60s", "write it as key=value, such as --set research.budget=60s"},
 	} {
 		if got := Shapes(c.in); got != c.want {

@@ -41,8 +41,8 @@ func (e *Engine) await(ctx context.Context, a *asking, budget time.Duration, obs
 }
 
 // awaitGrace is how much longer a caller waits for a run than its budget: an answer
-// comes up to half a second after it.
-const awaitGrace = time.Second
+// comes up to half a second after it, and later if the memory does not answer.
+const awaitGrace = 500*time.Millisecond + leastKeep + 2*claimsWithin
 
 // leave counts a caller out. The run ends with its last one, unless one gave up waiting.
 func (r *runs) leave(ctx context.Context, a *asking) error {

@@ -191,7 +191,7 @@ func (d *digestion) wait(ctx context.Context, documents map[string]foundDocument
 	docs, open := slices.Clone(d.docs), d.open
 	d.mu.Unlock()
 	if open > 0 && ctx.Err() == nil {
-		d.r.warn(fmt.Sprintf("still being stored: %s; the memory is busy", text.Count(open, "document")))
+		d.r.warn(fmt.Sprintf("still being stored: %s; the memory is busy or cannot be reached", text.Count(open, "document")))
 	}
 	docs = slices.DeleteFunc(docs, func(x *digested) bool { return x.doc.Text == "" })
 	for i, x := range docs {

@@ -335,7 +335,7 @@ func (r *run) remember(ctx context.Context, docs []*digested) {
 	case err == nil:
 		r.e.foldLater(r.session.ID, r.models.wait())
 	case errors.Is(err, context.DeadlineExceeded):
-		r.warn("the memory is busy: this turn will be stored in the background")
+		r.warn("the memory is busy or cannot be reached: this turn will be stored in the background")
 		r.e.spawn("storing a turn", func() {
 			later, cancel := r.e.lingering(ctx, laterKeep)
 			defer cancel()

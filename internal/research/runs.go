@@ -263,12 +263,7 @@ func (e *Engine) start(ctx context.Context, req Request, id string) (*asking, er
 func (e *Engine) work(ctx context.Context, req Request, a *asking, of *record) {
 	endClaim := e.claim(ctx, a.id, req)
 	answer, left, err := e.inTurn(ctx, req, a)
-	stored := false
-	if err == nil {
-		if _, ok, failed := e.deps.Sessions.Run(context.WithoutCancel(ctx), a.id); failed == nil {
-			stored = ok
-		}
-	}
+	stored := err == nil && e.isStored(ctx, a.id)
 	endClaim(err != nil && e.life.Err() != nil) // this program ends: another may answer
 	goesOn := stored && left != nil && e.runs.leaves(of, left, answer.Session)
 	if goesOn {
@@ -278,6 +273,15 @@ func (e *Engine) work(ctx context.Context, req Request, a *asking, of *record) {
 	if goesOn {
 		e.goOn(ctx, of, left)
 	}
+}
+
+// isStored reports whether the memory has the answer of a run. Of one that does not say so,
+// the answer stays in this process.
+func (e *Engine) isStored(ctx context.Context, id string) bool {
+	ctx, cancel := limit.WithTimeout(context.WithoutCancel(ctx), claimsWithin)
+	defer cancel()
+	_, ok, err := e.deps.Sessions.Run(ctx, id)
+	return ok && err == nil
 }
 
 // inTurn waits for a slot, and answers in what is left of the budget.

@@ -25,7 +25,7 @@ const (
 	mostConns    = 10 // of one process; the URL may say another number
 )
 
-const urlForm = "set memory.url to postgres://USER:PASSWORD@HOST1,HOST2/DATABASE?target_session_attrs=read-write"
+const urlForm = "set memory.url to postgres://USER@HOST1,HOST2/DATABASE?target_session_attrs=read-write; the password may stand in ~/.pgpass or PGPASSWORD; in the address, its @ is %40, its / is %2F and its % is %25"
 
 // server is what is known of the database before anything is asked of it.
 type server struct {
@@ -53,6 +53,9 @@ func parse(text string) (*pgxpool.Config, error) {
 		return nil, evidence.BadInput("memory.url cannot be used: "+parseReason(err), urlForm)
 	}
 	conn := cfg.ConnConfig
+	if strings.Contains(hostsOf(conn), "@") { // messages name the hosts
+		return nil, evidence.BadInput("memory.url cannot be used: there is an @ too many before its hosts", urlForm)
+	}
 	given := func(setting string) bool {
 		u, err := url.Parse(text)
 		return err != nil && strings.Contains(text, setting+"=") || err == nil && u.Query().Has(setting)

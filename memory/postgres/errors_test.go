@@ -67,6 +67,12 @@ func TestOpenRefusesAddresses(t *testing.T) {
 		"postgres://u:open-sesame@h/db?sslmode=perhaps":    "memory.url cannot be used",
 		"postgres://u:open-sesame@h/db?pool_max_conns=all": "memory.url cannot be used",
 		"postgres://u:open-sesame@h/%zz":                   "memory.url cannot be used",
+		"postgres://u:half@open-sesame@h/db":               "an @ too many",
+		"postgres://u:half@h1,open-sesame@h2/db":           "an @ too many",
+		"postgres://u:open-sesame/half@h/db":               "memory.url cannot be used",
+		"postgres://u:open-sesame%zz@h/db":                 "memory.url cannot be used",
+		"postgres://u:open-sesame half@h/db":               "memory.url cannot be used",
+		"postgres://h/db?password=open-sesame&port=x":      "memory.url cannot be used",
 	} {
 		wantOpenFails(t, raw, word)
 	}
@@ -132,6 +138,8 @@ func TestOpenExplainsRefusals(t *testing.T) {
 	}
 	wantOpenFails(t, "postgres://reader:open-sesame@"+gone+"/research", "cannot be reached", gone, "pg_isready")
 	wantOpenFails(t, refusing(t, wrongPassword, "no")+"?sslmode=require", "does not encrypt", "ssl=on")
+	nowhere := strings.Repeat("a", 300) // too long for a name: nobody is asked for it
+	wantOpenFails(t, "postgres://reader:open-sesame@"+nowhere+"/research", "cannot be reached", nowhere, "no such host", "pg_isready")
 }
 
 func TestOlder(t *testing.T) {
@@ -183,10 +191,12 @@ func TestOpenRefusesDatabases(t *testing.T) {
 		"create table impostor.memory_layout(version text, other int)")
 	wantOpenFails(t, with("search_path", "foreigner"), "another program", "orders", "CREATE DATABASE", "search_path")
 	wantOpenFails(t, with("search_path", "impostor"), "another program")
+	admin(t, "create schema namesake", "create table namesake.doc(id text, body text)", "create table namesake.session(id uuid)")
+	wantOpenFails(t, with("search_path", "namesake"), "another program", "doc, session")
 	wantOpenFails(t, with("search_path", "nowhere"), "no schema", "CREATE SCHEMA")
 	var tables int
-	if err := admin(t).QueryRow(t.Context(), "select count(*) from pg_tables where schemaname in ('foreigner', 'impostor')").Scan(&tables); err != nil || tables != 2 {
-		t.Errorf("the refused schemas have %d tables, %v, want the 2 that were there", tables, err)
+	if err := admin(t).QueryRow(t.Context(), "select count(*) from pg_tables where schemaname in ('foreigner', 'impostor', 'namesake')").Scan(&tables); err != nil || tables != 4 {
+		t.Errorf("the refused schemas have %d tables, %v, want the 4 that were there", tables, err)
 	}
 	wrong, err := url.Parse(database)
 	if err != nil {

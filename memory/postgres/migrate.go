@@ -157,11 +157,16 @@ func (s *server) makeExtensions(ctx context.Context, conn *pgx.Conn, log *slog.L
 	}
 	defer conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", key) //nolint:errcheck // the end of the connection frees it
 	var vector, words, public bool
+	var available string
 	err := conn.QueryRow(ctx, `select exists(select 1 from pg_extension where extname = 'vector'),
+		coalesce((select default_version from pg_available_extensions where name = 'vector'), ''),
 		exists(select 1 from pg_available_extensions where name = 'pg_textsearch' and installed_version is null),
-		coalesce(has_schema_privilege(to_regnamespace('public'), 'create'), false)`).Scan(&vector, &words, &public)
-	if err != nil {
+		coalesce(has_schema_privilege(to_regnamespace('public'), 'create'), false)`).Scan(&vector, &available, &words, &public)
+	switch {
+	case err != nil:
 		return err
+	case !vector && available != "" && older(available, oldestVector): // nothing is left of it here
+		return s.oldVector(available)
 	}
 	where := "" // the first schema of the search path
 	if public { // all memories of the database use it, whoever may see the schema of this one
@@ -197,6 +202,11 @@ func (s *server) noVector(err error) error {
 	return err
 }
 
+func (s *server) oldVector(version string) *evidence.Problem {
+	return &evidence.Problem{What: fmt.Sprintf("the server of %s has pgvector %s; %s or newer is needed", s.name, version, oldestVector),
+		Try: fmt.Sprintf(`install the newer one on the server, then, if the database has it already: psql -d %s -c 'ALTER EXTENSION vector UPDATE'`, s.database)}
+}
+
 // findExtensions finds the schemas of the extensions. That pgvector is missing or too old
 // is a Problem.
 func (s *server) findExtensions(ctx context.Context, conn *pgx.Conn) error {
@@ -228,8 +238,7 @@ func (s *server) findExtensions(ctx context.Context, conn *pgx.Conn) error {
 		return &evidence.Problem{What: fmt.Sprintf("the database %s does not have the extension pgvector", s.name),
 			Try: fmt.Sprintf(`let a superuser run: psql -d %s -c 'CREATE EXTENSION vector'`, s.database)}
 	case older(vector, oldestVector):
-		return &evidence.Problem{What: fmt.Sprintf("the database %s has pgvector %s; %s or newer is needed", s.name, vector, oldestVector),
-			Try: fmt.Sprintf(`install the newer one on the server, then: psql -d %s -c 'ALTER EXTENSION vector UPDATE'`, s.database)}
+		return s.oldVector(vector)
 	}
 	_, err = conn.Exec(ctx, "select set_config('search_path', $1, false)", s.path)
 	return err

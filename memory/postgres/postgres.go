@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 	"github.com/research-mcp/research-mcp/memory/rank"
 )
@@ -84,6 +86,9 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 	pool, err := parse(cfg.URL)
 	if err != nil {
 		return nil, err
+	}
+	if strings.Contains(cfg.Tenant, "\x00") {
+		return nil, evidence.BadInput(fmt.Sprintf("the tenant %q has a zero byte in its name", cfg.Tenant), "give it another name")
 	}
 	pool.ConnConfig.RuntimeParams[tenantSetting] = cfg.Tenant
 	m := &Memory{cfg: cfg, tenant: cfg.Tenant, log: cfg.Logger, voc: rank.NewVocabulary(), df: rank.NewFrequencies(),

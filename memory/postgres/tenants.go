@@ -74,7 +74,7 @@ func (m *Memory) ofOwner(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	return &evidence.Problem{What: fmt.Sprintf("the user %s sees the rows of one tenant only", m.server.user),
-		Try: fmt.Sprintf("set memory.url for this command to the owner of the tables: postgres://%s@…", owner)}
+		Try: fmt.Sprintf("for this command, let memory.url name the owner of the tables, %s, as its user", owner)}
 }
 
 // AddTenant notes a tenant; see contract.Tenanted.

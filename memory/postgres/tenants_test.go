@@ -259,3 +259,55 @@ func TestRemoveTenant(t *testing.T) {
 		t.Errorf("Tenants = %q, %v", names, err)
 	}
 }
+
+// Names that only this package lets through are kept apart, and what they have of SQL is
+// nothing but a name.
+func TestStrangeTenants(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	dir := t.TempDir()
+	schema := schemaOf(dir)
+	dropServerRole(t, schema)
+	names := []string{`o'brien`, `"quoted" \ back`, "'; drop table doc; --", "%L %I $1", "日本語 Ünïcode", " blue ", "Blue", strings.Repeat("long ", 60), "a,b=c"}
+	all := map[string]*Memory{}
+	for i, name := range names {
+		m, err := openTenant(t.Context(), name, contract.Config{Dir: dir})
+		if err != nil {
+			t.Fatalf("%q: %v", name, err)
+		}
+		t.Cleanup(func() { _ = m.Close() })
+		all[name] = m
+		model := evidence.Model{Name: "m", Revision: "1", Dims: 2, Kind: evidence.KindTransformer}
+		doc := textDoc(1, fmt.Sprintf("The ledger of number%d.", i))
+		if _, err := m.Put(t.Context(), doc, evidence.Chunks{Model: model, Items: []evidence.Chunk{{Start: 0, End: len(doc.Text), Vector: []float32{1, 0}}}}); err != nil {
+			t.Fatalf("%q: %v", name, err)
+		}
+	}
+	owner, err := Open(t.Context(), contract.Config{URL: with("search_path", schema+",public")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = owner.Close() })
+	for i, name := range names {
+		r, err := all[name].Recall(t.Context(), evidence.RecallQuery{Text: "ledger", K: 10, Vector: []float32{1, 0}, Model: evidence.Model{Name: "m", Revision: "1", Dims: 2}})
+		if err != nil || len(r.Hits) != 1 || !strings.Contains(r.Hits[0].Passage.Text, fmt.Sprintf("number%d.", i)) {
+			t.Errorf("%q recalls %+v, %v", name, r.Hits, err)
+		}
+		if check, err := all[name].Check(t.Context()); err != nil || !check.OK {
+			t.Errorf("%q: Check = %+v, %v", name, check, err)
+		}
+		if _, found, err := owner.RemoveTenant(t.Context(), name); !found || err != nil {
+			t.Errorf("RemoveTenant(%q) = %v, %v", name, found, err)
+		}
+		if left := rowsOf(t, admin(t), schema, name); len(left) > 0 {
+			t.Errorf("left of %q: %v", name, left)
+		}
+		for _, other := range names[i+1:] {
+			if st, err := all[other].Stats(t.Context()); err != nil || st.Documents != 1 {
+				t.Errorf("without %q, %q has %d documents, %v", name, other, st.Documents, err)
+			}
+		}
+	}
+	_, err = Open(t.Context(), contract.Config{URL: with("search_path", schema+",public"), Tenant: "nil\x00byte"})
+	wantProblem(t, err, "tenant", `nil\x00byte`)
+}
