@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/memory/contract"
@@ -41,6 +42,8 @@ type (
 	RunClaimer    = contract.RunClaimer
 	VectorFiller  = contract.VectorFiller
 	Tenanted      = contract.Tenanted
+	Bus           = contract.Bus
+	Box           = contract.Box
 
 	EmbedFunc     = contract.EmbedFunc
 	ModelStats    = contract.ModelStats
@@ -84,6 +87,21 @@ func Open(ctx context.Context, cfg Config) (Memory, error) {
 	}
 	return nil, contract.Unsupported(fmt.Sprintf("there is no memory backend %q", cfg.Backend),
 		"set memory.backend to one of: "+strings.Join(Backends(), ", "))
+}
+
+// HasBus reports whether a backend joins processes that share no folder.
+func HasBus(name string) bool {
+	return slices.ContainsFunc(backends(), func(b backend) bool { return b.name == name && b.bus != nil })
+}
+
+// OpenBus opens what joins the processes of the memories at cfg.URL. The caller closes it.
+func OpenBus(ctx context.Context, cfg Config) (Bus, error) {
+	for _, b := range backends() {
+		if b.name == cfg.Backend && b.bus != nil {
+			return b.bus(ctx, cfg)
+		}
+	}
+	return nil, contract.Unsupported(fmt.Sprintf("the memory backend %q does not join processes", cfg.Backend), "let servers share a data folder")
 }
 
 // Rescue exports what can be read of a memory that Open refuses because it is

@@ -11,14 +11,23 @@ import (
 type backend struct {
 	name string
 	open func(ctx context.Context, cfg Config) (Memory, error)
+	bus  func(ctx context.Context, cfg Config) (Bus, error) // nil: it has none
 }
 
 // backends lists every backend, sorted by name, one a line.
 func backends() []backend {
 	return []backend{
-		{"local", opens(local.Open)},
-		{"postgres", opens(postgres.Open)},
+		{"local", opens(local.Open), nil},
+		{"postgres", opens(postgres.Open), openPostgresBus},
 	}
+}
+
+func openPostgresBus(ctx context.Context, cfg Config) (Bus, error) {
+	b, err := postgres.OpenBus(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // rescuer reads and replaces what the backend of its name refuses to open.

@@ -47,6 +47,9 @@ type Options struct {
 	Logger       *slog.Logger // must not write to stdout; nil discards
 	SlowLimit    int
 	Watcher      Watcher // nil: nobody sees the calls
+	// Changed returns a channel that is closed when what resources show may have changed. It
+	// need not be: subscriptions look anyway. nil: they only look.
+	Changed func() <-chan struct{}
 }
 
 // Handler publishes tools to any number of clients over any number of
@@ -76,6 +79,7 @@ type Handler struct {
 	sessions   atomic.Int64                   // numbers sessions
 	watched    []tools.Resource               // that change
 	subscribed atomic.Int64                   // subscriptions of all sessions
+	changed    func() <-chan struct{}         // nothing comes by a nil channel
 }
 
 // NewHandler returns a handler that publishes o.Tools.
@@ -86,7 +90,10 @@ func NewHandler(o Options) *Handler {
 	if o.SlowLimit <= 0 {
 		o.SlowLimit = defaultSlowLimit
 	}
-	h := &Handler{log: o.Logger, watcher: o.Watcher, slow: make(chan struct{}, o.SlowLimit), completers: map[completion]tools.Completer{}}
+	if o.Changed == nil {
+		o.Changed = func() <-chan struct{} { return nil }
+	}
+	h := &Handler{log: o.Logger, changed: o.Changed, watcher: o.Watcher, slow: make(chan struct{}, o.SlowLimit), completers: map[completion]tools.Completer{}}
 	hooks := &mcpserver.Hooks{}
 	hooks.AddOnError(h.explain)
 	options := []mcpserver.ServerOption{mcpserver.WithCacheHints(0, mcp.CacheScopePrivate)}

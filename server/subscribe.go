@@ -17,14 +17,17 @@ import (
 
 // Subscriptions tell a client that a resource has changed: by resources/subscribe up to the
 // revision 2025-11-25, and by subscriptions/listen since 2026-07-28, where they end with the
-// request. What was changed, and by which process, is not known: a session looks.
+// request. What was changed, and by which process, is not known: a session looks, every two
+// seconds, and at once when it is told that something was.
 const (
 	// MaxSubscriptions is how many one session may have.
 	MaxSubscriptions = 100
 	// mostSubscriptions is how many all sessions of a handler may have.
 	mostSubscriptions = 2000
 	lookEvery         = 2 * time.Second
-	lookWithin        = time.Second // at all of one turn
+	// wakePause is the shortest time from one call to look to the next.
+	wakePause  = 300 * time.Millisecond
+	lookWithin = time.Second // at all of one turn
 	// looksAtOnce bounds what a session reads at once; with more subscriptions each has its turn.
 	looksAtOnce = 25
 	maxURI      = 2048
@@ -86,7 +89,6 @@ func (s *subscriptions) add(by, uri string) error {
 	within, cancel := context.WithTimeout(s.life, lookWithin)
 	defer cancel()
 	s.look(within, one)
-	one.seen = false
 	s.all = append(s.all, one)
 	if !s.begun {
 		s.begun = true
@@ -121,26 +123,41 @@ func (s *subscriptions) close() {
 func (s *subscriptions) lookAlways() {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	var rested <-chan time.Time // when calls to look are heard again; nil: they are
+	next := s.handler.changed()
 	for {
+		wake, woken := next, false
+		if rested != nil {
+			wake = nil
+		}
 		select {
 		case <-s.life.Done():
 			return
+		case <-rested:
+			rested = nil
+			continue
+		case <-wake:
+			woken, rested = true, time.After(wakePause)
+			next = s.handler.changed() // before the look: what changes during it is seen again
 		case <-tick.C:
-			s.lookAtSome()
 		}
+		s.lookAtSome(woken)
 	}
 }
 
 // lookAtSome looks at the next ones, and tells the client what has changed. What finds no
-// room is told later: the client may not read, or, over HTTP, have no stream open.
-func (s *subscriptions) lookAtSome() {
+// room is told later: the client may not read, or, over HTTP, have no stream open. So is
+// what has changed just after the subscription, if the look was not at its own time.
+func (s *subscriptions) lookAtSome(woken bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(s.life, lookWithin)
 	defer cancel()
 	for range min(looksAtOnce, len(s.all)) {
 		s.next = (s.next + 1) % len(s.all)
-		s.look(ctx, s.all[s.next])
+		one := s.all[s.next]
+		s.look(ctx, one)
+		one.seen = one.seen || !woken
 	}
 	for _, one := range s.all {
 		if !one.due || !one.seen {
@@ -156,7 +173,6 @@ func (s *subscriptions) lookAtSome() {
 }
 
 func (s *subscriptions) look(ctx context.Context, one *subscription) {
-	one.seen = true
 	if one.watch == nil {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,6 +98,43 @@ func TestSubscribe(t *testing.T) {
 		time.Sleep(2 * lookEvery)
 		if got := told(s); len(got) > 0 {
 			t.Errorf("after unsubscribe: %q", got)
+		}
+	})
+}
+
+// A session that is told that something has changed looks at once, and then not again for
+// each of many changes.
+func TestSubscribeIsWoken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNotes()
+		var wakes atomic.Pointer[chan struct{}]
+		renew := func() *chan struct{} { c := make(chan struct{}); return wakes.Swap(&c) }
+		renew()
+		h := n.handler()
+		h.changed = func() <-chan struct{} { return *wakes.Load() }
+		s := open(t, h)
+		exchange(t.Context(), s, subscribe(1, "note://all/a%20b/text"))
+		change := func() {
+			n.change("a b")
+			close(*renew())
+			synctest.Wait()
+		}
+		change()
+		if got := told(s); len(got) > 0 {
+			t.Errorf("the answer to the subscription is not written yet, and the client was told %q", got)
+		}
+		time.Sleep(lookEvery) // since then it may be told
+		for range 3 {
+			change()
+		}
+		if got := told(s); !slices.Equal(got, []string{updatedA, updatedA}) {
+			t.Errorf("after changes at one moment: %q, want the one before, and one", got)
+		}
+		time.Sleep(wakePause)
+		synctest.Wait()
+		if got := told(s); !slices.Equal(got, []string{updatedA}) {
+			t.Errorf("when it may look again: %q, want the last change", got)
 		}
 	})
 }

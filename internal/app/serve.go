@@ -75,7 +75,7 @@ func (a *App) Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	w := a.startWatching(ctx, all, false)
 	defer w.Close()
 	defer a.maintain(ctx)()
-	return stdio.Serve(ctx, a.handler(deps, all, w.watcher()), in, out, a.log)
+	return stdio.Serve(ctx, a.handler(deps, all, w.watcher(), nil), in, out, a.log)
 }
 
 // toolDeps are what the tools work with.
@@ -84,13 +84,13 @@ func (a *App) toolDeps() tools.Deps {
 		Now: a.now, Structured: a.cfg.Server.Structured}
 }
 
-// handler publishes the tools.
-func (a *App) handler(deps tools.Deps, all []tools.Definition, w server.Watcher) *server.Handler {
+// handler publishes the tools. changed may be nil; see server.Options.
+func (a *App) handler(deps tools.Deps, all []tools.Definition, w server.Watcher, changed func() <-chan struct{}) *server.Handler {
 	return server.NewHandler(server.Options{
 		Name: "research-mcp", Title: "Research", Version: ProgramVersion, Instructions: instructions, Logger: a.log,
 		Description: "Cited answers from many sources at once, and a memory of what was read.",
 		Website:     website, Icon: icon,
-		Tools: all, Resources: tools.Resources(deps), Prompts: tools.Prompts(deps), Watcher: w,
+		Tools: all, Resources: tools.Resources(deps), Prompts: tools.Prompts(deps), Watcher: w, Changed: changed,
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/access"
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory"
 	"github.com/research-mcp/research-mcp/server"
 	"github.com/research-mcp/research-mcp/server/http"
 	"github.com/research-mcp/research-mcp/tools"
@@ -68,12 +69,14 @@ func (a *App) ServeHTTP(ctx context.Context, l net.Listener) error {
 	w := a.startWatching(ctx, all, true)
 	defer w.Close()
 	defer a.maintain(ctx)()
-	h := a.handler(deps, all, w.watcher())
+	relay, changed, closeRelay := a.joined(ctx)
+	defer closeRelay()
+	h := a.handler(deps, all, w.watcher(), changed(""))
 	routes := w.allRoutes()
 	if a.cfg.Watch.Address != "" { // they are there
 		routes = nil
 	}
-	tenants := a.newTenants(ctx, w.watcher())
+	tenants := a.newTenants(ctx, w.watcher(), changed)
 	defer tenants.Close()
 	a.watched.tenants.Store(tenants)
 	s := http.New(http.Options{
@@ -87,13 +90,26 @@ func (a *App) ServeHTTP(ctx context.Context, l net.Listener) error {
 		Hosts: listed(a.cfg.Server.HTTP.Hosts), Origins: listed(a.cfg.Server.HTTP.Origins),
 		MaxConnections: a.cfg.Server.HTTP.MaxConnections, MaxRequests: a.cfg.Server.HTTP.MaxRequests,
 		Tenant: access.Tenant, PerMinute: func(tenant string) int { return a.cfg.Tenant(tenant).RequestsPerMinute },
-		Relay: filepath.Join(a.cfg.DataDir, relayFolder), Clean: func(m []byte) []byte { return a.secrets.Body("", m) }, Log: a.log,
+		Relay: relay, Clean: func(m []byte) []byte { return a.secrets.Body("", m) }, Log: a.log,
 	})
 	defer context.AfterFunc(ctx, w.health.Ending)()
 	if err := s.Serve(ctx, l); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	return nil
+}
+
+// joined is how this server and others pass on what a balancer gave to the wrong one, and how
+// it hears of changes in the memory of a tenant: by the database, where there is one, and
+// otherwise by the data folder, where nobody tells of changes.
+func (a *App) joined(ctx context.Context) (relay http.Relay, changed func(tenant string) func() <-chan struct{}, stop func()) {
+	if !memory.HasBus(a.cfg.Memory.Backend) {
+		return http.NewFolder(filepath.Join(a.cfg.DataDir, relayFolder)), func(string) func() <-chan struct{} { return nil }, func() {}
+	}
+	b := a.newBuses(ctx)
+	return b, func(tenant string) func() <-chan struct{} {
+		return func() <-chan struct{} { return b.changed(tenant) }
+	}, b.Close
 }
 
 // listed splits a setting that is a list.

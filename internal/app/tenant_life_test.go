@@ -16,7 +16,7 @@ import (
 func openTenants(t *testing.T, settings map[string]string, o Options) (*tenants, func(name string) error) {
 	t.Helper()
 	a := startWith(t, startWorld(t, world.Options{}), t.TempDir(), settings, o)
-	all := a.newTenants(t.Context(), nil)
+	all := a.newTenants(t.Context(), nil, nil)
 	t.Cleanup(func() {
 		all.Close()
 		if err := a.Close(); err != nil {

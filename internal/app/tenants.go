@@ -34,7 +34,8 @@ const (
 type tenants struct {
 	root    *App
 	watcher server.Watcher
-	most    int // entries of all
+	changed func(tenant string) func() <-chan struct{} // see server.Options.Changed
+	most    int                                        // entries of all
 	stop    context.CancelFunc
 	swept   sync.WaitGroup
 
@@ -61,9 +62,12 @@ type tenant struct {
 	holds   bool            // one of tenants.open
 }
 
-func (a *App) newTenants(ctx context.Context, w server.Watcher) *tenants {
+func (a *App) newTenants(ctx context.Context, w server.Watcher, changed func(tenant string) func() <-chan struct{}) *tenants {
+	if changed == nil { // nobody tells
+		changed = func(string) func() <-chan struct{} { return nil }
+	}
 	ctx, stop := context.WithCancel(ctx)
-	t := &tenants{root: a, watcher: w, most: mostTenants + a.cfg.Server.HTTP.MaxTenants, stop: stop, all: map[string]*tenant{}}
+	t := &tenants{root: a, watcher: w, changed: changed, most: mostTenants + a.cfg.Server.HTTP.MaxTenants, stop: stop, all: map[string]*tenant{}}
 	t.swept.Go(func() {
 		tick := time.NewTicker(tenantSweep)
 		defer tick.Stop()
@@ -90,7 +94,7 @@ func (t *tenants) handler(name string) (*server.Handler, error) {
 	if one.handler == nil {
 		deps, its := t.root.toolDeps(), seat{t, name}
 		deps.Engine, deps.Library, deps.Reader = its, writers{its, t.root.cfg.Server.HTTP.WriteScope}, its
-		one.handler = t.root.handler(deps, tools.All(deps), t.watcher)
+		one.handler = t.root.handler(deps, tools.All(deps), t.watcher, t.changed(name))
 	}
 	return one.handler, nil
 }

@@ -104,7 +104,7 @@ func TestTheTenantOfACall(t *testing.T) {
 	}{{"false", "127.0.0.1:0", false}, {"true", "127.0.0.1:0", true}, {"true", "", false}} {
 		a := start(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"watch.tenant_labels": tt.labels, "watch.address": tt.address})
 		w := a.startWatching(t.Context(), tools.All(tools.Deps{Engine: a.engine, Library: a.library}), true)
-		all := a.newTenants(t.Context(), w.watcher())
+		all := a.newTenants(t.Context(), w.watcher(), nil)
 		a.watched.tenants.Store(all)
 		if _, err := (seat{all, "red"}).Remember(t.Context(), library.RememberRequest{Text: "A ledger."}); err != nil {
 			t.Fatal(err)

@@ -92,12 +92,41 @@ func (s snapshotOf) reaches(earlier string) bool {
 	return end(earlier) <= end(string(s))
 }
 
-// trimChanges shortens the log.
+// trimMost is how many changes one transaction removes.
+const trimMost = 10_000
+
+// trimChanges shortens the log to about keepChanges: followers that have not read what is
+// removed begin anew, because the feed says how far back it reaches. Of several processes
+// one does it, and each transaction is small.
 func (m *Memory) trimChanges(ctx context.Context) error {
-	return m.write(ctx, "shortening the log of changes", func(tx attempt) error {
-		_, err := tx.Exec(ctx, `with cut as (delete from change where tenant = $1 and seq <= (select coalesce(max(seq), 0) - $2 from change where tenant = $1) returning xid)
-			insert into feed(tenant, floor) select $1, xid from cut order by xid desc limit 1
-			on conflict(tenant) do update set floor = greatest(feed.floor, excluded.floor)`, m.tenant, keepChanges)
-		return err
-	})
+	for {
+		// A log that is short enough, as it mostly is, costs a look at both of its ends.
+		var long bool
+		if err := m.pool.QueryRow(ctx, "select coalesce((select max(seq) from change where tenant = $1) - (select min(seq) from change where tenant = $1) > $2, false)", m.tenant, m.keepChanges()).Scan(&long); err != nil || !long {
+			return err
+		}
+		var cut int64
+		err := m.write(ctx, "shortening the log of changes", func(tx attempt) error {
+			cut = 0
+			var mine bool
+			if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", m.key(lockTrim)).Scan(&mine); err != nil || !mine {
+				return err
+			}
+			return tx.QueryRow(ctx, `with old as (select seq from change where tenant = $1 and seq <= (select max(seq) - $2 from change where tenant = $1) order by seq limit $3),
+				cut as (delete from change where tenant = $1 and seq in (select seq from old) returning xid),
+				floor as (insert into feed(tenant, floor) select $1, xid from cut order by xid desc limit 1
+					on conflict(tenant) do update set floor = greatest(feed.floor, excluded.floor))
+				select count(*) from cut`, m.tenant, m.keepChanges(), trimMost).Scan(&cut)
+		})
+		if err != nil || cut < trimMost {
+			return err
+		}
+	}
+}
+
+func (m *Memory) keepChanges() int64 {
+	if m.fewChanges > 0 {
+		return m.fewChanges
+	}
+	return keepChanges
 }

@@ -4,7 +4,8 @@
 //
 // Reading order: postgres.go (open, transactions), connect.go and migrate.go (what the
 // database must be), put.go, recall.go with words.go, vectors.go and candidates.go,
-// sessions.go, forget.go, changes.go, oldwords.go (words of an older program), then the optional parts of the contract.
+// sessions.go, forget.go, changes.go, oldwords.go (words of an older program), then the optional parts of the contract,
+// and bus.go, which joins the processes.
 package postgres
 
 import (
@@ -50,7 +51,8 @@ type Memory struct {
 	tenant   string
 	added    time.Time // of the tenant, by the server's clock
 
-	mostExact int // of exactRows, in tests; 0: the usual
+	mostExact  int   // of exactRows, in tests; 0: the usual
+	fewChanges int64 // of keepChanges, in tests; 0: the usual
 
 	voc    *rank.Vocabulary
 	df     *rank.Frequencies
@@ -58,6 +60,9 @@ type Memory struct {
 	claims claims
 
 	rewording atomic.Bool // followWords works
+
+	due    chan struct{} // has one if others are to be told of a write
+	writes atomic.Int64  // since the log of changes was looked at
 
 	away   atomic.Int64 // when a read has failed because the server is away, in Unix nanoseconds; 0: it has not
 	spaces sync.Map     // model key to space: they are never removed
@@ -92,7 +97,7 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 	}
 	pool.ConnConfig.RuntimeParams[tenantSetting] = cfg.Tenant
 	m := &Memory{cfg: cfg, tenant: cfg.Tenant, log: cfg.Logger, voc: rank.NewVocabulary(), df: rank.NewFrequencies(),
-		claims: claims{holder: mint("h_")}}
+		claims: claims{holder: mint("h_")}, due: make(chan struct{}, 1)}
 	if m.server, err = prepare(ctx, pool.ConnConfig, cfg.Logger); err != nil {
 		return nil, err
 	}
@@ -106,6 +111,7 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 		_ = m.Close() // it has done nothing
 		return nil, err
 	}
+	m.background.Go(m.noticeAlways)
 	if m.server.oldWords {
 		m.followWords()
 	}
@@ -147,6 +153,7 @@ const (
 	lockMigrate = "migrate"
 	lockWrite   = "write" // writers share it; what must see a still memory has it alone
 	lockRetain  = "retain"
+	lockTrim    = "trim"
 	lockFill    = "fill "
 	lockDoc     = "doc "
 	lockWords   = "words"
@@ -182,7 +189,7 @@ func (m *Memory) alone(ctx context.Context, doing string, fn func(tx attempt) er
 
 func (m *Memory) locked(ctx context.Context, doing, lock string, fn func(tx attempt) error) error {
 	unknown := false
-	return m.retried(ctx, doing, writeFor, func() error {
+	err := m.retried(ctx, doing, writeFor, func() error {
 		tx, err := m.pool.Begin(ctx)
 		if err != nil {
 			return err
@@ -206,6 +213,10 @@ func (m *Memory) locked(ctx context.Context, doing, lock string, fn func(tx atte
 		unknown = unknown || isLost(err)
 		return err
 	})
+	if err == nil {
+		m.stored()
+	}
+	return err
 }
 
 // read runs fn on one snapshot of the data. Where there is no primary, it is that of a

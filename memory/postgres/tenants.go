@@ -91,7 +91,7 @@ func (m *Memory) AddTenant(ctx context.Context, name string) (added bool, err er
 }
 
 // tenantTables are those with rows of tenants, children first.
-var tenantTables = []string{"cites", "turn", "run", "session", "claim", "link", "embedded", "passage", "body", "doc", "tally", "gone", "wipe", "change", "feed", "model"}
+var tenantTables = []string{"cites", "turn", "run", "session", "claim", "relay", "link", "embedded", "passage", "body", "doc", "tally", "gone", "wipe", "change", "feed", "model"}
 
 // RemoveTenant removes every row of a tenant in one transaction, and the tables of its
 // vectors with their files; see contract.Tenanted.

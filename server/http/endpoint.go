@@ -127,7 +127,7 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, h *server.Handler)
 		writeJSON(w, http.StatusBadRequest, rpcError(env.ID, mcp.INVALID_REQUEST, fmt.Sprintf("the protocol version %.40q is not supported; supported: %s", header, strings.Join(mcp.ValidProtocolVersions, ", "))))
 		return
 	}
-	s.postLegacy(w, r, h, message, env, sessionKey{caller, r.Header.Get(mcp.HeaderSessionID)}, streams)
+	s.postLegacy(w, r, h, message, env, sessionKey{s.o.Tenant(r.Context()), caller, r.Header.Get(mcp.HeaderSessionID)}, streams)
 }
 
 // tooMany counts a request of a tenant, and says why it is one too many in this minute, if it is.
@@ -257,9 +257,9 @@ func (s *Server) postLegacy(w http.ResponseWriter, r *http.Request, h *server.Ha
 		defer s.sessions.release(one)
 		if env.isRequest() {
 			defer s.follow(one)()
-			s.passToStream(one, env, message)
+			s.passToStream(r.Context(), one, env, message)
 		} else {
-			s.pass(one, env, message)
+			s.pass(r.Context(), one, env, message)
 		}
 	}
 	ctx, end := s.requestContext(r, evidence.ErrCallerLeft)
@@ -352,7 +352,7 @@ func writeJSON(w http.ResponseWriter, status int, message []byte) {
 
 // endSession ends a session for its client.
 func (s *Server) endSession(w http.ResponseWriter, r *http.Request) {
-	key := sessionKey{s.o.Caller(r.Context()), r.Header.Get(mcp.HeaderSessionID)}
+	key := sessionKey{s.o.Tenant(r.Context()), s.o.Caller(r.Context()), r.Header.Get(mcp.HeaderSessionID)}
 	if !validID(key.id) {
 		refuseHTTP(w, http.StatusBadRequest, "name the session in "+mcp.HeaderSessionID)
 		return

@@ -93,9 +93,9 @@ type Options struct {
 	// once. Notifications do not count: a call can always be cancelled. 0 is no limit, and
 	// so is a nil function.
 	PerMinute func(tenant string) int
-	// Relay is a folder that all replicas share, by which they pass on what a balancer
-	// gave to the wrong one; "" if there is one replica.
-	Relay string
+	// Relay is how replicas pass on what a balancer gave to the wrong one; nil if there is
+	// one replica.
+	Relay Relay
 	// Clean is applied to each message before it is sent; nil leaves it as it is.
 	Clean func(message []byte) []byte
 	Log   *slog.Logger // nil discards
@@ -110,7 +110,6 @@ type Server struct {
 	sessions *sessions
 	callers  *callers
 	rates    *rates
-	relay    *relay
 	long     chan struct{} // a slot for each long message that is read
 
 	stop    chan struct{} // closed when Serve ends: streams without calls end
@@ -148,7 +147,7 @@ func New(o Options) *Server {
 	if o.MaxRequests <= 0 {
 		o.MaxRequests = DefaultMaxRequests
 	}
-	s := &Server{o: o, log: o.Log, hosts: lowered(o.Hosts), origins: lowered(o.Origins), sessions: newSessions(), callers: newCallers(o.MaxRequests), rates: newRates(o.PerMinute), relay: newRelay(o.Relay), long: make(chan struct{}, mostLong), stop: make(chan struct{})}
+	s := &Server{o: o, log: o.Log, hosts: lowered(o.Hosts), origins: lowered(o.Origins), sessions: newSessions(), callers: newCallers(o.MaxRequests), rates: newRates(o.PerMinute), long: make(chan struct{}, mostLong), stop: make(chan struct{})}
 	s.left, s.leave = context.WithCancelCause(context.Background())
 	return s
 }
@@ -234,9 +233,16 @@ func (s *Server) sweep(ctx context.Context) {
 			return
 		case <-tick.C:
 			s.sessions.sweep(time.Now())
-			if err := s.relay.sweep(time.Now()); err != nil {
-				s.log.Warn("clearing what replicas passed on", "err", err)
-			}
+			s.sweepRelay(ctx)
 		}
+	}
+}
+
+func (s *Server) sweepRelay(ctx context.Context) {
+	if s.o.Relay == nil {
+		return
+	}
+	if err := s.o.Relay.Sweep(ctx); err != nil && ctx.Err() == nil {
+		s.log.Warn("clearing what replicas passed on", "err", err)
 	}
 }

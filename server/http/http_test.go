@@ -198,7 +198,7 @@ func TestStrangersCannotCancel(t *testing.T) {
 // arrive at the one that does not run the call.
 func TestReplicasPassOn(t *testing.T) {
 	t.Parallel()
-	h, folder := newHeld(), t.TempDir()
+	h, folder := newHeld(), mcphttp.NewFolder(t.TempDir())
 	one, _ := start(t, mcphttp.Options{Handler: handlerOf(testHandler(h)), Relay: folder})
 	two, _ := start(t, mcphttp.Options{Relay: folder})
 	session := begin(t, two)
@@ -237,7 +237,7 @@ func TestReplicasPassOn(t *testing.T) {
 func TestReplicasPassOnSubscriptions(t *testing.T) {
 	t.Parallel()
 	var version atomic.Int32
-	folder := t.TempDir()
+	folder := mcphttp.NewFolder(t.TempDir())
 	one, _ := start(t, mcphttp.Options{Handler: handlerOf(notes(&version)), Relay: folder})
 	two, _ := start(t, mcphttp.Options{Handler: handlerOf(notes(&version)), Relay: folder})
 	session := begin(t, one)

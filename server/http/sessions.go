@@ -41,7 +41,9 @@ type session struct {
 }
 
 // sessionKey has the caller, so that the id of somebody else's session finds nothing.
-type sessionKey struct{ caller, id string }
+type sessionKey struct{ tenant, caller, id string }
+
+func (k sessionKey) address() Address { return Address{k.tenant, k.caller, k.id} }
 
 type sessions struct {
 	mu       sync.Mutex

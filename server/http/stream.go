@@ -120,7 +120,7 @@ func (r *replier) close() {
 
 // listen is the stream of a session for what belongs to no request.
 func (s *Server) listen(w http.ResponseWriter, r *http.Request, h *server.Handler) {
-	key := sessionKey{s.o.Caller(r.Context()), r.Header.Get(mcp.HeaderSessionID)}
+	key := sessionKey{s.o.Tenant(r.Context()), s.o.Caller(r.Context()), r.Header.Get(mcp.HeaderSessionID)}
 	streams, _ := accepts(r)
 	switch {
 	case !streams:
