@@ -91,14 +91,14 @@ func Open(ctx context.Context, cfg Config) (Memory, error) {
 
 // HasBus reports whether a backend joins processes that share no folder.
 func HasBus(name string) bool {
-	return slices.ContainsFunc(backends(), func(b backend) bool { return b.name == name && b.bus != nil })
+	return slices.ContainsFunc(joiners(), func(j joiner) bool { return j.name == name })
 }
 
 // OpenBus opens what joins the processes of the memories at cfg.URL. The caller closes it.
 func OpenBus(ctx context.Context, cfg Config) (Bus, error) {
-	for _, b := range backends() {
-		if b.name == cfg.Backend && b.bus != nil {
-			return b.bus(ctx, cfg)
+	for _, j := range joiners() {
+		if j.name == cfg.Backend {
+			return j.open(ctx, cfg)
 		}
 	}
 	return nil, contract.Unsupported(fmt.Sprintf("the memory backend %q does not join processes", cfg.Backend), "let servers share a data folder")

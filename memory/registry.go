@@ -11,14 +11,26 @@ import (
 type backend struct {
 	name string
 	open func(ctx context.Context, cfg Config) (Memory, error)
-	bus  func(ctx context.Context, cfg Config) (Bus, error) // nil: it has none
 }
 
 // backends lists every backend, sorted by name, one a line.
 func backends() []backend {
 	return []backend{
-		{"local", opens(local.Open), nil},
-		{"postgres", opens(postgres.Open), openPostgresBus},
+		{"local", opens(local.Open)},
+		{"postgres", opens(postgres.Open)},
+	}
+}
+
+// joiner joins the processes that use the backend of its name on different machines.
+type joiner struct {
+	name string
+	open func(ctx context.Context, cfg Config) (Bus, error)
+}
+
+// joiners lists those of the backends that have one, sorted by name.
+func joiners() []joiner {
+	return []joiner{
+		{"postgres", openPostgresBus},
 	}
 }
 

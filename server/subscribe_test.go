@@ -125,6 +125,7 @@ func TestSubscribeIsWoken(t *testing.T) {
 			t.Errorf("the answer to the subscription is not written yet, and the client was told %q", got)
 		}
 		time.Sleep(lookEvery) // since then it may be told
+		synctest.Wait()
 		for range 3 {
 			change()
 		}

@@ -3,7 +3,9 @@
 #
 #   failover   the primary of three is killed under load, with its Patroni (patroni.sh);
 #              FAILOVER_KILLS says how often, FAILOVER_BOUNDS=1 checks how long it takes
-#   replicas   two servers with two tenants in two databases, one killed (postgres.sh)
+#   replicas   two servers with two tenants in two databases, one killed (postgres.sh); then
+#              two servers with one database behind nginx (nginx.sh), one killed
+#   standby    what a standby shows while there is no primary (patroni.sh)
 #
 # What it started it stops. Exit code 3: the databases cannot be had.
 set -euo pipefail
@@ -35,10 +37,19 @@ replicas)
     eval "$served"
     declare -x "${name^^}_TEST_URL=$POSTGRES_TEST_URL"
   done
-  go test -count=1 -v -timeout 10m -run 'TestReplicas$' ./internal/testkit/cluster
+  CLUSTER_NGINX=
+  . "$scripts/nginx.sh"
+  if find_nginx; then CLUSTER_NGINX=$nginx; else echo "NOT RUN: two servers behind nginx: $no_nginx"; fi
+  export CLUSTER_NGINX
+  go test -count=1 -v -timeout 10m -run 'TestReplicas(BehindBalancer)?$' ./internal/testkit/cluster
+  ;;
+standby)
+  serve patroni.sh || exit $?
+  eval "$served"
+  go test -count=1 -v -timeout 10m -run 'TestStandby$' ./memory/postgres
   ;;
 *)
-  echo "cluster.sh: unknown test '${2:-}': failover or replicas" >&2
+  echo "cluster.sh: unknown test '${2:-}': failover, replicas or standby" >&2
   exit 1
   ;;
 esac

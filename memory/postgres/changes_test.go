@@ -1,0 +1,58 @@
+package postgres
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// The log of changes is shortened by who writes, without retention: who has not read what is
+// removed begins anew, and others go on.
+func TestChangesAreShortened(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	dir := t.TempDir()
+	reader, err := openAt(t.Context(), contract.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	writer, err := openAt(t.Context(), contract.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	writer.fewChanges = 10
+	at := func() contract.Position {
+		t.Helper()
+		c, err := reader.Changes(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Next
+	}
+	before, near := at(), contract.Position("")
+	for i := range 30 {
+		if i == 25 {
+			near = at()
+		}
+		keep(t, writer, textDoc(i, fmt.Sprintf("Text %d.", i)))
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := admin(t).QueryRow(t.Context(), fmt.Sprintf("select count(*) from %s.change", schemaOf(dir))).Scan(&n); err != nil || n != 10 {
+		t.Errorf("%d changes are left, %v, want 10", n, err)
+	}
+	if c, err := reader.Changes(t.Context(), before); err != nil || !c.Reset || len(c.Documents) != 0 {
+		t.Errorf("who fell behind gets %+v, %v, want a reset", c, err)
+	}
+	c, err := reader.Changes(t.Context(), near)
+	if err != nil || c.Reset || len(c.Documents) != 5 {
+		t.Errorf("who did not gets %+v, %v, want 5 documents", c, err)
+	}
+	if c, err := reader.Changes(t.Context(), c.Next); err != nil || c.Reset || len(c.Documents) != 0 {
+		t.Errorf("after that: %+v, %v", c, err)
+	}
+}
