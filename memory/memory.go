@@ -33,6 +33,7 @@ type (
 	Backuper      = contract.Backuper
 	Checker       = contract.Checker
 	Exporter      = contract.Exporter
+	Placed        = contract.Placed
 	Sealing       = contract.Sealing
 	Seal          = contract.Seal
 	Lister        = contract.Lister

@@ -48,9 +48,29 @@ func (a *App) Target(to string) (*config.Config, error) {
 	}
 	same := cfg.Memory.Backend == a.cfg.Memory.Backend && cfg.Memory.URL == a.cfg.Memory.URL
 	if from, err := filepath.Abs(a.cfg.DataDir); err == nil && same && (cfg.Memory.Backend != "local" || from == cfg.DataDir) {
-		return nil, evidence.BadInput("the memory is there already", "name another place with --to")
+		return nil, thereAlready()
 	}
 	return &cfg, nil
+}
+
+func thereAlready() *evidence.Problem {
+	return evidence.BadInput("the memory is there already", "name another place with --to")
+}
+
+// isSame reports whether two memories are one, under whatever addresses they were opened.
+// Where that cannot be told, nothing is lost: what is there is not changed.
+func isSame(ctx context.Context, a, b memory.Memory) bool {
+	from, ok := a.(memory.Placed)
+	into, also := b.(memory.Placed)
+	if !ok || !also || a.Backend() != b.Backend() {
+		return false
+	}
+	x, err := from.Place(ctx)
+	if err != nil {
+		return false
+	}
+	y, err := into.Place(ctx)
+	return err == nil && x == y
 }
 
 // Move copies everything to the memory at to, with vectors, and compares. What is there
@@ -71,6 +91,9 @@ func (a *App) Move(ctx context.Context, to string, progress func(done, total int
 		return r, err
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
+	if isSame(ctx, a.memory, target) {
+		return r, thereAlready()
+	}
 	into, err := memory.Require[memory.Exporter](target)
 	if err != nil {
 		return r, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -91,6 +92,30 @@ func TestMoveNamesWhatDiffers(t *testing.T) {
 	if err != nil || r.Missing != 1 || r.Verified != 5 || len(r.Examples) != 1 || r.Examples[0] != "document d3" {
 		t.Errorf("Move = %+v, %v, want d3 missing", r, err)
 	}
+}
+
+// A memory is not moved to where it is, however the place is written.
+func TestMoveToItselfAlsoInPostgres(t *testing.T) {
+	t.Parallel()
+	refused := func(a *App, to string) {
+		t.Helper()
+		var p *evidence.Problem
+		if _, err := a.Move(t.Context(), to, func(int, int) {}); !errors.As(err, &p) || !p.Usage || !strings.Contains(p.What, "there already") {
+			t.Errorf("Move to itself = %v, want it refused", err)
+		}
+	}
+	a := stocked(t, 1)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(a.cfg.DataDir, link); err == nil { // not on every system
+		refused(a, link)
+	}
+	refused(a, a.cfg.DataDir)
+	database := newDatabase(t)
+	b := startWith(t, startWorld(t, world.Options{}), t.TempDir(), map[string]string{"memory.backend": "postgres", "memory.url": database}, Options{})
+	defer b.Close()
+	refused(b, database)
+	refused(b, database+"?application_name=other")
+	moved(t, a, database+"?search_path=public", 2)
 }
 
 // To PostgreSQL and back nothing changes, also if the first attempt is interrupted.

@@ -139,7 +139,7 @@ func wantAnswer(t *testing.T, a *app.App, observe func(research.Event)) string {
 
 // A question is answered although the database of the memory is gone, within its
 // budget, and the answer says so.
-func TestQuestionWithoutItsDatabase(t *testing.T) {
+func TestQuestionWithoutItsPostgres(t *testing.T) {
 	t.Parallel()
 	a, l := behindLine(t)
 	if warnings := wantAnswer(t, a, nil); strings.Contains(warnings, "memory") {
@@ -153,7 +153,7 @@ func TestQuestionWithoutItsDatabase(t *testing.T) {
 
 // The same, if the database goes while the question is under way, also if nothing says so:
 // its machine has stopped, or the network between.
-func TestQuestionThatLosesItsDatabase(t *testing.T) {
+func TestQuestionThatLosesItsPostgres(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(l *line){
 		"gone":   (*line).cut,

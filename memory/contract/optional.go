@@ -72,6 +72,12 @@ type Exporter interface {
 	Import(ctx context.Context, r io.Reader, opts ImportOptions) (Moved, error)
 }
 
+// Placed names the place of a memory, by which one is recognized that was opened under two
+// addresses; no capability is declared by it.
+type Placed interface {
+	Place(ctx context.Context) (string, error)
+}
+
 // ErasureProver shows that nothing is left of what was forgotten.
 type ErasureProver interface {
 	// ProveErased searches everything that the memory stores for the id of a

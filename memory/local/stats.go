@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"os"
+	"path/filepath"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
@@ -13,6 +14,9 @@ const backendName = "local"
 
 // Backend returns "local".
 func (l *Local) Backend() string { return backendName }
+
+// Place is the file, without links on the way to it; see contract.Placed.
+func (l *Local) Place(context.Context) (string, error) { return filepath.EvalSymlinks(l.path) }
 
 // Stats counts what the memory holds; see contract.Describer.
 func (l *Local) Stats(ctx context.Context) (contract.Stats, error) {

@@ -10,6 +10,14 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
+// Place is the cluster, database, schema and tenant; see contract.Placed.
+func (m *Memory) Place(ctx context.Context) (place string, err error) {
+	err = m.read(ctx, "asking where the memory is", func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "select concat_ws('/', system_identifier, oid, current_schema(), $1::text) from pg_control_system(), pg_database where datname = current_database()", m.tenant).Scan(&place)
+	})
+	return place, err
+}
+
 // Stats counts what the memory holds; see contract.Describer.
 func (m *Memory) Stats(ctx context.Context) (contract.Stats, error) {
 	var s contract.Stats
