@@ -46,7 +46,7 @@ func gather(ctx context.Context, tx *sql.Tx, words []int64, nearby []near) ([]ra
 		ids = append(ids, id-1, id, id+1) // ids of one document are contiguous
 	}
 	slices.Sort(ids)
-	all, err := readCandidates(ctx, tx, "c.id IN (SELECT value FROM json_each(?))", jsonIDs(slices.Compact(ids)))
+	all, err := candidatesOf(ctx, tx, slices.Compact(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -66,14 +66,20 @@ func gather(ctx context.Context, tx *sql.Tx, words []int64, nearby []near) ([]ra
 	return out, nil
 }
 
-func readCandidates(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]rank.Candidate, error) {
+// candidatesOf reads chunks by their ids. Those that do not exist are left out.
+func candidatesOf(ctx context.Context, tx *sql.Tx, ids []int64) ([]rank.Candidate, error) {
+	return readCandidates(ctx, tx, len(ids), "c.id IN (SELECT value FROM json_each(?))", jsonIDs(ids))
+}
+
+// readCandidates reads chunks, about so many as expected.
+func readCandidates(ctx context.Context, tx *sql.Tx, expected int, where string, args ...any) ([]rank.Candidate, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT c.id, c.doc, c.ord, c.start, c.stop, c.simhash, c.terms, d.turn IS NOT NULL
 		FROM chunk c JOIN doc d ON d.id = c.doc WHERE `+where+" ORDER BY c.id", args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var out []rank.Candidate
+	out := make([]rank.Candidate, 0, expected)
 	for rows.Next() {
 		var c rank.Candidate
 		var hash int64

@@ -302,7 +302,7 @@ func TestChangesWhileDividing(t *testing.T) {
 		for at := 0; at < len(v); at += cellDims {
 			all = append(all, v[at:at+cellDims])
 		}
-		if err := s.add(t.Context(), doc, doc*1000, v, nil); err != nil {
+		if err := s.add(t.Context(), doc, slab{first: doc * 1000, v: v}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -317,7 +317,7 @@ func TestChangesWhileDividing(t *testing.T) {
 			return
 		}
 		changed = true
-		if err := errorsOf(s.remove(10), s.add(t.Context(), 20, 20_000, late, nil), s.add(t.Context(), 60, 60_000, vectors(2), nil)); err != nil {
+		if err := errorsOf(s.remove(10), s.add(t.Context(), 20, slab{first: 20_000, v: late}, nil), s.add(t.Context(), 60, slab{first: 60_000, v: vectors(2)}, nil)); err != nil {
 			t.Error(err)
 		}
 	})

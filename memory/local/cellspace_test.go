@@ -22,7 +22,7 @@ func TestShrunkSpacesAreExact(t *testing.T) {
 		t.Fatal(err)
 	}
 	for doc := range int64(200) {
-		if err := s.add(t.Context(), doc, doc*10, w.vector(), nil); err != nil {
+		if err := s.add(t.Context(), doc, slab{first: doc * 10, v: w.vector()}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -41,7 +41,7 @@ func TestManyOfOneCell(t *testing.T) {
 		t.Fatal(book, err)
 	}
 	book.Probes, book.Learned = book.Cells(), divideFrom
-	if err := errors.Join(s.use(book, 3), s.add(t.Context(), 1, 1, repeated(divideFrom), nil)); err != nil {
+	if err := errors.Join(s.use(book, 3), s.add(t.Context(), 1, slab{first: 1, v: repeated(divideFrom)}, nil)); err != nil {
 		t.Fatal(err)
 	}
 	q := w.vector()
@@ -67,7 +67,7 @@ func TestEqualVectorsAreLearnedOnce(t *testing.T) {
 	for range divideFrom {
 		v = append(v, one...)
 	}
-	if err := s.add(t.Context(), 2, 1_000_000, v, nil); err != nil {
+	if err := s.add(t.Context(), 2, slab{first: 1_000_000, v: v}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if s.tidyWork() != learnCells {
@@ -79,10 +79,10 @@ func TestEqualVectorsAreLearnedOnce(t *testing.T) {
 	if got := s.tidyWork(); got != nothingToDo {
 		t.Errorf("after learning nothing: %v is to be done", got)
 	}
-	if err := s.add(t.Context(), 3, 2_000_000, v, nil); err != nil || s.tidyWork() != nothingToDo {
+	if err := s.add(t.Context(), 3, slab{first: 2_000_000, v: v}, nil); err != nil || s.tidyWork() != nothingToDo {
 		t.Errorf("twice as many: %v, %v is to be done", err, s.tidyWork())
 	}
-	if err := errors.Join(s.add(t.Context(), 4, 3_000_000, v, nil), s.add(t.Context(), 5, 4_000_000, v, nil)); err != nil || s.tidyWork() != learnCells {
+	if err := errors.Join(s.add(t.Context(), 4, slab{first: 3_000_000, v: v}, nil), s.add(t.Context(), 5, slab{first: 4_000_000, v: v}, nil)); err != nil || s.tidyWork() != learnCells {
 		t.Errorf("four times as many: %v, %v is to be done", err, s.tidyWork())
 	}
 }
@@ -102,7 +102,7 @@ func TestReplacedSpacesAreNotDivided(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.index.replace(h, fresh, h.seq)
-	if err := old.add(t.Context(), 2, 1_000_000, repeated(divideFrom), nil); err != nil {
+	if err := old.add(t.Context(), 2, slab{first: 1_000_000, v: repeated(divideFrom)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.learn(t.Context(), h, true); err != nil || old.bookVersion() != 0 || old.barren != 0 {

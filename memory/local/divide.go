@@ -33,7 +33,7 @@ const (
 	pauseAfter = 64
 )
 
-// followCells learns and stores cells in the background until stop is called.
+// followCells packs vectors, and learns and stores cells, in the background until stop is called.
 func (l *Local) followCells() (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -70,7 +70,7 @@ func (l *Local) tidyCells(ctx context.Context) (busy bool, err error) {
 		if !h.isReady() || h.err != nil {
 			continue
 		}
-		if err = errors.Join(err, l.noticeRemoval(ctx, h)); h.space.tidyWork() == nothingToDo {
+		if err = errors.Join(err, h.space.pack(l.pause(ctx)), l.noticeRemoval(ctx, h)); h.space.tidyWork() == nothingToDo {
 			continue
 		}
 		if l.readOnly {

@@ -7,7 +7,7 @@ import (
 )
 
 // The collector of garbage lets the heap grow to twice what is in use before it runs. What
-// an index holds stays in use for hours, so with a large one it runs earlier: at 23/20. The
+// an index holds stays in use for hours, so with a large one it runs earlier: at 21/20. The
 // setting is one of the whole process; GOGC, if it is set, is left as it is, and so is what
 // the program sets itself where that is less.
 const largeIndex = 64 << 20 // bytes of vectors
@@ -15,7 +15,7 @@ const largeIndex = 64 << 20 // bytes of vectors
 // percentFor is the percentage for so many bytes of vectors; 0: the program's own.
 func percentFor(bytes int64) int {
 	if bytes >= largeIndex {
-		return 15
+		return 5
 	}
 	return 0
 }

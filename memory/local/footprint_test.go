@@ -14,10 +14,10 @@ func TestCollectorSettingComesBack(t *testing.T) {
 	defer debug.SetGCPercent(was)
 	percent := func() int { now := debug.SetGCPercent(100); debug.SetGCPercent(now); return now }
 	for _, c := range []struct{ before, within, want, after int }{
-		{before: 30, want: 15, after: 30},
-		{before: 400, within: 30, want: 15, after: 30}, // a server sets its own after the first answer
-		{before: 10, want: 10, after: 10},
-		{before: -1, want: 15, after: -1},
+		{before: 30, want: 5, after: 30},
+		{before: 400, within: 30, want: 5, after: 30}, // a server sets its own after the first answer
+		{before: 3, want: 3, after: 3},
+		{before: -1, want: 5, after: -1},
 	} {
 		name := fmt.Sprintf("%+v", c)
 		debug.SetGCPercent(c.before)

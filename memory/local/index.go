@@ -66,11 +66,12 @@ type spaceSlot struct {
 }
 
 func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, error) {
-	rdb, err := openCached(path, true, 1<<10) // vectors are read once
+	rdb, err := openCached(path, true, loadCache)
 	if err != nil {
 		return nil, fmt.Errorf("opening the file for the index: %w", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	rdb.SetMaxIdleConns(-1) // what loading has read is not kept; see giveBack
 	pin, err := rdb.Conn(ctx)
 	if err != nil {
 		cancel()

@@ -41,9 +41,9 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 	}
 	s.filed = book != nil
 	type job struct {
-		doc, first int64
-		v          []float32
-		cells      []uint16
+		doc   int64
+		slab  slab
+		cells []uint16
 	}
 	jobs := make(chan job, loaders)
 	patience := loadPatience
@@ -52,19 +52,21 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 		patience = 0
 	}
 	ix.expect(4 * t["chunks"] * int64(row.model.Dims))
+	blocks := packer{expected: int(t["chunks"]) * row.model.Dims}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(jobs)
 		query := "SELECT v.doc, v.first, v.n, v.v, c.cells FROM vec v LEFT JOIN cell c ON c.doc=v.doc AND c.model=v.model AND c.version=? AND c.sum=v.sum WHERE v.model=?"
 		return eachVec(gctx, tx, query, []any{version, row.id}, func(r vecRow) error {
 			patience = ix.yield(gctx, patience)
-			v, err := decode(r.v, r.n, row.model.Dims)
-			if err != nil {
+			if err := hasVectors(r.v, r.n, row.model.Dims); err != nil {
 				ix.log.Warn("vectors of a document cannot be read", "doc", r.doc, "err", err)
 				return nil // the document is still found by its words
 			}
+			sl := slab{first: r.first, v: blocks.take(len(r.v) / 4), packed: true}
+			decodeTo(sl.v, r.v)
 			select {
-			case jobs <- job{r.doc, r.first, v, decodeCells(r.cells)}:
+			case jobs <- job{r.doc, sl, decodeCells(r.cells)}:
 				return nil
 			case <-gctx.Done():
 				return gctx.Err()
@@ -74,7 +76,7 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 	for range loaders {
 		g.Go(func() error {
 			for j := range jobs {
-				if err := s.add(gctx, j.doc, j.first, j.v, j.cells); err != nil && gctx.Err() == nil {
+				if err := s.add(gctx, j.doc, j.slab, j.cells); err != nil && gctx.Err() == nil {
 					ix.log.Warn("vectors of a document cannot be indexed", "doc", j.doc, "err", err)
 				}
 			}
@@ -89,7 +91,7 @@ func (s *space) addRow(ctx context.Context, r vecRow) error {
 	if err != nil {
 		return err
 	}
-	return s.add(ctx, r.doc, r.first, v, nil)
+	return s.add(ctx, r.doc, slab{first: r.first, v: v}, nil)
 }
 
 // eachVec calls fn for each row of doc, first, n, v and cells. Copies of the bytes would

@@ -5,7 +5,7 @@
 //
 // Reading order: local.go (open and close), datadir.go and migrate.go (folder
 // and file), put.go, recall.go with lexical.go, semantic.go and fuse.go,
-// words.go (terms of an older program), index.go with load.go, vectorspace.go, vectorsearch.go and changes.go
+// words.go (terms of an older program), index.go with load.go, packed.go, vectorspace.go, vectorsearch.go and changes.go
 // (the index in RAM), divide.go with cellspace.go (its cells), fill.go (vectors that are written behind), sessions.go, forget.go with erase.go, then the optional parts of the contract.
 package local
 
@@ -185,10 +185,13 @@ const (
 
 // openDB returns a pool; it connects at first use.
 func openDB(path string, readOnly bool) (*sql.DB, error) {
-	return openCached(path, readOnly, 12<<10) // FTS5 reads the length of each chunk that matches
+	if readOnly {
+		return openCached(path, true, readCache)
+	}
+	return openCached(path, false, writeCache)
 }
 
-// openCached is openDB, with so many KiB of pages for each connection that only reads.
+// openCached is openDB, with so many KiB of pages for each connection.
 func openCached(path string, readOnly bool, kib int) (*sql.DB, error) {
 	q := url.Values{}
 	q.Set("_busy_timeout", strconv.Itoa(int(busyTimeout.Milliseconds())))
@@ -206,13 +209,12 @@ func openCached(path string, readOnly bool, kib int) (*sql.DB, error) {
 	q.Add("_error_rc", "1")
 	if readOnly {
 		q.Set("_query_only", "1")
-		q.Add("_pragma", fmt.Sprintf("cache_size(-%d)", kib))
 	} else {
 		q.Set("_txlock", "immediate") // a deferred transaction fails at once after a commit of another process
 		q.Add("_pragma", "synchronous(2)")
 		q.Add("_pragma", "journal_size_limit(33554432)")
-		q.Add("_pragma", fmt.Sprintf("cache_size(-%d)", kib))
 	}
+	q.Add("_pragma", fmt.Sprintf("cache_size(-%d)", kib))
 	return sql.Open("sqlite", dsn(path, q))
 }
 
@@ -253,7 +255,12 @@ func (l *Local) write(ctx context.Context, doing string, fn func(tx *sql.Tx) err
 
 // read runs fn on one snapshot of the data.
 func (l *Local) read(ctx context.Context, doing string, fn func(tx *sql.Tx) error) error {
-	tx, err := l.rdb.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	conn, err := l.rdb.Conn(ctx)
+	if err != nil {
+		return l.failed(ctx, doing, err)
+	}
+	defer l.giveBack(ctx, conn)
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return l.failed(ctx, doing, err)
 	}

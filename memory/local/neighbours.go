@@ -56,7 +56,7 @@ func addSilentTurns(ctx context.Context, tx *sql.Tx, q *preparedQuery, cands []r
 	if !q.filter.empty() {
 		where, args = where+" AND "+q.filter.where, append(args, q.filter.args...)
 	}
-	more, err := readCandidates(ctx, tx, where, args...)
+	more, err := readCandidates(ctx, tx, len(silent), where, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"sync"
 
@@ -94,7 +95,7 @@ func sampleChunks(ctx context.Context, tx *sql.Tx) ([]rank.Candidate, error) {
 	for id := lo.Int64; id <= hi.Int64 && hi.Valid; id += step {
 		ids = append(ids, id)
 	}
-	found, err := readCandidates(ctx, tx, "c.id IN (SELECT value FROM json_each(?))", jsonIDs(ids))
+	found, err := candidatesOf(ctx, tx, ids)
 	if err != nil || 2*len(found) >= len(ids) {
 		return found, err
 	}
@@ -105,43 +106,56 @@ func sampleChunks(ctx context.Context, tx *sql.Tx) ([]rank.Candidate, error) {
 		return nil, err
 	}
 	every := max(1, (n+rank.GramSample-1)/rank.GramSample)
-	return readCandidates(ctx, tx, "c.id IN (SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM chunk) WHERE n % ? = 0)", every)
+	return readCandidates(ctx, tx, rank.GramSample+1, "c.id IN (SELECT id FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM chunk) WHERE n % ? = 0)", every)
 }
 
+// span is the part of a document's text that candidates lie in.
+type span struct{ start, stop int }
+
 // readSurfaces reads the words of each candidate as written, after those of the
-// title if titled is set. Each text is read once.
+// title if titled is set. Each text is read once, and of it only the part from the first
+// candidate to the last.
 func readSurfaces(ctx context.Context, tx *sql.Tx, cands []rank.Candidate, titled bool) error {
-	of := map[int64][]int{}
+	of, spans := map[int64][]int{}, make(map[int64]span, len(cands))
 	docs := make([]int64, 0, len(cands))
 	for i, c := range cands {
+		s := span{max(c.Start, 0), c.Stop} // damaged data is recognized below
 		if of[c.Doc] == nil {
 			docs = append(docs, c.Doc)
+		} else {
+			s = span{min(s.start, spans[c.Doc].start), max(s.stop, spans[c.Doc].stop)}
 		}
-		of[c.Doc] = append(of[c.Doc], i)
+		of[c.Doc], spans[c.Doc] = append(of[c.Doc], i), s
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT d.id, d.title, b.text FROM doc d JOIN body b ON b.doc = d.id
-		WHERE d.id IN (SELECT value FROM json_each(?))`, jsonIDs(docs))
+	wanted := make([][3]int64, 0, len(docs))
+	for _, doc := range docs {
+		s := spans[doc]
+		wanted = append(wanted, [3]int64{doc, int64(s.start), int64(s.stop - s.start)})
+	}
+	list, err := json.Marshal(wanted)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
+	return eachRow(ctx, tx, `SELECT d.id, d.title, octet_length(b.text), substr(CAST(b.text AS BLOB), 1 + (w.value->>1), w.value->>2)
+		FROM json_each(?) w CROSS JOIN doc d ON d.id = w.value->>0 CROSS JOIN body b ON b.doc = d.id`, []any{string(list)}, func(row scanner) error {
 		var doc int64
 		var title string
-		var body sql.RawBytes // the text may have megabytes
-		if err := rows.Scan(&doc, &title, &body); err != nil {
+		var size int
+		var part sql.RawBytes
+		if err := row.Scan(&doc, &title, &size, &part); err != nil {
 			return err
 		}
 		for _, i := range of[doc] {
 			c := &cands[i]
-			if err := c.Within(len(body)); err != nil {
+			if err := c.Within(size); err != nil {
 				return err
 			}
-			c.Surface = string(body[c.Start:c.Stop])
-			if titled {
-				c.Surface = intake.TitleHead(title) + " " + c.Surface
+			words := part[c.Start-spans[doc].start:][:c.Stop-c.Start]
+			if c.Surface = ""; titled {
+				c.Surface = intake.TitleHead(title) + " "
 			}
+			c.Surface += string(words)
 		}
-	}
-	return rows.Err()
+		return nil
+	})
 }

@@ -61,14 +61,25 @@ func encode(v []float32) []byte {
 
 // decode is the inverse of encode for n vectors of dims numbers.
 func decode(b []byte, n, dims int) ([]float32, error) {
-	if n < 0 || dims <= 0 || len(b) != 4*n*dims {
-		return nil, fmt.Errorf("got %d bytes for %d vectors of %d dimensions", len(b), n, dims)
+	if err := hasVectors(b, n, dims); err != nil {
+		return nil, err
 	}
 	out := make([]float32, n*dims)
+	decodeTo(out, b)
+	return out, nil
+}
+
+func hasVectors(b []byte, n, dims int) error {
+	if n < 0 || dims <= 0 || len(b) != 4*n*dims {
+		return fmt.Errorf("got %d bytes for %d vectors of %d dimensions", len(b), n, dims)
+	}
+	return nil
+}
+
+func decodeTo(out []float32, b []byte) {
 	for i := range out {
 		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 	}
-	return out, nil
 }
 
 // addVectors stores the vectors of e, unless the document has all of this

@@ -36,6 +36,7 @@ type space struct {
 	void     bool           // the file has another book, or none: it has to be exchanged
 	barren   int            // with so many vectors nothing was learned
 	unstored map[int64]bool // documents whose cells are not in the file
+	gone     int            // numbers of packed documents that were removed
 }
 
 type collection []*chromem.Collection
@@ -45,6 +46,8 @@ type slab struct {
 	first int64 // id of the first chunk
 	v     []float32
 	cells []uint16 // of each vector; nil: the space is not divided
+
+	packed bool // v is a part of a block; see packer
 }
 
 func (sl slab) cell(i int) int {
@@ -83,13 +86,19 @@ func newCollections(n int) (collection, error) {
 	return out, nil
 }
 
-// key returns the id of a chunk in chromem: the whole ids, so that there are no
-// collisions.
-func key(doc, chunk int64) string {
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(doc))   //nolint:gosec // bits, not a number
-	binary.BigEndian.PutUint64(b[8:], uint64(chunk)) //nolint:gosec // bits, not a number
-	return string(b[:])
+// keys returns the ids of the chunks of a document in chromem: the whole ids, so that there
+// are no collisions. They share their memory, so that the collector has less to look at.
+func keys(doc, first int64, n int) []string {
+	b := make([]byte, 0, 16*n)
+	for i := range n {
+		b = binary.BigEndian.AppendUint64(b, uint64(doc))             //nolint:gosec // bits, not a number
+		b = binary.BigEndian.AppendUint64(b, uint64(first)+uint64(i)) //nolint:gosec // bits, not a number
+	}
+	all, out := string(b), make([]string, n)
+	for i := range out {
+		out[i] = all[16*i : 16*i+16]
+	}
+	return out
 }
 
 func unkey(id string) (doc, chunk int64) {
@@ -97,18 +106,18 @@ func unkey(id string) (doc, chunk int64) {
 	return int64(binary.BigEndian.Uint64(b[:8])), int64(binary.BigEndian.Uint64(b[8:])) //nolint:gosec // bits, not a number
 }
 
-// add adds or replaces the vectors of a document, and takes ownership of v. A
+// add adds or replaces the vectors of a document, and takes ownership of them. A
 // zero vector stands for a chunk without one; any other vector that is not of
 // unit length is an error. known is the cell of each, if the space is divided and they
 // are known.
-func (s *space) add(ctx context.Context, doc, first int64, v []float32, known []uint16) error {
-	dims := s.model.Dims
+func (s *space) add(ctx context.Context, doc int64, sl slab, known []uint16) error {
+	dims, v := s.model.Dims, sl.v
 	if len(v)%dims != 0 {
 		return fmt.Errorf("%d numbers cannot be vectors of %d dimensions", len(v), dims)
 	}
 	for at := 0; at < len(v); at += dims {
 		if err := checkUnit(v[at : at+dims]); err != nil {
-			return fmt.Errorf("chunk %d: %w", first+int64(at/dims), err)
+			return fmt.Errorf("chunk %d: %w", sl.first+int64(at/dims), err)
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -119,7 +128,7 @@ func (s *space) add(ctx context.Context, doc, first int64, v []float32, known []
 	if err := s.drop(doc); err != nil {
 		return err
 	}
-	return s.put(doc, slab{first: first, v: v}, known)
+	return s.put(doc, sl, known)
 }
 
 // put adds a document that is not in the space. known is as of add.
@@ -152,12 +161,13 @@ func fits(known []uint16, sl slab, book *cells.Book) bool {
 // add adds the vectors of a document, and returns how many there were. The caller checked
 // whether to go on: a document is added as a whole.
 func (cols collection) add(doc int64, sl slab, dims int) (n int, err error) {
+	ids := keys(doc, sl.first, len(sl.v)/dims)
 	for i := range len(sl.v) / dims {
 		v := sl.v[i*dims : (i+1)*dims : (i+1)*dims]
 		if intake.IsZero(v) {
 			continue
 		}
-		d := chromem.Document{ID: key(doc, sl.first+int64(i)), Embedding: v}
+		d := chromem.Document{ID: ids[i], Embedding: v}
 		if err := cols[sl.cell(i)].AddDocument(context.Background(), d); err != nil {
 			return n, fmt.Errorf("indexing chunk %d: %w", sl.first+int64(i), err)
 		}
@@ -169,9 +179,9 @@ func (cols collection) add(doc int64, sl slab, dims int) (n int, err error) {
 // drop removes the vectors of a document, and returns how many there were.
 func (cols collection) drop(doc int64, sl slab, dims int) (n int, err error) {
 	ids := map[int][]string{}
-	for i := range len(sl.v) / dims {
+	for i, id := range keys(doc, sl.first, len(sl.v)/dims) {
 		if !intake.IsZero(sl.v[i*dims : (i+1)*dims]) {
-			ids[sl.cell(i)] = append(ids[sl.cell(i)], key(doc, sl.first+int64(i)))
+			ids[sl.cell(i)] = append(ids[sl.cell(i)], id)
 			n++
 		}
 	}
@@ -208,6 +218,9 @@ func (s *space) drop(doc int64) error {
 	}
 	delete(s.docs, doc)
 	delete(s.unstored, doc)
+	if old.packed {
+		s.gone += len(old.v)
+	}
 	n, err := s.cells.drop(doc, old, s.model.Dims)
 	s.n -= n
 	return err

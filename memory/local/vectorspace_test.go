@@ -31,7 +31,7 @@ func chunksOf(found []near) []int64 {
 func TestSpaceRefusesWhatChromemAccepts(t *testing.T) {
 	t.Parallel()
 	s := testSpace(t, 2)
-	if err := s.add(t.Context(), 1, 10, []float32{1, 0, 0, 1}, nil); err != nil {
+	if err := s.add(t.Context(), 1, slab{first: 10, v: []float32{1, 0, 0, 1}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
@@ -42,7 +42,7 @@ func TestSpaceRefusesWhatChromemAccepts(t *testing.T) {
 		"not of length 1":     {3, 4},
 		"one bad row of many": {0, 1, nan, 1},
 	} {
-		if err := s.add(t.Context(), 2, 20, v, nil); err == nil {
+		if err := s.add(t.Context(), 2, slab{first: 20, v: v}, nil); err == nil {
 			t.Errorf("add(%s) was taken", name)
 		}
 	}
@@ -62,14 +62,14 @@ func TestSpaceReplacesAndRemoves(t *testing.T) {
 	t.Parallel()
 	s := testSpace(t, 2)
 	for doc := range int64(5) {
-		if err := s.add(t.Context(), doc+1, 10*doc, []float32{1, 0, 0, 0, 0, 1}, nil); err != nil { // the middle one has none
+		if err := s.add(t.Context(), doc+1, slab{first: 10 * doc, v: []float32{1, 0, 0, 0, 0, 1}}, nil); err != nil { // the middle one has none
 			t.Fatal(err)
 		}
 	}
-	if err := s.add(t.Context(), 1, 100, []float32{0, 1}, nil); err != nil {
+	if err := s.add(t.Context(), 1, slab{first: 100, v: []float32{0, 1}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.add(t.Context(), 2, 200, []float32{0, 0}, nil); err != nil { // a document without any
+	if err := s.add(t.Context(), 2, slab{first: 200, v: []float32{0, 0}}, nil); err != nil { // a document without any
 		t.Fatal(err)
 	}
 	for _, doc := range []int64{2, 3, 99} { // without vectors, with some, unknown
@@ -93,7 +93,7 @@ func TestSpaceReplacesAndRemoves(t *testing.T) {
 func TestSpaceReportsCancellation(t *testing.T) {
 	t.Parallel()
 	s := testSpace(t, 2)
-	if err := s.add(t.Context(), 1, 1, []float32{1, 0}, nil); err != nil {
+	if err := s.add(t.Context(), 1, slab{first: 1, v: []float32{1, 0}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -104,16 +104,18 @@ func TestSpaceReportsCancellation(t *testing.T) {
 	if got, err := s.scan(ctx, []float32{1, 0}, 1, map[int64]bool{1: true}); !errors.Is(err, context.Canceled) {
 		t.Errorf("scan = %v, %v, want the context's error", got, err)
 	}
-	if err := s.add(ctx, 2, 2, []float32{1, 0}, nil); !errors.Is(err, context.Canceled) {
+	if err := s.add(ctx, 2, slab{first: 2, v: []float32{1, 0}}, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("add = %v, want the context's error", err)
 	}
 }
 
 func TestKeysOfChunksAreUnique(t *testing.T) {
 	t.Parallel()
-	for _, p := range [][2]int64{{0, 0}, {1, 5870}, {118139, 1}, {math.MaxInt64, math.MaxInt64}} {
-		if doc, chunk := unkey(key(p[0], p[1])); doc != p[0] || chunk != p[1] {
-			t.Errorf("unkey(key(%v)) = %d, %d", p, doc, chunk)
+	for _, p := range [][2]int64{{0, 0}, {1, 5870}, {118139, 1}, {math.MaxInt64, math.MaxInt64 - 2}} {
+		for i, id := range keys(p[0], p[1], 3) {
+			if doc, chunk := unkey(id); doc != p[0] || chunk != p[1]+int64(i) {
+				t.Errorf("key %d of %v is that of %d, %d", i, p, doc, chunk)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package rank
 import (
 	"iter"
 	"math"
+	"sync/atomic"
 )
 
 const (
@@ -21,7 +22,8 @@ const (
 type GramTable struct {
 	chunks int64 // of the memory when the sample was taken
 	df     []uint16
-	idf    []float32 // by document frequency
+	idf    []float32              // by document frequency
+	spare  atomic.Pointer[Scorer] // a megabyte and more that each question would need anew
 }
 
 func newGramTable(chunks int64, df []uint16, sampled int) *GramTable {
@@ -110,8 +112,9 @@ type Scorer struct {
 	asked []float32 // by bucket: the weights of the n-grams of the question, squared
 	norm  float64
 	words *wordCounter
-	known []wordShare // of each word
-	grams []uint32    // reused
+	known []wordShare        // of each word
+	grams []uint32           // reused
+	times map[uint32]float32 // of each n-gram of the question
 }
 
 // wordShare is what a word contributes to the cosine of a text.
@@ -119,20 +122,33 @@ type wordShare struct{ dot, square float32 }
 
 // Scorer returns one for a question. Several must not share it.
 func (t *GramTable) Scorer(question string) *Scorer {
-	times := map[uint32]float32{}
-	s := &Scorer{table: t, asked: make([]float32, gramBuckets), words: newWordCounter()}
+	s := t.spare.Swap(nil)
+	if s == nil {
+		s = &Scorer{table: t, asked: make([]float32, gramBuckets), words: newWordCounter(), times: map[uint32]float32{}}
+	}
 	for _, w := range newWordCounter().count(question) {
 		s.grams = gramsOf(s.grams[:0], w.text)
 		for _, g := range s.grams {
-			times[g] += float32(w.times)
+			s.times[g] += float32(w.times)
 		}
 	}
-	for g, n := range times {
+	for g, n := range s.times {
 		v := (1 + float32(math.Log(float64(n)))) * t.weight(g)
 		s.asked[g] = v * t.weight(g)
 		s.norm += float64(v) * float64(v)
 	}
 	return s
+}
+
+// keep keeps the memory for the next question, and none of the texts.
+func (s *Scorer) keep() {
+	for g := range s.times {
+		s.asked[g] = 0
+	}
+	clear(s.times)
+	s.words.forget()
+	s.known, s.norm = s.known[:0], 0
+	s.table.spare.Store(s)
 }
 
 // Score returns the cosine of a text and the question.
@@ -169,6 +185,7 @@ func (s *Scorer) share(word string) wordShare {
 // Score sets the cosine of the n-grams of each candidate and the question.
 func (t *GramTable) Score(cands []Candidate, question string) {
 	s := t.Scorer(question)
+	defer s.keep()
 	for i := range cands {
 		cands[i].Grams = s.Score(cands[i].Surface)
 	}

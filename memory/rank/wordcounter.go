@@ -28,6 +28,13 @@ func newWordCounter() *wordCounter { return &wordCounter{ids: make(map[string]in
 // usualWords is about how many words the texts that one recall compares have.
 const usualWords = 4096
 
+// forget has the counter begin anew. It keeps no text.
+func (c *wordCounter) forget() {
+	clear(c.ids)
+	clear(c.found[:cap(c.found)])
+	c.at, c.found = c.at[:0], c.found[:0]
+}
+
 // count returns the words of s as they are written, in lower case and without
 // diacritics, each once, in the order of their first places. The result is valid until
 // the next call.
