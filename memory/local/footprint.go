@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -64,9 +65,17 @@ func (ix *index) weigh(closed bool) {
 // expect counts the vectors of a space that is being loaded, until weigh counts them.
 func (ix *index) expect(bytes int64) { ix.held.Add(bytes); addIndexed(bytes) }
 
-// settle returns the memory that loading a large index has used and no longer needs.
-func (ix *index) settle() {
-	if ix.held.Load() >= largeIndex {
-		debug.FreeOSMemory()
+// settle returns the memory that loading a large index has used and no longer needs, and
+// the pages that other connections have taken from those that loaded it.
+func (ix *index) settle(ctx context.Context) {
+	if ix.held.Load() < largeIndex {
+		return
 	}
+	ix.follow <- struct{}{} // held for a bounded time
+	_, err := ix.pin.ExecContext(ctx, "PRAGMA shrink_memory")
+	<-ix.follow
+	if err != nil {
+		ix.warn(ctx, "emptying the page caches", err)
+	}
+	debug.FreeOSMemory()
 }

@@ -209,7 +209,7 @@ func (ix *index) loadWanted(ctx context.Context) {
 	loaded := false
 	defer func() {
 		if loaded {
-			ix.settle()
+			ix.settle(ctx)
 		}
 	}()
 	for _, h := range ix.all() {
