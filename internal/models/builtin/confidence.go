@@ -57,6 +57,11 @@ func confidence(q query, picked, pool []unit, encoded, named bool) (answerable, 
 // name.
 const namesSides = 2.0
 
+// comparesInRespect is added in logits where each thing is spoken of in the respect that is
+// asked for: a sentence about one of them is less like the question than one that only names
+// both.
+const comparesInRespect = 1.0
+
 // leastForeign takes the place of leastAnswerable for questions that are not English.
 const leastForeign = 0.7
 
@@ -106,6 +111,9 @@ func sentenceConfidence(q query, picked, pool []candidate, encoded bool) (answer
 	z := 0.0
 	if bothNamed(q, picked) {
 		z = namesSides
+	}
+	if _, compares := inRespect(q, picked); compares {
+		z += comparesInRespect
 	}
 	sure = logistic(z - 8.6 + 0.3*best + 3.5*together + 2.9*cosine + 3.7*match + 0.3*lead(pool) + 0.19*float64(min(len(q.terms), mostTerms)))
 	if asksInGeneral(q, picked[0]) {
