@@ -33,9 +33,9 @@ type rest struct {
 	planMS, gatherMS int64
 }
 
-// restOf returns what r leaves behind, or nil if no search goes on.
+// restOf returns what r leaves behind once it has its answer, or nil if no search goes on.
 func restOf(r *run, docs []*digested) *rest {
-	if open, _ := r.late.goesOn(); !open {
+	if !r.late.answered() {
 		return nil
 	}
 	w := &rest{late: r.late, turn: make(chan struct{}, 1), req: r.req, said: r.said, more: r.more, unbound: r.unbound, parts: r.parts, session: r.session,
@@ -239,7 +239,7 @@ func (r *runs) leaves(of *record, w *rest, session string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	of.rest, of.session = w, session
-	_, of.spent = w.late.goesOn()
+	of.spent = w.late.cutOff()
 	return of.spent
 }
 

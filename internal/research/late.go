@@ -13,7 +13,7 @@ type late struct {
 	ended chan struct{} // closed when no search goes on
 
 	mu      sync.Mutex
-	open    int            // gatherings that go on
+	open    int            // gatherings that go on, and the run until its answer exists
 	spent   bool           // the budget ended one of them
 	pending map[string]int // searches that go on, by source
 	results []lateResult
@@ -32,7 +32,19 @@ type scored struct {
 	score float64
 }
 
-func newLate() *late { return &late{ended: make(chan struct{}), pending: map[string]int{}} }
+// newLate is of a run that has no answer yet. Until answered is called, ended stays open:
+// a round of searches may begin when those of the last have ended.
+func newLate() *late {
+	return &late{ended: make(chan struct{}), open: 1, pending: map[string]int{}}
+}
+
+// answered notes that the run has its answer, and reports whether any search goes on.
+func (l *late) answered() (goesOn bool) {
+	l.end()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open > 0
+}
 
 // begin notes that searches of a gathering go on. All begin before the run's answer.
 func (l *late) begin(pending map[string]int, spent bool) {
@@ -45,7 +57,7 @@ func (l *late) begin(pending map[string]int, spent bool) {
 	}
 }
 
-// end notes that the searches of a gathering have ended.
+// end notes that the searches of a gathering have ended, or that the run is answered.
 func (l *late) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,11 +85,11 @@ func (l *late) soFar() (results []lateResult, pending map[string]int) {
 	return append([]lateResult{}, l.results...), maps.Clone(l.pending)
 }
 
-// goesOn reports whether any search goes on, and whether the budget cut one off.
-func (l *late) goesOn() (open, spent bool) {
+// cutOff reports whether the budget cut a search off.
+func (l *late) cutOff() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.open > 0, l.spent
+	return l.spent
 }
 
 // reports returns the first answer's reports with what came later.

@@ -23,7 +23,7 @@ type Request struct {
 	Budget    time.Duration // by its end an answer is returned, perhaps a partial one
 	MaxTokens int           // of the answer
 	Language  string        // BCP 47 primary subtag, such as "en"
-	Run       string        // only for Ask: the id of a run whose answer is wanted, instead of a question
+	Run       string        // only for Ask: the id of a run whose answer is wanted; Question is empty, or the run's own
 }
 
 // Kinds of events.

@@ -61,12 +61,13 @@ func (r *runs) record(id string) *record {
 
 // asking is a run and those who wait for it.
 type asking struct {
-	id, key string
-	cancel  context.CancelFunc
-	done    chan struct{} // closed when answer and err are set
-	answer  evidence.Answer
-	err     error
-	stored  bool // the memory has the answer
+	id, key  string
+	question string
+	cancel   context.CancelFunc
+	done     chan struct{} // closed when answer and err are set
+	answer   evidence.Answer
+	err      error
+	stored   bool // the memory has the answer
 
 	// Guarded by runs.mu.
 	waiting  int
@@ -95,6 +96,9 @@ type asking struct {
 // gets *Pending, with the id by which the answer is had later.
 func (e *Engine) Ask(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
 	if req.Run != "" {
+		if err := e.sameQuestion(ctx, req); err != nil {
+			return evidence.Answer{}, err
+		}
 		return e.pickUp(ctx, req, observe)
 	}
 	req, err := e.complete(req)
@@ -169,8 +173,11 @@ func (e *Engine) answerOf(ctx context.Context, id string, a *asking) (evidence.A
 
 // keyOf is what equal questions share.
 func keyOf(req Request) string {
-	return strings.Join([]string{req.Session, text.Squash(text.Fold(req.Question)), req.Depth, req.Language, strings.Join(req.Sources, ",")}, "\x00")
+	return strings.Join([]string{req.Session, alike(req.Question), req.Depth, req.Language, strings.Join(req.Sources, ",")}, "\x00")
 }
+
+// alike is what questions have in common that differ in capitals, accents and white space.
+func alike(question string) string { return text.Squash(text.Fold(question)) }
 
 // finished returns the answer of a run of the same question that its caller did not
 // wait for.
@@ -245,7 +252,7 @@ func (e *Engine) start(ctx context.Context, req Request, id string) (*asking, er
 	}
 	run, cancel := limit.WithTimeout(context.WithoutCancel(ctx), max(cmp.Or(e.cfg.RunFor, DefaultConfig().RunFor), req.Budget+awaitGrace))
 	stop := context.AfterFunc(e.life, cancel)
-	a := &asking{id: id, key: key, cancel: cancel, done: make(chan struct{}), waiting: 1, observers: map[int]*observer{}}
+	a := &asking{id: id, key: key, question: req.Question, cancel: cancel, done: make(chan struct{}), waiting: 1, observers: map[int]*observer{}}
 	e.runs.drop(e.deps.Now())
 	e.runs.byKey[key], e.runs.byID[a.id] = a, a
 	of := &record{id: id, key: key}
