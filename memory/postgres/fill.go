@@ -49,7 +49,7 @@ func (m *Memory) FillVectors(ctx context.Context, model evidence.Model, embed co
 	if err != nil {
 		return p, err
 	}
-	f := &filling{m: m, space: s, embed: embed, p: &p, progress: progress, docs: fillBatch, chunks: fillBatch, newest: true, titled: true}
+	f := &filling{m: m, space: s, embed: embed, p: &p, progress: progress, docs: fillBatch, chunks: fillBatch, titled: true}
 	return p, f.run(ctx)
 }
 
@@ -95,10 +95,11 @@ type filling struct {
 	progress func(contract.Progress)
 	docs     int  // read at once, at most
 	chunks   int  // embedded before they are stored, about
-	newest   bool // the newest document first
 	titled   bool // texts are as by contract.EmbeddedText
 
-	tried map[int64]string // documents that were embedded before, as they were
+	tried   map[int64]string // documents that were embedded before, as they were
+	looked  bool             // it was seen that something is missing in the queue
+	restart bool             // all documents are to be queued again
 }
 
 func (f *filling) run(ctx context.Context) error {
@@ -106,6 +107,9 @@ func (f *filling) run(ctx context.Context) error {
 		f.progress = func(contract.Progress) {}
 	}
 	f.tried = map[int64]string{}
+	if err := f.follow(ctx); err != nil {
+		return err
+	}
 	for {
 		gaps, err := f.next(ctx)
 		if err != nil {
@@ -121,52 +125,69 @@ func (f *filling) run(ctx context.Context) error {
 	}
 }
 
-// next returns what to embed next, and sets the progress.
+// next returns what to embed next, the newest document first, and sets the progress.
 func (f *filling) next(ctx context.Context) (out []gap, err error) {
+	for {
+		more := false
+		err = f.m.read(ctx, "reading what has no vectors", func(tx pgx.Tx) (err error) {
+			out, more, err = f.read(ctx, tx)
+			return err
+		})
+		if err != nil || !more {
+			return out, err
+		}
+		if err := f.queueOlder(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// read reads what to embed next. more reports that there are documents to be queued first.
+func (f *filling) read(ctx context.Context, tx pgx.Tx) (out []gap, more bool, err error) {
 	m := f.m
-	err = m.read(ctx, "reading what has no vectors", func(tx pgx.Tx) error {
-		out = nil
-		have, err := m.counted(ctx, tx, f.space.id)
+	have, err := m.counted(ctx, tx, f.space.id)
+	if err != nil {
+		return nil, false, err
+	}
+	total, err := m.counted(ctx, tx, 0)
+	if err != nil {
+		return nil, false, err
+	}
+	f.p.Done = max(f.p.Done, int(have.documents))
+	f.p.Total = max(int(total.documents), f.p.Done)
+	if have.documents >= total.documents {
+		return nil, false, nil
+	}
+	docs, err := column[int64](ctx, tx, missingQuery, m.tenant, f.space.id, f.docs)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(docs) < f.docs {
+		if err := tx.QueryRow(ctx, "select backlog > 0 from model where tenant = $1 and id = $2", m.tenant, f.space.id).Scan(&more); err != nil || more {
+			return nil, more, err
+		}
+		if len(docs) == 0 && !f.looked { // one is missing in the queue, which is damaged
+			f.looked, f.restart = true, true
+			return nil, true, nil
+		}
+	}
+	n := 0
+	for _, doc := range docs {
+		g, err := f.readGap(ctx, tx, doc)
 		if err != nil {
-			return err
+			return nil, false, err
 		}
-		total, err := m.counted(ctx, tx, 0)
-		if err != nil {
-			return err
+		if as := fmt.Sprint(g.hash, g.ords); f.tried[doc] == as {
+			return nil, false, fmt.Errorf("the vectors of document %d were not stored", doc)
+		} else { //nolint:revive // as belongs to both
+			f.tried[doc] = as
 		}
-		f.p.Done = max(f.p.Done, int(have.documents))
-		f.p.Total = max(int(total.documents), f.p.Done)
-		if have.documents >= total.documents {
-			return nil
+		out = append(out, g)
+		if n += len(g.ords); n >= f.chunks {
+			break
 		}
-		order := "id"
-		if f.newest {
-			order = "id desc"
-		}
-		docs, err := column[int64](ctx, tx, `select d.id from doc d where d.tenant = $1 and not exists(select 1 from embedded e
-			where e.tenant = $1 and e.model = $2 and e.doc = d.id and e.missing = 0) order by `+order+" limit $3", m.tenant, f.space.id, f.docs)
-		if err != nil {
-			return err
-		}
-		n := 0
-		for _, doc := range docs {
-			g, err := f.readGap(ctx, tx, doc)
-			if err != nil {
-				return err
-			}
-			if as := fmt.Sprint(g.hash, g.ords); f.tried[doc] == as {
-				return fmt.Errorf("the vectors of document %d were not stored", doc)
-			} else { //nolint:revive // as belongs to both
-				f.tried[doc] = as
-			}
-			out = append(out, g)
-			if n += len(g.ords); n >= f.chunks {
-				break
-			}
-		}
-		return nil
-	})
-	return out, err
+	}
+	return out, false, nil
 }
 
 // readGap reads the passages of a document that have no vector.
@@ -347,26 +368,4 @@ func (m *Memory) addVector(ctx context.Context, tx pgx.Tx, s space, v contract.C
 	}
 	g.ords = []int32{ord}
 	return m.keepVectors(ctx, tx, s, g, max(0, left-1))
-}
-
-// MissingVectors counts what has no vector of model; see contract.VectorFiller.
-func (m *Memory) MissingVectors(ctx context.Context, model evidence.Model) (contract.Queue, error) {
-	q := contract.Queue{Model: contract.ModelText(model)}
-	err := m.read(ctx, "counting", func(tx pgx.Tx) error {
-		s, _, err := m.findSpace(ctx, tx, storableModel(model)) // an unknown one has id 0, and no vectors
-		if err != nil {
-			return err
-		}
-		have, err := m.counted(ctx, tx, s.id)
-		if err != nil {
-			return err
-		}
-		total, err := m.counted(ctx, tx, 0)
-		if err != nil || s.id != 0 && have.documents >= total.documents {
-			return err
-		}
-		return tx.QueryRow(ctx, `select count(*), coalesce(sum(coalesce(e.missing, d.chunks)), 0) from doc d
-			left join embedded e on e.tenant = $1 and e.model = $2 and e.doc = d.id where d.tenant = $1 and coalesce(e.missing, 1) > 0`, m.tenant, s.id).Scan(&q.Documents, &q.Chunks)
-	})
-	return q, err
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/intake"
@@ -32,11 +33,7 @@ func filterOf(q evidence.RecallQuery, tenant string, p *params) string {
 		parts = append(parts, fmt.Sprintf("d.id in (select doc from link where tenant = %s and session = %s)", p.add(tenant), p.add(storableID(q.Session))))
 	}
 	if len(q.Tags) > 0 {
-		tags := make([]string, len(q.Tags))
-		for i, t := range q.Tags {
-			tags[i] = storableID(strings.TrimSpace(t))
-		}
-		parts = append(parts, "d.tags @> "+p.add(tags)+"::text[]")
+		parts = append(parts, "d.tags @> "+p.add(storableTags(q.Tags))+"::text[]")
 	}
 	if !q.Since.IsZero() {
 		parts = append(parts, "d.retrieved >= "+p.add(q.Since))
@@ -45,4 +42,37 @@ func filterOf(q evidence.RecallQuery, tenant string, p *params) string {
 		parts = append(parts, "d.retrieved <= "+p.add(q.Until))
 	}
 	return strings.Join(parts, " and ")
+}
+
+// filterArgs are the filters of a query as the last arguments of memory_having.
+func filterArgs(q evidence.RecallQuery) []any {
+	var source, session *string
+	var tags []string
+	var since, until *time.Time
+	if q.Source != "" {
+		id := storableID(q.Source)
+		source = &id
+	}
+	if q.Session != "" {
+		id := storableID(q.Session)
+		session = &id
+	}
+	if len(q.Tags) > 0 {
+		tags = storableTags(q.Tags)
+	}
+	if !q.Since.IsZero() {
+		since = &q.Since
+	}
+	if !q.Until.IsZero() {
+		until = &q.Until
+	}
+	return []any{source, session, tags, since, until}
+}
+
+func storableTags(tags []string) []string {
+	out := make([]string, len(tags))
+	for i, t := range tags {
+		out[i] = storableID(strings.TrimSpace(t))
+	}
+	return out
 }

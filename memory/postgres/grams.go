@@ -50,27 +50,27 @@ func (g *grams) sampled() bool {
 // gramsFor returns the statistics for a query, nil if none are needed or there are none
 // yet: those of a large memory are taken in the background.
 func (m *Memory) gramsFor(ctx context.Context, tx pgx.Tx, q *preparedQuery, total tally) (*rank.GramTable, error) {
-	if q.vector == nil || q.Mode != evidence.ModeHybrid {
+	compared := q.vector != nil && q.Mode == evidence.ModeHybrid
+	if !compared && (len(q.terms) == 0 || total.chunks <= manyChunks) { // else how often terms are is taken from there
 		return nil, nil
 	}
 	g := &m.grams
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	far := g.table.Far(total.chunks)
-	if far < rank.StaleGrams {
-		return g.table, nil
-	}
-	if far >= rank.UselessGrams && total.chunks <= smallMemory {
+	switch far := g.table.Far(total.chunks); {
+	case far < rank.StaleGrams:
+	case far >= rank.UselessGrams && total.chunks <= smallMemory:
 		sample, err := m.sampleGrams(ctx, tx, total.chunks)
 		if err != nil {
 			return nil, err
 		}
 		g.take(sample)
-		return g.table, nil
-	}
-	if !g.busy && m.ctx.Err() == nil {
+	case !g.busy && m.ctx.Err() == nil:
 		g.busy = true
 		m.background.Go(func() { m.refreshGrams(total.chunks) })
+	}
+	if !compared {
+		return nil, nil
 	}
 	return g.table, nil
 }

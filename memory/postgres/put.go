@@ -205,6 +205,7 @@ func (m *Memory) insertPassages(ctx context.Context, tx pgx.Tx, doc int64, e *en
 	m.attach(b, doc, e)
 	m.queueCount(b, 0, tally{chunks: int64(n), terms: e.terms()})
 	e.queueVectors(b, m.tenant, doc)
+	m.queueDocument(b, doc, n)
 	b.Queue("insert into change(tenant, doc) values($1, $2)", m.tenant, doc)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/traces"
 )
 
@@ -175,7 +176,7 @@ func (q *quoteSearch) inOtherDocument(ctx context.Context, tx pgx.Tx, phrase str
 		err := row.Scan(&b)
 		found = found || strings.Contains(" "+strings.Join(traces.Words(string(b)), " ")+" ", want)
 		return err
-	}, `select substring(b.text from c.start + 1 for c.stop - c.start) from (select p.doc, p.start, p.stop from passage p where p.tenant = $1 and `+stemsArray+` @> $2::text[]
-			and p.doc <> all($3::bigint[]) limit $4) c join body b on b.tenant = $1 and b.doc = c.doc`, q.m.tenant, terms, q.without, supporters)
+	}, `select substring(b.text from p.start + 1 for p.stop - p.start) from `+having+` join passage p on p.tenant = $9 and p.doc = at_doc and p.ord = at_ord
+		join body b on b.tenant = $9 and b.doc = at_doc`, append(havingArgs(terms, supporters, q.without, evidence.RecallQuery{}), q.m.tenant)...)
 	return found, err
 }

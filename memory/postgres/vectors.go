@@ -47,12 +47,18 @@ func (m *Memory) exactRows() int {
 // mostNear bounds how many vectors HNSW looks at for a filter before it asks for more.
 const mostNear = 400
 
+// nearestQuery are the passages with the $3 vectors that are nearest to $2, by HNSW.
+func nearestQuery(s space) string {
+	return fmt.Sprintf("select v.doc, v.ord from %s v where v.tenant = $1 order by %s limit $3", s.table(), distance)
+}
+
+const distance = "v.v <=> $2::real[]::halfvec"
+
 // nearest returns the passages with the nearest vectors: of those that pass a filter, if
 // they are few enough, all are compared; otherwise HNSW is asked.
 func (m *Memory) nearest(ctx context.Context, tx pgx.Tx, q *preparedQuery, s space, v []float32, chunks int64) (out []place, err error) {
 	p := params{m.tenant, v, max(nearDepth, 2*q.K)}
-	b, distance := &pgx.Batch{}, "v.v <=> $2::real[]::halfvec"
-	query := fmt.Sprintf("select v.doc, v.ord from %s v where v.tenant = $1 order by %s limit $3", s.table(), distance)
+	b, query := &pgx.Batch{}, nearestQuery(s)
 	if q.filtered {
 		where := filterOf(q.RecallQuery, m.tenant, &p)
 		if q.exact {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/rank"
 )
 
@@ -57,8 +58,7 @@ func (m *Memory) countTerms(ctx context.Context, tx pgx.Tx, terms []string, chun
 		if out[term] = df; ok {
 			continue
 		}
-		b.Queue("select count(*) from (select 1 from passage p where p.tenant = $1 and "+stemsArray+" @> $2::text[] limit $3) top",
-			m.tenant, []string{term}, most).QueryRow(func(row pgx.Row) error {
+		b.Queue("select count(*) from "+having, havingArgs([]string{term}, most, nil, evidence.RecallQuery{})...).QueryRow(func(row pgx.Row) error {
 			var df int64
 			if err := row.Scan(&df); err != nil {
 				return err
@@ -79,12 +79,14 @@ func (m *Memory) countTerms(ctx context.Context, tx pgx.Tx, terms []string, chun
 	return out, tx.SendBatch(ctx, b).Close()
 }
 
-// filterJoin is what a query of passages p adds for the filters.
-func (m *Memory) filterJoin(q *preparedQuery, p *params) (join, where string) {
-	if !q.filtered {
-		return "", ""
-	}
-	return " join doc d on d.tenant = p.tenant and d.id = p.doc", " and " + filterOf(q.RecallQuery, m.tenant, p)
+// having are the passages that have all of some terms, as far as a row for each is wanted;
+// see migrations/0004_search.sql.
+const having = "memory_having($1, $2, $3, $4, $5, $6, $7, $8)"
+
+// havingArgs are the arguments of having: at most so many passages, none of some documents,
+// those that pass the filters of q.
+func havingArgs(terms []string, most int, without []int64, q evidence.RecallQuery) []any {
+	return append([]any{terms, most, without}, filterArgs(q)...)
 }
 
 // matching returns the passages with the best BM25.
@@ -124,9 +126,11 @@ const (
 	mostRanked = 100_000
 )
 
+// rankedQuery asks pg_textsearch for the best $3 passages. Their scores are not asked for:
+// it would divide each text into words again to answer.
+const rankedQuery = "select p.doc, p.ord from passage p where p.tenant = $1 order by p.stems <@> to_bm25query($2, $4) limit $3"
+
 // matchingIndexed asks pg_textsearch. Repeated terms count repeatedly, as in the score.
-// The score of the index is not asked for: pg_textsearch would divide each text into words
-// again to answer.
 func (m *Memory) matchingIndexed(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats) ([]place, error) {
 	var words []string
 	for _, t := range q.terms {
@@ -134,19 +138,18 @@ func (m *Memory) matchingIndexed(ctx context.Context, tx pgx.Tx, q *preparedQuer
 			words = append(words, t)
 		}
 	}
-	const best = `select p.doc, p.ord from passage p where p.tenant = $1 order by p.stems <@> to_bm25query($2, $4) limit $3`
 	p := params{m.tenant, strings.Join(words, " "), q.depth, m.server.bmIndex()}
 	if !q.filtered {
-		rows, err := tx.Query(ctx, best, p...)
+		rows, err := tx.Query(ctx, rankedQuery, p...)
 		if err != nil {
 			return nil, err
 		}
 		return pgx.CollectRows(rows, pgx.RowToStructByPos[place])
 	}
 	most := p.add(q.depth)
-	query := `with best as materialized (select doc, ord, row_number() over () n from (` + best + `) b)
-		select b.doc, b.ord, (select count(*) from best) from best b join doc d on d.tenant = $1 and d.id = b.doc
-		where ` + filterOf(q.RecallQuery, m.tenant, &p) + ` order by b.n limit ` + most
+	// No common table expression: in one, pg_textsearch divides each text into words again.
+	query := `select b.doc, b.ord, b.ranked from (select doc, ord, row_number() over () n, count(*) over () ranked from (` + rankedQuery + `) b) b
+		join doc d on d.tenant = $1 and d.id = b.doc where ` + filterOf(q.RecallQuery, m.tenant, &p) + ` order by b.n limit ` + most
 	for n := min(firstRanked, max(q.depth, int(1.5*float64(q.depth)*float64(s.Chunks)/float64(max(1, q.passing))))); ; n = min(4*n, mostRanked) {
 		p[2] = n
 		var out []place
@@ -169,9 +172,7 @@ func (m *Memory) matchingTerms(ctx context.Context, tx pgx.Tx, q *preparedQuery,
 	b := &pgx.Batch{}
 	weights := map[place]float64{}
 	for _, t := range s.Sought() {
-		p := params{m.tenant, []string{t}, 2 * rank.MatchBudget}
-		join, where := m.filterJoin(q, &p)
-		b.Queue("select p.doc, p.ord from passage p"+join+" where p.tenant = $1 and "+stemsArray+" @> $2::text[]"+where+" limit $3", p...).Query(func(rows pgx.Rows) error {
+		b.Queue("select at_doc, at_ord from "+having, havingArgs([]string{t}, 2*rank.MatchBudget, nil, q.RecallQuery)...).Query(func(rows pgx.Rows) error {
 			var at place
 			_, err := pgx.ForEachRow(rows, []any{&at.Doc, &at.Ord}, func() error {
 				weights[at] += s.Weight[t]
