@@ -49,7 +49,7 @@ func (m *Memory) FillVectors(ctx context.Context, model evidence.Model, embed co
 	if err != nil {
 		return p, err
 	}
-	f := &filling{m: m, space: s, embed: embed, p: &p, progress: progress, docs: fillBatch, chunks: fillBatch, titled: true}
+	f := &filling{m: m, space: s, embed: embed, p: &p, progress: progress, docs: fillBatch, chunks: fillBatch, newest: true, titled: true}
 	return p, f.run(ctx)
 }
 
@@ -93,6 +93,7 @@ type filling struct {
 	embed    contract.EmbedFunc
 	p        *contract.Progress
 	progress func(contract.Progress)
+	newest   bool // the newest document first; otherwise the oldest, and all are queued before
 	docs     int  // read at once, at most
 	chunks   int  // embedded before they are stored, about
 	titled   bool // texts are as by contract.EmbeddedText
@@ -125,7 +126,7 @@ func (f *filling) run(ctx context.Context) error {
 	}
 }
 
-// next returns what to embed next, the newest document first, and sets the progress.
+// next returns what to embed next, and sets the progress.
 func (f *filling) next(ctx context.Context) (out []gap, err error) {
 	for {
 		more := false
@@ -158,18 +159,22 @@ func (f *filling) read(ctx context.Context, tx pgx.Tx) (out []gap, more bool, er
 	if have.documents >= total.documents {
 		return nil, false, nil
 	}
-	docs, err := column[int64](ctx, tx, missingQuery, m.tenant, f.space.id, f.docs)
+	query := missingQuery
+	if f.newest {
+		query = newestQuery
+	}
+	docs, err := column[int64](ctx, tx, query, m.tenant, f.space.id, f.docs)
 	if err != nil {
 		return nil, false, err
 	}
-	if len(docs) < f.docs {
+	if len(docs) < f.docs || !f.newest {
 		if err := tx.QueryRow(ctx, "select backlog > 0 from model where tenant = $1 and id = $2", m.tenant, f.space.id).Scan(&more); err != nil || more {
 			return nil, more, err
 		}
-		if len(docs) == 0 && !f.looked { // one is missing in the queue, which is damaged
-			f.looked, f.restart = true, true
-			return nil, true, nil
-		}
+	}
+	if len(docs) == 0 && !f.looked { // one is missing in the queue, which is damaged
+		f.looked, f.restart = true, true
+		return nil, true, nil
 	}
 	n := 0
 	for _, doc := range docs {

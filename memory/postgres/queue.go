@@ -14,8 +14,11 @@ import (
 // row at once, and those that were there get theirs step by step, the newest first. To
 // find the next ones takes the same time however many have vectors already.
 
-// missingQuery are the next documents of the queue.
-const missingQuery = "select doc from embedded where tenant = $1 and model = $2 and missing > 0 order by doc desc limit $3"
+// missingQuery are the next documents of the queue, newestQuery those from its end.
+const (
+	missingQuery = "select doc from embedded where tenant = $1 and model = $2 and missing > 0 order by doc limit $3"
+	newestQuery  = "select doc from embedded where tenant = $1 and model = $2 and missing > 0 order by doc desc limit $3"
+)
 
 // queueStep is how many documents that were there before are queued at once.
 const queueStep = 1000

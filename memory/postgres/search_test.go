@@ -92,8 +92,10 @@ func TestBoundRoleUsesIndexes(t *testing.T) {
 	if plan := explain(t, conn, nearestQuery(s), blue.tenant, []float32{1, 0}, 1); !strings.Contains(plan, s.table()+"_v ") {
 		t.Errorf("the nearest vectors are found by\n%s", plan)
 	}
-	if plan := explain(t, conn, missingQuery, blue.tenant, s.id, 1); !strings.Contains(plan, "embedded_missing") {
-		t.Errorf("what is to be embedded is found by\n%s", plan)
+	for _, query := range []string{missingQuery, newestQuery} {
+		if plan := explain(t, conn, query, blue.tenant, s.id, 1); !strings.Contains(plan, "embedded_missing") {
+			t.Errorf("what is to be embedded is found by\n%s", plan)
+		}
 	}
 	if !blue.server.bm25 {
 		return
