@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	// patience is for a host that hangs; they take seconds.
-	patience = 3 * time.Minute
+	// patience is for a host that hangs; they take seconds, and minutes on a machine that does
+	// ten things at once.
+	patience = 8 * time.Minute
 	// attempts is how often a host is started whose model was not given the tools. Some
 	// begin the first turn before their servers are connected, on a busy machine.
 	attempts = 3
@@ -58,22 +59,29 @@ type start struct {
 	files map[string]string // written before install runs; paths below the home folder
 }
 
+// notInstalled is why a host cannot be run whose programs are missing.
+const notInstalled = "it could not be installed"
+
+// tryAgain tries a host that failed before.
+func (h host) tryAgain(ctx context.Context, p place, first outcome) outcome {
+	o := h.try(ctx, p)
+	o.before = slices.Concat(first.before, []string{first.verdict()}, o.before)
+	o.seconds += first.seconds
+	return o
+}
+
 // try runs the host, again if its model was offered no tools.
 func (h host) try(ctx context.Context, p place) outcome {
 	began := time.Now()
 	o := outcome{host: h.name}
 	for _, file := range []string{h.program, h.needs} {
 		if _, err := os.Stat(filepath.Join(p.installed, file)); err != nil {
-			o.notRun = "it could not be installed"
+			o.notRun = notInstalled
 			return o
 		}
 	}
-	for o.tries < attempts {
-		again := h.once(ctx, p, &o)
-		o.tries++
-		if !again || ctx.Err() != nil {
-			break
-		}
+	for h.once(ctx, p, &o) && len(o.before)+1 < attempts && ctx.Err() == nil {
+		o.before = append(o.before, o.verdict())
 	}
 	o.seconds = time.Since(began).Seconds()
 	return o

@@ -25,20 +25,38 @@ func TestTry(t *testing.T) {
 	for _, tt := range []struct {
 		name, script, notRun string
 		needs                string
-		tries                int
+		before               int // attempts before the last one
 	}{
 		{"not installed", "", "could not be installed", "absent", 0},
-		{"does not start", "echo no such terminal >&2; exit 7", "exit status 7: it asked its model nothing: no such terminal", "", attempts},
-		{"does not ask", "echo hello", "it asked its model nothing: hello", "", attempts},
+		{"does not start", "echo no such terminal >&2; exit 7", "exit status 7: it asked its model nothing: no such terminal", "", attempts - 1},
+		{"does not ask", "echo hello", "it asked its model nothing: hello", "", attempts - 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			h, p := fakeHost(t, tt.script)
 			h.needs = tt.needs
-			if o := h.try(t.Context(), p); !strings.Contains(o.notRun, tt.notRun) || len(o.problems) > 0 || o.tries != tt.tries {
+			if o := h.try(t.Context(), p); !strings.Contains(o.notRun, tt.notRun) || len(o.problems) > 0 || len(o.before) != tt.before {
 				t.Errorf("outcome = %+v", o)
 			}
 		})
+	}
+}
+
+// TestTryAgain: what was wrong with a host that passes the second time is told.
+func TestTryAgain(t *testing.T) {
+	t.Parallel()
+	h, p := fakeHost(t, `[ -e "$0.ran" ] && echo '{"check":"one"}' || echo '{"check":"one","problem":"late"}'; : >"$0.ran"`)
+	marked := filepath.Join(t.TempDir(), "host")
+	script := h.launch(setting{}).args[1]
+	h.launch = func(setting) start { return start{args: []string{"-c", script, marked}} }
+	h.reports = true
+	first := h.try(t.Context(), p)
+	if !first.failed() || len(first.before) > 0 {
+		t.Fatalf("the first outcome = %+v, want a failure", first)
+	}
+	o := h.tryAgain(t.Context(), p, first)
+	if got, want := failedOnce([]outcome{o}), "FAILED ONCE: fake: FAIL: one: late\n"; got != want || o.failed() {
+		t.Errorf("the second outcome = %+v, which says %q, want %q", o, got, want)
 	}
 }
 
@@ -108,7 +126,7 @@ func TestReports(t *testing.T) {
 			h, p := fakeHost(t, tt.script)
 			o := reporter(h).try(t.Context(), p)
 			wrong, notes := strings.Join(o.problems, "\n"), strings.Join(o.notes, "\n")
-			if !strings.Contains(wrong, tt.wrong) || (wrong == "") != (tt.wrong == "") || notes != tt.note || !strings.Contains(o.notRun, tt.notRun) || o.tries != 1 {
+			if !strings.Contains(wrong, tt.wrong) || (wrong == "") != (tt.wrong == "") || notes != tt.note || !strings.Contains(o.notRun, tt.notRun) || len(o.before) > 0 {
 				t.Errorf("outcome = %+v", o)
 			}
 		})
@@ -117,7 +135,7 @@ func TestReports(t *testing.T) {
 
 func TestTableAndExitCode(t *testing.T) {
 	t.Parallel()
-	ok := outcome{host: "a", given: map[string]string{"research": "12345"}, notes: []string{"forget wants a person's consent"}, tries: 2}
+	ok := outcome{host: "a", given: map[string]string{"research": "12345"}, notes: []string{"forget wants a person's consent"}, before: []string{"NOT RUN: it asked\n its model nothing"}}
 	absent := outcome{host: "long-name", notRun: "it could not be installed"}
 	wrong := outcome{host: "b", problems: []string{"research: no answer"}}
 	for _, tt := range []struct {
@@ -131,10 +149,14 @@ func TestTableAndExitCode(t *testing.T) {
 	want := `host       research  fetch-sources  recall  forget  seconds  result
 a          5 B       –              –       –       0.0      ok: forget wants a person's consent (attempt 2)
 long-name  –         –              –       –       0.0      NOT RUN: it could not be installed
-b          –         –              –       –       0.0      FAIL: research: no answer
+b          –         –              –       –       0.0      FAIL: research: no answer (attempt 2)
 `
+	wrong.before = []string{"FAIL: a first time"}
 	if got := table([]outcome{ok, absent, wrong}); got != want {
 		t.Errorf("table =\n%s\nwant\n%s", got, want)
+	}
+	if got, want := failedOnce([]outcome{ok, absent, wrong}), "FAILED ONCE: a: NOT RUN: it asked its model nothing\n"; got != want {
+		t.Errorf("failedOnce = %q, want %q: of those that passed in the end", got, want)
 	}
 }
 

@@ -5,8 +5,10 @@
 //
 //	hosts -binary bin/research-mcp -installed FOLDER [-only NAME,...]
 //
-// It prints a table. What each model was given is kept in FOLDER/given. Exit code: 0 when
-// all passed, 1 when one failed, 3 when none failed but one could not be run.
+// It prints a table. What each model was given is kept in FOLDER/given. A host that fails is
+// tried once more, when no other runs; if it passes then, a line FAILED ONCE says what was
+// wrong. Exit code: 0 when all passed, 1 when one failed, 3 when none failed but one could
+// not be run.
 package main
 
 import (
@@ -67,7 +69,13 @@ func run(ctx context.Context, stdout io.Writer, binary, installed, only string) 
 		})
 	}
 	running.Wait()
-	if _, err := io.WriteString(stdout, table(outcomes)); err != nil {
+	for i, h := range all {
+		if ctx.Err() == nil && outcomes[i].failed() {
+			outcomes[i] = h.tryAgain(ctx, place{binary: binary, installed: installed}, outcomes[i])
+			fmt.Fprintf(os.Stderr, "%s, once more: %s\n", h.name, outcomes[i].verdict())
+		}
+	}
+	if _, err := io.WriteString(stdout, table(outcomes)+failedOnce(outcomes)); err != nil {
 		return 0, err
 	}
 	return exitCode(outcomes), ctx.Err()
@@ -106,7 +114,13 @@ type outcome struct {
 	given    map[string]string // what the model was given, by tool
 	notes    []string          // what passed, if that is not a matter of given
 	seconds  float64
-	tries    int
+	before   []string // how its attempts ended before the last one
+}
+
+// failed reports whether another attempt makes sense: what could not be installed is not
+// there a second time either.
+func (o outcome) failed() bool {
+	return len(o.problems) > 0 || o.notRun != "" && o.notRun != notInstalled
 }
 
 func (o outcome) verdict() string {
@@ -148,12 +162,26 @@ func table(all []outcome) string {
 		if len(o.notes) > 0 {
 			result += ": " + strings.Join(o.notes, ", ")
 		}
-		if o.tries > 1 {
-			result += fmt.Sprintf(" (attempt %d)", o.tries)
+		if len(o.before) > 0 {
+			result += fmt.Sprintf(" (attempt %d)", len(o.before)+1)
 		}
 		rows = append(rows, append(row, fmt.Sprintf("%.1f", o.seconds), result))
 	}
 	return aligned(rows)
+}
+
+// failedOnce has a line for each attempt that failed before one that passed.
+func failedOnce(all []outcome) string {
+	var b strings.Builder
+	for _, o := range all {
+		if o.failed() {
+			continue
+		}
+		for _, verdict := range o.before {
+			fmt.Fprintf(&b, "FAILED ONCE: %s: %s\n", o.host, strings.Join(strings.Fields(verdict), " "))
+		}
+	}
+	return b.String()
 }
 
 // aligned puts spaces between the columns; the last one is not padded.

@@ -19,13 +19,16 @@ func TestWebCounts(t *testing.T) {
 		return fmt.Sprintf(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7,"progress":%d}}`, n)
 	}
 	const result = `{"jsonrpc":"2.0","id":7,"result":{}}`
+	const going = `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7,"progress":2,"message":"still running after 8 s"}}`
 	for _, tt := range []struct {
 		name, request string
 		messages      []string
 		calls         int
 		wrong         string
 	}{
-		{"exact", `{"id":7,"params":{"_meta":{"progressToken":7}}}`, []string{progress(1), progress(2), progress(3), result}, 1, ""},
+		{"exact", `{"id":7,"params":{"_meta":{"progressToken":7}}}`, []string{progress(1), progress(2), result}, 1, ""},
+		{"a busy machine's", `{"id":7,"params":{"_meta":{"progressToken":7}}}`, []string{progress(1), going, progress(3), result}, 1, ""},
+		{"one too many", `{"id":7,"params":{"_meta":{"progressToken":7}}}`, []string{progress(1), progress(2), progress(3), result}, 1, "request 7: reports [1 2 3]"},
 		{"a gap", `{"id":7,"params":{"_meta":{"progressToken":7}}}`, []string{progress(1), progress(3), result}, 1, "request 7: reports [1 3]"},
 		{"too few", `{"id":7,"params":{"_meta":{"progressToken":7}}}`, []string{progress(1), result}, 1, "request 7: reports [1]"},
 		{"late", `{"id":7,"params":{"_meta":{"progressToken":7}}}`, []string{progress(1), progress(2), result, progress(3)}, 1, "1 late"},

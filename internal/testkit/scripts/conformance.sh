@@ -2,7 +2,8 @@
 # The official conformance suite of MCP, in two releases, against serve --http and against
 # the fixtures that it calls (internal/testkit/conformance) on the same transport.
 #
-#   conformance.sh BINARY   install what is missing, and run
+#   conformance.sh BINARY    install what is missing, and run
+#   conformance.sh install   install only
 #
 # The suite and its node are installed below
 # ${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/conformance, about 250 MB. Exit codes: 3 if
@@ -10,7 +11,7 @@
 set -euo pipefail
 
 root=${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/conformance
-binary=$(realpath "${1:?usage: conformance.sh BINARY}")
+binary=$(realpath "${1:?usage: conformance.sh BINARY, or conformance.sh install}")
 cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 
 # What has to pass: of our own tools, all that needs no fixture; of the fixtures, all but
@@ -54,7 +55,7 @@ start() {
   shift
   "$@" >"$work/$name.log" 2>&1 &
   pids+=($!)
-  for _ in $(seq 300); do
+  for _ in $(seq 1200); do
     url=$(grep -om1 'http://[^ ;]*/mcp' "$work/$name.log") && return
     kill -0 "${pids[-1]}" 2>/dev/null || break
     sleep 0.1
@@ -70,7 +71,7 @@ run() {
   local name=$1 version=$2 scenarios=$3 out=$work/$1-$2 passed=0
   shift 3
   mkdir "$out"
-  PATH=$root/$version/node_modules/.bin:$PATH timeout 120 node "$root/$version/node_modules/@modelcontextprotocol/conformance/dist/index.js" \
+  PATH=$root/$version/node_modules/.bin:$PATH timeout 600 node "$root/$version/node_modules/@modelcontextprotocol/conformance/dist/index.js" \
     server --url "$url" --suite all -o "$out" "$@" >"$out.log" 2>&1 || true # scenarios without fixtures fail
   for scenario in $scenarios; do
     # Some checks of a scenario need fixtures that nobody has; they say so.
@@ -93,8 +94,12 @@ run() {
 command -v npm >/dev/null || { echo "conformance.sh: there is no npm" >&2; exit 3; }
 stable=0.1.16 next=0.2.0-alpha.12
 mkdir -p "$root"
+exec 9>"$root/lock"
+flock 9 # one installation at a time
 install $stable
 install $next
+exec 9>&-
+[ "$1" != install ] || exit 0
 go build -tags conformance -o "$work/fixtures" ./internal/testkit/conformance
 
 start "serve --http" "$binary" serve --demo --http 127.0.0.1:0

@@ -4,7 +4,8 @@
 set -euo pipefail
 binary=$1
 dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+pid=
+trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || true; rm -rf "$dir"' EXIT
 
 call() { printf '{"jsonrpc":"2.0","id":%d,"method":"%s","params":%s}\n' "$1" "$2" "$3"; }
 expect() { # file, what, pattern
@@ -23,18 +24,22 @@ call 2 tools/list '{}' >&3
 call 3 tools/call '{"name":"research","arguments":{"question":"How does attention work in a transformer?"},"_meta":{"progressToken":"p"}}' >&3
 call 4 tools/call '{"name":"research","arguments":{"qestion":"typo"}}' >&3
 answered() { grep -q "\"id\":$1[,}]" "$dir/out"; }
-for _ in $(seq 300); do
+for _ in $(seq 1200); do
   if answered 3 && answered 4; then break; fi
   kill -0 "$pid" 2>/dev/null || break
   sleep 0.1
 done
 call 5 tools/call '{"name":"recall","arguments":{"query":"attention"}}' >&3
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
   if answered 5; then break; fi
+  kill -0 "$pid" 2>/dev/null || break
   sleep 0.1
 done
 exec 3>&-
-wait "$pid" || { echo "FAIL: the server ended with $?"; cat "$dir/err"; exit 1; }
+code=0
+wait "$pid" || code=$?
+pid=
+[ $code -eq 0 ] || { echo "FAIL: the server ended with $code"; cat "$dir/err"; exit 1; }
 for id in 1 2 3 4 5; do
   grep -E "\"id\":$id[,}]" "$dir/out" >"$dir/$id" || { echo "FAIL: no answer to request $id"; cat "$dir/out" "$dir/err"; exit 1; }
 done

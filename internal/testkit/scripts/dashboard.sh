@@ -23,21 +23,21 @@ if [ -z "$bin" ]; then
 fi
 (cd internal/testkit/dashboardcheck && go build -o "$work/check" .)
 
-# start serves at a free port. pubmed is on, and not asked: its rate limit is that of the
-# public service.
+# start serves, and waits until the server says where. pubmed is on, and not asked: its rate
+# limit is that of the public service.
 start() {
-	at=127.0.0.1:$((20000 + RANDOM % 12000)) # below the ports that the kernel gives away
-	"$bin" serve --demo --http $at --set sources.pubmed.enabled=true 2>"$work/log" &
+	"$bin" serve --demo --http 127.0.0.1:0 --set sources.pubmed.enabled=true 2>"$work/log" &
 	server=$!
-	for _ in $(seq 600); do
-		curl -sf "http://$at/healthz" >"$work/health" && return 0
+	for _ in $(seq 1200); do
+		at=$(sed -n 's|.*serving MCP at http://\([^/]*\)/.*|\1|p' "$work/log" 2>/dev/null || true)
+		[ -z "$at" ] || return 0
 		kill -0 "$server" 2>/dev/null || break
 		sleep 0.1
 	done
 	cat "$work/log" >&2
 	return 1
 }
-start || start || start # the port may be taken
+start
 
 call() { # call TOOL ARGUMENTS
 	curl -sS --fail-with-body "http://$at/mcp" -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' -H 'Mcp-Protocol-Version: 2025-11-25' \

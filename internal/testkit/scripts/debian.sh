@@ -6,6 +6,7 @@
 #   answers   a function: does our server answer at the URL $1?
 #   prepare   a function: install and build what is missing
 #   run       a function: launch the server
+#   here      the folder of the scripts
 #
 # and then calls manage. Messages go to stderr. Exit codes: 3 when packages cannot
 # be installed, 1 for anything else.
@@ -18,16 +19,12 @@ say() { printf '%s.sh: %s\n' "$server" "$*" >&2; }
 die() { say "$*"; exit 1; }
 no_packages() { say "$*"; exit 3; }
 
-as_root() {
-  if [[ $(id -u) == 0 ]]; then "$@"; else sudo -n "$@"; fi
-}
-
 # lists brings apt's package lists up to date, once in a run.
 listed=
 lists() {
   [[ -z $listed ]] || return 0
   command -v apt-get >/dev/null || no_packages "needs Debian's packages, and there is no apt-get to install them"
-  as_root apt-get -q update >&2 || no_packages "apt-get update failed: is there a package mirror?"
+  "$here/apt.sh" update >&2 || no_packages "apt-get update failed: is there a package mirror?"
   listed=yes
 }
 
@@ -38,7 +35,7 @@ needs() {
   ! $test || return 0
   lists
   say "installing $*"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$@" >&2 ||
+  "$here/apt.sh" install -y --no-install-recommends "$@" >&2 ||
     no_packages "apt-get could not install $*"
   $test || no_packages "it is not usable although apt-get installed $*"
 }
@@ -60,20 +57,20 @@ launch() {
   setsid nohup "$@" >"$root/server.log" 2>&1 </dev/null 9>&- &
   PID=$! URL=$url
   printf 'URL=%s\nPID=%s\n' "$URL" "$PID" >"$state"
-  for _ in $(seq 150); do
+  for _ in $(seq 600); do
     kill -0 "$PID" 2>/dev/null || { rm -f "$state"; die "the server ended at once, is its port taken? $(tail -n 2 "$root/server.log")"; }
     ! answers "$url" || return 0
     sleep 0.2
   done
   stop
-  die "the server did not answer within 30 seconds: see $root/server.log"
+  die "the server did not answer within two minutes: see $root/server.log"
 }
 
 stop() {
   load_state || { say "nothing was started"; return 0; }
   if ours; then
     kill -- "-$PID" # with its workers
-    for _ in $(seq 50); do
+    for _ in $(seq 300); do
       kill -0 -- "-$PID" 2>/dev/null || break
       sleep 0.1
     done

