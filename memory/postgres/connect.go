@@ -56,14 +56,20 @@ func parse(text string) (*pgxpool.Config, error) {
 	if strings.Contains(hostsOf(conn), "@") { // messages name the hosts
 		return nil, evidence.BadInput("memory.url cannot be used: there is an @ too many before its hosts", urlForm)
 	}
-	given := func(setting string) bool {
+	given := func(setting string) bool { // with a value, if one is named
+		name, value, valued := strings.Cut(setting, "=")
 		u, err := url.Parse(text)
-		return err != nil && strings.Contains(text, setting+"=") || err == nil && u.Query().Has(setting)
+		if err != nil {
+			return strings.Contains(text, name+"="+value)
+		}
+		return u.Query().Has(name) && (!valued || u.Query().Get(name) == value)
 	}
 	if conn.ConnectTimeout == 0 {
 		conn.ConnectTimeout = connectWait
 	}
-	if !given("target_session_attrs") { // a standby would refuse every write
+	// A standby would refuse every write, and show old rows: "any" takes one that is named
+	// first, once it is no longer the primary.
+	if attrs := "target_session_attrs"; !given(attrs) || given(attrs+"=any") || given(attrs+"=prefer-standby") {
 		conn.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	if !given("pool_max_conns") {

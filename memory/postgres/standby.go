@@ -17,24 +17,29 @@ const (
 	// it has received: a question would rather go on without the memory.
 	standbyWait = time.Second
 	standbyPoll = 10 * time.Millisecond
-	// standbyStill is how many looks in a row a standby may show no more, before it is taken
-	// to have nothing more to show.
+	// standbyStill is how many looks in a row a standby may show no more, before what it has
+	// received beyond is taken for a part of a record: its primary died while it sent it.
 	standbyStill = 20
+	// walPage is where such a part ends: a primary sends whole records, or whole pages.
+	// walPart is about the longest record; one of 33 whole pages has half of it.
+	walPage = 8 << 10
+	walPart = 512 << 10
 	// standbyConns are kept to each server, for as long as there is no primary.
 	standbyConns = 4
 )
 
-// standbys read while there is no primary. Of the servers of memory.url, the one is taken
-// that has received most, as soon as it shows that: where replication is synchronous, it
-// has everything that was acknowledged, to whichever process.
+// standbys read while there is no primary: of the servers of memory.url one that shows as
+// much as any of them has received. Where replication is synchronous, that is everything that
+// was acknowledged, to whichever process.
 type standbys struct {
 	hosts []*pgxpool.Config
 
 	mu    sync.Mutex
 	pools []*pgxpool.Pool // of hosts; nil: not needed yet
-	// settledOn has shown all that it can of what it had received up to settled.
+	// settledOn shows everything up to settled, so far as whole records of it were received.
 	settled   int64
 	settledOn *pgxpool.Pool
+	settledAt int64 // what it showed then: after a restart it may show less
 }
 
 // newStandbys returns those of a URL; nil if it names one server.
@@ -104,6 +109,8 @@ type state struct {
 	primary  bool
 	received int64
 	shown    int64
+	paused   bool // somebody has stopped it from showing more
+	still    int  // looks that have shown no more
 	err      error
 }
 
@@ -115,15 +122,35 @@ func (s *standbys) ask(ctx context.Context, i int) (st state) {
 }
 
 func (st *state) look(ctx context.Context) error {
+	before := st.shown
 	// A server that was restarted has received nothing yet, and shows what it had.
-	return st.pool.QueryRow(ctx, `select not pg_is_in_recovery(), case when pg_is_in_recovery() then (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint else 0 end,
-		case when pg_is_in_recovery() then (pg_last_wal_replay_lsn() - '0/0')::bigint else 0 end`).Scan(&st.primary, &st.received, &st.shown)
+	err := st.pool.QueryRow(ctx, `select not pg_is_in_recovery(), case when pg_is_in_recovery() then (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint else 0 end,
+		case when pg_is_in_recovery() then (pg_last_wal_replay_lsn() - '0/0')::bigint else 0 end,
+		case when pg_is_in_recovery() then pg_get_wal_replay_pause_state() <> 'not paused' else false end`).Scan(&st.primary, &st.received, &st.shown, &st.paused)
+	if st.still++; st.shown != before {
+		st.still = 0
+	}
+	return err
 }
 
-var errFewStandbys = errors.New("too few of the servers answer to know which one has everything")
+// has reports whether a server shows everything up to want. The last record may be there in
+// part only; a server that is paused, or waits for a query that is in its way, has more.
+func (st *state) has(want int64) bool {
+	if st.primary || st.shown >= want {
+		return true
+	}
+	part := st.received >= want && st.received%walPage == 0 && st.received-st.shown <= walPart
+	return part && !st.paused && st.still >= standbyStill
+}
 
-// best returns the server to read from. All but one have to answer: what was acknowledged
-// is on the primary, which is lost, and on one of the others.
+var (
+	errFewStandbys = errors.New("too few of the servers answer to know which one has everything")
+	errBehind      = errors.New("no standby shows everything that was received")
+)
+
+// best returns a server that shows everything that was acknowledged, to whichever process.
+// All but one have to answer: what was acknowledged is on the primary, which is lost, and
+// has been received by one of the others.
 func (s *standbys) best(ctx context.Context) (*pgxpool.Pool, error) {
 	states := make([]state, len(s.hosts))
 	var asked sync.WaitGroup
@@ -131,51 +158,44 @@ func (s *standbys) best(ctx context.Context) (*pgxpool.Pool, error) {
 		asked.Go(func() { states[i] = s.ask(ctx, i) })
 	}
 	asked.Wait()
-	found, answered := state{}, 0
-	for _, st := range states {
-		if st.err != nil {
-			continue
-		}
-		if st.primary {
+	want := int64(0)
+	var found []*state
+	for i := range states {
+		switch st := &states[i]; {
+		case st.err != nil:
+		case st.primary:
 			return st.pool, nil
-		}
-		if answered++; found.pool == nil || st.received > found.received {
-			found = st
+		default:
+			found, want = append(found, st), max(want, st.received)
 		}
 	}
-	if answered < len(s.hosts)-1 {
+	if len(found) < len(s.hosts)-1 {
 		return nil, errFewStandbys
 	}
-	return found.pool, s.settle(ctx, &found)
+	return s.settle(ctx, found, want)
 }
 
-// settle waits until a standby shows what it has received. The last record may be there in
-// part only, when its primary died: then it shows what it has when it no longer advances.
-func (s *standbys) settle(ctx context.Context, st *state) error {
-	want, still := st.received, 0
+// settle waits until one of the standbys shows everything up to want.
+func (s *standbys) settle(ctx context.Context, all []*state, want int64) (*pgxpool.Pool, error) {
 	for {
-		s.mu.Lock()
-		known := s.settled == want && s.settledOn == st.pool
-		s.mu.Unlock()
-		if known || st.primary || st.shown >= want {
-			return nil
+		for _, st := range all {
+			s.mu.Lock()
+			known := st.err == nil && (s.settled == want && s.settledOn == st.pool && st.shown >= s.settledAt || st.has(want))
+			if known {
+				s.settled, s.settledOn, s.settledAt = want, st.pool, st.shown
+			}
+			s.mu.Unlock()
+			if known {
+				return st.pool, nil
+			}
 		}
 		select {
 		case <-time.After(standbyPoll):
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, errBehind
 		}
-		before := st.shown
-		if err := st.look(ctx); err != nil {
-			return err
-		}
-		if still++; st.shown != before {
-			still = 0
-		}
-		if still >= standbyStill {
-			s.mu.Lock()
-			s.settled, s.settledOn = want, st.pool
-			s.mu.Unlock()
+		for _, st := range all {
+			st.err = st.look(ctx)
 		}
 	}
 }

@@ -1,6 +1,22 @@
 package postgres
 
-import "testing"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
 
 // The servers of a URL are those to read from, with and without TLS where sslmode says so.
 func TestStandbysOfURL(t *testing.T) {
@@ -35,4 +51,216 @@ func TestStandbysOfURL(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Whatever the URL says of targets, a connection for writes is never one to a standby.
+func TestTargetOfURL(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]bool{"": true, "?target_session_attrs=read-write": true, "?target_session_attrs=primary": true,
+		"?target_session_attrs=any": true, "?target_session_attrs=prefer-standby": true} {
+		cfg, err := parse("postgres://a,b/x" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cfg.ConnConfig.ValidateConnect != nil; got != want {
+			t.Errorf("%q checks its connections: %v, want %v", query, got, want)
+		}
+	}
+}
+
+// A standby has everything when it shows as much as was received, or all but a part of a
+// record. One that is paused, or that somebody's query holds up, has not.
+func TestStandbyHas(t *testing.T) {
+	t.Parallel()
+	const page = 3 * walPage
+	for name, tt := range map[string]struct {
+		state
+		want int64
+		has  bool
+	}{
+		"everything":                       {state{received: 100, shown: 100}, 100, true},
+		"more":                             {state{received: 120, shown: 110}, 100, true},
+		"everything, and it is paused":     {state{received: 120, shown: 110, paused: true}, 100, true},
+		"the primary":                      {state{primary: true}, 100, true},
+		"less":                             {state{received: 100, shown: 99}, 100, false},
+		"less for long, of whole records":  {state{received: 100, shown: 99, still: standbyStill}, 100, false},
+		"a part of a record, not for long": {state{received: page, shown: page - 50, still: 1}, page, false},
+		"a part of a record":               {state{received: page, shown: page - 50, still: standbyStill}, page, true},
+		"a part, and it is paused":         {state{received: page, shown: page - 50, still: standbyStill, paused: true}, page, false},
+		"a part, and others received more": {state{received: page, shown: page - 50, still: standbyStill}, page + 1, false},
+		"too long for a part":              {state{received: 100 * page, shown: page, still: standbyStill}, 100 * page, false},
+	} {
+		if got := tt.state.has(tt.want); got != tt.has {
+			t.Errorf("%s: has(%d) = %v, want %v", name, tt.want, got, tt.has)
+		}
+	}
+}
+
+// hostsOfPatroni are pools of the three servers that patroni.sh has started, for what is
+// done to each of them.
+func hostsOfPatroni(t *testing.T, url string) (all []*pgxpool.Pool) {
+	t.Helper()
+	cfg, err := parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range newStandbys(cfg).hosts {
+		p, err := pgxpool.NewWithConfig(t.Context(), one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(p.Close)
+		all = append(all, p)
+	}
+	return all
+}
+
+// TestStandby has two servers on a cluster whose standbys receive what is written and do not
+// show it, and kills the primary: until a standby shows it, no read does without it.
+func TestStandby(t *testing.T) { //nolint:paralleltest // it kills a server
+	server, script := os.Getenv("PATRONI_TEST_URL"), os.Getenv("PATRONI_TEST_SCRIPT")
+	if server == "" {
+		t.Skip("not run: PATRONI_TEST_URL is not set; internal/testkit/scripts/cluster.sh sets it")
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = fmt.Sprintf("/standby_%d", time.Now().UnixNano())
+	conn, err := pgx.Connect(t.Context(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "create database "+u.Path[1:]); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close(t.Context())
+	writer, reader := openURL(t, u.String()), openURL(t, u.String())
+	keep(t, writer, textDoc(1, "An otter swims."))
+	var standbys []*pgxpool.Pool
+	for _, host := range hostsOfPatroni(t, u.String()) {
+		standby := false
+		eventually(t, "each server has the database", func() bool { return host.QueryRow(t.Context(), "select pg_is_in_recovery()").Scan(&standby) == nil })
+		if standby {
+			standbys = append(standbys, host)
+		}
+	}
+	primary, followers := members(t, script)
+	for _, name := range followers { // Patroni would let its server go on, and choose another primary
+		patroni(t, script, "hold", name)
+	}
+	pauseAll(t, standbys)
+	keep(t, writer, textDoc(2, "A beaver builds.")) // acknowledged by a standby that does not show it
+	if err := writer.Append(t.Context(), "s_one", evidence.Turn{Role: evidence.RoleUser, Text: "Who builds?"}); err != nil {
+		t.Fatal(err)
+	}
+	patroni(t, script, "kill", primary)
+	reads := map[string]int{}
+	for end := time.Now().Add(6 * time.Second); time.Now().Before(end); {
+		reads[shown(t, reader)]++
+	}
+	t.Logf("while no standby shows what was acknowledged: %v", reads)
+	if reads["error"] == 0 || len(reads) != 1 {
+		t.Errorf("reads = %v, want errors alone", reads)
+	}
+	if _, err := standbys[1].Exec(t.Context(), "select pg_wal_replay_resume()"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "one standby that goes on is enough", func() bool {
+		got := shown(t, reader)
+		if got == "old" {
+			t.Error("a read shows less than what was acknowledged")
+		}
+		return got == "all" || t.Failed()
+	})
+	for i, s := range standbys {
+		standby, state := false, ""
+		if err := s.QueryRow(t.Context(), "select pg_is_in_recovery(), pg_get_wal_replay_pause_state()").Scan(&standby, &state); err != nil || !standby || (state == "paused") != (i == 0) {
+			t.Errorf("a server that was read: in recovery %v, %q, %v", standby, state, err)
+		}
+	}
+	// What this reader did not write is there, too, with the primary that comes next.
+	if _, err := standbys[0].Exec(t.Context(), "select pg_wal_replay_resume()"); err != nil {
+		t.Error(err)
+	}
+	for _, name := range followers {
+		patroni(t, script, "let", name)
+	}
+	keep(t, reader, textDoc(3, "A heron stands."))
+	if got := shown(t, writer); got != "all" {
+		t.Errorf("the new primary shows %s", got)
+	}
+	patroni(t, script, "revive", primary)
+}
+
+func openURL(t *testing.T, url string) *Memory {
+	t.Helper()
+	m, err := Open(t.Context(), contract.Config{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.Close() })
+	return m
+}
+
+func pauseAll(t *testing.T, standbys []*pgxpool.Pool) {
+	t.Helper()
+	if len(standbys) != 2 {
+		t.Fatalf("there are %d standbys, want 2", len(standbys))
+	}
+	for _, s := range standbys {
+		if _, err := s.Exec(t.Context(), "select pg_wal_replay_pause()"); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it is paused", func() bool {
+			state := ""
+			return s.QueryRow(t.Context(), "select pg_get_wal_replay_pause_state()").Scan(&state) == nil && state == "paused"
+		})
+	}
+}
+
+func patroni(t *testing.T, script string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(script, args...).Output()
+	if err != nil {
+		t.Fatalf("patroni.sh %v: %v", args, err)
+	}
+	return string(out)
+}
+
+// members waits until there is a primary with two standbys, and names them.
+func members(t *testing.T, script string) (primary string, standbys []string) {
+	t.Helper()
+	eventually(t, "the cluster is complete", func() bool {
+		primary, standbys = "", nil
+		for line := range strings.Lines(patroni(t, script, "members")) {
+			switch f := strings.Fields(line); {
+			case len(f) == 3 && f[1] == "leader" && f[2] == "running":
+				primary = f[0]
+			case len(f) == 3 && f[1] == "quorum_standby" && f[2] == "streaming":
+				standbys = append(standbys, f[0])
+			}
+		}
+		return primary != "" && len(standbys) == 2
+	})
+	return primary, standbys
+}
+
+// shown is what a read shows of what the test has written.
+func shown(t *testing.T, m *Memory) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	_, found, err := m.Document(ctx, "d2")
+	if err == nil && found {
+		_, err = m.Open(ctx, "s_one")
+	}
+	var p *evidence.Problem
+	switch {
+	case err == nil && found:
+		return "all"
+	case err == nil, errors.As(err, &p) && p.Usage: // "there is no session"
+		return "old"
+	}
+	return "error"
 }

@@ -9,6 +9,8 @@
 #   patroni.sh kill NAME   kill -9 its server, the children of that, and its Patroni,
 #                          as a machine that loses its power
 #   patroni.sh revive NAME start it again
+#   patroni.sh hold NAME   stop its Patroni where it is; the server goes on
+#   patroni.sh let NAME    let that Patroni go on
 #   patroni.sh stop        end everything, and delete the data
 #   patroni.sh status      say whether it runs, exit 0 if it does
 #
@@ -144,6 +146,12 @@ end() {
   kill "-$2" $patroni $server ${server:+$(ps -o pid= --ppid "$server")} 2>/dev/null || true
 }
 
+# still NAME SIGNAL stops or continues the Patroni of a node.
+still() {
+  runs "$1" || die "$1 does not run"
+  kill "-$2" "$(pid_of "$1")"
+}
+
 stop() {
   load_state || { say "nothing was started"; return 0; }
   local node
@@ -187,10 +195,18 @@ revive)
   ! runs "$2" || die "$2 runs"
   revive "$2"
   ;;
+hold)
+  known "${2:-}"
+  still "$2" STOP
+  ;;
+let)
+  known "${2:-}"
+  still "$2" CONT
+  ;;
 stop) stop ;;
 status)
   alive || { say "not running"; exit 1; }
   say "running on 127.0.0.1, ports $(port n1), $(port n2), $(port n3)"
   ;;
-*) die "unknown command '$1': start, members, kill NAME, revive NAME, stop or status" ;;
+*) die "unknown command '$1': start, members, kill, revive, hold or let NAME, stop or status" ;;
 esac
