@@ -40,41 +40,17 @@ func (m *Memory) FillVectors(ctx context.Context, model evidence.Model, embed co
 	if model.IsZero() || model.Dims <= 0 || embed == nil {
 		return p, evidence.BadInput("no embedding model is given", "name the embedding model and its dimensions")
 	}
-	release, err := m.tryLock(ctx, lockFill+model.Key())
+	job, err := m.tryLock(ctx, lockFill+model.Key())
 	if err != nil {
-		return p, err
+		return p, m.failed("taking a lock", err)
 	}
-	defer release()
+	defer job.release()
 	s, err := m.spaceFor(ctx, model, false)
 	if err != nil {
 		return p, err
 	}
-	f := &filling{m: m, space: s, embed: embed, p: &p, progress: progress, docs: fillBatch, chunks: fillBatch, newest: true, titled: true}
+	f := &filling{m: m, space: s, embed: embed, p: &p, progress: progress, job: job, docs: fillBatch, chunks: fillBatch, newest: true, titled: true}
 	return p, f.run(ctx)
-}
-
-// tryLock takes a lock of the cluster, which the end of its connection frees: that of a
-// killed process too. It returns ErrFilling if another one has it.
-func (m *Memory) tryLock(ctx context.Context, purpose string) (release func(), err error) {
-	conn, err := m.pool.Acquire(ctx)
-	if err != nil {
-		return nil, m.failed("taking a lock", err)
-	}
-	var got bool
-	if err := conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", m.key(purpose)).Scan(&got); err != nil || !got {
-		conn.Release()
-		if err == nil {
-			return nil, contract.ErrFilling
-		}
-		return nil, m.failed("taking a lock", err)
-	}
-	return func() {
-		ctx := context.WithoutCancel(ctx)
-		if _, err := conn.Exec(ctx, "select pg_advisory_unlock($1)", m.key(purpose)); err != nil {
-			_ = conn.Conn().Close(ctx) // with it, the lock is gone
-		}
-		conn.Release()
-	}, nil
 }
 
 // spaceFor returns the space of a model, of which the dimensions are those given.
@@ -93,6 +69,7 @@ type filling struct {
 	embed    contract.EmbedFunc
 	p        *contract.Progress
 	progress func(contract.Progress)
+	job      *job
 	newest   bool // the newest document first; otherwise the oldest, and all are queued before
 	docs     int  // read at once, at most
 	chunks   int  // embedded before they are stored, about
@@ -112,6 +89,9 @@ func (f *filling) run(ctx context.Context) error {
 		return err
 	}
 	for {
+		if err := f.job.check(ctx); err != nil {
+			return err
+		}
 		gaps, err := f.next(ctx)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -42,7 +43,7 @@ func (m *Memory) Reindex(ctx context.Context, model evidence.Model, embed contra
 	}
 	f := &filling{m: m, space: s, embed: embed, p: &p, progress: progress, docs: reindexDocs, chunks: reindexChunks}
 	for done := false; !done; {
-		if err := f.run(ctx); err != nil {
+		if err := f.alone(ctx, lockFill+model.Key()); err != nil {
 			return p, err
 		}
 		// A document may have been put since: then there is more to do.
@@ -53,6 +54,22 @@ func (m *Memory) Reindex(ctx context.Context, model evidence.Model, embed contra
 	f.progress(p)
 	_, err = m.finishWords(ctx, 0)
 	return p, err
+}
+
+// alone is run while no other process is at it: of several that shall, one embeds, and the
+// others find it done.
+func (f *filling) alone(ctx context.Context, purpose string) error {
+	for {
+		var err error
+		if f.job, err = f.m.waitLock(ctx, purpose); err != nil {
+			return err
+		}
+		err = f.run(ctx)
+		f.job.release()
+		if !errors.Is(err, contract.ErrFilling) {
+			return err
+		}
+	}
 }
 
 // switchTo makes the model the active one if every document has vectors of it.

@@ -135,8 +135,6 @@ func TestStandby(t *testing.T) { //nolint:paralleltest // it kills a server
 		t.Fatal(err)
 	}
 	_ = conn.Close(t.Context())
-	writer, reader := openURL(t, u.String()), openURL(t, u.String())
-	keep(t, writer, textDoc(1, "An otter swims."))
 	var standbys []*pgxpool.Pool
 	for _, host := range hostsOfPatroni(t, u.String()) {
 		standby := false
@@ -145,6 +143,8 @@ func TestStandby(t *testing.T) { //nolint:paralleltest // it kills a server
 			standbys = append(standbys, host)
 		}
 	}
+	writer, reader := openURL(t, u.String()), openURL(t, u.String())
+	keep(t, writer, textDoc(1, "An otter swims."))
 	primary, followers := members(t, script)
 	for _, name := range followers { // Patroni would let its server go on, and choose another primary
 		patroni(t, script, "hold", name)
