@@ -80,7 +80,7 @@ func (m *Memory) countTerms(ctx context.Context, tx pgx.Tx, terms []string, chun
 }
 
 // having are the passages that have all of some terms, as far as a row for each is wanted;
-// see migrations/0004_search.sql.
+// see migrations/0005_search.sql.
 const having = "memory_having($1, $2, $3, $4, $5, $6, $7, $8)"
 
 // havingArgs are the arguments of having: at most so many passages, none of some documents,
