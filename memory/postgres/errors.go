@@ -30,6 +30,7 @@ const (
 	diskFull              = "53100"
 	tooManyConnections    = "53300"
 	objectInUse           = "55006"
+	lockNotAvailable      = "55P03"
 	adminShutdown         = "57P01"
 	crashShutdown         = "57P02"
 	cannotConnectNow      = "57P03"
@@ -72,7 +73,7 @@ func passes(err error) bool {
 		return false
 	}
 	switch codeOf(err) {
-	case serializationFailure, deadlock, readOnlyTransaction, adminShutdown, crashShutdown, cannotConnectNow, tooManyConnections:
+	case serializationFailure, deadlock, lockNotAvailable, readOnlyTransaction, adminShutdown, crashShutdown, cannotConnectNow, tooManyConnections:
 		return true
 	case "":
 	default:

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -90,8 +91,18 @@ func (m *Memory) AddTenant(ctx context.Context, name string) (added bool, err er
 	return added, err
 }
 
-// tenantTables are those with rows of tenants, children first.
-var tenantTables = []string{"cites", "turn", "run", "session", "claim", "relay", "link", "embedded", "passage", "body", "doc", "tally", "gone", "wipe", "change", "feed", "model"}
+// tenantTables are all with rows of tenants, but for those of vectors: what refers to another
+// is before it, so that each row is counted.
+const tenantTables = `with recursive refers(relation, depth) as (
+		select c.oid, 0 from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant' and not a.attisdropped
+			where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r' and c.relname not like 'vec\_%'
+		union all select k.conrelid, r.depth + 1 from refers r join pg_constraint k on k.confrelid = r.relation and k.contype = 'f' and k.conrelid <> k.confrelid
+			join pg_class c on c.oid = k.conrelid and c.relname not like 'vec\_%')
+	select relation::regclass::text from refers group by relation order by max(depth) desc, relation`
+
+// removeWait is how long a removal waits for a table that others read, before it lets those
+// go on that wait behind it, and tries again.
+const removeWait = "300ms"
 
 // RemoveTenant removes every row of a tenant in one transaction, and the tables of its
 // vectors with their files; see contract.Tenanted.
@@ -107,16 +118,14 @@ func (m *Memory) RemoveTenant(ctx context.Context, name string) (rows int64, fou
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", lockKey(m.server.schema, name, lockWrite)); err != nil {
 			return err
 		}
-		models, err := column[int](ctx, tx, "select id from model where tenant = $1", name)
+		tables, err := column[string](ctx, tx, tenantTables)
 		if err != nil {
 			return err
 		}
-		for _, id := range models {
-			if _, err := tx.Exec(ctx, "drop table "+space{id: id}.table()); err != nil {
-				return err
-			}
+		if err := dropVectors(ctx, tx, name); err != nil {
+			return err
 		}
-		for _, table := range tenantTables {
+		for _, table := range tables {
 			tag, err := tx.Exec(ctx, "delete from "+table+" where tenant = $1", name)
 			if err != nil {
 				return err
@@ -127,5 +136,31 @@ func (m *Memory) RemoveTenant(ctx context.Context, name string) (rows int64, fou
 		found = tag.RowsAffected() > 0 || rows > 0 || tx.again
 		return err
 	})
+	if codeOf(err) == lockNotAvailable {
+		err = &evidence.Problem{What: fmt.Sprintf("the tenant %q was not removed: somebody has been reading the tables all the time, as an export or a backup does", name),
+			Try: "try again when that has ended; nothing was removed", Cause: err}
+	}
 	return rows, found, err
+}
+
+// dropVectors removes the tables of a tenant's vectors. For that, PostgreSQL has the table
+// of all passages alone for a moment, and whoever comes after it waits, so it is not waited
+// for long.
+func dropVectors(ctx context.Context, tx pgx.Tx, tenant string) error {
+	models, err := column[int](ctx, tx, "select id from model where tenant = $1", tenant)
+	if err != nil || len(models) == 0 {
+		return err
+	}
+	tables := make([]string, len(models))
+	for i, id := range models {
+		tables[i] = space{id: id}.table()
+	}
+	if _, err := tx.Exec(ctx, "set local lock_timeout = '"+removeWait+"'"); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "drop table "+strings.Join(tables, ", ")); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "set local lock_timeout = default")
+	return err
 }
