@@ -12,9 +12,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/text"
 )
 
 // Limits that hold for every backend.
@@ -167,6 +169,23 @@ type Selector struct {
 func (s Selector) NeedsConfirm(documents, turns, total int) bool {
 	share := documents > 1 && 3*documents > total && !s.WholeSession()
 	return documents > ConfirmAbove || share || documents+turns > ConfirmTurns
+}
+
+// Confirmed refuses to remove more than a user may expect without confirmation. Turns that
+// quote the documents count; matched is what each field of the selector selects alone.
+func (s Selector) Confirmed(documents, turns, total int, matched []evidence.Matched) error {
+	if s.Confirm || s.DryRun || !s.NeedsConfirm(documents, turns, total) {
+		return nil
+	}
+	what := fmt.Sprintf("that would forget %s of %d", text.Count(documents, "document"), total)
+	if turns > 0 {
+		what += fmt.Sprintf(" and what quotes them, %s", text.Count(turns, "turn"))
+	}
+	if each := MatchedTexts(matched); len(each) > 1 {
+		what += " (" + strings.Join(each, ", ") + ")"
+	}
+	return Unconfirmed(fmt.Sprintf("%s; more than %d documents need a confirmation, and so do two or more that are over a third of the memory", what, ConfirmAbove),
+		"look at them with `dry_run` (on the command line --dry-run), then confirm (`confirm`, --yes), or select fewer")
 }
 
 // Unconfirmed is the refusal of a selection that NeedsConfirm.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/traces"
 )
 
 // minNeedle is the shortest id that is searched for byte by byte: a shorter one
@@ -57,7 +58,7 @@ func (l *Local) ProveErased(ctx context.Context, id string) (contract.ErasureRep
 			return nil
 		}
 		var removed bool
-		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=?)", idHash(id)).Scan(&removed)
+		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=?)", traces.IDHash(id)).Scan(&removed)
 		r.Unknown = len(r.Found) == 0 && !removed
 		return err
 	})

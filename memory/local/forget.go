@@ -7,18 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
 	"github.com/research-mcp/research-mcp/memory/traces"
 )
-
-// forgotten replaces the text of a turn that quoted a forgotten document. The
-// turn itself remains, so that the numbers of the others stay valid. Stored
-// data contain it: do not change it.
-const forgotten = "[forgotten: it rested on a document that was removed from the memory]"
 
 // Forget removes documents and their traces; see contract.Store. Answers that
 // cite or quote them are removed, their turns are replaced by a note, and the
@@ -168,25 +161,7 @@ func (f *forgetting) plan(ctx context.Context, tx *sql.Tx) error {
 	if err := f.findKnowing(ctx, tx); err != nil {
 		return err
 	}
-	return f.confirmed()
-}
-
-// confirmed refuses to remove more than a user may expect without confirmation.
-// Turns that quote the documents count.
-func (f *forgetting) confirmed() error {
-	said := len(f.quotes.turns)
-	if f.sel.Confirm || f.sel.DryRun || !f.sel.NeedsConfirm(len(f.docs), said, f.total) {
-		return nil
-	}
-	what := fmt.Sprintf("that would forget %s of %d", text.Count(len(f.docs), "document"), f.total)
-	if said > 0 {
-		what += fmt.Sprintf(" and what quotes them, %s", text.Count(said, "turn"))
-	}
-	if each := contract.MatchedTexts(f.receipt.Matched); len(each) > 1 {
-		what += " (" + strings.Join(each, ", ") + ")"
-	}
-	return contract.Unconfirmed(fmt.Sprintf("%s; more than %d documents need a confirmation, and so do two or more that are over a third of the memory", what, contract.ConfirmAbove),
-		"look at them with `dry_run` (on the command line --dry-run), then confirm (`confirm`, --yes), or select fewer")
+	return f.sel.Confirmed(len(f.docs), len(f.quotes.turns), f.total, f.receipt.Matched)
 }
 
 // run removes what was planned; at is the present time in microseconds.

@@ -2,27 +2,18 @@ package local
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/traces"
 )
 
-const (
-	// interruptedAfter is the age at which an unfinished removal counts as
-	// interrupted: before, its process may still be working.
-	interruptedAfter = 5 * time.Minute
-	// forgottenFor is how long an answer in progress may take that was begun
-	// before a Forget.
-	forgottenFor = 6 * time.Hour
-	// knownFor is how long the hash of a removed id is kept, which tells it from a
-	// mistyped one.
-	knownFor = 2 * 365 * 24 * time.Hour
-)
+// interruptedAfter is the age at which an unfinished removal counts as
+// interrupted: before, its process may still be working.
+const interruptedAfter = 5 * time.Minute
 
 // pendingErasure is a removal whose rows are deleted and whose bytes may
 // remain.
@@ -50,15 +41,15 @@ func (r *removal) complete() {
 // recordPending records the pending erasure in the transaction that deletes the
 // rows, so that a killed process leaves no bytes that no other knows of.
 func (f *forgetting) recordPending(ctx context.Context, tx *sql.Tx, at int64, backups bool) error {
-	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-knownFor.Microseconds()); err != nil {
+	if _, err := tx.ExecContext(ctx, "DELETE FROM gone WHERE at < ?", at-traces.KnownFor.Microseconds()); err != nil {
 		return err
 	}
 	var hashes []int64
 	if f.sel.WholeSession() {
-		hashes = append(hashes, idHash(f.sel.Session))
+		hashes = append(hashes, traces.IDHash(f.sel.Session))
 	}
 	for _, uid := range append(f.uids(), f.removedRuns...) {
-		hashes = append(hashes, idHash(uid))
+		hashes = append(hashes, traces.IDHash(uid))
 	}
 	if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO gone(mark, at) SELECT value, ? FROM json_each(?)", at, jsonIDs(hashes)); err != nil {
 		return err
@@ -84,12 +75,6 @@ func (l *Local) erased(ctx context.Context, f *forgetting) bool {
 	var due bool
 	err := l.rdb.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM due WHERE id=?)", f.due).Scan(&due)
 	return err == nil && !due
-}
-
-// idHash replaces an id that must not remain stored.
-func idHash(uid string) int64 {
-	sum := sha256.Sum256([]byte(uid))
-	return int64(binary.LittleEndian.Uint64(sum[:8])) //nolint:gosec // bits, not a number
 }
 
 // pendingErasures returns the removals that were recorded before a moment, in

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/traces"
 )
 
 // removeSession removes the selected session with its turns and runs.
@@ -120,7 +121,7 @@ func (f *forgetting) removeQuotes(ctx context.Context, tx *sql.Tx) error {
 	for k := range f.quotes.turns {
 		var said string
 		err := tx.QueryRowContext(ctx, "SELECT text FROM turn WHERE session=? AND seq=?", k.session, k.seq).Scan(&said)
-		if errors.Is(err, sql.ErrNoRows) || err == nil && said == forgotten {
+		if errors.Is(err, sql.ErrNoRows) || err == nil && said == traces.Forgotten {
 			continue
 		}
 		if err != nil {
@@ -129,7 +130,7 @@ func (f *forgetting) removeQuotes(ctx context.Context, tx *sql.Tx) error {
 		f.needles.add(said)
 		f.turns++
 		f.sessions[k.session] = true
-		if _, err := tx.ExecContext(ctx, "UPDATE turn SET text=? WHERE session=? AND seq=?", forgotten, k.session, k.seq); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE turn SET text=? WHERE session=? AND seq=?", traces.Forgotten, k.session, k.seq); err != nil {
 			return err
 		}
 	}
@@ -189,7 +190,7 @@ func (f *forgetting) removeRun(ctx context.Context, tx *sql.Tx, run string) erro
 	for _, t := range texts {
 		f.needles.add(t)
 	}
-	_, err = tx.ExecContext(ctx, "UPDATE turn SET text=?, run=NULL WHERE run=?", forgotten, run)
+	_, err = tx.ExecContext(ctx, "UPDATE turn SET text=?, run=NULL WHERE run=?", traces.Forgotten, run)
 	return err
 }
 

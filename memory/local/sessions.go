@@ -13,6 +13,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/intake"
+	"github.com/research-mcp/research-mcp/memory/traces"
 )
 
 const maxTitle = 80 // bytes of the first question that become the title
@@ -132,7 +133,7 @@ func (l *Local) Append(ctx context.Context, id string, turns ...evidence.Turn) e
 		now := l.now().UnixMicro()
 		var wasForgotten bool // the session was forgotten while an answer was in progress
 		err := tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=? AND at > ?) AND NOT EXISTS(SELECT 1 FROM session WHERE uid=?)",
-			idHash(id), now-forgottenFor.Microseconds(), id).Scan(&wasForgotten)
+			traces.IDHash(id), now-traces.ForgottenFor.Microseconds(), id).Scan(&wasForgotten)
 		if err != nil {
 			return err
 		}
@@ -183,7 +184,7 @@ func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id st
 	if quotes, err := citesForgotten(ctx, tx, t.Run); err != nil {
 		return err
 	} else if quotes { // its document was forgotten while it was in progress
-		body, t.Run = forgotten, nil
+		body, t.Run = traces.Forgotten, nil
 	}
 	if t.Run != nil {
 		if err := withoutForgotten(ctx, tx, &t); err != nil {
@@ -220,7 +221,7 @@ func citesForgotten(ctx context.Context, tx *sql.Tx, a *evidence.Answer) (bool, 
 
 // wasForgotten reports whether a document was forgotten, and not put again.
 func wasForgotten(ctx context.Context, tx *sql.Tx, id string) (was bool, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=?) AND NOT EXISTS(SELECT 1 FROM doc WHERE uid=?)", idHash(id), id).Scan(&was)
+	err = tx.QueryRowContext(ctx, "SELECT EXISTS(SELECT 1 FROM gone WHERE mark=?) AND NOT EXISTS(SELECT 1 FROM doc WHERE uid=?)", traces.IDHash(id), id).Scan(&was)
 	return was, err
 }
 

@@ -2,41 +2,17 @@ package postgres
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
 	"github.com/research-mcp/research-mcp/memory/traces"
 )
-
-// forgotten replaces the text of a turn that quoted a forgotten document. The
-// turn itself remains, so that the numbers of the others stay valid. Stored
-// data contain it, also those of other backends: do not change it.
-const forgotten = "[forgotten: it rested on a document that was removed from the memory]"
-
-const (
-	// forgottenFor is how long an answer in progress may take that was begun
-	// before a Forget.
-	forgottenFor = 6 * time.Hour
-	// knownFor is how long the hash of a removed id is kept.
-	knownFor = 2 * 365 * 24 * time.Hour
-)
-
-// idHash replaces an id that must not remain stored.
-func idHash(uid string) int64 {
-	sum := sha256.Sum256([]byte(uid))
-	return int64(binary.LittleEndian.Uint64(sum[:8])) //nolint:gosec // bits, not a number
-}
 
 // Forget removes documents and their traces; see contract.Store. Answers that
 // cite or quote them are removed, their turns are replaced by a note, and the
@@ -169,7 +145,7 @@ func (f *forgetting) plan(ctx context.Context, tx pgx.Tx) error {
 	if err := f.findKnowing(ctx, tx); err != nil {
 		return err
 	}
-	return f.confirmed()
+	return f.sel.Confirmed(len(f.docs), len(f.quotes.turns), f.total, f.receipt.Matched)
 }
 
 // readDoc adds what a document says to the phrases and traces.
@@ -182,24 +158,6 @@ func (f *forgetting) readDoc(ctx context.Context, tx pgx.Tx, c selectedDoc) erro
 	f.quotes.phrases.Add(string(body))
 	f.traces.Add(c.uid, d, string(body))
 	return nil
-}
-
-// confirmed refuses to remove more than a user may expect without confirmation.
-// Turns that quote the documents count.
-func (f *forgetting) confirmed() error {
-	said := len(f.quotes.turns)
-	if f.sel.Confirm || f.sel.DryRun || !f.sel.NeedsConfirm(len(f.docs), said, f.total) {
-		return nil
-	}
-	what := fmt.Sprintf("that would forget %s of %d", text.Count(len(f.docs), "document"), f.total)
-	if said > 0 {
-		what += fmt.Sprintf(" and what quotes them, %s", text.Count(said, "turn"))
-	}
-	if each := contract.MatchedTexts(f.receipt.Matched); len(each) > 1 {
-		what += " (" + strings.Join(each, ", ") + ")"
-	}
-	return contract.Unconfirmed(fmt.Sprintf("%s; more than %d documents need a confirmation, and so do two or more that are over a third of the memory", what, contract.ConfirmAbove),
-		"look at them with `dry_run` (on the command line --dry-run), then confirm (`confirm`, --yes), or select fewer")
 }
 
 // run removes what was planned.
@@ -230,13 +188,13 @@ func (f *forgetting) record(ctx context.Context, tx pgx.Tx, token string) error 
 	m, at := f.m, f.m.now()
 	var hashes []int64
 	if f.sel.WholeSession() {
-		hashes = append(hashes, idHash(f.sel.Session))
+		hashes = append(hashes, traces.IDHash(f.sel.Session))
 	}
 	for _, uid := range append(f.uids(), f.removedRuns...) {
-		hashes = append(hashes, idHash(uid))
+		hashes = append(hashes, traces.IDHash(uid))
 	}
 	b := &pgx.Batch{}
-	b.Queue("delete from gone where tenant = $1 and at < $2", m.tenant, at.Add(-knownFor))
+	b.Queue("delete from gone where tenant = $1 and at < $2", m.tenant, at.Add(-traces.KnownFor))
 	b.Queue("insert into gone(tenant, mark, at) select distinct $1, unnest($2::bigint[]), $3::timestamptz on conflict(tenant, mark) do update set at = excluded.at", m.tenant, hashes, at)
 	b.Queue("insert into wipe(tenant, token, at, documents, files) values($1, $2, $3, $4, ("+tableFiles+"))", m.tenant, token, at, len(f.docs))
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/memory/traces"
 )
 
 // preview plans, and reports what would be removed.
@@ -72,7 +73,7 @@ func (f *forgetting) countChanges(ctx context.Context, tx pgx.Tx, whole int64) e
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
-		if err == nil && said != forgotten && !removed[run] {
+		if err == nil && said != traces.Forgotten && !removed[run] {
 			f.turns++
 		}
 	}
@@ -81,15 +82,5 @@ func (f *forgetting) countChanges(ctx context.Context, tx pgx.Tx, whole int64) e
 
 // warnSessions says what was changed in sessions, or would be.
 func (f *forgetting) warnSessions(would bool) {
-	used, removed, after := "had used it without citing it: titles, addresses and words of it were removed there", "removed", "will be made again"
-	if would {
-		used, removed, after = "used it without citing it: titles, addresses and words of it would be removed there", "would be removed", "would be made again"
-	}
-	if f.scrubbed > 0 {
-		f.receipt.Warnings = append(f.receipt.Warnings, text.Count(f.scrubbed, "answer")+" "+used)
-	}
-	if f.runs+f.turns > 0 {
-		f.receipt.Warnings = append(f.receipt.Warnings, fmt.Sprintf("%s from sessions because of what they quoted: %s and %s; the summaries %s",
-			removed, text.Count(f.runs, "answer"), text.Count(f.turns, "turn"), after))
-	}
+	f.receipt.Warnings = append(f.receipt.Warnings, traces.Changed{Runs: f.runs, Turns: f.turns, Cleaned: f.scrubbed}.Warnings(would)...)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/traces"
 )
 
 // removeSession removes the selected session with its turns and runs.
@@ -86,7 +87,7 @@ func (f *forgetting) removeQuotes(ctx context.Context, tx pgx.Tx) error {
 		}
 	}
 	for k := range f.quotes.turns {
-		tag, err := tx.Exec(ctx, "update turn set text = $4 where tenant = $1 and session = $2 and seq = $3 and text <> $4", f.m.tenant, k.session, k.seq, forgotten)
+		tag, err := tx.Exec(ctx, "update turn set text = $4 where tenant = $1 and session = $2 and seq = $3 and text <> $4", f.m.tenant, k.session, k.seq, traces.Forgotten)
 		if err != nil {
 			return err
 		}
@@ -114,7 +115,7 @@ func (f *forgetting) removeRun(ctx context.Context, tx pgx.Tx, run string) error
 	f.removedRuns = append(f.removedRuns, run)
 	f.runs++
 	f.sessions[session] = true
-	_, err = tx.Exec(ctx, "update turn set text = $3, run = null where tenant = $1 and run = $2", f.m.tenant, run, forgotten)
+	_, err = tx.Exec(ctx, "update turn set text = $3, run = null where tenant = $1 and run = $2", f.m.tenant, run, traces.Forgotten)
 	return err
 }
 

@@ -147,7 +147,7 @@ func (m *Memory) appendTurns(ctx context.Context, tx attempt, id, batch string, 
 	now := m.now()
 	var wasForgotten bool // the session was forgotten while an answer was in progress
 	err := tx.QueryRow(ctx, `select exists(select 1 from gone where tenant = $1 and mark = $2 and at > $3) and not exists(select 1 from session where tenant = $1 and uid = $4)`,
-		m.tenant, idHash(id), now.Add(-forgottenFor), id).Scan(&wasForgotten)
+		m.tenant, traces.IDHash(id), now.Add(-traces.ForgottenFor), id).Scan(&wasForgotten)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func (m *Memory) insertTurn(ctx context.Context, tx pgx.Tx, session int64, id st
 	if quotes, err := m.citesForgotten(ctx, tx, t.Run); err != nil {
 		return err
 	} else if quotes { // its document was forgotten while it was in progress
-		body, t.Run = forgotten, nil
+		body, t.Run = traces.Forgotten, nil
 	}
 	if t.Run != nil {
 		var err error
@@ -229,7 +229,7 @@ func (m *Memory) citesForgotten(ctx context.Context, tx pgx.Tx, a *evidence.Answ
 // wasForgotten reports whether a document was forgotten, and not put again.
 func (m *Memory) wasForgotten(ctx context.Context, tx pgx.Tx, id string) (was bool, err error) {
 	err = tx.QueryRow(ctx, "select exists(select 1 from gone where tenant = $1 and mark = $2) and not exists(select 1 from doc where tenant = $1 and uid = $3)",
-		m.tenant, idHash(id), storableID(id)).Scan(&was)
+		m.tenant, traces.IDHash(id), storableID(id)).Scan(&was)
 	return was, err
 }
 
