@@ -43,17 +43,10 @@ type growth struct {
 // BenchmarkGrowth measures memories of 1,000 to 1,000,000 chunks × 384, each in a process
 // of its own: ours, plain chromem-go with the same vectors, and an FTS5 table of SQLite with the
 // same words; and ours in PostgreSQL, if POSTGRES_TEST_URL names a server. MEMORY_BENCH is the
-// largest: 100k or 1m, else 10,000.
-// GROWTH_CSV names a file for the figures.
+// largest: 100k or 1m, else 10,000; GROWTH_SIZES is a list of other sizes.
+// GROWTH_CSV names a file for the figures. A line that fails leaves the others alone.
 func BenchmarkGrowth(b *testing.B) {
-	sizes := []int{1000, 10_000}
-	switch os.Getenv("MEMORY_BENCH") {
-	case "100k":
-		sizes = append(sizes, 100_000)
-	case "1m":
-		sizes = append(sizes, 100_000, 1_000_000)
-	}
-	for _, n := range sizes {
+	for _, n := range growthSizes(b) {
 		dir := b.TempDir()
 		kinds := []string{"fill", "ours", "chromem", "fts"}
 		if os.Getenv("POSTGRES_TEST_URL") != "" && n <= 100_000 {
@@ -74,6 +67,28 @@ func BenchmarkGrowth(b *testing.B) {
 			})
 		}
 	}
+}
+
+func growthSizes(b *testing.B) []int {
+	b.Helper()
+	sizes := []int{1000, 10_000}
+	switch os.Getenv("MEMORY_BENCH") {
+	case "100k":
+		sizes = append(sizes, 100_000)
+	case "1m":
+		sizes = append(sizes, 100_000, 1_000_000)
+	}
+	if own := strings.Fields(os.Getenv("GROWTH_SIZES")); len(own) > 0 {
+		sizes = nil
+		for _, s := range own {
+			n, err := strconv.Atoi(s)
+			if err != nil || n < memorytest.CorpusChunks {
+				b.Fatalf("GROWTH_SIZES has %q; want numbers of chunks from %d on, such as \"1000 20000\"", s, memorytest.CorpusChunks)
+			}
+			sizes = append(sizes, n)
+		}
+	}
+	return sizes
 }
 
 func (g growth) report(b *testing.B, kind string, n int) {
@@ -218,19 +233,29 @@ func waitReady(t *testing.T, m memory.Memory) {
 	}
 }
 
-// recalls returns the times of 200 recalls.
+const (
+	warmUps, measured = 20, 200 // recalls
+	// With a million chunks the other lines take seconds for each: then fewer are measured.
+	warmFor, measureFor = 10 * time.Second, time.Minute
+	leastMeasured       = 20
+)
+
+// recalls returns the times of recalls.
 func recalls(t *testing.T, one func(c *memorytest.Corpus) error) growth {
 	c := memorytest.NewCorpus(4)
 	var took []float64
-	for i := range 220 {
-		at := time.Now()
-		if err := one(c); err != nil {
-			t.Fatal(err)
-		}
-		if i >= 20 { // the caches are warm
+	run := func(most, least int, within time.Duration) {
+		took = nil
+		for begun := time.Now(); len(took) < most && (len(took) < least || time.Since(begun) < within); {
+			at := time.Now()
+			if err := one(c); err != nil {
+				t.Fatal(err)
+			}
 			took = append(took, time.Since(at).Seconds()*1000)
 		}
 	}
+	run(warmUps, 1, warmFor)
+	run(measured, leastMeasured, measureFor)
 	slices.Sort(took)
 	return growth{P50: took[len(took)/2], P95: took[len(took)*95/100]}
 }

@@ -131,13 +131,17 @@ func (ix *index) warn(ctx context.Context, doing string, err error) {
 	}
 }
 
+// first returns the model to load at the start. It reads with the connection that is there:
+// each new one parses the layout.
 func (ix *index) first(ctx context.Context, prefer evidence.Model) (modelRow, bool, error) {
+	ix.follow <- struct{}{} // held for a bounded time
+	defer func() { <-ix.follow }()
 	if !prefer.IsZero() {
-		if row, ok, err := findModel(ctx, ix.rdb, prefer); err != nil || ok {
+		if row, ok, err := findModel(ctx, ix.pin, prefer); err != nil || ok {
 			return row, ok, err
 		}
 	}
-	return activeModel(ctx, ix.rdb)
+	return activeModel(ctx, ix.pin)
 }
 
 // request returns the space of a model, loaded or not, and has it loaded. It
