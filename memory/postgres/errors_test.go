@@ -262,3 +262,18 @@ func TestNewerLayout(t *testing.T) {
 		t.Errorf("Stats = %d documents, %v, want 1", st.Documents, err)
 	}
 }
+
+// Migrations are numbered without a gap: two of one number would have come from two
+// branches, and one of them would be taken for the other.
+func TestMigrationsAreNumbered(t *testing.T) {
+	t.Parallel()
+	entries, err := migrationFiles.ReadDir("migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range entries {
+		if want := fmt.Sprintf("%04d_", i+1); !strings.HasPrefix(e.Name(), want) {
+			t.Errorf("migration %d is %s, want %s…", i+1, e.Name(), want)
+		}
+	}
+}
