@@ -51,7 +51,7 @@ func (g *grams) sampled() bool {
 // yet: those of a large memory are taken in the background.
 func (m *Memory) gramsFor(ctx context.Context, tx pgx.Tx, q *preparedQuery, total tally) (*rank.GramTable, error) {
 	compared := q.vector != nil && q.Mode == evidence.ModeHybrid
-	if !compared && (len(q.terms) == 0 || total.chunks <= manyChunks) { // else how often terms are is taken from there
+	if !compared && (len(q.terms) == 0 || !m.isLarge(total.chunks)) { // else how often terms are is taken from there
 		return nil, nil
 	}
 	g := &m.grams

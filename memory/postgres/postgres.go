@@ -52,6 +52,7 @@ type Memory struct {
 	added    time.Time // of the tenant, by the server's clock
 
 	mostExact  int   // of exactRows, in tests; 0: the usual
+	many       int64 // of manyChunks, in tests; 0: the usual
 	fewChanges int64 // of keepChanges, in tests; 0: the usual
 
 	voc    *rank.Vocabulary

@@ -231,3 +231,27 @@ func TestFillQueue(t *testing.T) {
 	}
 	filled("after the loss of the queue", before+2)
 }
+
+// In a large memory the frequencies of common terms come from a sample, whether or not
+// vectors are compared: without one, all terms of more than mostCounted passages would
+// weigh the same.
+func TestWordsAloneAreSampledToo(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	keep(t, m, textDoc(1, "A common text."))
+	keep(t, m, textDoc(2, "Another common text."))
+	ask := func() {
+		t.Helper()
+		r, err := m.Recall(t.Context(), evidence.RecallQuery{Text: "common", Mode: evidence.ModeBM25})
+		if err != nil || len(r.Hits) != 2 {
+			t.Fatalf("Recall = %+v, %v", r, err)
+		}
+	}
+	if ask(); m.grams.sampled() {
+		t.Error("a small memory is sampled for words alone")
+	}
+	m.many = 1
+	if ask(); !m.grams.sampled() {
+		t.Error("a large memory is not sampled for words alone")
+	}
+}

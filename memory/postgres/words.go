@@ -38,13 +38,16 @@ func (m *Memory) termStats(ctx context.Context, tx pgx.Tx, terms []string, total
 	return rank.NewTermStats(terms, total.chunks, total.terms, func(term string) (int64, error) { return counted[term], nil })
 }
 
+// isLarge reports whether the frequencies of common terms are taken from the sample.
+func (m *Memory) isLarge(chunks int64) bool { return chunks > cmp.Or(m.many, manyChunks) }
+
 // countTerms returns in how many passages each term is: of rare ones as counted now or not
 // long ago, of common ones in a large memory as the sample has them.
 func (m *Memory) countTerms(ctx context.Context, tx pgx.Tx, terms []string, chunks int64) (map[string]int64, error) {
 	out := make(map[string]int64, len(terms))
 	b := &pgx.Batch{}
 	most := mostCounted
-	if chunks > manyChunks && m.grams.sampled() {
+	if m.isLarge(chunks) && m.grams.sampled() {
 		most = fewCounted
 	}
 	for _, term := range terms {
