@@ -88,6 +88,25 @@ func (n *network) Clear(ctx context.Context) error {
 	return nil
 }
 
+// markFile has the mark at which the cache was cleared, beside it.
+const markFile = "cache.mark"
+
+// ClearAt implements library.Cache.
+func (n *network) ClearAt(ctx context.Context, mark string) error {
+	path := filepath.Join(filepath.Dir(n.path), markFile)
+	if was, err := os.ReadFile(path); err == nil && string(was) == mark {
+		return nil
+	}
+	if err := n.Clear(ctx); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	// A mark that is torn or missing clears the cache once more.
+	return os.WriteFile(path, []byte(mark), 0o600)
+}
+
 // leastGain is the size from which emptying the cache makes room for anything.
 const leastGain = 64 << 10
 

@@ -312,3 +312,43 @@ func TestThrottleInsideAGoodAnswerIsNotKept(t *testing.T) {
 		t.Errorf("the second search: %d documents, %v after %d requests: the throttle was cached as a response", len(docs), err, asked.Load())
 	}
 }
+
+// What another machine has forgotten is cleared once, also by a process that starts later.
+func TestCacheIsClearedAtAMark(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	n := &network{path: filepath.Join(dir, "of a tenant", CacheFile)}
+	cleared := 0
+	n.cache = func() (*fetch.Cache, error) { cleared++; return nil, errors.New("it cannot be opened") }
+	if err := n.ClearAt(t.Context(), "one"); err != nil || cleared != 0 {
+		t.Errorf("without a cache: %v, opened %d times", err, cleared)
+	}
+	if err := os.WriteFile(n.path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.ClearAt(t.Context(), "one"); err != nil || cleared != 0 {
+		t.Errorf("at the same mark: %v, cleared %d times", err, cleared)
+	}
+	for range 2 { // one that failed is tried again
+		if err := n.ClearAt(t.Context(), "two"); err == nil {
+			t.Error("a cache that was not cleared is no error")
+		}
+	}
+	if cleared != 2 {
+		t.Errorf("at another mark: cleared %d times, want 2", cleared)
+	}
+	c, err := fetch.OpenCache(t.Context(), filepath.Join(dir, "cache"), fetch.CacheConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	n.cache = func() (*fetch.Cache, error) { cleared++; return c, nil }
+	for range 2 {
+		if err := n.ClearAt(t.Context(), "two"); err != nil {
+			t.Error(err)
+		}
+	}
+	if cleared != 3 {
+		t.Errorf("then cleared %d times, want once more", cleared)
+	}
+}

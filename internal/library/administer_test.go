@@ -158,8 +158,9 @@ type fakeCache struct {
 	err              error
 }
 
-func (c *fakeCache) Clear(context.Context) error { c.cleared++; return c.err }
-func (c *fakeCache) GiveUp(context.Context) bool { c.givenUp++; return c.givenUp == 1 }
+func (c *fakeCache) Clear(context.Context) error           { c.cleared++; return c.err }
+func (c *fakeCache) GiveUp(context.Context) bool           { c.givenUp++; return c.givenUp == 1 }
+func (c *fakeCache) ClearAt(context.Context, string) error { return c.err }
 
 func TestForgetClearsTheCache(t *testing.T) {
 	t.Parallel()

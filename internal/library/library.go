@@ -36,6 +36,9 @@ type Cache interface {
 	// GiveUp empties it because the disk is full, and reports whether that may have made
 	// room. Nothing is cached for a while.
 	GiveUp(ctx context.Context) bool
+	// ClearAt is Clear, unless it was cleared at this mark before, by this process or an
+	// earlier one. See contract.ForgetMarker.
+	ClearAt(ctx context.Context, mark string) error
 }
 
 // Deps are the library's collaborators. Memory and Models are required.

@@ -16,6 +16,7 @@ const (
 	modelEvery       = time.Minute
 	retainEvery      = 15 * time.Minute
 	backupEvery      = time.Hour // asks; a backup is made once a day
+	forgottenEvery   = 10 * time.Second
 )
 
 // Maintain maintains the memory until ctx ends: it removes what the retention
@@ -27,6 +28,7 @@ func (l *Library) Maintain(ctx context.Context) {
 	var writing sync.WaitGroup
 	defer writing.Wait()
 	writing.Go(func() { l.writeVectors(ctx) })
+	writing.Go(func() { l.followForgotten(ctx) })
 	timer := time.NewTimer(firstMaintenance)
 	defer timer.Stop()
 	var retained, backedUp time.Time
@@ -46,6 +48,31 @@ func (l *Library) Maintain(ctx context.Context) {
 		}
 		l.followModel(ctx)
 		timer.Reset(modelEvery)
+	}
+}
+
+// followForgotten clears the cache of responses after removals on other machines: it may
+// have what they removed, and a question would keep that again.
+func (l *Library) followForgotten(ctx context.Context) {
+	marker, ok := l.deps.Memory.(contract.ForgetMarker)
+	if !ok || l.deps.Cache == nil {
+		return
+	}
+	tick := time.NewTicker(forgottenEvery)
+	defer tick.Stop()
+	for {
+		mark, err := marker.ForgetMark(ctx)
+		if err == nil {
+			err = l.deps.Cache.ClearAt(ctx, mark)
+		}
+		if err != nil && ctx.Err() == nil {
+			l.deps.Log.Debug("whether other machines have forgotten something is not known; it is looked at again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 

@@ -43,6 +43,13 @@ type DailyBackuper interface {
 	BackupDaily(ctx context.Context, maxBytes int64) (BackupReport, bool, error)
 }
 
+// ForgetMarker says that something was forgotten, where processes on other machines keep
+// copies of what they read; no capability is declared by it.
+type ForgetMarker interface {
+	// ForgetMark returns another text after each Forget, by any process, and after a restore.
+	ForgetMark(ctx context.Context) (string, error)
+}
+
 // Checker verifies the stored data.
 type Checker interface {
 	// Check verifies that documents, word index, vectors and counters agree. If they do

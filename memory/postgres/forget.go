@@ -223,3 +223,13 @@ func (f *forgetting) addRemoved(d selectedDoc) {
 	f.receipt.Chunks += d.chunks
 	f.receipt.IDs, f.receipt.Titles = append(f.receipt.IDs, d.uid), append(f.receipt.Titles, d.title)
 }
+
+// ForgetMark tells of removals by any process; see contract.ForgetMarker. The number is for
+// clocks that differ.
+func (m *Memory) ForgetMark(ctx context.Context) (string, error) {
+	mark := ""
+	err := m.read(ctx, "looking for what was forgotten", func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "select $2 || '/' || count(*) || '/' || coalesce(max(at)::text, '') from gone where tenant = $1", m.tenant, m.server.feed).Scan(&mark)
+	})
+	return mark, err
+}

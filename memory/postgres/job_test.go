@@ -269,3 +269,29 @@ func TestFoldingAtTwoProcesses(t *testing.T) {
 		}
 	}
 }
+
+// Every process sees that another one has forgotten something, and nothing else changes it.
+func TestForgetMark(t *testing.T) {
+	t.Parallel()
+	one, other, _ := two(t, contract.Retention{})
+	fillDocs(t, one, 3)
+	mark := func() string {
+		t.Helper()
+		s, err := other.ForgetMark(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	before := mark()
+	keep(t, one, textDoc(9, "Another."))
+	if after := mark(); after != before {
+		t.Errorf("a new document makes %q of %q", after, before)
+	}
+	if _, err := one.Forget(t.Context(), contract.Selector{IDs: []string{"d1"}}); err != nil {
+		t.Fatal(err)
+	}
+	if after := mark(); after == before {
+		t.Errorf("a removal leaves %q", after)
+	}
+}

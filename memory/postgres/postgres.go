@@ -78,6 +78,7 @@ var _ interface {
 	contract.Memory
 	contract.Checker
 	contract.Exporter
+	contract.ForgetMarker
 	contract.Lister
 	contract.Reindexer
 	contract.Retainer
