@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 
@@ -27,7 +29,11 @@ const queueStep = 1000
 func (f *filling) follow(ctx context.Context) error {
 	m, followed := f.m, false
 	err := m.read(ctx, "reading a model", func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "select backlog is not null from model where tenant = $1 and id = $2", m.tenant, f.space.id).Scan(&followed)
+		err := tx.QueryRow(ctx, "select backlog is not null from model where tenant = $1 and id = $2", m.tenant, f.space.id).Scan(&followed)
+		if errors.Is(err, pgx.ErrNoRows) { // with its tenant
+			err = cmp.Or(m.mayWrite(ctx, tx), err)
+		}
+		return err
 	})
 	if err != nil || followed {
 		return err
