@@ -3,8 +3,11 @@ package local
 import (
 	"database/sql"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/cells"
@@ -102,6 +105,50 @@ func TestForgottenVectorsLeaveNoCell(t *testing.T) {
 	if cos := nearestCentre(t, l, c.Items[0].Vector); cos > 0.9 || cos == -2 {
 		t.Errorf("learned anew, a centre has the cosine %v with the passage", cos)
 	}
+}
+
+// TestBookWithoutCells: a process that ends before the cells are stored leaves no book, whose
+// centres could tell of documents that nobody could tell to be in them.
+func TestBookWithoutCells(t *testing.T) {
+	t.Parallel()
+	onceUnderRace(t)
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	execOn(t, l.path, "CREATE TRIGGER ended BEFORE INSERT ON cell BEGIN SELECT RAISE(ABORT, 'the process ended'); END")
+	w := newThemed(1)
+	for i := 1; i <= 24; i++ {
+		d, c := w.doc(i, 1000)
+		if _, err := l.Put(t.Context(), d, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lock := flock.New(filepath.Join(dir, cellsLock))
+	for learned := false; !learned; { // and what was learned could not be stored
+		version := cellSpace(t, l).bookVersion()
+		got, err := lock.TryLock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got {
+			learned = version > 0
+			if err := lock.Unlock(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if version == 0 {
+			l.index.wakeTidy()
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if book, _, err := readBook(t.Context(), l.rdb, mustModel(t, l)); err != nil || book != nil {
+		t.Fatalf("the file has a book without cells: %v, %v", book != nil, err)
+	}
+	execOn(t, l.path, "DROP TRIGGER ended")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = openIn(t, dir)
+	waitForCells(t, l) // learned anew
 }
 
 func errorOf(_ evidence.Receipt, err error) error { return err }

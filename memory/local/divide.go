@@ -195,6 +195,14 @@ func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
 		return err
 	}
 	l.log.Debug("vectors divided into cells", "vectors", len(all), "cells", book.Cells(), "probes", book.Probes, "recall", book.Recall)
+	// The book comes last: without the cells of a document nobody would know, when it is
+	// forgotten, that a centre in the file may tell of it.
+	if err := l.removeBook(ctx, h.row.id); err != nil {
+		return err
+	}
+	if err := l.storeCells(ctx, h); err != nil {
+		return err
+	}
 	kept, err := l.fileBook(ctx, h.row.id, version, book, func(gone []int64) bool { return telling(assigned, gone) }, seq)
 	if err != nil {
 		return err
@@ -202,9 +210,16 @@ func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
 	s.mark(version, func(s *space) { s.filed, s.void = kept, !kept })
 	if !kept {
 		l.index.wakeTidy()
-		return nil
 	}
-	return l.storeCells(ctx, h)
+	return nil
+}
+
+// removeBook removes the stored book of a model, which other cells take the place of.
+func (l *Local) removeBook(ctx context.Context, model int64) error {
+	return l.write(ctx, "storing the cells of vectors", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM codebook WHERE model=?", model)
+		return err
+	})
 }
 
 // fileBook stores a book, unless it tells of documents that were removed while it was
@@ -266,8 +281,9 @@ func (l *Local) storedCells(ctx context.Context, row modelRow, version int64) (m
 	return out, err
 }
 
-// storeCells stores the cells of the documents that have none in the file. Rows of
-// documents whose vectors were replaced or removed meanwhile are left out.
+// storeCells stores the cells of the documents that have none in the file, unless the file
+// has another book. Rows of documents whose vectors were replaced or removed meanwhile are
+// left out.
 func (l *Local) storeCells(ctx context.Context, h *spaceSlot) error {
 	docs, version := h.space.takeUnstored()
 	for batch := range slices.Chunk(docs, storeBatch) {
@@ -278,7 +294,8 @@ func (l *Local) storeCells(ctx context.Context, h *spaceSlot) error {
 					continue
 				}
 				_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO cell(model, doc, version, sum, cells)
-					SELECT v.model, v.doc, ?, v.sum, ? FROM vec v JOIN codebook b ON b.model=v.model AND b.version=?1 WHERE v.doc=? AND v.model=? AND v.sum=?`,
+					SELECT v.model, v.doc, ?, v.sum, ? FROM vec v LEFT JOIN codebook b ON b.model=v.model
+					WHERE v.doc=? AND v.model=? AND v.sum=? AND ifnull(b.version, ?1)=?1`,
 					version, encodeCells(sl.cells), doc, h.row.id, checksum(encode(sl.v)))
 				if err != nil {
 					return err

@@ -114,10 +114,11 @@ func ScrubUnder(run *evidence.Answer, used []string, forgotten func(id string) (
 	if len(gone.ids) == 0 {
 		return run, used, nil
 	}
-	clean := *run
+	clean := *run // the caller keeps its answer as it is
 	clean.Evidence, clean.Topics, clean.Warnings, clean.Sources = slices.Clone(clean.Evidence), slices.Clone(clean.Topics), slices.Clone(clean.Warnings), slices.Clone(clean.Sources)
-	gone.Scrub(&clean)
 	// What is not among the passages is known by its id alone: the statistics may have more of it.
+	clean.Analysis.Keywords, clean.Analysis.TopDocuments = nil, nil
+	gone.Scrub(&clean)
 	clean.Analysis.Keywords, clean.Analysis.TopDocuments = []evidence.TermCount{}, []evidence.TopDocument{}
 	return &clean, left, nil
 }
