@@ -37,10 +37,10 @@ type RecallOut struct {
 type RecalledHit struct {
 	DocumentID string   `json:"document_id"`
 	Title      string   `json:"title"`
-	URL        string   `json:"url"`
+	URL        string   `json:"url,omitempty"`
 	Source     string   `json:"source"`
 	Text       string   `json:"text"`
-	Score      float64  `json:"score"`
+	Score      float64  `json:"score,omitempty"`
 	Retrieved  string   `json:"retrieved_at,omitempty"` // a date
 	Untrusted  bool     `json:"untrusted"`
 	Tags       []string `json:"tags,omitempty"`
@@ -60,7 +60,7 @@ func recall(d Deps) Definition {
 				textOf("session", 1, maxID), listOf("tags", maxTags, maxName), textOf("since", 0, maxDate), textOf("until", 0, maxDate), tokens(),
 			),
 			OutputSchema: output[RecallOut](
-				require("hits[]", "document_id", "title", "url", "text"),
+				require("hits[]", "document_id", "title", "text"),
 				describeField("index", "ready, warming or lexical"),
 			),
 		},
@@ -99,11 +99,12 @@ type hitShrinker struct {
 }
 
 // shrinkHits cuts out to its budget: it shortens the longest texts, then removes the
-// last hits.
+// last hits. Of the only one, the id and some words stay as long as they fit.
 func shrinkHits(out library.RecallResult, limit budget, zone *time.Location, next func() string) *hitShrinker {
 	f := &hitShrinker{out: out, found: len(out.Hits), zone: zone, limit: limit, word: boundary(next, allOf(out))}
 	f.out.Hits = slices.Clone(out.Hits)
-	shrink(f.fits, f.shortenTo(400), f.dropBulk, f.dropHit, f.shortenTo(16), f.dropLast, f.dropWarning)
+	shrink(f.fits, f.shortenTo(400), f.dropBulk, f.dropHit, f.shortenTo(100), f.dropTags, f.shortenTitleTo(40), f.shortenTo(40),
+		f.dropWarning, f.dropScore, f.dropAddress, f.shortenTitleTo(8), f.shortenTo(16), f.dropLast)
 	return f
 }
 
@@ -161,6 +162,57 @@ func (f *hitShrinker) dropBulk() bool {
 }
 
 const shortTitle = 80 // bytes
+
+func (f *hitShrinker) dropTags() bool {
+	return f.dropOf("tags", func(h *library.RecallHit) int {
+		n := len(h.Tags)
+		h.Tags = nil
+		return n
+	})
+}
+
+// dropAddress removes the addresses of hits: their ids lead to them.
+func (f *hitShrinker) dropAddress() bool {
+	return f.dropOf("addresses", func(h *library.RecallHit) int {
+		n := min(1, len(h.URL))
+		h.URL = ""
+		return n
+	})
+}
+
+func (f *hitShrinker) dropScore() bool {
+	return f.dropOf("scores", func(h *library.RecallHit) int {
+		if h.Score == 0 {
+			return 0
+		}
+		h.Score = 0
+		return 1
+	})
+}
+
+// dropOf removes a part of each hit and reports whether any had it.
+func (f *hitShrinker) dropOf(what string, drop func(*library.RecallHit) int) bool {
+	n := 0
+	for i := range f.out.Hits {
+		n += drop(&f.out.Hits[i])
+	}
+	f.omitted.add(what, n)
+	return n > 0
+}
+
+// shortenTitleTo cuts the longest title, to least bytes at the end.
+func (f *hitShrinker) shortenTitleTo(least int) step {
+	return func() bool {
+		hits := f.out.Hits
+		i := longest(len(hits), least, func(i int) int { return len(hits[i].Title) })
+		if i < 0 {
+			return false
+		}
+		hits[i].Title = ellipsis(hits[i].Title, max(least, len(hits[i].Title)*2/3))
+		f.omitted.add("ends of titles", 1)
+		return true
+	}
+}
 
 // dropHit removes the last hit unless it is the only one.
 func (f *hitShrinker) dropHit() bool {

@@ -15,6 +15,10 @@ const (
 	leastQuote  = 160
 	leastError  = 120
 	leastAnswer = 400
+
+	// Of what is left when the answer is one sentence with its citation.
+	shortQuote    = 40
+	shortSentence = 60
 )
 
 var (
@@ -30,18 +34,21 @@ type answerShrinker struct {
 	zone    *time.Location // of the days that are shown
 	limit   budget
 	word    string // fences foreign text in this result
+	lean    bool   // the structured result has no field that says nothing
 }
 
 // shrinkAnswer cuts a to its budget. It removes the least useful parts first: the worst
-// of the passages, the ends of quotes; the answer itself is cut last. Quotes stay
-// verbatim at their offsets, and a citation is removed together with its marks.
+// of the passages, the ends of quotes, then sentences with what they cite. One sentence
+// keeps its citation as long as that fits, itself cut if need be. Quotes stay verbatim at
+// their offsets, and a citation is removed together with its marks.
 func shrinkAnswer(a evidence.Answer, limit budget, zone *time.Location, next func() string) *answerShrinker {
 	f := &answerShrinker{out: a, zone: zone, limit: limit}
 	f.own()
 	f.word = boundary(next, allOf(a))
 	shrink(f.fits,
-		f.dropStatistics, f.dropNotAsked, f.shortenErrors, f.dropEvidence, f.shortenQuotes, f.cutAnswerTo(leastAnswer), f.dropCitation, f.dropClaim,
-		f.dropHealthySource, f.dropSource, f.dropWarning, f.halveAnswer,
+		f.dropStatistics, f.dropNotAsked, f.shortenErrors, f.dropEvidence, f.shortenQuotesTo(leastQuote), f.cutAnswerTo(leastAnswer), f.dropHealthySource,
+		f.dropClaim, f.cutAnswerTo(0), f.keepCited, f.shortenQuotesTo(shortQuote), f.dropSource, f.dropOtherCitation, f.dropWarning,
+		f.beLean, f.shortenTitle, f.dropAddress, f.shortenSentence, f.dropQuotes, f.dropCitation, f.halveAnswer,
 	)
 	return f
 }
@@ -82,20 +89,23 @@ func (f *answerShrinker) dropNotAsked() bool {
 	return n > 0
 }
 
-// shortenQuotes cuts all quotes to two thirds of the longest one.
-func (f *answerShrinker) shortenQuotes() bool {
-	cs := f.out.Citations
-	i := longest(len(cs), leastQuote, func(i int) int { return len(cs[i].Quote) })
-	if i < 0 {
-		return false
+// shortenQuotesTo cuts all quotes to two thirds of the longest one, and to least bytes at
+// the end.
+func (f *answerShrinker) shortenQuotesTo(least int) step {
+	return func() bool {
+		cs := f.out.Citations
+		i := longest(len(cs), least, func(i int) int { return len(cs[i].Quote) })
+		if i < 0 {
+			return false
+		}
+		most := max(least, len(cs[i].Quote)*2/3)
+		for i := range cs {
+			short := prefix(cs[i].Quote, most)
+			f.omitted.add("bytes of quotes", len(cs[i].Quote)-len(short))
+			cs[i].Quote, cs[i].End = short, cs[i].Start+len(short)
+		}
+		return true
 	}
-	most := max(leastQuote, len(cs[i].Quote)*2/3)
-	for i := range cs {
-		short := prefix(cs[i].Quote, most)
-		f.omitted.add("bytes of quotes", len(cs[i].Quote)-len(short))
-		cs[i].Quote, cs[i].End = short, cs[i].Start+len(short)
-	}
-	return true
 }
 
 func (f *answerShrinker) shortenErrors() bool {
@@ -113,14 +123,14 @@ func (f *answerShrinker) shortenErrors() bool {
 func (f *answerShrinker) dropClaim() bool { return dropLast(&f.out.Claims, &f.omitted, "claims") }
 
 // cutAnswerTo removes the last sentence of an answer longer than least bytes, and
-// the citations that nothing refers to afterwards.
+// the citations that nothing refers to afterwards. The last sentence that cites stays.
 func (f *answerShrinker) cutAnswerTo(least int) step {
 	return func() bool {
 		if len(f.out.Answer) <= least {
 			return false
 		}
 		short, ok := withoutLastSentence(f.out.Answer)
-		if !ok {
+		if !ok || mark().MatchString(f.out.Answer) && !mark().MatchString(short) {
 			return false
 		}
 		f.out.Answer = short
@@ -143,6 +153,89 @@ func withoutLastSentence(answer string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// keepCited removes all but the first sentence that cites.
+func (f *answerShrinker) keepCited() bool {
+	answer, start := f.out.Answer, 0
+	spans := text.Sentences(answer)
+	for _, s := range spans {
+		end := s.End + len(marksAhead().FindString(answer[s.End:]))
+		if kept := strings.TrimSpace(answer[start:end]); mark().MatchString(kept) {
+			if kept == strings.TrimSpace(answer) {
+				return false
+			}
+			f.out.Answer = kept
+			f.omitted.add("answer sentences", max(1, len(spans)-1))
+			f.dropUnmarked()
+			return true
+		}
+		start = end
+	}
+	return false
+}
+
+// shortenSentence cuts the only sentence that is left to a third less. Its first mark stays.
+func (f *answerShrinker) shortenSentence() bool {
+	m := mark().FindStringIndex(f.out.Answer)
+	if m == nil || m[0] <= shortSentence {
+		return false
+	}
+	f.out.Answer = ellipsis(f.out.Answer[:m[0]], max(shortSentence, m[0]*2/3)) + " " + strings.TrimSpace(f.out.Answer[m[0]:m[1]])
+	f.omitted.add("answer ends", 1)
+	f.dropUnmarked()
+	return true
+}
+
+// beLean leaves out what is about the result, and the list of what was left out.
+func (f *answerShrinker) beLean() bool {
+	was := f.lean
+	f.lean, f.omitted.terse = true, true
+	return !was
+}
+
+// dropQuotes removes the quotes: the document's id, and where they begin in it, stay.
+func (f *answerShrinker) dropQuotes() bool {
+	n := 0
+	for i, c := range f.out.Citations {
+		if f.limit.structured && c.Quote != "" && c.DocumentID != "" {
+			f.out.Citations[i].Quote, f.out.Citations[i].End = "", c.Start
+			n++
+		}
+	}
+	f.omitted.add("quotes", n)
+	return n > 0
+}
+
+// shortenTitle cuts the titles of what is cited.
+func (f *answerShrinker) shortenTitle() bool {
+	n := 0
+	for i, c := range f.out.Citations {
+		if len(c.Title) > shortQuote {
+			f.out.Citations[i].Title = ellipsis(c.Title, shortQuote)
+			n++
+		}
+	}
+	f.omitted.add("ends of titles", n)
+	return n > 0
+}
+
+// dropAddress removes the addresses and days of what is cited, which its id leads to.
+func (f *answerShrinker) dropAddress() bool {
+	n := 0
+	for i, c := range f.out.Citations {
+		if c.DocumentID != "" && c.URL != "" {
+			f.out.Citations[i].URL, f.out.Citations[i].Retrieved = "", time.Time{}
+			n++
+		}
+	}
+	f.omitted.add("addresses", n)
+	return n > 0
+}
+
+// dropOtherCitation removes the last citation unless it is the only one.
+func (f *answerShrinker) dropOtherCitation() bool {
+	return len(f.out.Citations) > 1 && f.dropCitation()
 }
 
 func (f *answerShrinker) dropUnmarked() {

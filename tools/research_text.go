@@ -18,14 +18,14 @@ type ResearchOut struct {
 	RunID      string                   `json:"run_id"`
 	Confidence float64                  `json:"confidence"`
 	Answer     string                   `json:"answer"`
-	Claims     []evidence.Claim         `json:"claims"`
+	Claims     []evidence.Claim         `json:"claims,omitzero"`
 	Citations  []Cited                  `json:"citations"`
-	Evidence   []evidence.RankedPassage `json:"evidence"`
+	Evidence   []evidence.RankedPassage `json:"evidence,omitzero"`
 	Sources    []evidence.SourceReport  `json:"sources"`
 	NotAsked   []evidence.NotAsked      `json:"not_asked,omitempty"`
 	Topics     []string                 `json:"topics,omitempty"`
-	Analysis   Analysed                 `json:"analysis"`
-	Timing     Timed                    `json:"timing"`
+	Analysis   Analysed                 `json:"analysis,omitzero"`
+	Timing     Timed                    `json:"timing,omitzero"`
 	Warnings   []string                 `json:"warnings"`
 }
 
@@ -48,9 +48,9 @@ type Timed struct {
 type Cited struct {
 	N          int    `json:"n"`
 	Title      string `json:"title"`
-	URL        string `json:"url"`
+	URL        string `json:"url,omitempty"`
 	Source     string `json:"source"`
-	Quote      string `json:"quote"`
+	Quote      string `json:"quote,omitempty"`
 	Start      int    `json:"start"`
 	End        int    `json:"end"`
 	DocumentID string `json:"document_id"`
@@ -66,6 +66,10 @@ func (f *answerShrinker) json() any {
 		Topics:   a.Topics,
 		Analysis: Analysed{a.Analysis.Status, a.Analysis.Documents, a.Analysis.Keywords, a.Analysis.TopDocuments}, Timing: Timed{a.Timing.TotalMS},
 		Warnings: nonNil(f.omitted.with(a.Warnings, f.limit.tokens))}
+	if f.lean {
+		out.Analysis, out.Timing = Analysed{}, Timed{}
+		out.Claims, out.Evidence = unlessEmpty(out.Claims), unlessEmpty(out.Evidence)
+	}
 	if a.Status == evidence.Pending {
 		out.Warnings = append(out.Warnings, nextStep(a.RunID))
 	}
@@ -80,6 +84,14 @@ func (f *answerShrinker) json() any {
 		out.Evidence[i].Text, out.Evidence[i].Heading = fenced(f.word, p.Text), nonNil(p.Heading)
 	}
 	return out
+}
+
+// unlessEmpty returns nil for an empty list.
+func unlessEmpty[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // nextStep leads to the answer of a run that is not finished.

@@ -53,8 +53,9 @@ func (d Deps) limit(maxTokens *int) budget {
 
 // omissions counts what was left out to keep a token budget, for the warning.
 type omissions struct {
-	what []string
-	n    []int
+	what  []string
+	n     []int
+	terse bool // the warning does not list them
 }
 
 func (o *omissions) add(what string, n int) {
@@ -76,6 +77,9 @@ const mostListed = 3
 func (o *omissions) warning(maxTokens int) string {
 	if len(o.what) == 0 {
 		return ""
+	}
+	if o.terse {
+		return fmt.Sprintf("to keep max_tokens=%d, much was left out", maxTokens)
 	}
 	parts := make([]string, min(len(o.what), mostListed))
 	for i := range parts {
