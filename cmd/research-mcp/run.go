@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,17 +61,53 @@ func answerMarkdown(a evidence.Answer) string {
 		b.WriteString("\n## Sources\n\n")
 	}
 	for _, cite := range a.Citations {
-		title := strings.NewReplacer("[", `\[`, "]", `\]`).Replace(cite.Title)
-		if cite.URL != "" {
-			title = fmt.Sprintf("[%s](<%s>)", title, cite.URL)
+		title := inert(cite.Title)
+		if at := webAddress(cite.URL); at != "" {
+			title = fmt.Sprintf("[%s](<%s>)", title, at)
 		}
-		fmt.Fprintf(&b, "%d. %s (%s)\n", cite.N, title, cite.Source)
+		fmt.Fprintf(&b, "%d. %s (%s)\n", cite.N, title, inert(cite.Source))
 		if !contains(a.Answer, cite.Quote) {
-			fmt.Fprintf(&b, "   > %s\n", short(cite.Quote, 300))
+			fmt.Fprintf(&b, "   > %s\n", inert(short(cite.Quote, 300)))
 		}
 	}
 	for _, w := range a.Warnings {
-		fmt.Fprintf(&b, "\nNote: %s\n", w)
+		fmt.Fprintf(&b, "\nNote: %s\n", inert(w))
 	}
 	return b.String()
+}
+
+// inert is foreign text on one line of a Markdown document, in which nothing is Markdown,
+// HTML or a link, not even an address by itself.
+func inert(foreign string) string {
+	var b strings.Builder
+	line := []rune(strings.Join(strings.Fields(foreign), " "))
+	for i, r := range line {
+		switch {
+		case r == '<':
+			b.WriteString("&lt;")
+			continue
+		case r == '&':
+			b.WriteString("&amp;")
+			continue
+		case strings.ContainsRune("\\`*_[]>!|~@$", r),
+			r == ':' && i+1 < len(line) && line[i+1] != ' ',                        // a scheme, such as https:
+			r == '.' && i >= 3 && strings.EqualFold(string(line[i-3:i]), "www"),    // is a link in many dialects
+			i == 0 && strings.ContainsRune("#+-=", r),                              // heading, list, rule
+			i > 0 && strings.ContainsRune(".)", r) && onlyDigits(string(line[:i])): // numbered list
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func onlyDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+// webAddress is an address that a Markdown document may lead to, or "".
+func webAddress(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return ""
+	}
+	return strings.NewReplacer("<", "%3C", ">", "%3E", "\\", "%5C", "\n", "%0A").Replace(u.String())
 }

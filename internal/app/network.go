@@ -45,10 +45,13 @@ func newNetwork(ctx context.Context, a *App, o Options) *network {
 		cfg.Cassette = o.Hooks.Cassette()
 	}
 	if a.cfg.Cache.MaxMB > 0 && o.Hooks == nil { // a recording holds what was truly said
+		var told sync.Once // every request asks for the cache
 		cfg.OpenCache = func() *fetch.Cache {
 			c, err := n.cache()
 			if err != nil {
-				a.log.Warn("responses are not cached: every question makes its requests again", "err", err)
+				told.Do(func() {
+					a.log.Warn("responses are not cached: every question makes its requests again", "err", err)
+				})
 			}
 			return c
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -350,5 +351,51 @@ func TestCacheIsClearedAtAMark(t *testing.T) {
 	}
 	if cleared != 3 {
 		t.Errorf("then cleared %d times, want once more", cleared)
+	}
+}
+
+// A cache that cannot be opened is told of once, however many requests there are.
+func TestACacheThatCannotBeOpenedIsToldOfOnce(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(t *testing.T, path string){
+		"a folder": func(t *testing.T, path string) {
+			if err := os.MkdirAll(filepath.Join(path, "x"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a link that leads nowhere": func(t *testing.T, path string) {
+			if err := os.Symlink(filepath.Join(path+".none", "cache.db"), path); err != nil {
+				t.Skip("this system makes no links: ", err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n, dir := newNewsroom(t), t.TempDir()
+			spoil(t, filepath.Join(dir, CacheFile))
+			flags := map[string]string{"data_dir": dir, "ollama.enabled": "false"}
+			for name := range SourceDefaults() {
+				flags["sources."+name+".enabled"] = "false"
+			}
+			flags["sources.hackernews.enabled"], flags["sources.hackernews.url"] = "true", n.URL
+			cfg, err := config.Load(config.Inputs{Sources: SourceDefaults(), Flags: flags})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var log bytes.Buffer
+			a, err := New(t.Context(), cfg, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, q := range []string{"quokka", "numbat", "bilby"} {
+				n.fetch(t, a, q)
+			}
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+			if told := strings.Count(log.String(), "responses are not cached"); told != 1 || n.asked.Load() < 3 {
+				t.Errorf("%d warnings of %d requests, want one:\n%s", told, n.asked.Load(), log.String())
+			}
+		})
 	}
 }

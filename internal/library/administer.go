@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/models"
@@ -41,7 +42,7 @@ func (l *Library) Check(ctx context.Context) (contract.CheckReport, error) {
 // ProveErased searches the whole memory for a document, session or run that was
 // forgotten.
 func (l *Library) ProveErased(ctx context.Context, id string) (contract.ErasureReport, error) {
-	if id == "" {
+	if id = strings.TrimSpace(id); id == "" {
 		return contract.ErasureReport{}, evidence.BadInput("the id to look for is empty", "take one from the receipt of `forget`")
 	}
 	k, err := contract.Require[contract.ErasureProver](l.deps.Memory)

@@ -73,10 +73,10 @@ func (l *Local) ProveErased(ctx context.Context, id string) (contract.ErasureRep
 }
 
 // looksLikeID reports whether s is like the ids of documents, sessions and answers,
-// such as s_4y4c3ysyuuvljzjq, and not words or an address.
+// such as s_4y4c3ysyuuvljzjq, and not words or an address. A shorter one may be mistyped.
 func looksLikeID(s string) bool {
 	prefix, rest, ok := strings.Cut(s, "_")
-	return ok && len(prefix) == 1 && len(rest) > 8 && !strings.ContainsAny(rest, " /:.")
+	return ok && rest != "" && (prefix == "d" || prefix == "s" || prefix == "r") && !strings.ContainsAny(rest, " /:.")
 }
 
 // findInIndex looks for documents that are in RAM but no longer in the file.

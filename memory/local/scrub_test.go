@@ -148,7 +148,18 @@ func TestProveErasedOfOtherThanIDs(t *testing.T) {
 			t.Errorf("after Forget: ProveErased(%q) = %+v, %v", s, r, err)
 		}
 	}
-	if r, err := l.ProveErased(t.Context(), "d_mistypedmistypedmistyped22"); err != nil || !r.Gone || !r.Unknown {
-		t.Errorf("ProveErased of a mistyped id = %+v, %v", r, err)
+	for _, mistyped := range []string{"d_mistypedmistypedmistyped22", "d_mistyped", "d_short", "s_nope", "r_nope", "s_1x"} {
+		if r, err := l.ProveErased(t.Context(), mistyped); err != nil || !r.Gone || !r.Unknown {
+			t.Errorf("ProveErased(%q), a mistyped id, = %+v, %v", mistyped, r, err)
+		}
+	}
+	if r, err := l.ProveErased(t.Context(), "s_1"); err != nil || r.Gone || r.Unknown {
+		t.Errorf("ProveErased of a short id that is there = %+v, %v", r, err)
+	}
+	if _, err := l.Forget(t.Context(), contract.Selector{Session: "s_1"}); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := l.ProveErased(t.Context(), "s_1"); err != nil || !r.Gone || r.Unknown {
+		t.Errorf("ProveErased of a short id that was removed = %+v, %v", r, err)
 	}
 }
