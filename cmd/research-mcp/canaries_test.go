@@ -214,7 +214,12 @@ func settingsWithSecrets(t *testing.T, c *canaries, base string) []string {
 			case o.Secret:
 				set(o.Name, c.plant("sources."+name+"."+o.Name))
 			case o.Name == "urls":
-				set(o.Name, base+"/feed.xml?access_token="+c.plant("sources."+name+"."+o.Name))
+				plant := func() string { return c.plant("sources." + name + "." + o.Name) }
+				last := plant() // a fragment is not sent: it has what is sent, too
+				set(o.Name, strings.Join([]string{
+					base + "/feed.xml?access_token=" + plant(), base + "/podcast/" + plant() + "/feed.xml", base + "/feed.xml?format=atom&u=me&h=" + plant(),
+					base + "/feed.xml;jsessionid=" + plant(), base + "/feed.xml?" + plant(), base + "/a/feed.xml?k=" + last + "#" + last,
+				}, ","))
 			}
 		}
 	}

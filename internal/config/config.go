@@ -243,6 +243,7 @@ func (c *Config) Settings() []Setting { return c.settings }
 type key struct {
 	name, value, about string
 	secret             bool // the value is not shown
+	private            bool // of addresses in it, only names are shown; see redact.PrivateSetting
 }
 
 // keys of the settings that every installation has; those of the sources are
@@ -330,7 +331,7 @@ type DefaultSource struct {
 // DefaultOption is a setting that only one source knows.
 type DefaultOption struct {
 	Name, Value, About string
-	Secret             bool
+	Secret, Private    bool
 }
 
 // declared are all keys, those of the sources included, by name.
@@ -346,7 +347,7 @@ func declared(sources map[string]DefaultSource) map[string]key {
 			{name: "timeout", value: s.Timeout.String(), about: "the longest that one search of " + name + " may take, without waiting for its rate limit"},
 		}
 		for _, o := range s.Options {
-			own = append(own, key{name: o.Name, value: o.Value, about: o.About, secret: o.Secret})
+			own = append(own, key{name: o.Name, value: o.Value, about: o.About, secret: o.Secret, private: o.Private})
 		}
 		for _, k := range own {
 			k.name = "sources." + name + "." + k.name

@@ -222,6 +222,9 @@ func (k key) shown(value string) string {
 	if k.secret && value != "" {
 		return "(set)"
 	}
+	if k.private {
+		return redact.PrivateSetting(value)
+	}
 	return redact.Setting(value)
 }
 

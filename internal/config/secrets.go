@@ -47,9 +47,13 @@ func (k key) secretsIn(value string) []string {
 	if value = strings.TrimSpace(value); k.secret && value != "" {
 		out = append(out, value)
 	}
+	find := redact.InURL
+	if k.private {
+		find = redact.InPrivateURL
+	}
 	for _, item := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
 		if strings.ContainsAny(item, "@?#") || strings.Contains(item, "://") {
-			out = append(out, redact.InURL(item)...)
+			out = append(out, find(item)...)
 		}
 	}
 	return out

@@ -27,7 +27,7 @@ func IsSecretName(name string) bool {
 			return true
 		}
 	}
-	return strings.HasSuffix(name, "_key") || strings.HasSuffix(name, "-key") || strings.HasSuffix(name, "_sid")
+	return strings.HasSuffix(plain, "sessionid") || strings.HasSuffix(plain, "sessid") || strings.HasSuffix(name, "_key") || strings.HasSuffix(name, "-key") || strings.HasSuffix(name, "_sid")
 }
 
 // urlOf returns a URL without secrets, as recordings store and find it.
@@ -104,6 +104,11 @@ func coarseUser(s string) []string {
 // Setting returns the value of a setting as it is shown: of each address in it, without
 // user and password, and without what is secret in its path, parameters and fragment.
 func Setting(value string) string {
+	return eachItem(value, func(item string) string { return settingItem(withoutPathTokens(item)) })
+}
+
+// eachItem changes the items of a list, with commas or white space between them.
+func eachItem(value string, change func(string) string) string {
 	var out strings.Builder
 	rest := value
 	for rest != "" {
@@ -111,7 +116,7 @@ func Setting(value string) string {
 		if end < 0 {
 			end = len(rest)
 		}
-		out.WriteString(settingItem(withoutPathTokens(rest[:end])))
+		out.WriteString(change(rest[:end]))
 		if end < len(rest) {
 			_, n := utf8.DecodeRuneInString(rest[end:])
 			out.WriteString(rest[end : end+n])

@@ -34,7 +34,7 @@ func feedsSpec() Spec {
 	return Spec{
 		Name: "feeds", About: "items of RSS, Atom and JSON feeds of your choice", DefaultTimeout: defaultTimeout,
 		Rate: fetch.Rate{PerSecond: 1, Burst: 5}, Lifetime: 15 * time.Minute, Enabled: true, Kinds: []string{KindNews},
-		Options: []Option{{Name: "urls", About: "addresses of RSS, Atom or JSON feeds, with commas or spaces between them"}},
+		Options: []Option{{Name: "urls", About: "addresses of RSS, Atom or JSON feeds, with commas or spaces between them", Private: true}},
 		Needs:   []string{"urls"}, New: newFeeds,
 	}
 }
@@ -63,9 +63,7 @@ func newFeeds(s Settings, network *fetch.Network) (Source, error) {
 	for _, name := range names {
 		u, err := url.Parse(name)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
-			name, _, _ = strings.Cut(name, "?") // the query may hold a key
-			return nil, evidence.BadInput(fmt.Sprintf("sources.feeds.urls holds %q, which is not the address of a feed", redact.Setting(name)),
-				"list addresses such as https://example.org/feed.xml, with commas or spaces between them")
+			return nil, notAFeed(name, u)
 		}
 		if seen[u.String()] {
 			continue
@@ -82,6 +80,17 @@ func newFeeds(s Settings, network *fetch.Network) (Source, error) {
 		f.list = append(f.list, feed{url: u, client: at})
 	}
 	return f, nil
+}
+
+// notAFeed refuses an address of the settings; u is nil if it is no URL.
+func notAFeed(address string, u *url.URL) error {
+	shown := redact.PrivateSetting(address)
+	if u != nil && u.User != nil {
+		return evidence.BadInput(fmt.Sprintf("sources.feeds.urls holds %q, an address with a user or password", shown),
+			"leave out what stands before the @: feeds are read without it; many services give an address with a token instead")
+	}
+	return evidence.BadInput(fmt.Sprintf("sources.feeds.urls holds %q, which is not the address of a feed", shown),
+		"list addresses such as https://example.org/feed.xml, with commas or spaces between them")
 }
 
 func (f *feeds) Name() string { return "feeds" }

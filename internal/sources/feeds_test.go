@@ -202,6 +202,12 @@ func TestFeedsRefuseBadAddresses(t *testing.T) {
 			t.Errorf("urls %q: %v, want a problem that names the setting", urls, err)
 		}
 	}
+	for _, urls := range []string{"https://me:hunter2@example.org/feed", "https://hunter2@example.org/feed?u=hunter2", "https://a.example,http://:hunter2@b.example"} {
+		_, err := openFeeds(t, urls)
+		if err == nil || !strings.Contains(err.Error(), "a user or password") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("urls %q: %v, want a problem that says why", urls, err)
+		}
+	}
 	if _, err := openFeeds(t, strings.Repeat("https://a.example/?feed=1&x=2 ", 2)); err != nil {
 		t.Errorf("an address with a query, twice: %v", err)
 	}

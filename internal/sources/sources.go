@@ -122,6 +122,10 @@ type Option struct {
 	Value  string // its default
 	About  string // one line for people
 	Secret bool   // its value is never shown
+
+	// Private says that its value is addresses, of which whatever is no name of a place may be
+	// a secret.
+	Private bool
 }
 
 // Spec describes a source and makes it.
