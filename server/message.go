@@ -85,6 +85,16 @@ func Refuse(id json.RawMessage, problem string) []byte {
 	return refusal(id, mcp.INVALID_REQUEST, problem)
 }
 
+// Unreadable returns the reply to a message that is no JSON-RPC message, in the words of every
+// transport, or nil for one that is. The message is not empty.
+func Unreadable(message []byte) []byte {
+	env, code, problem := parse(message)
+	if code == 0 {
+		return nil
+	}
+	return refusal(env.ID, code, problem)
+}
+
 func refusal(id json.RawMessage, code int, problem string) []byte {
 	message, err := Encode(withID(rpcError(code, problem), id))
 	if err != nil { // plain strings and an id that was decoded before

@@ -165,9 +165,13 @@ func (b *bridge) serve(ctx context.Context, lines <-chan []byte, ended <-chan er
 // the next message is taken, in their order; requests run beside one another, except the
 // handshake, which the others need.
 func (b *bridge) accept(ctx context.Context, line []byte) {
+	if refusal := server.Unreadable(line); refusal != nil {
+		b.write(refusal)
+		return
+	}
 	var head envelope
 	if err := json.Unmarshal(line, &head); err != nil {
-		b.write(server.Refuse(nil, "the message is not a JSON-RPC message: "+err.Error()))
+		b.write(server.Refuse(nil, "the message is not a JSON-RPC message"))
 		return
 	}
 	head.modern = modernVersion(head.Params)

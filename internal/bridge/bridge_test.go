@@ -211,6 +211,36 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// What is no message is refused as on stdio, and the server does not see it.
+func TestWhatIsNoMessage(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { asked.Add(1) }))
+	defer s.Close()
+	c := connect(t, s.URL, func(*Options) {})
+	for _, tt := range []struct {
+		line string
+		want []string
+	}{
+		{"garbage", []string{"-32700", "not JSON"}},
+		{`{"jsonrpc":"2.0","id":7,`, []string{"-32700", "not JSON"}},
+		{`[{"jsonrpc":"2.0","id":1,"method":"ping"}]`, []string{"-32600", "batches are not supported"}},
+		{`{"jsonrpc":"2.0","id":7,"method":5}`, []string{"-32600", `"id":7`, "a text as method"}},
+		{`{"jsonrpc":"2.0","id":{},"method":"ping"}`, []string{"-32600", "as id"}},
+	} {
+		c.send(tt.line)
+		got := c.receive()
+		wants(t, got, tt.want...)
+		if strings.Contains(got, "unmarshal") || strings.Contains(got, "Go ") {
+			t.Errorf("%s: %s has words of Go", tt.line, got)
+		}
+	}
+	c.end()
+	if n := asked.Load(); n > 0 {
+		t.Errorf("the server was asked %d times", n)
+	}
+}
+
 // A call that is cut off gets an error with the next step; what changes nothing is asked
 // again.
 func TestCutCall(t *testing.T) {

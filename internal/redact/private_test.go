@@ -21,7 +21,7 @@ func TestPrivateAddresses(t *testing.T) {
 		"https://a.example/2024/01/release-2024/20240131/v12/top-40": "https://a.example/2024/01/release-2024/20240131/v12/top-40",
 		"https://u:s3cretvalue5@a.example/feed.xml":                  "https://REMOVED@a.example/feed.xml",
 		"https://a.example, https://b.example/?q=x":                  "https://a.example, https://b.example/?q=REMOVED",
-		"https://u:s3cret?value6@a.example/feed.xml?a=b":        "https://REMOVED@a.example/feed.xml?REMOVED",
+		"https://u:s3cret?value6@a.example/feed.xml?a=b":             "https://REMOVED@a.example/feed.xml?REMOVED",
 		"": "",
 	} {
 		if got := PrivateSetting(in); got != want {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -28,7 +29,7 @@ func (r *run) unreachable() string {
 	}
 	switch {
 	case late:
-		return fmt.Sprintf("No source answered in time: allow more than the budget of %s, or name fewer sources.", r.req.Budget)
+		return fmt.Sprintf("No source answered in time: allow more than the budget of %s, or name fewer sources.", roundly(r.req.Budget))
 	case len(limits) > 0:
 		return fmt.Sprintf("No source answered within its own time limit (%s): set %s to more, or name other sources.",
 			strings.Join(limits, ", "), strings.Join(settings, ", "))
@@ -103,4 +104,12 @@ const (
 // unreached reports whether a source gave nothing because it could not be reached.
 func unreached(s evidence.SourceReport) bool {
 	return !reached(s) && (s.Kind == kindUnreachable || s.Kind == kindBroken)
+}
+
+// roundly is a budget as its caller gave it: some of it may have gone while the run waited.
+func roundly(budget time.Duration) time.Duration {
+	if budget < time.Second {
+		return budget.Round(100 * time.Millisecond)
+	}
+	return budget.Round(time.Second)
 }

@@ -107,3 +107,13 @@ func TestAnAnswerNamesUnreachableSources(t *testing.T) {
 		w.Close()
 	}
 }
+
+// A budget is told without the fractions that waiting has left of it.
+func TestBudgetsAreToldRoundly(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[time.Duration]string{1999952219: "2s", 44999 * time.Millisecond: "45s", 2 * time.Second: "2s", 90 * time.Second: "1m30s", 299 * time.Millisecond: "300ms"} {
+		if got := roundly(in).String(); got != want {
+			t.Errorf("roundly(%d) = %s, want %s", in, got, want)
+		}
+	}
+}
