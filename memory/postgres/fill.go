@@ -27,6 +27,8 @@ type gap struct {
 	hash   string
 	chunks int // of the document
 	ords   []int32
+	starts []int32 // of each of ords, and where it stops
+	stops  []int32
 	texts  []string // to be embedded
 	found  vectors  // for each of ords; zero where it cannot be used
 }
@@ -75,16 +77,23 @@ type filling struct {
 	chunks   int  // embedded before they are stored, about
 	titled   bool // texts are as by contract.EmbeddedText
 
-	tried   map[int64]string // documents that were embedded before, as they were
-	looked  bool             // it was seen that something is missing in the queue
-	restart bool             // all documents are to be queued again
+	stored  map[string]int // how often the vectors of a gap were stored, by its key
+	looked  bool           // it was seen that something is missing in the queue
+	restart bool           // all documents are to be queued again
 }
+
+// key names the passages of a gap as they are.
+func (g gap) key() string { return fmt.Sprint(g.doc, g.hash, g.ords, g.starts, g.stops) }
+
+// mostStored is how often the vectors of the same passages are stored: of a document whose
+// text changes and is changed back meanwhile, they are removed each time.
+const mostStored = 5
 
 func (f *filling) run(ctx context.Context) error {
 	if f.progress == nil {
 		f.progress = func(contract.Progress) {}
 	}
-	f.tried = map[int64]string{}
+	f.stored = map[string]int{}
 	if err := f.follow(ctx); err != nil {
 		return err
 	}
@@ -110,7 +119,7 @@ func (f *filling) run(ctx context.Context) error {
 func (f *filling) next(ctx context.Context) (out []gap, err error) {
 	for {
 		more := false
-		err = f.m.read(ctx, "reading what has no vectors", func(tx pgx.Tx) (err error) {
+		err = f.m.readToWrite(ctx, "reading what has no vectors", func(tx pgx.Tx) (err error) {
 			out, more, err = f.read(ctx, tx)
 			return err
 		})
@@ -162,10 +171,8 @@ func (f *filling) read(ctx context.Context, tx pgx.Tx) (out []gap, more bool, er
 		if err != nil {
 			return nil, false, err
 		}
-		if as := fmt.Sprint(g.hash, g.ords); f.tried[doc] == as {
-			return nil, false, fmt.Errorf("the vectors of document %d were not stored", doc)
-		} else { //nolint:revive // as belongs to both
-			f.tried[doc] = as
+		if f.stored[g.key()] >= mostStored {
+			return nil, false, fmt.Errorf("the vectors of document %d were stored %d times, and are not there", doc, mostStored)
 		}
 		out = append(out, g)
 		if n += len(g.ords); n >= f.chunks {
@@ -184,16 +191,16 @@ func (f *filling) readGap(ctx context.Context, tx pgx.Tx, doc int64) (gap, error
 		return g, fmt.Errorf("reading a document: %w", err)
 	}
 	err := eachRow(ctx, tx, func(row pgx.Row) error {
-		var ord int32
+		var ord, start, stop int32
 		var text []byte
-		err := row.Scan(&ord, &text)
+		err := row.Scan(&ord, &start, &stop, &text)
 		s := string(text)
 		if f.titled {
 			s = contract.EmbeddedText(title, turn, s)
 		}
-		g.ords, g.texts = append(g.ords, ord), append(g.texts, s)
+		g.ords, g.starts, g.stops, g.texts = append(g.ords, ord), append(g.starts, start), append(g.stops, stop), append(g.texts, s)
 		return err
-	}, fmt.Sprintf(`select p.ord, substring(b.text from p.start + 1 for p.stop - p.start) from passage p join body b on b.tenant = p.tenant and b.doc = p.doc
+	}, fmt.Sprintf(`select p.ord, p.start, p.stop, substring(b.text from p.start + 1 for p.stop - p.start) from passage p join body b on b.tenant = p.tenant and b.doc = p.doc
 		where p.tenant = $1 and p.doc = $2 and not exists(select 1 from %s v where v.tenant = $1 and v.doc = p.doc and v.ord = p.ord) order by p.ord`, f.space.table()), f.m.tenant, doc)
 	return g, err
 }
@@ -208,7 +215,7 @@ func (f *filling) fill(ctx context.Context, gaps []gap) error {
 	for from := 0; from < len(whole.ords); from += f.chunks {
 		to := min(from+f.chunks, len(whole.ords))
 		part := whole
-		part.ords, part.texts = whole.ords[from:to], whole.texts[from:to]
+		part.ords, part.starts, part.stops, part.texts = whole.ords[from:to], whole.starts[from:to], whole.stops[from:to], whole.texts[from:to]
 		if err := f.fillPart(ctx, []gap{part}, len(whole.ords)-to); err != nil {
 			return err
 		}
@@ -220,8 +227,9 @@ func (f *filling) fill(ctx context.Context, gaps []gap) error {
 // of the document are still to be embedded.
 func (f *filling) fillPart(ctx context.Context, gaps []gap, left int) error {
 	var texts []string
+	var docs []int64
 	for _, g := range gaps {
-		texts = append(texts, g.texts...)
+		texts, docs = append(texts, g.texts...), append(docs, g.doc)
 	}
 	found, err := embedAll(ctx, f.embed, texts, f.space.model)
 	if err != nil {
@@ -231,14 +239,40 @@ func (f *filling) fillPart(ctx context.Context, gaps []gap, left int) error {
 		n := len(gaps[i].ords) * f.space.model.Dims
 		gaps[i].found, found = found[:n], found[n:]
 	}
-	return f.m.write(ctx, "storing vectors", func(tx attempt) error {
+	var kept []gap
+	err = f.m.write(ctx, "storing vectors", func(tx attempt) error {
+		kept = nil
+		if err := f.m.lockDocs(ctx, tx, "id", docs); err != nil {
+			return err
+		}
 		for _, g := range gaps {
+			same, err := f.m.isAsRead(ctx, tx, g)
+			if err != nil {
+				return err
+			}
+			if !same {
+				continue
+			}
 			if _, err := f.m.keepVectors(ctx, tx, f.space, g, left); err != nil {
 				return err
 			}
+			kept = append(kept, g)
 		}
 		return nil
 	})
+	for _, g := range kept {
+		f.stored[g.key()]++
+	}
+	return err
+}
+
+// isAsRead reports whether the document of a gap, which is locked, still has its passages.
+func (m *Memory) isAsRead(ctx context.Context, tx pgx.Tx, g gap) (same bool, err error) {
+	err = tx.QueryRow(ctx, `select exists(select 1 from doc where tenant = $1 and id = $2 and hash = $3 and chunks = $4) and not exists(
+			select 1 from unnest($5::int[], $6::int[], $7::int[]) g(ord, start, stop)
+			left join passage p on p.tenant = $1 and p.doc = $2 and p.ord = g.ord where (p.start, p.stop) is distinct from (g.start, g.stop))`,
+		m.tenant, g.doc, g.hash, g.chunks, g.ords, g.starts, g.stops).Scan(&same)
+	return same, err
 }
 
 // embedAll returns vectors of unit length, one after the other. One that cannot be used is
@@ -271,20 +305,10 @@ func embedAll(ctx context.Context, embed contract.EmbedFunc, texts []string, m e
 	return out, nil
 }
 
-// keepVectors stores the vectors of a gap, unless its document was changed or removed
-// meanwhile, and returns how many are new. left is how many of its other passages are still
-// to be embedded.
+// keepVectors stores the vectors of a gap, whose document is locked, and returns how many
+// are new. left is how many of its other passages are still to be embedded.
 func (m *Memory) keepVectors(ctx context.Context, tx pgx.Tx, s space, g gap, left int) (int, error) {
-	var hash string
-	var chunks int
-	err := tx.QueryRow(ctx, "select hash, chunks from doc where tenant = $1 and id = $2 for update", m.tenant, g.doc).Scan(&hash, &chunks)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && (hash != g.hash || chunks != g.chunks) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	was, err := m.setEmbedded(ctx, tx, s, g.doc, int64(chunks), left)
+	was, err := m.setEmbedded(ctx, tx, s, g.doc, int64(g.chunks), left)
 	if err != nil || !was { // another process has completed it
 		return 0, err
 	}
@@ -315,9 +339,16 @@ func (m *Memory) AddVectors(ctx context.Context, model evidence.Model, vs []cont
 	if err != nil {
 		return 0, err
 	}
+	uids := make([]string, 0, len(vs))
+	for _, v := range vs {
+		uids = append(uids, storableID(v.Passage.DocumentID))
+	}
 	added := 0
 	err = m.write(ctx, "storing vectors", func(tx attempt) error {
 		added = 0
+		if err := m.lockDocs(ctx, tx, "uid", uids); err != nil {
+			return err
+		}
 		for _, v := range vs {
 			n, err := m.addVector(ctx, tx, s, v)
 			if err != nil {
@@ -330,7 +361,8 @@ func (m *Memory) AddVectors(ctx context.Context, model evidence.Model, vs []cont
 	return added, err
 }
 
-// addVector stores a vector whose passage is stored as it has it and has none.
+// addVector stores a vector whose passage is stored as it has it and has none. The
+// document is locked.
 func (m *Memory) addVector(ctx context.Context, tx pgx.Tx, s space, v contract.ChunkVector) (int, error) {
 	g := gap{found: make(vectors, s.model.Dims)}
 	if intake.Unit(g.found, v.Vector) != nil {
@@ -339,12 +371,12 @@ func (m *Memory) addVector(ctx context.Context, tx pgx.Tx, s space, v contract.C
 	var ord int32
 	var body []byte
 	var left int
-	err := tx.QueryRow(ctx, fmt.Sprintf(`select d.id, d.hash, d.chunks, p.ord, substring(b.text from p.start + 1 for p.stop - p.start),
+	err := tx.QueryRow(ctx, fmt.Sprintf(`select d.id, d.chunks, p.ord, substring(b.text from p.start + 1 for p.stop - p.start),
 			coalesce((select missing from embedded e where e.tenant = $1 and e.model = $5 and e.doc = d.id), d.chunks)
 		from doc d join passage p on p.tenant = $1 and p.doc = d.id join body b on b.tenant = $1 and b.doc = d.id
 		where d.tenant = $1 and d.uid = $2 and p.start = $3 and p.stop = $4
-			and not exists(select 1 from %s v where v.tenant = $1 and v.doc = d.id and v.ord = p.ord) for update of d`, s.table()),
-		m.tenant, storableID(v.Passage.DocumentID), v.Passage.Start, v.Passage.End, s.id).Scan(&g.doc, &g.hash, &g.chunks, &ord, &body, &left)
+			and not exists(select 1 from %s v where v.tenant = $1 and v.doc = d.id and v.ord = p.ord)`, s.table()),
+		m.tenant, storableID(v.Passage.DocumentID), v.Passage.Start, v.Passage.End, s.id).Scan(&g.doc, &g.chunks, &ord, &body, &left)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && string(body) != v.Passage.Text {
 		return 0, nil
 	}

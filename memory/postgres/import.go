@@ -96,7 +96,7 @@ func (m *Memory) readyLine(d *transfer.DocumentLine, _ bool) (transfer.Keep[atte
 }
 
 func (m *Memory) importDocument(ctx context.Context, tx attempt, e *entry, d *transfer.DocumentLine, moved *contract.Moved) error {
-	old, err := m.findDoc(ctx, tx, e.Document.ID)
+	old, err := m.lockDoc(ctx, tx, e.Document.ID)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (m *Memory) importDocument(ctx context.Context, tx attempt, e *entry, d *tr
 		return m.mergeOwners(ctx, tx, old.id, d)
 	}
 	var r evidence.Receipt
-	if err := m.putEntry(ctx, tx, e, &r); err != nil {
+	if err := m.putOver(ctx, tx, old, e, &r); err != nil {
 		return err
 	}
 	moved.Documents++

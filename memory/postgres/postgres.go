@@ -246,6 +246,12 @@ func (m *Memory) read(ctx context.Context, doing string, fn func(tx pgx.Tx) erro
 	return err
 }
 
+// readToWrite is read for work that goes on with a write: it waits for the primary as long
+// as a write does, and asks no standby.
+func (m *Memory) readToWrite(ctx context.Context, doing string, fn func(tx pgx.Tx) error) error {
+	return m.retried(ctx, doing, writeFor, func() error { return snapshot(ctx, m.pool, fn) })
+}
+
 // snapshot runs fn in a transaction that only reads.
 func snapshot(ctx context.Context, pool *pgxpool.Pool, fn func(tx pgx.Tx) error) error {
 	tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})

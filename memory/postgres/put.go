@@ -76,13 +76,15 @@ func within(t time.Time) time.Time {
 
 // putEntry writes e and fills r.
 func (m *Memory) putEntry(ctx context.Context, tx pgx.Tx, e *entry, r *evidence.Receipt) error {
-	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", m.key(lockDoc+e.Document.ID)); err != nil {
-		return err
-	}
-	old, err := m.findDoc(ctx, tx, e.Document.ID)
+	old, err := m.lockDoc(ctx, tx, e.Document.ID)
 	if err != nil {
 		return err
 	}
+	return m.putOver(ctx, tx, old, e, r)
+}
+
+// putOver writes e where old is, which is locked.
+func (m *Memory) putOver(ctx context.Context, tx pgx.Tx, old storedDoc, e *entry, r *evidence.Receipt) (err error) {
 	r.Chunks = len(e.Pieces)
 	if old.id != 0 && old.hash == e.Hash {
 		r.Deduplicated = true

@@ -19,14 +19,17 @@ const batchRetained = 200
 func (m *Memory) Retain(ctx context.Context) (evidence.Receipt, error) {
 	r := evidence.Receipt{IDs: []string{}}
 	for more := true; more; {
-		var removed []aged
+		var found, removed []aged
 		var total tally
 		err := m.write(ctx, "removing old documents", func(tx attempt) error {
 			if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", m.key(lockRetain)); err != nil {
 				return err
 			}
 			var err error
-			if removed, err = m.tooOld(ctx, tx); err != nil {
+			if found, err = m.tooOld(ctx, tx); err != nil {
+				return err
+			}
+			if removed, err = m.lockOld(ctx, tx, found); err != nil {
 				return err
 			}
 			ids := make([]int64, 0, len(removed))
@@ -46,7 +49,7 @@ func (m *Memory) Retain(ctx context.Context) (evidence.Receipt, error) {
 			r.IDs, r.Chunks, r.Documents = append(r.IDs, d.uid), r.Chunks+d.chunks, r.Documents+1
 		}
 		r.Remaining = int(total.documents)
-		more = len(removed) == batchRetained
+		more = len(found) == batchRetained
 	}
 	if err := m.trimChanges(ctx); err != nil {
 		return r, err
@@ -73,6 +76,7 @@ type aged struct {
 	id     int64
 	uid    string
 	chunks int
+	at     time.Time
 }
 
 // tooOld returns the next documents to remove, oldest first.
@@ -90,15 +94,44 @@ func (m *Memory) tooOld(ctx context.Context, tx pgx.Tx) ([]aged, error) {
 	err = eachRow(ctx, tx, func(row pgx.Row) error {
 		var a aged
 		var bytes int64
-		var at time.Time
-		if err := row.Scan(&a.id, &a.uid, &bytes, &at, &a.chunks); err != nil {
+		if err := row.Scan(&a.id, &a.uid, &bytes, &a.at, &a.chunks); err != nil {
 			return err
 		}
-		if keep.MaxAge > 0 && at.Before(oldest) || keep.MaxBytes > 0 && total > keep.MaxBytes {
+		if keep.MaxAge > 0 && a.at.Before(oldest) || keep.MaxBytes > 0 && total > keep.MaxBytes {
 			out = append(out, a)
 			total -= bytes
 		}
 		return nil
-	}, "select id, uid, bytes, retrieved, chunks from doc where tenant = $1 and not pinned order by retrieved, id limit $2 for update", m.tenant, batchRetained)
+	}, "select id, uid, bytes, retrieved, chunks from doc where tenant = $1 and not pinned order by retrieved, id limit $2", m.tenant, batchRetained)
+	return out, err
+}
+
+// lockOld keeps others from changing the documents that are to be removed, and leaves out
+// those that were pinned or retrieved again since they were found.
+func (m *Memory) lockOld(ctx context.Context, tx pgx.Tx, found []aged) ([]aged, error) {
+	if len(found) == 0 {
+		return nil, nil
+	}
+	ids := make([]int64, 0, len(found))
+	for _, d := range found {
+		ids = append(ids, d.id)
+	}
+	if err := m.lockDocs(ctx, tx, "id", ids); err != nil {
+		return nil, err
+	}
+	still := map[int64]time.Time{}
+	err := eachRow(ctx, tx, func(row pgx.Row) error {
+		var id int64
+		var at time.Time
+		err := row.Scan(&id, &at)
+		still[id] = at
+		return err
+	}, "select id, retrieved from doc where tenant = $1 and id = any($2) and not pinned", m.tenant, ids)
+	var out []aged
+	for _, d := range found {
+		if at, ok := still[d.id]; ok && at.Equal(d.at) {
+			out = append(out, d)
+		}
+	}
 	return out, err
 }

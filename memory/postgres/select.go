@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -113,17 +112,17 @@ func (f *forgetting) matched(ctx context.Context, tx pgx.Tx) ([]evidence.Matched
 
 // warnMissing warns of ids that were given and are not selected.
 func (f *forgetting) warnMissing() {
-	var have []string
+	have := map[string]bool{}
 	for _, d := range f.docs {
-		have = append(have, d.uid)
+		have[d.uid] = true
 	}
 	what := "there is no document %q"
 	if !conditionsOf(f.sel).idsAlone() {
 		what = "not every selector selects a document %q"
 	}
 	for _, id := range f.sel.IDs {
-		if !slices.Contains(have, id) {
-			f.receipt.Warnings, have = append(f.receipt.Warnings, fmt.Sprintf(what, id)), append(have, id)
+		if !have[id] {
+			f.receipt.Warnings, have[id] = append(f.receipt.Warnings, fmt.Sprintf(what, id)), true
 		}
 	}
 }
