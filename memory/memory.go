@@ -148,6 +148,9 @@ func checked(m Memory, cfg Config) (Memory, error) {
 // see contract.
 var ErrUnsupported = contract.ErrUnsupported
 
+// ErrCutShort is the cause of a Problem about an export of which something is missing.
+var ErrCutShort = contract.ErrCutShort
+
 // ErrDamaged is the cause of a Problem about stored data that are damaged.
 var ErrDamaged = contract.ErrDamaged
 

@@ -106,7 +106,8 @@ func newMemoryImport(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import FILE|-", Short: "Add the contents of an export; existing documents are not changed", Args: one("import", "one file, or - for stdin"),
 		Long: `Adds what an export has. A line that cannot be stored is left out and named, and the
-exit code is 1 then; with --strict it ends the import.
+exit code is 1 then; with --strict it ends the import. Of an export that was cut short,
+what is there is stored, and the exit code is 1.
 
 An export that is encrypted with age is opened with the passphrase or the private key. If
 it is cut short or altered, nothing of it is imported.`,
@@ -119,16 +120,21 @@ it is cut short or altered, nothing of it is imported.`,
 			defer in.close() //nolint:errcheck // it was only read
 			return c.withApp(cmd.Context(), func(a *app.App) error {
 				moved, err := a.Library().Import(cmd.Context(), in, opts, c.reindexing)
-				if err != nil {
-					return err
-				}
-				return errors.Join(c.printMoved("Imported", moved), leftOut("imported", moved))
+				return c.imported(moved, err)
 			})
 		},
 	}
 	how.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&opts.Strict, "strict", false, "end at the first line that cannot be stored")
 	return cmd
+}
+
+// imported reports an import, also one of an export that was cut short.
+func (c *console) imported(moved memory.Moved, err error) error {
+	if err != nil && (!errors.Is(err, memory.ErrCutShort) || moved.Documents+moved.Sessions+moved.Skipped+moved.Failed == 0) {
+		return err
+	}
+	return errors.Join(c.printMoved("Imported", moved), err, leftOut("imported", moved))
 }
 
 func movedText(did string, m memory.Moved) string {

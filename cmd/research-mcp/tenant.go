@@ -166,10 +166,7 @@ func newTenantImport(c *console) *cobra.Command {
 					return err
 				}
 				moved, err := own.Library().Import(cmd.Context(), in, opts, c.reindexing)
-				if err = errors.Join(err, own.Close()); err != nil {
-					return err
-				}
-				return errors.Join(c.printMoved("Imported", moved), leftOut("imported", moved))
+				return c.imported(moved, errors.Join(err, own.Close()))
 			})
 		},
 	}

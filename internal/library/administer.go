@@ -1,6 +1,7 @@
 package library
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,13 +96,13 @@ func (l *Library) Import(ctx context.Context, r io.Reader, opts contract.ImportO
 	if l.deps.Cache != nil {
 		opts.MakeRoom = l.deps.Cache.GiveUp
 	}
-	moved, err := m.Import(ctx, r, opts)
-	if err != nil {
-		return moved, err
+	moved, short := m.Import(ctx, r, opts)
+	if short != nil && !errors.Is(short, contract.ErrCutShort) {
+		return moved, short
 	}
 	stats, err := l.stats(ctx)
 	if err != nil || !lacksVectors(stats) {
-		return moved, err
+		return moved, cmp.Or(short, err)
 	}
 	if _, err := l.reindex(ctx, l.deps.Models.BuiltIn().Embedder, progress); err != nil {
 		if ctx.Err() != nil {
@@ -109,7 +110,7 @@ func (l *Library) Import(ctx context.Context, r io.Reader, opts contract.ImportO
 		}
 		moved.Warnings = append(moved.Warnings, fmt.Sprintf("documents without vectors are found by their words alone until `research-mcp memory reindex`: %v", err))
 	}
-	return moved, nil
+	return moved, short
 }
 
 // OpenExport opens the file of an export. The caller closes it.

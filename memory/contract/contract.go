@@ -24,6 +24,7 @@ const (
 	DefaultMaxText = 10 << 20 // bytes of text in one document
 	MaxTitle       = 1000     // bytes of a title; a longer one is cut
 	MaxID          = 1000     // bytes of a document's id
+	MaxName        = 1000     // bytes of the name of a source, a session, a run, a model or its revision
 	MaxURL         = 2048     // bytes of an address; a longer one is left out
 	MaxTags        = 64       // tags of a document; further ones are left out
 	MaxTag         = 200      // bytes of a tag, or of a key of its metadata
@@ -94,7 +95,8 @@ type Store interface {
 	// the text is replaced by one byte, with a warning, so that offsets stay valid. A
 	// title above MaxTitle is cut on a rune boundary before anything is compared; its
 	// words are indexed, and must not make the stored size of a document grow with
-	// title times chunks. Refused as a Problem: no id, one above MaxID, a text above Config.MaxText, and
+	// title times chunks. Refused as a Problem: no id, one above MaxID, a source, session
+	// or model above MaxName, a text above Config.MaxText, and
 	// a chunk that is not a range of the text on rune boundaries, by its index.
 	//
 	// The receipt counts documents written (0 if deduplicated) and the document's chunks.

@@ -74,7 +74,8 @@ type Exporter interface {
 	// Moved.Warnings and counted in Moved.Failed; with ImportOptions.Strict it ends the
 	// import with a Problem that names the line and what is wrong, and the lines before
 	// it are stored and counted. What is no export, or of an unknown format, is always a
-	// Problem. An export without its end is imported with a warning. A title above
+	// Problem. Of an export without its end, or with fewer records than that counts, what is
+	// there is stored, and the error is a Problem with the cause ErrCutShort. A title above
 	// MaxTitle is cut, as by Put.
 	Import(ctx context.Context, r io.Reader, opts ImportOptions) (Moved, error)
 }
@@ -187,6 +188,10 @@ var ErrFull = errors.New("the disk is full")
 
 // ErrReadOnly is the cause of a Problem about a write to a memory that can only be read.
 var ErrReadOnly = errors.New("the memory is read-only")
+
+// ErrCutShort is the cause of a Problem about an export of which something is missing. What
+// was there is stored.
+var ErrCutShort = errors.New("the export is incomplete")
 
 // ErrDamaged is the cause of a Problem about stored data that are damaged.
 var ErrDamaged = errors.New("the stored data are damaged")

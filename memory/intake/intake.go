@@ -44,8 +44,14 @@ func Take(doc evidence.Document, chunks []evidence.Chunk, voc *rank.Vocabulary, 
 	if doc.ID == "" {
 		return nil, evidence.BadInput("a document without an id cannot be stored", "give it the id of its source and URL")
 	}
-	if len(doc.ID) > contract.MaxID {
-		return nil, evidence.BadInput(fmt.Sprintf("the id %.40q… of a document is %d bytes; the limit is %d", doc.ID, len(doc.ID), contract.MaxID), "give it a shorter one")
+	if err := checkLength("the id of a document", doc.ID, contract.MaxID); err != nil {
+		return nil, err
+	}
+	if err := CheckName("the source of a document", doc.Source); err != nil {
+		return nil, err
+	}
+	if err := CheckName("the session of a document", doc.Meta[evidence.MetaSession]); err != nil {
+		return nil, err
 	}
 	if len(doc.Text) > maxText {
 		return nil, evidence.BadInput(fmt.Sprintf("the text of %q is %d bytes; the limit is %d", Name(doc), len(doc.Text), maxText),

@@ -19,6 +19,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // Claims are files in a folder of their own, two for each: the record, and a file whose
@@ -48,6 +49,9 @@ func claimFile(memory, id string) string {
 // ClaimRun stores who works on a run; see contract.RunClaimer.
 func (l *Local) ClaimRun(ctx context.Context, run contract.ClaimedRun) (bool, error) {
 	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if err := intake.CheckClaim(run); err != nil {
 		return false, err
 	}
 	switch {

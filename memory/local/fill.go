@@ -42,6 +42,9 @@ func (l *Local) FillVectors(ctx context.Context, model evidence.Model, embed con
 	if model.IsZero() || model.Dims <= 0 || embed == nil {
 		return p, evidence.BadInput("no embedding model is given", "name the embedding model and its dimensions")
 	}
+	if err := intake.CheckModel(model); err != nil {
+		return p, err
+	}
 	if progress == nil {
 		progress = func(contract.Progress) {}
 	}

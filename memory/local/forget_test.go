@@ -265,6 +265,7 @@ func forgetMany(t *testing.T, stay int) {
 		chunks = append(chunks, fmt.Sprintf("[%d,%d]", 5*i, 5*i+4))
 	}
 	fmt.Fprintf(&lines, `{"document":{"id":"stays","source":"s","url":"https://y.test","title":"T","text":%q,"retrieved_at":"2026-01-01T00:00:00Z","own":true,"chunks":[%s]}}`+"\n", text, strings.Join(chunks, ","))
+	fmt.Fprintf(&lines, `{"end":{"documents":%d,"sessions":0}}`+"\n", n+1)
 	if m, err := l.Import(t.Context(), &lines, contract.ImportOptions{}); err != nil || m.Documents != n+1 {
 		t.Fatalf("Import = %+v, %v", m, err)
 	}

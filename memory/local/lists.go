@@ -8,6 +8,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // listLimit is the number of entries of a list.
@@ -53,7 +54,7 @@ func (l *Local) ListDocuments(ctx context.Context, f contract.DocumentFilter) ([
 		add("d.source=?", f.Source)
 	}
 	if !f.Since.IsZero() {
-		add("d.retrieved>=?", f.Since.UnixMicro())
+		add("d.retrieved>=?", intake.Bounded(f.Since).UnixMicro())
 	}
 	for _, tag := range f.Tags {
 		add("EXISTS(SELECT 1 FROM tag WHERE tag.tag=? AND tag.doc=d.id)", tag)

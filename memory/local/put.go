@@ -47,6 +47,9 @@ func (l *Local) Put(ctx context.Context, doc evidence.Document, chunks evidence.
 // prepareEntry checks and cleans a document, and does the work that needs no
 // lock.
 func (l *Local) prepareEntry(doc evidence.Document, chunks evidence.Chunks) (*entry, error) {
+	if err := intake.CheckModel(chunks.Model); err != nil {
+		return nil, err
+	}
 	in, err := intake.Take(doc, chunks.Items, l.voc.Vocabulary, l.cfg.MaxText, l.now())
 	if err != nil {
 		return nil, err

@@ -266,10 +266,10 @@ func newFilter(q evidence.RecallQuery) filter {
 		add("d.id IN (SELECT doc FROM tag WHERE tag = ?)", strings.TrimSpace(t))
 	}
 	if !q.Since.IsZero() {
-		add("d.retrieved >= ?", q.Since.UnixMicro())
+		add("d.retrieved >= ?", intake.Bounded(q.Since).UnixMicro())
 	}
 	if !q.Until.IsZero() {
-		add("d.retrieved <= ?", q.Until.UnixMicro())
+		add("d.retrieved <= ?", intake.Bounded(q.Until).UnixMicro())
 	}
 	return filter{strings.Join(parts, " AND "), args}
 }

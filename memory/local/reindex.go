@@ -36,6 +36,9 @@ func (l *Local) Reindex(ctx context.Context, model evidence.Model, embed contrac
 	if model.IsZero() || embed == nil {
 		return p, evidence.BadInput("no embedding model is given", "name the embedding model")
 	}
+	if err := intake.CheckModel(model); err != nil {
+		return p, err
+	}
 	if progress == nil {
 		progress = func(contract.Progress) {}
 	}

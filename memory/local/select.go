@@ -10,6 +10,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // condition is a field of a selector as SQL on the table doc d.
@@ -35,7 +36,7 @@ func conditionsOf(sel contract.Selector) conditions {
 		out = append(out, condition{"source " + sel.Source, "d.source = ?", []any{sel.Source}, false})
 	}
 	if !sel.Before.IsZero() {
-		out = append(out, condition{"before " + sel.Before.Format(time.RFC3339), "d.retrieved < ?", []any{sel.Before.UnixMicro()}, false})
+		out = append(out, condition{"before " + sel.Before.Format(time.RFC3339), "d.retrieved < ?", []any{intake.Bounded(sel.Before).UnixMicro()}, false})
 	}
 	if sel.Session != "" {
 		out = append(out, condition{"session " + sel.Session, `(d.own = 0 AND EXISTS(SELECT 1 FROM link WHERE session=? AND doc=d.id AND put=1)

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -180,6 +181,9 @@ func (l *Local) insertTurn(ctx context.Context, tx *sql.Tx, session int64, id st
 	if at.IsZero() {
 		at = l.now()
 	}
+	if err := intake.CheckTurn(t); err != nil {
+		return err
+	}
 	body := intake.SameLength(t.Text)
 	if quotes, err := citesForgotten(ctx, tx, t.Run); err != nil {
 		return err
@@ -238,8 +242,12 @@ func insertRun(ctx context.Context, tx *sql.Tx, session int64, id string, at tim
 	if err != nil {
 		return sql.NullString{}, fmt.Errorf("writing run %s as JSON: %w", kept.RunID, err)
 	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO run(uid, session, at, body) VALUES(?, ?, ?, ?)", kept.RunID, session, at.UnixMicro(), string(body)); err != nil {
+	done, err := tx.ExecContext(ctx, "INSERT INTO run(uid, session, at, body) VALUES(?, ?, ?, ?) ON CONFLICT(uid) DO NOTHING", kept.RunID, session, at.UnixMicro(), string(body))
+	if err != nil {
 		return sql.NullString{}, fmt.Errorf("storing run %s: %w", kept.RunID, err)
+	}
+	if n, err := done.RowsAffected(); err != nil || n == 0 {
+		return sql.NullString{}, cmp.Or(err, intake.Answered(kept.RunID))
 	}
 	for _, used := range t.Used {
 		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO cites(doc, run) VALUES(?, ?)", used, kept.RunID); err != nil {

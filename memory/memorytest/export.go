@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,9 +150,22 @@ func (s suite) importBadInput(t *testing.T) {
 		})
 	}
 	other := s.start(t)
-	if moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(strings.Join(lines[:4], "")), contract.ImportOptions{}); err != nil || moved.Documents != 3 || len(moved.Warnings) != 1 {
-		t.Errorf("Import of an incomplete export = %+v, %v, want a warning", moved, err)
+	for _, c := range []struct {
+		name, in, words string
+		found           int // records
+	}{
+		{"nothing", "", "empty", 0},
+		{"a beginning", strings.Join(lines[:4], ""), "no end", 3},
+		{"a line less", strings.Join(slices.Delete(slices.Clone(lines), 2, 3), ""), "1 document and 0 sessions are missing", 7},
+	} {
+		moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(c.in), contract.ImportOptions{})
+		if wantProblem(t, err, c.words); !errors.Is(err, contract.ErrCutShort) || moved.Documents+moved.Sessions+moved.Skipped != c.found {
+			t.Errorf("Import of %s = %+v, %v, want ErrCutShort and %d records", c.name, moved, err, c.found)
+		}
 	}
+	last := lines[0] + `{"session":{"id":"s_9","title":"","created_at":"2026-11-28T09:00:00Z","updated_at":"2026-11-28T09:00:00Z","turns":[{"seq":9223372036854775807,"role":"user","text":"q","at":"2026-11-28T09:00:00Z"}]}}` + "\n"
+	_, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(last), contract.ImportOptions{Strict: true})
+	wantProblem(t, err, "line 2", "9223372036854775807")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := as[contract.Exporter](t, other).Import(ctx, bytes.NewReader(b), contract.ImportOptions{}); !errors.Is(err, context.Canceled) {

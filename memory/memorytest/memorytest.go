@@ -121,6 +121,9 @@ func (s suite) required() []test {
 		{"Changes", s.changes},
 		{"ChangesByOthers", s.changesByOthers},
 		{"ChangesBadPosition", s.changesBadPosition},
+		{"LongNames", s.longNames},
+		{"TimesAndZeroBytes", s.timesAndZeroBytes},
+		{"OneAnswerOfARun", s.oneAnswer},
 		{"Stats", s.stats},
 		{"Close", s.close},
 	}

@@ -36,7 +36,11 @@ func (m *Memory) Changes(ctx context.Context, since contract.Position) (contract
 	err := m.read(ctx, "reading the changes", func(tx pgx.Tx) error {
 		out = contract.Changes{Documents: []contract.Change{}}
 		var now string
-		if err := tx.QueryRow(ctx, "select pg_current_snapshot()::text").Scan(&now); err != nil {
+		var standby bool
+		// A standby does not know which transactions are in progress: of its snapshot only
+		// the beginning is sure, and whoever has a position keeps it.
+		if err := tx.QueryRow(ctx, `select case when pg_is_in_recovery() then pg_snapshot_xmin(s) || ':' || pg_snapshot_xmin(s) || ':' else s::text end,
+			pg_is_in_recovery() from pg_current_snapshot() s`).Scan(&now, &standby); err != nil {
 			return err
 		}
 		next := contract.Position(m.server.feed + "/" + now)
@@ -44,7 +48,7 @@ func (m *Memory) Changes(ctx context.Context, since contract.Position) (contract
 			out.Next = next
 			return nil
 		}
-		if feed != m.server.feed || !snapshotOf(now).reaches(snapshot) {
+		if feed != m.server.feed || !standby && !snapshotOf(now).reaches(snapshot) {
 			out.Next, out.Reset = next, true
 			return nil
 		}
@@ -67,7 +71,7 @@ func (m *Memory) Changes(ctx context.Context, since contract.Position) (contract
 				and not pg_visible_in_snapshot(xid, $2::text::pg_snapshot) group by doc) c
 			left join doc d on d.tenant = $1 and d.id = c.doc order by c.seq`, m.tenant, snapshot)
 		out.Next = since
-		if len(out.Documents) > 0 {
+		if len(out.Documents) > 0 && !standby {
 			out.Next = next
 		}
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 const (
@@ -61,13 +62,16 @@ func (m *Memory) ClaimRun(ctx context.Context, run contract.ClaimedRun) (bool, e
 	if run.ID == "" {
 		return false, evidence.BadInput("a claim has no run", "name the run that it is for")
 	}
+	if err := intake.CheckClaim(run); err != nil {
+		return false, err
+	}
 	got := false
 	err := m.write(ctx, "claiming a run", func(tx attempt) error {
 		tag, err := tx.Exec(ctx, `insert into claim(tenant, id, session, question, request, begun, holder, sign)
 			select $1, $3, $4, $5, $6, $7, $8, clock_timestamp() where not exists(select 1 from run where tenant = $1 and uid = $3)
 			on conflict(tenant, id) do update set session = excluded.session, question = excluded.question, request = excluded.request,
 				begun = excluded.begun, holder = excluded.holder, sign = excluded.sign where not `+living,
-			m.tenant, claimAlive, storableID(run.ID), storableID(run.Session), storableID(run.Question), run.Request, within(run.Begun), m.claims.holder)
+			m.tenant, claimAlive, storableID(run.ID), storableID(run.Session), storableID(run.Question), append([]byte{}, run.Request...), within(run.Begun), m.claims.holder)
 		if err != nil {
 			return err
 		}

@@ -23,6 +23,7 @@ const (
 	oldestVector = "0.8"  // pgvector: filtered searches go on until they have enough
 	connectWait  = 5 * time.Second
 	mostConns    = 10 // of one process; the URL may say another number
+	fewestConns  = 2  // one holds a lock while another works
 )
 
 const urlForm = "set memory.url to postgres://USER@HOST1,HOST2/DATABASE?target_session_attrs=read-write; the password may stand in ~/.pgpass or PGPASSWORD; in the address, its @ is %40, its / is %2F and its % is %25"
@@ -74,6 +75,10 @@ func parse(text string) (*pgxpool.Config, error) {
 	}
 	if !given("pool_max_conns") {
 		cfg.MaxConns = mostConns
+	}
+	if cfg.MaxConns < fewestConns {
+		return nil, evidence.BadInput(fmt.Sprintf("memory.url cannot be used: pool_max_conns=%d is too few", cfg.MaxConns),
+			fmt.Sprintf("set it to %d or more, or leave it out: %d are used then, at most", fewestConns, mostConns))
 	}
 	for name, value := range map[string]string{
 		"application_name":     "research-mcp",

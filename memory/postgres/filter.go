@@ -36,10 +36,10 @@ func filterOf(q evidence.RecallQuery, tenant string, p *params) string {
 		parts = append(parts, "d.tags @> "+p.add(storableTags(q.Tags))+"::text[]")
 	}
 	if !q.Since.IsZero() {
-		parts = append(parts, "d.retrieved >= "+p.add(q.Since))
+		parts = append(parts, "d.retrieved >= "+p.add(intake.Bounded(q.Since)))
 	}
 	if !q.Until.IsZero() {
-		parts = append(parts, "d.retrieved <= "+p.add(q.Until))
+		parts = append(parts, "d.retrieved <= "+p.add(intake.Bounded(q.Until)))
 	}
 	return strings.Join(parts, " and ")
 }

@@ -66,6 +66,9 @@ func (m *Memory) importModel(ctx context.Context, tx attempt, line *transfer.Mod
 		return err
 	}
 	model := storableModel(evidence.Model{Name: line.Name, Revision: line.Revision, Dims: line.Dims, Kind: line.Kind})
+	if err := intake.CheckModel(model); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, "select memory_space($1, $2, $3, $4, $5, true)", m.tenant, model.Name, model.Revision, model.Dims, model.Kind); err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func withoutZero(s string) string { return strings.ReplaceAll(s, "\x00", " ") }
 
 // within is t to the microsecond, or zero if PostgreSQL has no such time.
 func within(t time.Time) time.Time {
-	if t.Year() < -4000 || t.Year() > 290000 {
+	if t.Year() < intake.FirstYear || t.Year() > intake.LastYear {
 		return time.Time{}
 	}
 	return t.UTC().Truncate(time.Microsecond)

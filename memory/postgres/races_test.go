@@ -269,6 +269,9 @@ func TestFillReadsAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := &filling{m: m, space: s, embed: embedOnes, p: &contract.Progress{}, docs: 1, chunks: 1, stored: map[string]int{}}
+	if err := f.follow(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for range mostStored {
 		gaps, err := f.next(t.Context())
 		if err != nil || len(gaps) != 1 {

@@ -178,7 +178,7 @@ func (m *Memory) chooseSpace(ctx context.Context, tx pgx.Tx, q *preparedQuery, t
 }
 
 func storableModel(model evidence.Model) evidence.Model {
-	model.Name, model.Revision = storableID(model.Name), storableID(model.Revision)
+	model.Name, model.Revision, model.Kind = storableID(model.Name), storableID(model.Revision), storableID(model.Kind)
 	return model
 }
 

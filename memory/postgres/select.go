@@ -10,6 +10,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // condition is a field of a selector as SQL on the table doc d.
@@ -39,7 +40,7 @@ func conditionsOf(sel contract.Selector) conditions {
 		out = append(out, condition{"source " + sel.Source, "d.source = $2", storableID(sel.Source), false})
 	}
 	if !sel.Before.IsZero() {
-		out = append(out, condition{"before " + sel.Before.Format(time.RFC3339), "d.retrieved < $2", sel.Before, false})
+		out = append(out, condition{"before " + sel.Before.Format(time.RFC3339), "d.retrieved < $2", intake.Bounded(sel.Before), false})
 	}
 	if sel.Session != "" {
 		out = append(out, condition{"session " + sel.Session, `(not d.own and exists(select 1 from link l where l.tenant = d.tenant and l.session = $2 and l.doc = d.id and l.put)

@@ -181,6 +181,9 @@ func (m *Memory) insertTurn(ctx context.Context, tx pgx.Tx, session int64, id st
 	if t.Role != evidence.RoleUser && t.Role != evidence.RoleAssistant {
 		return evidence.BadInput(fmt.Sprintf("a turn has the role %q", t.Role), "use user or assistant")
 	}
+	if err := intake.CheckTurn(t); err != nil {
+		return err
+	}
 	body := intake.SameLength(t.Text)
 	if quotes, err := m.citesForgotten(ctx, tx, t.Run); err != nil {
 		return err
@@ -249,10 +252,13 @@ func (m *Memory) insertRun(ctx context.Context, tx pgx.Tx, session int64, id str
 		at = m.now()
 	}
 	uid := storableID(run.RunID)
-	_, err = tx.Exec(ctx, "insert into run(tenant, uid, session, at, question, status, body) values($1, $2, $3, $4, $5, $6, $7)",
+	tag, err := tx.Exec(ctx, "insert into run(tenant, uid, session, at, question, status, body) values($1, $2, $3, $4, $5, $6, $7) on conflict(tenant, uid) do nothing",
 		m.tenant, uid, session, at, intake.SameLength(run.Question), run.Status, string(body))
 	if err != nil {
 		return nil, fmt.Errorf("storing run %s: %w", run.RunID, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return nil, intake.Answered(run.RunID)
 	}
 	var cited, known []string
 	for _, c := range run.Citations {

@@ -56,9 +56,13 @@ func (m *Memory) allSpaces(ctx context.Context, q querier) ([]space, error) {
 // a transaction of its own: nobody waits for the locks of a longer one. The first space of
 // a memory becomes the active one, if activate says so.
 func (m *Memory) ensureSpace(ctx context.Context, model evidence.Model, activate bool) (space, error) {
+	model = storableModel(model)
 	key := model.Key()
 	if s, ok := m.spaces.Load(key); ok {
 		return s.(space), nil
+	}
+	if err := intake.CheckModel(model); err != nil {
+		return space{}, err
 	}
 	if model.Dims > mostDims {
 		return space{}, &evidence.Problem{What: fmt.Sprintf("vectors of %d dimensions cannot be stored in PostgreSQL; the limit is %d", model.Dims, mostDims), Try: "use another embedding model"}

@@ -19,10 +19,34 @@ func checkLine(d *DocumentLine) error {
 	if len(d.Sessions) > maxLinks {
 		return fmt.Errorf("document %q belongs to %d sessions; the limit is %d", intake.Name(d.Document), len(d.Sessions), maxLinks)
 	}
+	for _, k := range d.Sessions {
+		if err := intake.CheckName("the session of a document", k.ID); err != nil {
+			return err
+		}
+	}
 	if err := checkChunks(d); err != nil {
 		return err
 	}
 	return checkHash(d)
+}
+
+// mostSeq is the highest number of a turn: the next ones need room.
+const mostSeq = 1 << 53
+
+// checkSession refuses ids that are too long, and numbers that leave no room for a next turn.
+func checkSession(s *SessionLine) error {
+	if err := intake.CheckName("the id of a session", s.ID); err != nil {
+		return err
+	}
+	for _, t := range s.Turns {
+		if t.Seq < 1 || t.Seq > mostSeq {
+			return fmt.Errorf("a turn of session %q has the number %d; it must be from 1 to %d", s.ID, t.Seq, mostSeq)
+		}
+		if err := intake.CheckTurn(evidence.Turn(t)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func checkChunks(d *DocumentLine) error {

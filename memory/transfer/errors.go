@@ -8,6 +8,7 @@ import (
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // notALine says what is wrong with a line of size bytes that cannot be decoded.
@@ -53,6 +54,35 @@ func (im *importer[T]) stored() string {
 		out += fmt.Sprintf(", beside %d that were there already,", m.Skipped)
 	}
 	return out
+}
+
+// lacks says what is missing of what an end has counted. Lines that could not be read count
+// for any of it: each has been reported.
+func (e EndLine) lacks(all EndLine, strange int) string {
+	documents, sessions := max(0, all.Documents-e.Documents), max(0, all.Sessions-e.Sessions)
+	if documents+sessions <= strange {
+		return ""
+	}
+	return fmt.Sprintf("%s and %s are missing from the export: its end counts %d and %d", text.Count(documents, "document"), text.Count(sessions, "session"), all.Documents, all.Sessions)
+}
+
+// complete returns the error of an export of which something is missing: what was read of
+// it is stored.
+func (im *importer[T]) complete() error {
+	what, try := im.lacks, "get the whole export and import it: existing records are skipped"
+	switch {
+	case !im.begun:
+		what, try = "the export is empty", "name a file that `research-mcp memory export` wrote"
+	case !im.end:
+		what = "the export has no end: it was cut short, or is still being written"
+	case what == "":
+		return nil
+	}
+	if im.to.Lenient {
+		im.moved.Warnings = append(im.moved.Warnings, what)
+		return nil
+	}
+	return &evidence.Problem{What: what + "; " + im.stored(), Try: try, Cause: contract.ErrCutShort}
 }
 
 // errReading is an error of the reader that was given to Import.

@@ -56,8 +56,11 @@ type importer[T any] struct {
 	batch   []item[T]
 	size    int
 	end     bool
-	cleaned int  // documents from which invisible characters were removed
-	silent  bool // no further warnings are added by warn
+	seen    EndLine // since the header
+	strange int     // lines that are no record, since the header
+	lacks   string  // what an end has counted and was not there
+	cleaned int     // documents from which invisible characters were removed
+	silent  bool    // no further warnings are added by warn
 }
 
 // item is a line that waits to be stored.
@@ -83,6 +86,8 @@ func (im *importer[T]) run(ctx context.Context, r io.Reader) (contract.Moved, er
 		}
 		if err == nil {
 			err = im.take(b, n)
+		} else {
+			im.strange++
 		}
 		if err != nil && im.mayLeaveOut(err) {
 			im.leaveOut(n, err)
@@ -107,10 +112,7 @@ func (im *importer[T]) run(ctx context.Context, r io.Reader) (contract.Moved, er
 	if im.cleaned > 0 {
 		im.moved.Warnings = append(im.moved.Warnings, "invisible characters were removed from "+text.Count(im.cleaned, "document"))
 	}
-	if !im.end {
-		im.moved.Warnings = append(im.moved.Warnings, "the export has no end: it was cut short, or is still being written")
-	}
-	return im.moved, nil
+	return im.moved, im.complete()
 }
 
 // errNoExport is the cause of an input that is not an export, or not of a format
@@ -167,6 +169,7 @@ func (im *importer[T]) take(b []byte, n int) error {
 	var ln Line
 	if err := json.Unmarshal(b, &ln); err != nil {
 		err = notALine(err, len(b))
+		im.strange++
 		if !im.begun {
 			return fmt.Errorf("%w: %w", errNoExport, err)
 		}
@@ -182,16 +185,21 @@ func (im *importer[T]) take(b []byte, n int) error {
 		if ln.Header.Format != Format {
 			return fmt.Errorf("%w: it has format %d, this program reads %d", errNoExport, ln.Header.Format, Format)
 		}
+		im.end, im.seen, im.strange = false, EndLine{}, 0
 	case ln.Model != nil:
 		im.later(n, func(ctx context.Context, tx T, _ *contract.Moved) error { return im.to.Model(ctx, tx, ln.Model) })
 	case ln.Document != nil:
+		im.seen.Documents++
 		return im.takeDocument(ln.Document, n)
 	case ln.Session != nil:
+		im.seen.Sessions++
 		if ln.Session.ID == "" {
 			return errors.New("a session has no id")
 		}
 		if im.to.Lenient {
 			im.warn(ln.Session.lenient())
+		} else if err := checkSession(ln.Session); err != nil {
+			return err
 		}
 		ln.Session.clean()
 		im.later(n, func(ctx context.Context, tx T, m *contract.Moved) error {
@@ -199,7 +207,9 @@ func (im *importer[T]) take(b []byte, n int) error {
 		})
 	case ln.End != nil:
 		im.end = true
+		im.lacks = im.seen.lacks(*ln.End, im.strange)
 	default:
+		im.strange++
 		return errors.New("it is not a record of an export")
 	}
 	return nil
