@@ -23,9 +23,11 @@ func (l *Local) Import(ctx context.Context, r io.Reader, opts contract.ImportOpt
 // lines of a damaged one.
 func (l *Local) target(lenient bool) transfer.Target[*sql.Tx] {
 	return transfer.Target[*sql.Tx]{
-		Batch:    func(ctx context.Context, fn func(*sql.Tx) error) error { return l.write(ctx, "importing", fn) },
-		Alone:    alone,
-		Model:    importModel,
+		Batch: func(ctx context.Context, fn func(*sql.Tx) error) error { return l.write(ctx, "importing", fn) },
+		Alone: alone,
+		Model: func(_ context.Context, m *transfer.ModelLine) (func(context.Context, *sql.Tx) error, error) {
+			return func(ctx context.Context, tx *sql.Tx) error { return importModel(ctx, tx, m) }, nil
+		},
 		Document: l.readyLine,
 		Session:  l.importSession,
 		Passing:  passing,

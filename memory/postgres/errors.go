@@ -29,6 +29,7 @@ const (
 	undefinedTable        = "42P01"
 	diskFull              = "53100"
 	tooManyConnections    = "53300"
+	limitExceeded         = "53400"
 	objectInUse           = "55006"
 	lockNotAvailable      = "55P03"
 	adminShutdown         = "57P01"

@@ -54,32 +54,33 @@ func (m *Memory) passing(err error) *evidence.Problem {
 	return evidence.AsProblem(m.server.explain(err))
 }
 
-// importModel adds the space of an export's model, which comes before all documents: the
-// transaction has no lock yet that another one may wait for.
-func (m *Memory) importModel(ctx context.Context, tx attempt, line *transfer.ModelLine) error {
+// importModel adds the space of an export's model, before the transaction that activates it.
+func (m *Memory) importModel(ctx context.Context, line *transfer.ModelLine) (func(context.Context, attempt) error, error) {
 	if line.Name == "" || line.Dims <= 0 || line.Dims > mostDims {
-		return fmt.Errorf("the model %q has %d dimensions", line.Name, line.Dims)
+		return nil, fmt.Errorf("the model %q has %d dimensions", line.Name, line.Dims)
 	}
 	var used bool
-	if err := tx.QueryRow(ctx, "select exists(select 1 from tally t join model m on m.tenant = t.tenant and m.id = t.model and m.active where t.tenant = $1 group by t.model having sum(t.documents) > 0)",
-		m.tenant).Scan(&used); err != nil {
-		return err
+	err := m.read(ctx, "importing", func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "select exists(select 1 from tally t join model m on m.tenant = t.tenant and m.id = t.model and m.active where t.tenant = $1 group by t.model having sum(t.documents) > 0)",
+			m.tenant).Scan(&used)
+	})
+	if err != nil {
+		return nil, err
 	}
 	model := storableModel(evidence.Model{Name: line.Name, Revision: line.Revision, Dims: line.Dims, Kind: line.Kind})
 	if err := intake.CheckModel(model); err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := tx.Exec(ctx, "select memory_space($1, $2, $3, $4, $5, true)", m.tenant, model.Name, model.Revision, model.Dims, model.Kind); err != nil {
-		return err
-	}
-	if used || !line.Active {
-		return nil
-	}
-	s, _, err := m.findSpace(ctx, tx, model)
+	s, err := m.ensureSpace(ctx, model, true)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return m.activate(ctx, tx, s)
+	return func(ctx context.Context, tx attempt) error {
+		if used || !line.Active {
+			return nil
+		}
+		return m.activate(ctx, tx, s)
+	}, nil
 }
 
 // readyLine prepares a document of an export.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -127,26 +128,81 @@ func (s *server) update(ctx context.Context, conn *pgx.Conn, log *slog.Logger) e
 		if i < version {
 			continue
 		}
-		err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			if i == 0 {
-				const first = `create table memory_layout(version int not null, program text not null, feed text not null default gen_random_uuid()::text);
-					insert into memory_layout(version, program) values(0, '` + programName + "')"
-				if _, err := tx.Exec(ctx, first); err != nil {
-					return err
-				}
+		if err := s.step(ctx, conn, i, step, log); err != nil {
+			return err
+		}
+		log.Info("the layout of the memory was updated", "database", s.name, "version", i+1)
+	}
+	return nil
+}
+
+const (
+	// stepWait is how long a migration waits for a table, while all others wait for it. It is
+	// shorter than the server's deadlock_timeout: the migration gives way, and no writer.
+	stepWait = 500 * time.Millisecond
+	// stepFor is for how long that is tried again.
+	stepFor   = time.Minute
+	stepPause = 250 * time.Millisecond
+)
+
+// step runs the migration from the layout i on, when nobody else has the tables.
+func (s *server) step(ctx context.Context, conn *pgx.Conn, i int, sql string, log *slog.Logger) error {
+	for began := time.Now(); ; {
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			if err := s.still(ctx, tx, i); err != nil {
+				return err
 			}
-			if _, err := tx.Exec(ctx, step); err != nil {
+			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
 			}
 			_, err := tx.Exec(ctx, "update memory_layout set version = $1", i+1)
 			return err
 		})
-		if err != nil {
-			return fmt.Errorf("updating the layout to %d: %w", i+1, err)
+		code := codeOf(err)
+		if err == nil || code != lockNotAvailable && code != deadlock {
+			return wrapped(err, fmt.Sprintf("updating the layout to %d", i+1))
 		}
-		log.Info("the layout of the memory was updated", "database", s.name, "version", i+1)
+		if time.Since(began) > stepFor {
+			return &evidence.Problem{What: fmt.Sprintf("the layout of the memory in %s was not updated to %d: others have been using its tables for %s; nothing was changed", s.name, i+1, stepFor),
+				Try: "end long transactions (an export, pg_dump; SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY xact_start), or stop the older servers, then start again", Cause: err}
+		}
+		log.Warn("the layout is updated as soon as others do not use the tables", "database", s.name, "version", i+1)
+		select {
+		case <-time.After(stepPause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	return nil
+}
+
+// still makes the tables wait for tx. Writers begin with memory_layout: so those that have
+// begun end first, and the others have no lock yet.
+func (s *server) still(ctx context.Context, tx pgx.Tx, version int) error {
+	if version == 0 {
+		_, err := tx.Exec(ctx, `create table memory_layout(version int not null, program text not null, feed text not null default gen_random_uuid()::text);
+			insert into memory_layout(version, program) values(0, '`+programName+"')")
+		return err
+	}
+	if _, err := tx.Exec(ctx, "select set_config('lock_timeout', $1, true)", strconv.FormatInt(stepWait.Milliseconds(), 10)); err != nil {
+		return err
+	}
+	tables, err := column[string](ctx, tx, `select c.relname::text from pg_class c left join unnest(array['memory_layout', 'doc', 'body', 'tally', 'passage', 'change']) with ordinality o(name, n) on name = relname
+		where relnamespace = current_schema()::regnamespace and relkind = 'r' and not exists(select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e') order by n nulls last, relname`)
+	if err != nil {
+		return err
+	}
+	for i, t := range tables {
+		tables[i] = pgx.Identifier{s.schema, t}.Sanitize()
+	}
+	_, err = tx.Exec(ctx, "lock table "+strings.Join(tables, ", ")+" in access exclusive mode")
+	return err
+}
+
+func wrapped(err error, doing string) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // makeExtensions adds pgvector, which is needed, and pg_textsearch, which is not.

@@ -80,6 +80,10 @@ func (m *Memory) ensureSpace(ctx context.Context, model evidence.Model, activate
 		}
 		return err
 	})
+	if codeOf(err) == limitExceeded {
+		return space{}, &evidence.Problem{What: fmt.Sprintf("the model %s cannot be added: %s", contract.ModelText(model), messageOf(err)),
+			Try: "export the memory without vectors (`research-mcp memory export FILE`), and import that file into an empty one", Cause: err}
+	}
 	if err != nil {
 		return space{}, err
 	}

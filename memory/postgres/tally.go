@@ -48,10 +48,19 @@ func (m *Memory) counted(ctx context.Context, q querier, model int) (t tally, er
 	return t, err
 }
 
-// removePassages removes the passages of documents, with their vectors.
+// removePassages removes the passages of documents, with their vectors: those have tables
+// that reference nothing (migrations/0006_vectors.sql).
 func (m *Memory) removePassages(ctx context.Context, tx pgx.Tx, docs []int64) error {
+	// Who adds vectors has the document's row, too: none come after they were removed.
+	if _, err := tx.Exec(ctx, "select 1 from doc where tenant = $1 and id = any($2) order by id for update", m.tenant, docs); err != nil {
+		return err
+	}
+	models, err := column[int](ctx, tx, "select id from model where tenant = $1 order by id", m.tenant)
+	if err != nil {
+		return err
+	}
 	var chunks, terms int64
-	err := tx.QueryRow(ctx, "select coalesce(sum(chunks), 0)::bigint, coalesce(sum(terms), 0)::bigint from doc where tenant = $1 and id = any($2)", m.tenant, docs).Scan(&chunks, &terms)
+	err = tx.QueryRow(ctx, "select coalesce(sum(chunks), 0)::bigint, coalesce(sum(terms), 0)::bigint from doc where tenant = $1 and id = any($2)", m.tenant, docs).Scan(&chunks, &terms)
 	if err != nil {
 		return err
 	}
@@ -62,6 +71,9 @@ func (m *Memory) removePassages(ctx context.Context, tx pgx.Tx, docs []int64) er
 		return err
 	}
 	b := &pgx.Batch{}
+	for _, id := range models {
+		b.Queue("delete from "+space{id: id}.table()+" where tenant = $1 and doc = any($2)", m.tenant, docs)
+	}
 	b.Queue("delete from embedded where tenant = $1 and doc = any($2)", m.tenant, docs)
 	b.Queue("delete from passage where tenant = $1 and doc = any($2)", m.tenant, docs)
 	return tx.SendBatch(ctx, b).Close()

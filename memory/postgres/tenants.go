@@ -143,9 +143,8 @@ func (m *Memory) RemoveTenant(ctx context.Context, name string) (rows int64, fou
 	return rows, found, err
 }
 
-// dropVectors removes the tables of a tenant's vectors. For that, PostgreSQL has the table
-// of all passages alone for a moment, and whoever comes after it waits, so it is not waited
-// for long.
+// dropVectors removes the tables of a tenant's vectors. Whoever comes after it waits for
+// those, so it is not waited for long.
 func dropVectors(ctx context.Context, tx pgx.Tx, tenant string) error {
 	models, err := column[int](ctx, tx, "select id from model where tenant = $1", tenant)
 	if err != nil || len(models) == 0 {

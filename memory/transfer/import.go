@@ -33,8 +33,8 @@ type Target[T any] struct {
 	Batch func(ctx context.Context, fn func(tx T) error) error
 	// Alone runs fn so that nothing of it stays in tx if it fails.
 	Alone    func(ctx context.Context, tx T, fn func() error) error
-	Model    func(ctx context.Context, tx T, m *ModelLine) error
-	Document func(d *DocumentLine, lenient bool) (Keep[T], error) // does the work that needs no transaction
+	Model    func(ctx context.Context, m *ModelLine) (func(ctx context.Context, tx T) error, error) // prepares it before the transaction
+	Document func(d *DocumentLine, lenient bool) (Keep[T], error)                                   // does the work that needs no transaction
 	Session  func(ctx context.Context, tx T, s *SessionLine, m *contract.Moved) error
 	// Passing returns what is to be said of an error that a later attempt may not meet, nil
 	// of one that is the line's fault.
@@ -85,7 +85,7 @@ func (im *importer[T]) run(ctx context.Context, r io.Reader) (contract.Moved, er
 			break
 		}
 		if err == nil {
-			err = im.take(b, n)
+			err = im.take(ctx, b, n)
 		} else {
 			im.strange++
 		}
@@ -162,7 +162,7 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 }
 
 // take checks a line, and does the work that needs no lock.
-func (im *importer[T]) take(b []byte, n int) error {
+func (im *importer[T]) take(ctx context.Context, b []byte, n int) error {
 	if len(b) == 0 {
 		return nil
 	}
@@ -187,7 +187,11 @@ func (im *importer[T]) take(b []byte, n int) error {
 		}
 		im.end, im.seen, im.strange = false, EndLine{}, 0
 	case ln.Model != nil:
-		im.later(n, func(ctx context.Context, tx T, _ *contract.Moved) error { return im.to.Model(ctx, tx, ln.Model) })
+		keep, err := im.to.Model(ctx, ln.Model)
+		if err != nil {
+			return err
+		}
+		im.later(n, func(ctx context.Context, tx T, _ *contract.Moved) error { return keep(ctx, tx) })
 	case ln.Document != nil:
 		im.seen.Documents++
 		return im.takeDocument(ln.Document, n)
