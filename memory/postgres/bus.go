@@ -69,9 +69,11 @@ func OpenBus(ctx context.Context, cfg contract.Config) (*Bus, error) {
 	m := &Memory{cfg: cfg, log: cfg.Logger}
 	// Neither settings of a connection nor statements that were prepared are relied upon.
 	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	setLater(pool.ConnConfig)
 	if m.server, err = prepare(ctx, pool.ConnConfig, cfg.Logger); err != nil {
 		return nil, err
 	}
+	pool.ConnConfig.AfterConnect = nil
 	maps.DeleteFunc(pool.ConnConfig.RuntimeParams, func(name, _ string) bool { return name != "application_name" && name != "options" })
 	pool.MaxConns, pool.MinConns = busConns, 0
 	if m.pool, err = pgxpool.NewWithConfig(ctx, pool); err != nil {

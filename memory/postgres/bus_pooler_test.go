@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,12 +13,20 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// bounced starts PgBouncer before the test's server, with pools of transactions, and returns
-// the URL of the database there.
-func bounced(t *testing.T) string {
+// bounced starts PgBouncer before the test's server, with pools of a mode, and returns the URL
+// of the database there. It is Debian's package pgbouncer.
+func bounced(t *testing.T, mode, ignored string) string {
+	t.Helper()
+	to := admin(t).Config()
+	return bouncedAs(t, mode, ignored, to.User, to.Password)
+}
+
+// bouncedAs is bounced with a user for the pooler's connections to the server.
+func bouncedAs(t *testing.T, mode, ignored, user, password string) string {
 	t.Helper()
 	program, err := exec.LookPath("pgbouncer")
 	if err != nil {
@@ -37,10 +46,10 @@ listen_addr = 127.0.0.1
 listen_port = %d
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
+pool_mode = %s
 default_pool_size = 3
-ignore_startup_parameters = search_path,plan_cache_mode,jit,timezone,hnsw.ef_search,hnsw.iterative_scan,hnsw.max_scan_tuples,research.tenant,options
-`, to.Host, to.Port, to.User, to.Password, freePort(t))
+ignore_startup_parameters = %s
+`, to.Host, to.Port, user, password, freePort(t), mode, ignored)
 	if err := os.WriteFile(file, []byte(settings), 0o644); err != nil { //nolint:gosec // that user reads it
 		t.Fatal(err)
 	}
@@ -64,7 +73,15 @@ ignore_startup_parameters = search_path,plan_cache_mode,jit,timezone,hnsw.ef_sea
 			t.Logf("pgbouncer:\n%s", log.String())
 		}
 	})
-	return strings.Replace(database, fmt.Sprintf("%s:%d", to.Host, to.Port), "127.0.0.1:"+portOf(settings), 1)
+	address := strings.Replace(database, fmt.Sprintf("%s:%d", to.Host, to.Port), "127.0.0.1:"+portOf(settings), 1)
+	eventually(t, "the pooler answers", func() bool {
+		conn, err := pgx.Connect(t.Context(), address)
+		if err == nil {
+			_ = conn.Close(context.Background())
+		}
+		return err == nil
+	})
+	return address
 }
 
 func portOf(settings string) string {
@@ -84,15 +101,8 @@ func TestBusBehindAPoolerOfTransactions(t *testing.T) { //nolint:paralleltest //
 	if err := owner.Close(); err != nil {
 		t.Fatal(err)
 	}
-	url := bounced(t)
-	eventually(t, "the pooler answers", func() bool {
-		conn, err := pgx.Connect(t.Context(), url)
-		if err == nil {
-			_ = conn.Close(context.Background())
-		}
-		return err == nil
-	})
-	one, two := busAt(t, url), busAt(t, url)
+	address := bounced(t, "transaction", "options")
+	one, two := busAt(t, address), busAt(t, address)
 	for i := range 5 {
 		box := contract.Box{Tenant: fmt.Sprint("t", i), Owner: "ada", Session: "s"}
 		f := follow(t, one, box, false, "")
@@ -111,4 +121,45 @@ func freePort(t *testing.T) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Behind a pooler of sessions a tenant's memory is as without one, whether or not the pooler
+// ignores what a connection begins with: bounced's user is bound by row-level security.
+func TestTenantBehindAPoolerOfSessions(t *testing.T) { //nolint:paralleltest // it changes a role
+	blue, _, schema := tenants(t)
+	for _, ignored := range []string{"options", "options,search_path,plan_cache_mode,jit,hnsw.ef_search,hnsw.iterative_scan,hnsw.max_scan_tuples,research.tenant"} {
+		at, err := url.Parse(bouncedAs(t, "session", ignored, blue.pool.Config().ConnConfig.User, serverPassword))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := at.Query()
+		q.Set("search_path", schema+",public")
+		at.RawQuery = q.Encode()
+		m, err := Open(t.Context(), contract.Config{URL: at.String(), Tenant: "blue"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var mode, tenant string
+		if err := m.pool.QueryRow(t.Context(), "select current_setting('plan_cache_mode'), current_setting('research.tenant')").Scan(&mode, &tenant); err != nil || mode != "force_custom_plan" || tenant != "blue" {
+			t.Errorf("plan_cache_mode = %q, research.tenant = %q, %v", mode, tenant, err)
+		}
+		found, err := m.Recall(t.Context(), evidence.RecallQuery{Text: "ledger zanzibar", K: 10})
+		if err != nil || len(found.Hits) != 1 || !strings.Contains(found.Hits[0].Passage.Text, "blue") {
+			t.Errorf("Recall = %+v, %v", found.Hits, err)
+		}
+		if _, err := m.Put(t.Context(), textDoc(2, "more words"), evidence.Chunks{}); err != nil {
+			t.Error(err)
+		}
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A setting that the server refuses is named, and what to do.
+func TestSettingThatIsRefused(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	_, err := Open(t.Context(), contract.Config{URL: with("plan_cache_mode", "sometimes")})
+	wantProblem(t, err, "does not accept a setting", "plan_cache_mode", "take it out")
 }

@@ -177,4 +177,5 @@ func tooOld(s server, version int) *evidence.Problem {
 // configure makes every connection find our tables and the extensions.
 func (s *server) configure(cfg *pgxpool.Config) {
 	cfg.ConnConfig.RuntimeParams["search_path"] = s.path
+	setLater(cfg.ConnConfig)
 }

@@ -17,6 +17,7 @@ import (
 
 // Codes of errors, as PostgreSQL's manual lists them.
 const (
+	protocolViolation     = "08P01"
 	featureNotSupported   = "0A000"
 	readOnlyTransaction   = "25006"
 	wrongAuthorization    = "28000"
@@ -26,6 +27,7 @@ const (
 	deadlock              = "40P01"
 	insufficientPrivilege = "42501"
 	undefinedColumn       = "42703"
+	undefinedObject       = "42704"
 	undefinedTable        = "42P01"
 	diskFull              = "53100"
 	tooManyConnections    = "53300"
@@ -163,9 +165,13 @@ func (s server) explainConnect(err error) error {
 	case code == wrongAuthorization:
 		what, try = fmt.Sprintf("the server of %s does not let %s in: %s", s.name, s.user, messageOf(err)), "add a line for it to pg_hba.conf, then SELECT pg_reload_conf()"
 	case code == noDatabase:
-		what, try = fmt.Sprintf("the server of %s has no such database", s.name), fmt.Sprintf("make it: createdb -O %s %s", s.user, s.database)
+		what, try = fmt.Sprintf("the server of %s has no such database", s.name), fmt.Sprintf("make it: createdb -O %s -E UTF8 -T template0 %s", s.user, s.database)
 	case code == insufficientPrivilege:
 		what, try = fmt.Sprintf("the user %s may not connect to %s", s.user, s.name), fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", s.database, s.user)
+	case code == protocolViolation && strings.Contains(text, "unsupported startup parameter"):
+		what, try = fmt.Sprintf("the pooler of %s refuses a setting of memory.url: %s", s.name, messageOf(err)), "take it out of memory.url, or name it in the pooler's ignore_startup_parameters"
+	case code == undefinedObject || strings.HasPrefix(code, "22"):
+		what, try = fmt.Sprintf("the server of %s does not accept a setting of memory.url: %s", s.name, messageOf(err)), "correct it, or take it out"
 	case code == tooManyConnections:
 		what, try = fmt.Sprintf("the server of %s has no connection left", s.name), "raise max_connections, or lower pool_max_conns in memory.url"
 	case strings.Contains(text, "read only connection"), strings.Contains(text, "server is in hot standby mode"):

@@ -98,6 +98,7 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 		return nil, evidence.BadInput(fmt.Sprintf("the tenant %q has a zero byte in its name", cfg.Tenant), "give it another name")
 	}
 	pool.ConnConfig.RuntimeParams[tenantSetting] = cfg.Tenant
+	setLater(pool.ConnConfig)
 	m := &Memory{cfg: cfg, tenant: cfg.Tenant, log: cfg.Logger, voc: rank.NewVocabulary(), df: rank.NewFrequencies(),
 		claims: claims{holder: mint("h_")}, due: make(chan struct{}, 1)}
 	if m.server, err = prepare(ctx, pool.ConnConfig, cfg.Logger); err != nil {

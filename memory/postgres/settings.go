@@ -1,0 +1,65 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+)
+
+// atStartup are the settings that a connection may begin with also where a pooler is
+// between: PgBouncer refuses all others, or ignores them without a word.
+var atStartup = []string{"application_name", "client_encoding", "datestyle", "options", "standard_conforming_strings", "timezone"}
+
+// setLater makes connections set the other settings when they are there, and makes sure
+// that they hold: without research.tenant, row-level security would show an empty memory.
+func setLater(cfg *pgx.ConnConfig) {
+	later := maps.Clone(cfg.RuntimeParams)
+	maps.DeleteFunc(later, func(name, _ string) bool { return slices.Contains(atStartup, strings.ToLower(name)) })
+	for name := range later {
+		delete(cfg.RuntimeParams, name)
+	}
+	names := slices.Sorted(maps.Keys(later))
+	before := cfg.AfterConnect
+	cfg.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if before != nil {
+			if err := before(ctx, conn); err != nil {
+				return err
+			}
+		}
+		return setNow(ctx, conn, names, later)
+	}
+}
+
+func setNow(ctx context.Context, conn *pgconn.PgConn, names []string, values map[string]string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	var set, hold []string
+	var args, named [][]byte
+	for i, name := range names {
+		set, args = append(set, fmt.Sprintf("set_config($%d, $%d, false)", 2*i+1, 2*i+2)), append(args, []byte(name), []byte(values[name]))
+		hold, named = append(hold, fmt.Sprintf("current_setting($%d, true)", i+1)), append(named, []byte(name))
+	}
+	was := conn.ExecParams(ctx, "select "+strings.Join(set, ", "), args, nil, nil, nil).Read()
+	if was.Err != nil {
+		return was.Err
+	}
+	is := conn.ExecParams(ctx, "select "+strings.Join(hold, ", "), named, nil, nil, nil).Read()
+	if is.Err != nil {
+		return is.Err
+	}
+	for i, name := range names {
+		if len(was.Rows) != 1 || len(is.Rows) != 1 || string(was.Rows[0][i]) != string(is.Rows[0][i]) {
+			return &evidence.Problem{What: fmt.Sprintf("a connection of memory.url does not keep its setting %s: a pooler gives each transaction another one", name),
+				Try: "let the pooler keep sessions (PgBouncer: pool_mode=session), or name the server itself in memory.url"}
+		}
+	}
+	return nil
+}
