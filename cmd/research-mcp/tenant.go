@@ -62,12 +62,12 @@ func newTenantList(c *console) *cobra.Command {
 		Use: "list", Short: "List the tenants, and what each keeps", Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withApp(cmd.Context(), func(a *app.App) error {
-				list, err := a.Tenants(cmd.Context())
-				if err != nil {
-					return err
+				list, failed := a.Tenants(cmd.Context())
+				if len(list) == 0 && failed != nil {
+					return failed
 				}
 				if c.json {
-					return c.print(map[string]any{"tenants": list})
+					return errors.Join(c.print(map[string]any{"tenants": list}), failed)
 				}
 				var rows [][]string
 				for _, t := range list {
@@ -81,7 +81,7 @@ func newTenantList(c *console) *cobra.Command {
 					}
 					rows = append(rows, []string{t.Name, text.Count(t.Documents, "document"), text.Count(t.TextBytes, "byte") + " of text", text.Count(t.Sessions, "session"), newest})
 				}
-				return c.printList(rows, "There is no tenant yet: `research-mcp tenant add NAME` makes one.")
+				return errors.Join(c.printList(rows, "There is no tenant yet: `research-mcp tenant add NAME` makes one."), failed)
 			})
 		},
 	}

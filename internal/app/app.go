@@ -118,7 +118,7 @@ func (a *App) assemble(ctx context.Context) error {
 		return errors.Join(err, a.closeSources(), a.fetch.Close())
 	}
 	location, remembered := a.cfg.DataDir, a.memory
-	if a.parent != nil {
+	if a.parent != nil || a.cfg.Memory.Backend != "local" {
 		location = "" // it is the operator's
 	}
 	if o.Hooks != nil {
@@ -213,7 +213,8 @@ func openMemory(ctx context.Context, model evidence.Model, cfg *config.Config, o
 	if to != nil {
 		m.SealDaily = func(w io.Writer) (memory.Sealing, error) { return to.Seal(w) }
 	}
-	return memory.Open(ctx, m)
+	opened, err := memory.Open(ctx, m)
+	return opened, cfg.NameSetting(err)
 }
 
 // retention is what the memory removes by age and size.

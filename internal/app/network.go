@@ -65,6 +65,9 @@ func newNetwork(ctx context.Context, a *App, o Options) *network {
 }
 
 func (n *network) open(ctx context.Context, a *App) (*fetch.Cache, error) {
+	if err := os.MkdirAll(filepath.Dir(n.path), 0o700); err != nil { // the memory may be elsewhere
+		return nil, err
+	}
 	c, err := fetch.OpenCache(ctx, n.path, fetch.CacheConfig{MaxBytes: int64(a.cfg.Cache.MaxMB) << 20, Now: a.now, Logger: a.log})
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/access"
@@ -50,17 +51,47 @@ func (a *App) TenantNames(ctx context.Context) ([]string, error) {
 	return slices.Compact(names), err
 }
 
-// eachDatabase calls f with each database that has tenants; a local memory has none.
+// eachDatabase calls f with each database that has tenants; a local memory has none. One
+// that fails does not keep f from the others.
 func (a *App) eachDatabase(ctx context.Context, f func(url string, m memory.Tenanted) error) error {
 	if _, ok := a.memory.(memory.Tenanted); !ok {
 		return nil
 	}
+	var failed []error
 	for _, url := range a.cfg.MemoryURLs() {
 		if err := a.atDatabase(ctx, url, func(m memory.Tenanted) error { return f(url, m) }); err != nil {
-			return err
+			failed = append(failed, err)
 		}
 	}
-	return nil
+	return problems(failed)
+}
+
+// problems are several as one, with what to do about the first.
+func problems(all []error) error {
+	if len(all) < 2 {
+		return errors.Join(all...)
+	}
+	var what []string
+	for _, err := range all {
+		what = append(what, evidence.AsProblem(err).What)
+	}
+	return &evidence.Problem{What: strings.Join(what, "; "), Try: evidence.AsProblem(all[0]).Try, Cause: errors.Join(all...)}
+}
+
+// hasTenant asks for one the database alone in which it would be.
+func (a *App) hasTenant(ctx context.Context, name string) (there bool, err error) {
+	if info, err := os.Stat(a.tenantDir(name)); err == nil && info.IsDir() {
+		return true, nil
+	}
+	if _, ok := a.memory.(memory.Tenanted); !ok {
+		return false, nil
+	}
+	err = a.atDatabase(ctx, a.cfg.MemoryURL(name), func(m memory.Tenanted) error {
+		names, err := m.Tenants(ctx)
+		there = slices.Contains(names, name)
+		return err
+	})
+	return there, err
 }
 
 // atDatabase calls f with the memory of nobody in particular in a database.
@@ -93,11 +124,11 @@ func (a *App) AddTenant(ctx context.Context, name string) error {
 	if err := checkTenant(name); err != nil {
 		return err
 	}
-	names, err := a.TenantNames(ctx)
+	there, err := a.hasTenant(ctx, name)
 	if err != nil {
 		return err
 	}
-	if slices.Contains(names, name) {
+	if there {
 		return evidence.BadInput(fmt.Sprintf("there is a tenant %q already", name), "`research-mcp tenant list` shows all")
 	}
 	own, err := a.forTenant(ctx, name)
@@ -112,11 +143,11 @@ func (a *App) Tenant(ctx context.Context, name string) (*App, error) {
 	if err := checkTenant(name); err != nil {
 		return nil, err
 	}
-	names, err := a.TenantNames(ctx)
+	there, err := a.hasTenant(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(names, name) {
+	if !there {
 		return nil, noTenant(name)
 	}
 	return a.forTenant(ctx, name)
@@ -126,12 +157,9 @@ func noTenant(name string) error {
 	return evidence.BadInput(fmt.Sprintf("there is no tenant %q", name), "`research-mcp tenant list` shows all")
 }
 
-// Tenants describes all of them.
+// Tenants describes all of them: with an error, those of the databases that could be asked.
 func (a *App) Tenants(ctx context.Context) ([]TenantInfo, error) {
-	names, err := a.TenantNames(ctx)
-	if err != nil {
-		return nil, err
-	}
+	names, failed := a.TenantNames(ctx)
 	out := []TenantInfo{}
 	for _, name := range names {
 		info := TenantInfo{Name: name}
@@ -142,7 +170,7 @@ func (a *App) Tenants(ctx context.Context) ([]TenantInfo, error) {
 		}
 		out = append(out, info)
 	}
-	return out, nil
+	return out, failed
 }
 
 func (a *App) describe(ctx context.Context, info *TenantInfo) error {

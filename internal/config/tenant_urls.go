@@ -1,8 +1,13 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/research-mcp/research-mcp/internal/access"
+	"github.com/research-mcp/research-mcp/internal/evidence"
 )
 
 const tenantURLsForm = "TENANT=URL with spaces between them; * at the end of TENANT stands for any letters, and the first that fits holds"
@@ -31,6 +36,12 @@ func (c *Config) tenantURLs() ([]tenantURL, error) {
 			name, _, _ := strings.Cut(pattern, ":") // what stands before a URL
 			return nil, bad("memory.tenant_urls", name+"…", tenantURLsForm)
 		}
+		if name := strings.TrimSuffix(pattern, "*"); name != "" && !access.ValidTenant(name) {
+			return nil, &Error{What: fmt.Sprintf("memory.tenant_urls: a tenant cannot be named %q", pattern), Try: "use " + access.TenantNames}
+		}
+		if !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
+			return nil, &Error{What: fmt.Sprintf("memory.tenant_urls: what is given for %s is not the address of a PostgreSQL database", pattern), Try: "write " + pattern + "=postgres://USER@HOST/DATABASE"}
+		}
 		out = append(out, tenantURL{pattern, url})
 	}
 	return out, nil
@@ -46,6 +57,18 @@ func (c *Config) MemoryURL(tenant string) string {
 		}
 	}
 	return c.Memory.URL
+}
+
+// NameSetting lets a Problem of the database name the setting that its address is from.
+func (c *Config) NameSetting(err error) error {
+	var p *evidence.Problem
+	all, _ := c.tenantURLs() // Load has read them
+	if !errors.As(err, &p) || !slices.ContainsFunc(all, func(t tenantURL) bool { return t.url == c.Memory.URL }) {
+		return err
+	}
+	named := *p
+	named.What, named.Try = strings.ReplaceAll(p.What, "memory.url", "memory.tenant_urls"), strings.ReplaceAll(p.Try, "memory.url", "memory.tenant_urls")
+	return &named
 }
 
 // MemoryURLs are all databases in which tenants may be, each once.

@@ -36,6 +36,8 @@ func TestTenantURLsThatCannotBe(t *testing.T) {
 		{"postgres", "a", "TENANT=URL"},
 		{"postgres", "a*b=postgres://u:hunter2@x/y", "TENANT=URL"},
 		{"postgres", "=postgres://u:hunter2@x/y", "TENANT=URL"},
+		{"postgres", "SALES=postgres://u:hunter2@x/y", "cannot be named \"SALES\""},
+		{"postgres", "a=mysql://u:hunter2@x/y", "PostgreSQL"},
 	} {
 		_, err := Load(Inputs{Sources: someSources(), Flags: map[string]string{"memory.backend": c.backend, "memory.tenant_urls": c.value}})
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {

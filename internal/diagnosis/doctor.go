@@ -22,6 +22,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/isolate"
 	"github.com/research-mcp/research-mcp/internal/research"
 	"github.com/research-mcp/research-mcp/internal/text"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // Statuses of a check.
@@ -100,11 +101,23 @@ func memoryCheck(ctx context.Context, a *app.App) Check {
 		p := evidence.AsProblem(err)
 		return Check{Name: "memory", Status: checkFail, What: p.What, Try: p.Try}
 	}
-	what := fmt.Sprintf("%s, %s, %s in %s", text.Count(s.Documents, "document"), text.Count(s.Chunks, "chunk"), text.Count(s.Bytes, "byte"), a.Config().DataDir)
+	what := fmt.Sprintf("%s, %s, %s in %s", text.Count(s.Documents, "document"), text.Count(s.Chunks, "chunk"), text.Count(s.Bytes, "byte"), memoryPlace(a, s))
 	if q := s.Queue; q != nil && q.Chunks > 0 {
 		what += fmt.Sprintf("; vectors of %s are still to be written for %s, by `serve` or `memory reindex`", q.Model, text.Count(q.Chunks, "chunk"))
 	}
 	return Check{Name: "memory", Status: checkOK, What: what}
+}
+
+// memoryPlace says where the memory is: in the data folder, or in a database.
+func memoryPlace(a *app.App, s contract.Stats) string {
+	if a.Config().Memory.Backend == "local" {
+		return a.Config().DataDir
+	}
+	out := "the database " + s.Path
+	if s.Words != "" {
+		out += ", words by " + s.Words
+	}
+	return out
 }
 
 func isolationCheck(ctx context.Context, a *app.App) Check {

@@ -39,6 +39,7 @@ type Stats struct {
 	Indexed   int            `json:"indexed"`
 	Reindex   *Progress      `json:"reindex,omitempty"` // of an unfinished change of model
 	Queue     *Queue         `json:"queue,omitempty"`   // of vectors that are written in the background; nil: there is none
+	Words     string         `json:"words,omitempty"`   // what finds the words, where there is a choice
 	Oldest    time.Time      `json:"oldest,omitzero"`   // retrieval time
 	Newest    time.Time      `json:"newest,omitzero"`
 	Warnings  []string       `json:"warnings"`

@@ -121,7 +121,7 @@ func TestOpenExplainsRefusals(t *testing.T) {
 		{wrongAuthorization, `no pg_hba.conf entry for host "10.0.0.1", user "reader", database "research", no encryption`, []string{"only encrypted", "sslmode=require"}},
 		{wrongAuthorization, `no pg_hba.conf entry for host "10.0.0.1", user "reader", database "research", SSL encryption`, []string{"does not let reader in", "pg_hba.conf"}},
 		{wrongPassword, `password authentication failed for user "reader"`, []string{"password of reader", `\password reader`}},
-		{noDatabase, `database "research" does not exist`, []string{"no such database", "createdb -O reader research"}},
+		{noDatabase, `database "research" does not exist`, []string{"no such database", "createdb -O reader -E UTF8 -T template0 research"}},
 		{insufficientPrivilege, "permission denied for database", []string{"may not connect", "GRANT CONNECT"}},
 		{tooManyConnections, "sorry, too many clients already", []string{"no connection left", "max_connections"}},
 		{cannotConnectNow, "the database system is starting up", []string{"cannot be reached", "pg_isready"}},

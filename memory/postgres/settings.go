@@ -14,8 +14,9 @@ import (
 )
 
 // atStartup are the settings that a connection may begin with also where a pooler is
-// between: PgBouncer refuses all others, or ignores them without a word.
-var atStartup = []string{"application_name", "client_encoding", "datestyle", "options", "standard_conforming_strings", "timezone"}
+// between: PgBouncer refuses all others, or ignores them without a word. That a connection
+// only reads is known before the settings are made.
+var atStartup = []string{"application_name", "client_encoding", "datestyle", "default_transaction_read_only", "options", "standard_conforming_strings", "timezone"}
 
 // setLater makes connections set the other settings when they are there, and makes sure
 // that they hold: without research.tenant, row-level security would show an empty memory.

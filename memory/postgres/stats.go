@@ -23,7 +23,10 @@ func (m *Memory) Stats(ctx context.Context) (contract.Stats, error) {
 	var s contract.Stats
 	err := m.read(ctx, "counting", func(tx pgx.Tx) error {
 		s = contract.Stats{Backend: backendName, Path: m.server.name, BySource: map[string]int{}, Models: []contract.ModelStats{},
-			Index: evidence.IndexLexical, Warnings: []string{}}
+			Index: evidence.IndexLexical, Words: "GIN, without pg_textsearch", Warnings: []string{}}
+		if m.server.bm25 {
+			s.Words = "pg_textsearch"
+		}
 		total, err := m.counted(ctx, tx, 0)
 		if err != nil {
 			return err
