@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"internal/redact":    {},
 	"internal/span":      {},
 	"internal/text":      {"internal/evidence"},
-	"internal/config":    {},
+	"internal/config":    {"internal/access", "internal/evidence"},
 	"internal/fetch":     {},
 	"internal/terminal":  {},
 	"internal/sealed":    {"internal/evidence"},

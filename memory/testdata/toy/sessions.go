@@ -10,6 +10,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // conversation is a stored session; turns are all that were ever appended.
@@ -84,6 +85,15 @@ func (m *Memory) Append(ctx context.Context, id string, turns ...evidence.Turn) 
 	for _, t := range turns {
 		if t.Role != evidence.RoleUser && t.Role != evidence.RoleAssistant {
 			return evidence.BadInput(fmt.Sprintf("a turn has the role %q", t.Role), "use user or assistant")
+		}
+		if err := intake.CheckTurn(t); err != nil {
+			return err
+		}
+		if t.Run == nil {
+			continue
+		}
+		if _, ok := m.runs[t.Run.RunID]; ok {
+			return intake.Answered(t.Run.RunID)
 		}
 	}
 	c := m.sessions[id]

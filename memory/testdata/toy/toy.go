@@ -18,6 +18,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // servers stand for the server that a real backend connects to: memories of the
@@ -112,6 +113,9 @@ func (m *Memory) Put(ctx context.Context, doc evidence.Document, chunks evidence
 	}
 	defer unlock()
 	r := evidence.Receipt{DocumentID: doc.ID}
+	if err := intake.CheckModel(chunks.Model); err != nil {
+		return evidence.Receipt{}, err
+	}
 	e, err := m.prepare(doc, chunks.Items, &r)
 	if err != nil {
 		return evidence.Receipt{}, err
@@ -154,6 +158,11 @@ func (m *Memory) prepare(doc evidence.Document, items []evidence.Chunk, r *evide
 	}
 	if len(doc.ID) > contract.MaxID {
 		return nil, evidence.BadInput(fmt.Sprintf("an id has %d bytes; the limit is %d", len(doc.ID), contract.MaxID), "give a shorter one")
+	}
+	for what, name := range map[string]string{"the source": doc.Source, "the session": doc.Meta[evidence.MetaSession]} {
+		if err := intake.CheckName(what+" of a document", name); err != nil {
+			return nil, err
+		}
 	}
 	if len(doc.Text) > m.cfg.MaxText {
 		return nil, evidence.BadInput(fmt.Sprintf("the text of %q has %d bytes; the limit is %d", doc.ID, len(doc.Text), m.cfg.MaxText), "split it")
