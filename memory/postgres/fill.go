@@ -90,6 +90,18 @@ func (g gap) key() string { return fmt.Sprint(g.doc, g.hash, g.ords, g.starts, g
 const mostStored = 5
 
 func (f *filling) run(ctx context.Context) error {
+	err := f.fillAll(ctx)
+	if err == nil || f.m.tenant == "" || ctx.Err() != nil {
+		return err
+	}
+	// A tenant that is removed meanwhile takes its tables with it: that is what is to be told.
+	if removed := f.m.read(ctx, "reading a tenant", func(tx pgx.Tx) error { return f.m.mayWrite(ctx, tx) }); removed != nil {
+		return removed
+	}
+	return err
+}
+
+func (f *filling) fillAll(ctx context.Context) error {
 	if f.progress == nil {
 		f.progress = func(contract.Progress) {}
 	}
