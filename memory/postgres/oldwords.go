@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -212,7 +213,7 @@ func (w storedWords) remade(voc *rank.Vocabulary, head string) (ords []int32, st
 		if !intake.IsPiece(w.body, p.Start, p.Stop) {
 			continue
 		}
-		terms := append(title[:len(title):len(title)], voc.Document(w.body[p.Start:p.Stop], language)...)
+		terms := slices.Concat(title, voc.Document(w.body[p.Start:p.Stop], language))
 		if as := codedAll(strings.Join(terms, " ")); as != p.Stems {
 			ords, stems = append(ords, p.Ord), append(stems, as)
 			added += int64(len(terms) - len(strings.Fields(p.Stems)))
