@@ -10,7 +10,7 @@ import (
 )
 
 // A private address is one that its service may have made for one person, such as that of a
-// feed: whatever in it is no name of a place is taken for a secret, under any name.
+// feed: all that does not name a place is taken for a secret, whatever its name is.
 
 // minPrivate is the length in bytes of the shortest segment with a digit that is hidden.
 const minPrivate = 6

@@ -123,7 +123,7 @@ type Option struct {
 	About  string // one line for people
 	Secret bool   // its value is never shown
 
-	// Private says that its value is addresses, of which whatever is no name of a place may be
+	// Private says that its value is addresses, in which all that does not name a place may be
 	// a secret.
 	Private bool
 }

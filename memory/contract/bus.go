@@ -8,7 +8,7 @@ import (
 // BusKept is how long a message waits for the process that it is for.
 const BusKept = time.Minute
 
-// Box is where messages for a session wait: of its tenant, of whoever owns it, and of its id.
+// Box is where messages for a session wait: its tenant, its owner and its id name it.
 // Nobody finds a box without all three.
 type Box struct{ Tenant, Owner, Session string }
 
@@ -26,7 +26,7 @@ type Bus interface {
 	// and may be told later.
 	Follow(of Box, idle bool, accept func(message []byte) bool) (stop func())
 	// Changed returns a channel that is closed when something may have been stored for a
-	// tenant. It may never be: whoever needs to know looks, too.
+	// tenant. It may never be closed: callers poll as well.
 	Changed(tenant string) <-chan struct{}
 	// Sweep removes the messages that nobody took, of the tenants that were passed any.
 	Sweep(ctx context.Context) error

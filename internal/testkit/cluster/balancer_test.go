@@ -36,7 +36,7 @@ func TestReplicasBehindBalancer(t *testing.T) {
 	t.Run("killed", func(t *testing.T) { killedInQuestion(t, source, p, servers, database) })
 }
 
-// progress of a call is complete and comes before its result, whoever answers.
+// progress of a call is complete and comes before its result, at either server.
 func progress(t *testing.T, source *heldSource, p person) {
 	t.Helper()
 	seen := map[string]bool{}
