@@ -135,8 +135,8 @@ type run struct {
 
 // Research answers one question within req.Budget: steps that are late are left
 // out and named in Warnings. The error is an *evidence.Problem of the request,
-// ctx's error if ctx ended, or the memory's if it cannot open the session. A
-// failure of a source or a model is part of the answer. observe, if not nil, is
+// ctx's error if ctx ended, or the memory's if it knows of no such session. A
+// failure of a source, a model or the memory is part of the answer. observe, if not nil, is
 // called from one goroutine at a time, in order.
 func (e *Engine) Research(ctx context.Context, req Request, observe func(Event)) (evidence.Answer, error) {
 	a, _, err := e.research(ctx, req, e.deps.NewID("r_"), observe)
@@ -216,13 +216,12 @@ func (e *Engine) begin(ctx context.Context, req Request, id string, observe func
 		return nil, err
 	}
 	started := e.deps.Now()
-	session := evidence.Session{ID: req.Session}
+	session, unread := evidence.Session{ID: req.Session}, ""
 	if req.Session == "" {
 		session.ID = e.deps.NewID("s_")
 	} else {
-		e.folds.wait(ctx, req.Session)
 		var err error
-		if session, err = e.deps.Sessions.Open(ctx, req.Session); err != nil {
+		if session, unread, err = e.openSession(ctx, req.Session); err != nil {
 			return nil, err
 		}
 	}
@@ -235,6 +234,9 @@ func (e *Engine) begin(ctx context.Context, req Request, id string, observe func
 		Question: req.Question, Session: session.ID, RunID: id,
 		Claims: []evidence.Claim{}, Citations: []evidence.Citation{}, Sources: []evidence.SourceReport{}, Topics: []string{},
 		Warnings: []string{},
+	}
+	if unread != "" {
+		r.warn(unread)
 	}
 	r.resolve(ctx)
 	return r, nil

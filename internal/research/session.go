@@ -2,10 +2,13 @@ package research
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/internal/limit"
 	"github.com/research-mcp/research-mcp/internal/models"
 )
 
@@ -16,6 +19,28 @@ const foldBound = 60 * time.Second
 // question started: the built-in summarizer needs a millisecond, and a model is
 // not waited for.
 const foldPatience = 200 * time.Millisecond
+
+// openSession returns a session. If the memory cannot be read, that is its id alone, and
+// what the answer says of it: a question is answered nevertheless, and its turn belongs to
+// the session. That there is no such session is an error.
+func (e *Engine) openSession(ctx context.Context, id string) (s evidence.Session, unread string, err error) {
+	e.folds.wait(ctx, id)
+	patience := storePatience
+	if deadline, ok := ctx.Deadline(); ok { // the answer needs the rest
+		patience = min(patience, time.Until(deadline)/2)
+	}
+	bounded, cancel := limit.WithTimeout(ctx, patience)
+	defer cancel()
+	s, err = e.deps.Sessions.Open(bounded, id)
+	var p *evidence.Problem
+	switch {
+	case err == nil, ctx.Err() != nil, errors.As(err, &p) && p.Usage:
+		return s, "", err
+	case errors.Is(err, context.DeadlineExceeded):
+		err = errors.New("the memory is busy or cannot be reached")
+	}
+	return evidence.Session{ID: id}, fmt.Sprintf("the session %s could not be read, so the question was answered without what was said before in it: %v", id, err), nil
+}
 
 // folds tracks the sessions whose summaries this process is writing.
 type folds struct {

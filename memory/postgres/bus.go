@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
@@ -70,16 +69,14 @@ func OpenBus(ctx context.Context, cfg contract.Config) (*Bus, error) {
 	// Neither settings of a connection nor statements that were prepared are relied upon.
 	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	setLater(pool.ConnConfig)
-	if m.server, err = prepare(ctx, pool.ConnConfig, cfg.Logger); err != nil {
+	err = m.connect(ctx, pool, func() {
+		pool.ConnConfig.AfterConnect = nil
+		maps.DeleteFunc(pool.ConnConfig.RuntimeParams, func(name, _ string) bool { return name != "application_name" && name != "options" })
+		pool.MaxConns, pool.MinConns = busConns, 0
+	})
+	if err != nil {
 		return nil, err
 	}
-	pool.ConnConfig.AfterConnect = nil
-	maps.DeleteFunc(pool.ConnConfig.RuntimeParams, func(name, _ string) bool { return name != "application_name" && name != "options" })
-	pool.MaxConns, pool.MinConns = busConns, 0
-	if m.pool, err = pgxpool.NewWithConfig(ctx, pool); err != nil {
-		return nil, m.server.explain(err)
-	}
-	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
 	return &Bus{m: m, table: pgx.Identifier{m.server.schema, "relay"}.Sanitize(), bounds: bounds{passBox, passOwner, passBoxes, passAll}, kick: make(chan struct{}, 1),
 		followers: map[*follower]bool{}, dirty: map[string]bool{}, changed: map[string]chan struct{}{}, passed: map[string]bool{}}, nil
 }
@@ -87,6 +84,8 @@ func OpenBus(ctx context.Context, cfg contract.Config) (*Bus, error) {
 // Close implements contract.Bus.
 func (b *Bus) Close() error {
 	b.m.stop()
+	defer b.m.lines.close()
+	defer b.m.lines.closeSoon()()
 	b.m.background.Wait()
 	b.m.pool.Close()
 	return nil
@@ -105,7 +104,7 @@ func nameOf(box contract.Box) string { return hashed(box.Owner, box.Session) }
 // as runs fn in a transaction that sees the rows of a tenant.
 func (b *Bus) as(ctx context.Context, tenant string, fn func(tx pgx.Tx) error) error {
 	return pgx.BeginFunc(ctx, b.m.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select set_config('"+tenantSetting+"', $1, true)", tenant); err != nil {
+		if _, err := tx.Exec(ctx, "select set_config('"+tenantSetting+"', $1, true), set_config('idle_in_transaction_session_timeout', '"+idleFor+"', true)", tenant); err != nil {
 			return err
 		}
 		return fn(tx)

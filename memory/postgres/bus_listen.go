@@ -76,7 +76,9 @@ var errDeaf = errors.New("a notification of our own did not arrive: is there a p
 
 // listen returns when nothing more can be heard. heard reports whether anything was.
 func (b *Bus) listen(ctx context.Context) (heard bool, err error) {
-	conn, err := pgx.ConnectConfig(ctx, b.m.pool.Config().ConnConfig)
+	cfg := b.m.pool.Config().ConnConfig
+	cfg.DialFunc = b.m.lines.dialToListen
+	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		return false, err
 	}

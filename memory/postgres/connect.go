@@ -24,6 +24,13 @@ const (
 	connectWait  = 5 * time.Second
 	mostConns    = 10 // of one process; the URL may say another number
 	fewestConns  = 2  // one holds a lock while another works
+	// pingWithin is how long a connection that was idle may take to show that it still is one.
+	pingWithin = 3 * time.Second
+	// idleFor is how long a process may do nothing in the midst of a transaction until the
+	// server ends it: one that froze would keep its locks. idleJobFor is the same for one that
+	// has a job, which computes meanwhile.
+	idleFor    = "60s"
+	idleJobFor = "15min"
 )
 
 const urlForm = "set memory.url to postgres://USER@HOST1,HOST2/DATABASE?target_session_attrs=read-write; the password may stand in ~/.pgpass or PGPASSWORD; in the address, its @ is %40, its / is %2F and its % is %25"
@@ -80,6 +87,9 @@ func parse(text string) (*pgxpool.Config, error) {
 		return nil, evidence.BadInput(fmt.Sprintf("memory.url cannot be used: pool_max_conns=%d is too few", cfg.MaxConns),
 			fmt.Sprintf("set it to %d or more, or leave it out: %d are used then, at most", fewestConns, mostConns))
 	}
+	if !given("pool_ping_timeout") {
+		cfg.PingTimeout = pingWithin
+	}
 	for name, value := range map[string]string{
 		"application_name":     "research-mcp",
 		"timezone":             "UTC",
@@ -88,6 +98,12 @@ func parse(text string) (*pgxpool.Config, error) {
 		"hnsw.ef_search":       strconv.Itoa(nearDepth),
 		"hnsw.iterative_scan":  "relaxed_order",
 		"hnsw.max_scan_tuples": "200000",
+		// The server shall notice a machine of ours that is gone, too.
+		"idle_in_transaction_session_timeout": idleFor,
+		"tcp_keepalives_idle":                 "10",
+		"tcp_keepalives_interval":             "5",
+		"tcp_keepalives_count":                "3",
+		"tcp_user_timeout":                    "60s",
 	} {
 		if _, set := conn.RuntimeParams[name]; !set {
 			conn.RuntimeParams[name] = value

@@ -20,6 +20,7 @@ const (
 	protocolViolation     = "08P01"
 	featureNotSupported   = "0A000"
 	readOnlyTransaction   = "25006"
+	idleInTransaction     = "25P03"
 	wrongAuthorization    = "28000"
 	wrongPassword         = "28P01"
 	noDatabase            = "3D000"
@@ -64,8 +65,14 @@ func isLost(err error) bool {
 		return false
 	}
 	var n net.Error
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &n) || errors.Is(err, net.ErrClosed) ||
+	return isSilent(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &n) || errors.Is(err, net.ErrClosed) ||
 		strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "unexpected EOF")
+}
+
+// isSilent reports whether a server was given up because it said nothing.
+func isSilent(err error) bool {
+	var s errSilent
+	return errors.As(err, &s)
 }
 
 // passes reports whether another attempt may succeed: the server was lost, restarts, or
@@ -76,7 +83,7 @@ func passes(err error) bool {
 		return false
 	}
 	switch codeOf(err) {
-	case serializationFailure, deadlock, lockNotAvailable, readOnlyTransaction, adminShutdown, crashShutdown, cannotConnectNow, tooManyConnections:
+	case serializationFailure, deadlock, lockNotAvailable, readOnlyTransaction, idleInTransaction, adminShutdown, crashShutdown, cannotConnectNow, tooManyConnections:
 		return true
 	case "":
 	default:

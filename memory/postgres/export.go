@@ -37,6 +37,10 @@ func (m *Memory) Export(ctx context.Context, w io.Writer, opts contract.ExportOp
 		return none, m.failed("exporting", err)
 	}
 	defer rollback(ctx, tx)
+	// Whoever reads what is written may be slow.
+	if _, err := tx.Exec(ctx, "set local idle_in_transaction_session_timeout = 0"); err != nil {
+		return none, m.failed("exporting", err)
+	}
 	buf := bufio.NewWriterSize(w, 1<<16)
 	x := &exporter{m: m, tx: tx, out: buf, moved: none}
 	if err := x.all(ctx, opts); err != nil {

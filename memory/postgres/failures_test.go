@@ -22,7 +22,8 @@ type line struct {
 	addr    string
 	cutting atomic.Int32 // of so many commits the answers are lost
 	lost    atomic.Int32 // that were lost
-	down    atomic.Bool  // nothing gets through
+	down    atomic.Bool  // connections are ended
+	mute    atomic.Bool  // nothing gets through, and nothing is ended
 
 	mu   sync.Mutex
 	open []net.Conn
@@ -69,7 +70,7 @@ func (l *line) forward(to, from net.Conn, mute *atomic.Bool) {
 			l.cutting.Add(-1)
 			mute.Store(true)
 		}
-		if n > 0 {
+		if n > 0 && !l.mute.Load() {
 			_, _ = to.Write(buf[:n])
 		}
 		if err != nil {
@@ -89,7 +90,7 @@ func (l *line) back(to, from net.Conn, mute *atomic.Bool) {
 			_, _ = to.Close(), from.Close()
 			return
 		}
-		if n > 0 {
+		if n > 0 && !l.mute.Load() {
 			_, _ = to.Write(buf[:n])
 		}
 		if err != nil {
@@ -109,12 +110,12 @@ func (l *line) cut() {
 	l.open = nil
 }
 
-// openOver opens a memory over a line.
-func openOver(t *testing.T, l *line) *Memory {
+// openOver opens a memory over a line, which may be the first of several hosts.
+func openOver(t *testing.T, l *line, more ...string) *Memory {
 	t.Helper()
 	m := open(t) // makes the schema
 	u := mustParse(t, with("search_path", m.server.schema+",public", "pool_max_conns", "4"))
-	u.Host = l.addr
+	u.Host = strings.Join(append([]string{l.addr}, more...), ",")
 	over, err := Open(t.Context(), contract.Config{URL: u.String()})
 	if err != nil {
 		t.Fatal(err)

@@ -40,6 +40,10 @@ func (m *Memory) tryLock(ctx context.Context, purpose string) (*job, error) {
 		}
 		return nil, err
 	}
+	if _, err := j.conn.Exec(ctx, "set idle_session_timeout = '"+idleJobFor+"'"); err != nil {
+		j.release()
+		return nil, err
+	}
 	return j, nil
 }
 
@@ -81,7 +85,7 @@ func (j *job) check(ctx context.Context) error {
 func (j *job) release() {
 	ctx, cancel := context.WithTimeout(context.Background(), jobWithin)
 	defer cancel()
-	if _, err := j.conn.Exec(ctx, "select pg_advisory_unlock($1)", j.key); err != nil {
+	if _, err := j.conn.Exec(ctx, "select pg_advisory_unlock($1), set_config('idle_session_timeout', '0', false)", j.key); err != nil {
 		_ = j.conn.Conn().Close(ctx) // with it, the lock is gone
 	}
 	j.conn.Release()

@@ -44,6 +44,7 @@ const (
 type Memory struct {
 	cfg    contract.Config
 	log    *slog.Logger
+	lines  *lines
 	pool   *pgxpool.Pool
 	server server
 
@@ -101,15 +102,10 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 	setLater(pool.ConnConfig)
 	m := &Memory{cfg: cfg, tenant: cfg.Tenant, log: cfg.Logger, voc: rank.NewVocabulary(), df: rank.NewFrequencies(),
 		claims: claims{holder: mint("h_")}, due: make(chan struct{}, 1)}
-	if m.server, err = prepare(ctx, pool.ConnConfig, cfg.Logger); err != nil {
+	if err := m.connect(ctx, pool, func() { m.server.configure(pool) }); err != nil {
 		return nil, err
 	}
-	m.server.configure(pool)
 	m.standbys = newStandbys(pool)
-	if m.pool, err = pgxpool.NewWithConfig(ctx, pool); err != nil {
-		return nil, m.server.explain(err)
-	}
-	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := m.register(ctx); err != nil {
 		_ = m.Close() // it has done nothing
 		return nil, err
@@ -119,6 +115,25 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 		m.followWords()
 	}
 	return m, nil
+}
+
+// connect prepares the database, and opens the pool as configure has it after that.
+func (m *Memory) connect(ctx context.Context, pool *pgxpool.Config, configure func()) (err error) {
+	m.lines = newLines(m.log)
+	pool.ConnConfig.DialFunc = m.lines.dial
+	if m.server, err = prepare(ctx, pool.ConnConfig, m.log); err == nil {
+		configure()
+		if m.pool, err = pgxpool.NewWithConfig(ctx, pool); err != nil {
+			err = m.server.explain(err)
+		}
+	}
+	if err != nil {
+		m.lines.close()
+		return err
+	}
+	m.lines.onSilence(m.pool.Reset)
+	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
+	return nil
 }
 
 func withDefaults(cfg contract.Config) contract.Config {
@@ -137,10 +152,12 @@ func withDefaults(cfg contract.Config) contract.Config {
 // Backend returns "postgres".
 func (m *Memory) Backend() string { return backendName }
 
-// Close stops background work and waits for it.
+// Close stops background work and waits for it, but not for a server that is silent.
 func (m *Memory) Close() error {
 	m.closing.Do(func() {
 		m.stop()
+		defer m.lines.close()
+		defer m.lines.closeSoon()()
 		m.background.Wait()
 		m.endClaims()
 		m.pool.Close()
@@ -284,7 +301,8 @@ func (m *Memory) retried(ctx context.Context, doing string, most time.Duration, 
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", doing, ctx.Err())
 		}
-		if !passes(err) || time.Since(began)+pause > most {
+		// Who has waited for a server that is silent, and can do without, has waited enough.
+		if !passes(err) || time.Since(began)+pause > most || isSilent(err) && most < writeFor {
 			return m.failed(doing, err)
 		}
 		m.log.Warn("the database has interrupted a call; it is tried again", "doing", doing, "err", m.server.explain(err))
