@@ -163,3 +163,23 @@ func TestSettingThatIsRefused(t *testing.T) {
 	_, err := Open(t.Context(), contract.Config{URL: with("plan_cache_mode", "sometimes")})
 	wantProblem(t, err, "does not accept a setting", "plan_cache_mode", "take it out")
 }
+
+// Behind a pooler of transactions a memory is not opened: of two tenants one would see an
+// empty memory, without a word.
+func TestMemoryBehindAPoolerOfTransactions(t *testing.T) { //nolint:paralleltest // as the others
+	blue, _, schema := tenants(t)
+	at, err := url.Parse(bouncedAs(t, "transaction", "options", blue.pool.Config().ConnConfig.User, serverPassword))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := at.Query()
+	q.Set("search_path", schema+",public")
+	at.RawQuery = q.Encode()
+	for _, tenant := range []string{"blue", "red"} { // to the second one, the session of the first is given
+		m, err := Open(t.Context(), contract.Config{URL: at.String(), Tenant: tenant})
+		if err == nil {
+			_ = m.Close()
+		}
+		wantProblem(t, err, "gives each transaction another one", "pool_mode=session")
+	}
+}

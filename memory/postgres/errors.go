@@ -21,6 +21,7 @@ const (
 	featureNotSupported   = "0A000"
 	readOnlyTransaction   = "25006"
 	idleInTransaction     = "25P03"
+	noStatement           = "26000"
 	wrongAuthorization    = "28000"
 	wrongPassword         = "28P01"
 	noDatabase            = "3D000"
@@ -30,6 +31,7 @@ const (
 	undefinedColumn       = "42703"
 	undefinedObject       = "42704"
 	undefinedTable        = "42P01"
+	duplicateStatement    = "42P05"
 	diskFull              = "53100"
 	tooManyConnections    = "53300"
 	limitExceeded         = "53400"
@@ -125,6 +127,8 @@ func (s server) explain(err error) error {
 	case insufficientPrivilege:
 		return problem(fmt.Sprintf("the user %s has no right to do this in the database %s: %s", s.user, s.name, messageOf(err)),
 			fmt.Sprintf(`let the owner run: psql -d %s -c 'GRANT ALL ON SCHEMA %s TO %s'`, s.database, pgx.Identifier{s.schema}.Sanitize(), pgx.Identifier{s.user}.Sanitize()))
+	case noStatement, duplicateStatement: // those that this program prepares are of its connection
+		return keepsNone("what is prepared on it", err)
 	case undefinedTable, undefinedColumn:
 		return problem(fmt.Sprintf("the layout of the memory in %s is not complete: %s", s.name, messageOf(err)),
 			"restore it from a backup of the server, or make another database and import an export")

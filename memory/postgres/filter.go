@@ -60,11 +60,11 @@ func filterArgs(q evidence.RecallQuery) []any {
 	if len(q.Tags) > 0 {
 		tags = storableTags(q.Tags)
 	}
-	if !q.Since.IsZero() {
-		since = &q.Since
+	if t := intake.Bounded(q.Since); !q.Since.IsZero() {
+		since = &t
 	}
-	if !q.Until.IsZero() {
-		until = &q.Until
+	if t := intake.Bounded(q.Until); !q.Until.IsZero() {
+		until = &t
 	}
 	return []any{source, session, tags, since, until}
 }

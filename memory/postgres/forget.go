@@ -195,7 +195,10 @@ func (f *forgetting) record(ctx context.Context, tx pgx.Tx, token string) error 
 	}
 	b := &pgx.Batch{}
 	b.Queue("delete from gone where tenant = $1 and at < $2", m.tenant, at.Add(-traces.KnownFor))
-	b.Queue("insert into gone(tenant, mark, at) select distinct $1, unnest($2::bigint[]), $3::timestamptz on conflict(tenant, mark) do update set at = excluded.at", m.tenant, hashes, at)
+	// Later than all before, whatever the clocks of the processes say: see ForgetMark.
+	b.Queue(`insert into gone(tenant, mark, at) select distinct $1, unnest($2::bigint[]),
+			greatest($3::timestamptz, (select max(at) + interval '1 microsecond' from gone where tenant = $1))
+		on conflict(tenant, mark) do update set at = excluded.at`, m.tenant, hashes, at)
 	b.Queue("insert into wipe(tenant, token, at, documents, files) values($1, $2, $3, $4, ("+tableFiles+"))", m.tenant, token, at, len(f.docs))
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
@@ -224,8 +227,7 @@ func (f *forgetting) addRemoved(d selectedDoc) {
 	f.receipt.IDs, f.receipt.Titles = append(f.receipt.IDs, d.uid), append(f.receipt.Titles, d.title)
 }
 
-// ForgetMark tells of removals by any process; see contract.ForgetMarker. The number is for
-// clocks that differ.
+// ForgetMark tells of removals by any process; see contract.ForgetMarker.
 func (m *Memory) ForgetMark(ctx context.Context) (string, error) {
 	mark := ""
 	err := m.read(ctx, "looking for what was forgotten", func(tx pgx.Tx) error {

@@ -25,19 +25,17 @@ type job struct {
 	conn *pgxpool.Conn
 }
 
-// tryLock begins a job, or returns ErrFilling if another process is at it.
+// tryLock begins a job, or returns ErrFilling if another process is at it, or if this one has
+// as many as its connections allow.
 func (m *Memory) tryLock(ctx context.Context, purpose string) (*job, error) {
-	j := &job{m: m, key: m.key(purpose)}
-	var err error
-	if j.conn, err = m.pool.Acquire(ctx); err != nil {
-		return nil, err
+	select {
+	case m.jobs <- struct{}{}:
+	default:
+		return nil, contract.ErrFilling
 	}
-	var got bool
-	if err := j.conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", j.key).Scan(&got); err != nil || !got {
-		j.conn.Release()
-		if err == nil {
-			err = contract.ErrFilling
-		}
+	j := &job{m: m, key: m.key(purpose)}
+	if err := j.begin(ctx); err != nil {
+		<-m.jobs
 		return nil, err
 	}
 	if _, err := j.conn.Exec(ctx, "set idle_session_timeout = '"+idleJobFor+"'"); err != nil {
@@ -45,6 +43,21 @@ func (m *Memory) tryLock(ctx context.Context, purpose string) (*job, error) {
 		return nil, err
 	}
 	return j, nil
+}
+
+func (j *job) begin(ctx context.Context) (err error) {
+	if j.conn, err = j.m.pool.Acquire(ctx); err != nil {
+		return err
+	}
+	var got bool
+	err = j.conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", j.key).Scan(&got)
+	if err == nil && !got {
+		err = contract.ErrFilling
+	}
+	if err != nil {
+		j.conn.Release()
+	}
+	return err
 }
 
 // waitLock is tryLock when no other process is at the job any more.
@@ -89,4 +102,5 @@ func (j *job) release() {
 		_ = j.conn.Conn().Close(ctx) // with it, the lock is gone
 	}
 	j.conn.Release()
+	<-j.m.jobs
 }

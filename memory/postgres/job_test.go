@@ -295,3 +295,37 @@ func TestForgetMark(t *testing.T) {
 		t.Errorf("a removal leaves %q", after)
 	}
 }
+
+// Two jobs in a process leave a connection for what they do: with as many as its connections
+// they would wait for one for ever.
+func TestJobsLeaveAConnection(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	m, err := openAt(t.Context(), contract.Config{Dir: t.TempDir()}, "pool_max_conns", "2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	fillDocs(t, m, 20)
+	e, other := newEmbedded(), jobModel
+	other.Name = "other"
+	filled, reindexed := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := m.FillVectors(t.Context(), jobModel, e.embed, nil); filled <- err }()
+	<-e.begun
+	if _, err := m.FillVectors(t.Context(), other, e.embed, nil); !errors.Is(err, contract.ErrFilling) {
+		t.Errorf("the second job: %v, want ErrFilling", err)
+	}
+	go func() { _, err := m.Reindex(t.Context(), other, e.embed, nil); reindexed <- err }()
+	close(e.gate)
+	if err := <-filled; err != nil {
+		t.Errorf("FillVectors = %v", err)
+	}
+	if err := <-reindexed; err != nil { // it has waited for the other one
+		t.Errorf("Reindex = %v", err)
+	}
+	for _, model := range []evidence.Model{jobModel, other} {
+		if q, err := m.MissingVectors(t.Context(), model); err != nil || q.Chunks != 0 {
+			t.Errorf("missing of %s: %+v, %v", model.Name, q, err)
+		}
+	}
+}

@@ -60,6 +60,7 @@ type Memory struct {
 	df     *rank.Frequencies
 	grams  grams
 	claims claims
+	jobs   chan struct{} // has one of each job: a connection is left for what they do
 
 	rewording atomic.Bool // followWords works
 
@@ -106,7 +107,12 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 		return nil, err
 	}
 	m.standbys = newStandbys(pool)
-	if err := m.register(ctx); err != nil {
+	m.jobs = make(chan struct{}, pool.MaxConns-1)
+	err = m.keepsSessions(ctx)
+	if err == nil {
+		err = m.register(ctx)
+	}
+	if err != nil {
 		_ = m.Close() // it has done nothing
 		return nil, err
 	}

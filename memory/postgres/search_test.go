@@ -3,8 +3,10 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -253,5 +255,58 @@ func TestWordsAloneAreSampledToo(t *testing.T) {
 	m.many = 1
 	if ask(); !m.grams.sampled() {
 		t.Error("a large memory is not sampled for words alone")
+	}
+}
+
+// A login without rights of its own, which takes the role of servers by a setting, has its
+// rights.
+func TestRoleThatIsSet(t *testing.T) {
+	t.Parallel()
+	blue, _, schema := tenants(t)
+	role := blue.pool.Config().ConnConfig.User
+	login := "login_" + schema
+	admin(t, fmt.Sprintf("create role %s login noinherit password '%s' in role %s", login, serverPassword, role))
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), database)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close(context.Background())
+		if _, err := conn.Exec(context.Background(), "drop role "+login); err != nil {
+			t.Error(err)
+		}
+	})
+	at, err := url.Parse(with("search_path", schema+",public", "role", role))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at.User = url.UserPassword(login, serverPassword)
+	m, err := Open(t.Context(), contract.Config{URL: at.String(), Tenant: "blue"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	found, err := m.Recall(t.Context(), evidence.RecallQuery{Text: "ledger zanzibar", K: 10})
+	if err != nil || len(found.Hits) != 1 || !strings.Contains(found.Hits[0].Passage.Text, "blue") {
+		t.Errorf("Recall = %+v, %v", found.Hits, err)
+	}
+}
+
+// Times that PostgreSQL does not have are no error in any way to find words.
+func TestFarTimesWithoutTextsearch(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	m.server.bm25, m.mostExact = false, 5 // more pass than are compared
+	for i := range 30 {
+		keep(t, m, textDoc(i, "words of the sea"))
+	}
+	for _, q := range []evidence.RecallQuery{
+		{Text: "sea", K: 5, Until: time.Date(400_000, 1, 1, 0, 0, 0, 0, time.UTC)},
+		{Text: "sea", K: 5, Since: time.Date(-9000, 1, 1, 0, 0, 0, 0, time.UTC)},
+	} {
+		if found, err := m.Recall(t.Context(), q); err != nil || len(found.Hits) != 5 {
+			t.Errorf("from %v to %v: %d hits, %v, want 5", q.Since, q.Until, len(found.Hits), err)
+		}
 	}
 }

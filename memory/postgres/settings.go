@@ -6,9 +6,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 )
@@ -58,9 +60,64 @@ func setNow(ctx context.Context, conn *pgconn.PgConn, names []string, values map
 	}
 	for i, name := range names {
 		if len(was.Rows) != 1 || len(is.Rows) != 1 || string(was.Rows[0][i]) != string(is.Rows[0][i]) {
-			return &evidence.Problem{What: fmt.Sprintf("a connection of memory.url does not keep its setting %s: a pooler gives each transaction another one", name),
-				Try: "let the pooler keep sessions (PgBouncer: pool_mode=session), or name the server itself in memory.url"}
+			return keepsNone("its setting "+name, nil)
 		}
 	}
 	return nil
+}
+
+// keepsNone is the Problem of a pooler of transactions.
+func keepsNone(what string, cause error) *evidence.Problem {
+	return &evidence.Problem{What: fmt.Sprintf("a connection of memory.url does not keep %s: a pooler gives each transaction another one", what),
+		Try: "let the pooler keep sessions (PgBouncer: pool_mode=session), or name the server itself in memory.url", Cause: cause}
+}
+
+// pooledWithin is how long a pooler may take to give a second session.
+const pooledWithin = 5 * time.Second
+
+// keepsSessions refuses a pooler of transactions before anything is read: it gives the same
+// session of the server to whoever asks next, with the settings of another, so that
+// row-level security shows nothing, or what is another tenant's.
+func (m *Memory) keepsSessions(ctx context.Context) error {
+	return m.retried(ctx, "opening the memory", writeFor, func() error {
+		one, err := m.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer one.Release()
+		pid, err := backendOf(ctx, one)
+		if err != nil || pid == one.Conn().PgConn().PID() {
+			return err // the server itself
+		}
+		within, cancel := context.WithTimeout(ctx, pooledWithin)
+		defer cancel()
+		two, err := m.pool.Acquire(within)
+		if within.Err() != nil && ctx.Err() == nil {
+			return nil // it has one session, which is kept
+		}
+		if err != nil {
+			return err
+		}
+		defer two.Release()
+		for range 3 { // of several sessions, the one that was last used comes first, or they come in turn
+			other, err := backendOf(ctx, two)
+			if err != nil {
+				return err
+			}
+			again, err := backendOf(ctx, one)
+			if err != nil {
+				return err
+			}
+			if other == pid || again != pid {
+				return keepsNone("its session", nil)
+			}
+		}
+		return nil
+	})
+}
+
+// backendOf is the process of the server that a connection talks to now.
+func backendOf(ctx context.Context, conn *pgxpool.Conn) (pid uint32, err error) {
+	err = conn.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeExec).Scan(&pid)
+	return pid, err
 }

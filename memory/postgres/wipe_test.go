@@ -75,3 +75,32 @@ func TestRecordsOfRemovalsAreBounded(t *testing.T) {
 	}
 	want("a day later", 0, 0, 0, "")
 }
+
+// Each removal has another mark, also if the clock of the process that forgets is behind and
+// the document was forgotten before.
+func TestForgetMarkOfASlowClock(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	now := time.Now()
+	m, err := openAt(t.Context(), contract.Config{Dir: t.TempDir(), Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	marks := map[string]bool{}
+	for i, behind := range []time.Duration{0, 0, time.Minute, time.Minute, 2 * time.Minute} {
+		now = now.Add(-behind)
+		keep(t, m, textDoc(i%2, fmt.Sprint("text ", i)))
+		if _, err := m.Forget(t.Context(), contract.Selector{IDs: []string{fmt.Sprint("d", i%2)}, Confirm: true}); err != nil {
+			t.Fatal(err)
+		}
+		mark, err := m.ForgetMark(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if marks[mark] {
+			t.Errorf("the removal %d has the mark of another one", i)
+		}
+		marks[mark] = true
+	}
+}

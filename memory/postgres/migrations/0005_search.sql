@@ -8,10 +8,11 @@ create function memory_having(of_terms text[], most bigint, without_docs bigint[
 returns table(at_doc bigint, at_ord int) language plpgsql stable security definer rows 1000 as $$
 declare
 	mine text := current_setting('research.tenant', true);
+	caller text := coalesce(nullif(current_setting('role', true), 'none'), session_user); -- here, current_user is the owner
 	all_docs boolean := of_source is null and of_session is null and of_tags is null and since is null and until is null;
 begin
-	if not has_table_privilege(session_user, 'passage', 'select') then
-		raise insufficient_privilege using message = format('the role %s may not read passages', session_user);
+	if not has_table_privilege(caller, 'passage', 'select') then
+		raise insufficient_privilege using message = format('the role %s may not read passages', caller);
 	end if;
 	return query select p.doc, p.ord from passage p
 		where p.tenant = mine and string_to_array(p.stems, ' ') @> of_terms
