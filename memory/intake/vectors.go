@@ -4,12 +4,48 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 var (
 	errNotFinite = errors.New("it contains a number that is not finite")
 	errZero      = errors.New("it is zero")
 )
+
+// Vectors copies the vectors of chunks to the n pieces that they were cut into, one after the
+// other: each of unit length, or zero where there is none that can be used. note says why
+// some were left out. all is nil if there are none; model has their dimensions.
+func Vectors(chunks evidence.Chunks, n int) (all []float32, model evidence.Model, note string) {
+	model = chunks.Model
+	for i := 0; i < len(chunks.Items) && model.Dims == 0; i++ {
+		model.Dims = len(chunks.Items[i].Vector)
+	}
+	if chunks.Model.IsZero() || model.Dims <= 0 {
+		return nil, model, ""
+	}
+	all, kept := make([]float32, n*model.Dims), 0
+	for i, c := range chunks.Items {
+		if c.Vector == nil {
+			continue
+		}
+		if err := Unit(all[i*model.Dims:(i+1)*model.Dims], c.Vector); err != nil {
+			note = fmt.Sprintf("vectors of the model %s were left out (chunk %d: %v); their chunks are found by words", contract.ModelText(chunks.Model), i, err)
+			continue
+		}
+		kept++
+	}
+	if kept == 0 {
+		return nil, model, note
+	}
+	return all, model, note
+}
+
+// OtherDims is what is said of vectors that have not the dimensions of their space.
+func OtherDims(m evidence.Model, got int) string {
+	return fmt.Sprintf("vectors of the model %s have %d dimensions in this memory, not %d: they were refused", contract.ModelText(m), m.Dims, got)
+}
 
 // Unit writes v to dst at length 1. A vector of another length, with a number that is not
 // finite, or of zeros is an error.

@@ -96,7 +96,7 @@ func (l *Local) spaceOf(ctx context.Context, model evidence.Model) (modelRow, er
 		})
 	}
 	if err == nil && row.model.Dims != model.Dims {
-		err = &evidence.Problem{What: otherDims(row.model, model.Dims), Try: "give the model another revision"}
+		err = &evidence.Problem{What: intake.OtherDims(row.model, model.Dims), Try: "give the model another revision"}
 	}
 	return row, err
 }

@@ -127,7 +127,7 @@ func importVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, 
 	}
 	dims := len(v.Data) / 4 / len(e.chunks)
 	if dims != row.model.Dims {
-		r.Warnings = append(r.Warnings, otherDims(row.model, dims)+"; the document is found by words")
+		r.Warnings = append(r.Warnings, intake.OtherDims(row.model, dims)+"; the document is found by words")
 		return nil
 	}
 	all, err := decode(v.Data, len(e.chunks), dims)

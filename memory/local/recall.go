@@ -11,13 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/memory/contract"
 	"github.com/research-mcp/research-mcp/memory/intake"
 	"github.com/research-mcp/research-mcp/memory/rank"
 )
-
-// depth is the fewest chunks that each kind of search contributes.
-const depth = 200
 
 // rerank is how many of the best chunks by words are compared by vectors from
 // the file while the index is loading.
@@ -68,29 +64,12 @@ func (l *Local) Recall(ctx context.Context, rq evidence.RecallQuery) (evidence.R
 }
 
 func (l *Local) prepareQuery(rq evidence.RecallQuery) (*preparedQuery, error) {
-	q := &preparedQuery{RecallQuery: rq, filter: newFilter(rq)}
-	switch q.Mode {
-	case "":
-		q.Mode = evidence.ModeHybrid
-	case evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector:
-	default:
-		return nil, evidence.BadInput(fmt.Sprintf("there is no recall mode %q", q.Mode), "use hybrid, bm25 or vector")
+	q, err := intake.Ask(rq, l.voc.Vocabulary)
+	if err != nil {
+		return nil, err
 	}
-	if q.K <= 0 {
-		q.K = contract.DefaultK
-	}
-	q.K = min(q.K, contract.MaxK)
-	q.depth = max(depth, 4*q.K)
-	if q.Mode != evidence.ModeVector {
-		q.terms = l.voc.Query(strings.ToValidUTF8(q.Text, " "))
-	}
-	if q.Mode == evidence.ModeBM25 {
-		return q, nil
-	}
-	if v := make([]float32, len(q.Lexical)); q.Mode == evidence.ModeHybrid && !q.LexicalModel.IsZero() && intake.Unit(v, q.Lexical) == nil {
-		q.lexical = v
-	}
-	return q, q.takeVector()
+	return &preparedQuery{RecallQuery: q.Asked, terms: q.Terms, vector: q.Vector, lexical: q.Lexical, hidden: q.Hidden,
+		depth: q.Depth, notes: q.Notes, filter: newFilter(rq)}, nil
 }
 
 // useLexical puts the lexical vector in the place of the trained model's, and reports
@@ -101,34 +80,6 @@ func (q *preparedQuery) useLexical() bool {
 	}
 	q.vector, q.Model, q.lexical, q.hidden = q.lexical, q.LexicalModel, nil, true
 	return true
-}
-
-// takeVector checks the vector of the query. Without a valid one the words
-// decide alone; in mode vector that is an error.
-func (q *preparedQuery) takeVector() error {
-	var why string
-	switch {
-	case q.Vector == nil || q.Model.IsZero():
-		why = "the query has no vector"
-	default:
-		v := make([]float32, len(q.Vector))
-		if err := intake.Unit(v, q.Vector); err != nil {
-			why = fmt.Sprintf("the vector of the query cannot be used: %v", err)
-		} else {
-			q.vector = v
-			return nil
-		}
-	}
-	if q.useLexical() {
-		return nil
-	}
-	if q.Mode == evidence.ModeVector {
-		return evidence.BadInput(why, "give a vector and its model, or use mode hybrid")
-	}
-	if q.Vector != nil {
-		q.notes = append(q.notes, why+"; the memory was searched by words alone")
-	}
-	return nil
 }
 
 // noVectors falls back to words; in mode vector it returns an error.

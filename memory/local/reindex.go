@@ -84,7 +84,7 @@ func (l *Local) wantModel(ctx context.Context, model evidence.Model) (modelRow, 
 			return err
 		}
 		if row.model.Dims != model.Dims {
-			return &evidence.Problem{What: otherDims(row.model, model.Dims), Try: "give the model another revision"}
+			return &evidence.Problem{What: intake.OtherDims(row.model, model.Dims), Try: "give the model another revision"}
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE model SET wanted = (id = ?)", row.id)
 		return err
@@ -212,7 +212,7 @@ func (j *job) embed(ctx context.Context, m evidence.Model, embed contract.EmbedF
 		for i, v := range vs {
 			dst := j.vectors[(at+i)*m.Dims : (at+i+1)*m.Dims]
 			if len(v) != m.Dims {
-				return &evidence.Problem{What: otherDims(m, len(v)), Try: "give the model another revision"}
+				return &evidence.Problem{What: intake.OtherDims(m, len(v)), Try: "give the model another revision"}
 			}
 			if err := intake.Unit(dst, v); err != nil {
 				clear(dst)

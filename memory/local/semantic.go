@@ -44,11 +44,11 @@ func (l *Local) semantics(ctx context.Context, tx *sql.Tx, q *preparedQuery) (*s
 			"run `research-mcp memory reindex`, or use mode hybrid")
 	}
 	if row.model.Dims != len(q.vector) && q.useLexical() {
-		q.notes = append(q.notes, otherDims(row.model, len(q.Vector))+"; the memory was searched by words and n-grams")
+		q.notes = append(q.notes, intake.OtherDims(row.model, len(q.Vector))+"; the memory was searched by words and n-grams")
 		return l.semantics(ctx, tx, q)
 	}
 	if row.model.Dims != len(q.vector) {
-		return lexical, q.noVectors(otherDims(row.model, len(q.vector)), "give the model another revision, or use mode hybrid")
+		return lexical, q.noVectors(intake.OtherDims(row.model, len(q.vector)), "give the model another revision, or use mode hybrid")
 	}
 	if err := l.noteCoverage(ctx, tx, q, row); err != nil {
 		return nil, err

@@ -11,43 +11,18 @@ import (
 	"sync"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/memory/contract"
 	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // takeVectors copies the valid vectors at unit length, and notes why others are
 // left out.
 func (e *entry) takeVectors(chunks evidence.Chunks) {
-	if chunks.Model.IsZero() {
-		return
+	all, model, note := intake.Vectors(chunks, len(e.chunks))
+	if note != "" {
+		e.notes = append(e.notes, note)
 	}
-	dims := chunks.Model.Dims
-	for _, c := range chunks.Items {
-		if dims == 0 {
-			dims = len(c.Vector)
-		}
-	}
-	if dims == 0 {
-		return
-	}
-	all := make([]float32, len(e.chunks)*dims)
-	kept, bad := 0, ""
-	for i, c := range chunks.Items {
-		if c.Vector == nil {
-			continue
-		}
-		if err := intake.Unit(all[i*dims:(i+1)*dims], c.Vector); err != nil {
-			bad = fmt.Sprintf("chunk %d: %v", i, err)
-			continue
-		}
-		kept++
-	}
-	if bad != "" {
-		e.notes = append(e.notes, fmt.Sprintf("vectors of the model %s were left out (%s); their chunks are found by words", contract.ModelText(chunks.Model), bad))
-	}
-	if kept > 0 {
-		e.model, e.vectors = chunks.Model, all
-		e.model.Dims = dims
+	if all != nil {
+		e.model, e.vectors = model, all
 	}
 }
 
@@ -93,7 +68,7 @@ func addVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, r *
 		return err
 	}
 	if m.model.Dims != e.model.Dims {
-		r.Warnings = append(r.Warnings, otherDims(m.model, e.model.Dims)+"; the document is found by words")
+		r.Warnings = append(r.Warnings, intake.OtherDims(m.model, e.model.Dims)+"; the document is found by words")
 		return nil
 	}
 	blob := encode(e.vectors)
@@ -106,10 +81,6 @@ func addVectors(ctx context.Context, tx *sql.Tx, doc, first int64, e *entry, r *
 		return err
 	}
 	return logChange(ctx, tx, doc)
-}
-
-func otherDims(m evidence.Model, got int) string {
-	return fmt.Sprintf("vectors of the model %s have %d dimensions in this memory, not %d: they were refused", contract.ModelText(m), m.Dims, got)
 }
 
 // modelRow is a stored vector space.

@@ -59,7 +59,7 @@ func (m *Memory) FillVectors(ctx context.Context, model evidence.Model, embed co
 func (m *Memory) spaceFor(ctx context.Context, model evidence.Model, activate bool) (space, error) {
 	s, err := m.ensureSpace(ctx, storableModel(model), activate)
 	if err == nil && s.model.Dims != model.Dims {
-		err = &evidence.Problem{What: otherDims(s.model, model.Dims), Try: "give the model another revision"}
+		err = &evidence.Problem{What: intake.OtherDims(s.model, model.Dims), Try: "give the model another revision"}
 	}
 	return s, err
 }
@@ -305,7 +305,7 @@ func embedAll(ctx context.Context, embed contract.EmbedFunc, texts []string, m e
 		}
 		for _, v := range vs {
 			if len(v) != m.Dims {
-				return nil, &evidence.Problem{What: otherDims(m, len(v)), Try: "give the model another revision"}
+				return nil, &evidence.Problem{What: intake.OtherDims(m, len(v)), Try: "give the model another revision"}
 			}
 			dst := make(vectors, m.Dims)
 			if intake.Unit(dst, v) != nil {

@@ -167,7 +167,7 @@ func (m *Memory) importVectors(ctx context.Context, tx attempt, doc int64, e *en
 		return "", fmt.Errorf("document %q: %w", intake.Name(e.Document), err)
 	}
 	if dims := len(all) / len(e.Pieces); dims != s.model.Dims {
-		return otherDims(s.model, dims) + "; the document is found by words", nil
+		return intake.OtherDims(s.model, dims) + "; the document is found by words", nil
 	}
 	with := *e
 	with.model, with.vectors = s, all

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,9 +12,6 @@ import (
 	"github.com/research-mcp/research-mcp/memory/intake"
 	"github.com/research-mcp/research-mcp/memory/rank"
 )
-
-// depth is the fewest chunks that each kind of search contributes.
-const depth = 200
 
 // preparedQuery is a RecallQuery with its limits applied, and its terms.
 type preparedQuery struct {
@@ -72,32 +68,15 @@ func (m *Memory) Recall(ctx context.Context, rq evidence.RecallQuery) (evidence.
 }
 
 func (m *Memory) prepareQuery(rq evidence.RecallQuery) (*preparedQuery, error) {
-	q := &preparedQuery{RecallQuery: rq}
-	q.filtered = filterOf(rq, m.tenant, &params{}) != ""
-	switch q.Mode {
-	case "":
-		q.Mode = evidence.ModeHybrid
-	case evidence.ModeHybrid, evidence.ModeBM25, evidence.ModeVector:
-	default:
-		return nil, evidence.BadInput(fmt.Sprintf("there is no recall mode %q", q.Mode), "use hybrid, bm25 or vector")
+	q, err := intake.Ask(rq, m.voc)
+	if err != nil {
+		return nil, err
 	}
-	if q.K <= 0 {
-		q.K = contract.DefaultK
+	for i, t := range q.Terms {
+		q.Terms[i] = coded(t)
 	}
-	q.K = min(q.K, contract.MaxK)
-	q.depth = max(depth, 4*q.K)
-	if q.Mode != evidence.ModeVector {
-		for _, t := range m.voc.Query(strings.ToValidUTF8(q.Text, " ")) {
-			q.terms = append(q.terms, coded(t))
-		}
-	}
-	if q.Mode == evidence.ModeBM25 {
-		return q, nil
-	}
-	if v := make([]float32, len(q.Lexical)); q.Mode == evidence.ModeHybrid && !q.LexicalModel.IsZero() && intake.Unit(v, q.Lexical) == nil {
-		q.lexical = v
-	}
-	return q, q.takeVector()
+	return &preparedQuery{RecallQuery: q.Asked, terms: q.Terms, vector: q.Vector, lexical: q.Lexical, hidden: q.Hidden,
+		depth: q.Depth, notes: q.Notes, filtered: filterOf(rq, m.tenant, &params{}) != ""}, nil
 }
 
 // useLexical puts the lexical vector in the place of the trained model's, and reports
@@ -108,31 +87,6 @@ func (q *preparedQuery) useLexical() bool {
 	}
 	q.vector, q.Model, q.lexical, q.hidden = q.lexical, q.LexicalModel, nil, true
 	return true
-}
-
-// takeVector checks the vector of the query. Without a valid one the words
-// decide alone; in mode vector that is an error.
-func (q *preparedQuery) takeVector() error {
-	why := "the query has no vector"
-	if q.Vector != nil && !q.Model.IsZero() {
-		v := make([]float32, len(q.Vector))
-		err := intake.Unit(v, q.Vector)
-		if err == nil {
-			q.vector = v
-			return nil
-		}
-		why = fmt.Sprintf("the vector of the query cannot be used: %v", err)
-	}
-	if q.useLexical() {
-		return nil
-	}
-	if q.Mode == evidence.ModeVector {
-		return evidence.BadInput(why, "give a vector and its model, or use mode hybrid")
-	}
-	if q.Vector != nil {
-		q.notes = append(q.notes, why+"; the memory was searched by words alone")
-	}
-	return nil
 }
 
 // noVectors falls back to words; in mode vector it returns an error.
@@ -168,10 +122,10 @@ func (m *Memory) chooseSpace(ctx context.Context, tx pgx.Tx, q *preparedQuery, t
 	}
 	if s.model.Dims != len(q.vector) {
 		if given := len(q.Vector); q.useLexical() {
-			q.notes = append(q.notes, otherDims(s.model, given)+"; the memory was searched by words and n-grams")
+			q.notes = append(q.notes, intake.OtherDims(s.model, given)+"; the memory was searched by words and n-grams")
 			return m.chooseSpace(ctx, tx, q, total)
 		}
-		return q.noVectors(otherDims(s.model, len(q.vector)), "give the model another revision, or use mode hybrid")
+		return q.noVectors(intake.OtherDims(s.model, len(q.vector)), "give the model another revision, or use mode hybrid")
 	}
 	q.space = s
 	return m.noteCoverage(ctx, tx, q, total)

@@ -97,46 +97,23 @@ type vectors []float32
 
 // takeVectors copies the valid vectors at unit length, and notes why others are left out.
 func (m *Memory) takeVectors(ctx context.Context, e *entry, chunks evidence.Chunks) error {
-	dims := chunks.Model.Dims
-	for i := 0; i < len(chunks.Items) && dims == 0; i++ {
-		dims = len(chunks.Items[i].Vector)
+	all, model, note := intake.Vectors(chunks, len(e.Pieces))
+	if note != "" {
+		e.Notes = append(e.Notes, note)
 	}
-	if chunks.Model.IsZero() || dims == 0 {
+	if all == nil {
 		return nil
 	}
-	all, kept, bad := make(vectors, len(e.Pieces)*dims), 0, ""
-	for i, c := range chunks.Items {
-		if c.Vector == nil {
-			continue
-		}
-		if err := intake.Unit(all[i*dims:(i+1)*dims], c.Vector); err != nil {
-			bad = fmt.Sprintf("chunk %d: %v", i, err)
-			continue
-		}
-		kept++
-	}
-	if bad != "" {
-		e.Notes = append(e.Notes, fmt.Sprintf("vectors of the model %s were left out (%s); their chunks are found by words", contract.ModelText(chunks.Model), bad))
-	}
-	if kept == 0 {
-		return nil
-	}
-	model := chunks.Model
-	model.Dims = dims
 	s, err := m.ensureSpace(ctx, model, true)
 	if err != nil {
 		return err
 	}
-	if s.model.Dims != dims {
-		e.Notes = append(e.Notes, otherDims(s.model, dims)+"; the document is found by words")
+	if s.model.Dims != model.Dims {
+		e.Notes = append(e.Notes, intake.OtherDims(s.model, model.Dims)+"; the document is found by words")
 		return nil
 	}
 	e.model, e.vectors = s, all
 	return nil
-}
-
-func otherDims(m evidence.Model, got int) string {
-	return fmt.Sprintf("vectors of the model %s have %d dimensions in this memory, not %d: they were refused", contract.ModelText(m), m.Dims, got)
 }
 
 // queueVectors stores the vectors of a document that has none in this space.
