@@ -115,9 +115,9 @@ func hostsOfPatroni(t *testing.T, url string) (all []*pgxpool.Pool) {
 	return all
 }
 
-// TestStandby has two servers on a cluster whose standbys receive what is written and do not
-// show it, and kills the primary: until a standby shows it, no read does without it.
-func TestStandby(t *testing.T) { //nolint:paralleltest // it kills a server
+// newOnPatroni makes a database on the cluster that patroni.sh has started.
+func newOnPatroni(t *testing.T) (database, script string) {
+	t.Helper()
 	server, script := os.Getenv("PATRONI_TEST_URL"), os.Getenv("PATRONI_TEST_SCRIPT")
 	if server == "" {
 		t.Skip("not run: PATRONI_TEST_URL is not set; internal/testkit/scripts/cluster.sh sets it")
@@ -135,15 +135,27 @@ func TestStandby(t *testing.T) { //nolint:paralleltest // it kills a server
 		t.Fatal(err)
 	}
 	_ = conn.Close(t.Context())
-	var standbys []*pgxpool.Pool
 	for _, host := range hostsOfPatroni(t, u.String()) {
+		eventually(t, "each server has the database", func() bool { return host.Ping(t.Context()) == nil })
+	}
+	return u.String(), script
+}
+
+// TestStandby has two servers on a cluster whose standbys receive what is written and do not
+// show it, and kills the primary: until a standby shows it, no read does without it.
+func TestStandby(t *testing.T) { //nolint:paralleltest // it kills a server
+	u, script := newOnPatroni(t)
+	var standbys []*pgxpool.Pool
+	for _, host := range hostsOfPatroni(t, u) {
 		standby := false
-		eventually(t, "each server has the database", func() bool { return host.QueryRow(t.Context(), "select pg_is_in_recovery()").Scan(&standby) == nil })
+		if err := host.QueryRow(t.Context(), "select pg_is_in_recovery()").Scan(&standby); err != nil {
+			t.Fatal(err)
+		}
 		if standby {
 			standbys = append(standbys, host)
 		}
 	}
-	writer, reader := openURL(t, u.String()), openURL(t, u.String())
+	writer, reader := openURL(t, u), openURL(t, u)
 	keep(t, writer, textDoc(1, "An otter swims."))
 	primary, followers := members(t, script)
 	for _, name := range followers { // Patroni would let its server go on, and choose another primary
@@ -191,6 +203,44 @@ func TestStandby(t *testing.T) { //nolint:paralleltest // it kills a server
 		t.Errorf("the new primary shows %s", got)
 	}
 	patroni(t, script, "revive", primary)
+}
+
+// TestFrozenPrimary stops the machine of a primary where it is, so that no connection to it is
+// ended: everything that was acknowledged is read from a standby, and writes go on with the
+// next primary.
+func TestFrozenPrimary(t *testing.T) { //nolint:paralleltest // it stops a server
+	u, script := newOnPatroni(t)
+	m := openURL(t, u)
+	keep(t, m, textDoc(1, "An otter swims."))
+	primary, _ := members(t, script)
+	keep(t, m, textDoc(2, "A beaver builds."))
+	if err := m.Append(t.Context(), "s_one", evidence.Turn{Role: evidence.RoleUser, Text: "Who builds?"}); err != nil {
+		t.Fatal(err)
+	}
+	patroni(t, script, "freeze", primary)
+	for i := range 20 {
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(t.Context(), mostSilence)
+		_, found, err := m.Document(ctx, "d2")
+		cancel()
+		if err != nil || !found {
+			t.Errorf("read %d of a frozen primary = %v, %v", i, found, err)
+		}
+		if took := time.Since(began); i < 3 || took > time.Second {
+			t.Logf("read %d took %v", i, took.Round(time.Millisecond))
+		}
+	}
+	began := time.Now()
+	keep(t, m, textDoc(3, "A heron stands."))
+	t.Logf("the next write took %v", time.Since(began).Round(time.Millisecond))
+	if got := shown(t, m); got != "all" {
+		t.Errorf("the next primary shows %s", got)
+	}
+	patroni(t, script, "thaw", primary)
+	members(t, script) // it follows
+	if r, err := m.Check(t.Context()); err != nil || !r.OK || r.Documents != 3 {
+		t.Errorf("Check = %+v, %v", r, err)
+	}
 }
 
 func openURL(t *testing.T, url string) *Memory {

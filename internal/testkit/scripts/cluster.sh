@@ -5,7 +5,7 @@
 #              FAILOVER_KILLS says how often, FAILOVER_BOUNDS=1 checks how long it takes
 #   replicas   two servers with two tenants in two databases, one killed (postgres.sh); then
 #              two servers with one database behind nginx (nginx.sh), one killed
-#   standby    what a standby shows while there is no primary (patroni.sh)
+#   standby    what a standby shows while there is no primary, or it is frozen (patroni.sh)
 #
 # What it started it stops. Exit code 3: the databases cannot be had.
 set -euo pipefail
@@ -46,7 +46,7 @@ replicas)
 standby)
   serve patroni.sh || exit $?
   eval "$served"
-  go test -count=1 -v -timeout 10m -run 'TestStandby$' ./memory/postgres
+  go test -count=1 -v -timeout 10m -run 'TestStandby$|TestFrozenPrimary$' ./memory/postgres
   ;;
 *)
   echo "cluster.sh: unknown test '${2:-}': failover, replicas or standby" >&2

@@ -8,7 +8,9 @@
 #   patroni.sh members     print a line for each: NAME ROLE STATE
 #   patroni.sh kill NAME   kill -9 its server, the children of that, and its Patroni,
 #                          as a machine that loses its power
-#   patroni.sh revive NAME start it again
+#   patroni.sh freeze NAME stop them where they are, as a machine that hangs
+#   patroni.sh thaw NAME   let them go on
+#   patroni.sh revive NAME start a killed one again
 #   patroni.sh hold NAME   stop its Patroni where it is; the server goes on
 #   patroni.sh let NAME    let that Patroni go on
 #   patroni.sh stop        end everything, and delete the data
@@ -190,6 +192,14 @@ kill)
   known "${2:-}"
   end "$2" KILL
   ;;
+freeze)
+  known "${2:-}"
+  end "$2" STOP
+  ;;
+thaw)
+  known "${2:-}"
+  end "$2" CONT
+  ;;
 revive)
   known "${2:-}"
   ! runs "$2" || die "$2 runs"
@@ -208,5 +218,5 @@ status)
   alive || { say "not running"; exit 1; }
   say "running on 127.0.0.1, ports $(port n1), $(port n2), $(port n3)"
   ;;
-*) die "unknown command '$1': start, members, kill, revive, hold or let NAME, stop or status" ;;
+*) die "unknown command '$1': start, members, kill, freeze, thaw, revive, hold or let NAME, stop or status" ;;
 esac
