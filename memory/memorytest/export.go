@@ -157,6 +157,8 @@ func (s suite) importBadInput(t *testing.T) {
 		{"nothing", "", "empty", 0},
 		{"a beginning", strings.Join(lines[:4], ""), "no end", 3},
 		{"a line less", strings.Join(slices.Delete(slices.Clone(lines), 2, 3), ""), "1 document and 0 sessions are missing", 7},
+		{"a beginning before a whole one", strings.Join(lines[:4], "") + string(b), "before the last one has no end", 11},
+		{"a line less before a whole one", strings.Join(slices.Delete(slices.Clone(lines), 2, 3), "") + string(b), "1 document and 0 sessions are missing", 15},
 	} {
 		moved, err := as[contract.Exporter](t, other).Import(t.Context(), strings.NewReader(c.in), contract.ImportOptions{})
 		if wantProblem(t, err, c.words); !errors.Is(err, contract.ErrCutShort) || moved.Documents+moved.Sessions+moved.Skipped != c.found {

@@ -190,6 +190,35 @@ func TestLostCommitsDoubleNothing(t *testing.T) {
 	}
 }
 
+// A report counts what was done once, also if the answer of its commit was lost.
+func TestLostCommitsAreReported(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	from, l := open(t), newLine(t)
+	const docs = 5
+	for i := range docs {
+		keep(t, from, textDoc(i, fmt.Sprint("words of the sea ", i)))
+	}
+	var export bytes.Buffer
+	if _, err := from.Export(t.Context(), &export, contract.ExportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	m := openOver(t, l)
+	l.cutting.Store(1)
+	if moved, err := m.Import(t.Context(), &export, contract.ImportOptions{}); err != nil || moved.Documents != docs || moved.Chunks != docs || moved.Skipped != 0 {
+		t.Errorf("Import = %+v, %v, want %d documents", moved, err, docs)
+	}
+	m.cfg.Keep = contract.Retention{MaxAge: time.Hour}
+	m.cfg.Now = func() time.Time { return time.Now().Add(48 * time.Hour) }
+	l.cutting.Store(1)
+	if r, err := m.Retain(t.Context()); err != nil || r.Documents != docs || len(r.IDs) != docs || r.Remaining != 0 {
+		t.Errorf("Retain = %+v, %v, want %d documents", r, err, docs)
+	}
+	if n := l.lost.Load(); n != 2 {
+		t.Errorf("the answers of %d commits were lost, want 2", n)
+	}
+}
+
 // Connections that are killed in the midst of writes lose nothing that was acknowledged,
 // and leave nothing half.
 func TestKilledConnections(t *testing.T) {

@@ -2,8 +2,8 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -31,6 +31,8 @@ type gap struct {
 	stops  []int32
 	texts  []string // to be embedded
 	found  vectors  // for each of ords; zero where it cannot be used
+	later  []int32  // ordinals of parts that follow
+	zeros  int      // passages of parts before whose vectors cannot be used
 }
 
 // FillVectors embeds what has no vector of model; see contract.VectorFiller.
@@ -177,6 +179,10 @@ func (f *filling) read(ctx context.Context, tx pgx.Tx) (out []gap, more bool, er
 		f.looked, f.restart = true, true
 		return nil, true, nil
 	}
+	if len(docs) == 0 {
+		return nil, false, &evidence.Problem{What: fmt.Sprintf("the counters of the memory in %s are damaged: they say that %d of %d documents have vectors of the model %s, and none is without",
+			m.server.name, have.documents, total.documents, contract.ModelText(f.space.model)), Try: "`research-mcp memory check` says what differs, and what to do", Cause: contract.ErrDamaged}
+	}
 	n := 0
 	for _, doc := range docs {
 		g, err := f.readGap(ctx, tx, doc)
@@ -221,23 +227,31 @@ func (f *filling) readGap(ctx context.Context, tx pgx.Tx, doc int64) (gap, error
 // and of others together.
 func (f *filling) fill(ctx context.Context, gaps []gap) error {
 	if len(gaps) > 1 || len(gaps[0].ords) <= f.chunks {
-		return f.fillPart(ctx, gaps, 0)
+		_, err := f.fillPart(ctx, gaps)
+		return err
 	}
-	whole := gaps[0]
+	whole, zeros := gaps[0], 0
 	for from := 0; from < len(whole.ords); from += f.chunks {
 		to := min(from+f.chunks, len(whole.ords))
 		part := whole
 		part.ords, part.starts, part.stops, part.texts = whole.ords[from:to], whole.starts[from:to], whole.stops[from:to], whole.texts[from:to]
-		if err := f.fillPart(ctx, []gap{part}, len(whole.ords)-to); err != nil {
+		part.later, part.zeros = whole.ords[to:], zeros
+		kept, err := f.fillPart(ctx, []gap{part})
+		if err != nil || len(kept) == 0 { // what the document has now is read again
 			return err
+		}
+		for v := range slices.Chunk(kept[0].found, f.space.model.Dims) {
+			if intake.IsZero(v) {
+				zeros++
+			}
 		}
 	}
 	return nil
 }
 
-// fillPart embeds all gaps and stores them in one transaction. left is how many passages
-// of the document are still to be embedded.
-func (f *filling) fillPart(ctx context.Context, gaps []gap, left int) error {
+// fillPart embeds gaps, and stores those in one transaction whose documents are still as
+// they were read, which it returns.
+func (f *filling) fillPart(ctx context.Context, gaps []gap) (kept []gap, err error) {
 	var texts []string
 	var docs []int64
 	for _, g := range gaps {
@@ -245,27 +259,26 @@ func (f *filling) fillPart(ctx context.Context, gaps []gap, left int) error {
 	}
 	found, err := embedAll(ctx, f.embed, texts, f.space.model)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range gaps {
 		n := len(gaps[i].ords) * f.space.model.Dims
 		gaps[i].found, found = found[:n], found[n:]
 	}
-	var kept []gap
 	err = f.m.write(ctx, "storing vectors", func(tx attempt) error {
 		kept = nil
 		if err := f.m.lockDocs(ctx, tx, "id", docs); err != nil {
 			return err
 		}
 		for _, g := range gaps {
-			same, err := f.m.isAsRead(ctx, tx, g)
+			same, err := f.m.isAsRead(ctx, tx, f.space, g)
 			if err != nil {
 				return err
 			}
 			if !same {
 				continue
 			}
-			if _, err := f.m.keepVectors(ctx, tx, f.space, g, left); err != nil {
+			if _, err := f.m.keepVectors(ctx, tx, f.space, g, len(g.later)); err != nil {
 				return err
 			}
 			kept = append(kept, g)
@@ -275,15 +288,22 @@ func (f *filling) fillPart(ctx context.Context, gaps []gap, left int) error {
 	for _, g := range kept {
 		f.stored[g.key()]++
 	}
-	return err
+	return kept, err
 }
 
-// isAsRead reports whether the document of a gap, which is locked, still has its passages.
-func (m *Memory) isAsRead(ctx context.Context, tx pgx.Tx, g gap) (same bool, err error) {
+// isAsRead reports whether the document of a gap, which is locked, still has its passages,
+// and vectors of all others: with another text in between it would have lost those.
+func (m *Memory) isAsRead(ctx context.Context, tx pgx.Tx, s space, g gap) (same bool, err error) {
 	err = tx.QueryRow(ctx, `select exists(select 1 from doc where tenant = $1 and id = $2 and hash = $3 and chunks = $4) and not exists(
 			select 1 from unnest($5::int[], $6::int[], $7::int[]) g(ord, start, stop)
 			left join passage p on p.tenant = $1 and p.doc = $2 and p.ord = g.ord where (p.start, p.stop) is distinct from (g.start, g.stop))`,
 		m.tenant, g.doc, g.hash, g.chunks, g.ords, g.starts, g.stops).Scan(&same)
+	rest := slices.Concat(g.ords, g.later)
+	if err != nil || !same || len(rest) == g.chunks {
+		return same, err
+	}
+	err = tx.QueryRow(ctx, "select count(*) + $4 >= $5 from "+s.table()+" where tenant = $1 and doc = $2 and ord <> all($3)",
+		m.tenant, g.doc, rest, g.zeros, g.chunks-len(rest)).Scan(&same)
 	return same, err
 }
 
@@ -340,61 +360,4 @@ func (m *Memory) keepVectors(ctx context.Context, tx pgx.Tx, s space, g gap, lef
 	queueStored(b, s, m.tenant, g.doc)
 	b.Queue("insert into change(tenant, doc) values($1, $2)", m.tenant, g.doc)
 	return added, tx.SendBatch(ctx, b).Close()
-}
-
-// AddVectors stores vectors of single passages; see contract.VectorFiller.
-func (m *Memory) AddVectors(ctx context.Context, model evidence.Model, vs []contract.ChunkVector) (int, error) {
-	if len(vs) == 0 {
-		return 0, ctx.Err()
-	}
-	s, err := m.spaceFor(ctx, model, false)
-	if err != nil {
-		return 0, err
-	}
-	uids := make([]string, 0, len(vs))
-	for _, v := range vs {
-		uids = append(uids, storableID(v.Passage.DocumentID))
-	}
-	added := 0
-	err = m.write(ctx, "storing vectors", func(tx attempt) error {
-		added = 0
-		if err := m.lockDocs(ctx, tx, "uid", uids); err != nil {
-			return err
-		}
-		for _, v := range vs {
-			n, err := m.addVector(ctx, tx, s, v)
-			if err != nil {
-				return err
-			}
-			added += n
-		}
-		return nil
-	})
-	return added, err
-}
-
-// addVector stores a vector whose passage is stored as it has it and has none. The
-// document is locked.
-func (m *Memory) addVector(ctx context.Context, tx pgx.Tx, s space, v contract.ChunkVector) (int, error) {
-	g := gap{found: make(vectors, s.model.Dims)}
-	if intake.Unit(g.found, v.Vector) != nil {
-		return 0, nil //nolint:nilerr // such a vector is left out
-	}
-	var ord int32
-	var body []byte
-	var left int
-	err := tx.QueryRow(ctx, fmt.Sprintf(`select d.id, d.chunks, p.ord, substring(b.text from p.start + 1 for p.stop - p.start),
-			coalesce((select missing from embedded e where e.tenant = $1 and e.model = $5 and e.doc = d.id), d.chunks)
-		from doc d join passage p on p.tenant = $1 and p.doc = d.id join body b on b.tenant = $1 and b.doc = d.id
-		where d.tenant = $1 and d.uid = $2 and p.start = $3 and p.stop = $4
-			and not exists(select 1 from %s v where v.tenant = $1 and v.doc = d.id and v.ord = p.ord)`, s.table()),
-		m.tenant, storableID(v.Passage.DocumentID), v.Passage.Start, v.Passage.End, s.id).Scan(&g.doc, &g.chunks, &ord, &body, &left)
-	if errors.Is(err, pgx.ErrNoRows) || err == nil && string(body) != v.Passage.Text {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	g.ords = []int32{ord}
-	return m.keepVectors(ctx, tx, s, g, max(0, left-1))
 }

@@ -329,3 +329,17 @@ func TestJobsLeaveAConnection(t *testing.T) {
 		}
 	}
 }
+
+// Counters that say for ever that a document is without vectors end a reindex.
+func TestReindexWithDamagedCounters(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	fillDocs(t, m, 1)
+	admin(t, "update "+m.server.schema+".tally set documents = documents + 1 where model = 0")
+	e := newEmbedded()
+	close(e.gate)
+	_, err := m.Reindex(t.Context(), jobModel, e.embed, nil)
+	if wantProblem(t, err, "1 of 2 documents", "memory check"); !errors.Is(err, contract.ErrDamaged) {
+		t.Errorf("Reindex = %v, want ErrDamaged", err)
+	}
+}

@@ -111,3 +111,32 @@ func TestUpdateThatIsGivenUp(t *testing.T) {
 		t.Errorf("the layout is %d, %v", version, err)
 	}
 }
+
+// A role of servers, which may not update an older layout, is told who does.
+func TestUpdateIsForTheOwner(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	schema := oldLayout(t, 4)
+	dropServerRole(t, schema)
+	url, err := serverRole(t.Context(), schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), contract.Config{URL: url, Tenant: "blue"})
+	wantProblem(t, err, "layout 4", "may not update", "doctor", mustParse(t, database).User.Username())
+	owner, err := Open(t.Context(), contract.Config{URL: with("search_path", schema+",public")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := owner.Close(); err != nil {
+		t.Error(err)
+	}
+	m, err := Open(t.Context(), contract.Config{URL: url, Tenant: "blue"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep(t, m, textDoc(1, "words of a document"))
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+}

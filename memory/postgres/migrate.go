@@ -129,11 +129,26 @@ func (s *server) update(ctx context.Context, conn *pgx.Conn, log *slog.Logger) e
 			continue
 		}
 		if err := s.step(ctx, conn, i, step, log); err != nil {
+			if i > 0 && codeOf(err) == insufficientPrivilege {
+				return s.notOwner(ctx, conn, i, err)
+			}
 			return err
 		}
 		log.Info("the layout of the memory was updated", "database", s.name, "version", i+1)
 	}
 	return nil
+}
+
+// notOwner is the Problem of a user who may use the tables and not change them, as servers
+// do; see docs/guides/postgres.md.
+func (s *server) notOwner(ctx context.Context, conn *pgx.Conn, version int, cause error) error {
+	var owner string
+	if err := conn.QueryRow(ctx, "select relowner::regrole::text from pg_class where oid = $1::regclass", pgx.Identifier{s.schema, "memory_layout"}.Sanitize()).Scan(&owner); err != nil {
+		return err
+	}
+	return &evidence.Problem{What: fmt.Sprintf("the memory in %s has the layout %d of an older program, and the user %s may not update it to %d", s.name, version, s.user, newest()),
+		Try:   fmt.Sprintf("run `research-mcp doctor` of this version once with the owner of the tables, %s, as the user in memory.url, and give %s the rights of new tables (docs/guides/postgres.md)", owner, s.user),
+		Cause: cause}
 }
 
 const (

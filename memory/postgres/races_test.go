@@ -290,3 +290,45 @@ func TestFillReadsAgain(t *testing.T) {
 		t.Errorf("next after %d fills = %v, want an error", mostStored, gaps)
 	}
 }
+
+// A document that had another text for a moment, between two parts of it, has all vectors.
+func TestVectorsOfATextThatComesBack(t *testing.T) {
+	t.Parallel()
+	m := open(t)
+	doc := textDoc(1, "")
+	var pieces evidence.Chunks
+	for i := range 20 {
+		from := len(doc.Text)
+		doc.Text += fmt.Sprintf("Number %d is another one. ", i)
+		pieces.Items = append(pieces.Items, evidence.Chunk{Start: from, End: len(doc.Text)})
+	}
+	store := func() {
+		if _, err := m.Put(t.Context(), doc, pieces); err != nil {
+			t.Error(err)
+		}
+	}
+	store()
+	calls := 0
+	_, err := m.FillVectors(t.Context(), raceModel, func(ctx context.Context, texts []string) ([][]float32, error) {
+		if calls++; calls == 2 {
+			keep(t, m, textDoc(1, "something else"))
+			store()
+		}
+		out, err := embedOnes(ctx, texts)
+		if calls == 3 {
+			out[0] = []float32{0, 0, 0, 0} // one that cannot be used has no row
+		}
+		return out, err
+	}, nil)
+	if err != nil {
+		t.Error(err)
+	}
+	var vectors int
+	if err := admin(t).QueryRow(t.Context(), "select count(*) from "+m.server.schema+".vec_1").Scan(&vectors); err != nil || vectors != len(pieces.Items)-1 {
+		t.Errorf("%d passages have vectors, %v, want all but one of %d", vectors, err, len(pieces.Items))
+	}
+	if q, err := m.MissingVectors(t.Context(), raceModel); err != nil || q.Chunks != 0 {
+		t.Errorf("missing: %+v, %v", q, err)
+	}
+	wantWhole(t, m)
+}

@@ -25,6 +25,12 @@ func (m *Memory) Retain(ctx context.Context) (evidence.Receipt, error) {
 			if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", m.key(lockRetain)); err != nil {
 				return err
 			}
+			if tx.again { // an attempt whose answer was lost may have removed them
+				gone, err := m.areGone(ctx, tx, removed)
+				if err != nil || gone {
+					return err
+				}
+			}
 			var err error
 			if found, err = m.tooOld(ctx, tx); err != nil {
 				return err
@@ -58,6 +64,16 @@ func (m *Memory) Retain(ctx context.Context) (evidence.Receipt, error) {
 		return r, err
 	}
 	return r, m.checkWords(ctx)
+}
+
+// areGone reports whether an attempt has removed documents.
+func (m *Memory) areGone(ctx context.Context, tx pgx.Tx, removed []aged) (gone bool, err error) {
+	ids := make([]int64, 0, len(removed))
+	for _, d := range removed {
+		ids = append(ids, d.id)
+	}
+	err = tx.QueryRow(ctx, "select not exists(select 1 from doc where tenant = $1 and id = any($2))", m.tenant, ids).Scan(&gone)
+	return gone && len(ids) > 0, err
 }
 
 // checkWords has old words made anew that an older program has stored since this one was

@@ -66,6 +66,9 @@ func (e EndLine) lacks(all EndLine, strange int) string {
 	return fmt.Sprintf("%s and %s are missing from the export: its end counts %d and %d", text.Count(documents, "document"), text.Count(sessions, "session"), all.Documents, all.Sessions)
 }
 
+// lack notes what is missing of an export.
+func (im *importer[T]) lack(what string) { im.lacks = cmp.Or(im.lacks, what) }
+
 // complete returns the error of an export of which something is missing: what was read of
 // it is stored.
 func (im *importer[T]) complete() error {

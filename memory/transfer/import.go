@@ -58,7 +58,7 @@ type importer[T any] struct {
 	end     bool
 	seen    EndLine // since the header
 	strange int     // lines that are no record, since the header
-	lacks   string  // what an end has counted and was not there
+	lacks   string  // what is missing of the exports that were read, the first of it
 	cleaned int     // documents from which invisible characters were removed
 	silent  bool    // no further warnings are added by warn
 }
@@ -178,12 +178,16 @@ func (im *importer[T]) take(ctx context.Context, b []byte, n int) error {
 	if !im.begun && ln.Header == nil {
 		return fmt.Errorf("%w: it does not begin an export of a memory", errNoExport)
 	}
+	first := !im.begun
 	im.begun = true
 	im.size += len(b)
 	switch {
 	case ln.Header != nil:
 		if ln.Header.Format != Format {
 			return fmt.Errorf("%w: it has format %d, this program reads %d", errNoExport, ln.Header.Format, Format)
+		}
+		if !first && !im.end { // of several in one file
+			im.lack("an export before the last one has no end")
 		}
 		im.end, im.seen, im.strange = false, EndLine{}, 0
 	case ln.Model != nil:
@@ -211,7 +215,7 @@ func (im *importer[T]) take(ctx context.Context, b []byte, n int) error {
 		})
 	case ln.End != nil:
 		im.end = true
-		im.lacks = im.seen.lacks(*ln.End, im.strange)
+		im.lack(im.seen.lacks(*ln.End, im.strange))
 	default:
 		im.strange++
 		return errors.New("it is not a record of an export")
@@ -281,11 +285,11 @@ func (im *importer[T]) storeAll(ctx context.Context, batch []item[T]) (failed in
 	if len(batch) == 0 {
 		return -1, ctx.Err()
 	}
-	var sum contract.Moved
+	var sum, before contract.Moved
 	left := map[int]error{} // by line
 	failed = -1
 	err = im.to.Batch(ctx, func(tx T) error {
-		failed = -1
+		failed, before = -1, sum
 		sum = contract.Moved{}
 		clear(left)
 		for i, it := range batch {
@@ -303,6 +307,9 @@ func (im *importer[T]) storeAll(ctx context.Context, batch []item[T]) (failed in
 	})
 	if err != nil {
 		return failed, err
+	}
+	if stored := before.Documents + before.Sessions; stored > 0 && sum.Documents+sum.Sessions == 0 && sum.Skipped == before.Skipped+stored {
+		sum = before // it was done, and the answer was lost
 	}
 	for _, n := range slices.Sorted(maps.Keys(left)) {
 		im.leaveOut(n, left[n])
