@@ -58,13 +58,14 @@ func TestSettingsAreShownWithoutSecrets(t *testing.T) {
 func TestInURL(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"https://h/x?q=1":                "",
-		"https://user:pass@h/?token=T&q": "T pass dXNlcjpwYXNz",
-		"https://tokentoken@h":           "tokentoken dG9rZW50b2tlbjo=",
-		"https://ada@h":                  "YWRhOg==",
-		"user:pass@h:80":                 "pass",
-		"https://u:p/w@h":                "p/w",
-		"you@example.org":                "",
+		"https://h/x?q=1":                                                    "",
+		"https://user:pass@h/?token=T&q":                                     "T pass dXNlcjpwYXNz",
+		"https://tokentoken@h":                                               "tokentoken dG9rZW50b2tlbjo=",
+		"https://ada@h":                                                      "YWRhOg==",
+		"postgres://research@h/research":                                     "cmVzZWFyY2g6",
+		"user:pass@h:80":                                                     "pass",
+		"https://u:p/w@h":                                                    "p/w",
+		"you@example.org":                                                    "",
 		"https://h/private/Zk39xQpL77mWv2RtY8bN/feed.xml":                    "Zk39xQpL77mWv2RtY8bN",
 		"https://h/rss/0f8fad5b-d9cb-469f-a165-70867728950e":                 "0f8fad5b-d9cb-469f-a165-70867728950e",
 		"https://h/u/9b74c9897bac770ffc029102a200c5de.rss":                   "9b74c9897bac770ffc029102a200c5de",

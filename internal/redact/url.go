@@ -74,7 +74,7 @@ func InURL(address string) []string {
 	if p, set := u.User.Password(); set && p != "" {
 		password = p
 		out = append(out, p)
-	} else if len(user) >= minToken {
+	} else if len(user) >= minToken && u.Scheme != "postgres" && u.Scheme != "postgresql" { // its users have names, and passwords elsewhere
 		out = append(out, user)
 	}
 	return append(out, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -24,6 +25,7 @@ const (
 	connectWait  = 5 * time.Second
 	mostConns    = 10 // of one process; the URL may say another number
 	fewestConns  = 2  // one holds a lock while another works
+	usualPort    = 5432
 	// pingWithin is how long a connection that was idle may take to show that it still is one.
 	pingWithin = 3 * time.Second
 	// idleFor is how long a process may do nothing in the midst of a transaction until the
@@ -40,6 +42,9 @@ type server struct {
 	name     string // for messages: without the password
 	database string
 	user     string
+	port     uint16 // of the first host
+	unknown  bool   // no password is given
+	version  int    // of PostgreSQL, such as 18; 0: it was not asked yet
 	schema   string // of our tables
 	path     string // search_path: the schema, and those of the extensions
 	tls      bool   // memory.url demands it
@@ -123,7 +128,7 @@ func parseReason(err error) string {
 
 // prepare looks at the database, and makes or updates the layout.
 func prepare(ctx context.Context, cfg *pgx.ConnConfig, log *slog.Logger) (server, error) {
-	s := server{name: hostsOf(cfg) + "/" + cfg.Database, database: cfg.Database, user: cfg.User, tls: demandsTLS(cfg)}
+	s := server{name: hostsOf(cfg) + "/" + cfg.Database, database: cfg.Database, user: cfg.User, port: cfg.Port, unknown: cfg.Password == "", tls: demandsTLS(cfg)}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -164,11 +169,13 @@ func (s *server) look(ctx context.Context, conn *pgx.Conn) error {
 	var encoding string
 	var schema *string
 	var standby bool
-	err := conn.QueryRow(ctx, `select current_setting('server_version_num')::int, pg_encoding_to_char(encoding), current_schema(), pg_is_in_recovery()
-		from pg_database where datname = current_database()`).Scan(&version, &encoding, &schema, &standby)
+	var path string
+	err := conn.QueryRow(ctx, `select current_setting('server_version_num')::int, pg_encoding_to_char(encoding), current_schema(), pg_is_in_recovery(), current_setting('search_path')
+		from pg_database where datname = current_database()`).Scan(&version, &encoding, &schema, &standby, &path)
 	if err != nil {
 		return err
 	}
+	s.version = version / 10000
 	switch {
 	case standby:
 		return isStandby(*s, nil)
@@ -178,11 +185,33 @@ func (s *server) look(ctx context.Context, conn *pgx.Conn) error {
 		return &evidence.Problem{What: fmt.Sprintf("the database %s has the encoding %s, which cannot hold every text", s.name, encoding),
 			Try: fmt.Sprintf("make another one: CREATE DATABASE %s ENCODING 'UTF8' TEMPLATE template0", pgx.Identifier{s.database + "_utf8"}.Sanitize())}
 	case schema == nil:
-		return &evidence.Problem{What: fmt.Sprintf("no schema of search_path exists in the database %s", s.name),
-			Try: "make it with CREATE SCHEMA, or take search_path out of memory.url"}
+		first, _, _ := strings.Cut(path, ",")
+		return &evidence.Problem{What: fmt.Sprintf("the database %s has no schema of search_path (%s) that the user %s may use", s.name, path, s.user),
+			Try: fmt.Sprintf("make it (%s), give the user rights to it (GRANT ALL ON SCHEMA), or take search_path out of memory.url", s.psql("CREATE SCHEMA "+strings.TrimSpace(first)+" AUTHORIZATION "+pgx.Identifier{s.user}.Sanitize()))}
 	}
 	s.schema = *schema
 	return nil
+}
+
+// psql is a command line for the machine of the server.
+func (s server) psql(sql string) string { return s.client("psql", "-d", s.database, "-c", sql) }
+
+// client is one for a program of PostgreSQL.
+func (s server) client(program string, args ...string) string {
+	out := program
+	if s.port != 0 && s.port != usualPort {
+		out += fmt.Sprintf(" -p %d", s.port)
+	}
+	special := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r)
+	}
+	for _, a := range args {
+		if strings.ContainsFunc(a, special) {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		out += " " + a
+	}
+	return out
 }
 
 func tooOld(s server, version int) *evidence.Problem {

@@ -125,8 +125,12 @@ func (s server) explain(err error) error {
 	case readOnlyTransaction:
 		return isStandby(s, err)
 	case insufficientPrivilege:
-		return problem(fmt.Sprintf("the user %s has no right to do this in the database %s: %s", s.user, s.name, messageOf(err)),
-			fmt.Sprintf(`let the owner run: psql -d %s -c 'GRANT ALL ON SCHEMA %s TO %s'`, s.database, pgx.Identifier{s.schema}.Sanitize(), pgx.Identifier{s.user}.Sanitize()))
+		schema, user := pgx.Identifier{s.schema}.Sanitize(), pgx.Identifier{s.user}.Sanitize()
+		grant := fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s", schema, user)
+		if strings.Contains(messageOf(err), "for schema ") {
+			grant = fmt.Sprintf("GRANT ALL ON SCHEMA %s TO %s", schema, user)
+		}
+		return problem(fmt.Sprintf("the user %s has no right to do this in the database %s: %s", s.user, s.name, messageOf(err)), "let the owner run: "+s.psql(grant))
 	case noStatement, duplicateStatement: // those that this program prepares are of its connection
 		return keepsNone("what is prepared on it", err)
 	case undefinedTable, undefinedColumn:
@@ -168,17 +172,20 @@ func (s server) explainConnect(err error) error {
 	var what, try string
 	text := err.Error()
 	switch code := codeOf(err); {
+	case code == wrongPassword && s.unknown:
+		what, try = fmt.Sprintf("the server of %s wants a password of %s, and none is given", s.name, s.user),
+			"write it into memory.url after the user, with a colon between, or into ~/.pgpass or PGPASSWORD"
 	case code == wrongPassword:
 		what, try = fmt.Sprintf("the server of %s does not accept the password of %s", s.name, s.user),
-			fmt.Sprintf(`correct it in memory.url, or set another: psql -c '\password %s'`, s.user)
+			"correct it in memory.url, or set another: "+s.client("psql", "-c", `\password `+s.user)
 	case code == wrongAuthorization && strings.Contains(text, "no encryption"):
 		what, try = fmt.Sprintf("the server of %s accepts only encrypted connections", s.name), "add sslmode=require to memory.url (better: sslmode=verify-full and sslrootcert)"
 	case code == wrongAuthorization:
 		what, try = fmt.Sprintf("the server of %s does not let %s in: %s", s.name, s.user, messageOf(err)), "add a line for it to pg_hba.conf, then SELECT pg_reload_conf()"
 	case code == noDatabase:
-		what, try = fmt.Sprintf("the server of %s has no such database", s.name), fmt.Sprintf("make it: createdb -O %s -E UTF8 -T template0 %s", s.user, s.database)
+		what, try = fmt.Sprintf("the server of %s has no such database", s.name), "make it: "+s.client("createdb", "-O", s.user, "-E", "UTF8", "-T", "template0", s.database)
 	case code == insufficientPrivilege:
-		what, try = fmt.Sprintf("the user %s may not connect to %s", s.user, s.name), fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", s.database, s.user)
+		what, try = fmt.Sprintf("the user %s may not connect to %s", s.user, s.name), "let a superuser run: "+s.client("psql", "-c", fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", pgx.Identifier{s.database}.Sanitize(), pgx.Identifier{s.user}.Sanitize()))
 	case code == protocolViolation && strings.Contains(text, "unsupported startup parameter"):
 		what, try = fmt.Sprintf("the pooler of %s refuses a setting of memory.url: %s", s.name, messageOf(err)), "take it out of memory.url, or name it in the pooler's ignore_startup_parameters"
 	case code == undefinedObject || strings.HasPrefix(code, "22"):

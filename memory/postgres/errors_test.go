@@ -121,8 +121,8 @@ func TestOpenExplainsRefusals(t *testing.T) {
 		{wrongAuthorization, `no pg_hba.conf entry for host "10.0.0.1", user "reader", database "research", no encryption`, []string{"only encrypted", "sslmode=require"}},
 		{wrongAuthorization, `no pg_hba.conf entry for host "10.0.0.1", user "reader", database "research", SSL encryption`, []string{"does not let reader in", "pg_hba.conf"}},
 		{wrongPassword, `password authentication failed for user "reader"`, []string{"password of reader", `\password reader`}},
-		{noDatabase, `database "research" does not exist`, []string{"no such database", "createdb -O reader -E UTF8 -T template0 research"}},
-		{insufficientPrivilege, "permission denied for database", []string{"may not connect", "GRANT CONNECT"}},
+		{noDatabase, `database "research" does not exist`, []string{"no such database", "createdb -p ", "-O reader -E UTF8 -T template0 research"}},
+		{insufficientPrivilege, "permission denied for database", []string{"may not connect", `'GRANT CONNECT ON DATABASE "research" TO "reader"'`}},
 		{tooManyConnections, "sorry, too many clients already", []string{"no connection left", "max_connections"}},
 		{cannotConnectNow, "the database system is starting up", []string{"cannot be reached", "pg_isready"}},
 	} {
@@ -157,18 +157,27 @@ func TestOlder(t *testing.T) {
 // What a test server cannot be brought to is explained all the same.
 func TestExplain(t *testing.T) {
 	t.Parallel()
-	s := server{name: "db.test:5432/research", database: "research", user: "reader", schema: "public"}
+	s := server{name: "db.test:5432/research", database: "research", user: "reader", schema: "public", port: 5432, version: 15}
+	other, unknown := s, s
+	other.port, other.database = 5433, "the team's"
+	unknown.unknown = true
+	refused := &pgconn.PgError{Code: wrongPassword, Message: "password authentication failed"}
 	for _, c := range []struct {
 		err   error
 		cause error
 		words []string
 	}{
 		{tooOld(s, 140010), nil, []string{"PostgreSQL 14", "15 or newer"}},
-		{s.noVector(&pgconn.PgError{Code: undefinedFile}), nil, []string{"does not have the extension pgvector", "apt install"}},
+		{s.noVector(&pgconn.PgError{Code: undefinedFile}), nil, []string{"does not have the extension pgvector", "apt install postgresql-15-pgvector;"}},
+		{s.noVector(&pgconn.PgError{Code: insufficientPrivilege}), nil, []string{"may not add it", "psql -d research -c 'CREATE EXTENSION vector'"}},
+		{other.noVector(&pgconn.PgError{Code: insufficientPrivilege}), nil, []string{`psql -p 5433 -d 'the team'\''s' -c 'CREATE EXTENSION vector'`}},
+		{s.explainConnect(refused), nil, []string{"does not accept", `psql -c '\password reader'`}},
+		{unknown.explainConnect(refused), nil, []string{"none is given", "PGPASSWORD"}},
+		{s.explain(&pgconn.PgError{Code: insufficientPrivilege, Message: "permission denied for schema public"}), nil, []string{`'GRANT ALL ON SCHEMA "public" TO "reader"'`}},
 		{s.noVector(&pgconn.PgError{Code: featureNotSupported}), nil, []string{"does not have the extension pgvector"}},
 		{s.explain(fmt.Errorf("storing: %w", &pgconn.PgError{Code: diskFull, Message: "could not extend file"})), contract.ErrFull, []string{"disk", "nothing was written"}},
 		{s.explain(&pgconn.PgError{Code: readOnlyTransaction}), contract.ErrReadOnly, []string{"standby", "pg_promote"}},
-		{s.explain(&pgconn.PgError{Code: insufficientPrivilege, Message: "permission denied for table doc"}), nil, []string{"table doc", "GRANT"}},
+		{s.explain(&pgconn.PgError{Code: insufficientPrivilege, Message: "permission denied for table doc"}), nil, []string{"table doc", `DELETE ON ALL TABLES IN SCHEMA "public" TO "reader"'`}},
 		{s.explain(&pgconn.PgError{Code: dataCorrupted, Message: "invalid page"}), contract.ErrDamaged, []string{"invalid page"}},
 		{s.explain(&pgconn.PgError{Code: undefinedTable, Message: `relation "doc" does not exist`}), nil, []string{"not complete", "backup"}},
 		{s.explain(&pgconn.PgError{Code: adminShutdown, Message: "terminating connection"}), nil, []string{"does not answer", "doctor"}},

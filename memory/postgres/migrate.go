@@ -105,7 +105,7 @@ const programName = "research-mcp"
 func (s *server) notOurs(tables []string) *evidence.Problem {
 	return &evidence.Problem{
 		What: fmt.Sprintf("the schema %s of the database %s belongs to another program: it has %s", s.schema, s.name, strings.Join(tables, ", ")),
-		Try: fmt.Sprintf("make a database for the memory (CREATE DATABASE research OWNER %s) and name it in memory.url, or a schema (CREATE SCHEMA research) and add ?search_path=research",
+		Try: fmt.Sprintf("make a database for the memory (CREATE DATABASE research_memory OWNER %[1]s ENCODING 'UTF8' TEMPLATE template0) and name it in memory.url, or a schema (CREATE SCHEMA research_memory AUTHORIZATION %[1]s) and add search_path=research_memory to memory.url",
 			pgx.Identifier{s.user}.Sanitize()),
 	}
 }
@@ -265,17 +265,17 @@ func (s *server) noVector(err error) error {
 	switch pg.Code {
 	case insufficientPrivilege:
 		return &evidence.Problem{What: fmt.Sprintf("the database %s does not have the extension pgvector, and the user %s may not add it", s.name, s.user),
-			Try: fmt.Sprintf(`let a superuser run: psql -d %s -c 'CREATE EXTENSION vector'`, s.database), Cause: err}
+			Try: "let a superuser run: " + s.psql("CREATE EXTENSION vector"), Cause: err}
 	case undefinedFile, featureNotSupported:
 		return &evidence.Problem{What: fmt.Sprintf("the server of %s does not have the extension pgvector", s.name),
-			Try: "install it on the server (Debian: apt install postgresql-18-pgvector; others: https://github.com/pgvector/pgvector), then start again", Cause: err}
+			Try: fmt.Sprintf("install it on the server (Debian: apt install postgresql-%d-pgvector; others: https://github.com/pgvector/pgvector), then start again", s.version), Cause: err}
 	}
 	return err
 }
 
 func (s *server) oldVector(version string) *evidence.Problem {
 	return &evidence.Problem{What: fmt.Sprintf("the server of %s has pgvector %s; %s or newer is needed", s.name, version, oldestVector),
-		Try: fmt.Sprintf(`install the newer one on the server, then, if the database has it already: psql -d %s -c 'ALTER EXTENSION vector UPDATE'`, s.database)}
+		Try: "install the newer one on the server, then, if the database has it already: " + s.psql("ALTER EXTENSION vector UPDATE")}
 }
 
 // findExtensions finds the schemas of the extensions. That pgvector is missing or too old
@@ -307,7 +307,7 @@ func (s *server) findExtensions(ctx context.Context, conn *pgx.Conn) error {
 	switch {
 	case vector == "":
 		return &evidence.Problem{What: fmt.Sprintf("the database %s does not have the extension pgvector", s.name),
-			Try: fmt.Sprintf(`let a superuser run: psql -d %s -c 'CREATE EXTENSION vector'`, s.database)}
+			Try: "let a superuser run: " + s.psql("CREATE EXTENSION vector")}
 	case older(vector, oldestVector):
 		return s.oldVector(vector)
 	}
