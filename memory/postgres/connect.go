@@ -63,7 +63,11 @@ func parse(text string) (*pgxpool.Config, error) {
 	}
 	cfg, err := pgxpool.ParseConfig(text)
 	if err != nil {
-		return nil, evidence.BadInput("memory.url cannot be used: "+parseReason(err), urlForm)
+		reason, try := parseReason(err), urlForm
+		if strings.Contains(reason, "configure TLS") {
+			try = "correct sslmode, sslrootcert, sslcert or sslkey in memory.url: they are as those of psql"
+		}
+		return nil, evidence.BadInput("memory.url cannot be used: "+reason, try)
 	}
 	conn := cfg.ConnConfig
 	if strings.Contains(hostsOf(conn), "@") { // messages name the hosts

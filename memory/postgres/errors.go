@@ -47,10 +47,36 @@ const (
 
 func codeOf(err error) string {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if errors.As(cause(err), &pg) {
 		return pg.Code
 	}
 	return ""
+}
+
+// cause is an error without those of attempts without TLS, to hosts that let nobody in so:
+// they come after whatever has failed with TLS, and would be taken for the cause of it.
+func cause(err error) error {
+	var connect *pgconn.ConnectError
+	if !errors.As(err, &connect) {
+		return err
+	}
+	all, ok := connect.Unwrap().(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	failed := map[string]bool{} // with TLS, by host
+	var kept []error
+	for _, e := range all.Unwrap() {
+		host, _, _ := strings.Cut(e.Error(), "): ")
+		var pg *pgconn.PgError
+		plain := errors.As(e, &pg) && pg.Code == wrongAuthorization && strings.Contains(pg.Message, "no encryption")
+		if plain && failed[host] {
+			continue
+		}
+		failed[host] = failed[host] || !strings.Contains(e.Error(), "refused TLS")
+		kept = append(kept, e)
+	}
+	return errors.Join(kept...)
 }
 
 // isLost reports whether the connection was lost, so that it is not known whether the
@@ -121,7 +147,7 @@ func (s server) explain(err error) error {
 	switch codeOf(err) {
 	case diskFull:
 		return problem(fmt.Sprintf("the disk of the server of %s is full; nothing was written, and the stored data are intact", s.name),
-			"give the server more room, or forget what is no longer needed and then run VACUUM", contract.ErrFull)
+			"give the server more room, which a removal needs too; then what failed or is forgotten makes room by "+s.psql("VACUUM"), contract.ErrFull)
 	case readOnlyTransaction:
 		return isStandby(s, err)
 	case insufficientPrivilege:
@@ -168,8 +194,9 @@ func isStandby(s server, cause error) *evidence.Problem {
 }
 
 // explainConnect explains why no connection was made.
-func (s server) explainConnect(err error) error {
+func (s server) explainConnect(all error) error {
 	var what, try string
+	err := cause(all)
 	text := err.Error()
 	switch code := codeOf(err); {
 	case code == wrongPassword && s.unknown:
@@ -181,7 +208,8 @@ func (s server) explainConnect(err error) error {
 	case code == wrongAuthorization && strings.Contains(text, "no encryption"):
 		what, try = fmt.Sprintf("the server of %s accepts only encrypted connections", s.name), "add sslmode=require to memory.url (better: sslmode=verify-full and sslrootcert)"
 	case code == wrongAuthorization:
-		what, try = fmt.Sprintf("the server of %s does not let %s in: %s", s.name, s.user, messageOf(err)), "add a line for it to pg_hba.conf, then SELECT pg_reload_conf()"
+		what, try = fmt.Sprintf("the server of %s does not let %s in: %s", s.name, s.user, messageOf(err)),
+			fmt.Sprintf("add a line for it to pg_hba.conf, such as `hostssl %s %s ADDRESS/32 scram-sha-256`, then %s", s.database, s.user, s.client("psql", "-c", "SELECT pg_reload_conf()"))
 	case code == noDatabase:
 		what, try = fmt.Sprintf("the server of %s has no such database", s.name), "make it: "+s.client("createdb", "-O", s.user, "-E", "UTF8", "-T", "template0", s.database)
 	case code == insufficientPrivilege:
@@ -193,7 +221,7 @@ func (s server) explainConnect(err error) error {
 	case code == tooManyConnections:
 		what, try = fmt.Sprintf("the server of %s has no connection left", s.name), "raise max_connections, or lower pool_max_conns in memory.url"
 	case strings.Contains(text, "read only connection"), strings.Contains(text, "server is in hot standby mode"):
-		return isStandby(s, err)
+		return isStandby(s, all)
 	case s.tls && strings.Contains(text, "refused TLS"):
 		what, try = fmt.Sprintf("the server of %s does not encrypt connections, and memory.url demands it", s.name), "set ssl=on on the server, or sslmode=disable in memory.url where the network is trusted"
 	case strings.Contains(text, "x509:"), strings.Contains(text, "tls:"):
@@ -201,7 +229,7 @@ func (s server) explainConnect(err error) error {
 	default:
 		what, try = fmt.Sprintf("the server of %s cannot be reached: %s", s.name, reasonOf(err)), "check that it runs, and the hosts, ports and firewall; `pg_isready -h HOST -p PORT` asks it"
 	}
-	return &evidence.Problem{What: what, Try: try, Cause: err}
+	return &evidence.Problem{What: what, Try: try, Cause: all}
 }
 
 // reasonOf is the last cause of an error: what is before it repeats the address, and the

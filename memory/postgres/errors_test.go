@@ -119,7 +119,7 @@ func TestOpenExplainsRefusals(t *testing.T) {
 		words         []string
 	}{
 		{wrongAuthorization, `no pg_hba.conf entry for host "10.0.0.1", user "reader", database "research", no encryption`, []string{"only encrypted", "sslmode=require"}},
-		{wrongAuthorization, `no pg_hba.conf entry for host "10.0.0.1", user "reader", database "research", SSL encryption`, []string{"does not let reader in", "pg_hba.conf"}},
+		{wrongAuthorization, `no pg_hba.conf entry for host "10.0.0.1", user "reader", database "research", SSL encryption`, []string{"does not let reader in", "hostssl research reader ", "pg_reload_conf"}},
 		{wrongPassword, `password authentication failed for user "reader"`, []string{"password of reader", `\password reader`}},
 		{noDatabase, `database "research" does not exist`, []string{"no such database", "createdb -p ", "-O reader -E UTF8 -T template0 research"}},
 		{insufficientPrivilege, "permission denied for database", []string{"may not connect", `'GRANT CONNECT ON DATABASE "research" TO "reader"'`}},

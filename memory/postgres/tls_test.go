@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/research-mcp/research-mcp/memory/contract"
@@ -97,8 +98,28 @@ func TestTLS(t *testing.T) {
 		}
 		_ = over.Close()
 	}
+	// Without sslmode, TLS is tried first: what fails then is the cause, not that nothing else is let in.
+	wantOpenFails(t, at("127.0.0.1", "default_transaction_read_only", "on"), "accepts writes", "pg_promote")
+	wantOpenFails(t, at("127.0.0.1", "datestyle", "sometimes"), "does not accept a setting", "sometimes")
 	wantOpenFails(t, at("127.0.0.1", "sslmode", "disable"), "only encrypted", "sslmode=require")
 	wantOpenFails(t, at("127.0.0.1", "sslmode", "verify-full"), "certificate", "unknown authority", "sslrootcert=FILE")
 	wantOpenFails(t, at("localhost", "sslmode", "verify-full", "sslrootcert", authority), "certificate", "localhost", "the host as the certificate has it")
 	wantOpenFails(t, at("127.0.0.1", "sslmode", "verify-full", "sslrootcert", authority+".gone"), "memory.url cannot be used", "authority.pem.gone")
+}
+
+// A write waits for a new primary also if the standbys let in who encrypts alone, and
+// sslmode does not demand it.
+func TestWaitingForAPrimaryThatWantsTLS(t *testing.T) {
+	t.Parallel()
+	open(t)
+	addr, _ := encrypted(t)
+	u := mustParse(t, with("default_transaction_read_only", "on"))
+	u.Host = addr
+	cfg, err := parse(u.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pgx.ConnectConfig(t.Context(), cfg.ConnConfig); !passes(err) {
+		t.Errorf("another attempt at %v is not made", err)
+	}
 }
