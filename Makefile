@@ -52,7 +52,7 @@ reliability: ## attack the program for up to ten minutes, and write docs/RELIABI
 bench: build ## measure, and write docs/BENCHMARKS.md anew
 	internal/testkit/scripts/bench.sh docs/BENCHMARKS.md
 
-bench-large: ## measure memories of up to a million chunks, and write their rows and graph anew (half an hour)
+bench-large: build ## measure memories of up to a million chunks and a server beside the largest, and write their rows and graph anew (half an hour)
 	internal/testkit/scripts/bench.sh --large docs/BENCHMARKS.md
 
 arm64: ## compare the answers of the binary for arm64, under qemu-user, with those of this machine's

@@ -2,14 +2,10 @@ package memory_test
 
 import (
 	"bufio"
-	"context"
 	"database/sql"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/philippgille/chromem-go"
 	_ "modernc.org/sqlite" // the driver named "sqlite"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -44,10 +38,18 @@ type growth struct {
 // of its own: ours, plain chromem-go with the same vectors, and an FTS5 table of SQLite with the
 // same words; and ours in PostgreSQL, if POSTGRES_TEST_URL names a server. MEMORY_BENCH is the
 // largest: 100k or 1m, else 10,000; GROWTH_SIZES is a list of other sizes.
-// GROWTH_CSV names a file for the figures. A line that fails leaves the others alone.
+// GROWTH_CSV names a file for the figures, and GROWTH_KEEP a folder for the largest of our
+// memories, which is not removed. A line that fails leaves the others alone.
 func BenchmarkGrowth(b *testing.B) {
-	for _, n := range growthSizes(b) {
+	sizes := growthSizes(b)
+	for _, n := range sizes {
 		dir := b.TempDir()
+		if keep := os.Getenv("GROWTH_KEEP"); keep != "" && n == slices.Max(sizes) {
+			dir = filepath.Join(keep, strconv.Itoa(n))
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				b.Fatal(err)
+			}
+		}
 		kinds := []string{"fill", "ours", "chromem", "fts"}
 		if os.Getenv("POSTGRES_TEST_URL") != "" && n <= 100_000 {
 			kinds = append(kinds, "postgres")
@@ -283,135 +285,6 @@ func growthOf(t *testing.T, cfg memory.Config, disk func() float64) growth {
 	})
 	g.First, g.Ready, g.Disk = first.Seconds()*1000, ready.Seconds()*1000, disk()
 	t.Cleanup(func() { _ = m.Close() })
-	return g
-}
-
-// growthPostgres fills a schema of its own, and recalls.
-func growthPostgres(t *testing.T, _ string, n int) growth {
-	cfg, disk := postgresForGrowth(t)
-	m, err := memory.Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	perSecond := putAll(t, m, n)
-	if err := m.Close(); err != nil {
-		t.Fatal(err)
-	}
-	g := growthOf(t, cfg, disk)
-	g.PerSec = perSecond
-	return g
-}
-
-// postgresForGrowth makes a database, which is dropped at the end; disk is its size in MB.
-func postgresForGrowth(t *testing.T) (cfg memory.Config, disk func() float64) {
-	server, name := os.Getenv("POSTGRES_TEST_URL"), fmt.Sprintf("research_growth_%d", os.Getpid())
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_, err := conn.Exec(ctx, "drop database "+name+" with (force)")
-		if err := errors.Join(err, conn.Close(ctx)); err != nil {
-			t.Error(err)
-		}
-	})
-	if _, err := conn.Exec(ctx, "create database "+name); err != nil {
-		t.Fatal(err)
-	}
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	u.Path = "/" + name
-	return memory.Config{Backend: "postgres", URL: u.String()}, func() (mb float64) {
-		if err := conn.QueryRow(ctx, "select pg_database_size($1) / 1048576.0", name).Scan(&mb); err != nil {
-			t.Error(err)
-		}
-		return mb
-	}
-}
-
-func growthChromem(t *testing.T, dir string, _ int) growth {
-	none := func(context.Context, string) ([]float32, error) { return nil, errors.New("vectors only") }
-	col, err := chromem.NewDB().CreateCollection("plain", nil, none)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at, id := time.Now(), 0
-	query(t, filepath.Join(dir, "memory.db"), "SELECT v FROM vec", func(rows *sql.Rows) error {
-		var blob sql.RawBytes
-		if err := rows.Scan(&blob); err != nil {
-			return err
-		}
-		for ; len(blob) > 0; blob = blob[4*memorytest.CorpusDims:] {
-			v := make([]float32, memorytest.CorpusDims)
-			for i := range v {
-				v[i] = math.Float32frombits(binary.LittleEndian.Uint32(blob[4*i:]))
-			}
-			id++
-			if err := col.AddDocument(t.Context(), chromem.Document{ID: strconv.Itoa(id), Embedding: v}); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	ready := time.Since(at)
-	g := recalls(t, func(c *memorytest.Corpus) error {
-		_, err := col.QueryEmbedding(t.Context(), c.Query(evidence.ModeVector).Vector, 10, nil, nil)
-		return err
-	})
-	g.First, g.Ready = ready.Seconds()*1000+g.P50, ready.Seconds()*1000
-	return g
-}
-
-func growthFTS(t *testing.T, dir string, n int) growth {
-	path := filepath.Join(dir, "fts.db")
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	tx, err := db.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.Exec("CREATE VIRTUAL TABLE words USING fts5(text)"); err != nil {
-		t.Fatal(err)
-	}
-	c := memorytest.NewCorpus(1)
-	for i := range n / memorytest.CorpusChunks {
-		d, chunks := c.Document(i)
-		for _, ch := range chunks.Items {
-			if _, err := tx.Exec("INSERT INTO words(text) VALUES(?)", d.Text[ch.Start:ch.End]); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	g := recalls(t, func(c *memorytest.Corpus) error {
-		match := strings.Join(strings.Fields(c.Query(evidence.ModeBM25).Text), " OR ")
-		rows, err := db.Query("SELECT rowid, text FROM words WHERE words MATCH ? ORDER BY rank LIMIT 10", match)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id int64
-			var s string
-			if err := rows.Scan(&id, &s); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
-	})
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.Disk = float64(info.Size()) / (1 << 20)
 	return g
 }
 

@@ -32,9 +32,6 @@ func define[In, Out any](
 		panic(fmt.Sprintf("tools: %s: %v", d.Name, err))
 	}
 	d.InputSchema = d.args.shown
-	if !deps.Structured {
-		d.OutputSchema = nil
-	}
 	d.Call = func(ctx context.Context, args json.RawMessage, observe Observe) (Result, error) {
 		clean, err := arguments.check(args)
 		if err != nil {

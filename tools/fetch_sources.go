@@ -64,7 +64,7 @@ func fetchSources(d Deps) Definition {
 				textOf("query", 1, 2000), listOf("urls", 20, research.MaxURL), listOf("sources", maxSources, maxName),
 				numberOf("limit", 1, research.MaxRead, research.DefaultRead), falseByDefault("full_text"), d.budget(), tokens(),
 			),
-			OutputSchema: output[FetchSourcesOut](
+			OutputSchema: output[FetchSourcesOut](d.Structured,
 				require("documents[]", "id", "source", "url", "title", "text"),
 				opaque("sources[]"), describeField("sources", "As research reports them"),
 				opaque("not_asked[]"),

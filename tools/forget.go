@@ -41,7 +41,7 @@ func forget(d Deps) Definition {
 				listOf("ids", 1000, maxID), textOf("url", 1, research.MaxURL), textOf("source", 1, maxName),
 				textOf("before", 1, maxDate), textOf("session", 1, maxID), falseByDefault("confirm"), falseByDefault("dry_run"),
 			),
-			OutputSchema: output[ForgetOut](),
+			OutputSchema: output[ForgetOut](d.Structured),
 		},
 		func(ctx context.Context, in ForgetIn, _ Observe) (library.ForgetResult, error) {
 			before, err := library.ParseTime(`argument "before"`, in.Before, false, d.Now(), d.Zone)

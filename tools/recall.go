@@ -59,7 +59,7 @@ func recall(d Deps) Definition {
 				textOf("query", 1, library.MaxQuery), numberOf("k", 1, library.MaxHits, library.DefaultHits), textOf("source", 1, maxName),
 				textOf("session", 1, maxID), listOf("tags", maxTags, maxName), textOf("since", 0, maxDate), textOf("until", 0, maxDate), tokens(),
 			),
-			OutputSchema: output[RecallOut](
+			OutputSchema: output[RecallOut](d.Structured,
 				require("hits[]", "document_id", "title", "text"),
 				describeField("index", "ready, warming or lexical"),
 			),

@@ -36,7 +36,7 @@ func remember(d Deps) Definition {
 			args: input[RememberIn](
 				textOf("text", 1, 4<<20), textOf("url", 1, research.MaxURL), textOf("title", 0, 300), listOf("tags", maxTags, maxName),
 			),
-			OutputSchema: output[RememberOut](),
+			OutputSchema: output[RememberOut](d.Structured),
 		},
 		func(ctx context.Context, in RememberIn, _ Observe) (library.RememberResult, error) {
 			return d.Library.Remember(ctx, library.RememberRequest(in))

@@ -40,7 +40,7 @@ func researchTool(d Deps) Definition {
 				oneOf("depth", research.DepthQuick, research.DepthStandard, research.DepthDeep), byDefault("depth", research.DepthStandard),
 				d.budget(), tokens(), textOf("language", 2, 35),
 			),
-			OutputSchema: output[ResearchOut](
+			OutputSchema: output[ResearchOut](d.Structured,
 				require("", "notice", "session", "status", "answer", "citations", "sources"),
 				oneOf("status", evidence.Answered, evidence.Partial, evidence.Insufficient, evidence.Pending),
 				describeField("answer", "Markdown with [n] marks, between fences"),

@@ -51,8 +51,11 @@ func input[In any](edits ...edit) argumentSchema {
 
 // output is the JSON schema of a tool's result, made from the fields of Out.
 // Only the fields of Out itself are required, and other fields are allowed, so
-// that a client with an older schema accepts a newer result.
-func output[Out any](edits ...edit) json.RawMessage {
+// that a client with an older schema accepts a newer result. It is nil unless it is wanted.
+func output[Out any](wanted bool, edits ...edit) json.RawMessage {
+	if !wanted {
+		return nil
+	}
 	s := inferred[Out]()
 	required := s.Required
 	loosen(s)

@@ -36,7 +36,7 @@ type Config struct {
 	Watch     Watch             `koanf:"watch"`
 	Sources   map[string]Source `koanf:"sources"`
 
-	settings []Setting
+	settings []loaded // sorted by name
 	secrets  []string // values; see Secrets
 
 	tenants map[string]tenantEntry // of server.http.tenants
@@ -236,9 +236,6 @@ func (c *Config) TokensFile() string {
 	return filepath.Join(c.DataDir, "tokens.json")
 }
 
-// Settings returns all settings, sorted by key.
-func (c *Config) Settings() []Setting { return c.settings }
-
 // key declares a setting: its default as text, and what it is for.
 type key struct {
 	name, value, about string
@@ -358,9 +355,9 @@ func declared(sources map[string]DefaultSource) map[string]key {
 }
 
 // EnvName is the environment variable of a setting.
-func EnvName(key string) string {
-	return EnvPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
-}
+func EnvName(key string) string { return EnvPrefix + strings.ToUpper(underscored.Replace(key)) }
+
+var underscored = strings.NewReplacer(".", "_", "-", "_")
 
 // DefaultFile is where the settings file is looked for, or "" where the
 // platform has no such folder.

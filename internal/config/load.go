@@ -63,6 +63,9 @@ func Load(in Inputs) (*Config, error) {
 			return nil, err
 		}
 		maps.Copy(from, l.from)
+		if len(l.values) == 0 {
+			continue // merging nothing takes as long as merging all
+		}
 		if err := k.Load(confmap.Provider(l.values, "."), nil); err != nil {
 			return nil, &Error{What: "the settings cannot be merged: " + err.Error(), Try: "check their nesting"}
 		}
@@ -211,10 +214,27 @@ func build(k *koanf.Koanf, known map[string]key, from map[string]string) (*Confi
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(known)) {
-		c.secrets = append(c.secrets, known[name].secretsIn(asText(k.Get(name)))...)
-		c.settings = append(c.settings, Setting{Key: name, Value: known[name].shown(asText(k.Get(name))), From: from[name], Env: EnvName(name), About: known[name].about})
+		value := asText(k.Get(name))
+		c.secrets = append(c.secrets, known[name].secretsIn(value)...)
+		c.settings = append(c.settings, loaded{known[name], value, from[name]})
 	}
 	return &c, nil
+}
+
+// Settings returns all settings, sorted by key.
+func (c *Config) Settings() []Setting {
+	out := make([]Setting, len(c.settings))
+	for i, s := range c.settings {
+		out[i] = Setting{Key: s.key.name, Value: s.key.shown(s.value), From: s.from, Env: EnvName(s.key.name), About: s.key.about}
+	}
+	return out
+}
+
+// loaded is a setting with its value. To hide what is secret in all of the values takes longer
+// than to load them, so it waits until somebody looks.
+type loaded struct {
+	key         key
+	value, from string
 }
 
 // shown is a value as people may see it.

@@ -26,6 +26,9 @@ const (
 	loaders     = 2
 	// The total time that loading an index waits for recalls.
 	loadPatience = 300 * time.Millisecond
+	// Loading begins this long after the start, if nothing is asked before: it would take
+	// processor and caches from a server that is about to answer initialize.
+	loadDelay = 10 * time.Millisecond
 	// A load that failed is tried again on request after this time.
 	reloadAfter = time.Minute
 )
@@ -103,6 +106,11 @@ func (ix *index) notify() {
 // run loads requested spaces and applies changes until ctx ends.
 func (ix *index) run(ctx context.Context, prefer evidence.Model) {
 	defer close(ix.done)
+	select {
+	case <-ctx.Done():
+	case <-ix.wake:
+	case <-time.After(loadDelay):
+	}
 	if row, ok, err := ix.first(ctx, prefer); err != nil {
 		ix.warn(ctx, "finding the model to load", err)
 	} else if ok {

@@ -111,14 +111,16 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 	}
 	if l.readOnly {
 		err = wantLayout(ctx, path, len(steps))
-	} else if err = migrateTo(ctx, file, path, steps, cfg.Logger); err == nil {
+	} else if err = l.update(ctx, steps); err == nil {
 		restrictAccess(filepath.Dir(path), path, cfg.Logger) // only now: the file is known to be a memory
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := l.connect(ctx); err != nil {
-		return nil, explain(path, fmt.Errorf("opening the memory: %w", err))
+	if l.rdb == nil {
+		if err := l.connect(ctx); err != nil {
+			return nil, explain(path, fmt.Errorf("opening the memory: %w", err))
+		}
 	}
 	if err := file.unreplaced(path); err != nil {
 		return nil, errors.Join(err, l.rdb.Close(), l.wdb.Close())

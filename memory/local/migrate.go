@@ -63,6 +63,38 @@ func wantLayout(ctx context.Context, path string, newest int) (err error) {
 	return nil
 }
 
+// update brings the file to the newest layout. Most files have it: then the connection that
+// has read that is kept, because each new one parses all of the layout.
+func (l *Local) update(ctx context.Context, steps []string) error {
+	if info, err := l.raw.Stat(); err == nil && info.Size() > 0 {
+		if err := l.connect(ctx); err != nil {
+			return explain(l.path, fmt.Errorf("opening the memory: %w", err))
+		}
+		current, err := isCurrent(ctx, l.rdb, l.path, len(steps))
+		if err == nil && current {
+			return nil
+		}
+		// A switch to the write-ahead log wants the file for itself.
+		err = errors.Join(err, l.rdb.Close(), l.wdb.Close())
+		l.rdb, l.wdb = nil, nil
+		if err != nil {
+			return explain(l.path, fmt.Errorf("opening the memory: %w", err))
+		}
+	}
+	return migrateTo(ctx, l.raw, l.path, steps, l.log)
+}
+
+// isCurrent reports whether the file has the newest layout and a write-ahead log.
+func isCurrent(ctx context.Context, db *sql.DB, path string, newest int) (bool, error) {
+	have, err := layout(ctx, db, path, newest)
+	if err != nil || have < newest {
+		return false, err
+	}
+	var mode string
+	err = db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode)
+	return mode == "wal", err
+}
+
 // migrateTo updates the file to the newest layout. Several processes may do so at
 // once: the version is read again under the write lock. A file that a repair has
 // replaced since it was opened is not written to.
