@@ -36,7 +36,7 @@ func BenchmarkServeLarge(b *testing.B) {
 		chunks = 100_000
 	}
 	fillLarge(b, dir, chunks, true)
-	b.Run(strconv.Itoa(chunks), func(b *testing.B) { measureServer(b, exe, dir, chunks) })
+	b.Run(strconv.Itoa(chunks), func(b *testing.B) { measureServer(b, exe, dir, chunks, false) })
 }
 
 // BenchmarkServeGrowth is the same with the memory that BenchmarkGrowth has left in the folder
@@ -61,16 +61,18 @@ func BenchmarkServeGrowth(b *testing.B) {
 		b.Fatal(err)
 	}
 	exe := binary(b)
-	b.Run(strconv.Itoa(chunks), func(b *testing.B) { measureServer(b, exe, dir, chunks) })
+	b.Run(strconv.Itoa(chunks), func(b *testing.B) { measureServer(b, exe, dir, chunks, true) })
 }
 
-// measureServer measures servers beside the memory in dir, one after the other.
-func measureServer(b *testing.B, exe, dir string, chunks int) {
+// measureServer measures servers beside the memory in dir, one after the other. numbered says
+// what words are in it; see prose.
+func measureServer(b *testing.B, exe, dir string, chunks int, numbered bool) {
 	b.Helper()
 	var hello, first, later []float64
 	resident := 0.0
 	for i := 0; b.Loop(); i++ {
 		s := serveLarge(b, exe, dir)
+		s.numbered = numbered
 		hello = append(hello, s.hello)
 		first = append(first, s.ask(b, 2*i))
 		s.settle(b)
@@ -148,19 +150,24 @@ func randomVectors(_ context.Context, texts []string) ([][]float32, error) {
 
 // prose makes words of syllables, few of them common and most rare.
 type prose struct {
-	r    *rand.Rand
-	zipf *rand.Zipf
+	r        *rand.Rand
+	zipf     *rand.Zipf
+	numbered bool // the words are those of memorytest.Corpus
 }
 
 func newProse(seed uint64) *prose {
 	r := rand.New(rand.NewPCG(seed, 3))
-	return &prose{r, rand.NewZipf(r, 1.1, 4, 50_000)}
+	return &prose{r: r, zipf: rand.NewZipf(r, 1.1, 4, 50_000)}
 }
 
 func (p *prose) words(n int) string {
 	const syllables = "ra ne ti lo mu ke sa do vi pe"
 	var out strings.Builder
 	for range n {
+		if p.numbered {
+			fmt.Fprintf(&out, "w%d ", p.zipf.Uint64())
+			continue
+		}
 		for k := p.zipf.Uint64() + 10; k > 0; k /= 10 {
 			out.WriteString(syllables[3*(k%10) : 3*(k%10)+2])
 		}
@@ -219,6 +226,8 @@ type served struct {
 	begun time.Time
 	hello float64 // ms
 	asked bool
+
+	numbered bool // see prose
 }
 
 func serveLarge(b *testing.B, exe, dir string) *served {
@@ -263,6 +272,7 @@ func (s *served) ask(b *testing.B, seed int) float64 {
 		from, s.asked = s.begun, true
 	}
 	w := newProse(uint64(1000 + seed))
+	w.numbered = s.numbered
 	q, _ := json.Marshal("What is the " + w.words(3) + "of the " + w.words(2) + "?")
 	got := s.say(b, `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"recall","arguments":{"query":`+string(q)+`}}}`+"\n")
 	if !strings.Contains(got, `"text":"1. `) { // the first hit
