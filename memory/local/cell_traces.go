@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/research-mcp/research-mcp/memory/cells"
 )
@@ -18,6 +20,10 @@ var errEnough = errors.New("all cells have enough vectors")
 // removeTellingCells removes the cells of each model that has a cell with too few vectors
 // beside those of the documents ids.
 func removeTellingCells(ctx context.Context, tx *sql.Tx, ids string) error {
+	// An older program stored centres without the cells of documents.
+	if _, err := tx.ExecContext(ctx, "DELETE FROM codebook WHERE probes=0 AND length(centres) > 0"); err != nil {
+		return err
+	}
 	concerned := map[int64]map[uint16]int{} // by model: the cells of ids, and how many vectors of others they have
 	err := eachRow(ctx, tx, "SELECT c.model, c.cells FROM cell c JOIN codebook b ON b.model=c.model AND b.version=c.version WHERE c.doc IN (SELECT value FROM json_each(?))",
 		[]any{ids}, func(r scanner) error {
@@ -108,9 +114,29 @@ func telling(assigned map[int64][]uint16, gone []int64) bool {
 	return false
 }
 
-// removedSince returns the documents that were removed after a change.
-func removedSince(ctx context.Context, tx *sql.Tx, seq int64) ([]int64, error) {
-	return int64s(ctx, tx, "SELECT DISTINCT doc FROM change WHERE seq > ? AND NOT EXISTS(SELECT 1 FROM doc WHERE id=change.doc)", seq)
+// goneSince returns the documents that were removed or replaced while a book was learned:
+// their cells are not in the file. If the log of changes does not reach back so far, all
+// documents are looked at.
+func goneSince(ctx context.Context, tx *sql.Tx, model int64, n learned) ([]int64, error) {
+	last, err := lastChange(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	if changed, whole, err := changedDocs(ctx, tx, n.seq, last); err != nil || whole && len(changed) == 0 {
+		return nil, err
+	} else if whole {
+		return int64s(ctx, tx, "SELECT value FROM json_each(?) WHERE NOT EXISTS(SELECT 1 FROM cell WHERE doc=value AND model=? AND version=?)",
+			jsonIDs(changed), model, n.version)
+	}
+	filed, err := int64s(ctx, tx, "SELECT doc FROM cell WHERE model=? AND version=?", model, n.version)
+	if err != nil {
+		return nil, err
+	}
+	left := maps.Clone(n.assigned)
+	for _, doc := range filed {
+		delete(left, doc)
+	}
+	return slices.Collect(maps.Keys(left)), nil
 }
 
 // hasBook reports whether the cells of a model in the file are those of version.

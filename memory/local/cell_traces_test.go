@@ -2,6 +2,7 @@ package local
 
 import (
 	"database/sql"
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -178,28 +179,85 @@ func TestCellsOfWhatWasRemovedMeanwhile(t *testing.T) {
 	if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{textDoc(2, "").ID}, Confirm: true}); err != nil {
 		t.Fatal(err)
 	}
+	d, c := w.doc(4, 10) // and one is replaced
+	if _, err := l.Put(t.Context(), d, c); err != nil {
+		t.Fatal(err)
+	}
+	replaced, err := findDocIn(t, l, d.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
 	many := make([]uint16, cells.Fewest)
 	for name, c := range map[string]struct {
 		assigned map[int64][]uint16
 		want     bool
 	}{
+		"replaced":                {map[int64][]uint16{ids[0]: {0, 0}, replaced: {1, 1}}, false},
 		"a cell of its own":       {map[int64][]uint16{ids[0]: {0, 0}, ids[1]: {1, 1}}, false},
 		"among many":              {map[int64][]uint16{ids[0]: many, ids[1]: {0, cells.None}}, true},
 		"small cells of others":   {map[int64][]uint16{ids[0]: {1, 2}, ids[2]: {3}}, true},
 		"among too few of others": {map[int64][]uint16{ids[0]: many[1:], ids[1]: {0}}, false},
 	} {
-		book, err := cells.Learn(t.Context(), sampleOf(w, 200), cellDims, 4, func() {})
-		if err != nil || book == nil {
-			t.Fatal(book, err)
+		for _, since := range []int64{seq, -1} { // a log that does not reach back so far
+			execOn(t, l.path, fmt.Sprintf("INSERT INTO cell SELECT model, doc, 5, sum, x'' FROM vec WHERE doc IN (%d, %d)", ids[0], ids[2]))
+			book, err := cells.Learn(t.Context(), sampleOf(w, 200), cellDims, 4, func() {})
+			if err != nil || book == nil {
+				t.Fatal(book, err)
+			}
+			book.Probes = 1
+			kept, err := l.fileBook(t.Context(), mustModel(t, l).id, learned{book, 5, since, c.assigned})
+			if err != nil || kept != c.want {
+				t.Errorf("%s, since %d: kept %v, %v; want %v", name, since, kept, err, c.want)
+			}
+			if ok, err := hasBook(t.Context(), l.rdb, mustModel(t, l).id, 5); err != nil || ok != c.want {
+				t.Errorf("%s, since %d: in the file %v, %v; want %v", name, since, ok, err, c.want)
+			}
+			execOn(t, l.path, "DELETE FROM codebook; DELETE FROM cell")
 		}
-		kept, err := l.fileBook(t.Context(), mustModel(t, l).id, 5, book, func(gone []int64) bool { return telling(c.assigned, gone) }, seq)
-		if err != nil || kept != c.want {
-			t.Errorf("%s: kept %v, %v; want %v", name, kept, err, c.want)
-		}
-		if ok, err := hasBook(t.Context(), l.rdb, mustModel(t, l).id, 5); err != nil || ok != c.want {
-			t.Errorf("%s: in the file %v, %v; want %v", name, ok, err, c.want)
-		}
-		execOn(t, l.path, "DELETE FROM codebook")
+	}
+}
+
+// TestBookToReadAll: vectors that no cells divide leave none of their centres in the file, and
+// are not learned again at the next start.
+func TestBookToReadAll(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	w := newThemed(1)
+	d, c := w.doc(1, 10)
+	if _, err := l.Put(t.Context(), d, c); err != nil {
+		t.Fatal(err)
+	}
+	book, err := cells.Learn(t.Context(), sampleOf(w, 200), cellDims, 4, func() {})
+	if err != nil || book == nil {
+		t.Fatal(book, err)
+	}
+	book.Learned = 200
+	row := mustModel(t, l)
+	if kept, err := l.fileBook(t.Context(), row.id, learned{book, 5, 0, map[int64][]uint16{1: {0}}}); err != nil || !kept {
+		t.Fatal(kept, err)
+	}
+	var size int
+	if err := l.rdb.QueryRow("SELECT length(centres) FROM codebook").Scan(&size); err != nil || size != 0 {
+		t.Errorf("%d bytes of centres, %v", size, err)
+	}
+	got, version, err := readBook(t.Context(), l.rdb, row)
+	if err != nil || got == nil || got.Probes != 0 || got.Learned != 200 || got.Cells() != 0 || version != 5 {
+		t.Errorf("readBook = %+v, %d, %v", got, version, err)
+	}
+	s := testSpace(t, cellDims)
+	if err := s.use(got, version); err != nil || s.divided() || len(s.cells) != 1 {
+		t.Errorf("%d collections, %v", len(s.cells), err)
+	}
+	// Those of an older program are not read, and go with the next document that is forgotten.
+	execOn(t, l.path, "UPDATE codebook SET centres=x'01020304'")
+	if got, _, err := readBook(t.Context(), l.rdb, row); err != nil || got != nil {
+		t.Errorf("readBook = %+v, %v", got, err)
+	}
+	if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{d.ID}, Confirm: true}); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := hasBook(t.Context(), l.rdb, row.id, 5); err != nil || ok {
+		t.Errorf("the centres are still in the file: %v, %v", ok, err)
 	}
 }
 
@@ -230,12 +288,13 @@ func TestReplacedVectorsLeaveNoCells(t *testing.T) {
 		t.Fatal(err)
 	}
 	execOn(t, l.path, "INSERT INTO cell(model, doc, version, sum, cells) SELECT model, doc, 1, sum, x'0100' FROM vec")
+	execOn(t, l.path, "INSERT INTO codebook VALUES(1, 1, 10, 1, 0.5, 1, x'01')") // with a centre that is of this version alone
 	d.Text = "another text"
 	if _, err := l.Put(t.Context(), d, evidence.Chunks{Items: []evidence.Chunk{{End: len(d.Text)}}}); err != nil {
 		t.Fatal(err)
 	}
-	var n int
-	if err := l.rdb.QueryRow("SELECT count(*) FROM cell").Scan(&n); err != nil || n != 0 {
-		t.Errorf("%d rows of cells, %v", n, err)
+	var n, books int
+	if err := l.rdb.QueryRow("SELECT (SELECT count(*) FROM cell), (SELECT count(*) FROM codebook)").Scan(&n, &books); err != nil || n != 0 || books != 0 {
+		t.Errorf("%d rows of cells, %d books, %v", n, books, err)
 	}
 }

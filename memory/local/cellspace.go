@@ -76,9 +76,14 @@ func (s *space) snapshot() map[int64]slab {
 	return maps.Clone(s.docs)
 }
 
+// catchUps is how often divide makes up for what has changed meanwhile before queries have to
+// wait for the rest.
+const catchUps = 4
+
 // divide distributes the vectors to the cells of book. known are the cells of documents,
-// as far as they are known; stored tells whether they are so in the file. The collections are made beside those in use; what changes
-// meanwhile is brought up to date at the end, while queries wait.
+// as far as they are known; stored tells whether they are so in the file. The collections are
+// made beside those in use; the last of what changes meanwhile is brought up to date at the
+// end, while queries wait.
 func (s *space) divide(ctx context.Context, book *cells.Book, version int64, known map[int64][]uint16, stored bool, pause func()) error {
 	next := &space{model: s.model, docs: map[int64]slab{}, unstored: map[int64]bool{}}
 	var err error
@@ -105,29 +110,55 @@ func (s *space) divide(ctx context.Context, book *cells.Book, version int64, kno
 		}
 	}
 	next.fresh = drift{} // these are not new
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for doc := range before {
-		if _, ok := s.docs[doc]; !ok {
-			if err := next.drop(doc); err != nil {
-				return err
-			}
+	for range catchUps {
+		now := s.snapshot()
+		n, err := next.follow(ctx, before, now, pause)
+		if err != nil {
+			return err
+		}
+		if before = now; n < pauseAfter {
+			break
 		}
 	}
-	for doc, sl := range s.docs {
-		if old, ok := before[doc]; ok && sameSlab(old, sl) {
-			continue
-		}
-		if err := next.drop(doc); err != nil {
-			return err
-		}
-		if err := next.put(doc, sl, nil); err != nil {
-			return err
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := next.follow(ctx, before, s.docs, func() {}); err != nil {
+		return err
 	}
 	s.docs, s.n, s.cells, s.book, s.version, s.fresh, s.unstored = next.docs, next.n, next.cells, next.book, next.version, next.fresh, next.unstored
 	s.filed, s.void, s.barren = stored, false, 0
 	return nil
+}
+
+// follow changes a space from the documents before to those of now, and returns how many
+// differ.
+func (s *space) follow(ctx context.Context, before, now map[int64]slab, pause func()) (n int, err error) {
+	for doc := range before {
+		if _, ok := now[doc]; !ok {
+			if err := s.drop(doc); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+	for doc, sl := range now {
+		if old, ok := before[doc]; ok && sameSlab(old, sl) {
+			continue
+		}
+		if n++; n%pauseAfter == 1 {
+			pause()
+		}
+		if ctx.Err() != nil {
+			return n, ctx.Err()
+		}
+		if err := s.drop(doc); err != nil {
+			return n, err
+		}
+		if err := s.put(doc, sl, nil); err != nil {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 func sameSlab(a, b slab) bool {

@@ -195,23 +195,34 @@ func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
 		return err
 	}
 	l.log.Debug("vectors divided into cells", "vectors", len(all), "cells", book.Cells(), "probes", book.Probes, "recall", book.Recall)
-	// The book comes last: without the cells of a document nobody would know, when it is
-	// forgotten, that a centre in the file may tell of it.
-	if err := l.removeBook(ctx, h.row.id); err != nil {
-		return err
-	}
-	if err := l.storeCells(ctx, h); err != nil {
-		return err
-	}
-	kept, err := l.fileBook(ctx, h.row.id, version, book, func(gone []int64) bool { return telling(assigned, gone) }, seq)
-	if err != nil {
-		return err
-	}
+	kept, err := l.file(ctx, h, learned{book, version, seq, assigned})
 	s.mark(version, func(s *space) { s.filed, s.void = kept, !kept })
-	if !kept {
+	if err == nil && !kept {
 		l.index.wakeTidy()
 	}
-	return nil
+	return err
+}
+
+// learned is a book, the cells of the documents that it was learned from, and the change up
+// to which these were known.
+type learned struct {
+	book     *cells.Book
+	version  int64
+	seq      int64
+	assigned map[int64][]uint16
+}
+
+// file stores what was learned, and reports whether the book was stored: see fileBook. The
+// book comes last: without the cells of a document nobody would know, when it is forgotten,
+// that a centre in the file may tell of it.
+func (l *Local) file(ctx context.Context, h *spaceSlot, n learned) (kept bool, err error) {
+	if err := l.removeBook(ctx, h.row.id); err != nil {
+		return false, err
+	}
+	if err := l.storeCells(ctx, h); err != nil {
+		return false, err
+	}
+	return l.fileBook(ctx, h.row.id, n)
 }
 
 // removeBook removes the stored book of a model, which other cells take the place of.
@@ -222,15 +233,20 @@ func (l *Local) removeBook(ctx context.Context, model int64) error {
 	})
 }
 
-// fileBook stores a book, unless it tells of documents that were removed while it was
-// learned: after the change seq.
-func (l *Local) fileBook(ctx context.Context, model, version int64, book *cells.Book, tells func(gone []int64) bool, seq int64) (kept bool, err error) {
+// fileBook stores a book, unless it tells of documents that were removed or replaced while
+// it was learned.
+func (l *Local) fileBook(ctx context.Context, model int64, n learned) (kept bool, err error) {
 	err = l.write(ctx, "storing the cells of vectors", func(tx *sql.Tx) error {
-		gone, err := removedSince(ctx, tx, seq)
-		if kept = err == nil && !tells(gone); !kept {
-			return err
+		var gone []int64
+		if n.book.Probes > 0 {
+			if gone, err = goneSince(ctx, tx, model, n); err != nil {
+				return err
+			}
 		}
-		return storeBook(ctx, tx, model, version, book)
+		if kept = !telling(n.assigned, gone); !kept {
+			return nil
+		}
+		return storeBook(ctx, tx, model, n.version, n.book)
 	})
 	return kept && err == nil, err
 }
@@ -259,9 +275,15 @@ func vectorsIn(docs map[int64]slab, assigned map[int64][]uint16, dims int) cells
 	}
 }
 
+// storeBook stores a book. If it says that all vectors should be read, its centres are left
+// out: no document has cells then, so that they would outlive what they tell of.
 func storeBook(ctx context.Context, tx *sql.Tx, model, version int64, b *cells.Book) error {
+	centres := []byte{}
+	if b.Probes > 0 {
+		centres = b.Encode()
+	}
 	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO codebook(model, version, vectors, probes, spread, recall, centres) VALUES(?, ?, ?, ?, ?, ?, ?)",
-		model, version, b.Learned, b.Probes, b.Spread, b.Recall, b.Encode())
+		model, version, b.Learned, b.Probes, b.Spread, b.Recall, centres)
 	return err
 }
 

@@ -127,12 +127,19 @@ func readBook(ctx context.Context, q querier, row modelRow) (*cells.Book, int64,
 	if err != nil {
 		return nil, 0, err
 	}
+	if b.Probes <= 0 {
+		b.Dims, b.Probes = row.model.Dims, 0
+		if len(blob) > 0 { // of an older program, which stored centres that nobody reads
+			return nil, 0, nil
+		}
+		return &b, version, nil
+	}
 	book, err := cells.Decode(blob, row.model.Dims)
 	if err != nil {
 		return nil, 0, err
 	}
 	book.Learned, book.Spread, book.Recall = b.Learned, b.Spread, b.Recall
-	book.Probes = min(max(b.Probes, 0), book.Cells())
+	book.Probes = min(b.Probes, book.Cells())
 	return book, version, nil
 }
 

@@ -148,9 +148,6 @@ func removeDocRows(ctx context.Context, tx *sql.Tx, docs []int64) error {
 		return nil
 	}
 	ids := jsonIDs(docs)
-	if err := removeTellingCells(ctx, tx, ids); err != nil {
-		return err
-	}
 	if err := removeChunks(ctx, tx, ids); err != nil {
 		return err
 	}

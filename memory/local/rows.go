@@ -159,6 +159,9 @@ func insertChunks(ctx context.Context, tx *sql.Tx, doc int64, cuts []chunkRow) (
 // tables and from the word index. docs is a JSON array of row ids.
 func removeChunks(ctx context.Context, tx *sql.Tx, docs string) error {
 	const these = " WHERE doc IN (SELECT value FROM json_each(?))"
+	if err := removeTellingCells(ctx, tx, docs); err != nil {
+		return err
+	}
 	var chunks, terms int // terms are separated by single spaces
 	err := tx.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(length(terms) - length(replace(terms, ' ', '')) + (terms <> '')), 0) FROM chunk"+these, docs).
 		Scan(&chunks, &terms)
