@@ -39,6 +39,9 @@ func (b *Book) Cells() int { return len(b.centres) / b.Dims }
 
 func (b *Book) centre(cell int) []float32 { return b.centres[cell*b.Dims : (cell+1)*b.Dims] }
 
+// Cosine returns the cosine of a vector and the centre of a cell.
+func (b *Book) Cosine(cell uint16, v []float32) float32 { return Dot(v, b.centre(int(cell))) }
+
 // Cell returns the cell of a vector, and its cosine to the centre. Only the nearest
 // groups are looked into: for one vector in some hundreds another centre is a little nearer.
 func (b *Book) Cell(v []float32) (cell uint16, cos float32) {

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -214,12 +215,28 @@ func TestCellsAreStored(t *testing.T) {
 			}
 		}
 	}
+	// A check of one process has the other ones read more, too.
+	want := s.probes() + 3
+	execOn(t, filepath.Join(dir, fileName), fmt.Sprintf("UPDATE codebook SET probes=%d", want))
+	for cellSpace(t, l).probes() != want {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("another process reads as few cells as before")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 	// Vectors that were replaced behind them make stored cells void.
 	execOn(t, filepath.Join(dir, fileName), "UPDATE vec SET sum=sum+1 WHERE doc=3; UPDATE cell SET cells=x'ffff' WHERE doc=4")
 	if err := errorsOf(l.Close(), other.Close()); err != nil {
 		t.Fatal(err)
 	}
-	s = cellSpace(t, openIn(t, dir))
+	l = openIn(t, dir)
+	l.index.request(mustModel(t, l))
+	var r contract.CheckReport
+	if err := l.checkIndex(t.Context(), &r); err != nil || r.Indexed != 24*900 {
+		t.Errorf("checked while the index was being loaded: %d vectors, %v", r.Indexed, err)
+	}
+	s = cellSpace(t, l)
 	if len(s.unstored) != 2 || !s.unstored[3] || !s.unstored[4] {
 		t.Errorf("documents whose cells were found anew: %v", s.unstored)
 	}
@@ -235,6 +252,13 @@ func onceUnderRace(t *testing.T) {
 	if raced {
 		t.Skip("under the race detector TestLargeSpacesAreDivided stands for it")
 	}
+}
+
+// probes is how many cells a search reads.
+func (s *space) probes() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.book.Probes
 }
 
 func errorsOf(errs ...error) error {
@@ -359,27 +383,6 @@ func TestDamagedCellsAreLearnedAnew(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, cellsLock)); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestDriftAndGrowth(t *testing.T) {
-	t.Parallel()
-	book := &cells.Book{Dims: 2, Learned: 30_000, Spread: 0.6}
-	for name, c := range map[string]struct {
-		d    drift
-		n    int
-		want bool
-	}{
-		"as learned":       {drift{}, 30_000, false},
-		"grown a little":   {drift{n: 9000, sum: 0.58 * 9000}, 39_000, false},
-		"grown much":       {drift{n: 70_000, sum: 0.6 * 70_000}, 100_000, true},
-		"another subject":  {drift{n: 6000, sum: 0.4 * 6000}, 36_000, true},
-		"few of another":   {drift{n: 1000, sum: 0.1 * 1000}, 31_000, false},
-		"nearer than ever": {drift{n: 6000, sum: 0.9 * 6000}, 36_000, false},
-	} {
-		if got := c.d.stale(book, c.n); got != c.want {
-			t.Errorf("%s: stale = %v", name, got)
-		}
 	}
 }
 

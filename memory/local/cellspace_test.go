@@ -2,6 +2,7 @@ package local
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"testing"
 
@@ -116,4 +117,86 @@ func repeated(n int) (v []float32) {
 		v = append(v, w.vector()...)
 	}
 	return v
+}
+
+// TestCellsAmongDocumentsOfAnotherSubject: a filter that passes nothing of what the question
+// is about costs no recall.
+func TestCellsAmongDocumentsOfAnotherSubject(t *testing.T) {
+	t.Parallel()
+	s := testSpace(t, cellDims)
+	w := newThemed(7)
+	var sample [][]float32
+	for range 6000 { // of two subjects, half each
+		v := w.vector()
+		if v[0] < 0 != (len(sample)%2 == 0) {
+			for i := range v {
+				v[i] = -v[i]
+			}
+		}
+		sample = append(sample, v)
+	}
+	book, err := cells.Learn(t.Context(), sample, cellDims, 60, func() {})
+	if err != nil || book == nil {
+		t.Fatal(book, err)
+	}
+	book.Probes = book.Cells() / 4
+	if err := s.use(book, 3); err != nil {
+		t.Fatal(err)
+	}
+	allowed := map[int64]bool{}
+	for doc, v := range sample {
+		allowed[int64(doc)] = doc%2 == 0
+		if err := s.add(t.Context(), int64(doc), slab{first: int64(doc) * 10, v: v}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for doc, in := range allowed {
+		if !in {
+			delete(allowed, doc)
+		}
+	}
+	found, all := 0, 0
+	for _, q := range sample[1:80] {
+		if q[0] < 0 {
+			continue // of the subject of the allowed documents
+		}
+		in := s.cellsAmong(q, allowed)
+		got, err := s.scanSlabs(t.Context(), q, 10, allowed, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exact, err := s.scanSlabs(t.Context(), q, 10, allowed, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range exact {
+			all++
+			if slices.Contains(got, n) {
+				found++
+			}
+		}
+		read := 0
+		for _, is := range in {
+			if is {
+				read++
+			}
+		}
+		if read == len(in) {
+			t.Fatal("all cells are read")
+		}
+	}
+	if all < 300 || float64(found)/float64(all) < cells.Wanted {
+		t.Errorf("found %d of the %d nearest", found, all)
+	}
+}
+
+// TestDamagedVectorsAreNoNeighbours: they are neither the nearest, nor do they spoil the order.
+func TestDamagedVectorsAreNoNeighbours(t *testing.T) {
+	t.Parallel()
+	q, nan := []float32{1, 0}, float32(math.NaN())
+	top := topNear{k: 2}
+	top.compare(1, slab{first: 10, v: []float32{0.6, 0.8, nan, 1, 50, 0, 0.8, 0.6, float32(math.Inf(1)), 0, 0, 0}}, q, nil)
+	if got := chunksOf(top.nearest()); !slices.Equal(got, []int64{13, 10}) {
+		t.Errorf("the nearest are %v", got)
+	}
 }

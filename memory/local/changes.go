@@ -149,6 +149,7 @@ func (ix *index) catchUp(ctx context.Context, limit int64) (bool, error) {
 		}
 	}
 	ix.version = version
+	ix.wakeTidy() // there may be vectors without cells, and the file may have other cells
 	return true, ctx.Err()
 }
 
@@ -185,7 +186,6 @@ func (ix *index) apply(ctx context.Context, h *spaceSlot, last int64) error {
 		}
 	}
 	h.seq = last
-	ix.wakeTidy()
 	return nil
 }
 

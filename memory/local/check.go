@@ -201,8 +201,17 @@ func (l *Local) checkWords(ctx context.Context, r *contract.CheckReport) error {
 	return nil
 }
 
-// checkIndex compares the spaces in RAM with the file.
+// checkIndex compares the spaces in RAM with the file. It waits for those that are being
+// loaded.
 func (l *Local) checkIndex(ctx context.Context, r *contract.CheckReport) error {
+	for _, h := range l.index.all() {
+		select {
+		case <-h.loaded:
+		case <-l.index.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	if _, err := l.index.catchUp(ctx, 0); err != nil {
 		return err
 	}

@@ -25,14 +25,19 @@ func (l *Local) checkCells(ctx context.Context, r *contract.CheckReport) error {
 			continue
 		}
 		if report.Recall < cells.Wanted && !l.readOnly {
-			err := l.write(ctx, "storing the cells of vectors", func(tx *sql.Tx) error {
-				_, err := tx.ExecContext(ctx, "UPDATE codebook SET probes=?, recall=? WHERE model=? AND version=?", book.Probes, book.Recall, h.row.id, version)
-				return err
-			})
+			if book.Probes == 0 { // all processes learn cells anew; until then all of these are read
+				err = l.removeBook(ctx, h.row.id)
+				book.Probes = book.Cells()
+			} else {
+				err = l.write(ctx, "storing the cells of vectors", func(tx *sql.Tx) error {
+					_, err := tx.ExecContext(ctx, "UPDATE codebook SET probes=?, recall=? WHERE model=? AND version=?", book.Probes, book.Recall, h.row.id, version)
+					return err
+				})
+			}
 			if err != nil {
 				return err
 			}
-			h.space.readMore(book, version)
+			h.space.readMore(version, book.Probes, book.Recall)
 			report.Probes, report.Recall = book.Probes, book.Recall
 		}
 		r.Cells = append(r.Cells, report)
@@ -77,16 +82,13 @@ func (l *Local) measureCells(ctx context.Context, h *spaceSlot) (*cells.Book, in
 	return book.WithProbes(found), version, report, nil
 }
 
-// readMore has searches read as many cells as book says, if it is of the same version. A
-// space whose vectors would all be read keeps its cells until they are learned anew.
-func (s *space) readMore(book *cells.Book, version int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.version == version && s.divided() {
-		more := *book
-		if more.Probes == 0 {
-			more.Probes = more.Cells()
+// readMore has searches read so many cells, if the book is of that version and they are more.
+func (s *space) readMore(version int64, probes int, recall float64) {
+	s.mark(version, func(s *space) {
+		if s.divided() && probes > s.book.Probes {
+			more := *s.book
+			more.Probes, more.Recall = min(probes, more.Cells()), recall
+			s.book = &more
 		}
-		s.book = &more
-	}
+	})
 }

@@ -70,7 +70,7 @@ func (l *Local) tidyCells(ctx context.Context) (busy bool, err error) {
 		if !h.isReady() || h.err != nil {
 			continue
 		}
-		if err = errors.Join(err, h.space.pack(l.pause(ctx)), l.noticeRemoval(ctx, h)); h.space.tidyWork() == nothingToDo {
+		if err = errors.Join(err, h.space.pack(l.pause(ctx)), l.noticeBook(ctx, h)); h.space.tidyWork() == nothingToDo {
 			continue
 		}
 		if l.readOnly {
@@ -92,16 +92,23 @@ func (l *Local) tidyCells(ctx context.Context) (busy bool, err error) {
 	return false, err
 }
 
-// noticeRemoval has the cells of a space exchanged that were removed from the file, or
-// learned anew by another process.
-func (l *Local) noticeRemoval(ctx context.Context, h *spaceSlot) error {
+// noticeBook has the cells of a space exchanged that were removed from the file, or learned
+// anew by another process, and has a search read more of them if a check has found that it
+// should.
+func (l *Local) noticeBook(ctx context.Context, h *spaceSlot) error {
 	version, ok := h.space.filedAs()
 	if !ok || l.readOnly {
 		return nil
 	}
-	there, err := hasBook(ctx, l.rdb, h.row.id, version)
-	if err == nil && !there {
+	var probes int
+	var recall float64
+	err := l.rdb.QueryRowContext(ctx, "SELECT probes, recall FROM codebook WHERE model=? AND version=?", h.row.id, version).Scan(&probes, &recall)
+	if errors.Is(err, sql.ErrNoRows) {
 		h.space.mark(version, func(s *space) { s.void = true })
+		return nil
+	}
+	if err == nil {
+		h.space.readMore(version, probes, recall)
 	}
 	return err
 }

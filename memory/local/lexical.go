@@ -47,7 +47,10 @@ func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *t
 			return nil, err
 		}
 		if oldest > 0 {
-			return int64s(ctx, tx, "SELECT rowid FROM fts WHERE fts MATCH ? AND rowid >= ? ORDER BY rank LIMIT ?", match, oldest, q.depth)
+			found, err := int64s(ctx, tx, "SELECT rowid FROM fts WHERE fts MATCH ? AND rowid >= ? ORDER BY rank LIMIT ?", match, oldest, q.depth)
+			if err != nil || len(found) >= q.depth {
+				return found, err
+			} // otherwise the term is one of the older documents
 		}
 		return int64s(ctx, tx, "SELECT rowid FROM fts WHERE fts MATCH ? ORDER BY rank LIMIT ?", match, q.depth)
 	}

@@ -83,7 +83,11 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 			return nil
 		})
 	}
-	return s, seq, errors.Join(g.Wait(), ctx.Err())
+	if err := errors.Join(g.Wait(), ctx.Err()); err != nil {
+		return nil, 0, err
+	}
+	s.reckon()
+	return s, seq, nil
 }
 
 func (s *space) addRow(ctx context.Context, r vecRow) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime"
 	"slices"
 
@@ -25,6 +26,9 @@ const (
 	// cellDepth is how many vectors one cell contributes, unless more than four times as
 	// many are asked for: then a quarter, which is how many results a recall has of them.
 	cellDepth = 64
+	// longest is more than the cosine of any two vectors of unit length. A damaged one would
+	// be the nearest to all, or spoil the order.
+	longest = 1.01
 )
 
 // query returns the k chunks nearest to the unit vector q, nearest first.
@@ -93,12 +97,34 @@ func (s *space) scan(ctx context.Context, q []float32, k int, allowed map[int64]
 	defer s.mu.RUnlock()
 	var in []bool // by cell
 	if s.divided() && s.vectorsOf(allowed) > manyVectors {
-		in = make([]bool, s.book.Cells())
-		for _, cell := range s.book.Order(q)[:min(s.book.Probes, len(in))] {
-			in[cell] = true
-		}
+		in = s.cellsAmong(q, allowed)
 	}
 	return s.scanSlabs(ctx, q, k, allowed, in)
+}
+
+// cellsAmong returns which cells to read for q among the allowed documents. Twice as large a
+// part of theirs is in them as a search without a filter reads of all: if the documents are of
+// another subject than the question, the nearest cells may have none of them, and the others
+// are about as near as one another.
+func (s *space) cellsAmong(q []float32, allowed map[int64]bool) []bool {
+	sizes, total := make([]int, s.book.Cells()), 0
+	for doc := range allowed {
+		for _, cell := range s.docs[doc].cells {
+			if int(cell) < len(sizes) {
+				sizes[cell]++
+				total++
+			}
+		}
+	}
+	in, enough := make([]bool, len(sizes)), 2*total*s.book.Probes/len(sizes)
+	for i, cell := range s.book.Order(q) {
+		if i >= s.book.Probes && enough <= 0 {
+			break
+		}
+		in[cell] = true
+		enough -= sizes[cell]
+	}
+	return in
 }
 
 // vectorsOf counts the vectors of documents, those missing included.
@@ -183,7 +209,7 @@ func (t *topNear) compare(doc int64, sl slab, q []float32, in []bool) {
 			continue
 		}
 		cos := float64(cells.Dot(q, sl.v[i*len(q):(i+1)*len(q)]))
-		if cos == 0 && intake.IsZero(sl.v[i*len(q):(i+1)*len(q)]) || t.cut && cos <= t.floor {
+		if !(math.Abs(cos) < longest) || cos == 0 && intake.IsZero(sl.v[i*len(q):(i+1)*len(q)]) || t.cut && cos <= t.floor {
 			continue
 		}
 		t.add(near{chunk: sl.first + int64(i), doc: doc, cos: cos})
