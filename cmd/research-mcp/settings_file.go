@@ -34,8 +34,30 @@ func writeSettings(file string, values map[string]string) (kept string, err erro
 	return kept, nil
 }
 
-// withSettings returns a settings file with values, by their keys.
+// withSettings returns a settings file with values, by their keys. Its byte order mark and
+// line ends of Windows, which yaml does not write, stay.
 func withSettings(file []byte, values map[string]string) ([]byte, error) {
+	body, isMarked := bytes.CutPrefix(file, []byte("\ufeff"))
+	ends := bytes.Count(body, []byte("\r\n"))
+	isWindows := ends > 0 && ends == bytes.Count(body, []byte("\n"))
+	if isWindows {
+		body = bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n"))
+	}
+	out, err := withPlainSettings(body, values)
+	if err != nil {
+		return nil, err
+	}
+	if isWindows {
+		out = bytes.ReplaceAll(out, []byte("\n"), []byte("\r\n"))
+	}
+	if isMarked {
+		out = append([]byte("\ufeff"), out...)
+	}
+	return out, nil
+}
+
+// withPlainSettings is withSettings for a file with neither.
+func withPlainSettings(file []byte, values map[string]string) ([]byte, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(file, &doc); err != nil {
 		return nil, err

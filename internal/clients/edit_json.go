@@ -206,10 +206,7 @@ func same(have *hujson.Value, want []byte) bool {
 // finishJSON gives a changed configuration the line ends and the mark that it had, and
 // makes sure that nothing but our server differs.
 func finishJSON(before, after []byte, isMarked bool, servers string) ([]byte, error) {
-	after = withLineEnds(before, after)
-	if isMarked {
-		after = append([]byte(byteOrderMark), after...)
-	}
+	after = marked(withLineEnds(before, after), isMarked)
 	a, err := decodeJSON(before)
 	if err != nil {
 		return nil, err
@@ -219,6 +216,14 @@ func finishJSON(before, after []byte, isMarked bool, servers string) ([]byte, er
 		return nil, err
 	}
 	return after, onlyOurs(a, b, servers)
+}
+
+// marked gives a configuration the byte order mark that it had.
+func marked(config []byte, isMarked bool) []byte {
+	if !isMarked {
+		return config
+	}
+	return append([]byte(byteOrderMark), config...)
 }
 
 // withLineEnds gives the lines of after the ends of Windows, if all lines of before have
@@ -241,7 +246,9 @@ func decodeJSON(config []byte) (map[string]any, error) {
 	if err != nil {
 		return nil, notJSON(err)
 	}
-	if json.Unmarshal(plain, &out) != nil {
+	dec := json.NewDecoder(bytes.NewReader(plain))
+	dec.UseNumber() // a number may be larger than Go's are, and is compared to its last digit
+	if dec.Decode(&out) != nil {
 		return nil, fmt.Errorf("it is not an object: %w", errShape)
 	}
 	return out, nil

@@ -101,6 +101,14 @@ command = "b"
 `},
 		{"line ends of Windows and a byte order mark", "cursor", "\ufeff{\r\n  \"mcpServers\": {}\r\n}\r\n",
 			"\ufeff{\r\n  \"mcpServers\": {\r\n    \"research-mcp\": {\r\n      \"command\": \"/opt/bin/research-mcp\",\r\n      \"args\": [\"serve\"]\r\n    }\r\n  }\r\n}\r\n"},
+		{"toml with line ends of Windows and a byte order mark", "codex", "\ufeffa = 1\r\n", "\ufeffa = 1\r\n\r\n[mcp_servers.research-mcp]\r\ncommand = '/opt/bin/research-mcp'\r\nargs = ['serve']\r\n"},
+		{"a mark before our table", "codex", "\ufeff[mcp_servers.research-mcp]\ncommand = 'x'\n", "\ufeff[mcp_servers.research-mcp]\ncommand = '/opt/bin/research-mcp'\nargs = ['serve']\n"},
+		{"a mark and nothing else", "codex", "\ufeff", "\ufeff[mcp_servers.research-mcp]\ncommand = '/opt/bin/research-mcp'\nargs = ['serve']\n"},
+		{"a number that is larger than Go's", "opencode", "{\"n\": 1e400, \"mcp\": {\"research-mcp\": {}}}", `{"n": 1e400, "mcp": {"research-mcp": {
+      "type": "local",
+      "command": ["/opt/bin/research-mcp","serve"],
+      "enabled": true
+    }}}`},
 	} {
 		got, err := client(t, c.client).set([]byte(c.before), server)
 		if err != nil || string(got) != c.after {
@@ -122,6 +130,8 @@ func TestUnset(t *testing.T) {
 		{"it is not there", "cursor", "{ \"mcpServers\": { } }", "{ \"mcpServers\": { } }"},
 		{"no file", "cursor", "", ""},
 		{"tables of ours", "codex", "a = 1\n\n[mcp_servers.research-mcp]\ncommand = 'x'\n\n[mcp_servers.research-mcp.env]\nB = '2'\n\n# c\n[c]\nd = 1\n", "a = 1\n\n# c\n[c]\nd = 1\n"},
+		{"a mark before our table", "codex", "\ufeff[mcp_servers.research-mcp]\r\ncommand = 'x'\r\n[c]\r\nd = 1\r\n", "\ufeff[c]\r\nd = 1\r\n"},
+		{"a mark, and it is not there", "codex", "\ufeffa = 1\n", "\ufeffa = 1\n"},
 		{"the last table", "codex", "a = 1\n\n[mcp_servers.\"research-mcp\"]\ncommand = '''\n# not a comment\n'''\n", "a = 1\n"},
 	} {
 		got, err := client(t, c.client).unset([]byte(c.before))
@@ -203,7 +213,7 @@ func FuzzEditJSON(f *testing.F) {
 }
 
 func FuzzEditTOML(f *testing.F) {
-	for _, s := range []string{"", "a=1", "[mcp_servers.a]\nb='c'#d", "[mcp_servers.research-mcp]\ncommand='x'\n[z]", "x=\"\"\"\n[a]\n\"\"\"\r\n",
+	for _, s := range []string{"", "a=1", "[mcp_servers.a]\nb='c'#d", "[mcp_servers.research-mcp]\ncommand='x'\n[z]", "\ufeffa=1\r\n", "x=\"\"\"\n[a]\n\"\"\"\r\n",
 		"[mcp_servers.research-mcp]\nurl='x'\nhttp_headers.a='b'\n[mcp_servers.research-mcp.env] # c\nD='e'\n[[mcp_servers.research-mcp.oauth]]\nf=1\n"} {
 		f.Add([]byte(s))
 	}

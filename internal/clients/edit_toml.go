@@ -39,6 +39,16 @@ func (i tomlItem) dropped(servers string, keys []string) bool {
 // setTOML sets keys of our server's table, and removes those in drop; a new table is
 // written behind all others. Comments and everything else stay.
 func setTOML(config []byte, servers string, entry []member, drop []string) ([]byte, error) {
+	body, isMarked := bytes.CutPrefix(config, []byte(byteOrderMark))
+	out, err := setTables(body, servers, entry, drop)
+	if err != nil {
+		return nil, err
+	}
+	return marked(out, isMarked), nil
+}
+
+// setTables is setTOML without a byte order mark.
+func setTables(config []byte, servers string, entry []member, drop []string) ([]byte, error) {
 	items, err := parseTOML(config)
 	if err != nil {
 		return nil, err
@@ -82,6 +92,16 @@ func setTOML(config []byte, servers string, entry []member, drop []string) ([]by
 
 // unsetTOML removes our server's tables.
 func unsetTOML(config []byte, servers string) ([]byte, error) {
+	body, isMarked := bytes.CutPrefix(config, []byte(byteOrderMark))
+	out, err := unsetTables(body, servers)
+	if err != nil {
+		return nil, err
+	}
+	return marked(out, isMarked), nil
+}
+
+// unsetTables is unsetTOML without a byte order mark.
+func unsetTables(config []byte, servers string) ([]byte, error) {
 	items, err := parseTOML(config)
 	if err != nil {
 		return nil, err
@@ -216,7 +236,7 @@ func finishTOML(before, after []byte, servers string, wanted bool) ([]byte, erro
 
 func decodeTOML(config []byte) (map[string]any, error) {
 	out := map[string]any{}
-	err := toml.Unmarshal(config, &out)
+	err := toml.Unmarshal(bytes.TrimPrefix(config, []byte(byteOrderMark)), &out)
 	var wrong *toml.DecodeError
 	if errors.As(err, &wrong) {
 		line, column := wrong.Position()
