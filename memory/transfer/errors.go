@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"strings"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
@@ -15,15 +18,37 @@ import (
 func notALine(err error, size int) error {
 	var syntax *json.SyntaxError
 	var typed *json.UnmarshalTypeError
+	var when *time.ParseError
 	switch {
 	case errors.As(err, &syntax) && syntax.Offset >= int64(size):
 		return errors.New("it is not JSON: its end is missing")
 	case errors.As(err, &syntax):
 		return fmt.Errorf("it is not JSON: byte %d is wrong", syntax.Offset)
 	case errors.As(err, &typed):
-		return fmt.Errorf("%s cannot be a JSON %s", cmp.Or(typed.Field, "it"), typed.Value)
+		field := strings.ReplaceAll(typed.Field, ".Document.", ".") // Go names the struct that it is embedded in
+		return fmt.Errorf("%s has a JSON %s where %s belongs", cmp.Or(field, "it"), typed.Value, kindOf(typed.Type))
+	case errors.As(err, &when):
+		value, _ := text.Cut(strings.Trim(when.Value, `"`), 40)
+		return fmt.Errorf("%q is not a time; write it like %s", value, time.DateOnly+"T"+time.TimeOnly+"Z")
+	case strings.HasPrefix(err.Error(), "Time.UnmarshalJSON"): // an error without a type
+		return errors.New("a time in it is not a text; write it like " + `"` + time.DateOnly + "T" + time.TimeOnly + `Z"`)
 	}
 	return err
+}
+
+// kindOf is what belongs in a field of type t, in words.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Struct, reflect.Map, reflect.Pointer:
+		return "an object"
+	}
+	return "a whole number"
 }
 
 // ended returns the error of an import that ends at line n, and says what is stored. An
