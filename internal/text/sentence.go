@@ -84,7 +84,7 @@ func inBlock(s string, b evidence.Span) []evidence.Span {
 			out = append(out, sp)
 		}
 		last := out[len(out)-1]
-		open = endsOpen(s[last.Start:last.End])
+		open = endsOpen(s[last.Start:last.End]) || endsInPicture(s[last.Start:b.End], last.End-last.Start)
 	}
 	return out
 }
@@ -105,6 +105,23 @@ func trim(s string, sp evidence.Span) evidence.Span {
 		sp.End -= n
 	}
 	return sp
+}
+
+// endsInPicture reports whether s[:end] ends within a picture of Markdown, ![text](address),
+// or within an address on the web: neither has the end of a sentence in it.
+func endsInPicture(s string, end int) bool {
+	if at := strings.LastIndex(s[:min(end+1, len(s))], "!["); at >= 0 {
+		inner, address, found := strings.Cut(s[at:], "](")
+		closing := strings.IndexAny(address, ") \n")
+		if found && !strings.Contains(inner, "]") && closing >= 0 && address[closing] == ')' {
+			return end < at+len(inner)+len("](")+closing+len(")")
+		}
+	}
+	if end >= len(s) || s[end] <= ' ' || s[end] >= utf8.RuneSelf {
+		return false
+	}
+	word := s[strings.LastIndexAny(s[:end], " \n\t(<\"")+1 : end]
+	return strings.Contains(word, "://")
 }
 
 // endsOpen reports whether the sentence continues: after an abbreviation, an

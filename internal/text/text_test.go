@@ -77,6 +77,10 @@ func TestSentences(t *testing.T) {
 		{"a break inside a paragraph", "This goes\non here. Next.", []string{"This goes\non here.", "Next."}},
 		{"list and heading", "# Title\nText one.\n- item a\n- item b", []string{"# Title", "Text one.", "- item a", "- item b"}},
 		{"decimals", "It costs 3.5 dollars. Yes.", []string{"It costs 3.5 dollars.", "Yes."}},
+		{"a picture", "See ![a cat. Or two](a!b.png) here. Next.", []string{"See ![a cat. Or two](a!b.png) here.", "Next."}},
+		{"a picture ends the text", "It won! ![x](y.png)", []string{"It won! ![x](y.png)"}},
+		{"no picture", "Wow ![1] is a mark. Next.", []string{"Wow ![", "1] is a mark.", "Next."}},
+		{"an address", "Look at https://a.example/?q=Who!Me for it. Next.", []string{"Look at https://a.example/?q=Who!Me for it.", "Next."}},
 		{"empty", " \n ", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
