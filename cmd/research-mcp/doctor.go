@@ -47,7 +47,7 @@ research-mcp doctor --url https://mcp.example/mcp --token-file ~/.config/researc
 			return c.tellReport(report)
 		},
 	}
-	cmd.Flags().BoolVar(&offline, "offline", false, "do not ask the sources")
+	cmd.Flags().BoolVar(&offline, "offline", false, "ask no sources, and greet no server of a client on another machine")
 	cmd.Flags().StringVar(&from.url, "url", "", "look at the server at this URL from outside")
 	cmd.Flags().StringVar(&from.tokenFile, "token-file", "", "with --url: file that holds the bearer token")
 	cmd.Flags().StringVar(&from.caFile, "ca-file", "", "with --url: certificates to trust beside the system's, in PEM format")

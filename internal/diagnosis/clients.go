@@ -13,11 +13,13 @@ import (
 	"github.com/research-mcp/research-mcp/internal/clients"
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
+	mcphttp "github.com/research-mcp/research-mcp/server/http"
 )
 
 // clientChecks starts the server, or reaches it, as each client's configuration says, and
-// looks whether it answers. Clients without a configuration are left out.
-func clientChecks(ctx context.Context, s clients.System) []Check {
+// looks whether it answers. Clients without a configuration are left out. If offline, no
+// server on another machine is reached.
+func clientChecks(ctx context.Context, s clients.System, offline bool) []Check {
 	all := clients.All()
 	found := make([]*Check, len(all))
 	var group errgroup.Group
@@ -30,6 +32,8 @@ func clientChecks(ctx context.Context, s clients.System) []Check {
 		case exists && !ours:
 			found[i] = &Check{Name: c.Name, Status: checkOff, What: fmt.Sprintf("%s, %s, does not have the server", c.Title, c.File(s)),
 				Try: fmt.Sprintf("`research-mcp install %s` adds it", c.Name)}
+		case ours && offline && isElsewhere(server):
+			found[i] = &Check{Name: c.Name, Status: checkOK, What: fmt.Sprintf("on, not greeted: %s in %s", bareAddress(addressOf(server)), c.File(s))}
 		case ours:
 			group.Go(func() error {
 				found[i] = clientCheck(ctx, c, s, server)
@@ -51,14 +55,29 @@ func clientChecks(ctx context.Context, s clients.System) []Check {
 	return out
 }
 
+// addressOf is where a client reaches the server over HTTP, by itself or by connect; "" if it
+// starts one here.
+func addressOf(server clients.Server) string {
+	if server.URL == "" && len(server.Args) > 1 && server.Args[0] == "connect" {
+		return server.Args[1]
+	}
+	return server.URL
+}
+
+// isElsewhere reports whether the server is reached by a network.
+func isElsewhere(server clients.Server) bool {
+	u, err := url.Parse(addressOf(server))
+	return err == nil && u.Host != "" && !mcphttp.IsLoopback(u.Host)
+}
+
 func clientCheck(ctx context.Context, c clients.Client, s clients.System, server clients.Server) *Check {
 	if server.URL != "" {
 		return addressCheck(ctx, c, s, server)
 	}
 	name, err := clients.Handshake(ctx, server)
-	if err != nil && len(server.Args) > 1 && server.Args[0] == "connect" {
+	if at := addressOf(server); err != nil && at != "" {
 		return &Check{Name: c.Name, Status: checkFail, What: fmt.Sprintf("%s does not reach the server by %s in %s: %v", c.Title, server.Command, c.File(s), err),
-			Try: fmt.Sprintf("`research-mcp doctor --url %s` looks closer; `research-mcp install %s --url URL` corrects the entry", bareAddress(server.Args[1]), c.Name)}
+			Try: fmt.Sprintf("`research-mcp doctor --url %s` looks closer; `research-mcp install %s --url URL` corrects the entry", bareAddress(at), c.Name)}
 	}
 	if err != nil {
 		return &Check{Name: c.Name, Status: checkFail, What: fmt.Sprintf("%s cannot start the server: %s in %s: %v", c.Title, server.Command, c.File(s), err),

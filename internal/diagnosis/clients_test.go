@@ -103,7 +103,7 @@ func TestClientsByConnect(t *testing.T) {
 	program := filepath.Join(s.Home, "connect") // the shell takes its first argument for a script
 	writeFile(t, program, refusal)
 	t.Chdir(s.Home)
-	if _, err := clients.Install(client, s, clients.Server{Command: "/bin/sh", Args: []string{"connect", "https://mcp.example.org/mcp?key=abcdef"}}, false, time.Now()); err != nil {
+	if _, err := clients.Install(client, s, clients.Server{Command: "/bin/sh", Args: []string{"connect", "http://127.0.0.1:1/mcp?key=abcdef"}}, false, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	r := diagnosis.Doctor(t.Context(), apptest.Settings(t, nil, nil), diagnosis.DoctorOptions{Offline: true, Clients: &s})
@@ -113,7 +113,37 @@ func TestClientsByConnect(t *testing.T) {
 	}
 	got := r.Checks[at]
 	if got.Status != "fail" || !strings.Contains(got.What, "the certificate is unknown; give it with --ca-file") ||
-		!strings.Contains(got.Try, "doctor --url https://mcp.example.org/mcp` looks closer") || !strings.Contains(got.Try, "install cursor --url") || strings.Contains(got.What+got.Try, "abcdef") {
+		!strings.Contains(got.Try, "doctor --url http://127.0.0.1:1/mcp` looks closer") || !strings.Contains(got.Try, "install cursor --url") || strings.Contains(got.What+got.Try, "abcdef") {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestOfflineGreetsNobodyElsewhere: a server on another machine is not reached, by the
+// client's own address or by connect, and its secrets are not shown.
+func TestOfflineGreetsNobodyElsewhere(t *testing.T) {
+	t.Parallel()
+	const address = "https://mcp.invalid/mcp"
+	s := clients.System{OS: "linux", Home: t.TempDir(), Getenv: func(string) string { return "" }}
+	for name, server := range map[string]clients.Server{
+		"cursor": {URL: address + "?key=abcdef"},
+		"gemini": {Command: filepath.Join(s.Home, "none"), Args: []string{"connect", address + "?key=abcdef"}},
+	} {
+		client, err := clients.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := clients.Install(client, s, server, false, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := diagnosis.Doctor(t.Context(), apptest.Settings(t, nil, nil), diagnosis.DoctorOptions{Offline: true, Clients: &s})
+	for _, name := range []string{"cursor", "gemini"} {
+		at := slices.IndexFunc(r.Checks, func(check diagnosis.Check) bool { return check.Name == name })
+		if at < 0 {
+			t.Fatalf("no check of %s: %+v", name, r.Checks)
+		}
+		if got := r.Checks[at]; got.Status != "ok" || !strings.HasPrefix(got.What, "on, not greeted: "+address+" in ") {
+			t.Errorf("%s: got %+v", name, got)
+		}
 	}
 }

@@ -49,7 +49,7 @@ type Report struct {
 
 // DoctorOptions say how far the doctor goes.
 type DoctorOptions struct {
-	Offline bool            // do not ask the sources
+	Offline bool            // ask no source, and no server of a client on another machine
 	Clients *clients.System // where AI clients keep their configurations; nil: do not look for them
 	Log     *slog.Logger
 }
@@ -72,7 +72,7 @@ func Doctor(ctx context.Context, cfg *config.Config, o DoctorOptions) Report {
 	r.add(modelChecks(ctx, a)...)
 	r.add(sourceChecks(ctx, a, o.Offline)...)
 	if o.Clients != nil {
-		r.add(clientChecks(ctx, *o.Clients)...)
+		r.add(clientChecks(ctx, *o.Clients, o.Offline)...)
 	}
 	if err := a.Close(); err != nil {
 		r.add(Check{Name: "shutdown", Status: checkFail, What: err.Error()})
