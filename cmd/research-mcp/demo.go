@@ -55,7 +55,7 @@ func (c *console) demoOptions() (demo.Options, error) {
 	return demo.Options{Log: c.logger("warn"), Settings: set}, err
 }
 
-const demoEnd = "This was all local: the pages exist only in this program, so the links open nothing. Next:"
+const demoEnd = "This was all local: the pages exist only in this program, so the links open nothing, and its memory ends here, so the ids cannot be looked up. Next:"
 
 const demoNext = `
   research-mcp doctor

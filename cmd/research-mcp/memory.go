@@ -19,16 +19,36 @@ import (
 func newMemory(c *console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "memory COMMAND", Short: "See and maintain what is remembered",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return nil
-			}
-			return evidence.BadInput(fmt.Sprintf("there is no command \"memory %s\"", args[0]), "choose from: backup, check, decrypt, export, import, list, migrate, reindex, repair, show, stats")
-		},
+		Args: aCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newMemoryBackup(c), newMemoryCheck(c), newMemoryDecrypt(c), newMemoryExport(c), newMemoryImport(c), newMemoryList(c), newMemoryMigrate(c), newMemoryReindex(c), newMemoryRepair(c), newMemoryShow(c), newMemoryStats(c))
 	return cmd
+}
+
+// aCommand is for a command that does nothing without one of its own.
+func aCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return evidence.BadInput(fmt.Sprintf("there is no command %q", cmd.Name()+" "+args[0]), meant(args[0], names, "")+"choose from: "+strings.Join(names, ", "))
+}
+
+// meant asks whether a mistyped name is one of these, each of which has the prefix; "" if
+// none is like it.
+func meant(name string, names []string, prefix string) string {
+	const shortest = 3 // of fewer letters, every short name is like it
+	near := text.Nearest(name, names)
+	if near == "" || len(name) < shortest {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q? ", prefix+near)
 }
 
 // one requires exactly one argument; what describes it.

@@ -48,6 +48,8 @@ func (q *questionFlags) request(cmd *cobra.Command, question string) (research.R
 
 const demoUsage = "ask the demo's local sources, without a network or your memory: about transformers, BERT, GPT and goroutines"
 
+const demoIDs = "The demo's memory ends here: the ids above cannot be looked up afterwards."
+
 // openFor builds the App, or the demo's. end closes it.
 func (c *console) openFor(ctx context.Context, withDemo bool) (a *app.App, end func() error, err error) {
 	if withDemo {
@@ -111,6 +113,9 @@ func (c *console) ask(ctx context.Context, req research.Request, withDemo bool) 
 	answer, shown, err := c.answer(ctx, a, req)
 	if err == nil {
 		err = c.show(answer, shown)
+	}
+	if err == nil && withDemo {
+		c.note(demoIDs)
 	}
 	return errors.Join(err, end())
 }

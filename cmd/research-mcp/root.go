@@ -135,7 +135,18 @@ First steps:
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return flagError(err, fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath()))
+		try := fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath())
+		var unknown *pflag.NotExistError
+		if errors.As(err, &unknown) {
+			var names []string
+			cmd.Flags().VisitAll(func(f *pflag.Flag) {
+				if !f.Hidden {
+					names = append(names, f.Name)
+				}
+			})
+			try = meant(unknown.GetSpecifiedName(), names, "--") + try
+		}
+		return flagError(err, try)
 	})
 	flags := root.PersistentFlags()
 	flags.BoolVar(&c.json, "json", false, "print one JSON object on stdout")

@@ -30,7 +30,7 @@ into other databases.`,
 research-mcp tenant list
 research-mcp tenant export build build.jsonl
 research-mcp tenant remove build`,
-		Args: none,
+		Args: aCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newTenantAdd(c), newTenantExport(c), newTenantImport(c), newTenantList(c), newTenantRemove(c))

@@ -17,7 +17,7 @@ import (
 
 func newToken(c *console) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "token", Short: "Tokens by which clients may call `serve --http`", Args: none,
+		Use: "token", Short: "Tokens by which clients may call `serve --http`", Args: aCommand,
 		Long: `Manages the tokens by which clients may call a server that is started with ` + "`serve --http`" + `.
 They are in a file, tokens.json in the data folder unless the setting
 server.http.tokens_file names another. It has the hash of each, not the token
