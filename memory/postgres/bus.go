@@ -128,6 +128,10 @@ func (b *Bus) Pass(ctx context.Context, to contract.Box, message []byte) error {
 	box, owner, id := nameOf(to), hashed(to.Owner), mint("")
 	return b.m.retried(ctx, doing, passFor, func() error {
 		return b.as(ctx, to.Tenant, func(tx pgx.Tx) error {
+			there, err := b.there(ctx, tx, to.Tenant)
+			if err != nil || !there {
+				return err
+			}
 			if err := b.expire(ctx, tx, to.Tenant); err != nil {
 				return err
 			}
@@ -142,6 +146,21 @@ func (b *Bus) Pass(ctx context.Context, to contract.Box, message []byte) error {
 			return err
 		})
 	})
+}
+
+// there reports whether a tenant has not been removed: what is for one that has nobody takes,
+// and a removed tenant leaves no row. The lock is not that of writers, which a long removal of
+// documents has alone.
+func (b *Bus) there(ctx context.Context, tx pgx.Tx, tenant string) (there bool, err error) {
+	if tenant == "" {
+		return true, nil
+	}
+	schema := b.m.server.schema
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock_shared($1)", lockKey(schema, tenant, lockRelay)); err != nil {
+		return false, err
+	}
+	err = tx.QueryRow(ctx, "select exists(select 1 from "+pgx.Identifier{schema, "tenant"}.Sanitize()+" where name = $1)", tenant).Scan(&there)
+	return there, err
 }
 
 // room reports whether a box takes one more message; that its owner or tenant has too many

@@ -98,6 +98,11 @@ func TestBusBehindAPoolerOfTransactions(t *testing.T) { //nolint:paralleltest //
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i := range 5 {
+		if _, err := owner.AddTenant(t.Context(), fmt.Sprint("t", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := owner.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -15,12 +15,17 @@ import (
 
 const patience = 30 * time.Second
 
-// openBus opens a bus of the memory that a test calls dir.
+// openBus opens a bus of the memory that a test calls dir, which has the tenants blue and red.
 func openBus(t *testing.T, dir string) *Bus {
 	t.Helper()
 	m, err := openAt(t.Context(), contract.Config{Dir: dir}) // the schema
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, tenant := range []string{"blue", "red"} {
+		if _, err := m.AddTenant(t.Context(), tenant); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := m.Close(); err != nil {
 		t.Fatal(err)

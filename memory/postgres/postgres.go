@@ -183,6 +183,7 @@ const (
 	lockFill    = "fill "
 	lockDoc     = "doc "
 	lockWords   = "words"
+	lockRelay   = "relay" // who passes a message on shares it; a removal of the tenant has it alone
 )
 
 // key is an advisory lock of this memory: of its schema and tenant.

@@ -115,8 +115,10 @@ func (m *Memory) RemoveTenant(ctx context.Context, name string) (rows int64, fou
 		if err := m.ofOwner(ctx, tx); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", lockKey(m.server.schema, name, lockWrite)); err != nil {
-			return err
+		for _, purpose := range []string{lockWrite, lockRelay} {
+			if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", lockKey(m.server.schema, name, purpose)); err != nil {
+				return err
+			}
 		}
 		tables, err := column[string](ctx, tx, tenantTables)
 		if err != nil {

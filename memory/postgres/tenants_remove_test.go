@@ -64,6 +64,12 @@ func TestRemoveTenantAmongWriters(t *testing.T) {
 	if _, err := red.Export(t.Context(), &export, contract.ExportOptions{Vectors: true}); err != nil {
 		t.Fatal(err)
 	}
+	url, err := serverRole(t.Context(), schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bus := busAt(t, url)
+	bus.bounds = bounds{1 << 30, 1 << 30, 1 << 30, 1 << 30}
 	before := rowsOf(t, admin(t), schema, "red")
 	var writers sync.WaitGroup
 	var begun sync.WaitGroup
@@ -93,6 +99,9 @@ func TestRemoveTenantAmongWriters(t *testing.T) {
 		"Forget": func(i int) error {
 			_, err := blue.Forget(t.Context(), contract.Selector{IDs: []string{fmt.Sprint("d", i%50)}, Confirm: true})
 			return err
+		},
+		"Pass": func(i int) error {
+			return bus.Pass(t.Context(), contract.Box{Tenant: "blue", Owner: "ada", Session: fmt.Sprint(i % 5)}, []byte("{}"))
 		},
 		"Retain": func(int) error {
 			_, err := blue.Retain(t.Context())

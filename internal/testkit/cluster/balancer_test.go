@@ -24,6 +24,8 @@ func TestReplicasBehindBalancer(t *testing.T) {
 	for range 2 {
 		servers = append(servers, start(t, source.url, "memory.backend=postgres", "memory.url="+database, "server.http.tokens_file="+file))
 	}
+	// Who has never called a tool has no session to pass anything on to.
+	query(t, database, "with added as (insert into tenant(name) values('red') returning 1) select count(*) from added")
 	url := balance(t, all[1], servers)
 	p := begin(t, url, blue)
 	t.Run("progress", func(t *testing.T) { progress(t, source, p) })
