@@ -35,12 +35,8 @@ func (m *Memory) Changes(ctx context.Context, since contract.Position) (contract
 	}
 	err := m.read(ctx, "reading the changes", func(tx pgx.Tx) error {
 		out = contract.Changes{Documents: []contract.Change{}}
-		var now string
-		var standby bool
-		// A standby does not know which transactions are in progress: of its snapshot only
-		// the beginning is sure, and whoever has a position keeps it.
-		if err := tx.QueryRow(ctx, `select case when pg_is_in_recovery() then pg_snapshot_xmin(s) || ':' || pg_snapshot_xmin(s) || ':' else s::text end,
-			pg_is_in_recovery() from pg_current_snapshot() s`).Scan(&now, &standby); err != nil {
+		now, standby, err := m.snapshot(ctx, tx)
+		if err != nil {
 			return err
 		}
 		next := contract.Position(m.server.feed + "/" + now)
@@ -60,7 +56,7 @@ func (m *Memory) Changes(ctx context.Context, since contract.Position) (contract
 			out.Next, out.Reset = next, true
 			return nil
 		}
-		err := eachRow(ctx, tx, func(row pgx.Row) error {
+		err = eachRow(ctx, tx, func(row pgx.Row) error {
 			var doc int64
 			var c contract.Change
 			err := row.Scan(&doc, &c.ID)
@@ -71,12 +67,42 @@ func (m *Memory) Changes(ctx context.Context, since contract.Position) (contract
 				and not pg_visible_in_snapshot(xid, $2::text::pg_snapshot) group by doc) c
 			left join doc d on d.tenant = $1 and d.id = c.doc order by c.seq`, m.tenant, snapshot)
 		out.Next = since
-		if len(out.Documents) > 0 && !standby {
+		if len(out.Documents) > 0 {
 			out.Next = next
 		}
 		return err
 	})
 	return out, err
+}
+
+// snapshot returns what a transaction sees, in the text form of a snapshot.
+func (m *Memory) snapshot(ctx context.Context, tx pgx.Tx) (seen string, standby bool, err error) {
+	var xmin int64
+	if err := tx.QueryRow(ctx, "select s::text, pg_snapshot_xmin(s)::text::bigint, pg_is_in_recovery() from pg_current_snapshot() s").Scan(&seen, &xmin, &standby); err != nil || !standby {
+		return seen, standby, err
+	}
+	// The snapshot of a standby does not name the transactions in progress.
+	visible, err := column[int64](ctx, tx, "select distinct xid::text::bigint x from change where tenant = $1 and xid >= $2::text::xid8 order by x", m.tenant, strconv.FormatInt(xmin, 10))
+	return snapshotWith(xmin, visible), standby, err
+}
+
+// mostBetween bounds the length of a position: who follows a standby for longer beside a
+// transaction that does not end sees some changes again.
+const mostBetween = 1000
+
+// snapshotWith is a snapshot that sees what is before xmin, and the transactions visible.
+func snapshotWith(xmin int64, visible []int64) string {
+	xmax, between := xmin, []string{}
+	for _, x := range visible {
+		if x-xmin > mostBetween {
+			break
+		}
+		for ; xmax < x; xmax++ {
+			between = append(between, strconv.FormatInt(xmax, 10))
+		}
+		xmax = x + 1
+	}
+	return fmt.Sprintf("%d:%d:%s", xmin, xmax, strings.Join(between, ","))
 }
 
 // snapshotOf is the text form of a snapshot: xmin:xmax:in progress.

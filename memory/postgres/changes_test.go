@@ -60,3 +60,30 @@ func TestChangesAreShortened(t *testing.T) { //nolint:paralleltest // a position
 		t.Errorf("after that: %+v, %v", c, err)
 	}
 }
+
+// A snapshot of what a standby shows sees that, and nothing else, by the server's own rules.
+func TestSnapshotWith(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	conn := admin(t)
+	for _, tt := range []struct {
+		xmin    int64
+		visible []int64
+		want    string
+		sees    string
+	}{
+		{100, nil, "100:100:", "[99]"},
+		{100, []int64{100}, "100:101:", "[99 100]"},
+		{100, []int64{101, 104}, "100:105:100,102,103", "[99 101 104]"},
+		{100, []int64{101, 101 + mostBetween}, "100:102:100", "[99 101]"}, // the rest is seen again
+	} {
+		got := snapshotWith(tt.xmin, tt.visible)
+		if got != tt.want || positionForm().FindString("00000000-0000-0000-0000-000000000000/"+got) == "" {
+			t.Errorf("snapshotWith(%d, %v) = %s, want %s", tt.xmin, tt.visible, got, tt.want)
+		}
+		seen, err := column[int64](t.Context(), conn, "select x from generate_series(99, 1200) x where pg_visible_in_snapshot(x::text::xid8, $1::text::pg_snapshot)", got)
+		if err != nil || fmt.Sprint(seen) != tt.sees {
+			t.Errorf("%s sees %v, %v, want %s", got, seen, err, tt.sees)
+		}
+	}
+}

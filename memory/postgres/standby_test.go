@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,7 +137,7 @@ func newOnPatroni(t *testing.T) (database, script string) {
 	}
 	_ = conn.Close(t.Context())
 	for _, host := range hostsOfPatroni(t, u.String()) {
-		eventually(t, "each server has the database", func() bool { return host.Ping(t.Context()) == nil })
+		eventuallyWithin(t, clusterPatience, "each server has the database", func() bool { return host.Ping(t.Context()) == nil })
 	}
 	return u.String(), script
 }
@@ -158,6 +159,9 @@ func TestStandby(t *testing.T) { //nolint:paralleltest // it kills a server
 	writer, reader := openURL(t, u), openURL(t, u)
 	keep(t, writer, textDoc(1, "An otter swims."))
 	primary, followers := members(t, script)
+	follower := &feedReader{m: reader}
+	follower.read(t)
+	endless(t, u)
 	for _, name := range followers { // Patroni would let its server go on, and choose another primary
 		patroni(t, script, "hold", name)
 	}
@@ -185,6 +189,8 @@ func TestStandby(t *testing.T) { //nolint:paralleltest // it kills a server
 		}
 		return got == "all" || t.Failed()
 	})
+	follower.wants(t, "the standby", "d2")
+	follower.wants(t, "the standby again")
 	for i, s := range standbys {
 		standby, state := false, ""
 		if err := s.QueryRow(t.Context(), "select pg_is_in_recovery(), pg_get_wal_replay_pause_state()").Scan(&standby, &state); err != nil || !standby || (state == "paused") != (i == 0) {
@@ -202,7 +208,50 @@ func TestStandby(t *testing.T) { //nolint:paralleltest // it kills a server
 	if got := shown(t, writer); got != "all" {
 		t.Errorf("the new primary shows %s", got)
 	}
+	follower.wants(t, "the new primary", "d3") // what the standby showed is neither missed nor repeated
+	follower.wants(t, "the new primary again")
 	patroni(t, script, "revive", primary)
+	members(t, script) // the next test begins with all
+}
+
+// endless begins a transaction that does not end: no snapshot after it is without gaps.
+func endless(t *testing.T, url string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.Exec(t.Context(), "begin; create table endless(x int)"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// feedReader follows the changes of a memory.
+type feedReader struct {
+	m  *Memory
+	at contract.Position
+}
+
+func (f *feedReader) read(t *testing.T) []string {
+	t.Helper()
+	c, err := f.m.Changes(t.Context(), f.at)
+	if err != nil || c.Reset {
+		t.Errorf("Changes = %+v, %v", c, err)
+	}
+	f.at = c.Next
+	ids := []string{}
+	for _, d := range c.Documents {
+		ids = append(ids, d.ID)
+	}
+	return ids
+}
+
+func (f *feedReader) wants(t *testing.T, where string, want ...string) {
+	t.Helper()
+	if got := f.read(t); !slices.Equal(got, want) {
+		t.Errorf("the changes at %s are %q, want %q", where, got, want)
+	}
 }
 
 // TestFrozenPrimary stops the machine of a primary where it is, so that no connection to it is
@@ -278,10 +327,13 @@ func patroni(t *testing.T, script string, args ...string) string {
 	return string(out)
 }
 
+// clusterPatience is how long a killed server may take to follow again: Patroni rewinds it.
+const clusterPatience = 4 * patience
+
 // members waits until there is a primary with two standbys, and names them.
 func members(t *testing.T, script string) (primary string, standbys []string) {
 	t.Helper()
-	eventually(t, "the cluster is complete", func() bool {
+	eventuallyWithin(t, clusterPatience, "the cluster is complete", func() bool {
 		primary, standbys = "", nil
 		for line := range strings.Lines(patroni(t, script, "members")) {
 			switch f := strings.Fields(line); {

@@ -4,7 +4,8 @@
 #   failover   the primary of three is killed under load, with its Patroni (patroni.sh);
 #              FAILOVER_KILLS says how often, FAILOVER_BOUNDS=1 checks how long it takes
 #   replicas   two servers with two tenants in two databases, one killed (postgres.sh); then
-#              two servers with one database behind nginx (nginx.sh), one killed
+#              two servers with one database behind nginx (nginx.sh), one killed; then two
+#              of which one is killed while it removes what is old, and while it folds
 #   standby    what a standby shows while there is no primary, or it is frozen (patroni.sh)
 #
 # What it started it stops. Exit code 3: the databases cannot be had.
@@ -41,7 +42,7 @@ replicas)
   . "$scripts/nginx.sh"
   if find_nginx; then CLUSTER_NGINX=$nginx; else echo "NOT RUN: two servers behind nginx: $no_nginx"; fi
   export CLUSTER_NGINX
-  go test -count=1 -v -timeout 10m -run 'TestReplicas(BehindBalancer)?$' ./internal/testkit/cluster
+  go test -count=1 -v -timeout 10m -run 'TestReplicas(BehindBalancer)?$|TestRetentionMoves$|TestFoldingMoves$' ./internal/testkit/cluster
   ;;
 standby)
   serve patroni.sh || exit $?
