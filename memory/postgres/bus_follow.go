@@ -51,12 +51,13 @@ func (b *Bus) Follow(of contract.Box, idle bool, accept func(message []byte) boo
 	ctx, cancel := context.WithCancel(b.m.ctx)
 	var working sync.WaitGroup
 	working.Go(func() {
+		var taken map[string]bool
 		for {
 			select {
 			case <-ctx.Done():
 				return
 			case found := <-f.found:
-				b.offer(ctx, f, found, accept)
+				taken = b.offer(ctx, f, found, taken, accept)
 			}
 		}
 	})
@@ -69,26 +70,29 @@ func (b *Bus) Follow(of contract.Box, idle bool, accept func(message []byte) boo
 	}
 }
 
-// offer removes what is accepted. If that fails, it is not accepted a second time.
-func (b *Bus) offer(ctx context.Context, f *follower, found []passedOn, accept func(message []byte) bool) {
-	var taken []string
+// offer removes what is accepted, and returns its ids. What was taken before is not offered a
+// second time: it could not be removed, or was read before it was. What is found is read later
+// each time, so that what it does not have any more is gone for good.
+func (b *Bus) offer(ctx context.Context, f *follower, found []passedOn, before map[string]bool, accept func(message []byte) bool) (taken map[string]bool) {
+	taken = map[string]bool{}
 	for _, m := range found {
-		if ctx.Err() == nil && accept(m.message) {
-			taken = append(taken, m.id)
+		if before[m.id] || ctx.Err() == nil && accept(m.message) {
+			taken[m.id] = true
 		}
 	}
 	if len(taken) == 0 {
-		return
+		return taken
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
 	defer cancel()
 	err := b.as(ctx, f.tenant, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "delete from "+b.table+" where tenant = $1 and box = $2 and id = any($3)", f.tenant, f.box, taken)
+		_, err := tx.Exec(ctx, "delete from "+b.table+" where tenant = $1 and box = $2 and id = any($3)", f.tenant, f.box, slices.Collect(maps.Keys(taken)))
 		return err
 	})
 	if err != nil {
 		b.m.log.Debug("messages that were passed on are not removed", "err", b.m.server.explain(err))
 	}
+	return taken
 }
 
 // start begins what is done in the background.

@@ -349,3 +349,26 @@ func TestBusTellsOfChanges(t *testing.T) {
 	}
 	got(t, last, "the notice of a command")
 }
+
+// What was taken is not offered again while it cannot be removed.
+func TestBusOffersOnce(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	dir := t.TempDir()
+	b := openBus(t, dir)
+	b.deaf.Store(true) // it looks all the time
+	box := contract.Box{Tenant: "blue", Owner: "ada", Session: "s"}
+	pass(t, b, box, "first")
+	holder := admin(t, "begin", "select 1 from "+schemaOf(dir)+".relay for update")
+	f := follow(t, b, box, false, "")
+	got(t, f.taken, "the message")
+	pass(t, b, box, "second") // it is found with the first one
+	if _, err := holder.Exec(t.Context(), "rollback"); err != nil {
+		t.Fatal(err)
+	}
+	got(t, f.taken, "the next message")
+	eventually(t, "both are removed", func() bool { return b.rows(t, "blue") == 0 })
+	if saw := f.saw(); !slices.Equal(saw, []string{"first", "second"}) {
+		t.Errorf("offered: %q, want each once", saw)
+	}
+}

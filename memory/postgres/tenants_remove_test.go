@@ -69,7 +69,6 @@ func TestRemoveTenantAmongWriters(t *testing.T) {
 		t.Fatal(err)
 	}
 	bus := busAt(t, url)
-	bus.bounds = bounds{1 << 30, 1 << 30, 1 << 30, 1 << 30}
 	before := rowsOf(t, admin(t), schema, "red")
 	var writers sync.WaitGroup
 	var begun sync.WaitGroup
