@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -352,4 +353,19 @@ func noise(seed, n int) string {
 		}
 	}
 	return string(b)
+}
+
+// While a server is away, a user is warned from time to time, and not at each attempt.
+func TestWarningsOfAttemptsAreFew(t *testing.T) {
+	t.Parallel()
+	var w warned
+	now := time.Now()
+	for i, c := range []struct {
+		after time.Duration
+		want  slog.Level
+	}{{0, slog.LevelWarn}, {time.Millisecond, slog.LevelDebug}, {warnAgain - time.Second, slog.LevelDebug}, {warnAgain, slog.LevelWarn}, {warnAgain + time.Second, slog.LevelDebug}} {
+		if got := w.level(now.Add(c.after)); got != c.want {
+			t.Errorf("attempt %d has the level %v, want %v", i, got, c.want)
+		}
+	}
 }

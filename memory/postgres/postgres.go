@@ -70,6 +70,8 @@ type Memory struct {
 	away   atomic.Int64 // when a read has failed because the server is away, in Unix nanoseconds; 0: it has not
 	spaces sync.Map     // model key to space: they are never removed
 
+	warned warned // that calls are tried again
+
 	background sync.WaitGroup
 	stop       context.CancelFunc
 	ctx        context.Context // of background work
@@ -312,7 +314,7 @@ func (m *Memory) retried(ctx context.Context, doing string, most time.Duration, 
 		if !passes(err) || time.Since(began)+pause > most || isSilent(err) && most < writeFor {
 			return m.failed(doing, err)
 		}
-		m.log.Warn("the database has interrupted a call; it is tried again", "doing", doing, "err", m.server.explain(err))
+		m.log.Log(ctx, m.warned.level(time.Now()), "the database has interrupted a call; it is tried again", "doing", doing, "err", m.server.explain(err))
 		select {
 		case <-time.After(pause):
 			pause = min(2*pause, 2*time.Second)
@@ -322,6 +324,22 @@ func (m *Memory) retried(ctx context.Context, doing string, most time.Duration, 
 			return errors.New(doing + ": the memory is closed")
 		}
 	}
+}
+
+// warnAgain is how long nobody is warned again that calls are tried again: while a server is
+// away, many are.
+const warnAgain = 30 * time.Second
+
+// warned is when the last warning was, in Unix nanoseconds.
+type warned struct{ at atomic.Int64 }
+
+// level is that of a message now.
+func (w *warned) level(now time.Time) slog.Level {
+	last := w.at.Load()
+	if last != 0 && now.Sub(time.Unix(0, last)) < warnAgain || !w.at.CompareAndSwap(last, now.UnixNano()) {
+		return slog.LevelDebug
+	}
+	return slog.LevelWarn
 }
 
 func (m *Memory) failed(doing string, err error) error {
