@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode"
 
 	"github.com/research-mcp/research-mcp/internal/redact"
 )
@@ -51,7 +50,7 @@ func (k key) secretsIn(value string) []string {
 	if k.private {
 		find = redact.InPrivateURL
 	}
-	for _, item := range strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+	for _, item := range redact.Items(value) {
 		if strings.ContainsAny(item, "@?#") || strings.Contains(item, "://") {
 			out = append(out, find(item)...)
 		}

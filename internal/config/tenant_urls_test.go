@@ -46,6 +46,26 @@ func TestTenantURLsThatCannotBe(t *testing.T) {
 	}
 }
 
+// The name of a role is none of the secrets: it is in every message. A comma may be in a password.
+func TestDatabaseURLs(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string][]string{
+		"postgres://research@h1,h2/research": {"postgres://research@h1,h2/research", "cmVzZWFyY2g6"},
+		"postgres://u:hunter2,x@h1,h2/d":     {"postgres://u:hunter2,x@h1,h2/d", "hunter2,x", "dTpodW50ZXIyLHg="},
+	} {
+		c, err := Load(Inputs{Sources: someSources(), Flags: map[string]string{"memory.backend": "postgres", "memory.url": value}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Secrets(); !slices.Equal(got, want) {
+			t.Errorf("the secrets of %s are %q, want %q", value, got, want)
+		}
+		if shown, _ := from(c, "memory.url"); strings.Contains(shown, "hunter2") || strings.Contains(shown, ",x") {
+			t.Errorf("%s is shown as %s", value, shown)
+		}
+	}
+}
+
 // The password of a tenant's database is kept out of logs, as that of memory.url is.
 func TestTenantURLsAreSecret(t *testing.T) {
 	t.Parallel()

@@ -47,6 +47,9 @@ func TestSettingsAreShownWithoutSecrets(t *testing.T) {
 		"u:p@h:80":                                "REMOVED@h:80",
 		"https://h/@ada":                          "https://h/@ada",
 		"https://h/f?token=T, https://i/f?a=1":    "https://h/f?token=REMOVED, https://i/f?a=1",
+		"postgres://u:a,b,c@h1,h2/d":              "postgres://REMOVED@h1,h2/d",
+		"postgres://u@h1,h2/d":                    "postgres://REMOVED@h1,h2/d",
+		"https://h,https://u:p@i":                 "https://h,https://REMOVED@i",
 		"https://a:b@h/f\nhttps://i/f?apikey=abc": "https://REMOVED@h/f\nhttps://i/f?apikey=REMOVED",
 	} {
 		if got := Setting(in); got != want {
@@ -64,6 +67,7 @@ func TestInURL(t *testing.T) {
 		"https://ada@h":                                                      "YWRhOg==",
 		"postgres://research@h/research":                                     "cmVzZWFyY2g6",
 		"user:pass@h:80":                                                     "pass",
+		"postgresql://research:p,q@h/d":                                      "p,q cmVzZWFyY2g6cCxx",
 		"https://u:p/w@h":                                                    "p/w",
 		"you@example.org":                                                    "",
 		"https://h/private/Zk39xQpL77mWv2RtY8bN/feed.xml":                    "Zk39xQpL77mWv2RtY8bN",

@@ -112,10 +112,7 @@ func eachItem(value string, change func(string) string) string {
 	var out strings.Builder
 	rest := value
 	for rest != "" {
-		end := strings.IndexFunc(rest, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
-		if end < 0 {
-			end = len(rest)
-		}
+		end := itemEnd(rest)
 		out.WriteString(change(rest[:end]))
 		if end < len(rest) {
 			_, n := utf8.DecodeRuneInString(rest[end:])
@@ -125,6 +122,36 @@ func eachItem(value string, change func(string) string) string {
 		rest = rest[end:]
 	}
 	return out.String()
+}
+
+// Items returns the items of a setting: with commas or white space between them.
+func Items(value string) []string {
+	var out []string
+	for value != "" {
+		end := itemEnd(value)
+		if end > 0 {
+			out = append(out, value[:end])
+		}
+		_, n := utf8.DecodeRuneInString(value[end:])
+		value = value[end+n:]
+	}
+	return out
+}
+
+// itemEnd is where the first item of a list ends. A comma before the @ of an address is
+// part of its password.
+func itemEnd(s string) int {
+	end := strings.IndexFunc(s, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	if end < 0 {
+		return len(s)
+	}
+	if start := strings.Index(s[:end], "://"); start >= 0 && s[end] == ',' {
+		start += len("://")
+		if stop := start + strings.IndexFunc(s[start:]+" ", func(r rune) bool { return strings.ContainsRune("/?#@", r) || unicode.IsSpace(r) }); stop > end && stop < len(s) && s[stop] == '@' {
+			return stop + itemEnd(s[stop:])
+		}
+	}
+	return end
 }
 
 func settingItem(s string) string {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -96,6 +97,10 @@ func parse(text string) (*pgxpool.Config, error) {
 		return nil, evidence.BadInput(fmt.Sprintf("memory.url cannot be used: pool_max_conns=%d is too few", cfg.MaxConns),
 			fmt.Sprintf("set it to %d or more, or leave it out: %d are used then, at most", fewestConns, mostConns))
 	}
+	if noCache(conn) {
+		return nil, evidence.BadInput("memory.url cannot be used: it has a cache of no statements, and a default_query_exec_mode that needs one",
+			"take statement_cache_capacity and description_cache_capacity out of memory.url")
+	}
 	if !given("pool_ping_timeout") {
 		cfg.PingTimeout = pingWithin
 	}
@@ -121,18 +126,34 @@ func parse(text string) (*pgxpool.Config, error) {
 	return cfg, nil
 }
 
-// parseReason is what is wrong with a URL, without the URL.
+// noCache reports whether statements are to be kept where there is no room for any.
+func noCache(cfg *pgx.ConnConfig) bool {
+	switch cfg.DefaultQueryExecMode {
+	case pgx.QueryExecModeCacheStatement:
+		return cfg.StatementCacheCapacity == 0
+	case pgx.QueryExecModeCacheDescribe:
+		return cfg.DescriptionCacheCapacity == 0
+	default:
+		return false
+	}
+}
+
+// parseReason is what is wrong with a URL, without the URL, of which a part may be quoted.
 func parseReason(err error) string {
 	_, reason, ok := strings.Cut(err.Error(), "`: ")
 	if !ok {
 		return "it is malformed"
+	}
+	if before, _, quoted := strings.Cut(reason, `: "`); quoted && strings.HasPrefix(reason, "failed to parse as URL") {
+		return before + ")"
 	}
 	return reason
 }
 
 // prepare looks at the database, and makes or updates the layout.
 func prepare(ctx context.Context, cfg *pgx.ConnConfig, log *slog.Logger) (server, error) {
-	s := server{name: hostsOf(cfg) + "/" + cfg.Database, database: cfg.Database, user: cfg.User, port: cfg.Port, unknown: cfg.Password == "", tls: demandsTLS(cfg)}
+	database := cmp.Or(cfg.Database, cfg.User) // as libpq has it
+	s := server{name: hostsOf(cfg) + "/" + database, database: database, user: cfg.User, port: cfg.Port, unknown: cfg.Password == "", tls: demandsTLS(cfg)}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -21,6 +21,7 @@ const (
 	featureNotSupported   = "0A000"
 	readOnlyTransaction   = "25006"
 	idleInTransaction     = "25P03"
+	transactionTimeout    = "25P04"
 	noStatement           = "26000"
 	wrongAuthorization    = "28000"
 	wrongPassword         = "28P01"
@@ -30,13 +31,17 @@ const (
 	insufficientPrivilege = "42501"
 	undefinedColumn       = "42703"
 	undefinedObject       = "42704"
+	duplicateObject       = "42710"
+	duplicateFunction     = "42723"
 	undefinedTable        = "42P01"
+	duplicateTable        = "42P07"
 	duplicateStatement    = "42P05"
 	diskFull              = "53100"
 	tooManyConnections    = "53300"
 	limitExceeded         = "53400"
 	objectInUse           = "55006"
 	lockNotAvailable      = "55P03"
+	queryCanceled         = "57014"
 	adminShutdown         = "57P01"
 	crashShutdown         = "57P02"
 	cannotConnectNow      = "57P03"
@@ -157,6 +162,9 @@ func (s server) explain(err error) error {
 			grant = fmt.Sprintf("GRANT ALL ON SCHEMA %s TO %s", schema, user)
 		}
 		return problem(fmt.Sprintf("the user %s has no right to do this in the database %s: %s", s.user, s.name, messageOf(err)), "let the owner run: "+s.psql(grant))
+	case queryCanceled, transactionTimeout:
+		return problem(fmt.Sprintf("the server of %s has stopped what was asked of it: %s", s.name, messageOf(err)),
+			fmt.Sprintf("if a time limit has: ALTER ROLE %s SET statement_timeout = 0, or the same of transaction_timeout; each may stand in memory.url, too", pgx.Identifier{s.user}.Sanitize()))
 	case noStatement, duplicateStatement: // those that this program prepares are of its connection
 		return keepsNone("what is prepared on it", err)
 	case undefinedTable, undefinedColumn:
@@ -187,8 +195,8 @@ func isConnect(err error) bool {
 
 func isStandby(s server, cause error) *evidence.Problem {
 	return &evidence.Problem{
-		What:  fmt.Sprintf("none of the servers of %s accepts writes: a standby is read-only", s.name),
-		Try:   "add the primary to memory.url (postgres://USER@HOST1,HOST2/DATABASE?target_session_attrs=read-write), or promote the standby: SELECT pg_promote()",
+		What:  fmt.Sprintf("none of the servers of %s accepts writes: a standby is read-only, and so is a primary with default_transaction_read_only=on", s.name),
+		Try:   "add the primary to memory.url (postgres://USER@HOST1,HOST2/DATABASE?target_session_attrs=read-write), or promote the standby: SELECT pg_promote(), or set default_transaction_read_only=off",
 		Cause: errors.Join(contract.ErrReadOnly, cause),
 	}
 }

@@ -64,15 +64,18 @@ func TestOpenRefusesAddresses(t *testing.T) {
 		"mysql://u:open-sesame@h/db":         "not the address of a PostgreSQL database",
 		"host=h password=open-sesame":        "not the address",
 		"postgres://u:open-sesame@h:port/db": "memory.url cannot be used",
-		"postgres://u:open-sesame@h/db?sslmode=perhaps":    "memory.url cannot be used",
-		"postgres://u:open-sesame@h/db?pool_max_conns=all": "memory.url cannot be used",
-		"postgres://u:open-sesame@h/%zz":                   "memory.url cannot be used",
-		"postgres://u:half@open-sesame@h/db":               "an @ too many",
-		"postgres://u:half@h1,open-sesame@h2/db":           "an @ too many",
-		"postgres://u:open-sesame/half@h/db":               "memory.url cannot be used",
-		"postgres://u:open-sesame%zz@h/db":                 "memory.url cannot be used",
-		"postgres://u:open-sesame half@h/db":               "memory.url cannot be used",
-		"postgres://h/db?password=open-sesame&port=x":      "memory.url cannot be used",
+		"postgres://u:open-sesame@h/db?sslmode=perhaps":                                       "memory.url cannot be used",
+		"postgres://u:open-sesame@h/db?pool_max_conns=all":                                    "memory.url cannot be used",
+		"postgres://u:open-sesame@h/%zz":                                                      "memory.url cannot be used",
+		"postgres://u:half@open-sesame@h/db":                                                  "an @ too many",
+		"postgres://u:half@h1,open-sesame@h2/db":                                              "an @ too many",
+		"postgres://u:open-sesame/half@h/db":                                                  "memory.url cannot be used",
+		"postgres://u:open-sesame%zz@h/db":                                                    "memory.url cannot be used",
+		"postgres://u:open-sesame half@h/db":                                                  "memory.url cannot be used",
+		"postgres://u:a/%xopen-sesame@h/db":                                                   "memory.url cannot be used",
+		"postgres://h/db?statement_cache_capacity=0":                                          "a cache of no statements",
+		"postgres://h/db?default_query_exec_mode=cache_describe&description_cache_capacity=0": "a cache of no statements",
+		"postgres://h/db?password=open-sesame&port=x":                                         "memory.url cannot be used",
 	} {
 		wantOpenFails(t, raw, word)
 	}
@@ -178,8 +181,10 @@ func TestExplain(t *testing.T) {
 		{s.explain(fmt.Errorf("storing: %w", &pgconn.PgError{Code: diskFull, Message: "could not extend file"})), contract.ErrFull, []string{"disk", "nothing was written"}},
 		{s.explain(&pgconn.PgError{Code: readOnlyTransaction}), contract.ErrReadOnly, []string{"standby", "pg_promote"}},
 		{s.explain(&pgconn.PgError{Code: insufficientPrivilege, Message: "permission denied for table doc"}), nil, []string{"table doc", `DELETE ON ALL TABLES IN SCHEMA "public" TO "reader"'`}},
+		{s.explain(&pgconn.PgError{Code: insufficientPrivilege, Message: "permission denied for schema public"}), nil, []string{"schema public", `GRANT ALL ON SCHEMA "public" TO "reader"`}},
 		{s.explain(&pgconn.PgError{Code: dataCorrupted, Message: "invalid page"}), contract.ErrDamaged, []string{"invalid page"}},
 		{s.explain(&pgconn.PgError{Code: undefinedTable, Message: `relation "doc" does not exist`}), nil, []string{"not complete", "backup"}},
+		{s.explain(fmt.Errorf("counting: %w", &pgconn.PgError{Code: queryCanceled, Message: "canceling statement due to statement timeout"})), nil, []string{"due to statement timeout", `ALTER ROLE "reader" SET statement_timeout = 0`}},
 		{s.explain(&pgconn.PgError{Code: adminShutdown, Message: "terminating connection"}), nil, []string{"does not answer", "doctor"}},
 	} {
 		wantProblem(t, c.err, c.words...)
@@ -203,6 +208,8 @@ func TestOpenRefusesDatabases(t *testing.T) {
 	admin(t, "create schema namesake", "create table namesake.doc(id text, body text)", "create table namesake.session(id uuid)")
 	wantOpenFails(t, with("search_path", "namesake"), "another program", "doc, session")
 	wantOpenFails(t, with("search_path", "nowhere"), "no schema", "CREATE SCHEMA")
+	admin(t, "create schema typed", "create type typed.tenant as enum('a')")
+	wantOpenFails(t, with("search_path", "typed"), "another program", `type "tenant" already exists`)
 	var tables int
 	if err := admin(t).QueryRow(t.Context(), "select count(*) from pg_tables where schemaname in ('foreigner', 'impostor', 'namesake')").Scan(&tables); err != nil || tables != 4 {
 		t.Errorf("the refused schemas have %d tables, %v, want the 4 that were there", tables, err)

@@ -140,3 +140,28 @@ func TestUpdateIsForTheOwner(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A schema may have any name that PostgreSQL allows.
+func TestSchemaOfAnyName(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	addExtension(t)
+	path := pgx.Identifier{`Odd"schema"-1`}.Sanitize()
+	admin(t, "create schema "+path)
+	m, err := Open(t.Context(), contract.Config{URL: with("search_path", path), Tenant: "blue"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close() //nolint:errcheck // nothing is lost by it
+	keep(t, m, textDoc(1, "Herons wade in shallow water."))
+	hits, err := m.Recall(t.Context(), evidence.RecallQuery{Text: "herons", K: 3})
+	if err != nil || len(hits.Hits) != 1 {
+		t.Errorf("Recall = %v, %v, want one hit", hits, err)
+	}
+	if s, err := m.Stats(t.Context()); err != nil || s.Documents != 1 || s.Bytes == 0 {
+		t.Errorf("Stats = %+v, %v", s, err)
+	}
+	if rows, found, err := m.RemoveTenant(t.Context(), "blue"); err != nil || !found || rows == 0 {
+		t.Errorf("RemoveTenant = %d rows, %v, %v", rows, found, err)
+	}
+}

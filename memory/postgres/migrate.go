@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -132,6 +133,9 @@ func (s *server) update(ctx context.Context, conn *pgx.Conn, log *slog.Logger) e
 			if i > 0 && codeOf(err) == insufficientPrivilege {
 				return s.notOwner(ctx, conn, i, err)
 			}
+			if slices.Contains([]string{duplicateObject, duplicateTable, duplicateFunction}, codeOf(err)) {
+				return s.notOurs([]string{messageOf(err)})
+			}
 			return err
 		}
 		log.Info("the layout of the memory was updated", "database", s.name, "version", i+1)
@@ -202,7 +206,7 @@ func (s *server) still(ctx context.Context, tx pgx.Tx, version int) error {
 		return err
 	}
 	tables, err := column[string](ctx, tx, `select c.relname::text from pg_class c left join unnest(array['memory_layout', 'doc', 'body', 'tally', 'passage', 'change']) with ordinality o(name, n) on name = relname
-		where relnamespace = current_schema()::regnamespace and relkind = 'r' and not exists(select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e') order by n nulls last, relname`)
+		where relnamespace = quote_ident(current_schema())::regnamespace and relkind = 'r' and not exists(select 1 from pg_depend d where d.objid = c.oid and d.deptype = 'e') order by n nulls last, relname`)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ func TestBytesPerChunk(t *testing.T) {
 	}
 	const sizes = `select c.relname || case c.relkind when 'i' then ' (index)' else '' end,
 		case c.relkind when 'i' then pg_relation_size(c.oid) else pg_table_size(c.oid) end
-		from pg_class c where relnamespace = current_schema()::regnamespace and relkind in ('r', 'i') order by 2 desc limit 14`
+		from pg_class c where relnamespace = quote_ident(current_schema())::regnamespace and relkind in ('r', 'i') order by 2 desc limit 14`
 	var total int64
 	err = eachRow(t.Context(), m.pool, func(row pgx.Row) error {
 		var name string

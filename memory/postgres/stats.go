@@ -35,7 +35,7 @@ func (m *Memory) Stats(ctx context.Context) (contract.Stats, error) {
 		var oldest, newest *time.Time
 		err = tx.QueryRow(ctx, `select (select count(*) from session where tenant = $1), (select count(*) from turn where tenant = $1), (select count(*) from run where tenant = $1),
 			(select min(retrieved) from doc where tenant = $1), (select max(retrieved) from doc where tenant = $1), (select version from memory_layout),
-			(select coalesce(sum(pg_total_relation_size(oid)), 0)::bigint from pg_class where relnamespace = current_schema()::regnamespace and relkind = 'r')`, m.tenant).
+			(select coalesce(sum(pg_total_relation_size(oid)), 0)::bigint from pg_class where relnamespace = quote_ident(current_schema())::regnamespace and relkind = 'r')`, m.tenant).
 			Scan(&s.Sessions, &s.Turns, &s.Runs, &oldest, &newest, &s.Schema, &s.Bytes)
 		if err != nil {
 			return err

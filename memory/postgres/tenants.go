@@ -95,7 +95,7 @@ func (m *Memory) AddTenant(ctx context.Context, name string) (added bool, err er
 // is before it, so that each row is counted.
 const tenantTables = `with recursive refers(relation, depth) as (
 		select c.oid, 0 from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant' and not a.attisdropped
-			where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r' and c.relname not like 'vec\_%'
+			where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r' and c.relname not like 'vec\_%'
 		union all select k.conrelid, r.depth + 1 from refers r join pg_constraint k on k.confrelid = r.relation and k.contype = 'f' and k.conrelid <> k.confrelid
 			join pg_class c on c.oid = k.conrelid and c.relname not like 'vec\_%')
 	select relation::regclass::text from refers group by relation order by max(depth) desc, relation`

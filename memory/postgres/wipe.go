@@ -12,7 +12,7 @@ import (
 
 // tableFiles is the files of the tables that hold what was read or said. Deleted rows stay
 // in a file, also after VACUUM, until the table is rewritten into another one.
-const tableFiles = `select jsonb_object_agg(relname, pg_relation_filenode(oid))::text from pg_class where relnamespace = current_schema()::regnamespace
+const tableFiles = `select jsonb_object_agg(relname, pg_relation_filenode(oid))::text from pg_class where relnamespace = quote_ident(current_schema())::regnamespace
 	and relkind = 'r' and (relname in ('doc', 'body', 'passage', 'session', 'turn', 'run', 'cites', 'link', 'claim') or relname like 'vec\_%')`
 
 // later is what a receipt says of the bytes.

@@ -14,7 +14,7 @@ declare
 	t regclass;
 begin
 	for t in select c.oid from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant'
-		where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r' loop
+		where c.relnamespace = quote_ident(current_schema())::regnamespace and c.relkind = 'r' loop
 		execute format('alter table %s enable row level security', t);
 		execute format('create policy own on %s using (tenant = current_setting(''research.tenant'', true))', t);
 	end loop;
