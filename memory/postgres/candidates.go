@@ -51,10 +51,11 @@ func (m *Memory) gather(ctx context.Context, tx pgx.Tx, q *preparedQuery, found 
 		}
 		return nil
 		// Of the adjacent passages nothing but the terms is read. The planner must not read
-		// whole tables for a few rows: hence the lateral join.
+		// whole tables for a few rows, as it does where it does not know yet how large they
+		// are: hence the lateral joins.
 	}, `select k.n - 1, p.ord - k.ord, p.doc, p.ord, p.start, p.stop, p.simhash, p.stems, coalesce(own.turn, false), coalesce(own.title, ''), own.cos, own.text
 		from unnest($2::bigint[], $3::int[]) with ordinality k(doc, ord, n)
-		join passage p on p.tenant = $1 and p.doc = k.doc and p.ord between k.ord - 1 and k.ord + 1
+		cross join lateral (select * from passage p where p.tenant = $1 and p.doc = k.doc and p.ord between k.ord - 1 and k.ord + 1 offset 0) p
 		left join lateral (select d.turn is not null turn, d.title, `+cos+`, `+text+` from doc d`+join+`
 			where p.ord = k.ord and d.tenant = $1 and d.id = k.doc offset 0) own on true`, p...)
 	if err != nil {

@@ -16,6 +16,9 @@ const exactRows = 20_000
 // looks at (hnsw.ef_search): twice as many cost twice the time and rank no better.
 const nearDepth = 100
 
+// fewNear is how many vectors may as well be compared one by one, as the planner likes.
+const fewNear = 2000
+
 // fewDocs is how many documents are counted first: most filters let so many passages
 // through that they tell.
 const fewDocs = 4000
@@ -74,9 +77,16 @@ func (m *Memory) nearest(ctx context.Context, tx pgx.Tx, q *preparedQuery, s spa
 				order by %s limit $3`, s.table(), where, distance)
 		}
 	}
+	byIndex := chunks > fewNear && !q.exact
+	if byIndex { // the planner does not know yet how many new ones there are
+		b.Queue("set local enable_sort to off")
+	}
 	b.Queue(query, p...).Query(func(rows pgx.Rows) error {
 		out, err = pgx.CollectRows(rows, pgx.RowToStructByPos[place])
 		return err
 	})
+	if byIndex {
+		b.Queue("set local enable_sort to default")
+	}
 	return out, tx.SendBatch(ctx, b).Close()
 }

@@ -143,11 +143,7 @@ func (m *Memory) matchingIndexed(ctx context.Context, tx pgx.Tx, q *preparedQuer
 	}
 	p := params{m.tenant, strings.Join(words, " "), q.depth, m.server.bmIndex()}
 	if !q.filtered {
-		rows, err := tx.Query(ctx, rankedQuery, p...)
-		if err != nil {
-			return nil, err
-		}
-		return pgx.CollectRows(rows, pgx.RowToStructByPos[place])
+		return m.ranked(ctx, tx, p, s.Chunks)
 	}
 	most := p.add(q.depth)
 	// No common table expression: in one, pg_textsearch divides each text into words again.
@@ -157,16 +153,45 @@ func (m *Memory) matchingIndexed(ctx context.Context, tx pgx.Tx, q *preparedQuer
 		p[2] = n
 		var out []place
 		ranked := n
-		err := eachRow(ctx, tx, func(row pgx.Row) error {
+		b := &pgx.Batch{}
+		m.rankedBy(b, s.Chunks, query, p).Query(func(rows pgx.Rows) error {
 			var at place
-			err := row.Scan(&at.Doc, &at.Ord, &ranked)
-			out = append(out, at)
+			_, err := pgx.ForEachRow(rows, []any{&at.Doc, &at.Ord, &ranked}, func() error {
+				out = append(out, at)
+				return nil
+			})
 			return err
-		}, query, p...)
+		})
+		err := tx.SendBatch(ctx, b).Close()
 		if err != nil || len(out) >= q.depth || ranked < n || n >= mostRanked || int64(n) >= s.Chunks {
 			return out, err
 		}
 	}
+}
+
+// ownShare is how many times as many passages the table has at most where its index is read
+// in order: it ranks those of all tenants, in a larger table mostly those of others.
+const ownShare = 20
+
+// rankedBy adds a query with rankedQuery to a batch. The planner must read the index in its
+// order: it would rather rank all passages of the tenant one by one and sort them where it
+// takes them for few, as it does until new ones have been analyzed.
+func (m *Memory) rankedBy(b *pgx.Batch, chunks int64, query string, p params) *pgx.QueuedQuery {
+	b.Queue("select set_config('enable_sort', case when reltuples > $1 then 'on' else 'off' end, true) from pg_class where oid = $2::text::regclass",
+		ownShare*chunks, pgx.Identifier{m.server.schema, "passage"}.Sanitize())
+	q := b.Queue(query, p...)
+	b.Queue("set local enable_sort to default")
+	return q
+}
+
+// ranked returns the best passages, as far as p asks for them.
+func (m *Memory) ranked(ctx context.Context, tx pgx.Tx, p params, chunks int64) (out []place, err error) {
+	b := &pgx.Batch{}
+	m.rankedBy(b, chunks, rankedQuery, p).Query(func(rows pgx.Rows) error {
+		out, err = pgx.CollectRows(rows, pgx.RowToStructByPos[place])
+		return err
+	})
+	return out, tx.SendBatch(ctx, b).Close()
 }
 
 // matchingTerms finds the passages that have the rarest terms, and of those the ones with
