@@ -32,11 +32,9 @@ func clientChecks(ctx context.Context, s clients.System, offline bool) []Check {
 		case exists && !ours:
 			found[i] = &Check{Name: c.Name, Status: checkOff, What: fmt.Sprintf("%s, %s, does not have the server", c.Title, c.File(s)),
 				Try: fmt.Sprintf("`research-mcp install %s` adds it", c.Name)}
-		case ours && offline && isElsewhere(server):
-			found[i] = &Check{Name: c.Name, Status: checkOK, What: fmt.Sprintf("on, not greeted: %s in %s", bareAddress(addressOf(server)), c.File(s))}
 		case ours:
 			group.Go(func() error {
-				found[i] = clientCheck(ctx, c, s, server)
+				found[i] = clientCheck(ctx, c, s, server, offline)
 				return nil // a server that does not start is a check's result
 			})
 		}
@@ -70,9 +68,12 @@ func isElsewhere(server clients.Server) bool {
 	return err == nil && u.Host != "" && !mcphttp.IsLoopback(u.Host)
 }
 
-func clientCheck(ctx context.Context, c clients.Client, s clients.System, server clients.Server) *Check {
+func clientCheck(ctx context.Context, c clients.Client, s clients.System, server clients.Server, offline bool) *Check {
 	if server.URL != "" {
-		return addressCheck(ctx, c, s, server)
+		return addressCheck(ctx, c, s, server, offline)
+	}
+	if offline && isElsewhere(server) {
+		return notGreeted(c, s, server)
 	}
 	name, err := clients.Handshake(ctx, server)
 	if at := addressOf(server); err != nil && at != "" {
@@ -86,8 +87,14 @@ func clientCheck(ctx context.Context, c clients.Client, s clients.System, server
 	return &Check{Name: c.Name, Status: checkOK, What: fmt.Sprintf("%s starts %s: %s in %s", c.Title, name, server.Command, c.File(s))}
 }
 
-// addressCheck greets the server over HTTP as the client would.
-func addressCheck(ctx context.Context, c clients.Client, s clients.System, server clients.Server) *Check {
+// notGreeted is the check of a server on another machine if offline.
+func notGreeted(c clients.Client, s clients.System, server clients.Server) *Check {
+	return &Check{Name: c.Name, Status: checkOK, What: fmt.Sprintf("on, not greeted: %s in %s", bareAddress(addressOf(server)), c.File(s))}
+}
+
+// addressCheck greets the server over HTTP as the client would, after what can be seen
+// without a network.
+func addressCheck(ctx context.Context, c clients.Client, s clients.System, server clients.Server, offline bool) *Check {
 	check := func(status, what, try string) *Check {
 		return &Check{Name: c.Name, Status: status, What: what, Try: try}
 	}
@@ -108,6 +115,9 @@ func addressCheck(ctx context.Context, c clients.Client, s clients.System, serve
 	if len(server.Unknown) > 0 {
 		return check(checkWarn, fmt.Sprintf("%s was not tried as %s does: the value of %s is not known here", there, c.Title, strings.Join(server.Unknown, ", ")),
 			fmt.Sprintf("set it where %s starts, and here for this check", c.Title))
+	}
+	if offline && isElsewhere(server) {
+		return notGreeted(c, s, server)
 	}
 	client, err := bridge.NewClient("")
 	if err != nil {
