@@ -16,6 +16,7 @@ import (
 // The required ring of the contract.
 type (
 	Config     = contract.Config
+	Shared     = contract.Shared
 	Retention  = contract.Retention
 	Memory     = contract.Memory
 	Store      = contract.Store

@@ -37,6 +37,8 @@ type Options struct {
 	Hooks Hooks                      // of a question that is recorded or replayed; nil: neither
 	// Getenv reads the variables of OpenTelemetry; nil: os.Getenv.
 	Getenv func(string) string
+
+	memories *memory.Shared // what the memories of the tenants have in common
 }
 
 // App is the program, ready to work. It is safe for concurrent use. Close it.
@@ -79,6 +81,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if o.NewID == nil {
 		o.NewID = NewID
 	}
+	o.memories = &memory.Shared{}
 	secrets := redact.New(cfg.Secrets()...)
 	o.Log = secrets.Log(o.Log)
 	a := &App{cfg: cfg, options: o, log: o.Log, now: o.Now, getenv: o.Getenv, secrets: secrets}
@@ -209,7 +212,7 @@ func openMemory(ctx context.Context, model evidence.Model, cfg *config.Config, o
 		p := evidence.AsProblem(err)
 		return nil, &evidence.Problem{What: "memory.backup_recipients: " + p.What, Try: p.Try, Usage: true, Cause: err}
 	}
-	m := memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Tenant: cfg.Memory.Tenant, Dir: cfg.DataDir, ActiveModel: model, Keep: retention(cfg), Logger: o.Log, Now: o.Now}
+	m := memory.Config{Backend: cfg.Memory.Backend, URL: cfg.Memory.URL, Tenant: cfg.Memory.Tenant, Dir: cfg.DataDir, ActiveModel: model, Keep: retention(cfg), Shared: o.memories, Logger: o.Log, Now: o.Now}
 	if to != nil {
 		m.SealDaily = func(w io.Writer) (memory.Sealing, error) { return to.Seal(w) }
 	}

@@ -46,6 +46,7 @@ type Config struct {
 	MaxText     int              // most bytes of text in a document; 0 is DefaultMaxText
 	Keep        Retention        // what Retain removes; the zero value removes nothing
 	SealDaily   Seal             // of automatic backups; nil: they are not encrypted
+	Shared      *Shared          // of the memories of this process; nil: this one has its own connections
 	Logger      *slog.Logger     // nil discards
 	Now         func() time.Time // nil is time.Now
 

@@ -68,13 +68,13 @@ func OpenBus(ctx context.Context, cfg contract.Config) (*Bus, error) {
 	m := &Memory{cfg: cfg, log: cfg.Logger}
 	// Neither settings of a connection nor statements that were prepared are relied upon.
 	pool.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
-	setLater(pool.ConnConfig)
-	err = m.connect(ctx, pool, func() {
-		pool.ConnConfig.AfterConnect = nil
-		maps.DeleteFunc(pool.ConnConfig.RuntimeParams, func(name, _ string) bool { return name != "application_name" && name != "options" })
-		pool.MaxConns, pool.MinConns = busConns, 0
-	})
-	if err != nil {
+	if m.server, err = prepare(ctx, pool.ConnConfig, "", cfg.Logger); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(pool.ConnConfig.RuntimeParams, func(name, _ string) bool { return name != "application_name" && name != "options" })
+	pool.MaxConns, pool.MinConns = busConns, 0
+	m.cfg.Shared = nil // these have other settings
+	if err := m.connect(ctx, pool); err != nil {
 		return nil, err
 	}
 	return &Bus{m: m, table: pgx.Identifier{m.server.schema, "relay"}.Sanitize(), bounds: bounds{passBox, passOwner, passBoxes, passAll}, kick: make(chan struct{}, 1),
@@ -84,11 +84,10 @@ func OpenBus(ctx context.Context, cfg contract.Config) (*Bus, error) {
 // Close implements contract.Bus.
 func (b *Bus) Close() error {
 	b.m.stop()
-	defer b.m.lines.close()
 	defer b.m.lines.closeSoon()()
 	b.m.background.Wait()
-	b.m.pool.Close()
-	return nil
+	b.m.calls.end()
+	return b.m.release()
 }
 
 func hashed(parts ...string) string {

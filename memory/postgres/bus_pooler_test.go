@@ -145,7 +145,10 @@ func TestTenantBehindAPoolerOfSessions(t *testing.T) { //nolint:paralleltest // 
 			t.Fatal(err)
 		}
 		var mode, tenant string
-		if err := m.pool.QueryRow(t.Context(), "select current_setting('plan_cache_mode'), current_setting('research.tenant')").Scan(&mode, &tenant); err != nil || mode != "force_custom_plan" || tenant != "blue" {
+		err = m.snapshot(t.Context(), m.pool, func(tx pgx.Tx) error {
+			return tx.QueryRow(t.Context(), "select current_setting('plan_cache_mode'), current_setting('research.tenant')").Scan(&mode, &tenant)
+		})
+		if err != nil || mode != "force_custom_plan" || tenant != "blue" {
 			t.Errorf("plan_cache_mode = %q, research.tenant = %q, %v", mode, tenant, err)
 		}
 		found, err := m.Recall(t.Context(), evidence.RecallQuery{Text: "ledger zanzibar", K: 10})

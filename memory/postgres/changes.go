@@ -35,7 +35,7 @@ func (m *Memory) Changes(ctx context.Context, since contract.Position) (contract
 	}
 	err := m.read(ctx, "reading the changes", func(tx pgx.Tx) error {
 		out = contract.Changes{Documents: []contract.Change{}}
-		now, standby, err := m.snapshot(ctx, tx)
+		now, standby, err := m.feedSnapshot(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -75,8 +75,8 @@ func (m *Memory) Changes(ctx context.Context, since contract.Position) (contract
 	return out, err
 }
 
-// snapshot returns what a transaction sees, in the text form of a snapshot.
-func (m *Memory) snapshot(ctx context.Context, tx pgx.Tx) (seen string, standby bool, err error) {
+// feedSnapshot returns what a transaction sees, in the text form of a snapshot.
+func (m *Memory) feedSnapshot(ctx context.Context, tx pgx.Tx) (seen string, standby bool, err error) {
 	var xmin int64
 	if err := tx.QueryRow(ctx, "select s::text, pg_snapshot_xmin(s)::text::bigint, pg_is_in_recovery() from pg_current_snapshot() s").Scan(&seen, &xmin, &standby); err != nil || !standby {
 		return seen, standby, err
@@ -132,11 +132,14 @@ func (m *Memory) trimChanges(ctx context.Context) error {
 	for {
 		// A log that is short enough, as it mostly is, costs a look at both of its ends.
 		var long bool
-		if err := m.pool.QueryRow(ctx, "select coalesce((select max(seq) from change where tenant = $1) - (select min(seq) from change where tenant = $1) > $2, false)", m.tenant, m.keepChanges()).Scan(&long); err != nil || !long {
+		err := m.snapshot(ctx, m.pool, func(tx pgx.Tx) error {
+			return tx.QueryRow(ctx, "select coalesce((select max(seq) from change where tenant = $1) - (select min(seq) from change where tenant = $1) > $2, false)", m.tenant, m.keepChanges()).Scan(&long)
+		})
+		if err != nil || !long {
 			return err
 		}
 		var cut int64
-		err := m.write(ctx, "shortening the log of changes", func(tx attempt) error {
+		err = m.write(ctx, "shortening the log of changes", func(tx attempt) error {
 			cut = 0
 			var mine bool
 			if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", m.key(lockTrim)).Scan(&mine); err != nil || !mine {

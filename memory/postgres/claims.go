@@ -114,8 +114,10 @@ func (m *Memory) renewClaims(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	_, err := m.pool.Exec(ctx, "update claim set sign = clock_timestamp() where tenant = $1 and holder = $2 and id = any($3)", m.tenant, m.claims.holder, ids)
-	return err
+	return m.once(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "update claim set sign = clock_timestamp() where tenant = $1 and holder = $2 and id = any($3)", m.tenant, m.claims.holder, ids)
+		return err
+	})
 }
 
 // endClaims lets others have the claims of this memory; what is stored of them stays.
@@ -125,7 +127,11 @@ func (m *Memory) endClaims() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	if _, err := m.pool.Exec(ctx, "update claim set sign = '-infinity' where tenant = $1 and holder = $2", m.tenant, m.claims.holder); err != nil {
+	err := m.once(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "update claim set sign = '-infinity' where tenant = $1 and holder = $2", m.tenant, m.claims.holder)
+		return err
+	})
+	if err != nil {
 		m.log.Warn("the claims of runs could not be given back; they end within half a minute", "err", m.server.explain(err))
 	}
 }

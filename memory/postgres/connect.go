@@ -150,8 +150,14 @@ func parseReason(err error) string {
 	return reason
 }
 
-// prepare looks at the database, and makes or updates the layout.
-func prepare(ctx context.Context, cfg *pgx.ConnConfig, log *slog.Logger) (server, error) {
+// prepare looks at the database as a tenant sees it, and makes or updates the layout.
+func prepare(ctx context.Context, cfg *pgx.ConnConfig, tenant string, log *slog.Logger) (server, error) {
+	l := newLines(log)
+	defer l.close()
+	cfg = cfg.Copy()
+	cfg.DialFunc = l.dial
+	cfg.RuntimeParams[tenantSetting] = tenant
+	setLater(cfg)
 	database := cmp.Or(cfg.Database, cfg.User) // as libpq has it
 	s := server{name: hostsOf(cfg) + "/" + database, database: database, user: cfg.User, port: cfg.Port, unknown: cfg.Password == "", tls: demandsTLS(cfg)}
 	conn, err := pgx.ConnectConfig(ctx, cfg)
@@ -247,5 +253,6 @@ func tooOld(s server, version int) *evidence.Problem {
 // configure makes every connection find our tables and the extensions.
 func (s *server) configure(cfg *pgxpool.Config) {
 	cfg.ConnConfig.RuntimeParams["search_path"] = s.path
+	cfg.ConnConfig.RuntimeParams[tenantSetting] = nobody
 	setLater(cfg.ConnConfig)
 }

@@ -32,24 +32,27 @@ func (m *Memory) Export(ctx context.Context, w io.Writer, opts contract.ExportOp
 		return none, err
 	}
 	// Not by read: what was written cannot be taken back.
-	tx, err := m.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return none, m.failed("exporting", err)
+	if err := m.calls.begin(); err != nil {
+		return none, fmt.Errorf("exporting: %w", err)
 	}
-	defer rollback(ctx, tx)
-	// Whoever reads what is written may be slow.
-	if _, err := tx.Exec(ctx, "set local idle_in_transaction_session_timeout = 0"); err != nil {
-		return none, m.failed("exporting", err)
-	}
+	defer m.calls.done()
 	buf := bufio.NewWriterSize(w, 1<<16)
-	x := &exporter{m: m, tx: tx, out: buf, moved: none}
-	if err := x.all(ctx, opts); err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err()
+	x := &exporter{m: m, out: buf, moved: none}
+	err := m.snapshot(ctx, m.pool, func(tx pgx.Tx) error {
+		x.tx = tx
+		// Whoever reads what is written may be slow.
+		if _, err := tx.Exec(ctx, "set local idle_in_transaction_session_timeout = 0"); err != nil {
+			return err
 		}
-		return x.moved, m.failed("exporting", err)
+		return x.all(ctx, opts)
+	})
+	switch {
+	case err == nil:
+		return x.moved, buf.Flush()
+	case ctx.Err() != nil:
+		err = ctx.Err()
 	}
-	return x.moved, buf.Flush()
+	return x.moved, m.failed("exporting", err)
 }
 
 func (x *exporter) write(l transfer.Line) error { return transfer.Write(x.out, l) }

@@ -46,6 +46,14 @@ func (m *Memory) tryLock(ctx context.Context, purpose string) (*job, error) {
 }
 
 func (j *job) begin(ctx context.Context) (err error) {
+	if err := j.m.calls.begin(); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			j.m.calls.done()
+		}
+	}()
 	if j.conn, err = j.m.pool.Acquire(ctx); err != nil {
 		return err
 	}
@@ -103,4 +111,5 @@ func (j *job) release() {
 	}
 	j.conn.Release()
 	<-j.m.jobs
+	j.m.calls.done()
 }

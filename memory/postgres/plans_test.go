@@ -59,6 +59,9 @@ func TestIndexesBeforeStatistics(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if _, err := tx.Exec(t.Context(), "select set_config($1, $2, true)", tenantSetting, m.tenant); err != nil {
+			t.Fatal(err)
+		}
 		if err := f(tx); err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}

@@ -10,7 +10,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
@@ -44,13 +43,20 @@ const (
 type Memory struct {
 	cfg    contract.Config
 	log    *slog.Logger
-	lines  *lines
-	pool   *pgxpool.Pool
 	server server
 
-	standbys *standbys // nil: memory.url names one server
-	tenant   string
-	added    time.Time // of the tenant, by the server's clock
+	// What the memories of a process share; see connections.
+	lines    *lines
+	pool     *pgxpool.Pool
+	standbys *standbys
+	jobs     chan struct{}
+	release  func() error
+
+	seats chan struct{} // has room for the transactions that there may be at once; nil: for any number
+	calls calls
+
+	tenant string
+	added  time.Time // of the tenant, by the server's clock
 
 	mostExact  int   // of exactRows, in tests; 0: the usual
 	many       int64 // of manyChunks, in tests; 0: the usual
@@ -60,7 +66,6 @@ type Memory struct {
 	df     *rank.Frequencies
 	grams  grams
 	claims claims
-	jobs   chan struct{} // has one of each job: a connection is left for what they do
 
 	rewording atomic.Bool // followWords works
 
@@ -101,15 +106,15 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 	if strings.Contains(cfg.Tenant, "\x00") {
 		return nil, evidence.BadInput(fmt.Sprintf("the tenant %q has a zero byte in its name", cfg.Tenant), "give it another name")
 	}
-	pool.ConnConfig.RuntimeParams[tenantSetting] = cfg.Tenant
-	setLater(pool.ConnConfig)
 	m := &Memory{cfg: cfg, tenant: cfg.Tenant, log: cfg.Logger, voc: rank.NewVocabulary(), df: rank.NewFrequencies(),
 		claims: claims{holder: mint("h_")}, due: make(chan struct{}, 1)}
-	if err := m.connect(ctx, pool, func() { m.server.configure(pool) }); err != nil {
+	if m.server, err = prepare(ctx, pool.ConnConfig, cfg.Tenant, cfg.Logger); err != nil {
 		return nil, err
 	}
-	m.standbys = newStandbys(pool)
-	m.jobs = make(chan struct{}, pool.MaxConns-1)
+	m.server.configure(pool)
+	if err := m.connect(ctx, pool); err != nil {
+		return nil, err
+	}
 	err = m.keepsSessions(ctx)
 	if err == nil {
 		err = m.register(ctx)
@@ -123,25 +128,6 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 		m.followWords()
 	}
 	return m, nil
-}
-
-// connect prepares the database, and opens the pool as configure has it after that.
-func (m *Memory) connect(ctx context.Context, pool *pgxpool.Config, configure func()) (err error) {
-	m.lines = newLines(m.log)
-	pool.ConnConfig.DialFunc = m.lines.dial
-	if m.server, err = prepare(ctx, pool.ConnConfig, m.log); err == nil {
-		configure()
-		if m.pool, err = pgxpool.NewWithConfig(ctx, pool); err != nil {
-			err = m.server.explain(err)
-		}
-	}
-	if err != nil {
-		m.lines.close()
-		return err
-	}
-	m.lines.onSilence(m.pool.Reset)
-	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
-	return nil
 }
 
 func withDefaults(cfg contract.Config) contract.Config {
@@ -161,17 +147,16 @@ func withDefaults(cfg contract.Config) contract.Config {
 func (m *Memory) Backend() string { return backendName }
 
 // Close stops background work and waits for it, but not for a server that is silent.
-func (m *Memory) Close() error {
+func (m *Memory) Close() (err error) {
 	m.closing.Do(func() {
 		m.stop()
-		defer m.lines.close()
 		defer m.lines.closeSoon()()
 		m.background.Wait()
 		m.endClaims()
-		m.pool.Close()
-		m.standbys.close()
+		m.calls.end()
+		err = m.release()
 	})
-	return nil
+	return err
 }
 
 func (m *Memory) now() time.Time { return m.cfg.Now().UTC().Truncate(time.Microsecond) }
@@ -219,33 +204,40 @@ func (m *Memory) alone(ctx context.Context, doing string, fn func(tx attempt) er
 func (m *Memory) locked(ctx context.Context, doing, lock string, fn func(tx attempt) error) error {
 	unknown := false
 	err := m.retried(ctx, doing, writeFor, func() error {
-		tx, err := m.pool.Begin(ctx)
-		if err != nil {
+		return m.seated(ctx, func() error {
+			tx, err := m.begin(ctx, m.pool, beginWrite)
+			if err != nil {
+				return err
+			}
+			defer rollback(ctx, tx)
+			if err := m.mayBegin(ctx, tx, lock); err != nil {
+				return err
+			}
+			if err := fn(attempt{tx, unknown}); err != nil {
+				return err
+			}
+			err = tx.Commit(ctx)
+			unknown = unknown || isLost(err)
 			return err
-		}
-		defer rollback(ctx, tx)
-		var version int
-		// Another process may have updated the layout since this one connected.
-		if err := tx.QueryRow(ctx, "select version, "+lock+"($1) is null from memory_layout", m.key(lockWrite)).Scan(&version, new(bool)); err != nil {
-			return err
-		}
-		if version > newest() {
-			return newerLayout(m.server, version)
-		}
-		if err := m.mayWrite(ctx, tx); err != nil {
-			return err
-		}
-		if err := fn(attempt{tx, unknown}); err != nil {
-			return err
-		}
-		err = tx.Commit(ctx)
-		unknown = unknown || isLost(err)
-		return err
+		})
 	})
 	if err == nil {
 		m.stored()
 	}
 	return err
+}
+
+// mayBegin takes the lock of writers, and refuses what this program must not write to.
+func (m *Memory) mayBegin(ctx context.Context, tx pgx.Tx, lock string) error {
+	var version int
+	// Another process may have updated the layout since this one connected.
+	if err := tx.QueryRow(ctx, "select version, "+lock+"($1) is null from memory_layout", m.key(lockWrite)).Scan(&version, new(bool)); err != nil {
+		return err
+	}
+	if version > newest() {
+		return newerLayout(m.server, version)
+	}
+	return m.mayWrite(ctx, tx)
 }
 
 // read runs fn on one snapshot of the data. Where there is no primary, it is that of a
@@ -256,7 +248,7 @@ func (m *Memory) read(ctx context.Context, doing string, fn func(tx pgx.Tx) erro
 		most = 0
 	}
 	err := m.retried(ctx, doing, most, func() error {
-		err := snapshot(ctx, m.pool, fn)
+		err := m.snapshot(ctx, m.pool, fn)
 		if m.standbys != nil && err != nil && passes(err) && ctx.Err() == nil {
 			if other := m.readStandby(ctx, fn); other == nil {
 				return nil
@@ -276,17 +268,7 @@ func (m *Memory) read(ctx context.Context, doing string, fn func(tx pgx.Tx) erro
 // readToWrite is read for work that goes on with a write: it waits for the primary as long
 // as a write does, and asks no standby.
 func (m *Memory) readToWrite(ctx context.Context, doing string, fn func(tx pgx.Tx) error) error {
-	return m.retried(ctx, doing, writeFor, func() error { return snapshot(ctx, m.pool, fn) })
-}
-
-// snapshot runs fn in a transaction that only reads.
-func snapshot(ctx context.Context, pool *pgxpool.Pool, fn func(tx pgx.Tx) error) error {
-	tx, err := pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return err
-	}
-	defer rollback(ctx, tx)
-	return fn(tx)
+	return m.retried(ctx, doing, writeFor, func() error { return m.snapshot(ctx, m.pool, fn) })
 }
 
 // rollback also works when the context has ended; after a commit it does nothing.
@@ -301,6 +283,10 @@ func (m *Memory) retried(ctx context.Context, doing string, most time.Duration, 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := m.calls.begin(); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	defer m.calls.done()
 	began, pause := time.Now(), 50*time.Millisecond
 	for {
 		err := fn()
@@ -321,7 +307,7 @@ func (m *Memory) retried(ctx context.Context, doing string, most time.Duration, 
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %w", doing, ctx.Err())
 		case <-m.ctx.Done():
-			return errors.New(doing + ": the memory is closed")
+			return fmt.Errorf("%s: %w", doing, errClosed)
 		}
 	}
 }

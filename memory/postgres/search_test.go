@@ -18,11 +18,7 @@ import (
 // as a whole if there is an index.
 func connectAs(t *testing.T, m *Memory) *pgx.Conn {
 	t.Helper()
-	conn, err := pgx.ConnectConfig(t.Context(), m.pool.Config().ConnConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	conn := connectedAs(t, m.pool.Config().ConnConfig, m.tenant)
 	if _, err := conn.Exec(t.Context(), "set enable_seqscan = off; set enable_sort = off"); err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +83,7 @@ func TestBoundRoleUsesIndexes(t *testing.T) {
 	if after := scans(); after != before+1 {
 		t.Errorf("%d scans of passage_stems, want one", after-before)
 	}
-	s, _, err := blue.findSpace(t.Context(), blue.pool, evidence.Model{Name: "m", Revision: "1"})
+	s, _, err := blue.findSpace(t.Context(), conn, evidence.Model{Name: "m", Revision: "1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,11 +163,7 @@ func TestHavingFindsOnlyTheTenantsOwn(t *testing.T) {
 	})
 	cfg := blue.pool.Config().ConnConfig
 	cfg.User, cfg.Password = stranger, serverPassword
-	other, err := pgx.ConnectConfig(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close(context.Background())
+	other := connectedAs(t, cfg, blue.tenant)
 	if _, err := column[int64](t.Context(), other, "select at_doc from "+having, havingArgs([]string{"zanzibar"}, 1, nil, evidence.RecallQuery{})...); codeOf(err) != insufficientPrivilege {
 		t.Errorf("memory_having by a role that may not read passages = %v, want it refused", err)
 	}

@@ -213,5 +213,5 @@ func (m *Memory) readStandby(ctx context.Context, fn func(tx pgx.Tx) error) (err
 	if err != nil {
 		return err
 	}
-	return snapshot(ctx, pool, fn)
+	return m.snapshot(ctx, pool, fn)
 }

@@ -22,20 +22,23 @@ func (m *Memory) register(ctx context.Context) error {
 	if m.tenant == "" {
 		return nil
 	}
-	return m.retried(ctx, "opening the memory of a tenant", writeFor, func() error {
-		var bound bool
-		if err := m.pool.QueryRow(ctx, "select row_security_active('tenant')").Scan(&bound); err != nil {
-			return err
-		}
-		if !bound {
-			m.log.Warn("the user of memory.url can bypass row-level security: tenants are kept apart by this program alone; docs/guides/postgres.md has a role for servers", "user", m.server.user)
-		}
-		// A plain insert would write to the index each time.
-		if _, err := m.pool.Exec(ctx, "insert into tenant(name) select $1 where not exists(select 1 from tenant where name = $1) on conflict do nothing", m.tenant); err != nil {
-			return err
-		}
-		return m.pool.QueryRow(ctx, "select added from tenant where name = $1", m.tenant).Scan(&m.added)
+	bound := true
+	err := m.retried(ctx, "opening the memory of a tenant", writeFor, func() error {
+		return m.once(ctx, func(tx pgx.Tx) error {
+			if err := tx.QueryRow(ctx, "select row_security_active('tenant')").Scan(&bound); err != nil {
+				return err
+			}
+			// A plain insert would write to the index each time.
+			if _, err := tx.Exec(ctx, "insert into tenant(name) select $1 where not exists(select 1 from tenant where name = $1) on conflict do nothing", m.tenant); err != nil {
+				return err
+			}
+			return tx.QueryRow(ctx, "select added from tenant where name = $1", m.tenant).Scan(&m.added)
+		})
 	})
+	if err == nil && !bound {
+		m.log.Warn("the user of memory.url can bypass row-level security: tenants are kept apart by this program alone; docs/guides/postgres.md has a role for servers", "user", m.server.user)
+	}
+	return err
 }
 
 // mayWrite refuses a tenant that was removed, also if there is a new one of its name: what

@@ -94,6 +94,20 @@ func openTenant(ctx context.Context, tenant string, cfg contract.Config) (*Memor
 	return Open(ctx, cfg)
 }
 
+// connectedAs is a connection that sees the rows of a tenant.
+func connectedAs(t *testing.T, cfg *pgx.ConnConfig, tenant string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.ConnectConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	if _, err := conn.Exec(t.Context(), "select set_config($1, $2, false)", tenantSetting, tenant); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
 // Under row-level security, as a role that cannot bypass it, a tenant's memory does all that
 // a memory does.
 func TestContractOfTenant(t *testing.T) {
@@ -178,11 +192,7 @@ func TestTenantsSeeNothingOfEachOther(t *testing.T) {
 	if owned := rowsOf(t, admin(t), schema, "red"); owned["doc"] != 1 || owned["turn"] != 1 || len(owned) < 8 {
 		t.Fatalf("red has the rows %v", owned)
 	}
-	conn, err := pgx.ConnectConfig(t.Context(), blue.pool.Config().ConnConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
+	conn := connectedAs(t, blue.pool.Config().ConnConfig, "blue")
 	if seen := rowsOf(t, conn, schema, "red"); len(seen) > 0 {
 		t.Errorf("the connection of blue sees %v of red", seen)
 	}

@@ -1,0 +1,150 @@
+package postgres
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// nobody is the tenant of a connection outside of transactions: under row-level security it
+// sees no row.
+const nobody = "\x01"
+
+// connections are those to a database that the memories of one process share. Whose rows a
+// connection sees is set by the statement that begins each transaction, and ends with it,
+// however that ends: nothing of a tenant is left for the next one.
+type connections struct {
+	lines    *lines
+	pool     *pgxpool.Pool
+	standbys *standbys     // nil: memory.url names one server
+	jobs     chan struct{} // has room for as many jobs as may hold a connection
+	most     int           // connections of a memory at once
+}
+
+func openConnections(ctx context.Context, cfg *pgxpool.Config, log *slog.Logger) (*connections, error) {
+	c := &connections{lines: newLines(log), jobs: make(chan struct{}, cfg.MaxConns/2), most: max(fewestConns, int(cfg.MaxConns)/2)}
+	cfg.ConnConfig.DialFunc = c.lines.dial
+	c.standbys = newStandbys(cfg)
+	var err error
+	if c.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+		c.lines.close()
+		return nil, err
+	}
+	c.lines.onSilence(c.pool.Reset)
+	return c, nil
+}
+
+// Close waits for the transactions that are open, but not for a server that is silent.
+func (c *connections) Close() error {
+	defer c.lines.close()
+	defer c.lines.closeSoon()()
+	c.pool.Close()
+	c.standbys.close()
+	return nil
+}
+
+// connect takes the connections of cfg, which are opened if this process has none yet.
+func (m *Memory) connect(ctx context.Context, cfg *pgxpool.Config) error {
+	open := func() (io.Closer, error) { return openConnections(ctx, cfg, m.log) }
+	it, release, err := m.cfg.Shared.Take(m.cfg.URL+"\x00"+m.server.path, open)
+	if err != nil {
+		return m.server.explain(err)
+	}
+	c := it.(*connections) //nolint:forcetypeassert // nothing else has such a key
+	m.release, m.lines, m.pool, m.standbys, m.jobs = release, c.lines, c.pool, c.standbys, c.jobs
+	if m.cfg.Shared != nil { // a tenant whose calls wait for something leaves others their share
+		m.seats = make(chan struct{}, c.most)
+	}
+	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
+	return nil
+}
+
+// calls are those of a memory that are at work, which its end waits for.
+type calls struct {
+	mu     sync.Mutex
+	ended  bool
+	atWork sync.WaitGroup
+}
+
+var errClosed = errors.New("the memory is closed")
+
+func (c *calls) begin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended {
+		return errClosed
+	}
+	c.atWork.Add(1)
+	return nil
+}
+
+func (c *calls) done() { c.atWork.Done() }
+
+// end refuses further calls, and waits for those that have begun.
+func (c *calls) end() {
+	c.mu.Lock()
+	c.ended = true
+	c.mu.Unlock()
+	c.atWork.Wait()
+}
+
+// seated runs fn when the memory may use one more connection.
+func (m *Memory) seated(ctx context.Context, fn func() error) error {
+	if m.seats != nil {
+		select {
+		case m.seats <- struct{}{}:
+			defer func() { <-m.seats }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return fn()
+}
+
+// How transactions begin.
+const (
+	beginWrite = "begin"
+	beginRead  = "begin isolation level repeatable read read only"
+)
+
+// begin starts a transaction that sees the rows of this memory's tenant, in one way to the
+// server and back.
+func (m *Memory) begin(ctx context.Context, pool *pgxpool.Pool, how string) (pgx.Tx, error) {
+	// The name is not quoted, since a quote ends where settings of the connection say so.
+	whose := fmt.Sprintf("; select set_config('%s', convert_from(decode('%s', 'hex'), 'UTF8'), true)", tenantSetting, hex.EncodeToString([]byte(m.tenant)))
+	return pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: how + whose})
+}
+
+// snapshot runs fn in a transaction that only reads.
+func (m *Memory) snapshot(ctx context.Context, pool *pgxpool.Pool, fn func(tx pgx.Tx) error) error {
+	return m.seated(ctx, func() error {
+		tx, err := m.begin(ctx, pool, beginRead)
+		if err != nil {
+			return err
+		}
+		defer rollback(ctx, tx)
+		return fn(tx)
+	})
+}
+
+// once runs fn in a transaction that takes no lock of the memory, and is not tried again.
+func (m *Memory) once(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	return m.seated(ctx, func() error {
+		tx, err := m.begin(ctx, m.pool, beginWrite)
+		if err != nil {
+			return err
+		}
+		defer rollback(ctx, tx)
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return tx.Commit(ctx)
+	})
+}

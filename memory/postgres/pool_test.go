@@ -1,0 +1,188 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// sharing opens tenants that have their connections, four at most, in common.
+func sharing(t *testing.T, names ...string) (all []*Memory, schema string) {
+	t.Helper()
+	needServer(t)
+	dir, shared := t.TempDir(), &contract.Shared{}
+	schema = schemaOf(dir)
+	dropServerRole(t, schema)
+	for _, name := range names {
+		m, err := openTenant(t.Context(), name, contract.Config{Dir: dir, Shared: shared})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = m.Close() })
+		all = append(all, m)
+	}
+	return all, schema
+}
+
+// connected counts the connections of the role of servers.
+func connected(t *testing.T, conn *pgx.Conn, schema string) (n int) {
+	t.Helper()
+	if err := conn.QueryRow(context.Background(), "select count(*) from pg_stat_activity where usename = $1", "server_"+schema).Scan(&n); err != nil {
+		t.Error(err)
+	}
+	return n
+}
+
+// Many tenants work at once over a few connections, whose transactions end in every way there
+// is: none sees or changes anything of another, and outside of transactions a connection is
+// nobody's.
+func TestTenantsShareConnections(t *testing.T) {
+	t.Parallel()
+	names := []string{"it's", `back\slash`, "ünï", "t4", "t5", "t6", "t7", "t8"}
+	all, schema := sharing(t, names...)
+	killer := admin(t)
+	stop := make(chan struct{})
+	var watching, working sync.WaitGroup
+	watching.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(100 * time.Millisecond): // so that some get through
+			}
+			if n := connected(t, killer, schema); n > 4 {
+				t.Errorf("there are %d connections, want 4 at most", n)
+			}
+			if _, err := killer.Exec(context.Background(), "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 order by random() limit 1", "server_"+schema); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for i, m := range all {
+		working.Go(func() { workShared(t, m, names, i) })
+	}
+	working.Wait()
+	close(stop)
+	watching.Wait()
+	for i, m := range all {
+		if st, err := m.Stats(t.Context()); err != nil || st.Documents != 10 {
+			t.Errorf("%q has %d documents, %v, want 10", names[i], st.Documents, err)
+		}
+	}
+	for range 20 { // whichever connection it is
+		var whose string
+		var seen int
+		if err := all[0].pool.QueryRow(t.Context(), "select current_setting('research.tenant'), (select count(*) from doc)").Scan(&whose, &seen); err != nil || whose != nobody || seen != 0 {
+			t.Errorf("a connection is of %q and sees %d documents, %v", whose, seen, err)
+		}
+	}
+	for i, m := range all[:7] {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := m.Recall(t.Context(), evidence.RecallQuery{Text: "ledger"}); !errors.Is(err, errClosed) {
+			t.Errorf("Recall of %q when it is closed = %v", names[i], err)
+		}
+	}
+	if _, found, err := all[7].Document(t.Context(), "d1"); err != nil || !found {
+		t.Errorf("when others are closed, Document = %v, %v", found, err)
+	}
+	if err := all[7].Close(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the last one closes the connections", func() bool { return connected(t, killer, schema) == 0 })
+}
+
+// workShared writes, reads, fails and gives up as one of several tenants.
+func workShared(t *testing.T, m *Memory, names []string, me int) {
+	failed := errors.New("of the test")
+	for i := range 10 {
+		keep(t, m, textDoc(i, fmt.Sprintf("Page %d of the ledger of %s.", i, names[me])))
+		if err := m.write(t.Context(), "testing", func(tx attempt) error {
+			_, err := tx.Exec(t.Context(), "update doc set title = 'changed'")
+			return errors.Join(failed, err)
+		}); !errors.Is(err, failed) && !isLost(err) {
+			t.Errorf("a write that fails = %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		err := m.read(ctx, "testing", func(tx pgx.Tx) error {
+			cancel()
+			_, err := tx.Exec(ctx, "select pg_sleep(1)")
+			return err
+		})
+		if cancel(); !errors.Is(err, context.Canceled) {
+			t.Errorf("a read that was given up = %v", err)
+		}
+		var r evidence.RecallResult
+		eventually(t, "it is recalled", func() bool { // connections are killed all the time
+			var err error
+			r, err = m.Recall(t.Context(), evidence.RecallQuery{Text: "page of the ledger", K: 100})
+			return err == nil
+		})
+		others := func(h evidence.Hit) bool {
+			return !strings.HasSuffix(h.Document.Text, "of "+names[me]+".") && !strings.HasSuffix(h.Passage.Text, "of "+names[me]+".") || h.Document.Title == "changed"
+		}
+		if len(r.Hits) != i+1 || slices.ContainsFunc(r.Hits, others) {
+			t.Errorf("after %d documents, %q recalls %d: %+v", i+1, names[me], len(r.Hits), r.Hits)
+		}
+	}
+}
+
+// A tenant whose writes wait leaves others connections, and so do its jobs.
+func TestTenantThatWaitsLeavesConnections(t *testing.T) {
+	t.Parallel()
+	all, schema := sharing(t, "blue", "red")
+	blue, red := all[0], all[1]
+	keep(t, blue, textDoc(1, "The ledger of blue."))
+	keep(t, red, textDoc(1, "The ledger of red."))
+	conn := admin(t)
+	locking, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := locking.Exec(t.Context(), "select 1 from "+schema+".doc where tenant = 'blue' for update"); err != nil {
+		t.Fatal(err)
+	}
+	var waiting sync.WaitGroup
+	for i := range 8 {
+		waiting.Go(func() {
+			if _, err := blue.Put(t.Context(), textDoc(1, fmt.Sprintf("The ledger of blue, edition %d.", i)), evidence.Chunks{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	watcher := admin(t)
+	eventually(t, "writes wait", func() bool {
+		var n int
+		err := watcher.QueryRow(t.Context(), "select count(*) from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'", "server_"+schema).Scan(&n)
+		return err == nil && n == 2
+	})
+	job, err := blue.tryLock(t.Context(), "one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep(t, red, textDoc(2, "Another ledger of red."))
+	if r, err := red.Recall(bounded(t), evidence.RecallQuery{Text: "ledger"}); err != nil || len(r.Hits) != 2 {
+		t.Errorf("Recall = %+v, %v", r.Hits, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := blue.Recall(ctx, evidence.RecallQuery{Text: "ledger"}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Recall of the tenant whose writes wait = %v, want its deadline", err)
+	}
+	job.release()
+	if err := locking.Rollback(t.Context()); err != nil {
+		t.Error(err)
+	}
+	waiting.Wait()
+}
