@@ -73,6 +73,9 @@ func (l *Library) writeVectors(ctx context.Context) {
 
 // fillOnce empties the queue of vectors, unless another process is at it.
 func (l *Library) fillOnce(ctx context.Context, by models.Embedder, filler contract.VectorFiller) {
+	if l.questions.wait(ctx) != nil { // who fills keeps a connection that others may need
+		return
+	}
 	p, err := filler.FillVectors(ctx, by.Model(), l.yielding(by), nil)
 	l.warnSkipped(p)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, contract.ErrFilling) {

@@ -114,7 +114,7 @@ func (m *Memory) renewClaims(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return m.once(ctx, func(tx pgx.Tx) error {
+	return m.atOnce(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "update claim set sign = clock_timestamp() where tenant = $1 and holder = $2 and id = any($3)", m.tenant, m.claims.holder, ids)
 		return err
 	})
@@ -127,7 +127,7 @@ func (m *Memory) endClaims() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	err := m.once(ctx, func(tx pgx.Tx) error {
+	err := m.atOnce(ctx, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "update claim set sign = '-infinity' where tenant = $1 and holder = $2", m.tenant, m.claims.holder)
 		return err
 	})

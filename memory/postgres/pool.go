@@ -26,10 +26,13 @@ type connections struct {
 	standbys *standbys     // nil: memory.url names one server
 	jobs     chan struct{} // has room for as many jobs as may hold a connection
 	most     int           // connections of a memory at once
+
+	checking chan struct{} // has room for one keepsSessions
+	keeps    bool          // it has found that sessions are kept; of who is in checking
 }
 
 func openConnections(ctx context.Context, cfg *pgxpool.Config, log *slog.Logger) (*connections, error) {
-	c := &connections{lines: newLines(log), jobs: make(chan struct{}, cfg.MaxConns/2), most: max(fewestConns, int(cfg.MaxConns)/2)}
+	c := &connections{lines: newLines(log), jobs: make(chan struct{}, max(1, cfg.MaxConns/4)), most: max(1, int(cfg.MaxConns)/2), checking: make(chan struct{}, 1)}
 	cfg.ConnConfig.DialFunc = c.lines.dial
 	c.standbys = newStandbys(cfg)
 	var err error
@@ -58,11 +61,12 @@ func (m *Memory) connect(ctx context.Context, cfg *pgxpool.Config) error {
 		return m.server.explain(err)
 	}
 	c := it.(*connections) //nolint:forcetypeassert // nothing else has such a key
-	m.release, m.lines, m.pool, m.standbys, m.jobs = release, c.lines, c.pool, c.standbys, c.jobs
+	m.conns, m.release, m.lines, m.pool, m.standbys, m.jobs = c, release, c.lines, c.pool, c.standbys, c.jobs
 	if m.cfg.Shared != nil { // a tenant whose calls wait for something leaves others their share
 		m.seats = make(chan struct{}, c.most)
 	}
 	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
+	m.calls.open, m.calls.close = context.WithCancel(context.WithoutCancel(ctx))
 	return nil
 }
 
@@ -71,6 +75,8 @@ type calls struct {
 	mu     sync.Mutex
 	ended  bool
 	atWork sync.WaitGroup
+	open   context.Context // ends when the memory is closed: nobody waits for a connection then
+	close  context.CancelFunc
 }
 
 var errClosed = errors.New("the memory is closed")
@@ -92,6 +98,7 @@ func (c *calls) end() {
 	c.mu.Lock()
 	c.ended = true
 	c.mu.Unlock()
+	c.close()
 	c.atWork.Wait()
 }
 
@@ -103,6 +110,8 @@ func (m *Memory) seated(ctx context.Context, fn func() error) error {
 			defer func() { <-m.seats }()
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-m.calls.open.Done():
+			return errClosed
 		}
 	}
 	return fn()
@@ -114,9 +123,22 @@ const (
 	beginRead  = "begin isolation level repeatable read read only"
 )
 
-// begin starts a transaction that sees the rows of this memory's tenant, in one way to the
-// server and back.
+// begin starts a transaction that sees the rows of this memory's tenant, unless the memory is
+// closed meanwhile.
 func (m *Memory) begin(ctx context.Context, pool *pgxpool.Pool, how string) (pgx.Tx, error) {
+	within, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(m.calls.open, cancel)()
+	tx, err := m.beginAlways(within, pool, how)
+	if err != nil && ctx.Err() == nil && m.calls.open.Err() != nil {
+		return nil, errClosed
+	}
+	return tx, err
+}
+
+// beginAlways is begin also in a memory that is being closed. It takes one way to the server
+// and back.
+func (m *Memory) beginAlways(ctx context.Context, pool *pgxpool.Pool, how string) (pgx.Tx, error) {
 	// The name is not quoted, since a quote ends where settings of the connection say so.
 	whose := fmt.Sprintf("; select set_config('%s', convert_from(decode('%s', 'hex'), 'UTF8'), true)", tenantSetting, hex.EncodeToString([]byte(m.tenant)))
 	return pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: how + whose})
@@ -136,15 +158,18 @@ func (m *Memory) snapshot(ctx context.Context, pool *pgxpool.Pool, fn func(tx pg
 
 // once runs fn in a transaction that takes no lock of the memory, and is not tried again.
 func (m *Memory) once(ctx context.Context, fn func(tx pgx.Tx) error) error {
-	return m.seated(ctx, func() error {
-		tx, err := m.begin(ctx, m.pool, beginWrite)
-		if err != nil {
-			return err
-		}
-		defer rollback(ctx, tx)
-		if err := fn(tx); err != nil {
-			return err
-		}
-		return tx.Commit(ctx)
-	})
+	return m.seated(ctx, func() error { return m.atOnce(ctx, fn) })
+}
+
+// atOnce is once for what must not wait for calls of this memory, also while it is closed.
+func (m *Memory) atOnce(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	tx, err := m.beginAlways(ctx, m.pool, beginWrite)
+	if err != nil {
+		return err
+	}
+	defer rollback(ctx, tx)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
 }

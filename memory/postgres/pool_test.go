@@ -186,3 +186,47 @@ func TestTenantThatWaitsLeavesConnections(t *testing.T) {
 	}
 	waiting.Wait()
 }
+
+// Who waits for a connection when the memory is closed gets an error; what is at work ends.
+func TestCloseEndsWhoWaits(t *testing.T) {
+	t.Parallel()
+	all, schema := sharing(t, "blue", "red")
+	blue := all[0]
+	keep(t, blue, textDoc(1, "The ledger of blue."))
+	locking, err := admin(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := locking.Exec(t.Context(), "select 1 from "+schema+".doc where tenant = 'blue' for update"); err != nil {
+		t.Fatal(err)
+	}
+	results := make(chan error, 5)
+	for i := range 5 {
+		go func() {
+			_, err := blue.Put(t.Context(), textDoc(1, fmt.Sprintf("The ledger of blue, edition %d.", i)), evidence.Chunks{})
+			results <- err
+		}()
+	}
+	eventually(t, "the others wait for a connection", func() bool { return len(blue.seats) == cap(blue.seats) })
+	closed := make(chan error, 1)
+	go func() { closed <- blue.Close() }()
+	for range 5 - cap(blue.seats) {
+		if err := <-results; !errors.Is(err, errClosed) {
+			t.Errorf("Put that waited = %v, want %v", err, errClosed)
+		}
+	}
+	if err := locking.Rollback(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for range cap(blue.seats) {
+		if err := <-results; err != nil {
+			t.Errorf("Put that was at work = %v", err)
+		}
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if _, err := all[1].Stats(t.Context()); err != nil {
+		t.Errorf("Stats of another tenant = %v", err)
+	}
+}

@@ -46,6 +46,7 @@ type Memory struct {
 	server server
 
 	// What the memories of a process share; see connections.
+	conns    *connections
 	lines    *lines
 	pool     *pgxpool.Pool
 	standbys *standbys
@@ -103,8 +104,8 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(cfg.Tenant, "\x00") {
-		return nil, evidence.BadInput(fmt.Sprintf("the tenant %q has a zero byte in its name", cfg.Tenant), "give it another name")
+	if strings.Contains(cfg.Tenant, "\x00") || cfg.Tenant == nobody {
+		return nil, evidence.BadInput(fmt.Sprintf("the tenant %q has a control character in its name", cfg.Tenant), "give it another name")
 	}
 	m := &Memory{cfg: cfg, tenant: cfg.Tenant, log: cfg.Logger, voc: rank.NewVocabulary(), df: rank.NewFrequencies(),
 		claims: claims{holder: mint("h_")}, due: make(chan struct{}, 1)}
@@ -115,11 +116,7 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 	if err := m.connect(ctx, pool); err != nil {
 		return nil, err
 	}
-	err = m.keepsSessions(ctx)
-	if err == nil {
-		err = m.register(ctx)
-	}
-	if err != nil {
+	if err := m.begins(ctx); err != nil {
 		_ = m.Close() // it has done nothing
 		return nil, err
 	}
@@ -128,6 +125,17 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 		m.followWords()
 	}
 	return m, nil
+}
+
+// begins is what is done with the connections before they are used. Other tenants may have
+// all of them.
+func (m *Memory) begins(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, writeFor)
+	defer cancel()
+	if err := m.keepsSessions(within); err != nil {
+		return err
+	}
+	return m.register(within)
 }
 
 func withDefaults(cfg contract.Config) contract.Config {
@@ -152,8 +160,8 @@ func (m *Memory) Close() (err error) {
 		m.stop()
 		defer m.lines.closeSoon()()
 		m.background.Wait()
-		m.endClaims()
 		m.calls.end()
+		m.endClaims()
 		err = m.release()
 	})
 	return err

@@ -78,8 +78,20 @@ const pooledWithin = 5 * time.Second
 // keepsSessions refuses a pooler of transactions before anything is read: it gives the same
 // session of the server to whoever asks next, with the settings of another, so that
 // row-level security shows nothing, or what is another tenant's.
+// Connections are looked at once, by one memory: two that look at the same time would take
+// them from each other.
 func (m *Memory) keepsSessions(ctx context.Context) error {
-	return m.retried(ctx, "opening the memory", writeFor, func() error {
+	c := m.conns
+	select {
+	case c.checking <- struct{}{}:
+		defer func() { <-c.checking }()
+	case <-ctx.Done():
+		return fmt.Errorf("opening the memory: %w", ctx.Err())
+	}
+	if c.keeps {
+		return nil
+	}
+	err := m.retried(ctx, "opening the memory", writeFor, func() error {
 		one, err := m.pool.Acquire(ctx)
 		if err != nil {
 			return err
@@ -114,6 +126,8 @@ func (m *Memory) keepsSessions(ctx context.Context) error {
 		}
 		return nil
 	})
+	c.keeps = err == nil
+	return err
 }
 
 // backendOf is the process of the server that a connection talks to now.

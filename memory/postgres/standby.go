@@ -24,7 +24,7 @@ const (
 	// walPart is about the longest record; one of 33 whole pages has half of it.
 	walPage = 8 << 10
 	walPart = 512 << 10
-	// standbyConns are kept to each server, for as long as there is no primary.
+	// standbyConns may be opened to each server at least, for as long as there is no primary.
 	standbyConns = 4
 )
 
@@ -62,7 +62,7 @@ func newStandbys(cfg *pgxpool.Config) *standbys {
 			}
 			one.ConnConfig.ValidateConnect = nil
 			one.ConnConfig.ConnectTimeout = standbyWait
-			one.MaxConns, one.MinConns = standbyConns, 0
+			one.MaxConns, one.MinConns = max(standbyConns, cfg.MaxConns), 0
 			s.hosts = append(s.hosts, one)
 		}
 	}
