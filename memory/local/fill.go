@@ -106,7 +106,7 @@ const unfilled = ` FROM doc d WHERE NOT EXISTS(SELECT 1 FROM vec v WHERE v.doc=d
 	AND EXISTS(SELECT 1 FROM chunk c WHERE c.doc=d.id)`
 
 // unfilledIDs is unfilled for embedding.next.
-const unfilledIDs = "SELECT d.id" + unfilled + " AND d.id NOT IN (SELECT value FROM json_each(?2)) AND (?3=0 OR d.id=?3) ORDER BY d.id DESC LIMIT ?4"
+const unfilledIDs = "SELECT d.id" + unfilled + " AND d.id NOT IN (SELECT value FROM json_each(?2)) AND (?3=0 OR d.id=?3) AND d.id>?5 ORDER BY d.id DESC LIMIT ?4"
 
 // nextGaps returns what to embed next: the newest document, and older ones while they
 // fit into a batch. It sets the progress. more reports whether any document was left:

@@ -128,7 +128,7 @@ func (l *Local) fill(ctx context.Context, row modelRow, embed contract.EmbedFunc
 
 // withoutVectors selects documents for embedding.next.
 const withoutVectors = `SELECT d.id FROM doc d WHERE NOT EXISTS(SELECT 1 FROM vec v WHERE v.doc=d.id AND v.model=?1 AND v.missing=0)
-	AND d.id NOT IN (SELECT value FROM json_each(?2)) AND (?3=0 OR d.id=?3) ORDER BY d.id LIMIT ?4`
+	AND d.id NOT IN (SELECT value FROM json_each(?2)) AND (?3=0 OR d.id=?3) AND d.id>?5 ORDER BY d.id LIMIT ?4`
 
 // nextJobs reads what is to be embedded next, and sets the progress; more is as of
 // nextGaps.
@@ -145,6 +145,7 @@ func (l *Local) nextJobs(ctx context.Context, row modelRow, e *embedding) (jobs 
 		more = len(docs) > 0
 		chunks := 0
 		for i, doc := range docs {
+			e.from = doc // not to look at all that have vectors again for each batch
 			j, err := readJob(ctx, tx, doc)
 			if err == nil {
 				err = e.again(j)

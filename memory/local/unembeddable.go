@@ -36,6 +36,7 @@ type embedding struct {
 	p       *contract.Progress
 	left    map[int64]bool // row ids of those that are left out
 	tried   map[int64]string
+	from    int64   // documents up to this one were looked at; 0: all are looked at each time
 	scanned bool    // the table cannot be scanned as a whole
 	listed  []int64 // then: the ids that are left, found one by one
 }
@@ -72,14 +73,20 @@ func (e *embedding) again(j job) error {
 }
 
 // next returns up to most ids of documents that lack vectors of a model. query selects
-// them, without those in ?2, or a document by its id in ?3 (0: any), and most in ?4.
+// them, without those in ?2, or a document by its id in ?3 (0: any), most in ?4, and those
+// after from in ?5. When there are none, the earlier ones are looked at once more: they may
+// have changed.
 func (e *embedding) next(ctx context.Context, tx *sql.Tx, query string, model int64, most int) ([]int64, error) {
 	if !e.scanned {
 		var left []int64
 		for doc := range e.left {
 			left = append(left, doc)
 		}
-		docs, err := int64s(ctx, tx, query, model, jsonIDs(left), 0, most)
+		docs, err := int64s(ctx, tx, query, model, jsonIDs(left), 0, most, e.from)
+		if err == nil && len(docs) == 0 && e.from > 0 {
+			e.from = 0
+			docs, err = int64s(ctx, tx, query, model, jsonIDs(left), 0, most, e.from)
+		}
 		if !isDamaged(err) {
 			return docs, err
 		}
@@ -93,7 +100,7 @@ func (e *embedding) next(ctx context.Context, tx *sql.Tx, query string, model in
 	for len(e.listed) > 0 && len(docs) < most {
 		doc := e.listed[0]
 		e.listed = e.listed[1:]
-		one, err := int64s(ctx, tx, query, model, "[]", doc, 1)
+		one, err := int64s(ctx, tx, query, model, "[]", doc, 1, 0)
 		if isDamaged(err) {
 			e.leaveOut(ctx, tx, doc)
 			continue
