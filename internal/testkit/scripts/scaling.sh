@@ -21,17 +21,21 @@ def hours(s): return f"{s / 3600:.1f} h" if s >= 3600 else f"{s / 60:.0f} min"
 sizes = (10**7, 10**8, 10**9)
 def line(name, f): print(f"| {name} | " + " | ".join(f(n) for n in sizes) + " |")
 
-print("| a copy of the memory | 10M chunks | 100M | 1B |\n|---|---|---|---|")
-line("rows, texts, vectors", lambda n: size(n * (rows + vectors)))
-line("HNSW of halfvec", lambda n: size(n * hnsw))
-line("HNSW of bits, with rerank *", lambda n: size(n * binary))
-line("BM25, merged", lambda n: size(n * bm25_built))
-line("GIN of stems", lambda n: size(n * gin))
-line("**disk, halfvec and BM25 and GIN**", lambda n: f"**{size(n * (rows + vectors + hnsw + bm25_built + gin))}**")
-line("**RAM for the indexes, halfvec**", lambda n: f"**{size(n * (hnsw + bm25_built))}**")
-line("RAM for the indexes, bits *", lambda n: size(n * (binary + bm25_built)))
-line("CPU of making HNSW anew, without the growth by log n", lambda n: hours(n * build))
-line("CPU of keeping everything, chunk by chunk", lambda n: hours(n * put))
+print("| a copy of the memory | a chunk | 10M chunks | 100M | 1B |\n|---|---|---|---|---|")
+def each(name, b, bold=""):
+    print(f"| {bold}{name}{bold} | " + " | ".join([f"{b:.0f} B"] + [f"{bold}{size(n * b)}{bold}" for n in sizes]) + " |")
+each("rows, texts, vectors", rows + vectors)
+each("HNSW of halfvec", hnsw)
+each("HNSW of bits, with rerank *", binary)
+each("BM25, merged", bm25_built)
+each("GIN of stems", gin)
+each("disk, halfvec and BM25 and GIN", rows + vectors + hnsw + bm25_built + gin, "**")
+each("RAM for the indexes, halfvec", hnsw + bm25_built, "**")
+each("RAM for the indexes, bits *", binary + bm25_built)
+def took(name, s, unit):
+    print(f"| {name} | {unit} | " + " | ".join(hours(n * s) for n in sizes) + " |")
+took("CPU of making HNSW anew, without the growth by log n", build, f"{build * 1e3:.2f} ms")
+took("CPU of keeping everything, chunk by chunk", put, f"{put * 1e3:.1f} ms")
 print()
 print("Servers of 128 GB RAM, of which 96 GB hold indexes, if no tenant is larger than one:\n")
 print("| form | 10M chunks | 100M | 1B |\n|---|---|---|---|")
@@ -52,4 +56,9 @@ def fill(ws, k):
 for k in (2, 4, 8, 18):
     shuffled = weights[:]; random.shuffle(shuffled)
     print(f"| {k} | {fill(sorted(weights, reverse=True), k):.2f} | {fill(shuffled, k):.2f} |")
+# OpenSearch says 1.1 (4 d + 8 m) bytes a vector of 32-bit numbers, m = 16.
+d, m = 384, 16
+print("\n| OpenSearch, by its own formula * | a chunk | 10M chunks | 100M | 1B |\n|---|---|---|---|---|")
+each("RAM for the vectors of a copy, 32-bit numbers", 1.1 * (4 * d + 8 * m))
+each("the same, one byte for each", 1.1 * (d + 8 * m))
 PY
