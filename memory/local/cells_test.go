@@ -65,13 +65,18 @@ func divided(t *testing.T, dir string) *Local {
 			t.Fatal(err)
 		}
 	}
-	waitForCells(t, l)
+	waitForCells(t, l, cellModel)
 	return l
 }
 
 func cellSpace(t *testing.T, l *Local) *space {
 	t.Helper()
-	row, ok, err := findModel(t.Context(), l.rdb, cellModel)
+	return spaceFor(t, l, cellModel)
+}
+
+func spaceFor(t *testing.T, l *Local, model evidence.Model) *space {
+	t.Helper()
+	row, ok, err := findModel(t.Context(), l.rdb, model)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -88,10 +93,10 @@ func cellSpace(t *testing.T, l *Local) *space {
 
 // waitForCells waits until the background has nothing more to do, as long as the test may
 // take.
-func waitForCells(t *testing.T, l *Local) {
+func waitForCells(t *testing.T, l *Local, model evidence.Model) {
 	t.Helper()
 	for {
-		if s := cellSpace(t, l); s.tidyWork() == nothingToDo && s.bookVersion() > 0 {
+		if s := spaceFor(t, l, model); s.tidyWork() == nothingToDo && s.bookVersion() > 0 {
 			var left int // documents whose cells are not stored
 			err := l.rdb.QueryRowContext(t.Context(), `SELECT count(*) FROM vec v WHERE NOT EXISTS(
 				SELECT 1 FROM cell c JOIN codebook b ON b.model=c.model AND b.version=c.version WHERE c.doc=v.doc AND b.version=?)`, s.bookVersion()).Scan(&left)
@@ -280,7 +285,7 @@ func TestAnotherProcessDivides(t *testing.T) {
 	other := openIn(t, dir)
 	s := cellSpace(t, other)
 	// As if it had been loaded before there were any cells.
-	plain, err := newSpace(s.model)
+	plain, err := newSpace(s.model, usual)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -377,7 +382,7 @@ func TestDamagedCellsAreLearnedAnew(t *testing.T) {
 	}
 	execOn(t, filepath.Join(dir, fileName), "UPDATE codebook SET centres=x'0102'")
 	l = openIn(t, dir)
-	waitForCells(t, l)
+	waitForCells(t, l, cellModel)
 	if s := cellSpace(t, l); s.bookVersion() <= version || !s.divided() {
 		t.Errorf("version %d after %d", s.bookVersion(), version)
 	}

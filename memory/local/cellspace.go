@@ -23,7 +23,7 @@ func (s *space) tidyWork() work {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	switch {
-	case s.n < divideFrom || s.barren > 0 && s.n/grown <= s.barren:
+	case s.n < s.divideFrom || s.barren > 0 && s.n/grown <= s.barren:
 		return nothingToDo
 	case s.book == nil || s.void || s.fresh.stale(s.book, s.n):
 		return learnCells
@@ -44,7 +44,7 @@ func (s *space) bookVersion() int64 {
 func (s *space) filedAs() (version int64, ok bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.version, s.book != nil && s.filed && !s.void && s.n >= divideFrom
+	return s.version, s.book != nil && s.filed && !s.void && s.n >= s.divideFrom
 }
 
 // mark changes what is known of the book, if it is still that of version.
@@ -85,7 +85,7 @@ const catchUps = 4
 // made beside those in use; the last of what changes meanwhile is brought up to date at the
 // end, while queries wait.
 func (s *space) divide(ctx context.Context, book *cells.Book, version int64, known map[int64][]uint16, stored bool, pause func()) error {
-	next := &space{model: s.model, docs: map[int64]slab{}, unstored: map[int64]bool{}}
+	next := &space{model: s.model, sizes: s.sizes, docs: map[int64]slab{}, unstored: map[int64]bool{}}
 	var err error
 	if next.cells, err = newCollections(1); err != nil {
 		return err

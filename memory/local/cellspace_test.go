@@ -41,8 +41,8 @@ func TestManyOfOneCell(t *testing.T) {
 	if err != nil || book == nil {
 		t.Fatal(book, err)
 	}
-	book.Probes, book.Learned = book.Cells(), divideFrom
-	if err := errors.Join(s.use(book, 3), s.add(t.Context(), 1, slab{first: 1, v: repeated(divideFrom)}, nil)); err != nil {
+	book.Probes, book.Learned = book.Cells(), usual.divideFrom
+	if err := errors.Join(s.use(book, 3), s.add(t.Context(), 1, slab{first: 1, v: repeated(usual.divideFrom)}, nil)); err != nil {
 		t.Fatal(err)
 	}
 	q := w.vector()
@@ -64,8 +64,8 @@ func TestEqualVectorsAreLearnedOnce(t *testing.T) {
 	}
 	s := cellSpace(t, l)
 	one := newThemed(2).vector()
-	v := make([]float32, 0, divideFrom*cellDims)
-	for range divideFrom {
+	v := make([]float32, 0, usual.divideFrom*cellDims)
+	for range usual.divideFrom {
 		v = append(v, one...)
 	}
 	if err := s.add(t.Context(), 2, slab{first: 1_000_000, v: v}, nil); err != nil {
@@ -98,12 +98,12 @@ func TestReplacedSpacesAreNotDivided(t *testing.T) {
 	}
 	old := cellSpace(t, l)
 	h := l.index.request(mustModel(t, l))
-	fresh, err := newSpace(old.model)
+	fresh, err := newSpace(old.model, usual)
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.index.replace(h, fresh, h.seq)
-	if err := old.add(t.Context(), 2, slab{first: 1_000_000, v: repeated(divideFrom)}, nil); err != nil {
+	if err := old.add(t.Context(), 2, slab{first: 1_000_000, v: repeated(usual.divideFrom)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.learn(t.Context(), h, true); err != nil || old.bookVersion() != 0 || old.barren != 0 {

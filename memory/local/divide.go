@@ -17,8 +17,6 @@ import (
 )
 
 const (
-	// divideFrom is how many vectors are too few to be divided into cells.
-	divideFrom = 20_000
 	// measureWith is how many questions measure the recall of cells.
 	measureWith = 128
 	// storeFrom is how many documents with cells that are not stored are stored at once,
@@ -166,7 +164,7 @@ func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
 			}
 		}
 	}
-	if len(all) < divideFrom {
+	if len(all) < s.divideFrom {
 		return nil
 	}
 	k := cells.Count(len(all))

@@ -38,6 +38,7 @@ const (
 type index struct {
 	rdb *sql.DB // not shared: recalls wait for the index while they hold their connections
 	log *slog.Logger
+	sizes
 
 	wake   chan struct{} // capacity 1
 	cancel context.CancelFunc
@@ -68,7 +69,7 @@ type spaceSlot struct {
 	tried  time.Time // when loading it ended
 }
 
-func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, error) {
+func startIndex(path string, log *slog.Logger, prefer evidence.Model, by sizes) (*index, error) {
 	rdb, err := openCached(path, true, loadCache)
 	if err != nil {
 		return nil, fmt.Errorf("opening the file for the index: %w", err)
@@ -80,7 +81,7 @@ func startIndex(path string, log *slog.Logger, prefer evidence.Model) (*index, e
 		cancel()
 		return nil, errors.Join(fmt.Errorf("opening a connection for the index: %w", err), rdb.Close())
 	}
-	ix := &index{rdb: rdb, log: log, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
+	ix := &index{rdb: rdb, log: log, sizes: by, wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 		spaces: map[int64]*spaceSlot{}, follow: make(chan struct{}, 1), tidy: make(chan struct{}, 1), pin: pin, version: -1}
 	go ix.run(ctx, prefer)
 	return ix, nil

@@ -21,7 +21,7 @@ type vecRow struct {
 
 // load reads a whole space as of one moment; seq is the last change in it.
 func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, err error) {
-	if s, err = newSpace(row.model); err != nil {
+	if s, err = newSpace(row.model, ix.sizes); err != nil {
 		return nil, 0, err
 	}
 	tx, err := ix.rdb.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})

@@ -83,6 +83,10 @@ var _ interface {
 // written by a newer program; such a file is not changed. The index is loaded
 // in the background: Open does not wait for it.
 func Open(ctx context.Context, cfg contract.Config) (*Local, error) {
+	return openSized(ctx, cfg, usual)
+}
+
+func openSized(ctx context.Context, cfg contract.Config, by sizes) (*Local, error) {
 	if cfg.URL != "" { // not shown: it may contain a password
 		return nil, contract.Unsupported("memory.url is set, but the memory backend \"local\" has no server",
 			"unset memory.url, or set memory.backend to the backend that it belongs to")
@@ -92,14 +96,14 @@ func Open(ctx context.Context, cfg contract.Config) (*Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := open(ctx, cfg, path, file)
+	l, err := open(ctx, cfg, by, path, file)
 	if err != nil {
 		return nil, errors.Join(err, file.release())
 	}
 	return l, nil
 }
 
-func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Local, error) {
+func open(ctx context.Context, cfg contract.Config, by sizes, path string, file *raw) (*Local, error) {
 	steps, err := migrations()
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
@@ -125,7 +129,7 @@ func open(ctx context.Context, cfg contract.Config, path string, file *raw) (*Lo
 	if err := file.unreplaced(path); err != nil {
 		return nil, errors.Join(err, l.rdb.Close(), l.wdb.Close())
 	}
-	if l.index, err = startIndex(path, l.log, cfg.ActiveModel); err != nil {
+	if l.index, err = startIndex(path, l.log, cfg.ActiveModel, by); err != nil {
 		return nil, errors.Join(explain(path, err), l.rdb.Close(), l.wdb.Close())
 	}
 	l.stopWords = func() {}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
@@ -18,7 +19,11 @@ import (
 func TestContract(t *testing.T) {
 	t.Parallel()
 	memorytest.Run(t, memorytest.Backend{
-		Open:      func(ctx context.Context, cfg contract.Config) (contract.Memory, error) { return Open(ctx, cfg) },
+		Open: func(ctx context.Context, cfg contract.Config) (contract.Memory, error) { return Open(ctx, cfg) },
+		OpenLarge: func(ctx context.Context, cfg contract.Config) (contract.Memory, error) {
+			l, err := openSized(ctx, cfg, sizes{divideFrom: 1000, manyVectors: 100})
+			return &dividedMemory{Local: l, t: t}, err
+		},
 		Leftovers: holding,
 		Restore:   restore,
 		Damage: map[string]func(*testing.T, string){
@@ -28,6 +33,23 @@ func TestContract(t *testing.T) {
 			"vectors":    damage("UPDATE vec SET v=zeroblob(3) WHERE doc=1"),
 		},
 	})
+}
+
+// dividedMemory recalls when its vectors are divided into cells, and not before.
+type dividedMemory struct {
+	*Local
+	t    *testing.T
+	wait sync.Once
+}
+
+func (m *dividedMemory) Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error) {
+	m.wait.Do(func() {
+		waitForCells(m.t, m.Local, q.Model)
+		if s := spaceFor(m.t, m.Local, q.Model); !s.divided() {
+			m.t.Error("a search reads all vectors")
+		}
+	})
+	return m.Local.Recall(ctx, q)
 }
 
 // restore does what docs and messages tell the user: the copy takes the place of

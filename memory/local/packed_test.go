@@ -32,7 +32,7 @@ func TestPackerFillsBlocks(t *testing.T) {
 func TestPackingKeepsVectors(t *testing.T) {
 	t.Parallel()
 	const dims, docs, each = 384, 300, 10
-	s, err := newSpace(evidence.Model{Name: "m", Revision: "1", Dims: dims})
+	s, err := newSpace(evidence.Model{Name: "m", Revision: "1", Dims: dims}, usual)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,9 +20,6 @@ const (
 	// spaces that are not divided the vectors are read here: chromem passes each document
 	// through a channel, which takes longer than the comparison.
 	oneCollection = 20_000
-	// manyVectors is how many vectors that pass a filter are all read; of more, those of
-	// the nearest cells.
-	manyVectors = 100_000
 	// cellDepth is how many vectors one cell contributes, unless more than four times as
 	// many are asked for: then a quarter, which is how many results a recall has of them.
 	cellDepth = 64
@@ -31,12 +28,20 @@ const (
 	longest = 1.01
 )
 
+// sizes are the numbers of vectors from which a space is searched in another way.
+type sizes struct {
+	divideFrom  int // fewer are not divided into cells
+	manyVectors int // so many that pass a filter are all read; of more, those of the nearest cells
+}
+
+var usual = sizes{divideFrom: 20_000, manyVectors: 100_000}
+
 // query returns the k chunks nearest to the unit vector q, nearest first.
 func (s *space) query(ctx context.Context, q []float32, k int) ([]near, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	switch {
-	case s.divided() && s.n >= divideFrom: // what is left of more is read as a whole: its cells have few vectors
+	case s.divided() && s.n >= s.divideFrom: // what is left of more is read as a whole: its cells have few vectors
 		return s.queryCells(ctx, q, k)
 	case s.book != nil || s.n > oneCollection:
 		return s.scanSlabs(ctx, q, k, nil, nil)
@@ -96,7 +101,7 @@ func (s *space) scan(ctx context.Context, q []float32, k int, allowed map[int64]
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var in []bool // by cell
-	if s.divided() && s.vectorsOf(allowed) > manyVectors {
+	if s.divided() && s.vectorsOf(allowed) > s.manyVectors {
 		in = s.cellsAmong(q, allowed)
 	}
 	return s.scanSlabs(ctx, q, k, allowed, in)

@@ -23,6 +23,7 @@ import (
 // everything, and a cancelled query returns no results without an error.
 type space struct {
 	model evidence.Model
+	sizes
 
 	mu    sync.RWMutex // read-locked while a query runs, so that nothing below changes
 	docs  map[int64]slab
@@ -65,12 +66,12 @@ type near struct {
 
 var errNoText = errors.New("the index accepts vectors only")
 
-func newSpace(m evidence.Model) (*space, error) {
+func newSpace(m evidence.Model, by sizes) (*space, error) {
 	if m.Dims <= 0 {
 		return nil, fmt.Errorf("the model %s has %d dimensions", m.Name, m.Dims)
 	}
 	cols, err := newCollections(1)
-	return &space{model: m, cells: cols, docs: map[int64]slab{}, unstored: map[int64]bool{}}, err
+	return &space{model: m, sizes: by, cells: cols, docs: map[int64]slab{}, unstored: map[int64]bool{}}, err
 }
 
 func newCollections(n int) (collection, error) {

@@ -13,7 +13,7 @@ import (
 
 func testSpace(t *testing.T, dims int) *space {
 	t.Helper()
-	s, err := newSpace(evidence.Model{Name: "m", Dims: dims})
+	s, err := newSpace(evidence.Model{Name: "m", Dims: dims}, usual)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestSpaceRefusesWhatChromemAccepts(t *testing.T) {
 	if diff := cmp.Diff([]int64{10, 11}, chunksOf(got)); diff != "" {
 		t.Errorf("query (-want +got):\n%s", diff)
 	}
-	if _, err := newSpace(evidence.Model{Name: "m"}); err == nil {
+	if _, err := newSpace(evidence.Model{Name: "m"}, usual); err == nil {
 		t.Error("a space without dimensions was made")
 	}
 }
