@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 
 	"github.com/gofrs/flock"
@@ -105,8 +106,30 @@ func (l *Local) spaceOf(ctx context.Context, model evidence.Model) (modelRow, er
 const unfilled = ` FROM doc d WHERE NOT EXISTS(SELECT 1 FROM vec v WHERE v.doc=d.id AND v.model=?1 AND v.missing=0)
 	AND EXISTS(SELECT 1 FROM chunk c WHERE c.doc=d.id)`
 
-// unfilledIDs is unfilled for embedding.next.
-const unfilledIDs = "SELECT d.id" + unfilled + " AND d.id NOT IN (SELECT value FROM json_each(?2)) AND (?3=0 OR d.id=?3) AND d.id>?5 ORDER BY d.id DESC LIMIT ?4"
+// unfilledNewer and unfilledOlder are unfilled for embedding.next. Among those that came since
+// the first one, the order is that of coming, so that none is looked at twice.
+const (
+	unfilledIDs   = "SELECT d.id" + unfilled + " AND d.id NOT IN (SELECT value FROM json_each(?2)) AND (?3=0 OR d.id=?3)"
+	unfilledNewer = unfilledIDs + " AND d.id>?5 ORDER BY d.id LIMIT ?4"
+	unfilledOlder = unfilledIDs + " AND d.id<?5 ORDER BY d.id DESC LIMIT ?4"
+)
+
+// nextUnfilled returns ids of documents that lack vectors, up to most: those that came since
+// the last call, or else the newest of which were not looked at.
+func (e *embedding) nextUnfilled(ctx context.Context, tx *sql.Tx, model int64, most int) ([]int64, error) {
+	var last int64
+	if err := tx.QueryRowContext(ctx, "SELECT coalesce(max(id), 0) FROM doc").Scan(&last); err != nil && !isDamaged(err) {
+		return nil, err
+	}
+	if e.from == 0 {
+		e.from, e.newest = math.MaxInt64, last
+	}
+	docs, err := e.next(ctx, tx, model, most, look{unfilledNewer, e.newest}, look{unfilledOlder, e.from}, look{unfilledOlder, math.MaxInt64})
+	if len(docs) > 0 && docs[0] <= e.newest {
+		e.newest = last // none has come, or all of them have vectors
+	}
+	return docs, err
+}
 
 // nextGaps returns what to embed next: the newest document, and older ones while they
 // fit into a batch. It sets the progress. more reports whether any document was left:
@@ -121,13 +144,18 @@ func (l *Local) nextGaps(ctx context.Context, row modelRow, e *embedding) (out [
 		if have >= total {
 			return nil
 		}
-		docs, err := e.next(ctx, tx, unfilledIDs, row.id, fillBatch)
+		docs, err := e.nextUnfilled(ctx, tx, row.id, min(fillBatch, total-have))
 		if err != nil {
 			return err
 		}
 		more = len(docs) > 0
 		chunks := 0
 		for i, doc := range docs {
+			if doc > e.newest {
+				e.newest = doc
+			} else {
+				e.from = doc
+			}
 			g, err := readGap(ctx, tx, row, doc)
 			if err == nil {
 				err = e.again(job{doc: g.doc, first: g.first, hash: g.hash, texts: g.texts})

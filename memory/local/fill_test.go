@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +87,50 @@ func TestKilledFillContinues(t *testing.T) {
 	}
 	if rep, err := l.Check(t.Context()); err != nil || !rep.OK || rep.Vectors != 8*killChunks {
 		t.Errorf("Check = %+v, %v", rep, err)
+	}
+}
+
+// The newest documents come first, those that come meanwhile before all others. A document
+// that was done and is changed gets its vectors, and no other one is embedded twice.
+func TestFillFollowsWhatComes(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	const docs = 3*fillBatch + 5
+	page := func(i int) string { return fmt.Sprintf("Page %d of the ledger.", i) }
+	for i := range docs {
+		keep(t, l, textDoc(i, page(i)))
+	}
+	var embedded []string
+	embed := func(_ context.Context, texts []string) ([][]float32, error) {
+		switch len(embedded) {
+		case fillBatch:
+			for i := docs; i < docs+fillBatch+2; i++ {
+				keep(t, l, textDoc(i, page(i)))
+			}
+		case 2 * fillBatch:
+			keep(t, l, textDoc(docs-1, "Another page of the ledger."))
+		}
+		embedded = append(embedded, texts...)
+		return nextVectors(texts), nil
+	}
+	p, err := l.FillVectors(t.Context(), nextModel, embed, nil)
+	if all := docs + fillBatch + 2; err != nil || p.Done != all || p.Total != all {
+		t.Fatalf("FillVectors = %+v, %v, want %d documents", p, err, all)
+	}
+	var want []string
+	add := func(i int) { want = append(want, "T. "+page(i)) }
+	for i := range 2 * fillBatch {
+		add(docs - 1 - i)
+	}
+	for i := range fillBatch + 2 {
+		add(docs + i)
+	}
+	for i := docs - 1 - 2*fillBatch; i >= 0; i-- {
+		add(i)
+	}
+	want = append(want, "T. Another page of the ledger.") // its row is one that was looked at
+	if !slices.Equal(embedded, want) {
+		t.Errorf("embedded\n%q\nwant\n%q", embedded, want)
 	}
 }
 

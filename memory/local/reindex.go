@@ -138,7 +138,7 @@ func (l *Local) nextJobs(ctx context.Context, row modelRow, e *embedding) (jobs 
 		if e.p.Done, e.p.Total, err = coverage(ctx, tx, row.id); err != nil {
 			return err
 		}
-		docs, err := e.next(ctx, tx, withoutVectors, row.id, batchDocs)
+		docs, err := e.next(ctx, tx, row.id, batchDocs, look{withoutVectors, e.from}, look{withoutVectors, 0})
 		if err != nil {
 			return err
 		}

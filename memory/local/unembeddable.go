@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/research-mcp/research-mcp/memory/contract"
@@ -36,7 +37,8 @@ type embedding struct {
 	p       *contract.Progress
 	left    map[int64]bool // row ids of those that are left out
 	tried   map[int64]string
-	from    int64   // documents up to this one were looked at; 0: all are looked at each time
+	from    int64   // Reindex has looked at the documents up to this one, FillVectors at those from here on
+	newest  int64   // but not at those that came after this one
 	scanned bool    // the table cannot be scanned as a whole
 	listed  []int64 // then: the ids that are left, found one by one
 }
@@ -72,21 +74,20 @@ func (e *embedding) again(j job) error {
 	return nil
 }
 
-// next returns up to most ids of documents that lack vectors of a model. query selects
-// them, without those in ?2, or a document by its id in ?3 (0: any), most in ?4, and those
-// after from in ?5. When there are none, the earlier ones are looked at once more: they may
+// look selects documents that lack vectors of the model ?1, without those in ?2, or the one
+// whose id is ?3 (0: any), up to ?4 of them, on one side of the document ?5.
+type look struct {
+	query string
+	side  int64
+}
+
+// next returns up to most ids of documents that lack vectors of a model: of the first of looks
+// that finds any. The last one looks at all documents: those that were looked at before may
 // have changed.
-func (e *embedding) next(ctx context.Context, tx *sql.Tx, query string, model int64, most int) ([]int64, error) {
+func (e *embedding) next(ctx context.Context, tx *sql.Tx, model int64, most int, looks ...look) ([]int64, error) {
+	all := looks[len(looks)-1]
 	if !e.scanned {
-		var left []int64
-		for doc := range e.left {
-			left = append(left, doc)
-		}
-		docs, err := int64s(ctx, tx, query, model, jsonIDs(left), 0, most, e.from)
-		if err == nil && len(docs) == 0 && e.from > 0 {
-			e.from = 0
-			docs, err = int64s(ctx, tx, query, model, jsonIDs(left), 0, most, e.from)
-		}
+		docs, err := e.scan(ctx, tx, model, most, looks)
 		if !isDamaged(err) {
 			return docs, err
 		}
@@ -100,7 +101,7 @@ func (e *embedding) next(ctx context.Context, tx *sql.Tx, query string, model in
 	for len(e.listed) > 0 && len(docs) < most {
 		doc := e.listed[0]
 		e.listed = e.listed[1:]
-		one, err := int64s(ctx, tx, query, model, "[]", doc, 1, 0)
+		one, err := int64s(ctx, tx, all.query, model, "[]", doc, 1, all.side)
 		if isDamaged(err) {
 			e.leaveOut(ctx, tx, doc)
 			continue
@@ -111,6 +112,16 @@ func (e *embedding) next(ctx context.Context, tx *sql.Tx, query string, model in
 		docs = append(docs, one...)
 	}
 	return docs, nil
+}
+
+func (e *embedding) scan(ctx context.Context, tx *sql.Tx, model int64, most int, looks []look) (docs []int64, err error) {
+	left := jsonIDs(slices.Collect(maps.Keys(e.left)))
+	for _, at := range looks {
+		if docs, err = int64s(ctx, tx, at.query, model, left, 0, most, at.side); err != nil || len(docs) > 0 {
+			break
+		}
+	}
+	return docs, err
 }
 
 // putBack returns ids of next that were not looked at.

@@ -39,6 +39,7 @@ const (
 	diskFull              = "53100"
 	tooManyConnections    = "53300"
 	limitExceeded         = "53400"
+	notInState            = "55000"
 	objectInUse           = "55006"
 	lockNotAvailable      = "55P03"
 	queryCanceled         = "57014"
@@ -129,7 +130,7 @@ func passes(err error) bool {
 // isRefused reports whether a connection failed for a reason that does not pass.
 func isRefused(err error) bool {
 	switch codeOf(err) {
-	case wrongAuthorization, wrongPassword, noDatabase, insufficientPrivilege:
+	case wrongAuthorization, wrongPassword, noDatabase, insufficientPrivilege, notInState:
 		return true
 	}
 	s := err.Error()
@@ -222,6 +223,9 @@ func (s server) explainConnect(all error) error {
 		what, try = fmt.Sprintf("the server of %s has no such database", s.name), "make it: "+s.client("createdb", "-O", s.user, "-E", "UTF8", "-T", "template0", s.database)
 	case code == insufficientPrivilege:
 		what, try = fmt.Sprintf("the user %s may not connect to %s", s.user, s.name), "let a superuser run: "+s.client("psql", "-c", fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", pgx.Identifier{s.database}.Sanitize(), pgx.Identifier{s.user}.Sanitize()))
+	case code == notInState: // as its owner has set it
+		what, try = fmt.Sprintf("the database %s lets nobody in: %s", s.name, messageOf(err)),
+			"let its owner run: "+s.client("psql", "-d", "postgres", "-c", fmt.Sprintf("ALTER DATABASE %s ALLOW_CONNECTIONS true", pgx.Identifier{s.database}.Sanitize()))
 	case code == protocolViolation && strings.Contains(text, "unsupported startup parameter"):
 		what, try = fmt.Sprintf("the pooler of %s refuses a setting of memory.url: %s", s.name, messageOf(err)), "take it out of memory.url, or name it in the pooler's ignore_startup_parameters"
 	case code == undefinedObject || strings.HasPrefix(code, "22"):

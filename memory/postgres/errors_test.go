@@ -126,6 +126,7 @@ func TestOpenExplainsRefusals(t *testing.T) {
 		{wrongPassword, `password authentication failed for user "reader"`, []string{"password of reader", `\password reader`}},
 		{noDatabase, `database "research" does not exist`, []string{"no such database", "createdb -p ", "-O reader -E UTF8 -T template0 research"}},
 		{insufficientPrivilege, "permission denied for database", []string{"may not connect", `'GRANT CONNECT ON DATABASE "research" TO "reader"'`}},
+		{notInState, `database "research" is not currently accepting connections`, []string{"lets nobody in", `'ALTER DATABASE "research" ALLOW_CONNECTIONS true'`}},
 		{tooManyConnections, "sorry, too many clients already", []string{"no connection left", "max_connections"}},
 		{cannotConnectNow, "the database system is starting up", []string{"cannot be reached", "pg_isready"}},
 	} {
