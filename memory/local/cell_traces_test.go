@@ -69,7 +69,7 @@ func TestForgottenVectorsLeaveNoCell(t *testing.T) {
 	if _, err := l.Put(t.Context(), d, c); err != nil {
 		t.Fatal(err)
 	}
-	waitForCells(t, l, cellModel)
+	waitForCells(t, l)
 	other := openIn(t, dir)
 	cellSpace(t, other)
 	if cos := nearestCentre(t, l, c.Items[0].Vector); cos < 0.95 {
@@ -102,7 +102,7 @@ func TestForgottenVectorsLeaveNoCell(t *testing.T) {
 			}
 		}
 	}
-	waitForCells(t, l, cellModel)
+	waitForCells(t, l)
 	if cos := nearestCentre(t, l, c.Items[0].Vector); cos > 0.9 || cos == -2 {
 		t.Errorf("learned anew, a centre has the cosine %v with the passage", cos)
 	}
@@ -149,7 +149,7 @@ func TestBookWithoutCells(t *testing.T) {
 		t.Fatal(err)
 	}
 	l = openIn(t, dir)
-	waitForCells(t, l, cellModel) // learned anew
+	waitForCells(t, l) // learned anew
 }
 
 func errorOf(_ evidence.Receipt, err error) error { return err }

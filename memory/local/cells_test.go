@@ -65,7 +65,7 @@ func divided(t *testing.T, dir string) *Local {
 			t.Fatal(err)
 		}
 	}
-	waitForCells(t, l, cellModel)
+	waitForCells(t, l)
 	return l
 }
 
@@ -93,10 +93,10 @@ func spaceFor(t *testing.T, l *Local, model evidence.Model) *space {
 
 // waitForCells waits until the background has nothing more to do, as long as the test may
 // take.
-func waitForCells(t *testing.T, l *Local, model evidence.Model) {
+func waitForCells(t *testing.T, l *Local) {
 	t.Helper()
 	for {
-		if s := spaceFor(t, l, model); s.tidyWork() == nothingToDo && s.bookVersion() > 0 {
+		if s := cellSpace(t, l); s.tidyWork() == nothingToDo && s.bookVersion() > 0 {
 			var left int // documents whose cells are not stored
 			err := l.rdb.QueryRowContext(t.Context(), `SELECT count(*) FROM vec v WHERE NOT EXISTS(
 				SELECT 1 FROM cell c JOIN codebook b ON b.model=c.model AND b.version=c.version WHERE c.doc=v.doc AND b.version=?)`, s.bookVersion()).Scan(&left)
@@ -382,7 +382,7 @@ func TestDamagedCellsAreLearnedAnew(t *testing.T) {
 	}
 	execOn(t, filepath.Join(dir, fileName), "UPDATE codebook SET centres=x'0102'")
 	l = openIn(t, dir)
-	waitForCells(t, l, cellModel)
+	waitForCells(t, l)
 	if s := cellSpace(t, l); s.bookVersion() <= version || !s.divided() {
 		t.Errorf("version %d after %d", s.bookVersion(), version)
 	}

@@ -72,7 +72,7 @@ func TestDriftOutlivesTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	l = openIn(t, dir)
-	waitForCells(t, l, cellModel)
+	waitForCells(t, l)
 	if s := cellSpace(t, l); s.bookVersion() == version {
 		t.Errorf("the cells are those of before: drift %+v, spread %v", s.fresh, s.book.Spread)
 	}

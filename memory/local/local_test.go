@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
@@ -44,9 +45,9 @@ type dividedMemory struct {
 
 func (m *dividedMemory) Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error) {
 	m.wait.Do(func() {
-		waitForCells(m.t, m.Local, q.Model)
-		if s := spaceFor(m.t, m.Local, q.Model); !s.divided() {
-			m.t.Error("a search reads all vectors")
+		for s := spaceFor(m.t, m.Local, q.Model); (!s.divided() || s.tidyWork() == learnCells) && ctx.Err() == nil; s = spaceFor(m.t, m.Local, q.Model) {
+			m.index.wakeTidy()
+			time.Sleep(10 * time.Millisecond)
 		}
 	})
 	return m.Local.Recall(ctx, q)
