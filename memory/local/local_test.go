@@ -22,7 +22,7 @@ func TestContract(t *testing.T) {
 	memorytest.Run(t, memorytest.Backend{
 		Open: func(ctx context.Context, cfg contract.Config) (contract.Memory, error) { return Open(ctx, cfg) },
 		OpenLarge: func(ctx context.Context, cfg contract.Config) (contract.Memory, error) {
-			l, err := openSized(ctx, cfg, sizes{divideFrom: 1000, manyVectors: 100})
+			l, err := openSized(ctx, cfg, sizes{divideFrom: 2000, manyVectors: 240}) // the usual of a million vectors, in proportion
 			return &dividedMemory{Local: l, t: t}, err
 		},
 		Leftovers: holding,

@@ -108,7 +108,7 @@ func (s *space) scan(ctx context.Context, q []float32, k int, allowed map[int64]
 }
 
 // cellsAmong returns which cells to read for q among the allowed documents. A part of theirs is
-// in them three times as large as a search without a filter reads of all: the nearest that
+// in them four times as large as a search without a filter reads of all: the nearest that
 // pass are further away than the nearest are. If the documents are of another subject than the
 // question, the nearest cells may have none of them, and the others are about as near as one
 // another.
@@ -122,7 +122,7 @@ func (s *space) cellsAmong(q []float32, allowed map[int64]bool) []bool {
 			}
 		}
 	}
-	in, enough := make([]bool, len(sizes)), 3*total*s.book.Probes/len(sizes)
+	in, enough := make([]bool, len(sizes)), 4*total*s.book.Probes/len(sizes)
 	for i, cell := range s.book.Order(q) {
 		if i >= s.book.Probes && enough <= 0 {
 			break
