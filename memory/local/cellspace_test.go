@@ -139,7 +139,7 @@ func TestCellsAmongDocumentsOfAnotherSubject(t *testing.T) {
 	if err != nil || book == nil {
 		t.Fatal(book, err)
 	}
-	book.Probes = book.Cells() / 4
+	book.Probes = book.Cells() / 8
 	if err := s.use(book, 3); err != nil {
 		t.Fatal(err)
 	}
