@@ -3,7 +3,7 @@ GO ?= go
 LINT_VERSION := v2.15.0
 TOOLS := $(CURDIR)/bin/tools
 
-.PHONY: help build test race linter lint fmt bench bench-large sdk hosts dashboard soak load reliability arm64 ollama failover ci clean
+.PHONY: help build test race linter lint fmt bench bench-large sdk hosts dashboard soak load fuzz reliability arm64 ollama failover ci clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ soak: build ## ask one server 10,000 things at random, with cancellations and ki
 
 load: build ## have 32 clients at once ask a server over HTTP for a minute; recall beside questions; idle connections
 	LOAD_BINARY=$(CURDIR)/bin/research-mcp LOAD_SECONDS=$${LOAD_SECONDS:-60} $(GO) test -count=1 -v -parallel 1 -timeout 1h -run "$${LOAD_TESTS:-TestLoad}" ./cmd/research-mcp
+
+fuzz: ## run every fuzz target for ten seconds, or FUZZ_TIME
+	internal/testkit/scripts/fuzz.sh $${FUZZ_TIME:-10s}
 
 hosts: build ## have real hosts and SDK clients from npm and PyPI call the tools
 	internal/testkit/scripts/hosts.sh bin/research-mcp
