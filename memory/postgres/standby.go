@@ -33,6 +33,7 @@ const (
 // was acknowledged, to whichever process.
 type standbys struct {
 	hosts []*pgxpool.Config
+	turns chan struct{} // one for each read at work: who looks at a server finds a connection
 
 	mu    sync.Mutex
 	pools []*pgxpool.Pool // of hosts; nil: not needed yet
@@ -44,7 +45,8 @@ type standbys struct {
 
 // newStandbys returns those of a URL; nil if it names one server.
 func newStandbys(cfg *pgxpool.Config) *standbys {
-	s := &standbys{}
+	most := max(standbyConns, cfg.MaxConns)
+	s := &standbys{turns: make(chan struct{}, most)}
 	seen := map[string]bool{}
 	add := func(host string, port uint16, config *pgconn.FallbackConfig) {
 		if name := fmt.Sprint(host, port); !seen[name] {
@@ -62,7 +64,7 @@ func newStandbys(cfg *pgxpool.Config) *standbys {
 			}
 			one.ConnConfig.ValidateConnect = nil
 			one.ConnConfig.ConnectTimeout = standbyWait
-			one.MaxConns, one.MinConns = max(standbyConns, cfg.MaxConns), 0
+			one.MaxConns, one.MinConns = most, 0
 			s.hosts = append(s.hosts, one)
 		}
 	}
@@ -207,6 +209,14 @@ func (m *Memory) readStandby(ctx context.Context, fn func(tx pgx.Tx) error) (err
 			m.log.Debug("no standby could be read either", "err", m.server.explain(err))
 		}
 	}()
+	select {
+	case m.standbys.turns <- struct{}{}:
+		defer func() { <-m.standbys.turns }()
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-m.calls.open.Done():
+		return errClosed
+	}
 	waiting, cancel := context.WithTimeout(ctx, standbyWait)
 	pool, err := m.standbys.best(waiting)
 	cancel()

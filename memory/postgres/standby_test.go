@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -365,4 +366,57 @@ func shown(t *testing.T, m *Memory) string {
 		return "old"
 	}
 	return "error"
+}
+
+// When as many reads are at work as there are connections to each server, the next one waits.
+// It does not take the servers for dead.
+func TestStandbyReadsWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	needServer(t)
+	m := openBesideNothing(t)
+	begun, end, ended := make(chan struct{}), make(chan struct{}), make(chan error)
+	hold := func(pgx.Tx) error {
+		begun <- struct{}{}
+		<-end
+		return nil
+	}
+	most := cap(m.standbys.turns)
+	for range most {
+		go func() { ended <- m.readStandby(t.Context(), hold) }()
+	}
+	for range most {
+		<-begun
+	}
+	short, cancel := context.WithTimeout(t.Context(), 2*standbyWait) // longer than it takes to give up a server
+	defer cancel()
+	nothing := func(pgx.Tx) error { return nil }
+	if err := m.readStandby(short, nothing); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a read beside %d others ends with %v", most, err)
+	}
+	go func() { ended <- m.readStandby(t.Context(), nothing) }()
+	close(end)
+	for range most + 1 {
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// openBesideNothing opens a memory whose URL names the test server, and one that does not run.
+func openBesideNothing(t *testing.T) *Memory {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	at := open(t)
+	host := fmt.Sprintf("127.0.0.1:%d", at.server.port)
+	both := strings.Replace(at.cfg.URL, host, host+","+l.Addr().String(), 1)
+	if both == at.cfg.URL {
+		t.Fatalf("the test server is not at %s", host)
+	}
+	return openURL(t, both)
 }
