@@ -58,16 +58,16 @@ func TestForgottenVectorsLeaveNoCell(t *testing.T) {
 	onceUnderRace(t)
 	dir := t.TempDir()
 	l := openIn(t, dir)
+	d, c := apart(99, 300)
+	if _, err := l.Put(t.Context(), d, c); err != nil { // first: the cells are learned while the last are put
+		t.Fatal(err)
+	}
 	w := newThemed(1)
 	for i := 1; i <= 23; i++ {
 		d, c := w.doc(i, 1000)
 		if _, err := l.Put(t.Context(), d, c); err != nil {
 			t.Fatal(err)
 		}
-	}
-	d, c := apart(99, 300)
-	if _, err := l.Put(t.Context(), d, c); err != nil {
-		t.Fatal(err)
 	}
 	waitForCells(t, l)
 	other := openIn(t, dir)
@@ -205,7 +205,7 @@ func TestCellsOfWhatWasRemovedMeanwhile(t *testing.T) {
 				t.Fatal(book, err)
 			}
 			book.Probes = 1
-			kept, err := l.fileBook(t.Context(), mustModel(t, l).id, learned{book, 5, since, c.assigned})
+			kept, err := l.fileBook(t.Context(), mustModel(t, l).id, learned{book: book, version: 5, seq: since, assigned: c.assigned})
 			if err != nil || kept != c.want {
 				t.Errorf("%s, since %d: kept %v, %v; want %v", name, since, kept, err, c.want)
 			}
@@ -233,7 +233,7 @@ func TestBookToReadAll(t *testing.T) {
 	}
 	book.Learned = 200
 	row := mustModel(t, l)
-	if kept, err := l.fileBook(t.Context(), row.id, learned{book, 5, 0, map[int64][]uint16{1: {0}}}); err != nil || !kept {
+	if kept, err := l.fileBook(t.Context(), row.id, learned{book: book, version: 5, assigned: map[int64][]uint16{1: {0}}}); err != nil || !kept {
 		t.Fatal(kept, err)
 	}
 	var size int

@@ -341,7 +341,7 @@ func TestChangesWhileDividing(t *testing.T) {
 	}
 	book.Probes = book.Cells()
 	late, changed := vectors(1), false
-	err = s.divide(t.Context(), book, 7, nil, false, func() {
+	err = s.divide(t.Context(), learned{book: book, version: 7}, false, func() {
 		if changed { // once, in the middle
 			return
 		}
@@ -365,7 +365,7 @@ func TestChangesWhileDividing(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.divide(ctx, book, 8, nil, false, func() {}); err == nil || s.bookVersion() != 7 {
+	if err := s.divide(ctx, learned{book: book, version: 8}, false, func() {}); err == nil || s.bookVersion() != 7 {
 		t.Errorf("divide after the end of its context: %v, version %d", err, s.bookVersion())
 	}
 }

@@ -80,17 +80,17 @@ func (s *space) snapshot() map[int64]slab {
 // wait for the rest.
 const catchUps = 4
 
-// divide distributes the vectors to the cells of book. known are the cells of documents,
-// as far as they are known; stored tells whether they are so in the file. The collections are
-// made beside those in use; the last of what changes meanwhile is brought up to date at the
-// end, while queries wait.
-func (s *space) divide(ctx context.Context, book *cells.Book, version int64, known map[int64][]uint16, stored bool, pause func()) error {
+// divide distributes the vectors to the cells of a book. Documents that were replaced since
+// have no cells in by; stored tells whether those of the others are in the file. The
+// collections are made beside those in use; the last of what changes meanwhile is brought up
+// to date at the end, while queries wait.
+func (s *space) divide(ctx context.Context, by learned, stored bool, pause func()) error {
 	next := &space{model: s.model, sizes: s.sizes, docs: map[int64]slab{}, unstored: map[int64]bool{}}
 	var err error
 	if next.cells, err = newCollections(1); err != nil {
 		return err
 	}
-	if err := next.use(book, version); err != nil {
+	if err := next.use(by.book, by.version); err != nil {
 		return err
 	}
 	before := s.snapshot()
@@ -102,7 +102,7 @@ func (s *space) divide(ctx context.Context, book *cells.Book, version int64, kno
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := next.put(doc, sl, known[doc]); err != nil {
+		if err := next.put(doc, sl, by.cellsOf(doc, sl)); err != nil {
 			return err
 		}
 		if !stored && next.divided() {

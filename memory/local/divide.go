@@ -117,11 +117,16 @@ func (l *Local) tidySpace(ctx context.Context, h *spaceSlot) error {
 		l.log.Warn("the cells of the vectors cannot be read and are learned anew", "err", err)
 	}
 	if book != nil && version > h.space.bookVersion() { // another process was first
+		if _, err := l.index.catchUp(ctx, 0); err != nil {
+			return err
+		}
+		docs := h.space.snapshot() // before the cells are read: those of what changes later are of other vectors
 		known, err := l.storedCells(ctx, h.row, version)
 		if err != nil {
 			return err
 		}
-		if err := h.space.divide(ctx, book, version, known, true, l.pause(ctx)); err != nil {
+		n := learned{book: book, version: version, docs: docs, assigned: known}
+		if err := h.space.divide(ctx, n, true, l.pause(ctx)); err != nil {
 			return err
 		}
 	}
@@ -141,7 +146,7 @@ func (l *Local) pause(ctx context.Context) func() {
 
 // learn divides a space into new cells, and stores them.
 func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
-	s, pause := h.space, l.pause(ctx)
+	s := h.space
 	seq, err := lastChange(ctx, l.rdb)
 	if err != nil {
 		return err
@@ -153,8 +158,32 @@ func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
 		l.index.wakeTidy()
 		return nil
 	}
-	docs := s.snapshot() // without what was removed up to seq
-	dims := s.model.Dims
+	n, err := l.learnFrom(ctx, s, s.snapshot()) // without what was removed up to seq
+	if err != nil || n.book == nil {
+		return err
+	}
+	n.seq, n.version = seq, max(l.now().UnixMicro(), s.bookVersion()+1)
+	return l.take(ctx, h, n, store)
+}
+
+// take exchanges the cells of a space for those learned, and stores them.
+func (l *Local) take(ctx context.Context, h *spaceSlot, n learned, store bool) error {
+	if err := h.space.divide(ctx, n, false, l.pause(ctx)); err != nil || !store {
+		return err
+	}
+	l.log.Debug("vectors divided into cells", "vectors", n.book.Learned, "cells", n.book.Cells(), "probes", n.book.Probes, "recall", n.book.Recall)
+	kept, err := l.file(ctx, h, n)
+	h.space.mark(n.version, func(s *space) { s.filed, s.void = kept, !kept })
+	if err == nil && !kept {
+		l.index.wakeTidy()
+	}
+	return err
+}
+
+// learnFrom learns cells from documents of a space. There is no book if they have too few
+// vectors for it, or those tell nothing.
+func (l *Local) learnFrom(ctx context.Context, s *space, docs map[int64]slab) (n learned, err error) {
+	dims, pause := s.model.Dims, l.pause(ctx)
 	var all [][]float32
 	for _, doc := range slices.Sorted(maps.Keys(docs)) { // in one order: the result depends on it
 		sl := docs[doc]
@@ -165,16 +194,16 @@ func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
 		}
 	}
 	if len(all) < s.divideFrom {
-		return nil
+		return n, nil
 	}
 	k := cells.Count(len(all))
 	book, err := cells.Learn(ctx, every(all, k*cells.SampleOf), dims, k, pause)
 	if err != nil {
-		return err
+		return n, err
 	}
 	if book == nil { // as of equal vectors: not again with each one more
 		s.mark(s.bookVersion(), func(s *space) { s.barren = len(all) })
-		return nil
+		return n, nil
 	}
 	book.Learned = len(all)
 	assigned := make(map[int64][]uint16, len(docs))
@@ -184,37 +213,33 @@ func (l *Local) learn(ctx context.Context, h *spaceSlot, store bool) error {
 			pause()
 		}
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return n, ctx.Err()
 		}
 		assigned[doc] = none.assign(book, sl.v)
 	}
 	found, err := book.Measure(ctx, cells.Questions(all, measureWith), vectorsIn(docs, assigned, dims), pause)
 	if err != nil {
-		return err
+		return n, err
 	}
-	book, version := book.WithProbes(found), l.now().UnixMicro()
-	if version <= s.bookVersion() {
-		version = s.bookVersion() + 1
-	}
-	if err := s.divide(ctx, book, version, assigned, false, pause); err != nil || !store {
-		return err
-	}
-	l.log.Debug("vectors divided into cells", "vectors", len(all), "cells", book.Cells(), "probes", book.Probes, "recall", book.Recall)
-	kept, err := l.file(ctx, h, learned{book, version, seq, assigned})
-	s.mark(version, func(s *space) { s.filed, s.void = kept, !kept })
-	if err == nil && !kept {
-		l.index.wakeTidy()
-	}
-	return err
+	return learned{book: book.WithProbes(found), docs: docs, assigned: assigned}, nil
 }
 
-// learned is a book, the cells of the documents that it was learned from, and the change up
-// to which these were known.
+// learned is a book, the documents that it was learned from, as they were then, with their
+// cells, and the change up to which they were known.
 type learned struct {
 	book     *cells.Book
 	version  int64
 	seq      int64
+	docs     map[int64]slab
 	assigned map[int64][]uint16
+}
+
+// cellsOf returns the cells of a document, or none if it is another than it was.
+func (n learned) cellsOf(doc int64, now slab) []uint16 {
+	if was, ok := n.docs[doc]; !ok || !sameSlab(was, now) {
+		return nil
+	}
+	return n.assigned[doc]
 }
 
 // file stores what was learned, and reports whether the book was stored: see fileBook. The

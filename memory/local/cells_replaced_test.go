@@ -1,0 +1,133 @@
+package local
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/research-mcp/research-mcp/internal/evidence"
+	"github.com/research-mcp/research-mcp/memory/contract"
+)
+
+// ownCells is a memory of few vectors that are enough for cells, which are learned by the test
+// alone, and a document of it that has cells of its own.
+func ownCells(t *testing.T, dir string) (*Local, evidence.Document, evidence.Chunks) {
+	t.Helper()
+	l := openFew(t, dir)
+	w := newThemed(1)
+	for i := 1; i <= 23; i++ {
+		d, c := w.doc(i, 100)
+		mustPut(t, l, d, c)
+	}
+	d, c := apart(99, 60)
+	mustPut(t, l, d, c)
+	return l, d, c
+}
+
+// openFew opens a memory in which few vectors are enough for cells.
+func openFew(t *testing.T, dir string) *Local {
+	t.Helper()
+	l, err := openSized(t.Context(), contract.Config{Dir: dir}, sizes{divideFrom: 2000, manyVectors: usual.manyVectors})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	l.stopCells()
+	return l
+}
+
+func mustPut(t *testing.T, l *Local, d evidence.Document, c evidence.Chunks) {
+	t.Helper()
+	if _, err := l.Put(t.Context(), d, c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// another returns a new text for a document, with as many vectors, far from those it has.
+func another(d evidence.Document, c evidence.Chunks) (evidence.Document, evidence.Chunks) {
+	_, vectors := apart(98, len(c.Items))
+	d.Text = strings.ReplaceAll(d.Text, "word", "wird")
+	return d, vectors
+}
+
+// readySlot returns the loaded space of a memory, with all that was put.
+func readySlot(t *testing.T, l *Local) *spaceSlot {
+	t.Helper()
+	cellSpace(t, l)
+	return l.index.request(mustModel(t, l))
+}
+
+// inWrongCells counts the vectors of a document that are in another cell than the book says.
+func inWrongCells(t *testing.T, l *Local, s *space, uid string) (wrong int) {
+	t.Helper()
+	id, err := findDocIn(t, l, uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sl := s.snapshot()[id]
+	if len(sl.cells) == 0 {
+		t.Fatal("the document has no cells")
+	}
+	for i, c := range sl.cells {
+		if want, _ := s.book.Cell(sl.v[i*cellDims : (i+1)*cellDims]); want != c {
+			wrong++
+		}
+	}
+	return wrong
+}
+
+// TestReplacedWhileLearning: a text that is replaced while the cells are learned has the cells
+// of its new vectors, in the file too, though it has as many as before.
+func TestReplacedWhileLearning(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l, d, c := ownCells(t, dir)
+	h := readySlot(t, l)
+	n, err := l.learnFrom(t.Context(), h.space, h.space.snapshot())
+	if err != nil || n.book == nil {
+		t.Fatal(n.book, err)
+	}
+	n.version = 7
+	d, fresh := another(d, c)
+	mustPut(t, l, d, fresh)
+	cellSpace(t, l)
+	if err := l.take(t.Context(), h, n, true); err != nil {
+		t.Fatal(err)
+	}
+	if wrong := inWrongCells(t, l, h.space, d.ID); wrong > 0 {
+		t.Errorf("%d vectors of the new text are in cells of the old one", wrong)
+	}
+	known, err := l.storedCells(t.Context(), h.row, n.version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, sl := range h.space.snapshot() {
+		if !slices.Equal(known[id], sl.cells) {
+			t.Errorf("document %d has the cells %v in the file, want %v", id, known[id], sl.cells)
+		}
+	}
+}
+
+// TestReplacedBeforeCellsAreRead: the cells that another process has stored are not given to the
+// vectors of a text that it has replaced.
+func TestReplacedBeforeCellsAreRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l, d, c := ownCells(t, dir)
+	other := openFew(t, dir)
+	behind := readySlot(t, other)
+	d, fresh := another(d, c)
+	mustPut(t, l, d, fresh)
+	if err := l.learn(t.Context(), readySlot(t, l), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.tidySpace(t.Context(), behind); err != nil {
+		t.Fatal(err)
+	}
+	if behind.space.bookVersion() == 0 {
+		t.Fatal("the cells of the other process were not taken over")
+	}
+	if wrong := inWrongCells(t, other, behind.space, d.ID); wrong > 0 {
+		t.Errorf("%d vectors of the new text are in other cells", wrong)
+	}
+}
