@@ -115,28 +115,32 @@ func telling(assigned map[int64][]uint16, gone []int64) bool {
 }
 
 // goneSince returns the documents that were removed or replaced while a book was learned:
-// their cells are not in the file. If the log of changes does not reach back so far, all
-// documents are looked at.
+// their cells are not in the file, or are those of other vectors. If the log of changes does
+// not reach back so far, all documents are looked at.
 func goneSince(ctx context.Context, tx *sql.Tx, model int64, n learned) ([]int64, error) {
 	last, err := lastChange(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
-	if changed, whole, err := changedDocs(ctx, tx, n.seq, last); err != nil || whole && len(changed) == 0 {
-		return nil, err
-	} else if whole {
-		return int64s(ctx, tx, "SELECT value FROM json_each(?) WHERE NOT EXISTS(SELECT 1 FROM cell WHERE doc=value AND model=? AND version=?)",
-			jsonIDs(changed), model, n.version)
-	}
-	filed, err := int64s(ctx, tx, "SELECT doc FROM cell WHERE model=? AND version=?", model, n.version)
-	if err != nil {
+	gone, whole, err := changedDocs(ctx, tx, n.seq, last)
+	if err != nil || whole && len(gone) == 0 {
 		return nil, err
 	}
-	left := maps.Clone(n.assigned)
-	for _, doc := range filed {
-		delete(left, doc)
+	query, args := "SELECT doc, sum FROM cell WHERE model=? AND version=?", []any{model, n.version}
+	if whole {
+		query += " AND doc IN (SELECT value FROM json_each(?))"
+		args = append(args, jsonIDs(gone))
+	} else {
+		gone = slices.Collect(maps.Keys(n.assigned))
 	}
-	return slices.Collect(maps.Keys(left)), nil
+	left := map[int64]bool{}
+	err = eachRow(ctx, tx, query, args, func(r scanner) error {
+		var doc, sum int64
+		err := r.Scan(&doc, &sum)
+		left[doc] = sum == checksum(encode(n.docs[doc].v))
+		return err
+	})
+	return slices.DeleteFunc(gone, func(doc int64) bool { return left[doc] }), err
 }
 
 // hasBook reports whether the cells of a model in the file are those of version.

@@ -161,7 +161,7 @@ func TestCellsOfWhatWasRemovedMeanwhile(t *testing.T) {
 	l := openIn(t, t.TempDir())
 	w := newThemed(1)
 	var ids []int64
-	for i := 1; i <= 3; i++ {
+	for i := 1; i <= 4; i++ {
 		d, c := w.doc(i, 10)
 		if _, err := l.Put(t.Context(), d, c); err != nil {
 			t.Fatal(err)
@@ -172,6 +172,7 @@ func TestCellsOfWhatWasRemovedMeanwhile(t *testing.T) {
 		}
 		ids = append(ids, stored)
 	}
+	docs := cellSpace(t, l).snapshot()
 	seq, err := lastChange(t.Context(), l.rdb)
 	if err != nil {
 		t.Fatal(err)
@@ -179,33 +180,31 @@ func TestCellsOfWhatWasRemovedMeanwhile(t *testing.T) {
 	if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{textDoc(2, "").ID}, Confirm: true}); err != nil {
 		t.Fatal(err)
 	}
-	d, c := w.doc(4, 10) // and one is replaced
-	if _, err := l.Put(t.Context(), d, c); err != nil {
-		t.Fatal(err)
-	}
-	replaced, err := findDocIn(t, l, d.ID)
-	if err != nil {
-		t.Fatal(err)
+	d, c := another(w.doc(4, 10)) // and one is replaced
+	mustPut(t, l, d, c)
+	if replaced, err := findDocIn(t, l, d.ID); err != nil || replaced != ids[3] {
+		t.Fatal(replaced, err)
 	}
 	many := make([]uint16, cells.Fewest)
 	for name, c := range map[string]struct {
 		assigned map[int64][]uint16
 		want     bool
 	}{
-		"replaced":                {map[int64][]uint16{ids[0]: {0, 0}, replaced: {1, 1}}, false},
+		"replaced":                {map[int64][]uint16{ids[0]: {0, 0}, ids[3]: {1, 1}}, false},
+		"replaced among many":     {map[int64][]uint16{ids[0]: many, ids[3]: {0, 0}}, true},
 		"a cell of its own":       {map[int64][]uint16{ids[0]: {0, 0}, ids[1]: {1, 1}}, false},
 		"among many":              {map[int64][]uint16{ids[0]: many, ids[1]: {0, cells.None}}, true},
 		"small cells of others":   {map[int64][]uint16{ids[0]: {1, 2}, ids[2]: {3}}, true},
 		"among too few of others": {map[int64][]uint16{ids[0]: many[1:], ids[1]: {0}}, false},
 	} {
 		for _, since := range []int64{seq, -1} { // a log that does not reach back so far
-			execOn(t, l.path, fmt.Sprintf("INSERT INTO cell SELECT model, doc, 5, sum, x'' FROM vec WHERE doc IN (%d, %d)", ids[0], ids[2]))
+			execOn(t, l.path, fmt.Sprintf("INSERT INTO cell SELECT model, doc, 5, sum, x'' FROM vec WHERE doc IN (%d, %d, %d)", ids[0], ids[2], ids[3]))
 			book, err := cells.Learn(t.Context(), sampleOf(w, 200), cellDims, 4, func() {})
 			if err != nil || book == nil {
 				t.Fatal(book, err)
 			}
 			book.Probes = 1
-			kept, err := l.fileBook(t.Context(), mustModel(t, l).id, learned{book: book, version: 5, seq: since, assigned: c.assigned})
+			kept, err := l.fileBook(t.Context(), mustModel(t, l).id, learned{book: book, version: 5, seq: since, docs: docs, assigned: c.assigned})
 			if err != nil || kept != c.want {
 				t.Errorf("%s, since %d: kept %v, %v; want %v", name, since, kept, err, c.want)
 			}

@@ -57,14 +57,19 @@ func readySlot(t *testing.T, l *Local) *spaceSlot {
 	return l.index.request(mustModel(t, l))
 }
 
-// inWrongCells counts the vectors of a document that are in another cell than the book says.
-func inWrongCells(t *testing.T, l *Local, s *space, uid string) (wrong int) {
+func mustFind(t *testing.T, l *Local, uid string) int64 {
 	t.Helper()
 	id, err := findDocIn(t, l, uid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sl := s.snapshot()[id]
+	return id
+}
+
+// inWrongCells counts the vectors of a document that are in another cell than the book says.
+func inWrongCells(t *testing.T, l *Local, s *space, uid string) (wrong int) {
+	t.Helper()
+	sl := s.snapshot()[mustFind(t, l, uid)]
 	if len(sl.cells) == 0 {
 		t.Fatal("the document has no cells")
 	}
@@ -105,6 +110,39 @@ func TestReplacedWhileLearning(t *testing.T) {
 		if !slices.Equal(known[id], sl.cells) {
 			t.Errorf("document %d has the cells %v in the file, want %v", id, known[id], sl.cells)
 		}
+	}
+}
+
+// TestReplacedTextLeavesNoCentre: nor is a centre of the old text stored, and the cells are
+// learned anew.
+func TestReplacedTextLeavesNoCentre(t *testing.T) {
+	t.Parallel()
+	l, d, c := ownCells(t, t.TempDir())
+	h := readySlot(t, l)
+	seq, err := lastChange(t.Context(), l.rdb)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := l.learnFrom(t.Context(), h.space, h.space.snapshot())
+	if err != nil || n.book == nil {
+		t.Fatal(n.book, err)
+	}
+	old := h.space.snapshot()[mustFind(t, l, d.ID)].v[:cellDims]
+	if _, cos := n.book.Cell(old); cos < 0.95 {
+		t.Fatalf("cosine %v: the document has no cell of its own", cos)
+	}
+	n.version, n.seq = 7, seq
+	d, c = another(d, c)
+	mustPut(t, l, d, c)
+	cellSpace(t, l)
+	if err := l.take(t.Context(), h, n, true); err != nil {
+		t.Fatal(err)
+	}
+	if cos := nearestCentre(t, l, old); cos != -2 {
+		t.Errorf("a stored centre has the cosine %v with the text that was replaced", cos)
+	}
+	if got := h.space.tidyWork(); got != learnCells {
+		t.Errorf("tidyWork() = %v, want %v", got, learnCells)
 	}
 }
 
