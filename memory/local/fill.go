@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 
 	"github.com/gofrs/flock"
 
@@ -219,21 +220,37 @@ func storedVectors(ctx context.Context, tx *sql.Tx, row modelRow, doc int64, chu
 	return make([]float32, chunks*row.model.Dims), chunks, nil
 }
 
-// fillGaps embeds gaps and stores their vectors in parts.
+// fillGaps embeds gaps and stores their vectors: those of small ones together, those of each
+// large one in parts.
 func (l *Local) fillGaps(ctx context.Context, row modelRow, gaps []gap, embed contract.EmbedFunc) error {
-	if len(gaps) == 1 && len(gaps[0].at) > fillBatch {
-		whole, part := gaps[0], max(fillBatch, (len(gaps[0].at)+fillParts-1)/fillParts)
-		for from := 0; from < len(whole.at); from += part {
-			to := min(from+part, len(whole.at))
-			g := whole
-			g.at, g.texts = whole.at[from:to], whole.texts[from:to]
-			if err := l.fillPart(ctx, row, []gap{g}, to == len(whole.at), embed); err != nil {
+	large := func(g gap) bool { return len(g.at) > fillBatch }
+	if small := slices.DeleteFunc(slices.Clone(gaps), large); len(small) > 0 {
+		if err := l.fillPart(ctx, row, small, true, embed); err != nil {
+			return err
+		}
+	}
+	for _, g := range gaps {
+		if large(g) {
+			if err := l.fillLarge(ctx, row, g, embed); err != nil {
 				return err
 			}
 		}
-		return nil
 	}
-	return l.fillPart(ctx, row, gaps, true, embed)
+	return nil
+}
+
+// fillLarge embeds a document of many chunks and stores its vectors in parts.
+func (l *Local) fillLarge(ctx context.Context, row modelRow, whole gap, embed contract.EmbedFunc) error {
+	part := max(fillBatch, (len(whole.at)+fillParts-1)/fillParts)
+	for from := 0; from < len(whole.at); from += part {
+		to := min(from+part, len(whole.at))
+		g := whole
+		g.at, g.texts = whole.at[from:to], whole.texts[from:to]
+		if err := l.fillPart(ctx, row, []gap{g}, to == len(whole.at), embed); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fillPart embeds all gaps and stores them in one transaction. last reports that

@@ -134,6 +134,39 @@ func TestFillFollowsWhatComes(t *testing.T) {
 	}
 }
 
+// A document of many chunks is stored in parts also where a batch has a small one beside it:
+// an encoder that fails costs one part.
+func TestFillStoresLargeInPartsBesideSmall(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	const chunks = 400
+	d, c := textDoc(1, ""), evidence.Chunks{}
+	for range chunks {
+		at := len(d.Text)
+		d.Text += "word "
+		c.Items = append(c.Items, evidence.Chunk{Start: at, End: len(d.Text)})
+	}
+	if _, err := l.Put(t.Context(), d, c); err != nil {
+		t.Fatal(err)
+	}
+	keep(t, l, textDoc(2, "A short text."))
+	embedded, stop := 0, errors.New("the encoder fails")
+	_, err := l.FillVectors(t.Context(), nextModel, func(_ context.Context, texts []string) ([][]float32, error) {
+		if embedded+len(texts) > chunks-10 {
+			return nil, stop
+		}
+		embedded += len(texts)
+		return nextVectors(texts), nil
+	}, nil)
+	if !errors.Is(err, stop) {
+		t.Fatalf("FillVectors = %v, want %v", err, stop)
+	}
+	q, err := l.MissingVectors(t.Context(), nextModel)
+	if stored := chunks + 1 - q.Chunks; err != nil || stored != embedded {
+		t.Errorf("%d vectors were embedded and %d are stored, %v", embedded, stored, err)
+	}
+}
+
 // Vectors and queue of a forgotten document leave nothing behind, also in the file
 // beside the memory.
 func TestForgetRemovesVectorsThatWereWrittenBehind(t *testing.T) {
