@@ -20,12 +20,16 @@ var errEnough = errors.New("all cells have enough vectors")
 // removeTellingCells removes the cells of each model that has a cell with too few vectors
 // beside those of the documents ids.
 func removeTellingCells(ctx context.Context, tx *sql.Tx, ids string) error {
-	// An older program stored centres without the cells of documents.
-	if _, err := tx.ExecContext(ctx, "DELETE FROM codebook WHERE probes=0 AND length(centres) > 0"); err != nil {
+	// An older program stored centres without the cells of documents: those that nobody reads,
+	// and those of vectors that have no checksum.
+	_, err := tx.ExecContext(ctx, `DELETE FROM codebook AS b WHERE b.probes=0 AND length(b.centres) > 0 OR b.probes > 0
+		AND EXISTS(SELECT 1 FROM vec v WHERE v.doc IN (SELECT value FROM json_each(?)) AND v.model=b.model AND v.sum IS NULL
+			AND NOT EXISTS(SELECT 1 FROM cell c WHERE c.doc=v.doc AND c.model=v.model AND c.version=b.version))`, ids)
+	if err != nil {
 		return err
 	}
 	concerned := map[int64]map[uint16]int{} // by model: the cells of ids, and how many vectors of others they have
-	err := eachRow(ctx, tx, "SELECT c.model, c.cells FROM cell c JOIN codebook b ON b.model=c.model AND b.version=c.version WHERE c.doc IN (SELECT value FROM json_each(?))",
+	err = eachRow(ctx, tx, "SELECT c.model, c.cells FROM cell c JOIN codebook b ON b.model=c.model AND b.version=c.version WHERE c.doc IN (SELECT value FROM json_each(?))",
 		[]any{ids}, func(r scanner) error {
 			var model int64
 			var blob []byte

@@ -169,3 +169,37 @@ func TestReplacedBeforeCellsAreRead(t *testing.T) {
 		t.Errorf("%d vectors of the new text are in other cells", wrong)
 	}
 }
+
+// TestCellsOfVectorsWithoutChecksum: the cells of vectors that an older program has stored are
+// in the file, so that forgetting one leaves no centre that tells of it.
+func TestCellsOfVectorsWithoutChecksum(t *testing.T) {
+	t.Parallel()
+	for _, of := range []string{"this program", "an older one"} {
+		dir := t.TempDir()
+		l, d, c := ownCells(t, dir)
+		execOn(t, l.path, "UPDATE vec SET sum=NULL")
+		if err := l.learn(t.Context(), readySlot(t, l), true); err != nil {
+			t.Fatal(err)
+		}
+		h := readySlot(t, l)
+		if known, err := l.storedCells(t.Context(), h.row, h.space.bookVersion()); err != nil || len(known) != 24 {
+			t.Errorf("%d of 24 documents have stored cells, %v", len(known), err)
+		}
+		s, _, err := l.index.load(t.Context(), h.row)
+		if err != nil || len(s.unstored) != 0 {
+			t.Errorf("loaded again, %d documents have no stored cells, %v", len(s.unstored), err)
+		}
+		if cos := nearestCentre(t, l, c.Items[0].Vector); cos < 0.95 {
+			t.Fatalf("cosine %v: the document has no cell of its own", cos)
+		}
+		if of == "an older one" { // which stored the cells of vectors with a checksum alone
+			execOn(t, l.path, "DELETE FROM cell")
+		}
+		if _, err := l.Forget(t.Context(), contract.Selector{IDs: []string{d.ID}, Confirm: true}); err != nil {
+			t.Fatal(err)
+		}
+		if cos := nearestCentre(t, l, c.Items[0].Vector); cos != -2 {
+			t.Errorf("cells of %s: after forgetting, a stored centre has the cosine %v with the passage", of, cos)
+		}
+	}
+}

@@ -321,7 +321,7 @@ func storeBook(ctx context.Context, tx *sql.Tx, model, version int64, b *cells.B
 func (l *Local) storedCells(ctx context.Context, row modelRow, version int64) (map[int64][]uint16, error) {
 	out := map[int64][]uint16{}
 	err := l.read(ctx, "reading the cells of vectors", func(tx *sql.Tx) error {
-		return eachRow(ctx, tx, "SELECT c.doc, c.cells FROM cell c JOIN vec v ON v.doc=c.doc AND v.model=c.model AND v.sum=c.sum WHERE c.model=? AND c.version=?",
+		return eachRow(ctx, tx, "SELECT c.doc, c.cells FROM cell c JOIN vec v ON v.doc=c.doc AND v.model=c.model AND ifnull(v.sum, c.sum)=c.sum WHERE c.model=? AND c.version=?",
 			[]any{row.id, version}, func(r scanner) error {
 				var doc int64
 				var blob []byte
@@ -335,7 +335,7 @@ func (l *Local) storedCells(ctx context.Context, row modelRow, version int64) (m
 
 // storeCells stores the cells of the documents that have none in the file, unless the file
 // has another book. Rows of documents whose vectors were replaced or removed meanwhile are
-// left out.
+// left out. Vectors of layouts before 5 have no checksum; those that take their place do.
 func (l *Local) storeCells(ctx context.Context, h *spaceSlot) error {
 	docs, version := h.space.takeUnstored()
 	for batch := range slices.Chunk(docs, storeBatch) {
@@ -346,8 +346,8 @@ func (l *Local) storeCells(ctx context.Context, h *spaceSlot) error {
 					continue
 				}
 				_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO cell(model, doc, version, sum, cells)
-					SELECT v.model, v.doc, ?, v.sum, ? FROM vec v LEFT JOIN codebook b ON b.model=v.model
-					WHERE v.doc=? AND v.model=? AND v.sum=? AND ifnull(b.version, ?1)=?1`,
+					SELECT v.model, v.doc, ?1, ?5, ?2 FROM vec v LEFT JOIN codebook b ON b.model=v.model
+					WHERE v.doc=?3 AND v.model=?4 AND ifnull(v.sum, ?5)=?5 AND ifnull(b.version, ?1)=?1`,
 					version, encodeCells(sl.cells), doc, h.row.id, checksum(encode(sl.v)))
 				if err != nil {
 					return err

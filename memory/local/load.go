@@ -56,7 +56,7 @@ func (ix *index) load(ctx context.Context, row modelRow) (s *space, seq int64, e
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(jobs)
-		query := "SELECT v.doc, v.first, v.n, v.v, c.cells FROM vec v LEFT JOIN cell c ON c.doc=v.doc AND c.model=v.model AND c.version=? AND c.sum=v.sum WHERE v.model=?"
+		query := "SELECT v.doc, v.first, v.n, v.v, c.cells FROM vec v LEFT JOIN cell c ON c.doc=v.doc AND c.model=v.model AND c.version=? AND c.sum=ifnull(v.sum, c.sum) WHERE v.model=?"
 		return eachVec(gctx, tx, query, []any{version, row.id}, func(r vecRow) error {
 			patience = ix.yield(gctx, patience)
 			if err := hasVectors(r.v, r.n, row.model.Dims); err != nil {
