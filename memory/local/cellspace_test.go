@@ -6,7 +6,9 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/cells"
+	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
 // TestShrunkSpacesAreExact: a few vectors that are left of many are all read.
@@ -51,6 +53,32 @@ func TestManyOfOneCell(t *testing.T) {
 	got, err := s.query(t.Context(), q, 400) // as a recall of 100 does
 	if err != nil || !slices.Equal(chunksOf(got[:100]), chunksOf(exact.nearest())) {
 		t.Errorf("the first 100 of %d are not the nearest, %v", len(got), err)
+	}
+}
+
+// TestManyResultsOfCells: who asks for more than the nearest cells have gets what the further
+// ones have, as a filter that all pass gives.
+func TestManyResultsOfCells(t *testing.T) {
+	t.Parallel()
+	l, _, _ := ownCells(t, t.TempDir())
+	if err := l.learn(t.Context(), readySlot(t, l), true); err != nil {
+		t.Fatal(err)
+	}
+	s := cellSpace(t, l)
+	n, _ := s.size()
+	w := newThemed(7)
+	for _, k := range []int{10, 100, 1000, n, n + 1} {
+		if got, err := s.query(t.Context(), w.vector(), k); err != nil || len(got) != min(k, n) {
+			t.Errorf("query for %d of %d vectors, %d of %d cells: %d found, %v", k, n, s.book.Probes, s.book.Cells(), len(got), err)
+		}
+	}
+	q := evidence.RecallQuery{Text: "x", Vector: w.vector(), Model: cellModel, Mode: evidence.ModeVector, K: contract.MaxK}
+	if r, err := l.Recall(t.Context(), q); err != nil || len(r.Hits) != contract.MaxK {
+		t.Errorf("Recall of %d: %d hits, %v", q.K, len(r.Hits), err)
+	}
+	few := s.nearestCells(q.Vector, 40, 40)
+	if len(few) != s.book.Probes {
+		t.Errorf("%d cells are read for few results, want %d", len(few), s.book.Probes)
 	}
 }
 

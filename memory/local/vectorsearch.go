@@ -52,14 +52,15 @@ func (s *space) query(ctx context.Context, q []float32, k int) ([]near, error) {
 // queryCells searches the cells nearest to q, on two cores.
 func (s *space) queryCells(ctx context.Context, q []float32, k int) ([]near, error) {
 	const workers = 2
-	order := s.book.Order(q)[:min(s.book.Probes, s.book.Cells())]
+	most := min(k, max(cellDepth, k/4))
+	order := s.nearestCells(q, k, most)
 	var found [workers]topNear
 	g, gctx := errgroup.WithContext(ctx)
 	for w := range workers {
 		g.Go(func() error {
 			found[w].k = k
 			for i := w; i < len(order); i += workers {
-				some, err := queryCollection(gctx, s.cells[order[i]], q, min(k, max(cellDepth, k/4)))
+				some, err := queryCollection(gctx, s.cells[order[i]], q, most)
 				if err != nil {
 					return err
 				}
@@ -73,6 +74,19 @@ func (s *space) queryCells(ctx context.Context, q []float32, k int) ([]near, err
 	}
 	found[0].add(found[1].nearest()...)
 	return found[0].nearest(), nil
+}
+
+// nearestCells returns the cells to read for k results, of which one cell contributes most: as
+// many as are known to have the ten nearest, and further ones until there are k.
+func (s *space) nearestCells(q []float32, k, most int) []uint16 {
+	order, have := s.book.Order(q), 0
+	for i, cell := range order {
+		if i >= s.book.Probes && have >= k {
+			return order[:i]
+		}
+		have += min(most, s.cells[cell].Count())
+	}
+	return order
 }
 
 func queryCollection(ctx context.Context, col *chromem.Collection, q []float32, k int) ([]near, error) {
