@@ -3,17 +3,19 @@ package local
 import (
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
-// ownCells is a memory of few vectors that are enough for cells, which are learned by the test
-// alone, and a document of it that has cells of its own.
+// ownCells is a memory of openFew with enough vectors for cells, and a document of it that has
+// cells of its own.
 func ownCells(t *testing.T, dir string) (*Local, evidence.Document, evidence.Chunks) {
 	t.Helper()
-	l := openFew(t, dir)
+	l := openFew(t, contract.Config{Dir: dir})
 	w := newThemed(1)
 	for i := 1; i <= 23; i++ {
 		d, c := w.doc(i, 100)
@@ -24,10 +26,11 @@ func ownCells(t *testing.T, dir string) (*Local, evidence.Document, evidence.Chu
 	return l, d, c
 }
 
-// openFew opens a memory in which few vectors are enough for cells.
-func openFew(t *testing.T, dir string) *Local {
+// openFew opens a memory in which few vectors are enough for cells, which are learned by the
+// test alone.
+func openFew(t *testing.T, cfg contract.Config) *Local {
 	t.Helper()
-	l, err := openSized(t.Context(), contract.Config{Dir: dir}, sizes{divideFrom: 2000, manyVectors: usual.manyVectors})
+	l, err := openSized(t.Context(), cfg, sizes{divideFrom: 2000, manyVectors: usual.manyVectors})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +155,7 @@ func TestReplacedBeforeCellsAreRead(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	l, d, c := ownCells(t, dir)
-	other := openFew(t, dir)
+	other := openFew(t, contract.Config{Dir: dir})
 	behind := readySlot(t, other)
 	d, fresh := another(d, c)
 	mustPut(t, l, d, fresh)
@@ -201,5 +204,34 @@ func TestCellsOfVectorsWithoutChecksum(t *testing.T) {
 		if cos := nearestCentre(t, l, c.Items[0].Vector); cos != -2 {
 			t.Errorf("cells of %s: after forgetting, a stored centre has the cosine %v with the passage", of, cos)
 		}
+	}
+}
+
+// TestCellsThatCannotBeStored: they are not learned again with each change of the memory.
+func TestCellsThatCannotBeStored(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l, _, _ := ownCells(t, dir)
+	execOn(t, l.path, "CREATE TRIGGER full BEFORE INSERT ON cell BEGIN SELECT RAISE(ABORT, 'no room'); END")
+	var later atomic.Int64
+	l = openFew(t, contract.Config{Dir: dir, Now: func() time.Time { return time.Unix(later.Load(), 0) }})
+	s := cellSpace(t, l)
+	if again, err := l.tidyCells(t.Context()); err == nil || !again || !s.divided() {
+		t.Fatalf("cells that cannot be stored: again %v, %v", again, err)
+	}
+	first := s.bookVersion()
+	execOn(t, l.path, "DROP TRIGGER full")
+	for _, seconds := range []int64{0, 1, 19} {
+		later.Store(seconds)
+		if again, err := l.tidyCells(t.Context()); err != nil || !again || s.bookVersion() != first {
+			t.Errorf("after %d s: again %v, %v; the cells were learned again: %v", seconds, again, err, s.bookVersion() != first)
+		}
+	}
+	later.Store(20)
+	if again, err := l.tidyCells(t.Context()); err != nil || again {
+		t.Errorf("after 20 s: again %v, %v", again, err)
+	}
+	if version, ok := s.filedAs(); !ok || version == first {
+		t.Errorf("after 20 s the cells are in the file: %v", ok)
 	}
 }

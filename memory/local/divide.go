@@ -25,7 +25,8 @@ const (
 	storeBatch = 500
 	// cellsLock is the file whose lock the process holds that learns cells; it stays empty.
 	cellsLock = fileName + "-cells.lock"
-	// divideAgain is when a process tries again that found the lock taken.
+	// divideAgain is when a process tries again that found the lock taken, or could not store
+	// the cells: learning takes seconds of two processors.
 	divideAgain = 20 * time.Second
 	// pauseAfter is how many documents are dealt with between two pauses for recalls.
 	pauseAfter = 64
@@ -49,11 +50,11 @@ func (l *Local) followCells() (stop func()) {
 			case <-l.index.tidy:
 			case <-again.C:
 			}
-			busy, err := l.tidyCells(ctx)
+			later, err := l.tidyCells(ctx)
 			if err != nil && ctx.Err() == nil {
 				l.log.Warn("the vectors are not divided into cells; recalls are slower", "err", err)
 			}
-			if busy {
+			if later {
 				again.Reset(divideAgain)
 			}
 		}
@@ -61,9 +62,9 @@ func (l *Local) followCells() (stop func()) {
 	return func() { cancel(); <-ended }
 }
 
-// tidyCells divides the loaded spaces that need it. busy reports that another process
-// does so.
-func (l *Local) tidyCells(ctx context.Context) (busy bool, err error) {
+// tidyCells divides the loaded spaces that need it. later reports that it has to be tried
+// again: another process does so, or it failed.
+func (l *Local) tidyCells(ctx context.Context) (later bool, err error) {
 	for _, h := range l.index.all() {
 		if !h.isReady() || h.err != nil {
 			continue
@@ -77,17 +78,24 @@ func (l *Local) tidyCells(ctx context.Context) (busy bool, err error) {
 			}
 			continue
 		}
+		if wait := h.rests.Sub(l.now()); wait > 0 && wait <= divideAgain { // more if the clock was set back
+			later = true
+			continue
+		}
 		lock := flock.New(filepath.Join(filepath.Dir(l.path), cellsLock), flock.SetPermissions(0o600))
 		got, failed := lock.TryLock()
 		if failed != nil {
-			return false, fmt.Errorf("locking %s: %w", lock.Path(), failed)
+			return later, fmt.Errorf("locking %s: %w", lock.Path(), failed)
 		}
 		if !got {
 			return true, err
 		}
-		err = errors.Join(err, l.tidySpace(ctx, h), lock.Unlock())
+		if failed = l.tidySpace(ctx, h); failed != nil {
+			h.rests, later = l.now().Add(divideAgain), true
+		}
+		err = errors.Join(err, failed, lock.Unlock())
 	}
-	return false, err
+	return later, err
 }
 
 // noticeBook has the cells of a space exchanged that were removed from the file, or learned

@@ -67,6 +67,7 @@ type spaceSlot struct {
 	seq    int64 // the last change in the space; guarded by index.follow
 	used   time.Time
 	tried  time.Time // when loading it ended
+	rests  time.Time // until then no cells are learned, after that failed; of tidyCells alone
 }
 
 func startIndex(path string, log *slog.Logger, prefer evidence.Model, by sizes) (*index, error) {
