@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/research-mcp/research-mcp/memory/rank"
@@ -31,16 +32,46 @@ func (l *Local) termStats(ctx context.Context, tx *sql.Tx, terms []string) (*ter
 	})
 }
 
-// matching returns the ids of the chunks with the best BM25, best first.
+// matching returns the ids of the chunks with the best BM25, best first. Where terms are too
+// common to be sought, they may be all that the chunks which pass a filter have: if few
+// pass, all of them are compared. Otherwise the newest with the next rarest term are added
+// until there are enough for the hits.
 func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *termStats) ([]int64, error) {
 	if len(s.Terms) == 0 {
 		return nil, nil
 	}
-	var quoted []string
-	for _, t := range s.Sought() {
-		quoted = append(quoted, `"`+strings.ReplaceAll(t, `"`, `""`)+`"`)
+	sought := s.Sought()
+	if len(sought) == len(s.Terms) {
+		return withTerms(ctx, tx, q, s, sought)
 	}
-	match := strings.Join(quoted, " OR ")
+	pass, few, err := fewPassing(ctx, tx, q)
+	if err != nil {
+		return nil, err
+	}
+	if few {
+		return bestOf(ctx, tx, q, s, pass)
+	}
+	found, err := withTerms(ctx, tx, q, s, sought)
+	if err != nil {
+		return nil, err
+	}
+	for _, term := range s.Terms[len(sought):] {
+		if len(found) >= 2*q.K { // some are folded as near-duplicates
+			break
+		}
+		some, err := newestWith(ctx, tx, q, s, term)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, slices.DeleteFunc(some, func(id int64) bool { return slices.Contains(found, id) })...)
+	}
+	return found, nil
+}
+
+// withTerms returns the chunks with the best BM25 of those that have one of some terms, best
+// first.
+func withTerms(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *termStats, terms []string) ([]int64, error) {
+	match := matchAny(terms)
 	if q.filter.empty() {
 		oldest, err := oldestSought(ctx, tx, s)
 		if err != nil {
@@ -57,6 +88,65 @@ func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *t
 	args := append([]any{match}, q.filter.args...)
 	return int64s(ctx, tx, `SELECT fts.rowid FROM fts CROSS JOIN chunk c ON c.id = fts.rowid CROSS JOIN doc d ON d.id = c.doc
 		WHERE fts MATCH ? AND `+q.filter.where+` ORDER BY rank LIMIT ?`, append(args, q.depth)...)
+}
+
+// matchAny is the expression of FTS5 for chunks with one of some terms.
+func matchAny(terms []string) string {
+	quoted := make([]string, len(terms))
+	for i, t := range terms {
+		quoted[i] = `"` + strings.ReplaceAll(t, `"`, `""`) + `"`
+	}
+	return strings.Join(quoted, " OR ")
+}
+
+// fewChunks is how many chunks are read with all their terms, to be ranked. That takes less
+// time than MatchBudget postings.
+const fewChunks = 2000
+
+// fewPassing returns the chunks that pass the filter, if there is one and they are few.
+func fewPassing(ctx context.Context, tx *sql.Tx, q *preparedQuery) (pass []int64, few bool, err error) {
+	if q.filter.empty() {
+		return nil, false, nil
+	}
+	passing := "SELECT c.id FROM doc d CROSS JOIN chunk c ON c.doc = d.id WHERE " + q.filter.where
+	var n int
+	err = tx.QueryRowContext(ctx, "SELECT count(*) FROM ("+passing+" LIMIT ?)", append(slices.Clone(q.filter.args), fewChunks+1)...).Scan(&n)
+	if err != nil || n > fewChunks {
+		return nil, false, err
+	}
+	pass, err = int64s(ctx, tx, passing, q.filter.args...)
+	return pass, true, err
+}
+
+// newestWith returns those with the best BM25 of the newest chunks with a term that pass the
+// filter. FTS5 stops when there are enough: it goes through them in the order of their ids.
+func newestWith(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *termStats, term string) ([]int64, error) {
+	join, where, args := "", "", []any{matchAny([]string{term})}
+	if !q.filter.empty() {
+		join, where = " CROSS JOIN chunk c ON c.id = fts.rowid CROSS JOIN doc d ON d.id = c.doc", " AND "+q.filter.where
+		args = append(args, q.filter.args...)
+	}
+	ids, err := int64s(ctx, tx, "SELECT fts.rowid FROM fts"+join+" WHERE fts MATCH ?"+where+" ORDER BY fts.rowid DESC LIMIT ?", append(args, fewChunks)...)
+	if err != nil {
+		return nil, err
+	}
+	return bestOf(ctx, tx, q, s, ids)
+}
+
+// bestOf returns those of some chunks that have the best BM25.
+func bestOf(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *termStats, ids []int64) ([]int64, error) {
+	cands, err := candidatesOf(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	rank.ScoreWords(cands, s)
+	out := make([]int64, 0, q.depth)
+	for _, c := range rank.BestWords(cands, q.depth) {
+		if c.Words > 0 {
+			out = append(out, c.ID)
+		}
+	}
+	return out, nil
 }
 
 // commonest is how many chunks with the rarest term of a query are ranked. Each costs about

@@ -71,27 +71,29 @@ func TestWarmingAnswersFromTheFile(t *testing.T) {
 	}
 }
 
-// A query with a word of every chunk reads the postings of the rare words only,
-// and still counts the common one.
+// A query with a word of every chunk reads the postings of the rare words only, and still
+// counts the common one. If that finds too few for the hits, the common one is sought too.
 func TestCommonTermsArePrunedFromTheSearch(t *testing.T) {
 	t.Parallel()
 	l := openIn(t, t.TempDir())
-	q, err := l.prepareQuery(evidence.RecallQuery{Text: "common rare", Mode: evidence.ModeBM25})
-	if err != nil {
-		t.Fatal(err)
+	for i, body := range []string{"common only here", "common with rare", "another common with rare"} {
+		keep(t, l, textDoc(i, body))
 	}
-	if _, err := l.Put(t.Context(), textDoc(1, "common only here"), evidence.Chunks{}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.Put(t.Context(), textDoc(2, "common with rare"), evidence.Chunks{}); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct{ df, want int64 }{{2, 2}, {rank.MatchBudget, 1}} {
-		s := &termStats{Terms: []string{"rare", "common"}, DF: []int64{1, c.df}, Weight: map[string]float64{"rare": 2, "common": 1}, Chunks: 2, Mean: 3}
-		err := l.read(t.Context(), "matching", func(tx *sql.Tx) error {
+	for _, c := range []struct {
+		name string
+		df   int64
+		k    int
+		want int
+	}{{"all postings", 3, 1, 3}, {"too many postings", rank.MatchBudget, 1, 2}, {"too many postings, too few hits", rank.MatchBudget, 2, 3}} {
+		q, err := l.prepareQuery(evidence.RecallQuery{Text: "common rare", Mode: evidence.ModeBM25, K: c.k})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &termStats{Terms: []string{"rare", "common"}, DF: []int64{2, c.df}, Weight: map[string]float64{"rare": 2, "common": 1}, Chunks: 3, Mean: 3}
+		err = l.read(t.Context(), "matching", func(tx *sql.Tx) error {
 			found, err := l.matching(t.Context(), tx, q, s)
-			if int64(len(found)) != c.want {
-				t.Errorf("with %d postings of the common word %d chunks match, want %d", c.df, len(found), c.want)
+			if len(found) != c.want {
+				t.Errorf("%s: %d chunks match, want %d", c.name, len(found), c.want)
 			}
 			return err
 		})

@@ -98,6 +98,7 @@ func (s suite) required() []test {
 		{"RecallModes", s.recallModes},
 		{"RecallFilters", s.recallFilters},
 		{"RecallUnderFilters", s.recallUnderFilters},
+		{"RecallByCommonWords", s.commonWords},
 		{"RecallBadInput", s.recallBadInput},
 		{"KOverCount", s.kOverCount},
 		{"EmptyMemory", s.empty},

@@ -195,22 +195,21 @@ func (m *Memory) ranked(ctx context.Context, tx pgx.Tx, p params, chunks int64) 
 }
 
 // matchingTerms finds the passages that have the rarest terms, and of those the ones with
-// the best BM25, as far as it is known without their other terms.
+// the best BM25, as far as it is known without their other terms. If they are too few for
+// the hits, common terms are looked for too: they may be all that passes the filter.
 func (m *Memory) matchingTerms(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats) ([]place, error) {
-	b := &pgx.Batch{}
 	weights := map[place]float64{}
-	for _, t := range s.Sought() {
-		b.Queue("select at_doc, at_ord from "+having, havingArgs([]string{t}, 2*rank.MatchBudget, nil, q.RecallQuery)...).Query(func(rows pgx.Rows) error {
-			var at place
-			_, err := pgx.ForEachRow(rows, []any{&at.Doc, &at.Ord}, func() error {
-				weights[at] += s.Weight[t]
-				return nil
-			})
-			return err
-		})
-	}
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+	sought := s.Sought()
+	if err := weigh(ctx, tx, q, s, sought, weights); err != nil {
 		return nil, err
+	}
+	for _, t := range s.Terms[len(sought):] {
+		if len(weights) >= 2*q.K { // some are folded as near-duplicates
+			break
+		}
+		if err := weigh(ctx, tx, q, s, []string{t}, weights); err != nil {
+			return nil, err
+		}
 	}
 	found := make([]place, 0, len(weights))
 	for at := range weights {
@@ -225,6 +224,22 @@ func (m *Memory) matchingTerms(ctx context.Context, tx pgx.Tx, q *preparedQuery,
 	docs, ords := columnsOf(found[:min(len(found), max(foundByTerm, q.depth))])
 	return m.bestOf(ctx, tx, q, s, `select p.doc, p.ord, p.stems from unnest($2::bigint[], $3::int[]) k(doc, ord)
 		join passage p on p.tenant = $1 and p.doc = k.doc and p.ord = k.ord`, params{m.tenant, docs, ords})
+}
+
+// weigh adds the weights of terms to the passages that have them and pass the filter.
+func weigh(ctx context.Context, tx pgx.Tx, q *preparedQuery, s *rank.TermStats, terms []string, weights map[place]float64) error {
+	b := &pgx.Batch{}
+	for _, t := range terms {
+		b.Queue("select at_doc, at_ord from "+having, havingArgs([]string{t}, 2*rank.MatchBudget, nil, q.RecallQuery)...).Query(func(rows pgx.Rows) error {
+			var at place
+			_, err := pgx.ForEachRow(rows, []any{&at.Doc, &at.Ord}, func() error {
+				weights[at] += s.Weight[t]
+				return nil
+			})
+			return err
+		})
+	}
+	return tx.SendBatch(ctx, b).Close()
 }
 
 // bestOf returns those of the passages of a query that have the best BM25.

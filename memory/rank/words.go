@@ -69,7 +69,8 @@ func NewTermStats(terms []string, chunks, total int64, frequency func(term strin
 	return s, nil
 }
 
-// Sought returns the terms to search by: the rarest, as far as MatchBudget goes.
+// Sought returns the terms to search by: the rarest, as far as MatchBudget goes. Those left
+// out have to be sought too where these find too little, as they may under a filter.
 func (s *TermStats) Sought() []string {
 	spent := int64(0)
 	for i := range s.Terms {
