@@ -137,21 +137,20 @@ func (e *embedding) nextUnfilled(ctx context.Context, tx *sql.Tx, model int64, m
 // all that were read may be damaged.
 func (l *Local) nextGaps(ctx context.Context, row modelRow, e *embedding) (out []gap, more bool, err error) {
 	err = l.read(ctx, "reading what has no vectors", func(tx *sql.Tx) error {
-		have, total, err := coverage(ctx, tx, row.id)
+		if all, err := e.count(ctx, tx, row.id); err != nil || all {
+			return err
+		}
+		docs, err := e.nextUnfilled(ctx, tx, row.id, min(fillBatch, e.owed))
 		if err != nil {
 			return err
 		}
-		e.p.Done, e.p.Total = max(e.p.Done, have), max(total, e.p.Done, have)
-		if have >= total {
-			return nil
+		if more = len(docs) > 0; !more {
+			return e.countLast(ctx, tx, row.id)
 		}
-		docs, err := e.nextUnfilled(ctx, tx, row.id, min(fillBatch, total-have))
-		if err != nil {
-			return err
-		}
-		more = len(docs) > 0
+		defer func() { e.handed = len(out) }()
 		chunks := 0
 		for i, doc := range docs {
+			e.owed--
 			if doc > e.newest {
 				e.newest = doc
 			} else {

@@ -134,17 +134,20 @@ const withoutVectors = `SELECT d.id FROM doc d WHERE NOT EXISTS(SELECT 1 FROM ve
 // nextGaps.
 func (l *Local) nextJobs(ctx context.Context, row modelRow, e *embedding) (jobs []job, more bool, err error) {
 	err = l.read(ctx, "reading what has no vectors", func(tx *sql.Tx) error {
-		var err error
-		if e.p.Done, e.p.Total, err = coverage(ctx, tx, row.id); err != nil {
+		if _, err := e.count(ctx, tx, row.id); err != nil {
 			return err
 		}
 		docs, err := e.next(ctx, tx, row.id, batchDocs, look{withoutVectors, e.from}, look{withoutVectors, 0})
 		if err != nil {
 			return err
 		}
-		more = len(docs) > 0
+		if more = len(docs) > 0; !more {
+			return e.countLast(ctx, tx, row.id)
+		}
+		defer func() { e.handed = len(jobs) }()
 		chunks := 0
 		for i, doc := range docs {
+			e.owed--
 			e.from = doc // not to look at all that have vectors again for each batch
 			j, err := readJob(ctx, tx, doc)
 			if err == nil {

@@ -130,13 +130,6 @@ func (l *Local) noteCoverage(ctx context.Context, tx *sql.Tx, q *preparedQuery, 
 	return err
 }
 
-// coverage counts the documents that have all vectors of a model, and all
-// documents.
-func coverage(ctx context.Context, q querier, model int64) (have, total int, err error) {
-	err = q.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM vec WHERE model=?1) - (SELECT count(*) FROM vec WHERE model=?1 AND missing > 0), (SELECT n FROM tally WHERE name='documents')", model).Scan(&have, &total)
-	return have, total, err
-}
-
 func allowed(ctx context.Context, tx *sql.Tx, f filter) (map[int64]bool, error) {
 	ids, err := int64s(ctx, tx, "SELECT d.id FROM doc d WHERE "+f.where, f.args...)
 	if err != nil {

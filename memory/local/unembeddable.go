@@ -41,6 +41,7 @@ type embedding struct {
 	newest  int64   // but not at those that came after this one
 	scanned bool    // the table cannot be scanned as a whole
 	listed  []int64 // then: the ids that are left, found one by one
+	counting
 }
 
 func newEmbedding(p *contract.Progress) *embedding {
@@ -144,6 +145,7 @@ func eachAlone[J any](ctx context.Context, l *Local, e *embedding, jobs []J, doc
 				return err
 			}
 			e.leaveOut(ctx, l.rdb, doc(j))
+			e.handed--
 		}
 	}
 	return nil
