@@ -1,10 +1,13 @@
 package local
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -67,6 +70,41 @@ func TestWarmingAnswersFromTheFile(t *testing.T) {
 		}
 		if diff := cmp.Diff(ready[:same], warming[:same]); diff != "" {
 			t.Errorf("mode %s, warming (-ready +warming):\n%s", mode, diff)
+		}
+	}
+}
+
+// Misspelt words are found by the lexical vectors also while those of the trained model are
+// not loaded, with a filter as without one.
+func TestFilterOnLexicalVectorsWhileTheOthersAreNotLoaded(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	lexical := evidence.Model{Name: "lexical", Revision: "1", Dims: 2, Kind: evidence.KindLexical}
+	for i := range 4 {
+		d := textDoc(i, fmt.Sprintf("Cathedral number%d of stone.", i))
+		d.Source = []string{"mine", "other"}[i/3]
+		if _, err := l.Put(t.Context(), d, evidence.Chunks{Model: lexical, Items: []evidence.Chunk{{End: len(d.Text), Vector: []float32{1, 0}}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	embed := func(_ context.Context, texts []string) ([][]float32, error) { return nextVectors(texts), nil }
+	if _, err := l.FillVectors(t.Context(), nextModel, embed, nil); err != nil {
+		t.Fatal(err)
+	}
+	row, _, err := findModel(t.Context(), l.rdb, nextModel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := &spaceSlot{row: row, loaded: make(chan struct{}), err: errors.New("could not be loaded"), tried: time.Now()}
+	close(failed.loaded)
+	l.index.mu.Lock()
+	l.index.spaces[row.id] = failed
+	l.index.mu.Unlock()
+	for source, want := range map[string]int{"": 4, "mine": 3, "nobody": 0} {
+		q := evidence.RecallQuery{Text: "cathedrall", Source: source, Vector: []float32{0, 1}, Model: nextModel, Lexical: []float32{1, 0}, LexicalModel: lexical}
+		r, err := l.Recall(t.Context(), q)
+		if err != nil || len(r.Hits) != want {
+			t.Errorf("source %q: %d hits, %v, want %d", source, len(r.Hits), err, want)
 		}
 	}
 }

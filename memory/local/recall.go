@@ -169,7 +169,7 @@ func (l *Local) search(ctx context.Context, tx *sql.Tx, q *preparedQuery, sem *s
 	}
 	switch {
 	case q.vector == nil:
-	case sem.space != nil && !q.filter.empty(): // the filter is evaluated in the file
+	case (sem.space != nil || sem.lexical != nil) && !q.filter.empty(): // the filter is evaluated in the file
 		nearby, misspelt, err = sem.searchFiltered(ctx, tx, q)
 	case sem.space == nil && q.Mode == evidence.ModeVector:
 		nearby, err = sem.scanFile(ctx, tx, q)

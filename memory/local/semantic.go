@@ -142,7 +142,7 @@ func allowed(ctx context.Context, tx *sql.Tx, f filter) (map[int64]bool, error) 
 	return out, nil
 }
 
-// searchFiltered searches the index in RAM among the documents that pass the
+// searchFiltered searches what is in RAM of the index among the documents that pass the
 // filter, by the vector and by the lexical one.
 func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *preparedQuery) (nearby, misspelt []near, err error) {
 	pass, err := allowed(ctx, tx, q.filter)
@@ -154,7 +154,9 @@ func (s *semantics) searchFiltered(ctx context.Context, tx *sql.Tx, q *preparedQ
 			return nil, nil, err
 		}
 	}
-	nearby, err = s.space.scan(ctx, q.vector, q.depth, pass)
+	if s.space != nil {
+		nearby, err = s.space.scan(ctx, q.vector, q.depth, pass)
+	}
 	return nearby, misspelt, err
 }
 
