@@ -27,7 +27,7 @@ const (
 	MaxName        = 1000     // bytes of the name of a source, a session, a run, a model or its revision
 	MaxURL         = 2048     // bytes of an address; a longer one is left out
 	MaxTags        = 64       // tags of a document; further ones are left out
-	MaxTag         = 200      // bytes of a tag, or of a key of its metadata
+	MaxTag         = 200      // bytes of a tag, of which a longer one is cut, or of a key of its metadata
 	MaxMeta        = 64       // entries of its metadata
 	MaxMetaValue   = 4096     // bytes of each; a longer one is cut
 	DefaultK       = 10       // hits of a recall with K of 0 or less
@@ -91,14 +91,15 @@ type Store interface {
 	// stored and found by its words. The first vectors of a model fix the dimension of
 	// its space. Without items, the whole text is one chunk.
 	//
-	// Tags are added to those that the document has, and kept sorted. MetaSession adds
-	// a link to the session; it is not kept as metadata. Each invalid or zero byte of
-	// the text is replaced by one byte, with a warning, so that offsets stay valid. A
-	// title above MaxTitle is cut on a rune boundary before anything is compared; its
-	// words are indexed, and must not make the stored size of a document grow with
-	// title times chunks. Refused as a Problem: no id, one above MaxID, a source, session
-	// or model above MaxName, a text above Config.MaxText, and
-	// a chunk that is not a range of the text on rune boundaries, by its index.
+	// Tags are added to those that the document has, and kept sorted; one above MaxTag
+	// is cut, in filters too. MetaSession adds a link to the session; it is not kept as
+	// metadata. Each invalid or zero byte of the text is replaced by one byte, with a
+	// warning, so that offsets stay valid. A title above MaxTitle is cut on a rune
+	// boundary before anything is compared; its words are indexed, and must not make the
+	// stored size of a document grow with title times chunks. Refused as a Problem: no
+	// id, one above MaxID, a source, session or model above MaxName, a text above
+	// Config.MaxText, and a chunk that is not a range of the text on rune boundaries, by
+	// its index.
 	//
 	// The receipt counts documents written (0 if deduplicated) and the document's chunks.
 	Put(ctx context.Context, doc evidence.Document, chunks evidence.Chunks) (evidence.Receipt, error)

@@ -95,8 +95,7 @@ func Clean(doc evidence.Document) evidence.Document {
 	}
 	tags := make([]string, 0, min(len(doc.Tags), contract.MaxTags))
 	for _, t := range doc.Tags {
-		t, _ = text.Cut(strings.TrimSpace(strings.ToValidUTF8(t, "\uFFFD")), contract.MaxTag)
-		if t != "" && len(tags) < contract.MaxTags && !slices.Contains(tags, t) {
+		if t = Tag(t); t != "" && len(tags) < contract.MaxTags && !slices.Contains(tags, t) {
 			tags = append(tags, t)
 		}
 	}
@@ -119,6 +118,13 @@ func Clean(doc evidence.Document) evidence.Document {
 		doc.Score = 0
 	}
 	return doc
+}
+
+// Tag is a tag as it is stored, and as filters look for it.
+func Tag(t string) string {
+	t = strings.ToValidUTF8(strings.ReplaceAll(t, "\x00", " "), "\uFFFD")
+	t, _ = text.Cut(strings.TrimSpace(t), contract.MaxTag)
+	return strings.TrimSpace(t)
 }
 
 // SameLength replaces each invalid or zero byte of s by one byte, so that offsets into

@@ -57,7 +57,7 @@ func (l *Local) ListDocuments(ctx context.Context, f contract.DocumentFilter) ([
 		add("d.retrieved>=?", intake.Bounded(f.Since).UnixMicro())
 	}
 	for _, tag := range f.Tags {
-		add("EXISTS(SELECT 1 FROM tag WHERE tag.tag=? AND tag.doc=d.id)", tag)
+		add("EXISTS(SELECT 1 FROM tag WHERE tag.tag=? AND tag.doc=d.id)", intake.Tag(tag))
 	}
 	query := "SELECT " + docColumns + " FROM doc d WHERE " + strings.Join(where, " AND ") + " ORDER BY d.retrieved DESC, d.id DESC LIMIT ?"
 	return list(ctx, l, "listing documents", query, append(args, listLimit(f.Limit)),

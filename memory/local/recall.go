@@ -214,7 +214,7 @@ func newFilter(q evidence.RecallQuery) filter {
 		add("d.id IN (SELECT doc FROM link WHERE session = ?)", q.Session)
 	}
 	for _, t := range q.Tags {
-		add("d.id IN (SELECT doc FROM tag WHERE tag = ?)", strings.TrimSpace(t))
+		add("d.id IN (SELECT doc FROM tag WHERE tag = ?)", intake.Tag(t))
 	}
 	if !q.Since.IsZero() {
 		add("d.retrieved >= ?", intake.Bounded(q.Since).UnixMicro())

@@ -1,6 +1,8 @@
 package memorytest
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +48,36 @@ func (s suite) longNames(t *testing.T) {
 	}
 	if err := put(Doc(long[1:], "text"), evidence.Chunks{}); err != nil {
 		t.Errorf("Put of the longest id = %v", err)
+	}
+}
+
+// Of a tag that is too long, or has bytes that are no text, documents are found by what was
+// given as by what is stored.
+func (s suite) longTags(t *testing.T) {
+	m := s.start(t)
+	for i, tag := range []string{strings.Repeat("long", contract.MaxTag), strings.Repeat("ö", contract.MaxTag), strings.Repeat("a", contract.MaxTag-1) + " b", " a\xff\x00b "} {
+		doc := Doc(fmt.Sprintf("d%d", i), "Otters sleep on their backs.")
+		doc.Tags = []string{tag}
+		put(t, m, doc)
+		stored, _, err := m.Document(t.Context(), doc.ID)
+		if err != nil || len(stored.Tags) != 1 || len(stored.Tags[0]) > contract.MaxTag {
+			t.Fatalf("Document = the tags %q, %v, want one of at most %d bytes", stored.Tags, err, contract.MaxTag)
+		}
+		for _, with := range []string{tag, "  " + tag, stored.Tags[0]} {
+			if got := ids(recall(t, m, evidence.RecallQuery{Text: "otters", Tags: []string{with}})); !slices.Equal(got, []string{doc.ID}) {
+				t.Errorf("Recall with the tag %.30q = %q, want %s", with, got, doc.ID)
+			}
+			l, ok := m.(contract.Lister)
+			if !ok {
+				continue
+			}
+			if got, err := l.ListDocuments(t.Context(), contract.DocumentFilter{Tags: []string{with}}); err != nil || len(got) != 1 || got[0].ID != doc.ID {
+				t.Errorf("ListDocuments with the tag %.30q = %d documents, %v, want %s", with, len(got), err, doc.ID)
+			}
+		}
+	}
+	if got := recall(t, m, evidence.RecallQuery{Text: "otters", Tags: []string{"long"}}).Hits; len(got) != 0 {
+		t.Errorf("Recall with the beginning of a tag = %d hits, want none", len(got))
 	}
 }
 

@@ -100,6 +100,7 @@ func (s suite) required() []test {
 		{"RecallUnderFilters", s.recallUnderFilters},
 		{"RecallByCommonWords", s.commonWords},
 		{"RecallBadInput", s.recallBadInput},
+		{"LongTags", s.longTags},
 		{"KOverCount", s.kOverCount},
 		{"EmptyMemory", s.empty},
 		{"OtherModelIsRefusedByName", s.otherModel},

@@ -72,7 +72,7 @@ func filterArgs(q evidence.RecallQuery) []any {
 func storableTags(tags []string) []string {
 	out := make([]string, len(tags))
 	for i, t := range tags {
-		out[i] = storableID(strings.TrimSpace(t))
+		out[i] = intake.Tag(t)
 	}
 	return out
 }
