@@ -91,43 +91,57 @@ func (m *Memory) keepsSessions(ctx context.Context) error {
 	if c.keeps {
 		return nil
 	}
-	err := m.retried(ctx, "opening the memory", writeFor, func() error {
-		one, err := m.pool.Acquire(ctx)
-		if err != nil {
-			return err
-		}
-		defer one.Release()
-		pid, err := backendOf(ctx, one)
-		if err != nil || pid == one.Conn().PgConn().PID() {
-			return err // the server itself
-		}
-		within, cancel := context.WithTimeout(ctx, pooledWithin)
-		defer cancel()
-		two, err := m.pool.Acquire(within)
-		if within.Err() != nil && ctx.Err() == nil {
-			return nil // it has one session, which is kept
-		}
-		if err != nil {
-			return err
-		}
-		defer two.Release()
-		for range 3 { // of several sessions, the one that was last used comes first, or they come in turn
-			other, err := backendOf(ctx, two)
-			if err != nil {
-				return err
-			}
-			again, err := backendOf(ctx, one)
-			if err != nil {
-				return err
-			}
-			if other == pid || again != pid {
-				return keepsNone("its session", nil)
-			}
-		}
-		return nil
+	keeps := false
+	err := m.retried(ctx, "opening the memory", writeFor, func() (err error) {
+		keeps, err = m.compareSessions(ctx)
+		return err
 	})
-	c.keeps = err == nil
+	c.keeps = keeps && err == nil
 	return err
+}
+
+// compareSessions reports whether sessions are known to be kept. That they are not is a Problem.
+func (m *Memory) compareSessions(ctx context.Context) (known bool, err error) {
+	one, err := m.pool.Acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer one.Release()
+	pid, err := backendOf(ctx, one)
+	if err != nil || pid == one.Conn().PgConn().PID() {
+		return err == nil, err // the server itself
+	}
+	two, err := anotherConn(ctx, pooledWithin, m.pool.Acquire)
+	if err != nil || two == nil {
+		return false, err
+	}
+	defer two.Release()
+	for range 3 { // of several sessions, the one that was last used comes first, or they come in turn
+		other, err := backendOf(ctx, two)
+		if err != nil {
+			return false, err
+		}
+		again, err := backendOf(ctx, one)
+		if err != nil {
+			return false, err
+		}
+		if other == pid || again != pid {
+			return false, keepsNone("its session", nil)
+		}
+	}
+	return true, nil
+}
+
+// anotherConn returns nil where there is none within a time: the pooler has one session, which
+// it keeps, or others have all connections.
+func anotherConn(ctx context.Context, most time.Duration, acquire func(context.Context) (*pgxpool.Conn, error)) (*pgxpool.Conn, error) {
+	within, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	conn, err := acquire(within)
+	if err != nil && within.Err() != nil && ctx.Err() == nil { // one that came as the time ended is to be released
+		return nil, nil
+	}
+	return conn, err
 }
 
 // backendOf is the process of the server that a connection talks to now.
