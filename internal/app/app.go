@@ -29,6 +29,9 @@ import (
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
+// embeddingAtOnce is how many tenants embed in the background at once.
+const embeddingAtOnce = 2
+
 // Options is what the settings do not contain.
 type Options struct {
 	Log   *slog.Logger
@@ -38,7 +41,8 @@ type Options struct {
 	// Getenv reads the variables of OpenTelemetry; nil: os.Getenv.
 	Getenv func(string) string
 
-	memories *memory.Shared // what the memories of the tenants have in common
+	memories  *memory.Shared // what the memories of the tenants have in common
+	embedding chan struct{}  // what their libraries have; see library.Deps
 }
 
 // App is the program, ready to work. It is safe for concurrent use. Close it.
@@ -81,7 +85,7 @@ func New(ctx context.Context, cfg *config.Config, o Options) (*App, error) {
 	if o.NewID == nil {
 		o.NewID = NewID
 	}
-	o.memories = &memory.Shared{}
+	o.memories, o.embedding = &memory.Shared{}, make(chan struct{}, embeddingAtOnce)
 	secrets := redact.New(cfg.Secrets()...)
 	o.Log = secrets.Log(o.Log)
 	a := &App{cfg: cfg, options: o, log: o.Log, now: o.Now, getenv: o.Getenv, secrets: secrets}
@@ -128,7 +132,7 @@ func (a *App) assemble(ctx context.Context) error {
 		remembered = noRecall{a.memory}
 	}
 	a.library = library.New(library.Deps{Memory: remembered, Models: a.models, Pages: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages}, a.secrets},
-		Named: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, a.secrets}, Files: a.pages.All(), Cache: a.fetch, Journal: a.audit, Quota: a.quota(), Location: location, Now: o.Now, Log: o.Log})
+		Named: cleanPages{library.WebReader{Network: a.fetch.Network, Extract: a.pages.All()}, a.secrets}, Files: a.pages.All(), Cache: a.fetch, Journal: a.audit, Quota: a.quota(), Location: location, Now: o.Now, Log: o.Log, Embedding: o.embedding})
 	a.engine = research.New(engineConfig(a.cfg), research.Deps{
 		Sources: a.sources, Kinds: sourceKinds(), Off: SourcesOff(a.cfg), Library: a.library, Sessions: cleanSessions{a.library.Turns(), a.secrets}, Models: a.models, Analyst: analyst{a.pool}, Claims: a.claims(), Searched: a.watched.searched,
 		Now: o.Now, NewID: o.NewID, Log: o.Log,

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/extract"
+	"github.com/research-mcp/research-mcp/internal/models"
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -109,4 +113,88 @@ func TestCandidatePatience(t *testing.T) {
 	if got := l.candidatePatience(); got != CandidatePatience {
 		t.Errorf("patience after it = %v, want %v", got, CandidatePatience)
 	}
+}
+
+// busyMemory is one whose vectors of a model take as long as its context.
+type busyMemory struct {
+	contract.Memory
+	retained atomic.Int32
+}
+
+func (*busyMemory) Stats(context.Context) (contract.Stats, error) {
+	return contract.Stats{Documents: 1}, nil
+}
+
+func (*busyMemory) Reindex(ctx context.Context, _ evidence.Model, _ contract.EmbedFunc, _ func(contract.Progress)) (contract.Progress, error) {
+	<-ctx.Done()
+	return contract.Progress{}, ctx.Err()
+}
+
+func (m *busyMemory) Retain(context.Context) (evidence.Receipt, error) {
+	m.retained.Add(1)
+	return evidence.Receipt{}, nil
+}
+
+type lexicalOnly struct{}
+
+func (lexicalOnly) Model() evidence.Model {
+	return evidence.Model{Name: "built-in", Revision: "1", Dims: 4, Kind: evidence.KindLexical}
+}
+
+func (lexicalOnly) Embed(context.Context, []string) ([][]float32, error) { return nil, nil }
+
+func (l lexicalOnly) Choose(context.Context) models.Set { return models.Set{Embedder: l} }
+
+func (l lexicalOnly) BuiltIn() models.Set { return models.Set{Embedder: l} }
+
+// Retention does not wait for the vectors of a model.
+func TestRetentionBesideVectors(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancel(t.Context())
+		m := &busyMemory{}
+		done := make(chan struct{})
+		go func() { New(Deps{Memory: m, Models: lexicalOnly{}}).Maintain(ctx); close(done) }()
+		time.Sleep(4 * retainEvery)
+		synctest.Wait()
+		if n := m.retained.Load(); n < 3 {
+			t.Errorf("retained %d times in an hour", n)
+		}
+		end()
+		<-done
+	})
+}
+
+// Libraries of a process embed in the background in turn.
+func TestEmbeddingInTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		room, by := make(chan struct{}, 1), &counting{}
+		l := New(Deps{Embedding: room})
+		room <- struct{}{} // another one is at it
+		done := make(chan error, 1)
+		go func() { _, err := l.yielding(by)(t.Context(), []string{"a", "b", "c"}); done <- err }()
+		synctest.Wait()
+		if n := by.texts.Load(); n != 0 {
+			t.Errorf("embedded %d texts beside another one", n)
+		}
+		<-room
+		if err := <-done; err != nil || by.texts.Load() != 3 || len(room) != 0 {
+			t.Errorf("then embedded %d texts, %v, and %d have room", by.texts.Load(), err, len(room))
+		}
+	})
+}
+
+type counting struct {
+	lexicalOnly
+	texts atomic.Int32
+}
+
+func (c *counting) Embed(_ context.Context, texts []string) ([][]float32, error) {
+	c.texts.Add(int32(len(texts))) //nolint:gosec // a few
+	out := make([][]float32, len(texts))
+	for i := range out {
+		out[i] = make([]float32, 4)
+	}
+	return out, nil
 }

@@ -55,6 +55,9 @@ type Deps struct {
 	Chunk    func(text string) []evidence.Chunk // nil: extract.Chunks
 	Now      func() time.Time                   // nil: time.Now
 	Log      *slog.Logger                       // nil discards
+	// Embedding has room for those of a process that embed in the background at once: with
+	// many, a question would wait for its turn at the encoder. nil: any number.
+	Embedding chan struct{}
 }
 
 // Library is safe for concurrent use. It owns nothing that needs closing: the

@@ -13,6 +13,7 @@ import (
 // How often a server maintains the memory.
 const (
 	firstMaintenance = 5 * time.Second // after the start, which it must not slow down
+	maintainEvery    = time.Minute     // looks whether one of the following is due
 	modelEvery       = time.Minute
 	retainEvery      = 15 * time.Minute
 	backupEvery      = time.Hour // asks; a backup is made once a day
@@ -29,6 +30,7 @@ func (l *Library) Maintain(ctx context.Context) {
 	defer writing.Wait()
 	writing.Go(func() { l.writeVectors(ctx) })
 	writing.Go(func() { l.followForgotten(ctx) })
+	writing.Go(func() { l.followModels(ctx) })
 	timer := time.NewTimer(firstMaintenance)
 	defer timer.Stop()
 	var retained, backedUp time.Time
@@ -45,6 +47,20 @@ func (l *Library) Maintain(ctx context.Context) {
 				backedUp = now
 				l.BackupDaily(ctx, 0)
 			}
+		}
+		timer.Reset(maintainEvery)
+	}
+}
+
+// followModels is beside what else is maintained: vectors of a large memory take hours.
+func (l *Library) followModels(ctx context.Context) {
+	timer := time.NewTimer(firstMaintenance)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
 		}
 		l.followModel(ctx)
 		timer.Reset(modelEvery)

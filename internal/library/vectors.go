@@ -73,7 +73,7 @@ func (l *Library) writeVectors(ctx context.Context) {
 
 // fillOnce empties the queue of vectors, unless another process is at it.
 func (l *Library) fillOnce(ctx context.Context, by models.Embedder, filler contract.VectorFiller) {
-	if l.questions.wait(ctx) != nil { // who fills keeps a connection that others may need
+	if l.questions.wait(ctx) != nil { // who fills reads and writes first, which others would wait for
 		return
 	}
 	p, err := filler.FillVectors(ctx, by.Model(), l.yielding(by), nil)
@@ -83,7 +83,8 @@ func (l *Library) fillOnce(ctx context.Context, by models.Embedder, filler contr
 	}
 }
 
-// yielding embeds a few texts at a time, between questions.
+// yielding embeds a few texts at a time, between questions, in turn with the other libraries
+// of the process.
 func (l *Library) yielding(by models.Embedder) contract.EmbedFunc {
 	return func(ctx context.Context, texts []string) ([][]float32, error) {
 		out := make([][]float32, 0, len(texts))
@@ -91,7 +92,7 @@ func (l *Library) yielding(by models.Embedder) contract.EmbedFunc {
 			if err := l.questions.wait(ctx); err != nil {
 				return nil, err
 			}
-			part, err := vectorsOf(ctx, by, texts[at:min(at+candidatesAtOnce, len(texts))])
+			part, err := l.inTurn(ctx, by, texts[at:min(at+candidatesAtOnce, len(texts))])
 			if err != nil {
 				return nil, err
 			}
@@ -99,6 +100,19 @@ func (l *Library) yielding(by models.Embedder) contract.EmbedFunc {
 		}
 		return out, nil
 	}
+}
+
+// inTurn embeds when there is room among those who do it in the background.
+func (l *Library) inTurn(ctx context.Context, by models.Embedder, texts []string) ([][]float32, error) {
+	if l.deps.Embedding != nil {
+		select {
+		case l.deps.Embedding <- struct{}{}:
+			defer func() { <-l.deps.Embedding }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return vectorsOf(ctx, by, texts)
 }
 
 // embedCandidates embeds the best hits that have no vector yet until patience ends,

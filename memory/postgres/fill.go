@@ -240,6 +240,9 @@ func (f *filling) fill(ctx context.Context, gaps []gap) error {
 		if err != nil || len(kept) == 0 { // what the document has now is read again
 			return err
 		}
+		if err := f.job.check(ctx); err != nil {
+			return err
+		}
 		for v := range slices.Chunk(kept[0].found, f.space.model.Dims) {
 			if intake.IsZero(v) {
 				zeros++

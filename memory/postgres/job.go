@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/research-mcp/research-mcp/memory/contract"
 )
 
@@ -17,58 +15,31 @@ const (
 	jobWithin = 5 * time.Second
 )
 
-// job is work that one process of all does at a time: it has a lock, which the end of its
-// connection frees. That of a killed process ends, too.
+// job is work that one process of all does at a time: it has a lock, which the end of the
+// session of jobs frees. That of a killed process ends, too.
 type job struct {
-	m    *Memory
-	key  int64
-	conn *pgxpool.Conn
+	m   *Memory
+	key int64
+	in  *jobSession
 }
 
-// tryLock begins a job, or returns ErrFilling if another process is at it, or if this one has
-// as many as its connections allow.
+// tryLock begins a job, or returns ErrFilling if this process or another one is at it.
 func (m *Memory) tryLock(ctx context.Context, purpose string) (*job, error) {
-	select {
-	case m.jobs <- struct{}{}:
-	default:
-		return nil, contract.ErrFilling
+	if err := m.calls.begin(); err != nil {
+		return nil, err
 	}
 	j := &job{m: m, key: m.key(purpose)}
-	if err := j.begin(ctx); err != nil {
-		<-m.jobs
-		return nil, err
-	}
-	if _, err := j.conn.Exec(ctx, "set idle_session_timeout = '"+idleJobFor+"'"); err != nil {
-		j.release()
-		return nil, err
+	within, cancel := m.whileOpen(ctx)
+	defer cancel()
+	var err error
+	if j.in, err = m.conns.jobs.lock(within, m.pool, j.key); err != nil {
+		m.calls.done()
+		return nil, m.orClosed(ctx, err)
 	}
 	return j, nil
 }
 
-func (j *job) begin(ctx context.Context) (err error) {
-	if err := j.m.calls.begin(); err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			j.m.calls.done()
-		}
-	}()
-	if j.conn, err = j.m.pool.Acquire(ctx); err != nil {
-		return err
-	}
-	var got bool
-	err = j.conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", j.key).Scan(&got)
-	if err == nil && !got {
-		err = contract.ErrFilling
-	}
-	if err != nil {
-		j.conn.Release()
-	}
-	return err
-}
-
-// waitLock is tryLock when no other process is at the job any more.
+// waitLock is tryLock when nobody is at the job any more.
 func (m *Memory) waitLock(ctx context.Context, purpose string) (*job, error) {
 	for {
 		var j *job
@@ -82,17 +53,17 @@ func (m *Memory) waitLock(ctx context.Context, purpose string) (*job, error) {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case <-m.calls.open.Done():
+			return nil, errClosed
 		case <-time.After(jobElsewhere):
 		}
 	}
 }
 
-// check returns ErrFilling if the job was lost with its connection, so that another process
+// check returns ErrFilling if the job was lost with the session, so that another process
 // may be at it. What this one stores nevertheless is stored once.
 func (j *job) check(ctx context.Context) error {
-	within, cancel := context.WithTimeout(ctx, jobWithin)
-	defer cancel()
-	_, err := j.conn.Exec(within, "select 1")
+	err := j.in.ask(ctx, new(int), "select 1")
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -104,12 +75,6 @@ func (j *job) check(ctx context.Context) error {
 }
 
 func (j *job) release() {
-	ctx, cancel := context.WithTimeout(context.Background(), jobWithin)
-	defer cancel()
-	if _, err := j.conn.Exec(ctx, "select pg_advisory_unlock($1), set_config('idle_session_timeout', '0', false)", j.key); err != nil {
-		_ = j.conn.Conn().Close(ctx) // with it, the lock is gone
-	}
-	j.conn.Release()
-	<-j.m.jobs
+	j.m.conns.jobs.unlock(j.in, j.key)
 	j.m.calls.done()
 }

@@ -231,10 +231,10 @@ func TestIdleTransactions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := setting(j.conn, "idle_session_timeout"); got != "15min" {
+	if got := setting(j.in.conn, "idle_session_timeout"); got != "15min" {
 		t.Errorf("a job may be idle for %q", got)
 	}
-	conn := j.conn.Conn().PgConn().PID()
+	conn := j.in.conn.Conn().PgConn().PID()
 	j.release()
 	var left int
 	if err := m.pool.QueryRow(t.Context(), "select count(*) from pg_stat_activity where pid = $1", conn).Scan(&left); err != nil || left != 1 {

@@ -23,16 +23,16 @@ const nobody = "\x01"
 type connections struct {
 	lines    *lines
 	pool     *pgxpool.Pool
-	standbys *standbys     // nil: memory.url names one server
-	jobs     chan struct{} // has room for as many jobs as may hold a connection
-	most     int           // connections of a memory at once
+	standbys *standbys // nil: memory.url names one server
+	jobs     *jobs
+	most     int // connections of a memory at once
 
 	checking chan struct{} // has room for one keepsSessions
 	keeps    bool          // it has found that sessions are kept; of who is in checking
 }
 
 func openConnections(ctx context.Context, cfg *pgxpool.Config, log *slog.Logger) (*connections, error) {
-	c := &connections{lines: newLines(log), jobs: make(chan struct{}, max(1, cfg.MaxConns/4)), most: max(1, int(cfg.MaxConns)/2), checking: make(chan struct{}, 1)}
+	c := &connections{lines: newLines(log), jobs: newJobs(), most: max(1, int(cfg.MaxConns)/2), checking: make(chan struct{}, 1)}
 	cfg.ConnConfig.DialFunc = c.lines.dial
 	c.standbys = newStandbys(cfg)
 	var err error
@@ -61,7 +61,7 @@ func (m *Memory) connect(ctx context.Context, cfg *pgxpool.Config) error {
 		return m.server.explain(err)
 	}
 	c := it.(*connections) //nolint:forcetypeassert // nothing else has such a key
-	m.conns, m.release, m.lines, m.pool, m.standbys, m.jobs = c, release, c.lines, c.pool, c.standbys, c.jobs
+	m.conns, m.release, m.lines, m.pool, m.standbys = c, release, c.lines, c.pool, c.standbys
 	if m.cfg.Shared != nil { // a tenant whose calls wait for something leaves others their share
 		m.seats = make(chan struct{}, c.most)
 	}
@@ -126,14 +126,25 @@ const (
 // begin starts a transaction that sees the rows of this memory's tenant, unless the memory is
 // closed meanwhile.
 func (m *Memory) begin(ctx context.Context, pool *pgxpool.Pool, how string) (pgx.Tx, error) {
-	within, cancel := context.WithCancel(ctx)
+	within, cancel := m.whileOpen(ctx)
 	defer cancel()
-	defer context.AfterFunc(m.calls.open, cancel)()
 	tx, err := m.beginAlways(within, pool, how)
+	return tx, m.orClosed(ctx, err)
+}
+
+// whileOpen returns a context that ends with the memory, too.
+func (m *Memory) whileOpen(ctx context.Context) (context.Context, context.CancelFunc) {
+	within, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(m.calls.open, cancel)
+	return within, func() { stop(); cancel() }
+}
+
+// orClosed is err, or errClosed where that is its reason.
+func (m *Memory) orClosed(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() == nil && m.calls.open.Err() != nil {
-		return nil, errClosed
+		return errClosed
 	}
-	return tx, err
+	return err
 }
 
 // beginAlways is begin also in a memory that is being closed. It takes one way to the server

@@ -50,7 +50,6 @@ type Memory struct {
 	lines    *lines
 	pool     *pgxpool.Pool
 	standbys *standbys
-	jobs     chan struct{}
 	release  func() error
 
 	seats chan struct{} // has room for the transactions that there may be at once; nil: for any number
