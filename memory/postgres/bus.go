@@ -102,11 +102,13 @@ func nameOf(box contract.Box) string { return hashed(box.Owner, box.Session) }
 
 // as runs fn in a transaction that sees the rows of a tenant.
 func (b *Bus) as(ctx context.Context, tenant string, fn func(tx pgx.Tx) error) error {
-	return pgx.BeginFunc(ctx, b.m.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select set_config('"+tenantSetting+"', $1, true), set_config('idle_in_transaction_session_timeout', '"+idleFor+"', true)", tenant); err != nil {
-			return err
-		}
-		return fn(tx)
+	return b.m.seated(ctx, func() error {
+		return pgx.BeginFunc(ctx, b.m.pool, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "select set_config('"+tenantSetting+"', $1, true), set_config('idle_in_transaction_session_timeout', '"+idleFor+"', true)", tenant); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
 	})
 }
 

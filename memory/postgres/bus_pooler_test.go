@@ -145,7 +145,7 @@ func TestTenantBehindAPoolerOfSessions(t *testing.T) { //nolint:paralleltest // 
 			t.Fatal(err)
 		}
 		var mode, tenant string
-		err = m.snapshot(t.Context(), m.pool, func(tx pgx.Tx) error {
+		err = m.snapshot(t.Context(), func(tx pgx.Tx) error {
 			return tx.QueryRow(t.Context(), "select current_setting('plan_cache_mode'), current_setting('research.tenant')").Scan(&mode, &tenant)
 		})
 		if err != nil || mode != "force_custom_plan" || tenant != "blue" {

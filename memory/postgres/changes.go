@@ -132,7 +132,7 @@ func (m *Memory) trimChanges(ctx context.Context) error {
 	for {
 		// A log that is short enough, as it mostly is, costs a look at both of its ends.
 		var long bool
-		err := m.snapshot(ctx, m.pool, func(tx pgx.Tx) error {
+		err := m.snapshot(ctx, func(tx pgx.Tx) error {
 			return tx.QueryRow(ctx, "select coalesce((select max(seq) from change where tenant = $1) - (select min(seq) from change where tenant = $1) > $2, false)", m.tenant, m.keepChanges()).Scan(&long)
 		})
 		if err != nil || !long {

@@ -115,7 +115,9 @@ func (m *Memory) renewClaims(ctx context.Context) error {
 		return nil
 	}
 	return m.atOnce(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "update claim set sign = clock_timestamp() where tenant = $1 and holder = $2 and id = any($3)", m.tenant, m.claims.holder, ids)
+		// Those of other tenants wait for this connection, which must not wait for a removal.
+		_, err := tx.Exec(ctx, `update claim set sign = clock_timestamp() where tenant = $1 and id in
+			(select id from claim where tenant = $1 and holder = $2 and id = any($3) for no key update skip locked)`, m.tenant, m.claims.holder, ids)
 		return err
 	})
 }

@@ -25,7 +25,7 @@ const (
 	oldestVector = "0.8"  // pgvector: filtered searches go on until they have enough
 	connectWait  = 5 * time.Second
 	mostConns    = 10 // of one process; the URL may say another number
-	fewestConns  = 2  // one holds a lock while another works
+	fewestConns  = 3  // one has the locks of jobs, one works, and one is for what must not wait
 	usualPort    = 5432
 	// pingWithin is how long a connection that was idle may take to show that it still is one.
 	pingWithin = 3 * time.Second

@@ -298,9 +298,9 @@ func TestMigrationsAreNumbered(t *testing.T) {
 // Work that holds a lock needs a connection beside the one that has it.
 func TestTooFewConnections(t *testing.T) {
 	t.Parallel()
-	_, err := parse("postgres://u@localhost/db?pool_max_conns=1")
-	wantProblem(t, err, "pool_max_conns=1", "2 or more")
-	if cfg, err := parse("postgres://u@localhost/db?pool_max_conns=2"); err != nil || cfg.MaxConns != 2 {
-		t.Errorf("pool_max_conns=2: %v", err)
+	_, err := parse("postgres://u@localhost/db?pool_max_conns=2")
+	wantProblem(t, err, "pool_max_conns=2", "3 or more")
+	if cfg, err := parse("postgres://u@localhost/db?pool_max_conns=3"); err != nil || cfg.MaxConns != 3 {
+		t.Errorf("pool_max_conns=3: %v", err)
 	}
 }

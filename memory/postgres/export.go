@@ -38,7 +38,7 @@ func (m *Memory) Export(ctx context.Context, w io.Writer, opts contract.ExportOp
 	defer m.calls.done()
 	buf := bufio.NewWriterSize(w, 1<<16)
 	x := &exporter{m: m, out: buf, moved: none}
-	err := m.snapshot(ctx, m.pool, func(tx pgx.Tx) error {
+	err := m.snapshot(ctx, func(tx pgx.Tx) error {
 		x.tx = tx
 		// Whoever reads what is written may be slow.
 		if _, err := tx.Exec(ctx, "set local idle_in_transaction_session_timeout = 0"); err != nil {

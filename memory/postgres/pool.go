@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -17,6 +18,10 @@ import (
 // sees no row.
 const nobody = "\x01"
 
+// keptConns are not for transactions that may wait for others: one is for the locks of jobs, and
+// one for what must not be late, such as the signs of claims and notices of changes.
+const keptConns = 2
+
 // connections are those to a database that the memories of one process share. Whose rows a
 // connection sees is set by the statement that begins each transaction, and ends with it,
 // however that ends: nothing of a tenant is left for the next one.
@@ -25,14 +30,17 @@ type connections struct {
 	pool     *pgxpool.Pool
 	standbys *standbys // nil: memory.url names one server
 	jobs     *jobs
-	most     int // connections of a memory at once
+	room     chan struct{} // has room for the transactions that there may be at once
+	most     int           // transactions of a memory at once, where others have some too
+	users    atomic.Int32  // memories
 
 	checking chan struct{} // has room for one keepsSessions
 	keeps    bool          // it has found that sessions are kept; of who is in checking
 }
 
 func openConnections(ctx context.Context, cfg *pgxpool.Config, log *slog.Logger) (*connections, error) {
-	c := &connections{lines: newLines(log), jobs: newJobs(), most: max(1, int(cfg.MaxConns)/2), checking: make(chan struct{}, 1)}
+	room := max(1, int(cfg.MaxConns)-keptConns)
+	c := &connections{lines: newLines(log), jobs: newJobs(), room: make(chan struct{}, room), most: max(1, min(int(cfg.MaxConns)/2, room-1)), checking: make(chan struct{}, 1)}
 	cfg.ConnConfig.DialFunc = c.lines.dial
 	c.standbys = newStandbys(cfg)
 	var err error
@@ -61,10 +69,10 @@ func (m *Memory) connect(ctx context.Context, cfg *pgxpool.Config) error {
 		return m.server.explain(err)
 	}
 	c := it.(*connections) //nolint:forcetypeassert // nothing else has such a key
-	m.conns, m.release, m.lines, m.pool, m.standbys = c, release, c.lines, c.pool, c.standbys
-	if m.cfg.Shared != nil { // a tenant whose calls wait for something leaves others their share
-		m.seats = make(chan struct{}, c.most)
-	}
+	m.conns, m.lines, m.pool, m.standbys = c, c.lines, c.pool, c.standbys
+	m.seats = make(chan struct{}, c.most)
+	c.users.Add(1)
+	m.release = func() error { c.users.Add(-1); return release() }
 	m.ctx, m.stop = context.WithCancel(context.WithoutCancel(ctx))
 	m.calls.open, m.calls.close = context.WithCancel(context.WithoutCancel(ctx))
 	return nil
@@ -102,19 +110,32 @@ func (c *calls) end() {
 	c.atWork.Wait()
 }
 
-// seated runs fn when the memory may use one more connection.
+// seated runs fn when the memory may have one more transaction. One whose calls wait for
+// something leaves others their share.
 func (m *Memory) seated(ctx context.Context, fn func() error) error {
-	if m.seats != nil {
-		select {
-		case m.seats <- struct{}{}:
-			defer func() { <-m.seats }()
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-m.calls.open.Done():
-			return errClosed
+	if m.conns.users.Load() > 1 {
+		if err := m.wait(ctx, m.seats); err != nil {
+			return err
 		}
+		defer func() { <-m.seats }()
 	}
+	if err := m.wait(ctx, m.conns.room); err != nil {
+		return err
+	}
+	defer func() { <-m.conns.room }()
 	return fn()
+}
+
+// wait returns when there is room, and has taken it.
+func (m *Memory) wait(ctx context.Context, room chan struct{}) error {
+	select {
+	case room <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-m.calls.open.Done():
+		return errClosed
+	}
 }
 
 // How transactions begin.
@@ -156,23 +177,22 @@ func (m *Memory) beginAlways(ctx context.Context, pool *pgxpool.Pool, how string
 }
 
 // snapshot runs fn in a transaction that only reads.
-func (m *Memory) snapshot(ctx context.Context, pool *pgxpool.Pool, fn func(tx pgx.Tx) error) error {
-	return m.seated(ctx, func() error {
-		tx, err := m.begin(ctx, pool, beginRead)
-		if err != nil {
-			return err
-		}
-		defer rollback(ctx, tx)
-		return fn(tx)
-	})
+func (m *Memory) snapshot(ctx context.Context, fn func(tx pgx.Tx) error) error {
+	return m.seated(ctx, func() error { return m.reading(ctx, m.pool, fn) })
 }
 
-// once runs fn in a transaction that takes no lock of the memory, and is not tried again.
-func (m *Memory) once(ctx context.Context, fn func(tx pgx.Tx) error) error {
-	return m.seated(ctx, func() error { return m.atOnce(ctx, fn) })
+// reading is snapshot for who has a seat.
+func (m *Memory) reading(ctx context.Context, pool *pgxpool.Pool, fn func(tx pgx.Tx) error) error {
+	tx, err := m.begin(ctx, pool, beginRead)
+	if err != nil {
+		return err
+	}
+	defer rollback(ctx, tx)
+	return fn(tx)
 }
 
-// atOnce is once for what must not wait for calls of this memory, also while it is closed.
+// atOnce runs fn in a transaction that takes no lock of the memory, and is not tried again. It
+// waits for no calls of the memory, also while that is closed.
 func (m *Memory) atOnce(ctx context.Context, fn func(tx pgx.Tx) error) error {
 	tx, err := m.beginAlways(ctx, m.pool, beginWrite)
 	if err != nil {

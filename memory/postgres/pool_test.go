@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/memory/contract"
@@ -165,7 +168,7 @@ func TestTenantThatWaitsLeavesConnections(t *testing.T) {
 	eventually(t, "writes wait", func() bool {
 		var n int
 		err := watcher.QueryRow(t.Context(), "select count(*) from pg_stat_activity where usename = $1 and wait_event_type = 'Lock'", "server_"+schema).Scan(&n)
-		return err == nil && n == 2
+		return err == nil && n == cap(blue.seats)
 	})
 	job, err := blue.tryLock(t.Context(), "one")
 	if err != nil {
@@ -229,4 +232,127 @@ func TestCloseEndsWhoWaits(t *testing.T) {
 	if _, err := all[1].Stats(t.Context()); err != nil {
 		t.Errorf("Stats of another tenant = %v", err)
 	}
+}
+
+// Two tenants whose writes wait, and the jobs of both, leave a third one the connection by
+// which its claims live.
+func TestClaimsBesideTenantsThatWait(t *testing.T) {
+	t.Parallel()
+	all, schema := sharing(t, "blue", "red", "green")
+	green := all[2]
+	run := contract.ClaimedRun{ID: "r_1", Question: "q?", Request: []byte("{}"), Begun: time.Now()}
+	if got, err := green.ClaimRun(t.Context(), run); err != nil || !got {
+		t.Fatalf("ClaimRun = %v, %v", got, err)
+	}
+	conn := admin(t)
+	for _, m := range all[:2] {
+		keep(t, m, textDoc(1, "The ledger."))
+		j, err := m.tryLock(t.Context(), "one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.release()
+	}
+	locking, err := conn.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := locking.Exec(t.Context(), "select 1 from "+schema+".doc for update"); err != nil {
+		t.Fatal(err)
+	}
+	var waiting sync.WaitGroup
+	for i := range 4 {
+		for _, m := range all[:2] {
+			waiting.Go(func() {
+				if _, err := m.Put(t.Context(), textDoc(1, fmt.Sprintf("edition %d.", i)), evidence.Chunks{}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	eventually(t, "all transactions that there may be wait", func() bool { return len(green.conns.room) == cap(green.conns.room) })
+	watcher := admin(t, "update "+schema+".claim set sign = '-infinity'")
+	if err := green.renewClaims(bounded(t)); err != nil {
+		t.Errorf("renewClaims = %v", err)
+	}
+	var alive bool
+	if err := watcher.QueryRow(t.Context(), "select sign > '-infinity' from "+schema+".claim").Scan(&alive); err != nil || !alive {
+		t.Errorf("the claim is alive: %v, %v", alive, err)
+	}
+	if err := locking.Rollback(t.Context()); err != nil {
+		t.Error(err)
+	}
+	waiting.Wait()
+}
+
+// The signs of claims do not wait for a removal that has one of them.
+func TestClaimsBesideARemoval(t *testing.T) {
+	t.Parallel()
+	all, schema := sharing(t, "blue")
+	blue := all[0]
+	for _, id := range []string{"r_1", "r_2"} {
+		run := contract.ClaimedRun{ID: id, Question: "q?", Request: []byte("{}"), Begun: time.Now()}
+		if got, err := blue.ClaimRun(t.Context(), run); err != nil || !got {
+			t.Fatalf("ClaimRun = %v, %v", got, err)
+		}
+	}
+	removing := admin(t, "update "+schema+".claim set sign = '-infinity'", "begin", "delete from "+schema+".claim where id = 'r_1'")
+	if err := blue.renewClaims(bounded(t)); err != nil {
+		t.Errorf("renewClaims = %v", err)
+	}
+	if _, err := removing.Exec(t.Context(), "rollback"); err != nil {
+		t.Fatal(err)
+	}
+	var alive []string
+	if err := removing.QueryRow(t.Context(), "select array_agg(id) from "+schema+".claim where sign > '-infinity'").Scan(&alive); err != nil || !slices.Equal(alive, []string{"r_2"}) {
+		t.Errorf("alive are %v, %v", alive, err)
+	}
+}
+
+// A memory that is the only one of its connections has more than a tenant's share of them.
+func TestShareOfTheOnlyMemory(t *testing.T) {
+	t.Parallel()
+	all, _ := sharing(t, "blue", "red")
+	blue, red := all[0], all[1]
+	if most := cap(blue.conns.room); most <= cap(blue.seats) {
+		t.Fatalf("a share is %d of %d", cap(blue.seats), most)
+	}
+	blue.seats <- struct{}{} // its share is in use
+	if err := red.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := blue.Stats(bounded(t)); err != nil {
+		t.Errorf("Stats of the only memory = %v", err)
+	}
+	<-blue.seats
+}
+
+// The time that a call waits for its turn is not one in which it fails.
+func TestWaitedIsRetried(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &Memory{log: slog.New(slog.DiscardHandler), ctx: t.Context()}
+		turn := func(_ context.Context, fn func() error) error {
+			time.Sleep(time.Hour)
+			return fn()
+		}
+		n := 0
+		err := m.retriedIn(t.Context(), "testing", readFor, turn, func() error {
+			if n++; n < 3 {
+				return &pgconn.PgError{Code: serializationFailure}
+			}
+			return nil
+		})
+		if err != nil || n != 3 {
+			t.Errorf("%d attempts, %v, want 3", n, err)
+		}
+		began := time.Now()
+		err = m.retried(t.Context(), "testing", readFor, func() error {
+			time.Sleep(time.Second)
+			return &pgconn.PgError{Code: serializationFailure}
+		})
+		if took := time.Since(began); err == nil || took > 2*readFor {
+			t.Errorf("what fails was tried for %s, %v", took, err)
+		}
+	})
 }

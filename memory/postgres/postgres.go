@@ -52,7 +52,7 @@ type Memory struct {
 	standbys *standbys
 	release  func() error
 
-	seats chan struct{} // has room for the transactions that there may be at once; nil: for any number
+	seats chan struct{} // has room for its transactions beside those of others
 	calls calls
 
 	tenant string
@@ -210,23 +210,21 @@ func (m *Memory) alone(ctx context.Context, doing string, fn func(tx attempt) er
 
 func (m *Memory) locked(ctx context.Context, doing, lock string, fn func(tx attempt) error) error {
 	unknown := false
-	err := m.retried(ctx, doing, writeFor, func() error {
-		return m.seated(ctx, func() error {
-			tx, err := m.begin(ctx, m.pool, beginWrite)
-			if err != nil {
-				return err
-			}
-			defer rollback(ctx, tx)
-			if err := m.mayBegin(ctx, tx, lock); err != nil {
-				return err
-			}
-			if err := fn(attempt{tx, unknown}); err != nil {
-				return err
-			}
-			err = tx.Commit(ctx)
-			unknown = unknown || isLost(err)
+	err := m.retriedIn(ctx, doing, writeFor, m.seated, func() error {
+		tx, err := m.begin(ctx, m.pool, beginWrite)
+		if err != nil {
 			return err
-		})
+		}
+		defer rollback(ctx, tx)
+		if err := m.mayBegin(ctx, tx, lock); err != nil {
+			return err
+		}
+		if err := fn(attempt{tx, unknown}); err != nil {
+			return err
+		}
+		err = tx.Commit(ctx)
+		unknown = unknown || isLost(err)
+		return err
 	})
 	if err == nil {
 		m.stored()
@@ -254,8 +252,8 @@ func (m *Memory) read(ctx context.Context, doing string, fn func(tx pgx.Tx) erro
 	if failed := m.away.Load(); failed != 0 && time.Since(time.Unix(0, failed)) < awayFor {
 		most = 0
 	}
-	err := m.retried(ctx, doing, most, func() error {
-		err := m.snapshot(ctx, m.pool, fn)
+	err := m.retriedIn(ctx, doing, most, m.seated, func() error {
+		err := m.reading(ctx, m.pool, fn)
 		if m.standbys != nil && err != nil && passes(err) && ctx.Err() == nil {
 			if other := m.readStandby(ctx, fn); other == nil {
 				return nil
@@ -275,7 +273,7 @@ func (m *Memory) read(ctx context.Context, doing string, fn func(tx pgx.Tx) erro
 // readToWrite is read for work that goes on with a write: it waits for the primary as long
 // as a write does, and asks no standby.
 func (m *Memory) readToWrite(ctx context.Context, doing string, fn func(tx pgx.Tx) error) error {
-	return m.retried(ctx, doing, writeFor, func() error { return m.snapshot(ctx, m.pool, fn) })
+	return m.retriedIn(ctx, doing, writeFor, m.seated, func() error { return m.reading(ctx, m.pool, fn) })
 }
 
 // rollback also works when the context has ended; after a commit it does nothing.
@@ -287,6 +285,12 @@ func rollback(ctx context.Context, tx pgx.Tx) {
 
 // retried calls fn until it succeeds, fails for good, or has been failing for too long.
 func (m *Memory) retried(ctx context.Context, doing string, most time.Duration, fn func() error) error {
+	return m.retriedIn(ctx, doing, most, func(_ context.Context, fn func() error) error { return fn() }, fn)
+}
+
+// retriedIn is retried where each attempt has to wait for its turn, such as for seated: that
+// time is not one of failing.
+func (m *Memory) retriedIn(ctx context.Context, doing string, most time.Duration, turn func(context.Context, func() error) error, fn func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -294,9 +298,11 @@ func (m *Memory) retried(ctx context.Context, doing string, most time.Duration, 
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	defer m.calls.done()
-	began, pause := time.Now(), 50*time.Millisecond
+	pause, failing := 50*time.Millisecond, time.Duration(0)
 	for {
-		err := fn()
+		began := time.Now()
+		err := turn(ctx, func() error { began = time.Now(); return fn() })
+		failing += time.Since(began)
 		if err == nil {
 			return ctx.Err()
 		}
@@ -304,12 +310,13 @@ func (m *Memory) retried(ctx context.Context, doing string, most time.Duration, 
 			return fmt.Errorf("%s: %w", doing, ctx.Err())
 		}
 		// Who has waited for a server that is silent, and can do without, has waited enough.
-		if !passes(err) || time.Since(began)+pause > most || isSilent(err) && most < writeFor {
+		if !passes(err) || failing+pause > most || isSilent(err) && most < writeFor {
 			return m.failed(doing, err)
 		}
 		m.log.Log(ctx, m.warned.level(time.Now()), "the database has interrupted a call; it is tried again", "doing", doing, "err", m.server.explain(err))
 		select {
 		case <-time.After(pause):
+			failing += pause
 			pause = min(2*pause, 2*time.Second)
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %w", doing, ctx.Err())

@@ -202,7 +202,7 @@ func (s *standbys) settle(ctx context.Context, all []*state, want int64) (*pgxpo
 	}
 }
 
-// readStandby runs fn on a standby, because there is no primary.
+// readStandby runs fn on a standby, because there is no primary. Its caller has a seat.
 func (m *Memory) readStandby(ctx context.Context, fn func(tx pgx.Tx) error) (err error) {
 	defer func() {
 		if err != nil {
@@ -223,5 +223,5 @@ func (m *Memory) readStandby(ctx context.Context, fn func(tx pgx.Tx) error) (err
 	if err != nil {
 		return err
 	}
-	return m.snapshot(ctx, pool, fn)
+	return m.reading(ctx, pool, fn)
 }

@@ -23,8 +23,8 @@ func (m *Memory) register(ctx context.Context) error {
 		return nil
 	}
 	bound := true
-	err := m.retried(ctx, "opening the memory of a tenant", writeFor, func() error {
-		return m.once(ctx, func(tx pgx.Tx) error {
+	err := m.retriedIn(ctx, "opening the memory of a tenant", writeFor, m.seated, func() error {
+		return m.atOnce(ctx, func(tx pgx.Tx) error {
 			if err := tx.QueryRow(ctx, "select row_security_active('tenant')").Scan(&bound); err != nil {
 				return err
 			}

@@ -81,7 +81,7 @@ func TestTLS(t *testing.T) {
 	m := open(t) // makes the schema
 	addr, authority := encrypted(t)
 	at := func(host string, settings ...string) string {
-		u := mustParse(t, with(append([]string{"search_path", m.server.schema + ",public", "pool_max_conns", "2"}, settings...)...))
+		u := mustParse(t, with(append([]string{"search_path", m.server.schema + ",public", "pool_max_conns", "3"}, settings...)...))
 		if _, port, err := net.SplitHostPort(addr); err == nil {
 			u.Host = net.JoinHostPort(host, port)
 		}
