@@ -53,6 +53,7 @@ type Local struct {
 	rdb *sql.DB // read-only connections
 
 	index *index
+	lacks lacks
 	voc   *vocabulary
 	df    *rank.Frequencies
 

@@ -100,9 +100,10 @@ func (l *Local) addLexical(ctx context.Context, tx *sql.Tx, q *preparedQuery, se
 	if q.lexical == nil || q.vector == nil {
 		return nil
 	}
-	have, total, err := coverage(ctx, tx, sem.model.id)
-	if err != nil || have >= total && !stats.Unknown {
-		return err
+	if !stats.Unknown {
+		if any, err := l.lacks.any(ctx, tx, sem.model.id); err != nil || !any {
+			return err
+		}
 	}
 	row, ok, err := findModel(ctx, tx, q.LexicalModel)
 	if err != nil || !ok || row.model.Dims != len(q.lexical) {
