@@ -63,19 +63,24 @@ func (l *Local) FillVectors(ctx context.Context, model evidence.Model, embed con
 	if err != nil {
 		return p, err
 	}
-	e := newEmbedding(&p)
+	err = l.fillAll(ctx, row, newEmbedding(&p), embed, progress)
+	return p, err
+}
+
+// fillAll embeds until nothing is left.
+func (l *Local) fillAll(ctx context.Context, row modelRow, e *embedding, embed contract.EmbedFunc, progress func(contract.Progress)) error {
 	for {
 		gaps, more, err := l.nextGaps(ctx, row, e)
 		if err != nil {
-			return p, err
+			return err
 		}
-		progress(p)
+		progress(*e.p)
 		if !more {
-			return p, nil
+			return nil
 		}
 		err = eachAlone(ctx, l, e, gaps, func(g gap) int64 { return g.doc }, func(gaps []gap) error { return l.fillGaps(ctx, row, gaps, embed) })
 		if err != nil {
-			return p, err
+			return err
 		}
 	}
 }

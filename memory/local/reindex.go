@@ -56,23 +56,28 @@ func (l *Local) Reindex(ctx context.Context, model evidence.Model, embed contrac
 	if err != nil {
 		return p, err
 	}
-	e := newEmbedding(&p)
+	err = l.reindexAll(ctx, row, newEmbedding(&p), embed, progress)
+	return p, err
+}
+
+// reindexAll embeds until nothing is left, and makes the model the active one.
+func (l *Local) reindexAll(ctx context.Context, row modelRow, e *embedding, embed contract.EmbedFunc, progress func(contract.Progress)) error {
 	for done, vain := false, 0; !done; vain++ {
 		some, err := l.fill(ctx, row, embed, e, progress)
 		if err != nil {
-			return p, err
+			return err
 		}
 		if some {
 			vain = 0
 		}
 		// A document may have been put since: then there is more to do. What is not
 		// found twice cannot be read.
-		if done, err = l.switchTo(ctx, row, &p, vain > 0); err != nil {
-			return p, err
+		if done, err = l.switchTo(ctx, row, e.p, vain > 0); err != nil {
+			return err
 		}
 	}
-	progress(p)
-	return p, nil
+	progress(*e.p)
+	return nil
 }
 
 // wantModel records the model to which the memory is being changed.

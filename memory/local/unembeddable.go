@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 
@@ -35,17 +36,20 @@ func ofOneDocument(err error) bool {
 // damaged are left out and named, and the others get their vectors.
 type embedding struct {
 	p       *contract.Progress
-	left    map[int64]bool // row ids of those that are left out
-	tried   map[int64]string
+	left    map[int64]bool   // row ids of those that are left out
+	tried   map[int64]uint64 // what again has seen of a document, as a hash
+	seed    maphash.Seed
 	from    int64   // Reindex has looked at the documents up to this one, FillVectors at those from here on
 	newest  int64   // but not at those that came after this one
 	scanned bool    // the table cannot be scanned as a whole
-	listed  []int64 // then: the ids that are left, found one by one
+	listed  []int64 // then: the ids, found one by one
+	at      int     // of them, how many were looked at
+	seq     int64   // the last change before they were listed
 	counting
 }
 
 func newEmbedding(p *contract.Progress) *embedding {
-	return &embedding{p: p, left: map[int64]bool{}, tried: map[int64]string{}}
+	return &embedding{p: p, left: map[int64]bool{}, tried: map[int64]uint64{}, seed: maphash.MakeSeed()}
 }
 
 // leaveOut names a document that gets no vectors.
@@ -67,8 +71,12 @@ func (e *embedding) leaveOut(ctx context.Context, tx querier, doc int64) {
 // again is an error if the document was given vectors before, as it is now: they were
 // not stored, and will not be.
 func (e *embedding) again(j job) error {
-	as := fmt.Sprint(j.hash, j.first, len(j.texts))
-	if e.tried[j.doc] == as {
+	as := maphash.Comparable(e.seed, struct {
+		hash   string
+		first  int64
+		chunks int
+	}{j.hash, j.first, len(j.texts)})
+	if before, ok := e.tried[j.doc]; ok && before == as {
 		return errNotStored
 	}
 	e.tried[j.doc] = as
@@ -92,16 +100,23 @@ func (e *embedding) next(ctx context.Context, tx *sql.Tx, model int64, most int,
 		if !isDamaged(err) {
 			return docs, err
 		}
-		e.scanned = true
-		if e.listed, _, err = rowIDs(ctx, tx, "doc"); err != nil {
-			return nil, err
-		}
-		slices.Reverse(e.listed)
+		e.scanned, e.seq = true, -1
 	}
 	var docs []int64
-	for len(e.listed) > 0 && len(docs) < most {
-		doc := e.listed[0]
-		e.listed = e.listed[1:]
+	for len(docs) < most {
+		if e.at == len(e.listed) {
+			if len(docs) > 0 {
+				break // those still lack vectors, and would be found again
+			}
+			if some, err := e.list(ctx, tx); err != nil || !some {
+				return nil, err
+			}
+		}
+		doc := e.listed[e.at]
+		e.at++
+		if e.left[doc] {
+			continue
+		}
 		one, err := int64s(ctx, tx, all.query, model, "[]", doc, 1, all.side)
 		if isDamaged(err) {
 			e.leaveOut(ctx, tx, doc)
@@ -125,10 +140,31 @@ func (e *embedding) scan(ctx context.Context, tx *sql.Tx, model int64, most int,
 	return docs, err
 }
 
+// list finds the ids one by one, the newest first: at first, and when all were looked at, if
+// anything was stored or changed since, because what lacks vectors then has changed or come
+// meanwhile. It reports whether there are any.
+func (e *embedding) list(ctx context.Context, tx *sql.Tx) (some bool, err error) {
+	seq, err := lastChange(ctx, tx)
+	if isDamaged(err) {
+		seq, err = 0, nil // whether anything was changed is not known
+	}
+	if err != nil || seq == e.seq {
+		return false, err
+	}
+	ids, _, err := rowIDs(ctx, tx, "doc")
+	if err != nil {
+		return false, err
+	}
+	slices.Reverse(ids)
+	e.listed, e.at, e.seq = ids, 0, seq
+	return len(ids) > 0, nil
+}
+
 // putBack returns ids of next that were not looked at.
 func (e *embedding) putBack(docs []int64) {
 	if e.scanned {
-		e.listed = append(slices.Clone(docs), e.listed...)
+		e.at -= len(docs) // there were as many before it, if not the same
+		copy(e.listed[e.at:], docs)
 	}
 }
 

@@ -132,3 +132,52 @@ func TestVectorsBesideADamagedPage(t *testing.T) {
 		t.Errorf("only %d of %d runs went on", whole, 2*tries)
 	}
 }
+
+// Where the table of documents is damaged and gone through one id after the other, what
+// changes or comes meanwhile gets its vectors too, and what can get none ends it.
+func TestVectorsOfWhatChangesBesideDamage(t *testing.T) {
+	t.Parallel()
+	const n, bad = 3*batchDocs - 5, 7
+	for _, way := range []string{"FillVectors", "Reindex"} {
+		l := openIn(t, t.TempDir())
+		putMany(t, l, n)
+		execOn(t, l.path, fmt.Sprintf("UPDATE chunk SET stop=stop+99999 WHERE doc=%d", bad))
+		row, err := l.wantModel(t.Context(), nextModel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := contract.Progress{}
+		e := newEmbedding(&p)
+		e.scanned, e.seq = true, -1 // as damage leaves it
+		made := map[string]int{}
+		embed := func(_ context.Context, texts []string) ([][]float32, error) {
+			for _, text := range texts {
+				made[text]++
+			}
+			// Each is put once: one of this batch, a later one, a new one, and one that was looked at.
+			keep(t, l, textDoc(n-1, "Another page of the ledger."))
+			keep(t, l, textDoc(20, "Another page of the ledger."))
+			keep(t, l, textDoc(n, "A new page of the ledger."))
+			if len(made) > n/2 {
+				keep(t, l, textDoc(n-2, "A third page of the ledger."))
+			}
+			return nextVectors(texts), nil
+		}
+		if way == "FillVectors" {
+			err = l.fillAll(t.Context(), row, e, embed, func(contract.Progress) {})
+		} else {
+			err = l.reindexAll(t.Context(), row, e, embed, func(contract.Progress) {})
+		}
+		if err != nil || p.Done != n || p.Total != n+1 || p.Skipped != 1 || len(p.Unreadable) != 1 {
+			t.Errorf("%s = %+v, %v, want %d documents and one skipped", way, p, err, n)
+		}
+		if q, err := l.MissingVectors(t.Context(), nextModel); err != nil || q.Documents != 1 {
+			t.Errorf("%s: %+v, %v are missing, want one document", way, q, err)
+		}
+		for text, times := range made {
+			if times > 1 && !strings.Contains(text, "Another page") {
+				t.Errorf("%s: %q was embedded %d times", way, text, times)
+			}
+		}
+	}
+}
