@@ -63,7 +63,14 @@ func (l *Local) FillVectors(ctx context.Context, model evidence.Model, embed con
 	if err != nil {
 		return p, err
 	}
-	err = l.fillAll(ctx, row, newEmbedding(&p), embed, progress)
+	if was, ok := l.ends.still(ctx, l.rdb, row.id); ok {
+		progress(was)
+		return was, ctx.Err()
+	}
+	e := newEmbedding(&p)
+	if err = l.fillAll(ctx, row, e, embed, progress); err == nil {
+		l.ends.keep(row.id, e)
+	}
 	return p, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -234,4 +235,36 @@ func TestExportOfPartialVectors(t *testing.T) {
 	if q, err := to.MissingVectors(t.Context(), nextModel); err != nil || q.Chunks != killChunks {
 		t.Errorf("the queue is %+v, %v, want %d chunks", q, err, killChunks)
 	}
+}
+
+// Beside a document that can get no vectors, nothing is looked at again until something changes.
+func TestFillLooksAgainAfterAChange(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	for i := range 3 {
+		keep(t, l, textDoc(i, fmt.Sprintf("Page %d of the ledger.", i)))
+	}
+	execOn(t, l.path, "UPDATE chunk SET stop=stop+99999 WHERE doc=2")
+	made := 0
+	fill := func(want, skipped, embeds int) {
+		t.Helper()
+		reported := contract.Progress{}
+		p, err := l.FillVectors(t.Context(), nextModel, func(_ context.Context, texts []string) ([][]float32, error) {
+			made += len(texts)
+			return nextVectors(texts), nil
+		}, func(p contract.Progress) { reported = p })
+		if err != nil || p.Done != want || p.Skipped != skipped || len(p.Unreadable) != skipped || made != embeds {
+			t.Errorf("FillVectors = %+v, %v, %d texts embedded, want %d documents, %d skipped and %d texts", p, err, made, want, skipped, embeds)
+		}
+		if reported.Done != p.Done || reported.Total != p.Total {
+			t.Errorf("the last progress was %+v, want %+v", reported, p)
+		}
+	}
+	fill(2, 1, 2)
+	execOn(t, l.path, "UPDATE chunk SET stop=stop-99999 WHERE doc=2") // logs no change, unlike all that this program does
+	fill(2, 1, 2)
+	other := openIn(t, filepath.Dir(l.path))
+	keep(t, other, textDoc(3, "A new page of the ledger."))
+	fill(4, 0, 4)
+	fill(4, 0, 4)
 }

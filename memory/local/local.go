@@ -54,6 +54,7 @@ type Local struct {
 
 	index *index
 	lacks lacks
+	ends  ends
 	voc   *vocabulary
 	df    *rank.Frequencies
 
