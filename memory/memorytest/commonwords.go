@@ -5,13 +5,15 @@ import (
 	"testing"
 
 	"github.com/research-mcp/research-mcp/internal/evidence"
-	"github.com/research-mcp/research-mcp/memory/rank"
 )
+
+// common is in how many chunks a word is that a recall does not search for beside a rarer
+// one: more than rank.MatchBudget.
+const common = 6001
 
 // commonDoc is a document in whose chunks there is one word, so often that a recall which
 // searches for a rarer one does not search for it too.
-func commonDoc(id, source, word string, more int) (evidence.Document, evidence.Chunks) {
-	n := rank.MatchBudget + more
+func commonDoc(id, source, word string, n int) (evidence.Document, evidence.Chunks) {
 	d := Doc(id, strings.Repeat(word+" ", n))
 	d.Title, d.Source, d.Tags = "", source, nil
 	var c evidence.Chunks
@@ -31,8 +33,8 @@ func (s suite) commonWords(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put(commonDoc("papers", "papers", "paper", 0))
-	put(commonDoc("stones", "stones", "stone", 100))
+	put(commonDoc("papers", "papers", "paper", common))
+	put(commonDoc("stones", "stones", "stone", common+100))
 	rare, mine := Doc("rare", "A xylograph."), Doc("mine", "On paper, by bees.")
 	rare.Tags = nil
 	mine.Source, mine.Tags, mine.Meta = "mine", []string{"mine"}, map[string]string{evidence.MetaSession: "s_mine"}
