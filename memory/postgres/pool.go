@@ -52,6 +52,11 @@ func openConnections(ctx context.Context, cfg *pgxpool.Config, log *slog.Logger)
 	return c, nil
 }
 
+// full reports whether a transaction would have to wait.
+func (c *connections) full() bool {
+	return len(c.room) == cap(c.room) || c.pool.Stat().AcquiredConns() == c.pool.Config().MaxConns
+}
+
 // Close waits for the transactions that are open, but not for a server that is silent.
 func (c *connections) Close() error {
 	defer c.lines.close()

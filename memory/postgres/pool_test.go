@@ -356,3 +356,20 @@ func TestWaitedIsRetried(t *testing.T) {
 		}
 	})
 }
+
+// Who opens a memory where other tenants have all connections is told so.
+func TestOpeningBesideOthers(t *testing.T) {
+	t.Parallel()
+	all, _ := sharing(t, "blue", "red")
+	blue := all[0]
+	for range cap(blue.conns.room) {
+		blue.conns.room <- struct{}{} // transactions of others
+	}
+	wantProblem(t, blue.begins(t.Context(), time.Millisecond), "all 4 connections", "other tenants", "pool_max_conns", "pg_stat_activity")
+	for range cap(blue.conns.room) {
+		<-blue.conns.room
+	}
+	if err := blue.begins(t.Context(), fullFor); err != nil {
+		t.Errorf("later = %v", err)
+	}
+}

@@ -10,6 +10,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
@@ -115,7 +116,7 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 	if err := m.connect(ctx, pool); err != nil {
 		return nil, err
 	}
-	if err := m.begins(ctx); err != nil {
+	if err := m.begins(ctx, fullFor); err != nil {
 		_ = m.Close() // it has done nothing
 		return nil, err
 	}
@@ -126,15 +127,32 @@ func Open(ctx context.Context, cfg contract.Config) (*Memory, error) {
 	return m, nil
 }
 
+// fullFor is how long an opening waits for a connection where others have all of them.
+const fullFor = 10 * time.Second
+
 // begins is what is done with the connections before they are used. Other tenants may have
-// all of them.
-func (m *Memory) begins(ctx context.Context) error {
+// all of them for longer than most: that is a Problem.
+func (m *Memory) begins(ctx context.Context, most time.Duration) error {
 	within, cancel := context.WithTimeout(ctx, writeFor)
 	defer cancel()
-	if err := m.keepsSessions(within); err != nil {
-		return err
+	full := errors.New("all connections are in use")
+	within, give := context.WithCancelCause(within)
+	defer give(nil)
+	defer time.AfterFunc(most, func() {
+		if m.conns.full() {
+			give(full)
+		}
+	}).Stop()
+	err := m.keepsSessions(within)
+	if err == nil {
+		err = m.register(within)
 	}
-	return m.register(within)
+	if err != nil && ctx.Err() == nil && context.Cause(within) == full { //nolint:errorlint // it is not wrapped
+		n := m.pool.Config().MaxConns
+		return &evidence.Problem{What: fmt.Sprintf("the memory in %s was not opened: all %d connections of memory.url are in use by other tenants of this process", m.server.name, n),
+			Try: fmt.Sprintf("try again later, set pool_max_conns in memory.url to more than %d, or see what they wait for: %s", n, m.server.psql("SELECT pid, state, wait_event_type, query FROM pg_stat_activity")), Cause: err}
+	}
+	return err
 }
 
 func withDefaults(cfg contract.Config) contract.Config {
