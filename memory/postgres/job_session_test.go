@@ -49,9 +49,7 @@ func TestJobsOfManyTenants(t *testing.T) {
 			t.Errorf("missing of %d: %+v, %v", i, q, err)
 		}
 	}
-	if n := all[0].pool.Stat().AcquiredConns(); n != 0 {
-		t.Errorf("without jobs, %d connections are kept", n)
-	}
+	noJobs(t, all[0])
 }
 
 // When the session of jobs is lost, each of them ends, and the next ones have another.
@@ -82,9 +80,7 @@ func TestJobsOfALostSession(t *testing.T) {
 			t.Errorf("FillVectors of %d later = %v", i, err)
 		}
 	}
-	if n := all[0].pool.Stat().AcquiredConns(); n != 0 {
-		t.Errorf("without jobs, %d connections are kept", n)
-	}
+	noJobs(t, all[0])
 }
 
 // A job that waits for a connection ends with its memory.
@@ -114,4 +110,16 @@ func TestCloseEndsJobThatWaits(t *testing.T) {
 	for _, conn := range conns {
 		conn.Release()
 	}
+}
+
+// noJobs makes sure that nothing is kept of jobs that have ended: notices use connections, too.
+func noJobs(t *testing.T, m *Memory) {
+	t.Helper()
+	a := m.conns.jobs
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.session != nil || len(a.keys) != 0 {
+		t.Errorf("without jobs, the session %v and %d locks are kept", a.session, len(a.keys))
+	}
+	eventually(t, "their connection is given back", func() bool { return m.pool.Stat().AcquiredConns() == 0 })
 }
