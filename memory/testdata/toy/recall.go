@@ -12,6 +12,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/text"
 	"github.com/research-mcp/research-mcp/memory/contract"
+	"github.com/research-mcp/research-mcp/memory/intake"
 )
 
 // allTerms are the stems of s, stop words included: a rare one may be a name.
@@ -227,7 +228,7 @@ func (m *Memory) sorted() []*entry {
 func (e *entry) passes(q evidence.RecallQuery) bool {
 	_, linked := e.links[q.Session]
 	for _, t := range q.Tags {
-		if !slices.Contains(e.doc.Tags, t) {
+		if !slices.Contains(e.doc.Tags, intake.Tag(t)) {
 			return false
 		}
 	}

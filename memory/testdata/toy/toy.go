@@ -216,6 +216,9 @@ func clean(s string) string {
 
 func union(a, b []string) []string {
 	out := slices.Concat(a, b)
+	for i, tag := range out {
+		out[i] = intake.Tag(tag)
+	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
