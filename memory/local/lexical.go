@@ -55,11 +55,15 @@ func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *t
 	if err != nil {
 		return nil, err
 	}
-	for _, term := range s.Terms[len(sought):] {
-		if len(found) >= 2*q.K { // some are folded as near-duplicates
+	budget := int64(commonest)
+	for i := len(sought); i < len(s.Terms); i++ {
+		if len(found) >= 2*q.K || budget <= 0 { // some are folded as near-duplicates
 			break
 		}
-		some, err := newestWith(ctx, tx, q, s, term)
+		some, err := newestWith(ctx, tx, q, s, s.Terms[i], budget)
+		if !q.filter.empty() {
+			budget -= s.DF[i]
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -119,14 +123,17 @@ func fewPassing(ctx context.Context, tx *sql.Tx, q *preparedQuery) (pass []int64
 }
 
 // newestWith returns those with the best BM25 of the newest chunks with a term that pass the
-// filter. FTS5 stops when there are enough: it goes through them in the order of their ids.
-func newestWith(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *termStats, term string) ([]int64, error) {
-	join, where, args := "", "", []any{matchAny([]string{term})}
+// filter. FTS5 stops when there are enough: it goes through them in the order of their ids. If
+// few pass, it would go through all that have the term: no more than budget are looked at then.
+func newestWith(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *termStats, term string, budget int64) ([]int64, error) {
+	match := matchAny([]string{term})
+	query, args := "SELECT rowid FROM fts WHERE fts MATCH ? ORDER BY rowid DESC LIMIT ?", []any{match, fewChunks}
 	if !q.filter.empty() {
-		join, where = " CROSS JOIN chunk c ON c.id = fts.rowid CROSS JOIN doc d ON d.id = c.doc", " AND "+q.filter.where
-		args = append(args, q.filter.args...)
+		query = `SELECT f.id FROM (SELECT rowid AS id FROM fts WHERE fts MATCH ? ORDER BY rowid DESC LIMIT ?) f
+			CROSS JOIN chunk c ON c.id = f.id CROSS JOIN doc d ON d.id = c.doc WHERE ` + q.filter.where + " ORDER BY f.id DESC LIMIT ?"
+		args = append(append([]any{match, budget}, q.filter.args...), fewChunks)
 	}
-	ids, err := int64s(ctx, tx, "SELECT fts.rowid FROM fts"+join+" WHERE fts MATCH ?"+where+" ORDER BY fts.rowid DESC LIMIT ?", append(args, fewChunks)...)
+	ids, err := int64s(ctx, tx, query, args...)
 	if err != nil {
 		return nil, err
 	}

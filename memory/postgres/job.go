@@ -47,6 +47,10 @@ func (m *Memory) waitLock(ctx context.Context, purpose string) (*job, error) {
 			j, err = m.tryLock(ctx, purpose)
 			return err
 		})
+		if err != nil && j != nil { // ctx ended as it was taken
+			j.release()
+			return nil, err
+		}
 		if !errors.Is(err, contract.ErrFilling) {
 			return j, err
 		}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -25,10 +26,12 @@ type jobs struct {
 type jobSession struct {
 	jobs int // that have begun; of jobs.mu
 
-	mu   sync.Mutex // of the connection
-	conn *pgxpool.Conn
+	mu   sync.Mutex    // of the connection
+	conn *pgxpool.Conn // nil: it was lost, or given back
 	lost bool
 }
+
+var errJobsLost = errors.New("the session of jobs was lost")
 
 func newJobs() *jobs { return &jobs{looking: make(chan struct{}, 1), keys: map[int64]bool{}} }
 
@@ -110,7 +113,7 @@ func (a *jobs) enter(ctx context.Context, pool *pgxpool.Pool) (s *jobSession, fr
 	}
 	s = &jobSession{conn: conn, jobs: 1}
 	if err := s.ask(ctx, new(string), "select set_config('idle_session_timeout', $1, false)", idleJobFor); err != nil {
-		conn.Release()
+		s.giveBack()
 		return nil, false, err
 	}
 	a.mu.Lock()
@@ -132,19 +135,41 @@ func (a *jobs) leave(ctx context.Context, s *jobSession) {
 	a.mu.Unlock()
 	if last {
 		s.askOrEnd(ctx, new(string), "select set_config('idle_session_timeout', '0', false)")
+		s.giveBack()
+	}
+}
+
+// giveBack gives back the connection, if it was not lost.
+func (s *jobSession) giveBack() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.release()
+}
+
+// release is called with mu. A lost connection is given back at once, not with the last of its
+// jobs: the pool would have one less for as long as that takes.
+func (s *jobSession) release() {
+	if s.conn != nil {
+		s.lost = s.conn.Conn().IsClosed()
 		s.conn.Release()
+		s.conn = nil
 	}
 }
 
 // ask asks for one value. It does not end with ctx, which would end the session: the locks of
 // others are in it.
 func (s *jobSession) ask(ctx context.Context, value any, query string, args ...any) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobWithin)
-	defer cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.conn == nil {
+		return errJobsLost
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobWithin) // without the wait for others
+	defer cancel()
 	err := s.conn.QueryRow(ctx, query, args...).Scan(value)
-	s.lost = s.conn.Conn().IsClosed()
+	if s.conn.Conn().IsClosed() {
+		s.release()
+	}
 	return err
 }
 
@@ -153,12 +178,15 @@ func (s *jobSession) askOrEnd(ctx context.Context, value any, query string, args
 	if s.ask(ctx, value, query, args...) == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobWithin)
-	defer cancel()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobWithin)
+	defer cancel()
 	_ = s.conn.Conn().Close(ctx)
-	s.lost = true
+	s.release()
 }
 
 func (s *jobSession) free(ctx context.Context, key int64) {

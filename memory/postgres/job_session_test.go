@@ -69,6 +69,8 @@ func TestJobsOfALostSession(t *testing.T) {
 	if _, err := all[2].FillVectors(t.Context(), jobModel, second.embed, nil); err != nil {
 		t.Errorf("the next job = %v", err)
 	}
+	// Those that have not noticed keep no connection from others.
+	eventually(t, "no connection is in use", func() bool { return all[0].pool.Stat().AcquiredConns() == 0 })
 	close(first.gate)
 	for range 2 {
 		if err := got(t, ended, "an end"); !errors.Is(err, contract.ErrFilling) {
