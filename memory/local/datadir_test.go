@@ -45,7 +45,7 @@ func wholeFile(t *testing.T) []byte {
 
 func execOn(t *testing.T, path, query string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", path+"?_pragma=busy_timeout(5000)") // the last connections may just be closing
 	if err != nil {
 		t.Fatal(err)
 	}
