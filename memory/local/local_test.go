@@ -45,12 +45,19 @@ type dividedMemory struct {
 
 func (m *dividedMemory) Recall(ctx context.Context, q evidence.RecallQuery) (evidence.RecallResult, error) {
 	m.wait.Do(func() {
-		for s := spaceFor(m.t, m.Local, q.Model); (!s.divided() || s.tidyWork() == learnCells) && ctx.Err() == nil; s = spaceFor(m.t, m.Local, q.Model) {
+		for s := spaceFor(m.t, m.Local, q.Model); (!isDivided(s) || s.tidyWork() == learnCells) && ctx.Err() == nil; s = spaceFor(m.t, m.Local, q.Model) {
 			m.index.wakeTidy()
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
 	return m.Local.Recall(ctx, q)
+}
+
+// isDivided tells it while the background may divide the space.
+func isDivided(s *space) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.divided()
 }
 
 // restore does what docs and messages tell the user: the copy takes the place of
