@@ -41,7 +41,8 @@ func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *t
 		return nil, nil
 	}
 	sought := s.Sought()
-	if len(sought) == len(s.Terms) {
+	common := s.DF[0] > commonest && !q.filter.empty()
+	if len(sought) == len(s.Terms) && !common {
 		return withTerms(ctx, tx, q, s, sought)
 	}
 	pass, few, err := fewPassing(ctx, tx, q)
@@ -50,6 +51,12 @@ func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *t
 	}
 	if few {
 		return bestOf(ctx, tx, q, s, pass)
+	}
+	if common { // then it is all that is sought
+		found, err := newestWith(ctx, tx, q, s, s.Terms[0], commonest)
+		if err != nil || len(found) >= 2*q.K {
+			return found, err
+		}
 	}
 	found, err := withTerms(ctx, tx, q, s, sought)
 	if err != nil {

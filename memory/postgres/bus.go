@@ -102,13 +102,18 @@ func nameOf(box contract.Box) string { return hashed(box.Owner, box.Session) }
 
 // as runs fn in a transaction that sees the rows of a tenant.
 func (b *Bus) as(ctx context.Context, tenant string, fn func(tx pgx.Tx) error) error {
-	return b.m.seated(ctx, func() error {
-		return pgx.BeginFunc(ctx, b.m.pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, "select set_config('"+tenantSetting+"', $1, true), set_config('idle_in_transaction_session_timeout', '"+idleFor+"', true)", tenant); err != nil {
-				return err
-			}
-			return fn(tx)
-		})
+	return b.m.seated(ctx, func() error { return b.asSeated(ctx, tenant, fn) })
+}
+
+// asSeated is as for who has a seat. It does not wait long for a lock, such as that of a long
+// removal of the tenant: its connection is wanted for the messages of others.
+func (b *Bus) asSeated(ctx context.Context, tenant string, fn func(tx pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, b.m.pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "select set_config('"+tenantSetting+"', $1, true), set_config('idle_in_transaction_session_timeout', '"+idleFor+"', true), set_config('lock_timeout', '"+removeWait+"', true)", tenant)
+		if err != nil {
+			return err
+		}
+		return fn(tx)
 	})
 }
 
@@ -127,8 +132,8 @@ func (b *Bus) Pass(ctx context.Context, to contract.Box, message []byte) error {
 	b.passed[to.Tenant] = true
 	b.mu.Unlock()
 	box, owner, id := nameOf(to), hashed(to.Owner), mint("")
-	return b.m.retried(ctx, doing, passFor, func() error {
-		return b.as(ctx, to.Tenant, func(tx pgx.Tx) error {
+	return b.m.retriedIn(ctx, doing, passFor, b.m.seated, func() error {
+		return b.asSeated(ctx, to.Tenant, func(tx pgx.Tx) error {
 			there, err := b.there(ctx, tx, to.Tenant)
 			if err != nil || !there {
 				return err

@@ -128,6 +128,8 @@ func (m *Memory) seated(ctx context.Context, fn func() error) error {
 		return err
 	}
 	defer func() { <-m.conns.room }()
+	m.inTurn.Add(1)
+	defer m.inTurn.Add(-1)
 	return fn()
 }
 

@@ -366,6 +366,13 @@ func TestOpeningBesideOthers(t *testing.T) {
 		blue.conns.room <- struct{}{} // transactions of others
 	}
 	wantProblem(t, blue.begins(t.Context(), time.Millisecond), "all 4 connections", "other tenants", "pool_max_conns", "pg_stat_activity")
+	blue.inTurn.Add(1) // now one of them is its own: it is the server that it waits for
+	within, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if err := blue.begins(within, time.Millisecond); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("with a transaction of its own = %v, want the end of its time", err)
+	}
+	blue.inTurn.Add(-1)
 	for range cap(blue.conns.room) {
 		<-blue.conns.room
 	}

@@ -53,8 +53,9 @@ type Memory struct {
 	standbys *standbys
 	release  func() error
 
-	seats chan struct{} // has room for its transactions beside those of others
-	calls calls
+	seats  chan struct{} // has room for its transactions beside those of others
+	inTurn atomic.Int32  // how many calls of seated are at work
+	calls  calls
 
 	tenant string
 	added  time.Time // of the tenant, by the server's clock
@@ -139,7 +140,7 @@ func (m *Memory) begins(ctx context.Context, most time.Duration) error {
 	within, give := context.WithCancelCause(within)
 	defer give(nil)
 	defer time.AfterFunc(most, func() {
-		if m.conns.full() {
+		if m.conns.full() && m.inTurn.Load() == 0 { // not by its own transaction, which waits for the server
 			give(full)
 		}
 	}).Stop()

@@ -169,16 +169,17 @@ func (m *Memory) matchingIndexed(ctx context.Context, tx pgx.Tx, q *preparedQuer
 	}
 }
 
-// ownShare is how many times as many passages the table has at most where its index is read
-// in order: it ranks those of all tenants, in a larger table mostly those of others.
-const ownShare = 20
+// rankedByIndex is how many passages the index ranks in the time that one takes which is ranked
+// by itself.
+const rankedByIndex = 5
 
 // rankedBy adds a query with rankedQuery to a batch. The planner must read the index in its
 // order: it would rather rank all passages of the tenant one by one and sort them where it
-// takes them for few, as it does until new ones have been analyzed.
+// takes them for few, as it does until new ones have been analyzed. That is right only where
+// the index, which ranks those of all tenants, would rank many more for as many of this one.
 func (m *Memory) rankedBy(b *pgx.Batch, chunks int64, query string, p params) *pgx.QueuedQuery {
-	b.Queue("select set_config('enable_sort', case when reltuples > $1 then 'on' else 'off' end, true) from pg_class where oid = $2::text::regclass",
-		ownShare*chunks, pgx.Identifier{m.server.schema, "passage"}.Sanitize())
+	b.Queue("select set_config('enable_sort', case when reltuples * $1::int8 > $2::float8 then 'on' else 'off' end, true) from pg_class where oid = $3::text::regclass",
+		p[2], rankedByIndex*float64(chunks)*float64(chunks), pgx.Identifier{m.server.schema, "passage"}.Sanitize())
 	q := b.Queue(query, p...)
 	b.Queue("set local enable_sort to default")
 	return q
