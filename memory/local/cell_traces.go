@@ -64,15 +64,52 @@ func removeTellingCells(ctx context.Context, tx *sql.Tx, ids string) error {
 	return nil
 }
 
+// neighbours is how many documents are looked at on each side of those concerned before all
+// are: what was stored together is often about the same, so that its cells may be at the end
+// of the table only.
+const neighbours = 500
+
 // haveOthers reports whether all cells in left have cells.Fewest vectors of documents that
 // are not in ids. It reads no further than it needs to.
-func haveOthers(ctx context.Context, tx *sql.Tx, model int64, ids string, left map[uint16]int) (bool, error) {
-	few := len(left)
-	if few == 0 {
+func haveOthers(ctx context.Context, tx *sql.Tx, model int64, ids string, left map[uint16]int) (enough bool, err error) {
+	if len(left) == 0 {
 		return true, nil
 	}
-	err := eachRow(ctx, tx, "SELECT c.cells FROM codebook b CROSS JOIN cell c ON c.model=b.model AND c.version=b.version WHERE b.model=? AND c.doc NOT IN (SELECT value FROM json_each(?))",
-		[]any{model, ids}, func(r scanner) error {
+	var first, last int64
+	if err := tx.QueryRowContext(ctx, "SELECT min(value), max(value) FROM json_each(?)", ids).Scan(&first, &last); err != nil {
+		return false, err
+	}
+	for _, c := range []struct {
+		docs string
+		args []any
+	}{
+		{" AND doc < ?2 ORDER BY doc DESC LIMIT ?3", []any{first, neighbours}},
+		{" AND doc > ?2 ORDER BY doc LIMIT ?3", []any{last, neighbours}},
+		{" AND doc NOT IN (SELECT value FROM json_each(?2))", []any{ids}},
+	} {
+		if len(c.args) == 1 { // the neighbours are among these
+			for cell := range left {
+				left[cell] = 0
+			}
+		}
+		if enough, err = countCells(ctx, tx, c.docs, append([]any{model}, c.args...), left); err != nil || enough {
+			break
+		}
+	}
+	return enough, err
+}
+
+// countCells counts the vectors of some documents in the cells in left, until each has
+// cells.Fewest, which it reports.
+func countCells(ctx context.Context, tx *sql.Tx, docs string, args []any, left map[uint16]int) (enough bool, err error) {
+	few := 0
+	for _, n := range left {
+		if n < cells.Fewest {
+			few++
+		}
+	}
+	err = eachRow(ctx, tx, "SELECT cells FROM cell WHERE model=?1 AND version=(SELECT version FROM codebook WHERE model=?1)"+docs,
+		args, func(r scanner) error {
 			var blob sql.RawBytes
 			if err := r.Scan(&blob); err != nil {
 				return err

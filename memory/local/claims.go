@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -30,6 +31,7 @@ const (
 	claimsFolder = fileName + "-claims"
 	claimRecord  = ".json"
 	claimLock    = ".lock"
+	claimPart    = ".part" // a record that is being written
 )
 
 // claims are the locks that this memory holds, by the name of the files.
@@ -92,6 +94,10 @@ func (c *claims) take(file string) (bool, error) {
 	}
 	lock := flock.New(file+claimLock, flock.SetPermissions(0o600))
 	got, err := lock.TryLock()
+	for tries := 0; err == nil && !got && tries < 5; tries++ { // another process may only look: alive
+		time.Sleep(time.Millisecond)
+		got, err = lock.TryLock()
+	}
 	if err != nil {
 		return false, fmt.Errorf("claiming a run: %w", err)
 	}
@@ -111,7 +117,7 @@ func writeClaim(file string, run contract.ClaimedRun) error {
 	if err != nil {
 		return err
 	}
-	part := file + ".part"
+	part := file + claimPart
 	if err := os.WriteFile(part, raw, 0o600); err != nil {
 		return errors.Join(err, os.Remove(part))
 	}
@@ -170,7 +176,8 @@ func (l *Local) ClaimedRuns(ctx context.Context) ([]contract.ClaimedRun, error) 
 		return out, err
 	}
 	old := l.now().Add(-contract.ClaimKept)
-	err := l.eachClaim(func(file string, run contract.ClaimedRun) {
+	err := l.eachClaim([]string{claimRecord}, func(path string, run contract.ClaimedRun) {
+		file := strings.TrimSuffix(path, claimRecord)
 		run.Alive = l.claims.alive(file)
 		if run.Alive || run.Begun.After(old) {
 			out = append(out, run)
@@ -202,16 +209,16 @@ func (l *Local) sweepClaims(ctx context.Context) {
 
 // claimsHold reports whether a claim has words, whatever their case.
 func (l *Local) claimsHold(words string) (found bool, err error) {
-	err = l.eachClaim(func(_ string, run contract.ClaimedRun) {
+	err = l.eachClaim([]string{claimRecord, claimPart}, func(_ string, run contract.ClaimedRun) {
 		all := strings.ToLower(strings.Join([]string{run.ID, run.Session, run.Question, string(run.Request)}, "\n"))
 		found = found || strings.Contains(all, strings.ToLower(words))
 	})
 	return found, err
 }
 
-// eachClaim calls fn with every record. What is no record is left out: one that is
-// being removed, or that a full disk cut.
-func (l *Local) eachClaim(fn func(file string, run contract.ClaimedRun)) error {
+// eachClaim calls fn with every record whose file has one of some endings. What is no record
+// is left out: one that is being removed, or that a full disk cut.
+func (l *Local) eachClaim(endings []string, fn func(path string, run contract.ClaimedRun)) error {
 	dir := filepath.Join(filepath.Dir(l.path), claimsFolder)
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -221,14 +228,14 @@ func (l *Local) eachClaim(fn func(file string, run contract.ClaimedRun)) error {
 		return fmt.Errorf("reading the claims of runs: %w", err)
 	}
 	for _, e := range entries {
-		name, isRecord := strings.CutSuffix(e.Name(), claimRecord)
-		if !isRecord {
+		if !slices.Contains(endings, filepath.Ext(e.Name())) {
 			continue
 		}
 		var run contract.ClaimedRun
-		raw, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		path := filepath.Join(dir, e.Name())
+		raw, err := os.ReadFile(path)
 		if err == nil && json.Unmarshal(raw, &run) == nil {
-			fn(filepath.Join(dir, name), run)
+			fn(path, run)
 		}
 	}
 	return nil
@@ -252,18 +259,18 @@ func (c *claims) alive(file string) bool {
 }
 
 // forgetClaims removes the claims of a session that is removed, and those whose
-// question quotes what is. Who works on them holds its lock until it ends.
+// question quotes what is; also records that a killed process was writing. Who works on them
+// holds its lock until it ends.
 func (l *Local) forgetClaims(ctx context.Context, tx *sql.Tx, f *forgetting) error {
 	var failed error
-	err := l.eachClaim(func(file string, run contract.ClaimedRun) {
+	err := l.eachClaim([]string{claimRecord, claimPart}, func(path string, run contract.ClaimedRun) {
 		quotes, err := f.quotes.isQuote(ctx, tx, run.Question)
 		failed = errors.Join(failed, err)
 		if quotes || f.sel.WholeSession() && run.Session == f.sel.Session {
-			failed = errors.Join(failed, os.Remove(file+claimRecord))
+			if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) { // else its answer has just been stored
+				failed = errors.Join(failed, err)
+			}
 		}
 	})
-	if errors.Is(failed, fs.ErrNotExist) { // its answer has just been stored
-		failed = nil
-	}
 	return errors.Join(err, failed)
 }

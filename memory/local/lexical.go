@@ -54,7 +54,7 @@ func (l *Local) matching(ctx context.Context, tx *sql.Tx, q *preparedQuery, s *t
 	}
 	if common { // then it is all that is sought
 		found, err := newestWith(ctx, tx, q, s, s.Terms[0], commonest)
-		if err != nil || len(found) >= 2*q.K {
+		if err != nil || len(found) >= q.depth {
 			return found, err
 		}
 	}

@@ -2,6 +2,8 @@ package local
 
 import (
 	"database/sql"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -48,5 +50,48 @@ func TestOneCommonWordUnderAFilter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Near-duplicates among the newest chunks, of which recall shows one, do not hide what else
+// passes the filter.
+func TestOneCommonWordInNearDuplicates(t *testing.T) {
+	t.Parallel()
+	l := openIn(t, t.TempDir())
+	r := rand.New(rand.NewPCG(1, 2))
+	passage := func() string {
+		s := "stone"
+		for range 20 {
+			s += fmt.Sprintf(" w%dx", r.IntN(1e6))
+		}
+		return s + " "
+	}
+	put := func(i int, source string, texts ...string) {
+		t.Helper()
+		d := textDoc(i, strings.Join(texts, ""))
+		d.Source = source
+		var c evidence.Chunks
+		at := 0
+		for _, s := range texts {
+			c.Items = append(c.Items, evidence.Chunk{Start: at, End: at + len(s)})
+			at += len(s)
+		}
+		if _, err := l.Put(t.Context(), d, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var distinct []string
+	for range fewChunks + 500 {
+		distinct = append(distinct, passage())
+	}
+	put(0, "mine", distinct...)
+	put(1, "other", slices.Repeat([]string{"stone "}, commonest+100)...)
+	same := passage()
+	for i := range 10 {
+		put(2+i, "mine", same)
+	}
+	res, err := l.Recall(t.Context(), evidence.RecallQuery{Text: "stone", Mode: evidence.ModeBM25, K: 5, Source: "mine"})
+	if err != nil || len(res.Hits) != 5 {
+		t.Errorf("%d hits, %v, want 5", len(res.Hits), err)
 	}
 }

@@ -17,6 +17,7 @@ type entry struct {
 	doc     evidence.Document // cleaned; Meta without the session
 	session string
 	pinned  bool
+	own     bool // put outside of sessions
 	turn    sql.NullInt64
 	hash    string
 	chunks  []chunkRow
@@ -54,7 +55,7 @@ func (l *Local) prepareEntry(doc evidence.Document, chunks evidence.Chunks) (*en
 	if err != nil {
 		return nil, err
 	}
-	e := &entry{doc: in.Document, session: in.Session, pinned: in.Pinned, turn: sql.NullInt64{Int64: in.Seq, Valid: in.Turn}, hash: in.Hash, notes: in.Notes}
+	e := &entry{doc: in.Document, session: in.Session, pinned: in.Pinned, own: in.Session == "", turn: sql.NullInt64{Int64: in.Seq, Valid: in.Turn}, hash: in.Hash, notes: in.Notes}
 	for _, p := range in.Pieces {
 		e.chunks = append(e.chunks, chunkRow{start: p.Start, end: p.Stop, simhash: p.Simhash, terms: p.Terms, n: p.Count})
 	}
@@ -68,6 +69,8 @@ func putEntry(ctx context.Context, tx *sql.Tx, e *entry, r *evidence.Receipt) er
 	if err != nil {
 		return err
 	}
+	it := *e // what it takes over from the stored document is not there if the transaction fails
+	e = &it
 	if old.id != 0 && old.hash == e.hash {
 		same, err := sameChunks(ctx, tx, old.id, e.chunks)
 		if err != nil {
@@ -158,7 +161,7 @@ func refresh(ctx context.Context, tx *sql.Tx, old storedDoc, e *entry, r *eviden
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE doc SET retrieved=max(retrieved, ?), revision=CASE WHEN ?='' THEN revision ELSE ? END,
 		own=max(own, ?), pinned=max(pinned, ?), tags=? WHERE id=?`,
-		micros(e.doc.Retrieved), e.doc.Revision, e.doc.Revision, e.session == "", e.pinned, string(tags), old.id)
+		micros(e.doc.Retrieved), e.doc.Revision, e.doc.Revision, e.own, e.pinned, string(tags), old.id)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func docValues(e *entry) ([]any, error) {
 		return nil, err
 	}
 	return []any{d.ID, d.Source, d.URL, d.Title, d.Language, d.License, d.Revision, micros(d.Published), micros(d.Retrieved),
-		d.Score, d.Untrusted, d.Truncated, e.pinned, e.session == "", e.turn, e.hash, len(d.Text), string(tags), string(meta)}, nil
+		d.Score, d.Untrusted, d.Truncated, e.pinned, e.own, e.turn, e.hash, len(d.Text), string(tags), string(meta)}, nil
 }
 
 const docInsert = `uid, source, url, title, language, license, revision, published, retrieved,
@@ -85,7 +85,7 @@ func insertDoc(ctx context.Context, tx *sql.Tx, e *entry) (int64, error) {
 // updateDoc replaces a document under its id. It stays pinned, and put outside
 // of sessions, if it was.
 func updateDoc(ctx context.Context, tx *sql.Tx, old storedDoc, e *entry) error {
-	e.pinned = e.pinned || old.pinned
+	e.pinned, e.own = e.pinned || old.pinned, e.own || old.own
 	if old.hash == e.hash {
 		e.doc.Tags = union(old.tags, e.doc.Tags)
 	}
@@ -93,8 +93,7 @@ func updateDoc(ctx context.Context, tx *sql.Tx, old storedDoc, e *entry) error {
 	if err != nil {
 		return err
 	}
-	values = append(values, old.own, old.id)
-	_, err = tx.ExecContext(ctx, "UPDATE doc SET ("+docInsert+") = ("+placeholders(len(values)-2)+"), own=max(own, ?) WHERE id=?", values...)
+	_, err = tx.ExecContext(ctx, "UPDATE doc SET ("+docInsert+") = ("+placeholders(len(values))+") WHERE id=?", append(values, old.id)...)
 	if err != nil {
 		return err
 	}

@@ -151,6 +151,30 @@ func (s suite) forgetAsks(t *testing.T) {
 	}
 }
 
+// A document that was also put outside of sessions stays when its session is removed, whatever
+// its text was then.
+func (s suite) forgetReplaced(t *testing.T) {
+	m := s.start(t)
+	id := session(t, m, "").ID
+	for name, puts := range map[string][2]string{"first mine": {"", id}, "then mine": {id, ""}, "never mine": {id, id}} {
+		for i, in := range puts {
+			doc := Doc(name, fmt.Sprintf("Version %d of %s.", i, name))
+			if in != "" {
+				doc.Meta = map[string]string{evidence.MetaSession: in}
+			}
+			put(t, m, doc)
+		}
+	}
+	if r := forget(t, m, contract.Selector{Session: id, Confirm: true}); r.Documents != 1 {
+		t.Errorf("%d documents were removed with the session, want 1", r.Documents)
+	}
+	for name, want := range map[string]bool{"first mine": true, "then mine": true, "never mine": false} {
+		if _, found, err := m.Document(t.Context(), name); found != want || err != nil {
+			t.Errorf("%s is there: %v, %v, want %v", name, found, err, want)
+		}
+	}
+}
+
 func (s suite) forgetRefuses(t *testing.T) {
 	m := s.start(t)
 	_, err := m.Forget(t.Context(), contract.Selector{Confirm: true})

@@ -120,6 +120,7 @@ func (s suite) required() []test {
 		{"ForgetAsksForAThird", s.forgetAsks},
 		{"ForgetTraces", s.forgetTraces},
 		{"ForgetSession", s.forgetSession},
+		{"ForgetSessionAfterReplacement", s.forgetReplaced},
 		{"Changes", s.changes},
 		{"ChangesByOthers", s.changesByOthers},
 		{"ChangesBadPosition", s.changesBadPosition},

@@ -85,6 +85,8 @@ func (m *Memory) putEntry(ctx context.Context, tx pgx.Tx, e *entry, r *evidence.
 
 // putOver writes e where old is, which is locked.
 func (m *Memory) putOver(ctx context.Context, tx pgx.Tx, old storedDoc, e *entry, r *evidence.Receipt) (err error) {
+	it := *e // what it takes over from the stored document is not there if the transaction fails
+	e = &it
 	r.Chunks = len(e.Pieces)
 	if old.id != 0 && old.hash == e.Hash {
 		r.Deduplicated = true
