@@ -15,6 +15,9 @@ import (
 // busWithin is how long the opening of a database's bus may take.
 const busWithin = 15 * time.Second
 
+// openAgain is how long after a failure who follows one tries to open it again.
+const openAgain = 5 * time.Second
+
 // buses join this server with those on other machines, by the databases of its tenants. It
 // is their http.Relay. Close it.
 type buses struct {
@@ -124,7 +127,14 @@ func (b *buses) Follow(of http.Address, stream bool, accept func(message []byte)
 		bus, err := b.open(ctx, of.Tenant)
 		if err != nil {
 			b.failed(err)
-			return
+		}
+		for ; err != nil; bus, err = b.open(ctx, of.Tenant) {
+			select {
+			case <-b.of(of.Tenant).opened: // for another one
+			case <-time.After(openAgain):
+			case <-ctx.Done():
+				return
+			}
 		}
 		defer bus.Follow(boxOf(of), stream, accept)()
 		<-ctx.Done()

@@ -78,6 +78,19 @@ func problems(all []error) error {
 	return &evidence.Problem{What: strings.Join(what, "; "), Try: evidence.AsProblem(all[0]).Try, Cause: errors.Join(all...)}
 }
 
+// isRegistered reports whether there is the memory of a tenant. A local one is in its folder.
+func (a *App) isRegistered(ctx context.Context, name string) (there bool, err error) {
+	if _, ok := a.memory.(memory.Tenanted); !ok {
+		return true, nil
+	}
+	err = a.atDatabase(ctx, a.cfg.MemoryURL(name), func(m memory.Tenanted) error {
+		names, err := m.Tenants(ctx)
+		there = slices.Contains(names, name)
+		return err
+	})
+	return there, err
+}
+
 // hasTenant asks for one the database alone in which it would be.
 func (a *App) hasTenant(ctx context.Context, name string) (there bool, err error) {
 	if info, err := os.Stat(a.tenantDir(name)); err == nil && info.IsDir() {
@@ -86,12 +99,7 @@ func (a *App) hasTenant(ctx context.Context, name string) (there bool, err error
 	if _, ok := a.memory.(memory.Tenanted); !ok {
 		return false, nil
 	}
-	err = a.atDatabase(ctx, a.cfg.MemoryURL(name), func(m memory.Tenanted) error {
-		names, err := m.Tenants(ctx)
-		there = slices.Contains(names, name)
-		return err
-	})
-	return there, err
+	return a.isRegistered(ctx, name)
 }
 
 // atDatabase calls f with the memory of nobody in particular in a database.
@@ -150,6 +158,13 @@ func (a *App) Tenant(ctx context.Context, name string) (*App, error) {
 	if !there {
 		return nil, noTenant(name)
 	}
+	registered, err := a.isRegistered(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if !registered { // it was removed by another machine; opening it would make it
+		return nil, evidence.BadInput(fmt.Sprintf("the tenant %q has no memory, and a folder on this machine alone", name), fmt.Sprintf("`research-mcp tenant remove %s --confirm` removes that, too", name))
+	}
 	return a.forTenant(ctx, name)
 }
 
@@ -174,6 +189,9 @@ func (a *App) Tenants(ctx context.Context) ([]TenantInfo, error) {
 }
 
 func (a *App) describe(ctx context.Context, info *TenantInfo) error {
+	if there, err := a.isRegistered(ctx, info.Name); err != nil || !there {
+		return err // opening it would make it
+	}
 	m, err := openMemory(ctx, a.models.BuiltIn().Ranks().Model(), a.cfg.ForTenant(info.Name, a.tenantDir(info.Name)), a.options)
 	if err != nil {
 		return err
@@ -216,18 +234,22 @@ func (a *App) RemoveTenant(ctx context.Context, name string) (TenantInfo, error)
 	if err != nil {
 		return info, err
 	}
-	if !slices.Contains(names, name) {
-		return info, noTenant(name)
-	}
-	if err := a.describe(ctx, &info); err != nil {
-		info.Problem = evidence.AsProblem(err) // it is removed all the same
+	there := slices.Contains(names, name)
+	if there {
+		if err := a.describe(ctx, &info); err != nil {
+			info.Problem = evidence.AsProblem(err) // it is removed all the same
+		}
 	}
 	err = a.eachDatabase(ctx, func(_ string, m memory.Tenanted) error { // also where it was before
-		_, _, err := m.RemoveTenant(ctx, name)
+		_, found, err := m.RemoveTenant(ctx, name)
+		there = there || found
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return info, err
+	case !there:
+		return info, noTenant(name)
 	}
 	_, err = local.Destroy(ctx, a.tenantDir(name))
 	return info, err

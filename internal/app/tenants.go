@@ -193,7 +193,7 @@ func (t *tenants) use(ctx context.Context, name string) (*App, func(), error) {
 		if err != nil {
 			done()
 			t.root.log.Error("a tenant cannot be opened", "tenant", one.name, "err", err)
-			return nil, nil, &evidence.Problem{What: "the memory of this tenant cannot be opened", Try: "ask the operator of the server, whose log says why"}
+			return nil, nil, &evidence.Problem{What: "the memory of this tenant cannot be opened", Try: "try again, and if it stays so, ask the operator of the server, whose log says why"}
 		}
 		one.app, one.stop = a, a.maintain(context.WithoutCancel(ctx))
 	}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 
@@ -79,13 +80,15 @@ type filling struct {
 	chunks   int  // embedded before they are stored, about
 	titled   bool // texts are as by contract.EmbeddedText
 
-	stored  map[string]int // how often the vectors of a gap were stored, by its key
-	looked  bool           // it was seen that something is missing in the queue
-	restart bool           // all documents are to be queued again
+	stored  map[[sha256.Size]byte]int // how often the vectors of a gap were stored, by its key
+	looked  bool                      // it was seen that something is missing in the queue
+	restart bool                      // all documents are to be queued again
 }
 
 // key names the passages of a gap as they are.
-func (g gap) key() string { return fmt.Sprint(g.doc, g.hash, g.ords, g.starts, g.stops) }
+func (g gap) key() [sha256.Size]byte {
+	return sha256.Sum256(fmt.Append(nil, g.doc, g.hash, g.ords, g.starts, g.stops))
+}
 
 // mostStored is how often the vectors of the same passages are stored: of a document whose
 // text changes and is changed back meanwhile, they are removed each time.
@@ -107,7 +110,7 @@ func (f *filling) fillAll(ctx context.Context) error {
 	if f.progress == nil {
 		f.progress = func(contract.Progress) {}
 	}
-	f.stored = map[string]int{}
+	f.stored = map[[sha256.Size]byte]int{}
 	if err := f.follow(ctx); err != nil {
 		return err
 	}

@@ -344,11 +344,15 @@ func (s *server) indexWords(ctx context.Context, conn *pgx.Conn, log *slog.Logge
 	if !s.bm25 {
 		return
 	}
-	var there, large bool
-	err := conn.QueryRow(ctx, `select to_regclass($1) is not null, (select count(*) = 10000 from (select 1 from passage limit 10000) top)`, s.bmIndex()).Scan(&there, &large)
+	var there, valid, large bool
+	err := conn.QueryRow(ctx, `select to_regclass($1) is not null, exists(select 1 from pg_index where indexrelid = to_regclass($1) and indisvalid),
+		(select count(*) = 10000 from (select 1 from passage limit 10000) top)`, s.bmIndex()).Scan(&there, &valid, &large)
 	switch {
-	case err == nil && there:
+	case err == nil && valid:
 		return
+	case err == nil && there: // CREATE INDEX CONCURRENTLY is at work, or was broken off
+		log.Warn("words are searched without pg_textsearch: its index is not complete. If nobody is making it, drop it and make it again, and restart the servers",
+			"command", "DROP INDEX "+bmName+"; CREATE INDEX CONCURRENTLY "+bmName+" ON passage "+bmForm)
 	case err == nil && large:
 		log.Warn("words are searched without pg_textsearch until its index is made", "command", "CREATE INDEX CONCURRENTLY "+bmName+" ON passage "+bmForm)
 	case err == nil:

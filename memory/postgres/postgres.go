@@ -283,7 +283,7 @@ func (m *Memory) read(ctx context.Context, doing string, fn func(tx pgx.Tx) erro
 	switch {
 	case err == nil:
 		m.away.Store(0)
-	case isLost(err) || isConnect(err):
+	case ctx.Err() == nil && (isLost(err) || isConnect(err)): // a caller who has left says nothing of the server
 		m.away.Store(time.Now().UnixNano())
 	}
 	return err

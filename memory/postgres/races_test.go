@@ -268,7 +268,7 @@ func TestFillReadsAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &filling{m: m, space: s, embed: embedOnes, p: &contract.Progress{}, docs: 1, chunks: 1, stored: map[string]int{}}
+	f := &filling{m: m, space: s, embed: embedOnes, p: &contract.Progress{}, docs: 1, chunks: 1, stored: map[[32]byte]int{}}
 	if err := f.follow(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,8 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
+	"net"
+	"strconv"
 	"sync"
 	"time"
 
@@ -49,7 +50,7 @@ func newStandbys(cfg *pgxpool.Config) *standbys {
 	s := &standbys{turns: make(chan struct{}, most)}
 	seen := map[string]bool{}
 	add := func(host string, port uint16, config *pgconn.FallbackConfig) {
-		if name := fmt.Sprint(host, port); !seen[name] {
+		if name := net.JoinHostPort(host, strconv.Itoa(int(port))); !seen[name] {
 			seen[name] = true
 			one := cfg.Copy()
 			one.ConnConfig.Host, one.ConnConfig.Port = host, port

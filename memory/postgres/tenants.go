@@ -142,8 +142,8 @@ func (m *Memory) RemoveTenant(ctx context.Context, name string) (rows int64, fou
 		return err
 	})
 	if codeOf(err) == lockNotAvailable {
-		err = &evidence.Problem{What: fmt.Sprintf("the tenant %q was not removed: somebody has been reading the tables all the time, as an export or a backup does", name),
-			Try: "try again when that has ended; nothing was removed", Cause: err}
+		err = &evidence.Problem{What: fmt.Sprintf("the tenant %q was not removed from the memory in %s: somebody has been reading the tables all the time, as an export or a backup does", name, m.server.name),
+			Try: "try again when that has ended; nothing was removed there", Cause: err}
 	}
 	return rows, found, err
 }

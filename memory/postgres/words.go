@@ -146,9 +146,12 @@ func (m *Memory) matchingIndexed(ctx context.Context, tx pgx.Tx, q *preparedQuer
 		return m.ranked(ctx, tx, p, s.Chunks)
 	}
 	most := p.add(q.depth)
-	// No common table expression: in one, pg_textsearch divides each text into words again.
+	// No common table expression: in one, pg_textsearch divides each text into words again. The
+	// planner has no choice of order: where it takes the documents that pass for few, it would
+	// rank anew for each of them.
 	query := `select b.doc, b.ord, b.ranked from (select doc, ord, row_number() over () n, count(*) over () ranked from (` + rankedQuery + `) b) b
-		join doc d on d.tenant = $1 and d.id = b.doc where ` + filterOf(q.RecallQuery, m.tenant, &p) + ` order by b.n limit ` + most
+		cross join lateral (select * from doc d where d.tenant = $1 and d.id = b.doc offset 0) d
+		cross join lateral (select 1 where ` + filterOf(q.RecallQuery, m.tenant, &p) + ` offset 0) passes order by b.n limit ` + most
 	for n := min(firstRanked, max(q.depth, int(1.5*float64(q.depth)*float64(s.Chunks)/float64(max(1, q.passing))))); ; n = min(4*n, mostRanked) {
 		p[2] = n
 		var out []place
