@@ -93,11 +93,7 @@ func (c *claims) take(file string) (bool, error) {
 		return false, nil
 	}
 	lock := flock.New(file+claimLock, flock.SetPermissions(0o600))
-	got, err := lock.TryLock()
-	for tries := 0; err == nil && !got && tries < 5; tries++ { // another process may only look: alive
-		time.Sleep(time.Millisecond)
-		got, err = lock.TryLock()
-	}
+	got, err := lockBesideLooks(lock)
 	if err != nil {
 		return false, fmt.Errorf("claiming a run: %w", err)
 	}
@@ -109,6 +105,26 @@ func (c *claims) take(file string) (bool, error) {
 	}
 	c.held[file] = lock
 	return true, nil
+}
+
+// looksFor is how long a claim waits for those who look whether there is one.
+const looksFor = 2 * time.Second
+
+// lockBesideLooks locks a file that nobody else has locked. Who only looks, as alive does,
+// shares its lock for a moment: then it is tried again.
+func lockBesideLooks(lock *flock.Flock) (got bool, err error) {
+	for end := time.Now().Add(looksFor); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if got, err = lock.TryLock(); err != nil || got {
+			return got, err
+		}
+		if shared, err := lock.TryRLock(); err != nil || !shared {
+			return false, err
+		}
+		if err := lock.Unlock(); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 func writeClaim(file string, run contract.ClaimedRun) error {
