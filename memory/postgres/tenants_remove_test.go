@@ -111,6 +111,8 @@ func TestRemoveTenantAmongWriters(t *testing.T) {
 		var once sync.Once
 		writers.Go(func() {
 			defer once.Do(begun.Done)
+			// A call that finds new work as long as the others write, as FillVectors, may not end.
+			defer time.AfterFunc(5*time.Second, func() { once.Do(begun.Done) }).Stop()
 			untilRemoved(t, name, &removed, func(i int) error {
 				err := write(i)
 				if err != nil || i > 3 {
