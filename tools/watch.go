@@ -21,13 +21,16 @@ type lookingKey struct{}
 // anyway, and takes no place from calls.
 func Looking(ctx context.Context) bool { return ctx.Value(lookingKey{}) != nil }
 
+// Look returns a context of which Looking reports true.
+func Look(ctx context.Context) context.Context { return context.WithValue(ctx, lookingKey{}, true) }
+
 // content is what a watch compares: equal contents have equal marks, and none has "".
 type content func(ctx context.Context) (mark string, err error)
 
 func (c content) watch() Watch {
 	failed, known, last := false, false, ""
 	return func(ctx context.Context) (bool, error) {
-		now, err := c(context.WithValue(ctx, lookingKey{}, true))
+		now, err := c(Look(ctx))
 		if err != nil {
 			failed = true
 			return false, err

@@ -21,7 +21,7 @@ func newMemoryMigrate(c *console) *cobra.Command {
 (postgres://USER@HOST/DATABASE) or to the data folder of a local memory, and compares every
 document and session of both by a hash of its content. Nothing of the source is changed,
 and nothing that the target has already. After an interruption, the same command
-continues.
+continues. Tenants are not copied: each has a memory of its own (tenant export, tenant import).
 
 A password is better in the variable PGPASSWORD or in ~/.pgpass than in the command.
 Afterwards, set memory.backend and memory.url.`,

@@ -73,6 +73,31 @@ func isSame(ctx context.Context, a, b memory.Memory) bool {
 	return err == nil && x == y
 }
 
+// ofTarget is the error of a memory that --to names, and no setting.
+func ofTarget(err error) error {
+	p := *evidence.AsProblem(err)
+	name := strings.NewReplacer("memory.url", "--to", "--data-dir", "--to")
+	p.What, p.Try = name.Replace(p.What), name.Replace(p.Try)
+	return &p
+}
+
+// leftBehind names the tenants, of which each has a memory of its own.
+func (a *App) leftBehind(ctx context.Context) []string {
+	names, err := a.TenantNames(ctx)
+	switch {
+	case err != nil:
+		return []string{"it is not known which tenants there are, whose memories are not copied: " + evidence.AsProblem(err).What}
+	case len(names) == 0:
+		return nil
+	}
+	shown := names[:min(5, len(names))]
+	what := strings.Join(shown, ", ")
+	if len(names) > len(shown) {
+		what += ", …"
+	}
+	return []string{fmt.Sprintf("the memories of %s are not copied: %s; each moves by `research-mcp tenant export NAME FILE` here and `research-mcp tenant import NAME FILE` there", text.Count(len(names), "tenant"), what)}
+}
+
 // Move copies everything to the memory at to, with vectors, and compares. What is there
 // already is not changed, so that a Move that was interrupted is continued by another. The
 // source stays as it is. progress gets how many of the source's documents were read.
@@ -88,7 +113,7 @@ func (a *App) Move(ctx context.Context, to string, progress func(done, total int
 	}
 	target, err := openMemory(ctx, a.models.BuiltIn().Ranks().Model(), cfg, a.options)
 	if err != nil {
-		return r, err
+		return r, ofTarget(err)
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
 	if isSame(ctx, a.memory, target) {
@@ -113,6 +138,7 @@ func (a *App) Move(ctx context.Context, to string, progress func(done, total int
 	if _, err := into.Export(ctx, there, memory.ExportOptions{}); err != nil {
 		return r, err
 	}
+	r.Moved.Warnings = append(r.Moved.Warnings, a.leftBehind(ctx)...)
 	r.Verified, r.Missing = there.found, len(records.all)
 	for _, name := range records.all {
 		if len(r.Examples) < 5 {

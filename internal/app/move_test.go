@@ -73,6 +73,29 @@ func moved(t *testing.T, a *App, to string, want int) {
 	}
 }
 
+// Tenants have memories of their own: a move names them, and errors of the target name --to.
+func TestMoveNamesWhatItLeaves(t *testing.T) {
+	t.Parallel()
+	a := stocked(t, 1)
+	for i := range 6 {
+		if err := a.AddTenant(t.Context(), fmt.Sprint("team", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := a.Move(t.Context(), t.TempDir(), func(int, int) {})
+	said := strings.Join(r.Moved.Warnings, "; ")
+	if err != nil || !strings.Contains(said, "6 tenants are not copied: team0, team1, team2, team3, team4, …;") || !strings.Contains(said, "tenant import") {
+		t.Errorf("Move warns %q, %v", said, err)
+	}
+	for to, word := range map[string]string{filepath.Join(a.cfg.DataDir, "memory.db"): "--to", "postgres://u@127.0.0.1:1/db?pool_max_conns=1": "--to"} {
+		var p *evidence.Problem
+		_, err := a.Move(t.Context(), to, func(int, int) {})
+		if !errors.As(err, &p) || !strings.Contains(p.What+p.Try, word) || strings.Contains(p.What+p.Try, "memory.url") || strings.Contains(p.What+p.Try, "--data-dir") {
+			t.Errorf("Move to %s = %+v", to, p)
+		}
+	}
+}
+
 // What the target has under an id of the source is not changed, and the report names it.
 func TestMoveNamesWhatDiffers(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -106,11 +107,12 @@ func (n *network) ClearAt(ctx context.Context, mark string) error {
 	if err := n.Clear(ctx); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	// A mark that is torn or missing clears the cache once more. Without a folder there is no
+	// cache; that of a tenant that was removed must not come back.
+	if err := os.WriteFile(path, []byte(mark), 0o600); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	// A mark that is torn or missing clears the cache once more.
-	return os.WriteFile(path, []byte(mark), 0o600)
+	return nil
 }
 
 // leastGain is the size from which emptying the cache makes room for anything.

@@ -322,6 +322,15 @@ func TestCacheIsClearedAtAMark(t *testing.T) {
 	cleared := 0
 	n.cache = func() (*fetch.Cache, error) { cleared++; return nil, errors.New("it cannot be opened") }
 	if err := n.ClearAt(t.Context(), "one"); err != nil || cleared != 0 {
+		t.Errorf("without a folder: %v, opened %d times", err, cleared)
+	}
+	if _, err := os.Stat(filepath.Dir(n.path)); err == nil {
+		t.Error("the folder of a tenant that may have been removed was made")
+	}
+	if err := os.Mkdir(filepath.Dir(n.path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.ClearAt(t.Context(), "one"); err != nil || cleared != 0 {
 		t.Errorf("without a cache: %v, opened %d times", err, cleared)
 	}
 	if err := os.WriteFile(n.path, nil, 0o600); err != nil {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -12,8 +13,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/testkit/world"
+	"github.com/research-mcp/research-mcp/memory/contract"
 	"github.com/research-mcp/research-mcp/server/http"
+	"github.com/research-mcp/research-mcp/tools"
 )
 
 func mustURL(t *testing.T, s string) *url.URL {
@@ -73,6 +77,44 @@ func TestPostgresListLeavesTenantsRemoved(t *testing.T) {
 	}
 	if _, err := b.RemoveTenant(t.Context(), "blue"); err == nil {
 		t.Error("a tenant that there is not was removed")
+	}
+}
+
+// A tenant that is removed while a server has it open is let go: its folder does not come back,
+// nothing is written for it, and who has a token of it later begins anew.
+func TestPostgresRemovedTenantIsLetGo(t *testing.T) {
+	t.Parallel()
+	u := mustURL(t, newDatabase(t))
+	a, admin := inDatabase(t, u), inDatabase(t, u)
+	all := a.newTenants(t.Context(), nil, nil)
+	t.Cleanup(all.Close)
+	note := library.RememberRequest{Text: "The obelisk is 33 metres tall."}
+	open, done, err := all.use(t.Context(), "blue")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.RemoveTenant(t.Context(), "blue"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open.library.Remember(t.Context(), note); !errors.Is(err, contract.ErrTenantRemoved) {
+		t.Fatalf("a write for the removed tenant = %v", err)
+	}
+	done()
+	all.sweep()
+	if open := all.names(); open != "" {
+		t.Errorf("open are %q", open)
+	}
+	if _, _, err := all.use(tools.Look(t.Context()), "blue"); err == nil {
+		t.Error("a watch made the tenant again")
+	}
+	if there, err := admin.hasMemory(t.Context(), "blue"); err != nil || there {
+		t.Errorf("after that it is there: %v, %v", there, err)
+	}
+	if err := admin.AddTenant(t.Context(), "blue"); err != nil {
+		t.Error(err)
+	}
+	if _, err := (seat{all, "blue"}).Remember(t.Context(), note); err != nil {
+		t.Errorf("a call for the tenant that was added anew = %v", err)
 	}
 }
 

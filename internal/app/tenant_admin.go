@@ -78,10 +78,11 @@ func problems(all []error) error {
 	return &evidence.Problem{What: strings.Join(what, "; "), Try: evidence.AsProblem(all[0]).Try, Cause: errors.Join(all...)}
 }
 
-// isRegistered reports whether there is the memory of a tenant. A local one is in its folder.
-func (a *App) isRegistered(ctx context.Context, name string) (there bool, err error) {
+// hasMemory reports whether there is the memory of a tenant. A local one is its folder; others
+// are in the one database that is asked.
+func (a *App) hasMemory(ctx context.Context, name string) (there bool, err error) {
 	if _, ok := a.memory.(memory.Tenanted); !ok {
-		return true, nil
+		return a.hasFolder(name), nil
 	}
 	err = a.atDatabase(ctx, a.cfg.MemoryURL(name), func(m memory.Tenanted) error {
 		names, err := m.Tenants(ctx)
@@ -91,15 +92,9 @@ func (a *App) isRegistered(ctx context.Context, name string) (there bool, err er
 	return there, err
 }
 
-// hasTenant asks for one the database alone in which it would be.
-func (a *App) hasTenant(ctx context.Context, name string) (there bool, err error) {
-	if info, err := os.Stat(a.tenantDir(name)); err == nil && info.IsDir() {
-		return true, nil
-	}
-	if _, ok := a.memory.(memory.Tenanted); !ok {
-		return false, nil
-	}
-	return a.isRegistered(ctx, name)
+func (a *App) hasFolder(name string) bool {
+	info, err := os.Stat(a.tenantDir(name))
+	return err == nil && info.IsDir()
 }
 
 // atDatabase calls f with the memory of nobody in particular in a database.
@@ -132,7 +127,7 @@ func (a *App) AddTenant(ctx context.Context, name string) error {
 	if err := checkTenant(name); err != nil {
 		return err
 	}
-	there, err := a.hasTenant(ctx, name)
+	there, err := a.hasMemory(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -151,19 +146,14 @@ func (a *App) Tenant(ctx context.Context, name string) (*App, error) {
 	if err := checkTenant(name); err != nil {
 		return nil, err
 	}
-	there, err := a.hasTenant(ctx, name)
-	if err != nil {
+	there, err := a.hasMemory(ctx, name)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !there {
-		return nil, noTenant(name)
-	}
-	registered, err := a.isRegistered(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	if !registered { // it was removed by another machine; opening it would make it
+	case !there && a.hasFolder(name): // it was removed by another machine; opening it would make it
 		return nil, evidence.BadInput(fmt.Sprintf("the tenant %q has no memory, and a folder on this machine alone", name), fmt.Sprintf("`research-mcp tenant remove %s --confirm` removes that, too", name))
+	case !there:
+		return nil, noTenant(name)
 	}
 	return a.forTenant(ctx, name)
 }
@@ -189,7 +179,7 @@ func (a *App) Tenants(ctx context.Context) ([]TenantInfo, error) {
 }
 
 func (a *App) describe(ctx context.Context, info *TenantInfo) error {
-	if there, err := a.isRegistered(ctx, info.Name); err != nil || !there {
+	if there, err := a.hasMemory(ctx, info.Name); err != nil || !there {
 		return err // opening it would make it
 	}
 	m, err := openMemory(ctx, a.models.BuiltIn().Ranks().Model(), a.cfg.ForTenant(info.Name, a.tenantDir(info.Name)), a.options)

@@ -11,6 +11,7 @@ import (
 	"github.com/research-mcp/research-mcp/internal/evidence"
 	"github.com/research-mcp/research-mcp/internal/library"
 	"github.com/research-mcp/research-mcp/internal/watch"
+	"github.com/research-mcp/research-mcp/memory"
 	"github.com/research-mcp/research-mcp/server"
 	"github.com/research-mcp/research-mcp/tools"
 )
@@ -53,6 +54,7 @@ type tenant struct {
 	mu   sync.Mutex // opening and closing; taken after tenants.mu is released
 	app  *App       // nil: closed
 	stop func()     // its maintenance
+	gone bool       // it was removed: a call makes it anew, and a watch does not
 
 	// Guarded by tenants.mu.
 	handler *server.Handler // nil: nobody has needed it
@@ -130,10 +132,12 @@ func (t *tenants) oldest(fits func(*tenant) bool) (found *tenant) {
 	return found
 }
 
-// sweep closes the tenants that have been idle.
+// sweep closes the tenants that have been idle, and those that were removed.
 func (t *tenants) sweep() {
 	limit := t.root.now().Add(-tenantIdle - t.root.cfg.Research.RunFor)
-	for _, one := range t.opened(func(one *tenant) bool { return one.busy == 0 && one.used.Before(limit) && one.looked.Before(limit) }) {
+	for _, one := range t.opened(func(one *tenant) bool {
+		return one.busy == 0 && (one.used.Before(limit) && one.looked.Before(limit) || one.wasRemoved())
+	}) {
 		one.close(false)
 	}
 }
@@ -184,10 +188,17 @@ func (t *tenants) use(ctx context.Context, name string) (*App, func(), error) {
 	}
 	one.mu.Lock()
 	defer one.mu.Unlock()
+	if one.app != nil && one.app.wasRemoved() && t.callsOf(one) == 1 {
+		one.shut()
+	}
 	if one.app == nil {
 		if t.ended() { // since enter
 			done()
 			return nil, nil, errEnding
+		}
+		if looking && one.gone {
+			done()
+			return nil, nil, errRemoved
 		}
 		a, err := t.root.forTenant(context.WithoutCancel(ctx), one.name)
 		if err != nil {
@@ -195,14 +206,16 @@ func (t *tenants) use(ctx context.Context, name string) (*App, func(), error) {
 			t.root.log.Error("a tenant cannot be opened", "tenant", one.name, "err", err)
 			return nil, nil, &evidence.Problem{What: "the memory of this tenant cannot be opened", Try: "try again, and if it stays so, ask the operator of the server, whose log says why"}
 		}
+		one.gone = false
 		one.app, one.stop = a, a.maintain(context.WithoutCancel(ctx))
 	}
 	return one.app, done, nil
 }
 
 var (
-	errEnding error = &evidence.Problem{What: "the server is ending", Try: "call again when it has started"}
-	errInUse  error = &evidence.Problem{What: "as many tenants as the server can have open are in use", Try: "try again in some minutes"}
+	errEnding  error = &evidence.Problem{What: "the server is ending", Try: "call again when it has started"}
+	errRemoved error = &evidence.Problem{What: "the tenant was removed", Try: "nothing is to be watched until somebody stores something anew"}
+	errInUse   error = &evidence.Problem{What: "as many tenants as the server can have open are in use", Try: "try again in some minutes"}
 )
 
 // ended reports whether no tenant is opened any more.
@@ -247,6 +260,28 @@ func (t *tenants) enter(name string, looking bool) (*tenant, error) {
 	}
 }
 
+// callsOf counts the calls of a tenant that are at work.
+func (t *tenants) callsOf(one *tenant) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return one.busy
+}
+
+// wasRemoved reports whether the tenant was removed while it is open.
+func (one *tenant) wasRemoved() bool {
+	if !one.mu.TryLock() { // it is being opened or closed
+		return false
+	}
+	defer one.mu.Unlock()
+	return one.app != nil && one.app.wasRemoved()
+}
+
+// wasRemoved reports whether the memory has noticed that its tenant was removed.
+func (a *App) wasRemoved() bool {
+	m, ok := a.memory.(memory.Tenanted)
+	return ok && m.Removed()
+}
+
 // working reports whether a run goes on without a caller, or the parts are being opened or
 // closed.
 func (one *tenant) working() bool {
@@ -274,12 +309,17 @@ func (one *tenant) close(end bool) {
 	one.holds = false
 	t.open--
 	t.mu.Unlock()
-	if one.app == nil {
-		return // it could not be opened
+	if one.app != nil { // else it could not be opened
+		one.shut()
 	}
+}
+
+// shut closes the parts, with mu.
+func (one *tenant) shut() {
+	one.gone = one.app.wasRemoved()
 	one.stop()
 	if err := one.app.Close(); err != nil {
-		t.root.log.Warn("closing a tenant", "tenant", one.name, "err", err)
+		one.of.root.log.Warn("closing a tenant", "tenant", one.name, "err", err)
 	}
 	one.app = nil
 }

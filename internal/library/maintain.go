@@ -2,6 +2,7 @@ package library
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -129,7 +130,7 @@ func (l *Library) retain(ctx context.Context) {
 		}
 	}
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, contract.ErrTenantRemoved): // who has opened it closes it
 	case err != nil:
 		l.deps.Log.Warn("nothing was forgotten by age and size", "err", err)
 	case len(r.Warnings) > 0:

@@ -78,7 +78,7 @@ func (l *Library) fillOnce(ctx context.Context, by models.Embedder, filler contr
 	}
 	p, err := filler.FillVectors(ctx, by.Model(), l.yielding(by), nil)
 	l.warnSkipped(p)
-	if err != nil && ctx.Err() == nil && !errors.Is(err, contract.ErrFilling) {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, contract.ErrFilling) && !errors.Is(err, contract.ErrTenantRemoved) {
 		l.deps.Log.Warn("vectors were not written; they are continued later", "model", by.Model().Name, "err", err)
 	}
 }

@@ -209,8 +209,19 @@ func Require[T any](m Memory) (T, error) {
 		return t, nil
 	}
 	var none T
-	return none, Unsupported(fmt.Sprintf("the memory backend %q does not support %s", m.Backend(), capabilityOf[T]()),
-		`set memory.backend to one that does, such as "local"`)
+	lacks := capabilityOf[T]()
+	return none, Unsupported(fmt.Sprintf("the memory backend %q does not support %s", m.Backend(), lacks), insteadOf(lacks))
+}
+
+// insteadOf is what to do where a backend lacks a capability. Another backend is another memory.
+func insteadOf(lacks Capability) string {
+	switch lacks {
+	case CapBackup:
+		return "`research-mcp memory export FILE` writes all of it; a database server has backups of its own, see docs/guides/postgres.md"
+	case CapErasure:
+		return "`research-mcp memory stats` says which removals have left bytes in files of a server; docs/guides/postgres.md has how they go"
+	}
+	return "`research-mcp memory migrate --to PLACE` copies this memory into a backend that does, such as \"local\""
 }
 
 // capabilityOf is the name of the optional interface T.

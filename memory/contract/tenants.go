@@ -1,6 +1,13 @@
 package contract
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// ErrTenantRemoved is the cause of a Problem about a write to the open memory of a tenant that
+// was removed meanwhile. What opens one of its name makes it anew.
+var ErrTenantRemoved = errors.New("the tenant was removed")
 
 // Tenanted keeps several memories in one place: one for each name in Config.Tenant, and
 // one without. A memory sees nothing of another. No capability is declared by it; a backend
@@ -15,4 +22,7 @@ type Tenanted interface {
 	// is no receipt by documents. It reports false if there is none of this name. A memory of
 	// it that is open refuses further writes.
 	RemoveTenant(ctx context.Context, name string) (rows int64, found bool, err error)
+	// Removed reports whether this memory has noticed that its tenant was removed, as its
+	// next write does at the latest.
+	Removed() bool
 }

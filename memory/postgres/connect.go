@@ -68,6 +68,11 @@ func parse(text string) (*pgxpool.Config, error) {
 		if strings.Contains(reason, "configure TLS") {
 			try = "correct sslmode, sslrootcert, sslcert or sslkey in memory.url: they are as those of psql"
 		}
+		if before, number, ok := strings.Cut(reason, " (strconv."); ok {
+			_, number, _ = strings.Cut(number, "parsing ")
+			number, _, _ = strings.Cut(number, ": ")
+			reason, try = before+": "+number+" is no number", "give a whole number, or leave it out"
+		}
 		return nil, evidence.BadInput("memory.url cannot be used: "+reason, try)
 	}
 	conn := cfg.ConnConfig
@@ -89,6 +94,12 @@ func parse(text string) (*pgxpool.Config, error) {
 	// first, once it is no longer the primary.
 	if attrs := "target_session_attrs"; !given(attrs) || given(attrs+"=any") || given(attrs+"=prefer-standby") {
 		conn.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	for _, attrs := range []string{"target_session_attrs=standby", "target_session_attrs=read-only"} {
+		if given(attrs) {
+			return nil, evidence.BadInput("memory.url cannot be used: "+attrs+" wants a server that accepts no writes",
+				"set target_session_attrs=read-write, or leave it out: while there is no primary, standbys among the hosts are read all the same")
+		}
 	}
 	if !given("pool_max_conns") {
 		cfg.MaxConns = mostConns

@@ -199,12 +199,17 @@ func (f *forgetting) record(ctx context.Context, tx pgx.Tx, token string) error 
 	b.Queue(`insert into gone(tenant, mark, at) select distinct $1, unnest($2::bigint[]),
 			greatest($3::timestamptz, (select max(at) + interval '1 microsecond' from gone where tenant = $1))
 		on conflict(tenant, mark) do update set at = excluded.at`, m.tenant, hashes, at)
-	b.Queue("insert into wipe(tenant, token, at, documents, files) values($1, $2, $3, $4, ("+tableFiles+"))", m.tenant, token, at, len(f.docs))
+	if f.removes() { // else no bytes of it remain
+		b.Queue("insert into wipe(tenant, token, at, documents, files) values($1, $2, $3, $4, ("+tableFiles+"))", m.tenant, token, at, len(f.docs))
+	}
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
 	return m.tidyWipes(ctx, tx)
 }
+
+// removes reports whether anything was removed.
+func (f *forgetting) removes() bool { return len(f.docs)+f.runs+f.turns > 0 || f.sel.WholeSession() }
 
 func (f *forgetting) report(ctx context.Context, tx pgx.Tx) error {
 	t, err := f.m.counted(ctx, tx, 0)
@@ -212,7 +217,7 @@ func (f *forgetting) report(ctx context.Context, tx pgx.Tx) error {
 		return err
 	}
 	f.receipt.Remaining = int(t.documents)
-	if len(f.docs)+f.runs+f.turns > 0 || f.sel.WholeSession() {
+	if f.removes() {
 		f.receipt.Later = later
 	}
 	f.warnMissing()

@@ -60,6 +60,8 @@ type Memory struct {
 	tenant string
 	added  time.Time // of the tenant, by the server's clock
 
+	removed atomic.Bool // the tenant, as a write has noticed
+
 	mostExact  int   // of exactRows, in tests; 0: the usual
 	many       int64 // of manyChunks, in tests; 0: the usual
 	fewChanges int64 // of keepChanges, in tests; 0: the usual

@@ -52,8 +52,12 @@ func (m *Memory) mayWrite(ctx context.Context, tx pgx.Tx) error {
 	if err := tx.QueryRow(ctx, "select exists(select 1 from tenant where name = $1 and added = $2)", m.tenant, m.added).Scan(&there); err != nil || there {
 		return err
 	}
-	return &evidence.Problem{What: fmt.Sprintf("the tenant %q was removed", m.tenant), Try: fmt.Sprintf("if it shall be there again: `research-mcp tenant add %s`, and restart this server", m.tenant)}
+	m.removed.Store(true)
+	return &evidence.Problem{What: fmt.Sprintf("the tenant %q was removed", m.tenant), Try: "call again to begin anew with an empty memory", Cause: contract.ErrTenantRemoved}
 }
+
+// Removed reports whether the tenant of this memory was removed; see contract.Tenanted.
+func (m *Memory) Removed() bool { return m.removed.Load() }
 
 // Tenants returns the names of the tenants; see contract.Tenanted.
 func (m *Memory) Tenants(ctx context.Context) ([]string, error) {

@@ -51,6 +51,11 @@ func TestRecordsOfRemovalsAreBounded(t *testing.T) {
 	for i := range 4 {
 		forget(i)
 	}
+	for _, nothing := range []contract.Selector{{IDs: []string{"d_none"}}, {Source: "none"}, {IDs: []string{"d3"}}} {
+		if r, err := m.Forget(t.Context(), nothing); err != nil || r.Documents != 0 {
+			t.Fatalf("Forget(%+v) = %+v, %v", nothing, r, err)
+		}
+	}
 	want("on the first day", 4, 4, 4, "4 removals since 2026-03-01")
 	later(wipeRetried + time.Hour)
 	forget(4) // tidies
